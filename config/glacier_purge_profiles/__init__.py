@@ -1,0 +1,1 @@
+"""Profiles that ship with glacier-purge, read through importlib.resources."""

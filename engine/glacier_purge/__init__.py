@@ -1,0 +1,1 @@
+"""Empties Amazon Glacier vaults."""

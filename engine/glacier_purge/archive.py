@@ -1,0 +1,109 @@
+"""What an archive, its id and a vault are; checked when made, so that nothing else has to.
+
+An id or a vault name ends up in the path of an irreversible request: ``DELETE /-/vaults/v/archives/..`` is
+normalised by common HTTP libraries to ``DELETE /-/vaults/v/``, which is DeleteVault.  So the character sets
+here are closed, the check is cheap enough to be made twice (when planning and right before sending), and there is
+no way to make a ``Vault`` that has not passed it.
+
+Sources: archive ids are 138 characters of ``[A-Za-z0-9_-]`` (Developer Guide, "Working with archives"); vault
+names 1-255 characters of ``[A-Za-z0-9_.-]`` ("Create vault"); ARNs ``arn:aws:glacier:REGION:ACCOUNT:vaults/NAME``.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import NewType
+
+import msgspec
+
+from glacier_purge.errors import UsageError
+
+ArchiveId = NewType("ArchiveId", str)
+
+ARCHIVE_ID_LENGTH = 138
+ARCHIVE_SIZE_BYTES_MAX = 2**63 - 1
+
+_EXACT_ID = re.compile(r"[A-Za-z0-9_-]{138}")
+_ANY_LENGTH_ID = re.compile(r"[A-Za-z0-9_-]{1,1024}")
+_ACCOUNT_ID = re.compile(r"[0-9]{12}")
+_REGION = re.compile(r"[a-z]{2}(-[a-z0-9]+){1,3}-[0-9]{1,2}")
+_VAULT_NAME = re.compile(r"[A-Za-z0-9_.-]{1,255}")
+_ARN = re.compile(r"arn:(?P<partition>aws[a-z-]*):glacier:(?P<region>[^:]*):(?P<account>[^:]*):vaults/(?P<name>.*)")
+
+
+def is_archive_id(text: str, *, any_length: bool = False) -> bool:
+    """Tell whether ``text`` may stand in a request path as an archive id.
+
+    ``any_length`` admits ids of other lengths (1-1024), as other emulators make; the alphabet never changes.
+    """
+    pattern = _ANY_LENGTH_ID if any_length else _EXACT_ID
+    return pattern.fullmatch(text) is not None
+
+
+class Archive(msgspec.Struct, gc=False):
+    """One record of a vault inventory.
+
+    ``ordinal`` is its position in the snapshot, counted from 0 over all records, also invalid ones; it is the
+    archive's name everywhere after the inventory.  ``size_bytes`` is without the service's overhead.
+    ``created`` is the upload time as the inventory writes it (ISO 8601, UTC, with or without milliseconds).
+    ``description`` is display text only; bytes that are not UTF-8 are kept escaped.
+    """
+
+    ordinal: int
+    archive_id: ArchiveId
+    size_bytes: int
+    created: str
+    description: str
+    tree_hash: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Vault:
+    """A vault's full address. Raises ``UsageError`` when any part could not be a real one."""
+
+    account_id: str
+    region: str
+    name: str
+
+    def __post_init__(self) -> None:
+        if not _ACCOUNT_ID.fullmatch(self.account_id):
+            raise UsageError(
+                f"account id {self.account_id!r} is not 12 digits. Give the vault's account with --account-id."
+            )
+        if not _REGION.fullmatch(self.region):
+            raise UsageError(f"{self.region!r} is not the name of an AWS region. Give one with --region.")
+        check_vault_name(self.name)
+
+    @property
+    def arn(self) -> str:
+        """The vault's ARN as the service writes it in inventories and replies."""
+        return f"arn:{partition_of(self.region)}:glacier:{self.region}:{self.account_id}:vaults/{self.name}"
+
+    @classmethod
+    def from_arn(cls, arn: str) -> Vault:
+        """Read a vault's address out of its ARN; raises ``UsageError`` for anything else."""
+        match = _ARN.fullmatch(arn)
+        if match is None:
+            raise UsageError(f"{arn!r} is not the ARN of a Glacier vault.")
+        vault = cls(account_id=match["account"], region=match["region"], name=match["name"])
+        if vault.arn != arn:
+            raise UsageError(f"{arn!r} names partition {match['partition']!r}, which does not hold {vault.region}.")
+        return vault
+
+
+def check_vault_name(name: str) -> None:
+    """Raise ``UsageError`` unless ``name`` is a legal vault name that is also safe as a path segment."""
+    if not _VAULT_NAME.fullmatch(name) or set(name) == {"."}:
+        raise UsageError(
+            f"{name!r} is not a vault name: 1 to 255 of the characters A-Z a-z 0-9 _ . -, and not only dots."
+        )
+
+
+def partition_of(region: str) -> str:
+    """The AWS partition (first part of an ARN after ``arn:``) that holds ``region``."""
+    if region.startswith("cn-"):
+        return "aws-cn"
+    if region.startswith("us-gov-"):
+        return "aws-us-gov"
+    return "aws"

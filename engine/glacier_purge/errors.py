@@ -1,0 +1,78 @@
+"""The errors that end a command or a run, each answering whose fault it is and what to do now.
+
+What a delete can be answered with (already gone, throttled, refused) is a value, never one of these.  The command
+line turns an error into its ``exit_code`` and prints the message without a traceback.
+"""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+
+class GlacierPurgeError(Exception):
+    """The root of this package's errors. ``exit_code`` is what the command line ends with."""
+
+    exit_code: ClassVar[int] = 255
+
+
+class UsageError(GlacierPurgeError):
+    """The caller asked for something that can't be, or did not confirm it. Nothing was sent."""
+
+    exit_code = 2
+
+
+class InventoryDamaged(UsageError):
+    """An inventory that must not be believed. ``file``, ``offset_bytes`` and ``reason`` say where and why."""
+
+    def __init__(self, reason: str, *, offset_bytes: int, file: str = "inventory") -> None:
+        super().__init__(f"{file}, byte {offset_bytes:,}: {reason}")
+        self.reason = reason
+        self.offset_bytes = offset_bytes
+        self.file = file
+
+
+class PlanRefused(UsageError):
+    """The plan does not hold (any more): changed, stale, for another vault, or not confirmed. Nothing was sent."""
+
+
+class RunLocked(UsageError):
+    """Another process works on this run or on this vault. Nothing was sent."""
+
+
+class RunStopped(GlacierPurgeError):
+    """The run stopped before its end and can be resumed with the same command."""
+
+    exit_code = 3
+
+
+class DiskFailed(RunStopped):
+    """The audit log could not be made durable. Dispatch stopped at once; replies not on disk are sent again."""
+
+
+class AuditDamaged(GlacierPurgeError):
+    """The audit log was changed or lost outside of what a crash can do. It is never repaired by itself.
+
+    ``file``, ``offset_bytes`` and ``record`` (its number from 0, where known) name the place.
+    """
+
+    exit_code = 4
+
+    def __init__(self, reason: str, *, file: str, offset_bytes: int, record: int | None = None) -> None:
+        where = f"{file}, byte {offset_bytes:,}" + ("" if record is None else f", record {record:,}")
+        super().__init__(f"{where}: {reason}")
+        self.reason = reason
+        self.file = file
+        self.offset_bytes = offset_bytes
+        self.record = record
+
+
+class CredentialsFailed(GlacierPurgeError):
+    """Credentials or configuration are missing, expired or for the wrong account. The run is resumable."""
+
+    exit_code = 253
+
+
+class ServiceRefused(GlacierPurgeError):
+    """The service says no for the whole run: denied, vault missing, wrong vault, or no longer supported."""
+
+    exit_code = 254
