@@ -1,0 +1,77 @@
+"""Expired credentials are a pause, never a failure: fetch new ones, check whose they are, go on.
+
+The pool asks when a reply says that credentials do not hold; everything waits while this renews them with growing
+waits, for as long as the settings allow.  Credentials that are fetched well and still refused (a key that was
+deleted, a clock that is wrong) are not fetched for ever: three rounds without a single accepted delete end the run.
+Ending is safe: nothing was marked failed and the same command resumes.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import anyio
+from tenacity import AsyncRetrying, RetryCallState, retry_if_exception_type
+from tenacity.wait import wait_exponential
+
+from glacier_purge.errors import CredentialsFailed, RunStopped
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+
+    from glacier_purge.deletion.tally import Tally
+    from glacier_purge.service.reply import Reply
+
+FRUITLESS_ROUNDS_MAX = 3
+_FIRST_WAIT_SECONDS = 2.0
+_WAIT_SECONDS_MAX = 60.0
+
+
+class Renewal:
+    """Renews credentials when asked.
+
+    ``renew`` fetches them and checks that they belong to the plan's account, raising ``CredentialsFailed`` otherwise;
+    ``patience_seconds`` is how long one renewal may be waited for in all.
+    """
+
+    def __init__(self, renew: Callable[[], Awaitable[None]], *, patience_seconds: float) -> None:
+        self._renew = renew
+        self._patience_seconds = patience_seconds
+        self._asked = anyio.Event()
+        self._reply: Reply | None = None
+        self._accepted_before = -1
+        self._fruitless_rounds = 0
+
+    def ask(self, reply: Reply) -> None:
+        """Ask for new credentials, because of ``reply``; asking again before they came changes nothing."""
+        self._reply = reply
+        self._asked.set()
+
+    async def renew_when_asked(self, tally: Tally) -> None:
+        """Wait until asked, then renew. Raises ``CredentialsFailed`` when that leads nowhere."""
+        await self._asked.wait()
+        self._count_round(tally.accepted)
+        patient = AsyncRetrying(
+            retry=retry_if_exception_type((CredentialsFailed, RunStopped)),
+            wait=wait_exponential(multiplier=_FIRST_WAIT_SECONDS, max=_WAIT_SECONDS_MAX),
+            stop=self._out_of_patience,
+            sleep=anyio.sleep,
+            reraise=True,
+        )
+        await patient(self._renew)
+        self._asked = anyio.Event()
+
+    def _count_round(self, accepted: int) -> None:
+        fruitless = accepted == self._accepted_before
+        self._fruitless_rounds = self._fruitless_rounds + 1 if fruitless else 1
+        self._accepted_before = accepted
+        if self._fruitless_rounds > FRUITLESS_ROUNDS_MAX:
+            code = self._reply.code if self._reply else None
+            message = self._reply.message if self._reply else ""
+            raise CredentialsFailed(
+                f"credentials were renewed {FRUITLESS_ROUNDS_MAX} times and are still refused ({code}: {message}). "
+                "Check the profile, the host's clock and whether the key still exists, then run the same command again."
+            )
+
+    def _out_of_patience(self, state: RetryCallState) -> bool:
+        return state.idle_for >= self._patience_seconds

@@ -1,0 +1,73 @@
+"""What the pool has seen since it started, counted: requests, replies by kind, and how long replies took.
+
+Kept apart from the pacer, which forgets on purpose.  Latencies go into buckets that grow by a tenth each, so a
+percentile is right to 10 % at any number of requests and the memory is that of a few hundred integers.
+"""
+
+from __future__ import annotations
+
+import math
+
+from glacier_purge.service.reply import Meaning
+
+_FIRST_BUCKET_SECONDS = 0.0005
+_GROWTH = math.log(1.1)
+_BUCKETS = 140  # 0.5 ms * 1.1**139 = 284 s, longer than any request may take
+
+
+class Latencies:
+    """A histogram of seconds in buckets 10 % apart."""
+
+    def __init__(self) -> None:
+        self._counts = [0] * _BUCKETS
+
+    def add(self, seconds: float) -> None:
+        """Count one latency."""
+        if seconds <= _FIRST_BUCKET_SECONDS:
+            self._counts[0] += 1
+            return
+        bucket = int(math.log(seconds / _FIRST_BUCKET_SECONDS) / _GROWTH) + 1
+        self._counts[min(bucket, _BUCKETS - 1)] += 1
+
+    def percentile_seconds(self, share: float) -> float | None:
+        """The latency that ``share`` (0..1) of the counted ones did not exceed; None when nothing was counted."""
+        wanted = share * sum(self._counts)
+        seen = 0
+        for bucket, count in enumerate(self._counts):
+            seen += count
+            if count and seen >= wanted:
+                return float(_FIRST_BUCKET_SECONDS * math.exp(_GROWTH * bucket))
+        return None
+
+    def clear(self) -> None:
+        """Forget everything, to begin the next interval."""
+        self._counts = [0] * _BUCKETS
+
+
+class Tally:
+    """Counts of one process start (one epoch of the run)."""
+
+    def __init__(self) -> None:
+        self.sent = 0
+        self.replies = dict.fromkeys(Meaning, 0)
+        self.latencies = Latencies()
+
+    @property
+    def accepted(self) -> int:
+        """Requests answered with 204."""
+        return self.replies[Meaning.DELETED]
+
+    @property
+    def throttled(self) -> int:
+        """Requests refused for rate."""
+        return self.replies[Meaning.THROTTLED]
+
+    @property
+    def faults(self) -> int:
+        """Requests that met a fault of the service, of the network or of the credentials."""
+        return self.replies[Meaning.SERVER_FAULT] + self.replies[Meaning.NO_REPLY] + self.replies[Meaning.CREDENTIALS]
+
+    def count(self, meaning: Meaning, latency_seconds: float) -> None:
+        """Count one reply."""
+        self.replies[meaning] += 1
+        self.latencies.add(latency_seconds)

@@ -1,0 +1,107 @@
+"""Whose turn it is: archives that wait after a refusal go first once their wait is over, then fresh ones.
+
+A bounded stream brings fresh archives in batches and is the only buffer; refused ones wait here in a heap without
+holding a worker.  The heap is bounded too: while it is full no fresh archive is handed out, so an outage of any
+length holds ``parked_max`` archives in memory and no more.  Never sleeps, sends or decides: the pool does.
+"""
+
+from __future__ import annotations
+
+import heapq
+from collections import deque
+from typing import TYPE_CHECKING
+
+import anyio
+
+if TYPE_CHECKING:
+    from anyio.streams.memory import MemoryObjectReceiveStream
+
+    from glacier_purge.archive import Archive
+    from glacier_purge.service.reply import Meaning
+
+PARKED_MAX = 10_000
+
+
+class Turn:
+    """One archive's way through the pool: what was tried so far, and whether a try may have deleted it unseen."""
+
+    __slots__ = ("archive", "attempts", "maybe_deleted", "replies")
+
+    def __init__(self, archive: Archive) -> None:
+        self.archive = archive
+        self.attempts = 0
+        self.maybe_deleted = False
+        self.replies: dict[Meaning, int] | None = None
+
+    def count(self, meaning: Meaning) -> int:
+        """Count a reply that was not a deletion, and say how many of its kind there were."""
+        if self.replies is None:  # most archives never need one
+            self.replies = {}
+        times = self.replies.get(meaning, 0) + 1
+        self.replies[meaning] = times
+        return times
+
+
+class Turns:
+    """Fresh archives from a stream and parked ones from a heap, in the order they should be sent."""
+
+    def __init__(self, fresh: MemoryObjectReceiveStream[list[Archive]], *, parked_max: int = PARKED_MAX) -> None:
+        self._fresh = fresh
+        self._batch: deque[Archive] = deque()
+        self._parked: list[tuple[float, int, Turn]] = []
+        self._parked_max = parked_max
+        self._parked_ever = 0
+        self.ended = False
+
+    def __len__(self) -> int:
+        """How many archives wait after a refusal."""
+        return len(self._parked)
+
+    def park(self, turn: Turn, ready_at: float) -> None:
+        """Let ``turn`` wait until ``ready_at`` (the pool's clock)."""
+        self._parked_ever += 1
+        heapq.heappush(self._parked, (ready_at, self._parked_ever, turn))
+
+    def ready(self, now: float) -> bool:
+        """Tell whether ``take`` has something to hand out now."""
+        return self._due(now) or self._fresh_here()
+
+    def take(self, now: float) -> Turn:
+        """Hand out the next archive; only after ``ready`` said there is one."""
+        if self._due(now):
+            return heapq.heappop(self._parked)[2]
+        return Turn(self._batch.popleft())
+
+    def seconds_until_due(self, now: float) -> float | None:
+        """Seconds until the first parked archive may go again; None when none is parked."""
+        return max(0.0, self._parked[0][0] - now) if self._parked else None
+
+    async def more(self) -> None:
+        """Wait for the next batch of fresh archives; for ever when the heap is full or the stream has ended."""
+        if self.ended or self._full():
+            await anyio.sleep_forever()
+        try:
+            self._batch.extend(await self._fresh.receive())
+        except anyio.EndOfStream:
+            self.ended = True
+
+    def waiting(self) -> list[Turn]:
+        """All parked archives, for the record of a run that stops."""
+        return [turn for _, _, turn in self._parked]
+
+    def _due(self, now: float) -> bool:
+        return bool(self._parked) and self._parked[0][0] <= now
+
+    def _full(self) -> bool:
+        return len(self._parked) >= self._parked_max
+
+    def _fresh_here(self) -> bool:
+        if self._full():
+            return False
+        if self._batch:
+            return True
+        try:
+            self._batch.extend(self._fresh.receive_nowait())
+        except (anyio.WouldBlock, anyio.EndOfStream):
+            return False
+        return bool(self._batch)

@@ -1,0 +1,306 @@
+"""The worker pool: every worker reads *pace, call, classify, record - or wait its turn and go first*.
+
+One turnstile hands out turns: whoever stands in it waits for the pacer, for an archive and for whatever holds the
+run, so those waits happen once and not once a worker.  When nothing has to be waited for, a worker passes beside it
+without a task switch.  The first delete of a process goes alone: until the service has accepted one, nothing else
+is sent, so a denied or misdirected run makes one request and not one a worker.
+
+A reply is settled in sync code between two awaits: it is either recorded or parked, never lost to a cancellation.
+The pool never retries inside a call, never decides what to delete, and writes no outcome but the two it has seen
+itself: ``deleted`` after a 204 for that id, ``failed`` after the retry policy gave up.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING
+
+import anyio
+
+from glacier_purge.audit.record import Outcome
+from glacier_purge.deletion.pacer import Signal
+from glacier_purge.errors import GlacierPurgeError, ServiceRefused
+from glacier_purge.service.reply import ENDS_THE_RUN, Meaning
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from glacier_purge.audit.journal import Journal
+    from glacier_purge.deletion.credentials import Renewal
+    from glacier_purge.deletion.pacer import Pacer
+    from glacier_purge.deletion.retry import RetryPolicy
+    from glacier_purge.deletion.tally import Tally
+    from glacier_purge.deletion.turns import Turn, Turns
+    from glacier_purge.service.port import Glacier
+    from glacier_purge.service.reply import Reply
+
+UNRECORDED_MAX = 4_096
+"""Outcomes that may wait for the disk before workers stop sending: bounds memory when the disk is slow."""
+
+_SIGNALS: dict[Meaning, Signal] = {
+    Meaning.DELETED: Signal.ACCEPTED,
+    Meaning.THROTTLED: Signal.THROTTLED,
+    Meaning.SERVER_FAULT: Signal.FAULT,
+    Meaning.NO_REPLY: Signal.FAULT,
+}
+
+_REFUSALS: dict[Meaning, str] = {
+    Meaning.REFUSED: "the service denied DeleteArchive. Check the role's permission (config/iam/delete.json), "
+    "the vault's access policy and its vault lock",
+    Meaning.VAULT_MISSING: "the vault was not found. Check its name, region and account; it may have been deleted",
+    Meaning.WRONG_VAULT: "the service says these archive ids belong to another vault: "
+    "the inventory is not this vault's",
+    Meaning.NO_LONGER_SUPPORTED: "the account counts as a new customer, for whom the service is closed: it holds no "
+    "archives here any more, or never did",
+    Meaning.NOT_AWS: "the answer did not come from AWS but from something in between (a proxy or a login page)",
+    Meaning.UNTRUSTED: "the server's TLS certificate does not hold: someone may stand in between",
+}
+
+
+class Pool:
+    """Sends deletes for the archives of ``turns`` with up to ``workers`` in flight and records what came of each.
+
+    ``clock`` gives monotonic seconds; ``maybe_sent`` tells whether an ordinal may have been sent by an earlier
+    process that did not live to record it.
+    """
+
+    def __init__(
+        self,
+        *,
+        service: Glacier,
+        turns: Turns,
+        pacer: Pacer,
+        policy: RetryPolicy,
+        journal: Journal,
+        tally: Tally,
+        renewal: Renewal,
+        clock: Callable[[], float],
+        maybe_sent: Callable[[int], bool],
+        workers: int,
+    ) -> None:
+        self._service = service
+        self._turns = turns
+        self._pacer = pacer
+        self._policy = policy
+        self._journal = journal
+        self._tally = tally
+        self._renewal = renewal
+        self._clock = clock
+        self._maybe_sent = maybe_sent
+        self._workers = workers
+        self._turnstile = anyio.Lock(fast_acquire=True)
+        self._waiting: anyio.CancelScope | None = None
+        self._pacing: anyio.CancelScope | None = None
+        self._in_flight: dict[int, Turn] = {}
+        self._stop_reason: str | None = None
+        self._refused_by: GlacierPurgeError | None = None
+        self._paused_for: str | None = None
+
+    # -- for those who watch and steer ------------------------------------------------------------------------------
+
+    @property
+    def in_flight(self) -> int:
+        """Requests sent and not answered yet."""
+        return len(self._in_flight)
+
+    @property
+    def waiting(self) -> int:
+        """Archives that were refused and wait for another turn."""
+        return len(self._turns)
+
+    @property
+    def stop_reason(self) -> str | None:
+        """Why nothing new is sent any more; None while the pool works."""
+        return self._stop_reason
+
+    def why(self) -> str:
+        """One sentence for people: what holds the pace now."""
+        if self._stop_reason is not None:
+            return f"stopping ({self._stop_reason}): waiting for {self.in_flight} requests in flight"
+        if self._paused_for is not None:
+            return self._paused_for
+        if not self._tally.accepted:
+            return "the first delete goes alone: waiting until the service accepts it"
+        return self._pacer.why(self._clock())
+
+    def drain(self, reason: str) -> None:
+        """Send nothing new from now on; ``run`` returns when the requests in flight are settled."""
+        if self._stop_reason is None:
+            self._stop_reason = reason
+        self._wake()
+
+    def pause(self, why: str) -> None:
+        """Send nothing until ``resume``; requests in flight are settled as usual."""
+        self._paused_for = why
+
+    def resume(self) -> None:
+        """Go on after ``pause``."""
+        self._paused_for = None
+        self._wake()
+
+    def unknown(self) -> list[int]:
+        """Ordinals whose delete may have happened without anyone knowing: sent without a reply, and not sent since."""
+        parked = [turn.archive.ordinal for turn in self._turns.waiting() if turn.maybe_deleted]
+        return sorted([*self._in_flight, *parked])
+
+    # -- the work -----------------------------------------------------------------------------------------------------
+
+    async def run(self) -> None:
+        """Work until every archive of the stream has its outcome, or until drained.
+
+        Raises ``ServiceRefused`` when a reply concerned the whole run and ``CredentialsFailed`` when credentials could
+        not be renewed in time; requests in flight were settled before.
+        """
+        async with anyio.create_task_group() as keepers:
+            keepers.start_soon(self._keep_credentials)
+            async with anyio.create_task_group() as workers:
+                for _ in range(self._workers):
+                    workers.start_soon(self._work)
+            keepers.cancel_scope.cancel()
+        if self._refused_by is not None:
+            raise self._refused_by
+
+    async def _work(self) -> None:
+        while (turn := self._turn_now() or await self._turn_later()) is not None:
+            sent_at = self._clock()
+            self._tally.sent += 1
+            reply = await self._service.delete_archive(turn.archive.archive_id)
+            self._settle(turn, reply, sent_at)
+            if self._journal.pending > UNRECORDED_MAX:
+                await self._journal.room()
+
+    def _settle(self, turn: Turn, reply: Reply, sent_at: float) -> None:
+        now = self._clock()
+        meaning = reply.meaning
+        latency_seconds = now - sent_at
+        del self._in_flight[turn.archive.ordinal]
+        turn.attempts += 1
+        self._tally.count(meaning, latency_seconds)
+        signal = _SIGNALS.get(meaning, Signal.OTHER)
+        self._pacer.replied(now, sent_at, signal, latency_seconds, reply.retry_after_seconds)
+        if meaning is Meaning.DELETED:
+            self._record(turn, reply, "deleted", latency_seconds)
+        elif meaning in ENDS_THE_RUN:
+            self._refuse(reply)
+        else:
+            self._once_more(turn, reply, now, latency_seconds)
+        if self._waiting is not None:
+            self._waiting.cancel()
+
+    def _once_more(self, turn: Turn, reply: Reply, now: float, latency_seconds: float) -> None:
+        wait_seconds = self._policy.wait_seconds(reply.meaning, turn.count(reply.meaning))
+        if wait_seconds is None:
+            self._record(turn, reply, "failed", latency_seconds)
+            return
+        if reply.meaning is Meaning.CREDENTIALS:
+            self._renewal.ask(reply)
+            self.pause(f"credentials were not accepted ({reply.code}): paused until they are renewed")
+        if reply.meaning in (Meaning.NO_REPLY, Meaning.SERVER_FAULT):
+            turn.maybe_deleted = True
+        self._turns.park(turn, now + wait_seconds)
+
+    def _record(self, turn: Turn, reply: Reply, outcome: str, latency_seconds: float) -> None:
+        archive = turn.archive
+        self._journal.record(
+            [
+                Outcome(
+                    ordinal=archive.ordinal,
+                    archive_id=archive.archive_id,
+                    size=archive.size_bytes,
+                    outcome=outcome,
+                    attempts=turn.attempts,
+                    http_status=reply.status,
+                    code=reply.code,
+                    request_id=reply.request_id,
+                    ms=round(latency_seconds * 1000, 1),
+                    redelete=turn.maybe_deleted or self._maybe_sent(archive.ordinal),
+                )
+            ]
+        )
+
+    def _refuse(self, reply: Reply) -> None:
+        if self._refused_by is None:
+            detail = " ".join(part for part in (reply.code, reply.message) if part)
+            self._refused_by = ServiceRefused(
+                f"{self._service.vault.arn}: {_REFUSALS[reply.meaning]}. The service answered "
+                f"{reply.status or 'nothing'}: {detail or 'no text'}. Dispatch stopped; nothing is marked failed."
+            )
+        self.drain(f"refused: {reply.meaning.value}")
+
+    # -- whose turn it is ---------------------------------------------------------------------------------------------
+
+    def _turn_now(self) -> Turn | None:
+        """Take a turn at once where nothing has to be waited for and nobody waits already."""
+        if self._turnstile.locked():
+            return None
+        now = self._clock()
+        if self._held(now) or not self._turns.ready(now) or self._pacer.take(now) > 0.0:
+            return None
+        return self._dispatch(now)
+
+    async def _turn_later(self) -> Turn | None:
+        """Stand in the turnstile until there is a turn; None when there will be none any more."""
+        async with self._turnstile:
+            while not self._over():
+                now = self._clock()
+                if self._held(now):
+                    await self._wait_for_change()
+                elif not self._turns.ready(now):
+                    await self._wait_for_archives(self._turns.seconds_until_due(now))
+                elif (seconds := self._pacer.take(now)) > 0.0:
+                    await self._wait_for_pacer(seconds)
+                else:
+                    return self._dispatch(now)
+        return None
+
+    def _dispatch(self, now: float) -> Turn:
+        turn = self._turns.take(now)
+        self._in_flight[turn.archive.ordinal] = turn
+        return turn
+
+    def _held(self, now: float) -> bool:
+        """Tell whether a stop, a pause, or the requests in flight keep the next one back."""
+        if self._stop_reason is not None or self._paused_for is not None:
+            return True
+        in_flight_cap = self._pacer.in_flight_cap(now) if self._tally.accepted else 1
+        return len(self._in_flight) >= in_flight_cap
+
+    def _over(self) -> bool:
+        if self._stop_reason is not None:
+            return True
+        return self._turns.ended and not self._turns and not self._in_flight and not self._turns.ready(self._clock())
+
+    async def _wait_for_change(self) -> None:
+        """Wait until a reply, a stop or the end of a pause changes what holds the next request back."""
+        with anyio.CancelScope() as self._waiting:
+            await anyio.sleep_forever()
+        self._waiting = None
+
+    async def _wait_for_archives(self, seconds: float | None) -> None:
+        """Wait for fresh archives, for a parked one's time (in ``seconds``), or for a change."""
+        deadline = math.inf if seconds is None else anyio.current_time() + seconds
+        with anyio.CancelScope(deadline=deadline) as self._waiting:
+            await self._turns.more()
+        self._waiting = None
+
+    async def _wait_for_pacer(self, seconds: float) -> None:
+        """Wait for a slot. Replies do not shorten it (the pacer is asked again afterwards); a stop does."""
+        with anyio.move_on_after(seconds) as self._pacing:
+            await anyio.sleep_forever()
+        self._pacing = None
+
+    def _wake(self) -> None:
+        for scope in (self._waiting, self._pacing):
+            if scope is not None:
+                scope.cancel()
+
+    async def _keep_credentials(self) -> None:
+        """Renew credentials when a reply asked for it, for as long as the pool works."""
+        while True:
+            try:
+                await self._renewal.renew_when_asked(self._tally)
+            except GlacierPurgeError as error:
+                self._refused_by = error
+                self.drain("credentials could not be renewed")
+                return
+            self.resume()
