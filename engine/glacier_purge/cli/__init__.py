@@ -1,0 +1,114 @@
+"""The command ``glacier-purge``: arguments in, exit code out.
+
+``main`` is the only place where an error becomes an exit code and a message.  Our own errors say what to do next and
+get no traceback; anything else is a bug, and gets one with ``--debug``.  ``--version`` is answered before the parser
+is imported, because scripts ask for it; each verb lives in a module of its own that is imported when it is called.
+
+Nothing is decided here: verbs wire rooms together, and the rooms decide.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from typing import TYPE_CHECKING
+
+from glacier_purge.cli.exit_codes import ExitCode
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+__all__ = ["main"]
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run one command line (by default the process's own) and return its exit code."""
+    arguments = list(sys.argv[1:] if argv is None else argv)
+    try:
+        if arguments == ["--version"]:
+            sys.stdout.write(f"glacier-purge {version()}\n")
+            exit_code = int(ExitCode.DONE)
+        else:
+            exit_code = _run(arguments)
+        sys.stdout.flush()
+    except KeyboardInterrupt:
+        _say("interrupted. The same command resumes.")
+        return ExitCode.INTERRUPTED
+    except Exception as error:
+        if _output_is_closed():
+            return ExitCode.OUTPUT_CLOSED
+        return _explain(error, traceback_wanted="--debug" in arguments)
+    return exit_code
+
+
+def version() -> str:
+    """The installed version of the distribution."""
+    from importlib.metadata import version as installed_version
+
+    return installed_version("glacier-purge")
+
+
+def _run(arguments: list[str]) -> int:
+    from glacier_purge.cli.app import parse
+
+    _harden_process()
+    result = parse(arguments)()
+    return result if isinstance(result, int) else ExitCode.DONE
+
+
+def _harden_process() -> None:
+    """Keep what a run writes to its owner, and credentials out of core dumps."""
+    os.umask(0o077)
+    if sys.platform != "win32":
+        import resource
+
+        resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+
+
+def _explain(error: Exception, *, traceback_wanted: bool) -> int:
+    """Say on stderr what happened, and return the exit code for it."""
+    from glacier_purge.cli.redaction import redact
+    from glacier_purge.errors import GlacierPurgeError
+
+    if traceback_wanted:
+        import traceback
+
+        _say(redact("".join(traceback.format_exception(error))))
+    causes = list(_causes(error))
+    ours = [cause for cause in causes if isinstance(cause, GlacierPurgeError)]
+    if len(ours) < len(causes):
+        bug = next(cause for cause in causes if not isinstance(cause, GlacierPurgeError))
+        _say(
+            f"unexpected error: {type(bug).__name__}: {redact(str(bug))}\n"
+            "This is a bug. What is on disk stays valid, and a run can be resumed with the same command; "
+            "please report it with the traceback that --debug prints."
+        )
+        return ExitCode.UNEXPECTED
+    for message in dict.fromkeys(redact(str(cause)) for cause in ours):
+        _say(message)
+    return ours[0].exit_code
+
+
+def _causes(error: BaseException) -> Iterator[BaseException]:
+    """The errors inside a task group's bundle, or the error itself."""
+    if isinstance(error, BaseExceptionGroup):
+        for inner in error.exceptions:
+            yield from _causes(inner)
+    else:
+        yield error
+
+
+def _say(message: str) -> None:
+    from glacier_purge.report.terminal import safe_lines
+
+    sys.stderr.write(f"glacier-purge: {safe_lines(message)}\n")
+
+
+def _output_is_closed() -> bool:
+    """Tell whether the reader of our stdout is gone, and if so stop Python from complaining about it at exit."""
+    try:
+        sys.stdout.flush()
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return True
+    return False

@@ -1,0 +1,84 @@
+"""The verbs and where they live, and the parser that finds them.
+
+A verb is a plain function in ``cli/<verb>.py``: its parameters are its options, its docstring is its help, the int it
+returns is the exit code (None is 0).  It is named here by import path, so ``--help`` imports none of them and a verb
+imports none of the others.
+"""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import TYPE_CHECKING
+
+from cyclopts import App, CycloptsError, Parameter
+
+from glacier_purge.cli import exit_codes, version
+from glacier_purge.errors import UsageError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+_COMMAND = "glacier-purge"
+
+_VERBS = {
+    "plan": ("glacier_purge.cli.plan:plan", "Choose what goes, write it down in a run folder; sends no delete."),
+    "apply": ("glacier_purge.cli.apply:apply", "Carry out a plan, or resume one that was begun."),
+    "purge": ("glacier_purge.cli.purge:purge", "Plan, confirm and apply in one go."),
+    "status": ("glacier_purge.cli.status:status", "Say how far a run is, also while it is going on."),
+    "demo": ("glacier_purge.cli.demo:demo", "Purge a simulated vault; touches no AWS account."),
+    "simulate": ("glacier_purge.cli.simulate:simulate", "Serve a simulated Amazon Glacier on loopback."),
+}
+
+_GROUPS = {
+    "inventory": (
+        "Look into vault inventories.",
+        {"inspect": ("glacier_purge.cli.inventory:inspect", "Count, date and check the records of an inventory.")},
+    ),
+    "audit": (
+        "Prove what a run did.",
+        {"verify": ("glacier_purge.cli.audit:verify", "Check a run's audit log for damage and tampering.")},
+    ),
+    "config": (
+        "See the settings.",
+        {
+            "show": ("glacier_purge.cli.config:show", "Print the settings in force."),
+            "schema": ("glacier_purge.cli.config:schema", "Print the JSON Schema of a settings file."),
+        },
+    ),
+}
+
+
+def build() -> App:
+    """Make the parser with every verb registered and none imported."""
+    app = App(
+        name=_COMMAND,
+        help="Empties Amazon Glacier vaults: streamed, paced, resumable, every deletion recorded and provable.",
+        help_epilogue=f"Exit codes:\n\n{exit_codes.table()}",
+        help_format="plaintext",
+        version=lambda: f"{_COMMAND} {version()}",
+        default_parameter=Parameter(negative=""),
+    )
+    _register(app, _VERBS)
+    for name, (summary, verbs) in _GROUPS.items():
+        group = App(name=name, help=summary)
+        _register(group, verbs)
+        app.command(group)
+    return app
+
+
+def parse(arguments: list[str]) -> Callable[[], object]:
+    """Find the verb and its arguments; calling the result runs it.
+
+    Raises ``UsageError`` for anything that cannot be understood.
+    """
+    try:
+        verb, bound, _ = build().parse_args(arguments, print_error=False, exit_on_error=False)
+    except CycloptsError as error:
+        command = " ".join([_COMMAND, *(error.command_chain or ())])
+        raise UsageError(f"{error}\nSee `{command} --help`.") from error
+    return partial(verb, *bound.args, **bound.kwargs)
+
+
+def _register(app: App, verbs: dict[str, tuple[str, str]]) -> None:
+    for name, (import_path, summary) in verbs.items():
+        app.command(import_path, name=name, help=summary)

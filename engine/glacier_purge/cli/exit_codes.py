@@ -1,0 +1,43 @@
+"""What the command ends with: one table, printed by ``--help``, quoted by the README, tested to be complete.
+
+The high numbers are those of the AWS CLI (253 configuration or credentials, 254 refused by the service, 255 anything
+else), so that scripts around it need not be taught new ones.
+"""
+
+from __future__ import annotations
+
+from enum import IntEnum
+
+
+class ExitCode(IntEnum):
+    """An exit status of ``glacier-purge``."""
+
+    DONE = 0
+    ARCHIVES_FAILED = 1
+    USAGE = 2
+    STOPPED = 3
+    AUDIT_DAMAGED = 4
+    INTERRUPTED = 130
+    OUTPUT_CLOSED = 141
+    CREDENTIALS = 253
+    REFUSED = 254
+    UNEXPECTED = 255
+
+
+MEANINGS: dict[ExitCode, str] = {
+    ExitCode.DONE: "every archive accounted for, none failed",
+    ExitCode.ARCHIVES_FAILED: "finished, with failed archives",
+    ExitCode.USAGE: "wrong usage or bad input, or confirmation refused; nothing was sent",
+    ExitCode.STOPPED: "stopped before the end; the same command resumes",
+    ExitCode.AUDIT_DAMAGED: "the audit log is damaged",
+    ExitCode.INTERRUPTED: "interrupted with Ctrl-C; the same command resumes",
+    ExitCode.OUTPUT_CLOSED: "whatever read the output went away",
+    ExitCode.CREDENTIALS: "credentials or configuration are missing or wrong",
+    ExitCode.REFUSED: "the service refused: denied, vault missing or wrong, no longer supported",
+    ExitCode.UNEXPECTED: "unexpected error, a bug",
+}
+
+
+def table() -> str:
+    """The exit codes as lines of text, one each."""
+    return "\n".join(f"{code.value:>3}  {meaning}" for code, meaning in MEANINGS.items())

@@ -1,0 +1,73 @@
+"""Groups of options that many verbs share, each a frozen dataclass taken as one parameter.
+
+``Aws`` has the names and meanings of the AWS CLI.  A verb asks for a group with a default::
+
+    def status(run_dir: Path, *, aws: Aws = AwsOptions(), output: Output = OutputFormat.TEXT) -> int: ...
+
+Values of options may begin with a hyphen where AWS lets them (``Hyphened``), as archive ids and vault names do.  A
+positional argument that begins with one is written after ``--`` or as ``--name=-value``; otherwise a misspelt option
+would be taken for a vault.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Literal
+
+from cyclopts import Parameter
+
+from glacier_purge.cli.output import OutputFormat
+
+Hyphened = Annotated[str, Parameter(allow_leading_hyphen=True)]
+"""Text that may begin with ``-``. For options given by name only."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AwsOptions:
+    """Which account, region and endpoint to speak to, and as whom. None leaves it to the settings and to AWS's own."""
+
+    profile: Hyphened | None = None
+    """Named profile of the AWS configuration."""
+    region: str | None = None
+    """AWS region of the vault; otherwise AWS_REGION, AWS_DEFAULT_REGION, or the profile's."""
+    endpoint_url: str | None = None
+    """Another endpoint: loopback, or https://glacier*.amazonaws.com[.cn]. Shown, and part of the plan's digest."""
+    account_id: Hyphened | None = None
+    """12-digit account that owns the vault; - is the account of the credentials."""
+
+    def overrides(self) -> dict[str, object]:
+        """The options given, as a section of the settings; those left out do not override anything."""
+        given = {
+            "profile": self.profile,
+            "region": self.region,
+            "endpoint_url": self.endpoint_url,
+            "account_id": None if self.account_id == "-" else self.account_id,
+        }
+        return {name: value for name, value in given.items() if value is not None}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SettingsOptions:
+    """Where settings come from besides the environment."""
+
+    settings_profile: str | None = None
+    """Shipped settings to start from: gentle, standard or benchmark; also GLACIER_PURGE_PROFILE."""
+    config: Path | None = None
+    """TOML file of settings; also GLACIER_PURGE_CONFIG."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LogOptions:
+    """What the operator log on stderr looks like."""
+
+    log_format: Literal["console", "json"] = "console"
+    """Operator log for people or as JSON lines."""
+    debug: bool = False
+    """Log more, and print a traceback for unexpected errors."""
+
+
+Aws = Annotated[AwsOptions, Parameter(name="*", group="AWS")]
+SettingsSource = Annotated[SettingsOptions, Parameter(name="*", group="Settings")]
+Logs = Annotated[LogOptions, Parameter(name="*", group="Log")]
+Output = Annotated[OutputFormat, Parameter(name="--output", help="Format of the result on stdout: text or json.")]

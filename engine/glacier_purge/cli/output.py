@@ -1,0 +1,64 @@
+"""Results, on stdout and nowhere else; progress and logs are stderr's.
+
+A result is a flat mapping.  As JSON it is one line of ASCII, for programs; as text it is one aligned line per entry,
+for people, each made safe for a terminal.  A reader that went away does not change how a run ended, so a closed stdout
+is no error here.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from enum import StrEnum
+from typing import TYPE_CHECKING
+
+from glacier_purge.report.terminal import safe
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+
+class OutputFormat(StrEnum):
+    """How a result is written."""
+
+    TEXT = "text"
+    JSON = "json"
+
+
+def print_result(result: Mapping[str, object], output: OutputFormat) -> None:
+    """Write one result to stdout and flush it."""
+    print_text(json.dumps(result, default=str) if output is OutputFormat.JSON else as_text(result))
+
+
+def print_text(text: str) -> None:
+    """Write text, already safe, to stdout with a newline and flush it."""
+    try:
+        sys.stdout.write(text + "\n")
+        sys.stdout.flush()
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
+def as_text(result: Mapping[str, object]) -> str:
+    """Lay a result out for people: names aligned, whole numbers with thousands separators."""
+    width = max((len(name) for name in result), default=0)
+    return "\n".join(f"{_label(name):<{width}}  {safe(_value(value))}" for name, value in result.items())
+
+
+def _label(name: str) -> str:
+    return safe(name.replace("_", " "))
+
+
+def _value(value: object) -> str:
+    match value:
+        case None:
+            return "-"
+        case bool():
+            return "yes" if value else "no"
+        case int():
+            return f"{value:,}"
+        case float():
+            return f"{value:,.1f}"
+        case _:
+            return str(value)

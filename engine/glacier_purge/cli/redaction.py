@@ -1,0 +1,48 @@
+"""Secrets out of text that is about to be shown.
+
+Foreign libraries put headers, canonical requests and credentials into messages and log lines.  Matching errs towards
+hiding: an archive id (138 characters) and a SHA-256 in hexadecimal are left whole, because people must be able to
+read them, and every other run of 40 characters that could be a secret key is not.
+"""
+
+from __future__ import annotations
+
+import re
+
+HIDDEN = "[hidden]"
+
+_ACCESS_KEY = re.compile(r"\b(A[KS]IA)[A-Z0-9]{8,}([A-Z0-9]{4})\b")
+"""Access key ids are not secret, but they name a person: first four and last four characters tell which."""
+
+_NAMED_SECRET = re.compile(
+    r"""(?ix)
+    ( \b (?: x-amz-security-token | authorization | signature | aws_?secret_?access_?key | secret_?key
+           | (?:aws_?)?session_?token | password )
+      ["']? \s* [:=] \s* [bu]? ["']? )
+    (?: AWS4-HMAC-SHA256 [^"'\r\n]* | (?: Basic | Bearer ) \s+ \S+ | [^\s"',;&}\])]+ )
+    """
+)
+
+_LOOSE_SECRET = re.compile(r"(?<![A-Za-z0-9/+_-])(?![0-9a-f]{40}\b)[A-Za-z0-9/+]{40}(?![A-Za-z0-9/+=_-])")
+"""A secret access key without a name beside it: 40 characters of base64. A SHA-1 in hexadecimal is not one."""
+
+SECRET_NAMES = frozenset(
+    {
+        "authorization",
+        "aws_secret_access_key",
+        "aws_session_token",
+        "password",
+        "secret_access_key",
+        "secret_key",
+        "session_token",
+        "x-amz-security-token",
+    }
+)
+"""Keys of a log event whose values are never shown."""
+
+
+def redact(text: str) -> str:
+    """Return ``text`` with secrets replaced by ``[hidden]`` and access key ids shortened."""
+    text = _NAMED_SECRET.sub(rf"\g<1>{HIDDEN}", text)
+    text = _ACCESS_KEY.sub(r"\1…\2", text)
+    return _LOOSE_SECRET.sub(HIDDEN, text)

@@ -1,0 +1,51 @@
+"""The one choke point for text on its way to a terminal.
+
+Archive descriptions, vault names, error messages of proxies and file names are written by strangers.  A terminal obeys
+what it is sent: ESC and the C1 controls move the cursor, rewrite lines already read, set the clipboard; bidirectional
+controls make a reader see another text than the program deletes by (CVE-2021-25743 in kubectl, CVE-2021-42574 in
+source code).  So everything that is not plainly visible is shown as its escape, and nothing is dropped: what is shown
+can be copied back into a bug report.  JSON output does not pass here, it is ASCII-escaped by its encoder.
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+
+_PLAIN = re.compile(r"[ -~]*")
+"""Printable ASCII, nearly all text there is: passes without being looked at again."""
+
+_INVISIBLE = frozenset({"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"})
+"""Unicode categories escaped: controls (C0, DEL, C1), format characters (bidirectional, zero-width, tags), lone
+surrogates, private use, unassigned, line and paragraph separators."""
+
+_BLANK_BUT_NOT_A_SPACE = frozenset("\u115f\u1160\u2800\u3164\uffa0")
+"""Letters and symbols that are drawn as nothing: Hangul fillers and the blank Braille pattern."""
+
+
+def safe(text: str) -> str:
+    r"""Return ``text`` as one line that a terminal only displays.
+
+    Newline and tab become ``\n`` and ``\t``; other invisible characters ``\xNN``, ``\uNNNN`` or ``\UNNNNNNNN``.
+    """
+    if _PLAIN.fullmatch(text):
+        return text
+    return "".join(_visible(character) for character in text)
+
+
+def safe_lines(text: str) -> str:
+    """Return ``text`` made safe line by line, for messages of our own that have more than one."""
+    return "\n".join(safe(line) for line in text.split("\n"))
+
+
+def _visible(character: str) -> str:
+    if _is_visible(character):
+        return character
+    return character.encode("unicode_escape").decode("ascii")
+
+
+def _is_visible(character: str) -> bool:
+    if character in _BLANK_BUT_NOT_A_SPACE or 0xFE00 <= ord(character) <= 0xFE0F:
+        return False
+    category = unicodedata.category(character)
+    return character == " " if category == "Zs" else category not in _INVISIBLE
