@@ -1,0 +1,144 @@
+"""The search for the rate the service allows, without being told and without being a nuisance.
+
+The service rejects what is too much; it does not slow down.  So latency says nothing, and the one good measurement is
+what it *accepted* while it rejected.  The rate doubles every second until the first throttle.  From then on it
+returns quickly to just under the rate that was too much, creeps on from there at 0.2 % a second, and only after a
+quiet spell tries faster and faster.  A throttle cuts by 3 %, throttles in quick succession by 6, 12, 24, 30 %, never
+below 85 % of what was just accepted.  The optimum is flat: each figure below was halved and doubled in simulation,
+and the share of the limit used moved by less than 0.2 % (benchmarks/bench_pacer.py has the ten scenarios).
+
+What it never does: cut twice for one burst (throttles of requests sent before the last cut are not brought here),
+grow while something else holds sending back, or look at a clock.
+"""
+
+from __future__ import annotations
+
+import math
+from enum import Enum
+
+RATE_PER_SECOND_MIN = 0.5
+_CUT_FIRST = 0.03
+_CUT_MAX = 0.3
+_SAME_TROUBLE_SECONDS = 1.0
+_SAME_TROUBLE_ROUND_TRIPS = 3.0
+_ACCEPTED_FLOOR = 0.85
+_SENT_CEILING = 1.1
+"""A cut starts from what was really sent, and a tenth: a rate never reached says nothing about the limit."""
+_REGAIN_BELOW = 0.97
+_REGAIN_TO = 0.98
+_REGAIN_SECONDS = 2.0
+_REGAIN_PER_SECOND_MAX = 0.25
+_CREEP_PER_SECOND = 0.002
+_QUIET_SECONDS_MIN = 5.0
+_LOG_2 = math.log(2.0)
+_PROBE_SETTLES_SECONDS = 5.0
+_REST_SECONDS = 60.0
+
+
+class Phase(Enum):
+    """Where the search stands."""
+
+    DOUBLING = "doubling"
+    """No throttle yet: twice the rate every second."""
+    REGAINING = "regaining"
+    """On the way back to just under the limit found."""
+    HOLDING = "holding"
+    """Just under or at the limit found, creeping."""
+    TRYING = "trying"
+    """Long without a throttle: the limit may have risen, so ever faster upwards."""
+    RESTING = "resting"
+    """Below the limit on purpose, to leave a share to others."""
+
+
+class LimitSearch:
+    """The rate to ask for, and the limit believed in.
+
+    ``leave_share`` (0 to below 1) is the part of the limit left to others.  A rate kept below the limit cannot see
+    it move, so the limit is looked for again once a minute.
+    """
+
+    __slots__ = ("_cut", "_cut_at", "_leave_share", "_quiet_seconds", "_rest_from", "_rest_until", "limit", "rate")
+
+    def __init__(
+        self, *, rate_per_second: float, limit_per_second: float | None, leave_share: float, now: float
+    ) -> None:
+        self.rate = max(rate_per_second, RATE_PER_SECOND_MIN)
+        self.limit = limit_per_second
+        self._leave_share = leave_share
+        self._cut = _CUT_FIRST
+        self._cut_at = now - math.inf
+        self._quiet_seconds = 0.0
+        self._rest_from = math.inf
+        self._rest_until = math.inf
+
+    @property
+    def cut_at(self) -> float:
+        """When the rate was last cut: throttles of requests sent before concern the rate before."""
+        return self._cut_at
+
+    def asked_per_second(self, now: float) -> float:
+        """Say at what rate to send now."""
+        if self.limit is not None and self._rest_from <= now < self._rest_until:
+            return min(self.rate, max(RATE_PER_SECOND_MIN, self.limit * (1.0 - self._leave_share)))
+        return self.rate
+
+    def phase(self, now: float) -> Phase:
+        """Say where the search stands, for people."""
+        if self.limit is None:
+            return Phase.DOUBLING
+        if self._rest_from <= now < self._rest_until:
+            return Phase.RESTING
+        if self.rate < _REGAIN_BELOW * self.limit:
+            return Phase.REGAINING
+        return Phase.TRYING if self._quiet_seconds > self._quiet_needed_seconds() else Phase.HOLDING
+
+    def cut(self, now: float, *, sent_per_second: float, accepted_per_second: float, round_trip_seconds: float) -> None:
+        """Lower the rate: a request sent after the last cut was throttled.
+
+        ``sent_per_second`` is what really left lately (``inf`` where that says nothing).
+        """
+        same_trouble_seconds = max(_SAME_TROUBLE_SECONDS, _SAME_TROUBLE_ROUND_TRIPS * round_trip_seconds)
+        again = now - self._cut_at < same_trouble_seconds
+        self._cut = min(_CUT_MAX, 2.0 * self._cut) if again else _CUT_FIRST
+        before = min(self.rate, max(RATE_PER_SECOND_MIN, _SENT_CEILING * sent_per_second))
+        floor = min(before, _ACCEPTED_FLOOR * accepted_per_second)
+        self.limit = before
+        self.rate = max(before * (1.0 - self._cut), floor, RATE_PER_SECOND_MIN)
+        self._cut_at = now
+        self._quiet_seconds = 0.0
+        self._plan_rest(now)
+
+    def grow(self, now: float, seconds: float) -> None:
+        """Raise the rate for ``seconds`` of sending at full pace without a throttle."""
+        if self._rest_from <= now:
+            if now < self._rest_until:
+                return
+            self._rest_from = self._rest_until = math.inf
+        self._quiet_seconds += seconds
+        if self.limit is None:
+            self.rate *= 2.0**seconds
+        elif self.rate < _REGAIN_BELOW * self.limit:
+            missing = _REGAIN_TO * self.limit - self.rate
+            step = missing * -math.expm1(-seconds / _REGAIN_SECONDS)
+            self.rate += min(step, self.rate * _REGAIN_PER_SECOND_MAX * seconds)
+        else:
+            over_seconds = max(0.0, self._quiet_seconds - self._quiet_needed_seconds())
+            speed = min(_LOG_2, _CREEP_PER_SECOND * 2.0 ** min(over_seconds, 60.0))
+            self.rate *= math.exp(speed * seconds)
+
+    def doubt(self) -> None:
+        """Start the quiet spell anew: what was learnt before trouble of another kind may no longer hold."""
+        self._quiet_seconds = 0.0
+
+    def _quiet_needed_seconds(self) -> float:
+        # 0.4 % of the rate has to make one and a half requests, or the creep was never felt by the service.
+        return max(_QUIET_SECONDS_MIN, 1.5 / (0.004 * self.rate))
+
+    def _plan_rest(self, now: float) -> None:
+        if self._leave_share == 0.0:
+            return
+        if self._rest_from <= now:  # throttled while resting: the limit has moved, look for it at once
+            self._rest_from = math.inf
+        if self._rest_from == math.inf:
+            self._rest_from = now + _PROBE_SETTLES_SECONDS
+            self._rest_until = self._rest_from + _REST_SECONDS

@@ -1,0 +1,382 @@
+"""When the next request may leave: at the rate the service takes, found by asking and not by being told.
+
+Glacier throttles by rejecting (HTTP 400), not by slowing down, and names no limit.  So the pacer spaces requests
+evenly at a rate it searches for (``limit_search``), slows down by a factor of its own while the service fails, opens
+a circuit breaker in an outage (``fault_factor``), and keeps out of the way otherwise.  Every attempt, first or
+retry, takes a slot here; with requests spaced evenly the service's own bucket stays full, so a throttle means what
+it says.  The evidence, with botocore's adaptive mode, AIMD and fixed rates beside it: benchmarks/bench_pacer.py.
+
+Time is handed in (monotonic seconds) and moves only with the calls: growth, faults and the breaker are worked out
+lazily about ten times a second inside ``take`` and ``replied``.  A waiting sender therefore asks again at least once
+a second.  The pacer never waits, never reads a clock, holds no task and no lock (one event loop), and its work
+per request does not grow with the rate.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from enum import Enum
+from typing import TYPE_CHECKING
+
+from glacier_purge.deletion.fault_factor import FaultFactor
+from glacier_purge.deletion.limit_search import LimitSearch, Phase
+from glacier_purge.deletion.traffic import SLICE_SECONDS, Slice, Traffic
+from glacier_purge.errors import UsageError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+RESUMED_SHARE = 0.8
+RESUMABLE_SECONDS = 15 * 60.0
+LONGEST_WAIT_SECONDS = 1.0
+"""``take`` never asks for a longer wait, so that a changed rate, a release or a closed breaker is noticed."""
+_PAUSED_WAIT_SECONDS = 0.25
+_SAVED_SLOTS_MIN = 1.0
+_SAVED_SLOTS_SECONDS = 0.02
+"""Slots missed by a late timer may be caught up: one, or 20 ms' worth. More would be a burst."""
+_HOLD_SECONDS = 0.06
+_HOLD_SLOTS = 2.0
+_RETRY_AFTER_SECONDS_MAX = 300.0
+_PRESSING_SHARE = 0.7
+_PRESSING_SECONDS = 0.5
+_PRESSING_SENDS = 5.0
+_ACCEPTED_SECONDS = 1.0
+_ACCEPTED_SENDS = 10.0
+_IN_FLIGHT_MIN = 4
+_LATENCY_SECONDS_FIRST = 0.5
+_P99_STEP = 0.1
+_MEAN_WEIGHT = 0.2
+
+
+class Signal(Enum):
+    """What a reply means for the pace."""
+
+    ACCEPTED = "accepted"
+    """The service did the work."""
+    THROTTLED = "throttled"
+    """Refused for rate."""
+    FAULT = "fault"
+    """A 5xx, a timeout, a broken or refused connection."""
+    OTHER = "other"
+    """Any other answer: it shows that the service is there, and says nothing about the rate."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PacerSettings:
+    """The knobs. Raises ``UsageError`` for figures that make no sense."""
+
+    rate_per_second_first: float = 10.0
+    """What to begin with; it doubles every second until the first throttle."""
+    rate_per_second_max: float | None = None
+    """Never faster than this; None leaves it to the service."""
+    in_flight_max: int = 64
+    """Never more requests under way than this."""
+    leave_share: float = 0.0
+    """Part of the limit found that is left to other users of the account (0 to 0.9)."""
+
+    def __post_init__(self) -> None:
+        if not (math.isfinite(self.rate_per_second_first) and self.rate_per_second_first > 0):
+            raise UsageError(f"the first rate must be a number above 0 per second, not {self.rate_per_second_first}")
+        _check_rate_max(self.rate_per_second_max)
+        if self.in_flight_max < 1:
+            raise UsageError(f"at least 1 request has to be in flight, not {self.in_flight_max}")
+        if not 0.0 <= self.leave_share <= 0.9:
+            raise UsageError(f"the share left to others must be between 0 and 0.9, not {self.leave_share}")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PacerState:
+    """What a later process needs to begin near the limit. ``recorded_at`` is in Unix seconds."""
+
+    rate_per_second: float
+    limit_per_second: float | None
+    recorded_at: float
+
+    def if_fresh(self, now_unix_seconds: float) -> PacerState | None:
+        """Return itself when less than 15 minutes old, else None: limits belong to their hour."""
+        return self if 0.0 <= now_unix_seconds - self.recorded_at < RESUMABLE_SECONDS else None
+
+
+class Pacer:
+    """Says when to send, learns from what comes back.
+
+    All times are seconds of one monotonic clock, all rates are attempts per second.
+    """
+
+    __slots__ = (
+        "_accepted",
+        "_answered",
+        "_faulted",
+        "_faults",
+        "_hold_until",
+        "_in_flight_cap",
+        "_interval",
+        "_latency_sum",
+        "_next_slot",
+        "_p99",
+        "_paused",
+        "_rate",
+        "_rate_max",
+        "_round_trip",
+        "_search",
+        "_sent",
+        "_settings",
+        "_tick_due",
+        "_ticked_at",
+        "_tolerance",
+        "_traffic",
+    )
+
+    def __init__(
+        self,
+        settings: PacerSettings,
+        *,
+        now: float,
+        random: Callable[[], float],
+        resumed: PacerState | None = None,
+    ) -> None:
+        first = settings.rate_per_second_first if resumed is None else RESUMED_SHARE * resumed.rate_per_second
+        self._settings = settings
+        self._rate_max = settings.rate_per_second_max
+        self._search = LimitSearch(
+            rate_per_second=first,
+            limit_per_second=None if resumed is None else resumed.limit_per_second,
+            leave_share=settings.leave_share,
+            now=now,
+        )
+        self._faults = FaultFactor(random)
+        self._traffic = Traffic()
+        self._sent = self._accepted = self._faulted = self._answered = 0
+        self._latency_sum = 0.0
+        self._round_trip = self._p99 = _LATENCY_SECONDS_FIRST
+        self._paused = False
+        self._next_slot = self._hold_until = self._ticked_at = now
+        self._set_pace(now)
+
+    def take(self, now: float) -> float:
+        """Take a slot: 0.0 means send now; otherwise nothing was taken, ask again in that many seconds."""
+        if now >= self._tick_due:
+            self._tick(now)
+        slot = self._next_slot
+        if slot > now:
+            wait_seconds = slot - now
+            return min(LONGEST_WAIT_SECONDS, wait_seconds)
+        if self._paused:
+            return _PAUSED_WAIT_SECONDS
+        earliest = now - self._tolerance
+        self._next_slot = (max(earliest, slot)) + self._interval
+        self._sent += 1
+        return 0.0
+
+    def replied(
+        self,
+        now: float,
+        sent_at: float,
+        signal: Signal,
+        latency_seconds: float,
+        retry_after_seconds: float | None = None,
+    ) -> None:
+        """Learn from a reply to a request that left at ``sent_at``."""
+        self._answered += 1
+        if signal is Signal.ACCEPTED:
+            self._accepted += 1
+            self._latency_sum += latency_seconds
+            if latency_seconds > self._p99:
+                self._p99 *= 1.0 + 0.99 * _P99_STEP
+            else:
+                self._p99 *= 1.0 - 0.01 * _P99_STEP
+        elif signal is Signal.THROTTLED:
+            if sent_at >= self._search.cut_at:
+                self._cut(now)
+        elif signal is Signal.FAULT:
+            self._faulted += 1
+        if retry_after_seconds is not None:
+            self._obey(now, retry_after_seconds)
+        if now >= self._tick_due:
+            self._tick(now)
+
+    def hold(self) -> None:
+        """Pause: no slot is given until ``release``."""
+        self._paused = True
+
+    def release(self) -> None:
+        """End the pause."""
+        self._paused = False
+
+    def set_rate_max(self, rate_per_second: float | None) -> None:
+        """Change the cap while running; None lifts it. Raises ``UsageError`` unless it is above 0."""
+        _check_rate_max(rate_per_second)
+        self._rate_max = rate_per_second
+        self._tick_due = -math.inf
+
+    def in_flight_cap(self, now: float) -> int:
+        """Say how many requests may be under way: twice what the rate and the slow replies need, at least 4."""
+        if now >= self._tick_due:
+            self._tick(now)
+        return self._in_flight_cap
+
+    @property
+    def rate_per_second(self) -> float:
+        """The rate asked for now, after cap, faults and breaker."""
+        return self._rate
+
+    @property
+    def limit_per_second(self) -> float | None:
+        """The limit believed in; None as long as nothing was throttled."""
+        limit = self._search.limit
+        return None if limit is None else max(limit, min(self._search.rate, self._rate_max or math.inf))
+
+    @property
+    def sent_per_second(self) -> float:
+        """Attempts per second over the last second."""
+        return self._traffic.over(1.0).sent_per_second
+
+    @property
+    def accepted_per_second(self) -> float:
+        """Deletes per second the service took over the last second."""
+        return self._traffic.over(1.0).accepted_per_second
+
+    @property
+    def latency_p99_seconds(self) -> float:
+        """An estimate of the 99th percentile of the latency of accepted requests."""
+        return self._p99
+
+    @property
+    def fault_factor(self) -> float:
+        """The part of the pace that faults leave, 0.1 to 1."""
+        return self._faults.factor
+
+    @property
+    def breaker_open(self) -> bool:
+        """Whether only probes leave, because nothing but faults came back for ten seconds."""
+        return self._faults.breaker_open
+
+    def state(self, now_unix_seconds: float) -> PacerState:
+        """Give what a later process can resume from."""
+        return PacerState(
+            rate_per_second=self._search.rate,
+            limit_per_second=self._search.limit,
+            recorded_at=now_unix_seconds,
+        )
+
+    def why(self, now: float) -> str:
+        """Say in one sentence what sets the pace."""
+        if self._paused:
+            return "paused on request"
+        if self._faults.breaker_open:
+            return "the service is failing: one probe every 5 s until it answers"
+        if self._faults.factor < 1.0:
+            return f"the service is failing: slowed to {self._faults.factor:.0%} of the rate until it recovers"
+        if self._hold_until > now:
+            return f"the service throttles: waiting {self._hold_until - now:.2f} s"
+        recent = self._traffic.over(self._pressing_window_seconds())
+        if recent.seconds > 0 and not self._presses(recent):
+            return self._why_below_pace(recent)
+        if self._rate_max is not None and self._search.asked_per_second(now) >= self._rate_max:
+            return f"capped at --max-rate {_figure(self._rate_max)}/s"
+        return self._why_at_pace(now)
+
+    def _why_below_pace(self, recent: Slice) -> str:
+        sent, asked = _figure(recent.sent_per_second), _figure(self._rate)
+        if self._in_flight_cap >= self._settings.in_flight_max:
+            return f"limited by {self._in_flight_cap} in flight: sending {sent}/s of {asked}/s allowed"
+        return f"limited by what is fed in: sending {sent}/s of {asked}/s allowed"
+
+    def _why_at_pace(self, now: float) -> str:
+        rate, limit = _figure(self._rate), _figure(self._search.limit or 0.0)
+        match self._search.phase(now):
+            case Phase.DOUBLING:
+                return f"no limit met yet: at {rate}/s, doubling every second"
+            case Phase.REGAINING:
+                return f"throttled just now: at {rate}/s, on the way back to the limit found, {limit}/s"
+            case Phase.HOLDING:
+                return f"holding at {rate}/s, just under the limit found"
+            case Phase.TRYING:
+                return f"at {rate}/s and not throttled: trying whether the limit has risen"
+            case Phase.RESTING:
+                return f"at {rate}/s, leaving a share of the limit found, {limit}/s, to others"
+
+    def _tick(self, now: float) -> None:
+        """Work out everything that depends on time passing; about ten times a second."""
+        seconds = now - self._ticked_at
+        if seconds > 0.0:
+            newest = self._close_slice(now, seconds)
+            self._faults.judge(now, newest, self._traffic)
+            if self._faults.factor < 1.0:
+                self._search.doubt()
+            elif self._may_grow():
+                self._search.grow(now, seconds)
+        self._set_pace(now)
+
+    def _close_slice(self, now: float, seconds: float) -> Slice:
+        newest = Slice(seconds, self._sent, self._accepted, self._faulted, self._answered)
+        self._traffic.close(newest)
+        if self._accepted:
+            self._round_trip += _MEAN_WEIGHT * (self._latency_sum / self._accepted - self._round_trip)
+        self._sent = self._accepted = self._faulted = self._answered = 0
+        self._latency_sum = 0.0
+        self._ticked_at = now
+        return newest
+
+    def _may_grow(self) -> bool:
+        if self._rate_max is not None and self._search.rate >= self._rate_max:
+            return False
+        return self._presses(self._traffic.over(self._pressing_window_seconds()))
+
+    def _pressing_window_seconds(self) -> float:
+        return max(_PRESSING_SECONDS, _PRESSING_SENDS / self._rate)
+
+    def _presses(self, recent: Slice) -> bool:
+        """Tell whether the pace is what holds sending back, and not workers, the disk or the feed."""
+        return recent.sent_per_second >= _PRESSING_SHARE * self._rate
+
+    def _cut(self, now: float) -> None:
+        if now > self._ticked_at:
+            self._close_slice(now, now - self._ticked_at)
+        recent = self._traffic.over(max(_ACCEPTED_SECONDS, _ACCEPTED_SENDS / self._rate))
+        measured = recent.seconds > 0.0 and self._faults.factor == 1.0
+        self._search.cut(
+            now,
+            sent_per_second=recent.sent_per_second if measured else math.inf,
+            accepted_per_second=recent.accepted_per_second,
+            round_trip_seconds=self._round_trip,
+        )
+        self._hold_until = max(self._hold_until, now + max(_HOLD_SECONDS, _HOLD_SLOTS / self._search.rate))
+        self._set_pace(now)
+
+    def _obey(self, now: float, retry_after_seconds: float) -> None:
+        if 0.0 < retry_after_seconds < math.inf:
+            self._hold_until = max(self._hold_until, now + min(retry_after_seconds, _RETRY_AFTER_SECONDS_MAX))
+            self._next_slot = max(self._next_slot, self._hold_until)
+
+    def _set_pace(self, now: float) -> None:
+        rate = self._search.asked_per_second(now)
+        if self._rate_max is not None:
+            rate = min(rate, self._rate_max)
+        if self._faults.breaker_open:
+            self._interval = self._faults.probe_interval_seconds()
+            self._rate = 1.0 / self._interval
+            self._tolerance = 0.0
+        else:
+            self._rate = rate * self._faults.factor
+            self._interval = 1.0 / self._rate
+            self._tolerance = self._interval * max(_SAVED_SLOTS_MIN, _SAVED_SLOTS_SECONDS * self._rate)
+        # A slot set at a slower rate is brought forward, but never before the end of a hold.
+        self._next_slot = max(self._hold_until, min(self._next_slot, now + self._interval))
+        self._in_flight_cap = self._cap_in_flight()
+        self._tick_due = now + SLICE_SECONDS
+
+    def _cap_in_flight(self) -> int:
+        needed = 2.0 * self._rate * self._p99
+        most = self._settings.in_flight_max
+        return most if needed >= most else min(most, max(_IN_FLIGHT_MIN, math.ceil(needed)))
+
+
+def _check_rate_max(rate_per_second: float | None) -> None:
+    if rate_per_second is not None and not (math.isfinite(rate_per_second) and rate_per_second > 0):
+        raise UsageError(f"the highest rate must be a number above 0 per second, not {rate_per_second}")
+
+
+def _figure(per_second: float) -> str:
+    return f"{per_second:,.0f}" if per_second >= 10 else f"{per_second:.1f}"
