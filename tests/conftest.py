@@ -1,0 +1,66 @@
+"""What holds for every test: nothing leaves this machine, and no account of the person running them is seen.
+
+An audit hook sees each connect and name lookup made through Python's own sockets, whoever makes it.  It fails the test
+rather than the call, because code under test is built to survive a failing network.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import os
+import sys
+from typing import TYPE_CHECKING
+
+import pytest
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+_reached_out: list[str] = []
+
+
+def _is_loopback(host: object) -> bool:
+    if isinstance(host, bytes):
+        host = host.decode("ascii", "replace")
+    if host is None or host in {"", "localhost"}:
+        return True
+    try:
+        return ipaddress.ip_address(str(host).partition("%")[0]).is_loopback
+    except ValueError:
+        return False
+
+
+def _refuse_the_network(event: str, arguments: tuple[object, ...]) -> None:
+    if event == "socket.getaddrinfo":
+        host = arguments[0]
+    elif event in {"socket.connect", "socket.sendto"} and isinstance(arguments[1], tuple):
+        host = arguments[1][0]
+    else:
+        return
+    if not _is_loopback(host):
+        _reached_out.append(f"{event} {host!r}")
+        pytest.fail(f"{event} {host!r}: tests stay on loopback")
+
+
+sys.addaudithook(_refuse_the_network)
+
+
+@pytest.fixture(autouse=True)
+def loopback_only() -> Iterator[None]:
+    """Fail the test when anything in it tried to leave this machine, also where the error was caught."""
+    _reached_out.clear()
+    yield
+    assert not _reached_out, f"tried to leave loopback: {_reached_out}"
+
+
+@pytest.fixture(autouse=True)
+def clean_environment(monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathFactory) -> None:
+    """Hide the AWS account, proxies and settings of whoever runs the tests, from them and from what they start."""
+    for name in list(os.environ):
+        if name.startswith(("AWS_", "GLACIER_PURGE_")) or name.lower().endswith("_proxy"):
+            monkeypatch.delenv(name)
+    nowhere: Path = tmp_path_factory.getbasetemp() / "no-aws-configuration-here"
+    monkeypatch.setenv("AWS_CONFIG_FILE", str(nowhere / "config"))
+    monkeypatch.setenv("AWS_SHARED_CREDENTIALS_FILE", str(nowhere / "credentials"))
+    monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
