@@ -1,0 +1,1 @@
+"""Bytes in, archives out: reading a vault inventory without ever holding it."""
