@@ -6,7 +6,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from glacier_purge.errors import UsageError
-from glacier_purge.service.endpoint import REGIONS, check_region, configured_endpoint_url, parse_endpoint
+from glacier_purge.service.endpoint import (
+    REGIONS,
+    check_endpoint_url,
+    check_region,
+    configured_endpoint_url,
+    is_loopback,
+)
 
 
 @pytest.mark.parametrize(
@@ -27,10 +33,9 @@ from glacier_purge.service.endpoint import REGIONS, check_region, configured_end
     ],
 )
 def test_loopback_and_amazon_glacier_are_endpoints(url: str, region: str | None) -> None:
-    endpoint = parse_endpoint(url)
-    assert endpoint.region == region
-    assert endpoint.is_loopback is (region is None)
-    assert endpoint.url == url.rstrip("/").lower()
+    assert check_endpoint_url(url) == url.rstrip("/").lower()
+    assert is_loopback(url) is (region is None)
+    check_region(region or "eu-nowhere-9", check_endpoint_url(url))
 
 
 HOSTILE = [
@@ -136,8 +141,18 @@ HOSTILE = [
 @pytest.mark.parametrize("url", HOSTILE)
 def test_every_other_url_is_refused_before_anything_is_sent(url: str) -> None:
     with pytest.raises(UsageError, match="is refused: deletes go only to") as refused:
-        parse_endpoint(url)
+        check_endpoint_url(url)
     assert refused.value.exit_code == 2
+    assert not is_loopback(url)
+
+
+GOOD = {
+    f"https://glacier{fips}.{region}.amazonaws.com{china}{port}"
+    for region in REGIONS
+    for china in ([".cn"] if region.startswith("cn-") else [""])
+    for fips in ("", "-fips")
+    for port in ("", ":443")
+}
 
 
 @given(st.text(max_size=60))
@@ -145,22 +160,17 @@ def test_nothing_inserted_into_a_good_endpoint_makes_another_host_good(text: str
     good = "https://glacier.us-east-1.amazonaws.com"
     for url in (good + text, good.replace("//", "//" + text), good.replace(".amazonaws", text + ".amazonaws")):
         try:
-            endpoint = parse_endpoint(url)
+            endpoint = check_endpoint_url(url)
         except UsageError:
             continue
-        assert endpoint.region in REGIONS
-        assert endpoint.url in {
-            f"https://glacier{fips}.{endpoint.region}.amazonaws.com{port}"
-            for fips in ("", "-fips")
-            for port in ("", ":443")
-        }
+        assert endpoint in GOOD
 
 
 def test_a_real_endpoint_serves_its_own_region_only() -> None:
     check_region("us-east-1", None)
-    check_region("us-east-1", parse_endpoint("https://glacier.us-east-1.amazonaws.com"))
+    check_region("us-east-1", check_endpoint_url("https://glacier.us-east-1.amazonaws.com"))
     with pytest.raises(UsageError, match=r"do not belong together\. Give --region us-east-1"):
-        check_region("eu-west-1", parse_endpoint("https://glacier.us-east-1.amazonaws.com"))
+        check_region("eu-west-1", check_endpoint_url("https://glacier.us-east-1.amazonaws.com"))
 
 
 @pytest.mark.parametrize(
@@ -184,7 +194,7 @@ def test_the_regions_are_those_the_sdk_knows() -> None:
 
 
 def test_any_region_will_do_on_loopback() -> None:
-    check_region("eu-nowhere-9", parse_endpoint("http://127.0.0.1:5000"))
+    check_region("eu-nowhere-9", check_endpoint_url("http://127.0.0.1:5000"))
 
 
 @pytest.mark.parametrize(

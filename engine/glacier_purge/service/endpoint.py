@@ -14,7 +14,6 @@ from __future__ import annotations
 import difflib
 import ipaddress
 import re
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from glacier_purge.errors import UsageError
@@ -42,42 +41,36 @@ _AWS = re.compile(
 )
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Endpoint:
-    """A place requests may be sent to. ``region`` is None for loopback, where any will do."""
+def check_endpoint_url(url: str) -> str:
+    """Return an endpoint URL in its plain form (lower case, no trailing slash).
 
-    url: str
-    region: str | None
-
-    @property
-    def is_loopback(self) -> bool:
-        """Tell whether this is an emulator on this machine, which deletes nothing real."""
-        return self.region is None
-
-
-def parse_endpoint(url: str) -> Endpoint:
-    """Read an endpoint URL; raises ``UsageError`` for every place that is neither loopback nor Amazon Glacier."""
-    if (match := _LOOPBACK.fullmatch(url)) and _is_loopback_host(match["host"]) and _is_port(match["port"]):
-        return Endpoint(url=url.rstrip("/").lower(), region=None)
-    if (match := _AWS.fullmatch(url)) and _has_glacier(region := match["region"].lower(), china=match["china"]):
-        return Endpoint(url=url.rstrip("/").lower(), region=region)
+    Raises ``UsageError`` for every place that is neither loopback nor Amazon Glacier.
+    """
+    if is_loopback(url) or _region_of(url) is not None:
+        return url.rstrip("/").lower()
     raise UsageError(
         f"endpoint {url!r} is refused: deletes go only to https://glacier.REGION.amazonaws.com (.cn in China) or to "
         "loopback (127.0.0.1, [::1], localhost). Check --endpoint-url and AWS_ENDPOINT_URL_GLACIER."
     )
 
 
-def check_region(region: str, endpoint: Endpoint | None) -> None:
+def is_loopback(url: str) -> bool:
+    """Tell whether ``url`` is a whole endpoint on this machine, where nothing real is deleted."""
+    match = _LOOPBACK.fullmatch(url)
+    return match is not None and _is_loopback_host(match["host"]) and _is_port(match["port"])
+
+
+def check_region(region: str, endpoint_url: str | None) -> None:
     """Raise ``UsageError`` unless ``region`` has Amazon Glacier and is the endpoint's; any will do on loopback."""
-    if endpoint is not None and endpoint.is_loopback:
+    if endpoint_url is not None and is_loopback(endpoint_url):
         return
     if region not in REGIONS:
         nearest = difflib.get_close_matches(region, sorted(REGIONS), n=1)
         hint = f" Did you mean {nearest[0]}?" if nearest else ""
         raise UsageError(f"Amazon Glacier has no vaults in region {region!r}.{hint} Give another with --region.")
-    if endpoint is not None and endpoint.region != region:
+    if endpoint_url is not None and (other := _region_of(endpoint_url)) != region:
         raise UsageError(
-            f"region {region} and endpoint {endpoint.url} do not belong together. Give --region {endpoint.region}, "
+            f"region {region} and endpoint {endpoint_url} do not belong together. Give --region {other}, "
             "or leave the endpoint away."
         )
 
@@ -89,8 +82,13 @@ def configured_endpoint_url(environment: Mapping[str, str]) -> str | None:
     return environment.get("AWS_ENDPOINT_URL_GLACIER") or environment.get("AWS_ENDPOINT_URL") or None
 
 
-def _has_glacier(region: str, *, china: str | None) -> bool:
-    return region in REGIONS and (china is not None) == region.startswith("cn-")
+def _region_of(url: str) -> str | None:
+    """The region whose Amazon Glacier endpoint ``url`` is."""
+    match = _AWS.fullmatch(url)
+    if match is None:
+        return None
+    region = match["region"].lower()
+    return region if region in REGIONS and (match["china"] is not None) == region.startswith("cn-") else None
 
 
 def _is_loopback_host(host: str) -> bool:
