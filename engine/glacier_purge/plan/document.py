@@ -1,0 +1,114 @@
+"""The plan: what was decided, about which snapshot, for which vault; and the digest that an approval quotes.
+
+The digest covers every field, and through the hashes among them every byte of the snapshot and every decision.  The
+same inventory and the same choices give the same document to the byte, whoever makes it and when; so two people can
+plan on two machines and compare one line.  ``plan.json`` is written last and whole: a folder without it has no plan.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from glacier_purge.archive import Vault
+from glacier_purge.errors import PlanRefused
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+FORMAT = 1
+
+
+class SnapshotFacts(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """The spooled inventory: its file in the run folder, ``json`` or ``csv``, and the hash of its bytes."""
+
+    file: str
+    format: str
+    sha256: str
+    size_bytes: int
+    inventory_date: str | None
+    any_id_length: bool
+
+
+class Counts(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Records of the inventory by decision; ``inventory`` is the sum of the others."""
+
+    inventory: int
+    selected: int
+    skipped: int
+    invalid: int
+    duplicates: int
+
+
+class Sample(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """One archive of the plan, for the eyes of who approves it."""
+
+    ordinal: int
+    archive_id: str
+    size_bytes: int
+    created: str
+    description: str
+
+
+class Plan(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What goes and why the others stay. ``selected_bytes`` is without the service's overhead per archive."""
+
+    format: int
+    tool_version: str
+    account_id: str
+    region: str
+    vault_name: str
+    endpoint_url: str
+    snapshot: SnapshotFacts
+    decisions_sha256: str
+    reasons: dict[str, int]
+    counts: Counts
+    selected_bytes: int
+    oldest: str | None
+    newest: str | None
+    samples: list[Sample]
+
+    @property
+    def vault(self) -> Vault:
+        """The vault the plan is for, checked again."""
+        return Vault(account_id=self.account_id, region=self.region, name=self.vault_name)
+
+    @property
+    def digest(self) -> str:
+        """SHA-256 (hex) over the canonical JSON of the whole plan."""
+        return hashlib.sha256(msgspec.json.encode(self, order="sorted")).hexdigest()
+
+
+class _Document(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    digest: str
+    plan: Plan
+
+
+def plan_bytes(plan: Plan) -> bytes:
+    """The plan as it stands in ``plan.json``: indented for people, its digest first."""
+    document = _Document(digest=plan.digest, plan=plan)
+    return msgspec.json.format(msgspec.json.encode(document), indent=2) + b"\n"
+
+
+def read_plan(path: Path) -> Plan:
+    """Read ``plan.json``. Raises ``PlanRefused`` when it is missing, damaged, edited or of another format."""
+    try:
+        document = msgspec.json.decode(path.read_bytes(), type=_Document)
+    except FileNotFoundError:
+        raise PlanRefused(
+            f"{path.parent} holds no plan: planning did not end, or this is not a run folder. "
+            "Make one with: glacier-purge plan VAULT --inventory FILE --run-dir DIR"
+        ) from None
+    except msgspec.MsgspecError as error:
+        raise PlanRefused(f"{path} cannot be read as a plan ({error}). Plan again; nothing was sent.") from error
+    plan = document.plan
+    if plan.format != FORMAT:
+        raise PlanRefused(f"{path} has format {plan.format}, this version reads {FORMAT}. Plan again.")
+    if document.digest != plan.digest:
+        raise PlanRefused(
+            f"{path} was changed after it was made: it says digest {document.digest[:16]}..., its content has "
+            f"{plan.digest[:16]}... Plan again; nothing was sent."
+        )
+    return plan

@@ -1,0 +1,192 @@
+"""Makes a plan from a spooled snapshot: decides every record, writes the decisions down, counts and samples.
+
+Two readings of the snapshot, both in flat memory: the first finds ids that stand twice, the second decides.  What is
+in doubt is not planned around: an inventory with invalid or repeated records is refused, naming the first of them,
+unless the caller asks for defects to be set aside.  The decisions are durable before ``plan.json`` names their hash.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from mmap import ACCESS_READ, mmap
+from typing import TYPE_CHECKING
+
+from glacier_purge.errors import InventoryDamaged, PlanRefused, UsageError
+from glacier_purge.inventory.duplicates import DuplicateFinder
+from glacier_purge.inventory.snapshot import batches
+from glacier_purge.plan.decisions import decisions_sha256, writing
+from glacier_purge.plan.document import FORMAT, Counts, Plan, Sample, SnapshotFacts
+from glacier_purge.plan.selection import DELETE, DUPLICATE, INVALID, REASONS, decide
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from glacier_purge.archive import Archive, Vault
+    from glacier_purge.inventory.batch import Batch
+    from glacier_purge.inventory.snapshot import Snapshot
+
+SAMPLES_MAX = 20
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Target:
+    """What the plan is for: the vault, where requests will go, and which version of the tool plans.
+
+    ``inventory_name`` is what messages call the inventory: the file it was read from.
+    """
+
+    vault: Vault
+    endpoint_url: str
+    tool_version: str
+    inventory_name: str
+
+
+def check_vault(snapshot: Snapshot, vault: Vault) -> None:
+    """Raise ``PlanRefused`` when the inventory says that it is another vault's. CSV inventories do not say."""
+    if snapshot.vault_arn is not None and snapshot.vault_arn != vault.arn:
+        raise PlanRefused(
+            f"the inventory is of {snapshot.vault_arn}, the plan would be for {vault.arn}. Give the right vault, "
+            "region and account, or the right inventory. Nothing was sent."
+        )
+
+
+def make_plan(snapshot: Snapshot, target: Target, *, any_id_length: bool, set_aside_defects: bool) -> Plan:
+    """Decide every record of ``snapshot`` and write the decisions beside it; the caller writes ``plan.json``.
+
+    Raises ``InventoryDamaged`` for the first invalid or repeated record unless ``set_aside_defects``, ``PlanRefused``
+    for another vault's inventory, and ``UsageError`` when nothing at all is to be deleted.
+    """
+    check_vault(snapshot, target.vault)
+    making = _Making(snapshot, target.inventory_name, any_id_length=any_id_length, set_aside_defects=set_aside_defects)
+    making.decide()
+    if not making.counted[DELETE]:
+        raise UsageError(
+            f"{target.vault.arn}: the inventory lists no archive to delete ({snapshot.records:,} records). "
+            "An empty vault needs no purge; DeleteVault works once a newer inventory says it is empty."
+        )
+    return Plan(
+        format=FORMAT,
+        tool_version=target.tool_version,
+        account_id=target.vault.account_id,
+        region=target.vault.region,
+        vault_name=target.vault.name,
+        endpoint_url=target.endpoint_url,
+        snapshot=SnapshotFacts(
+            file=snapshot.path.name,
+            format=snapshot.format,
+            sha256=snapshot.sha256,
+            size_bytes=snapshot.size_bytes,
+            inventory_date=snapshot.inventory_date,
+            any_id_length=any_id_length,
+        ),
+        decisions_sha256=decisions_sha256(snapshot.path.parent),
+        reasons={REASONS[decision]: count for decision, count in sorted(making.counted.items())},
+        counts=Counts(
+            inventory=sum(making.counted.values()),
+            selected=making.counted[DELETE],
+            skipped=sum(n for decision, n in making.counted.items() if decision not in (DELETE, INVALID, DUPLICATE)),
+            invalid=making.counted[INVALID],
+            duplicates=making.counted[DUPLICATE],
+        ),
+        selected_bytes=making.selected_bytes,
+        oldest=making.oldest,
+        newest=making.newest,
+        samples=making.samples,
+    )
+
+
+class _Making:
+    """One planning: what it has counted and seen so far."""
+
+    def __init__(self, snapshot: Snapshot, name: str, *, any_id_length: bool, set_aside_defects: bool) -> None:
+        self._snapshot = snapshot
+        self._name = name
+        self._any_id_length = any_id_length
+        self._set_aside_defects = set_aside_defects
+        self.counted = {DELETE: 0, INVALID: 0, DUPLICATE: 0}
+        self.selected_bytes = 0
+        self.oldest: str | None = None
+        self.newest: str | None = None
+        self.samples: list[Sample] = []
+
+    def decide(self) -> None:
+        """Read the snapshot, decide every record and write the decisions down."""
+        folder = self._snapshot.path.parent
+        with DuplicateFinder(folder) as finder, writing(folder) as writer:
+            for batch in self._read():
+                self._refuse_defects(batch)
+                finder.add(batch.archives)
+            pairs = finder.duplicates(self._read)
+            waiting = next(pairs, None)
+            if waiting is not None:
+                self._refuse_duplicate(waiting)
+            for batch in self._read():
+                duplicates = {}
+                while waiting is not None and waiting[0] < batch.first_ordinal + batch.records:
+                    duplicates[waiting[0]] = waiting[1]
+                    waiting = next(pairs, None)
+                decisions = decide(batch, duplicates)
+                writer.write(bytes(decisions), duplicates)
+                self._count(batch, decisions)
+
+    def _read(self) -> Iterator[Batch]:
+        return batches(self._snapshot.path, self._snapshot.format, any_id_length=self._any_id_length)
+
+    def _refuse_defects(self, batch: Batch) -> None:
+        if batch.defects and not self._set_aside_defects:
+            defect = batch.defects[0]
+            raise InventoryDamaged(
+                f"{defect.reason}: {defect.text}. To plan without such records, add --set-aside-defects.",
+                offset_bytes=defect.offset_bytes,
+                file=self._name,
+            )
+
+    def _refuse_duplicate(self, pair: tuple[int, int]) -> None:
+        if not self._set_aside_defects:
+            ordinal, first = pair
+            archive_id = self._archive_id(ordinal)
+            raise InventoryDamaged(
+                f"record {ordinal:,} repeats the archive id of record {first:,}: {archive_id}. An inventory lists an "
+                "archive once. To plan without such records, add --set-aside-defects.",
+                offset_bytes=self._offset_of_second(archive_id),
+                file=self._name,
+            )
+
+    def _archive_id(self, ordinal: int) -> str:
+        for batch in self._read():
+            if ordinal < batch.first_ordinal + batch.records:
+                return next(archive.archive_id for archive in batch.archives if archive.ordinal == ordinal)
+        raise AssertionError(f"record {ordinal} is not in the snapshot any more")
+
+    def _offset_of_second(self, archive_id: str) -> int:
+        """Where an id stands for the second time in the snapshot's bytes."""
+        needle = archive_id.encode("ascii")
+        with self._snapshot.path.open("rb") as file, mmap(file.fileno(), 0, access=ACCESS_READ) as content:
+            return content.find(needle, content.find(needle) + 1)
+
+    def _count(self, batch: Batch, decisions: bytearray) -> None:
+        for decision in self.counted:
+            self.counted[decision] += decisions.count(decision)
+        selected = batch.archives
+        if decisions.count(DELETE) != len(selected):
+            first = batch.first_ordinal
+            selected = [archive for archive in selected if decisions[archive.ordinal - first] == DELETE]
+        if selected:
+            self._take_in(selected)
+
+    def _take_in(self, selected: list[Archive]) -> None:
+        self.selected_bytes += sum(archive.size_bytes for archive in selected)
+        # ISO 8601 in UTC sorts as text, to the second, with and without milliseconds.
+        dates = [archive.created for archive in selected]
+        self.oldest = min(dates) if self.oldest is None else min(self.oldest, *dates)
+        self.newest = max(dates) if self.newest is None else max(self.newest, *dates)
+        for archive in selected[: SAMPLES_MAX - len(self.samples)]:
+            self.samples.append(
+                Sample(
+                    ordinal=archive.ordinal,
+                    archive_id=archive.archive_id,
+                    size_bytes=archive.size_bytes,
+                    created=archive.created,
+                    description=archive.description,
+                )
+            )

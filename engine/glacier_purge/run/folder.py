@@ -1,0 +1,163 @@
+"""The run folder: where everything about one purge lies, and the locks that keep a second process out.
+
+A folder belongs to one vault and one plan for ever.  Its name may carry the vault's, its rights are the owner's
+alone.  Two locks are held for the life of a process that sends deletes: one in the folder (one writer per run) and
+one per vault on this host, so that two folders cannot purge the same vault side by side.  Both are ``flock``: a
+crash frees them, a stale file means nothing.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import hashlib
+import os
+import stat
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from glacier_purge.errors import PlanRefused, RunLocked, UsageError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from glacier_purge.archive import Vault
+
+PLAN_FILE = "plan.json"
+IDENTITY_FILE = "run.json"
+AUDIT_FOLDER = "audit"
+_LOCK_FILE = "lock"
+
+
+class Identity(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What run this is; written once when the folder is made. ``created`` is UTC, ISO 8601."""
+
+    run: str
+    vault_arn: str
+    endpoint_url: str
+    tool_version: str
+    package_sha256: str
+    created: str
+
+
+class RunFolder:
+    """An existing run folder that is safe to use."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.audit = path / AUDIT_FOLDER
+        self.plan_file = path / PLAN_FILE
+
+    @classmethod
+    def create(cls, path: Path) -> RunFolder:
+        """Make a new folder, rights 0700. Raises ``UsageError`` when something is there already."""
+        try:
+            path.mkdir(mode=0o700, parents=True)
+        except FileExistsError:
+            if path.is_symlink() or not path.is_dir() or any(path.iterdir()):
+                raise UsageError(
+                    f"{path} exists already and is not an empty folder. A run folder belongs to one run: give another "
+                    "--run-dir, or go on with the run in it: glacier-purge apply " + str(path)
+                ) from None
+            path.chmod(0o700)
+        except OSError as error:
+            raise UsageError(f"the run folder {path} cannot be made: {error.strerror}.") from error
+        return cls(path)
+
+    @classmethod
+    def open(cls, path: Path) -> RunFolder:
+        """Take an existing folder. Raises ``UsageError`` when it is missing or open to other users."""
+        try:
+            facts = path.lstat()
+        except OSError as error:
+            raise UsageError(f"{path} is not a run folder: {error.strerror}.") from error
+        if not stat.S_ISDIR(facts.st_mode):
+            raise UsageError(f"{path} is not a run folder (symbolic links are not followed).")
+        if facts.st_mode & (stat.S_IWGRP | stat.S_IWOTH):
+            raise UsageError(
+                f"{path} can be written by other users, so its plan proves nothing. Run: chmod 0700 {path}"
+            )
+        return cls(path)
+
+    def identity(self) -> Identity:
+        """Read ``run.json``; raises ``PlanRefused`` when it cannot be read."""
+        file = self.path / IDENTITY_FILE
+        try:
+            return msgspec.json.decode(file.read_bytes(), type=Identity)
+        except (OSError, msgspec.MsgspecError) as error:
+            raise PlanRefused(
+                f"{file} cannot be read ({error}): this is not a whole run folder. Plan again."
+            ) from error
+
+    def write_identity(self, identity: Identity) -> None:
+        """Write ``run.json``, once."""
+        self.write_once(IDENTITY_FILE, msgspec.json.format(msgspec.json.encode(identity), indent=2) + b"\n")
+
+    def write_once(self, name: str, content: bytes) -> None:
+        """Write a file whole and durable under its final name, which must be new."""
+        if (self.path / name).exists():
+            raise UsageError(f"{self.path / name} exists already; it is written once and never changed.")
+        self.replace(name, content)
+
+    def replace(self, name: str, content: bytes) -> None:
+        """Put a file in place in one step: no reader and no crash ever sees half of it."""
+        temporary = self.path / f".{name}.new"
+        handle = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW, 0o600)
+        with os.fdopen(handle, "wb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        temporary.rename(self.path / name)
+        sync_folder(self.path)
+
+    @contextmanager
+    def locked(self, vault: Vault, endpoint_url: str) -> Iterator[None]:
+        """Hold the run's lock and the vault's lock. Raises ``RunLocked`` when another process has one of them."""
+        with (
+            _flock(self.path / _LOCK_FILE, f"another process works on the run in {self.path}"),
+            _flock(vault_lock_file(vault, endpoint_url), f"another process on this host purges {vault.arn}"),
+        ):
+            yield
+
+
+def run_name(vault: Vault, now: datetime) -> str:
+    """A folder name for a new run: the vault and the time in UTC, to the second."""
+    return f"{vault.name.lstrip('.-') or 'vault'}-{now.astimezone(UTC):%Y-%m-%dT%H-%M-%SZ}"
+
+
+def vault_lock_file(vault: Vault, endpoint_url: str) -> Path:
+    """Where this host's lock for one vault lies: by address, so any process finds the same file."""
+    state = Path(os.environ.get("XDG_STATE_HOME") or Path.home() / ".local" / "state")
+    address = hashlib.sha256(f"{vault.arn} {endpoint_url}".encode()).hexdigest()[:32]
+    return state / "glacier-purge" / "locks" / address
+
+
+def sync_folder(path: Path) -> None:
+    """Make created and renamed names in ``path`` durable."""
+    handle = os.open(path, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
+@contextmanager
+def _flock(path: Path, taken: str) -> Iterator[None]:
+    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
+    try:
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            holder = os.pread(handle, 64, 0).decode("ascii", "replace").strip() or "unknown"
+            raise RunLocked(
+                f"{taken} (process {holder}). Nothing was sent. Look at it with: glacier-purge status DIR"
+            ) from None
+        os.ftruncate(handle, 0)
+        os.pwrite(handle, str(os.getpid()).encode(), 0)
+        yield
+    finally:
+        os.close(handle)

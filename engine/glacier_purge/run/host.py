@@ -1,0 +1,53 @@
+"""What a run takes from the machine it runs on, as values, so that a test can hand in a world of its own."""
+
+from __future__ import annotations
+
+import getpass
+import hashlib
+import random
+import socket
+import time
+from dataclasses import dataclass
+from importlib.resources import files
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from importlib.resources.abc import Traversable
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Host:
+    """Clocks and chance: ``clock`` is monotonic seconds, ``wall_clock`` Unix seconds and only ever written down."""
+
+    clock: Callable[[], float] = time.monotonic
+    wall_clock: Callable[[], float] = time.time
+    random: Callable[[], float] = random.random
+
+
+def who() -> str:
+    """The user and host that do this, for the record."""
+    try:
+        user = getpass.getuser()
+    except (KeyError, OSError):  # a container's user without a name
+        user = "unknown"
+    return f"{user}@{socket.gethostname()}"
+
+
+def package_sha256() -> str:
+    """One hash over this package's source files, so that a run can tell later which code it was."""
+    digest = hashlib.sha256()
+    for name, content in sorted(_sources(files("glacier_purge"), "")):
+        digest.update(f"{name}\n{len(content)}\n".encode())
+        digest.update(content)
+    return digest.hexdigest()
+
+
+def _sources(folder: Traversable, prefix: str) -> list[tuple[str, bytes]]:
+    found: list[tuple[str, bytes]] = []
+    for entry in folder.iterdir():
+        if entry.is_dir():
+            found += _sources(entry, f"{prefix}{entry.name}/")
+        elif entry.name.endswith(".py"):
+            found.append((prefix + entry.name, entry.read_bytes()))
+    return found

@@ -1,0 +1,254 @@
+"""Carries out a plan: one process's part of a run, from the first check to the last line of the audit log.
+
+Nothing is sent before the snapshot, the decisions and the target have been held against the plan.  One task group
+owns every task: the journal's committer, the feed, the worker pool and two tickers.  However the work ends - all
+done, drained, refused, cancelled - what is known is made durable before this returns; only a disk that failed ends
+it at once, because then nothing can be known to be written.
+"""
+
+from __future__ import annotations
+
+import math
+import os
+from contextlib import suppress
+from dataclasses import asdict, dataclass, field
+from typing import TYPE_CHECKING
+
+import anyio
+import anyio.to_thread
+
+from glacier_purge.archive import Archive
+from glacier_purge.audit.journal import Journal
+from glacier_purge.deletion.credentials import Renewal
+from glacier_purge.deletion.pacer import Pacer, PacerSettings, PacerState
+from glacier_purge.deletion.retry import RetryPolicy, RetrySettings
+from glacier_purge.deletion.tally import Tally
+from glacier_purge.deletion.turns import Turns
+from glacier_purge.deletion.workers import Pool
+from glacier_purge.errors import DiskFailed
+from glacier_purge.plan.selection import REASONS
+from glacier_purge.run.feed import Feed
+from glacier_purge.run.host import Host, package_sha256, who
+from glacier_purge.run.identity import check_target
+from glacier_purge.run.reading import check_files, read_decided
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+
+    from glacier_purge.audit.disk import Disk
+    from glacier_purge.audit.ledger import Ledger
+    from glacier_purge.plan.document import Plan
+    from glacier_purge.run.approval import Approval
+    from glacier_purge.run.folder import RunFolder
+    from glacier_purge.service.port import Glacier
+
+DRAIN_SECONDS = 8.0
+"""How long requests in flight may take to settle after a stop was asked for (I17: exit within 10 s)."""
+_LAST_WORDS_SECONDS = 2.0
+_FRESH_BATCHES = 2
+"""Released ranges that wait between the feed and the pool; the only buffer."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PurgeSettings:
+    """How a plan is carried out; nothing here changes what is deleted."""
+
+    pace: PacerSettings = field(default_factory=PacerSettings)
+    retry: RetrySettings = field(default_factory=RetrySettings)
+    credentials_patience_seconds: float = 900.0
+    commit_seconds: float = 0.1
+    commit_records: int = 256
+    segment_records: int = 1_000_000
+    checkpoint_seconds: float = 60.0
+    telemetry_seconds: float = 10.0
+
+
+class PurgeRun:
+    """One process that works on a run. ``carry_out`` does it; the other methods watch and steer meanwhile."""
+
+    def __init__(
+        self, folder: RunFolder, plan: Plan, service: Glacier, settings: PurgeSettings, disk: Disk, host: Host
+    ) -> None:
+        self._folder = folder
+        self._plan = plan
+        self._service = service
+        self._settings = settings
+        self._disk = disk
+        self._host = host
+        self._tally = Tally()
+        self._started_at = host.clock()
+        self._journal: Journal | None = None
+        self._pool: Pool | None = None
+        self._pacer: Pacer | None = None
+        self._work: anyio.CancelScope | None = None
+        self._drain_reason: str | None = None
+
+    async def carry_out(self, approval: Approval) -> Ledger:
+        """Delete what the plan lets go and has no outcome yet; return the durable state at the end.
+
+        The ledger tells whether everything is accounted for (``finished``) or the run was stopped and can be resumed.
+        Raises ``PlanRefused``, ``CredentialsFailed``, ``ServiceRefused``, ``RunStopped``, ``AuditDamaged`` and
+        ``DiskFailed`` (alone or inside an exception group of the task group).
+        """
+        await anyio.to_thread.run_sync(check_files, self._folder.path, self._plan)
+        journal = self._journal = await self._open_journal()
+        try:
+            if journal.ledger.finished is None:
+                await check_target(self._plan, self._service)
+                await self._carry_out(journal, approval)
+        finally:
+            with anyio.CancelScope(shield=True), suppress(DiskFailed):
+                await journal.aclose()
+        return journal.ledger
+
+    def drain(self, reason: str) -> None:
+        """Send nothing new; give requests in flight ``DRAIN_SECONDS`` to settle, then end."""
+        self._drain_reason = reason
+        if self._pool is not None:
+            self._pool.drain(reason)
+        if self._work is not None:
+            self._work.deadline = min(self._work.deadline, anyio.current_time() + DRAIN_SECONDS)
+
+    @property
+    def ledger(self) -> Ledger | None:
+        """What is durable so far; None before the log was opened."""
+        return self._journal.ledger if self._journal else None
+
+    def telemetry(self) -> dict[str, object]:
+        """How the work goes now; the counts are this process's, latencies since the last telemetry line."""
+        if self._pacer is None:
+            return {"why": "checking the plan, its files and the vault before anything is sent"}
+        tally, pacer = self._tally, self._pacer
+        percentiles = [tally.latencies.percentile_seconds(share) for share in (0.5, 0.99)]
+        p50_ms, p99_ms = (None if seconds is None else round(seconds * 1000, 1) for seconds in percentiles)
+        return {
+            "asked_per_second": _figure(pacer.rate_per_second),
+            "limit_per_second": _figure(pacer.limit_per_second),
+            "accepted_per_second": _figure(pacer.accepted_per_second),
+            "attempts": tally.sent,
+            "accepted": tally.accepted,
+            "throttled": tally.throttled,
+            "server_faults": tally.faults,
+            "in_flight": self._pool.in_flight if self._pool else 0,
+            "waiting": self._pool.waiting if self._pool else 0,
+            "p50_ms": p50_ms,
+            "p99_ms": p99_ms,
+            "active_seconds": round(self._host.clock() - self._started_at, 3),
+            "why": self._pool.why() if self._pool else "",
+        }
+
+    # -- inside -------------------------------------------------------------------------------------------------------
+
+    async def _open_journal(self) -> Journal:
+        return await Journal.open(
+            self._disk,
+            run=self._folder.identity().run,
+            plan_digest=self._plan.digest,
+            records=self._plan.counts.inventory,
+            wall_clock=self._host.wall_clock,
+            commit_seconds=self._settings.commit_seconds,
+            commit_records=self._settings.commit_records,
+            segment_records=self._settings.segment_records,
+        )
+
+    async def _carry_out(self, journal: Journal, approval: Approval) -> None:
+        pacer = self._pacer = self._make_pacer(journal)
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(journal.run)
+            journal.note("opened", **self._opening())
+            journal.note("approved", digest=approval.digest, how=approval.how, by=approval.by)
+            await journal.durable()
+            tasks.start_soon(self._every, self._settings.telemetry_seconds, self._note_telemetry)
+            tasks.start_soon(self._every, self._settings.checkpoint_seconds, self._checkpoint)
+            try:
+                await self._delete(journal, pacer)
+            finally:
+                with anyio.CancelScope(shield=True), suppress(DiskFailed):
+                    await self._last_words(journal)
+            tasks.cancel_scope.cancel()
+
+    async def _delete(self, journal: Journal, pacer: Pacer) -> None:
+        send, receive = anyio.create_memory_object_stream[list[Archive]](_FRESH_BATCHES)
+        feed = Feed(
+            decided=read_decided(self._folder.path, self._plan),
+            journal=journal,
+            fresh=send,
+            rate_per_second=lambda: pacer.rate_per_second,
+            reasons=REASONS,
+        )
+        pool = self._pool = Pool(
+            service=self._service,
+            turns=Turns(receive),
+            pacer=pacer,
+            policy=RetryPolicy(self._settings.retry, self._host.random),
+            journal=journal,
+            tally=self._tally,
+            renewal=Renewal(self._renew, patience_seconds=self._settings.credentials_patience_seconds),
+            clock=self._host.clock,
+            maybe_sent=journal.ledger.maybe_sent,
+            workers=self._settings.pace.in_flight_max,
+        )
+        if self._drain_reason is not None:
+            return
+        with anyio.CancelScope() as self._work, receive:
+            async with anyio.create_task_group() as work:
+                work.start_soon(feed.run)
+                await pool.run()
+                work.cancel_scope.cancel()
+
+    async def _renew(self) -> None:
+        await self._service.renew_credentials()
+        await check_target(self._plan, self._service)
+
+    def _make_pacer(self, journal: Journal) -> Pacer:
+        kept = journal.pacer_state
+        resumed = PacerState(**kept).if_fresh(self._host.wall_clock()) if kept else None
+        return Pacer(self._settings.pace, now=self._host.clock(), random=self._host.random, resumed=resumed)
+
+    def _opening(self) -> dict[str, object]:
+        identity = self._folder.identity()
+        return {
+            "plan_digest": self._plan.digest,
+            "vault_arn": identity.vault_arn,
+            "endpoint_url": self._service.endpoint_url,
+            "tool_version": self._plan.tool_version,
+            "package_sha256": package_sha256(),
+            "by": who(),
+            "pid": os.getpid(),
+        }
+
+    # -- what is written down besides outcomes ----------------------------------------------------------------------
+
+    async def _every(self, seconds: float, act: Callable[[], Awaitable[None]]) -> None:
+        while True:
+            await anyio.sleep(seconds)
+            await act()
+
+    async def _note_telemetry(self) -> None:
+        assert self._journal is not None
+        self._journal.note("telemetry", **self.telemetry())
+        self._tally.latencies.clear()
+
+    async def _checkpoint(self) -> None:
+        assert self._journal is not None
+        assert self._pacer is not None
+        await self._journal.checkpoint(asdict(self._pacer.state(self._host.wall_clock())))
+
+    async def _last_words(self, journal: Journal) -> None:
+        """Close this process's part of the log, and say whether the run is finished or how it stopped."""
+        with anyio.move_on_after(_LAST_WORDS_SECONDS):
+            await journal.durable()
+            accounted = sum(journal.ledger.counts.values())
+            facts = {**self.telemetry(), "counts": dict(journal.ledger.counts)}
+            if accounted == self._plan.counts.inventory:
+                journal.note("finished", **facts)
+            else:
+                unknown = self._pool.unknown() if self._pool else []
+                reason = (self._pool and self._pool.stop_reason) or self._drain_reason or "an error ended the process"
+                journal.note("stopped", reason=reason, drained=not unknown, unknown=unknown, **facts)
+            await journal.durable()
+            await self._checkpoint()
+
+
+def _figure(per_second: float | None) -> float | None:
+    return None if per_second is None or math.isinf(per_second) else round(per_second, 2)

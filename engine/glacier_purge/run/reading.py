@@ -1,0 +1,48 @@
+"""Reads a plan's snapshot and decisions: first to hold them against the plan, then, batch by batch, to carry it out.
+
+Reading and parsing happen in a worker thread a chunk at a time, so that a cold disk never stalls requests in flight.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import anyio.to_thread
+
+from glacier_purge.inventory.snapshot import Snapshot, batches, verify
+from glacier_purge.plan.decisions import check_decisions, decided
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+    from pathlib import Path
+
+    from glacier_purge.plan.decisions import Decided
+    from glacier_purge.plan.document import Plan
+
+
+def check_files(folder: Path, plan: Plan) -> None:
+    """Raise ``PlanRefused`` unless snapshot and decisions are, byte for byte, what was planned."""
+    facts = plan.snapshot
+    verify(
+        Snapshot(
+            path=folder / facts.file,
+            format="csv" if facts.format == "csv" else "json",
+            sha256=facts.sha256,
+            size_bytes=facts.size_bytes,
+            records=plan.counts.inventory,
+            vault_arn=None,
+            inventory_date=facts.inventory_date,
+        )
+    )
+    check_decisions(folder, plan.decisions_sha256)
+
+
+async def read_decided(folder: Path, plan: Plan) -> AsyncIterator[Decided]:
+    """Give the plan's records with their decisions, in flat memory."""
+    facts = plan.snapshot
+    snapshot = batches(
+        folder / facts.file, "csv" if facts.format == "csv" else "json", any_id_length=facts.any_id_length
+    )
+    stream = decided(folder, snapshot)
+    while (batch := await anyio.to_thread.run_sync(next, stream, None)) is not None:
+        yield batch
