@@ -8,10 +8,11 @@ retries nothing: every attempt has to pass the pacer and the audit.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime
 from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
+    from datetime import datetime
+
     from glacier_purge.archive import ArchiveId, Vault
     from glacier_purge.service.reply import Reply
 

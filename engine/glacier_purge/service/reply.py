@@ -66,7 +66,6 @@ _BY_CODE: dict[str, Meaning] = {
     "RequestLimitExceeded": Meaning.THROTTLED,
     "BandwidthLimitExceeded": Meaning.THROTTLED,
     "SlowDown": Meaning.THROTTLED,
-    "429": Meaning.THROTTLED,
     "ServiceUnavailableException": Meaning.SERVER_FAULT,
     "ServiceUnavailable": Meaning.SERVER_FAULT,
     "InternalFailure": Meaning.SERVER_FAULT,
@@ -90,6 +89,7 @@ _BY_CODE: dict[str, Meaning] = {
     "NotAuthorized": Meaning.REFUSED,
     "OptInRequired": Meaning.REFUSED,
     "ResourceNotFoundException": Meaning.VAULT_MISSING,
+    "VaultNotFound": Meaning.VAULT_MISSING,  # moto's name for it
     "NoLongerSupportedException": Meaning.NO_LONGER_SUPPORTED,
 }
 
@@ -97,6 +97,9 @@ _BY_MESSAGE: tuple[tuple[str, str, Meaning], ...] = (
     ("InvalidParameterValueException", "Invalid vault name", Meaning.WRONG_VAULT),
 )
 """(code, how the message begins, meaning): rows that need more than the code."""
+
+MESSAGE_CHARACTERS_MAX = 1_000
+"""A message is kept up to here: more is a page of somebody else's, not the service's words."""
 
 RETRY_AFTER_SECONDS_MAX = 300.0
 """A longer wait asked for by a header is cut to this: an hour-long one is nonsense from a proxy, not advice."""
@@ -155,6 +158,8 @@ def _by_status(status: int) -> Meaning:
         return Meaning.NOT_AWS
     if status == 403:
         return Meaning.REFUSED
+    if status == 404:
+        return Meaning.VAULT_MISSING
     return Meaning.UNKNOWN
 
 

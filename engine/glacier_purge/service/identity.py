@@ -1,0 +1,43 @@
+"""Whose credentials these are: STS GetCallerIdentity, for the check that a run acts in the account it was planned for.
+
+Only meaningful against AWS itself; a pretended service has no identities, so callers skip it for loopback endpoints.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from glacier_purge.errors import CredentialsFailed
+
+if TYPE_CHECKING:
+    from glacier_purge.service.access import Access
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Caller:
+    """The account and ARN that requests are signed as. ``is_root`` marks the account's root user."""
+
+    account_id: str
+    arn: str
+
+    @property
+    def is_root(self) -> bool:
+        """Tell whether this is the account's root user, with whom nothing should ever be purged."""
+        return self.arn.endswith(":root")
+
+
+async def caller_identity(access: Access, region: str) -> Caller:
+    """Ask AWS whom the credentials belong to (no permission needed). Raises ``CredentialsFailed``."""
+    from botocore.exceptions import BotoCoreError, ClientError  # noqa: PLC0415  # heavy: on first use
+
+    from glacier_purge.service.session import AwsSession  # noqa: PLC0415  # heavy: on first use
+
+    async with AwsSession(access, region).client("sts") as client:
+        try:
+            answer = await client.get_caller_identity()
+        except (BotoCoreError, ClientError) as fault:
+            raise CredentialsFailed(
+                f"AWS did not say whose credentials these are: {fault}. Renew them, then run the same command again."
+            ) from fault
+    return Caller(account_id=answer["Account"], arn=answer["Arn"])

@@ -1,0 +1,33 @@
+"""Amazon Glacier through aioboto3: the door to the adapter that can do everything and costs the most CPU per delete.
+
+This module is cheap to import; aioboto3 (half a second) comes in when the first adapter is opened.
+"""
+
+from __future__ import annotations
+
+from contextlib import asynccontextmanager
+from typing import TYPE_CHECKING
+
+from glacier_purge.service.endpoint import check_region
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+
+    from glacier_purge.archive import Vault
+    from glacier_purge.service.access import Access
+    from glacier_purge.service.sdk_client import SdkGlacier
+
+
+@asynccontextmanager
+async def open_sdk(vault: Vault, access: Access) -> AsyncIterator[SdkGlacier]:
+    """Open the service for one vault through aioboto3; leaving the context closes every connection.
+
+    Sends nothing.  Raises ``UsageError`` for an unknown profile, region or endpoint.
+    """
+    from glacier_purge.service.sdk_client import SdkGlacier  # noqa: PLC0415  # heavy, see above
+    from glacier_purge.service.session import AwsSession  # noqa: PLC0415  # heavy, see above
+
+    check_region(vault.region, access.endpoint_url)
+    session = AwsSession(access, vault.region)
+    async with session.client("glacier") as client:
+        yield SdkGlacier(client, vault, session.credentials, any_id_length=access.any_id_length)
