@@ -1,0 +1,112 @@
+"""The numbers of a run, for people and programs: all of them computed from the durable audit records.
+
+``Summary`` is how a run stands or ended; ``Progress`` is the same moment for somebody who watches.  Neither counts
+anything itself, so what a screen shows is on disk (I6).
+"""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from glacier_purge.audit.ledger import Ledger
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Summary:
+    """How a run stands. ``seconds`` is the time its processes worked; ``redeleted`` counts archives that were sent
+    again because a crash or a lost reply left it open whether they were deleted already."""
+
+    inventory: int
+    selected: int
+    deleted: int
+    failed: int
+    skipped: int
+    invalid: int
+    duplicates: int
+    throttled: int
+    attempts: int
+    redeleted: int
+    seconds: float
+    deletes_per_second: float
+    run_dir: str
+
+    @property
+    def accounted(self) -> int:
+        """Inventory records that have their one terminal outcome."""
+        return self.deleted + self.failed + self.skipped + self.invalid + self.duplicates
+
+    @property
+    def complete(self) -> bool:
+        """Whether every inventory record is accounted for."""
+        return self.accounted == self.inventory
+
+    def as_dict(self) -> dict[str, Any]:
+        """The summary as the JSON result has it."""
+        return asdict(self)
+
+
+def summarise(ledger: Ledger, *, inventory: int, selected: int, run_dir: str) -> Summary:
+    """Compute a run's numbers. ``inventory`` and ``selected`` are the plan's counts."""
+    deleted = ledger.counts["deleted"]
+    seconds = ledger.active_seconds
+    return Summary(
+        inventory=inventory,
+        selected=selected,
+        deleted=deleted,
+        failed=ledger.counts["failed"],
+        skipped=ledger.counts["skipped"],
+        invalid=ledger.counts["invalid"],
+        duplicates=ledger.counts["duplicate"],
+        throttled=ledger.throttled,
+        attempts=ledger.attempts,
+        redeleted=ledger.redeleted,
+        seconds=round(seconds, 3),
+        deletes_per_second=round(deleted / seconds, 2) if seconds > 0 else 0.0,
+        run_dir=run_dir,
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Progress:
+    """One moment of a run. Rates are per second; None is unknown."""
+
+    selected: int
+    deleted: int
+    failed: int
+    rate_per_second: float | None
+    limit_per_second: float | None
+    in_flight: int
+    waiting: int
+    throttled: int
+    why: str
+
+    @property
+    def share(self) -> float:
+        """How much of what the plan lets go has an outcome, 0 to 1."""
+        return (self.deleted + self.failed) / self.selected if self.selected else 1.0
+
+    @property
+    def remaining_seconds(self) -> float | None:
+        """How long the rest takes at the rate of now; None while nothing moves."""
+        if not self.rate_per_second:
+            return None
+        return (self.selected - self.deleted - self.failed) / self.rate_per_second
+
+
+def progress(ledger: Ledger, telemetry: Mapping[str, Any], *, selected: int) -> Progress:
+    """Put a moment together from the durable state and the facts of a telemetry line."""
+    return Progress(
+        selected=selected,
+        deleted=ledger.counts["deleted"],
+        failed=ledger.counts["failed"],
+        rate_per_second=telemetry.get("accepted_per_second"),
+        limit_per_second=telemetry.get("limit_per_second"),
+        in_flight=telemetry.get("in_flight", 0),
+        waiting=telemetry.get("waiting", 0),
+        throttled=telemetry.get("throttled", 0),
+        why=telemetry.get("why", ""),
+    )

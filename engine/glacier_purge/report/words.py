@@ -1,0 +1,33 @@
+"""Numbers in words: durations, sizes and rates as people read them. Pure."""
+
+from __future__ import annotations
+
+_SIZES = ("B", "KiB", "MiB", "GiB", "TiB", "PiB")
+
+
+def duration(seconds: float | None) -> str:
+    """``75`` is "1 min 15 s"; None is "unknown"."""
+    if seconds is None:
+        return "unknown"
+    whole = round(seconds)
+    days, rest = divmod(whole, 86_400)
+    hours, rest = divmod(rest, 3_600)
+    minutes, left_seconds = divmod(rest, 60)
+    parts = [(days, "d"), (hours, "h"), (minutes, "min"), (left_seconds, "s")]
+    told = [f"{value} {unit}" for value, unit in parts if value]
+    return " ".join(told[:2]) or "0 s"
+
+
+def size(size_bytes: int) -> str:
+    """``1536`` is "1.5 KiB"."""
+    value = float(size_bytes)
+    for unit in _SIZES[:-1]:
+        if value < 1024:
+            return f"{size_bytes:,} B" if unit == "B" else f"{value:,.1f} {unit}"
+        value /= 1024
+    return f"{value:,.1f} {_SIZES[-1]}"
+
+
+def rate(per_second: float | None) -> str:
+    """``97.32`` is "97.3/s"; None is "-"."""
+    return "-" if per_second is None else f"{per_second:,.1f}/s"
