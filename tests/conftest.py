@@ -9,13 +9,13 @@ from __future__ import annotations
 import ipaddress
 import os
 import sys
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from pathlib import Path
 
 _reached_out: list[str] = []
 
@@ -46,6 +46,12 @@ def _refuse_the_network(event: str, arguments: tuple[object, ...]) -> None:
 sys.addaudithook(_refuse_the_network)
 
 
+@pytest.fixture(scope="session")
+def repository() -> Path:
+    """The folder the project lies in."""
+    return Path(__file__).parents[1]
+
+
 @pytest.fixture(autouse=True)
 def loopback_only() -> Iterator[None]:
     """Fail the test when anything in it tried to leave this machine, also where the error was caught."""
@@ -60,7 +66,7 @@ def clean_environment(monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.
     for name in list(os.environ):
         if name.startswith(("AWS_", "GLACIER_PURGE_")) or name.lower().endswith("_proxy"):
             monkeypatch.delenv(name)
-    nowhere: Path = tmp_path_factory.getbasetemp() / "no-aws-configuration-here"
+    nowhere = tmp_path_factory.getbasetemp() / "no-aws-configuration-here"
     monkeypatch.setenv("AWS_CONFIG_FILE", str(nowhere / "config"))
     monkeypatch.setenv("AWS_SHARED_CREDENTIALS_FILE", str(nowhere / "credentials"))
     monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")

@@ -67,7 +67,13 @@ class AuditDamaged(GlacierPurgeError):
 
 
 class CredentialsFailed(GlacierPurgeError):
-    """Credentials or configuration are missing, expired or for the wrong account. The run is resumable."""
+    """Credentials are missing, expired or for the wrong account. The run is resumable."""
+
+    exit_code = 253
+
+
+class ConfigurationFailed(GlacierPurgeError):
+    """A settings file, a profile or an environment variable is wrong or missing. Nothing was sent."""
 
     exit_code = 253
 

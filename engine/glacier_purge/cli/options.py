@@ -13,11 +13,16 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 from cyclopts import Parameter
 
 from glacier_purge.cli.output import OutputFormat
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from glacier_purge.settings import Settings
 
 Hyphened = Annotated[str, Parameter(allow_leading_hyphen=True)]
 """Text that may begin with ``-``. For options given by name only."""
@@ -38,13 +43,14 @@ class AwsOptions:
 
     def overrides(self) -> dict[str, object]:
         """The options given, as a section of the settings; those left out do not override anything."""
-        given = {
-            "profile": self.profile,
-            "region": self.region,
-            "endpoint_url": self.endpoint_url,
-            "account_id": None if self.account_id == "-" else self.account_id,
-        }
-        return {name: value for name, value in given.items() if value is not None}
+        return _given(
+            {
+                "profile": self.profile,
+                "region": self.region,
+                "endpoint_url": self.endpoint_url,
+                "account_id": None if self.account_id == "-" else self.account_id,
+            }
+        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,6 +62,17 @@ class SettingsOptions:
     config: Path | None = None
     """TOML file of settings; also GLACIER_PURGE_CONFIG."""
 
+    def load(self, aws: AwsOptions, **sections: Mapping[str, object]) -> Settings:
+        """Read the settings in force, under what the command line gives.
+
+        ``sections`` holds options of the verb by section, as in ``pace={"max_per_second": max_rate}``; an option that
+        is None was not given.  Raises what ``load_settings`` raises.
+        """
+        from glacier_purge.settings import load_settings
+
+        arguments = {"aws": aws.overrides(), **{name: _given(values) for name, values in sections.items()}}
+        return load_settings(file=self.config, profile=self.settings_profile, arguments=arguments)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LogOptions:
@@ -65,6 +82,10 @@ class LogOptions:
     """Operator log for people or as JSON lines."""
     debug: bool = False
     """Log more, and print a traceback for unexpected errors."""
+
+
+def _given(values: Mapping[str, object]) -> dict[str, object]:
+    return {name: value for name, value in values.items() if value is not None}
 
 
 Aws = Annotated[AwsOptions, Parameter(name="*", group="AWS")]

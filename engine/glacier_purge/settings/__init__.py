@@ -1,0 +1,23 @@
+"""What can be set, and where the values come from."""
+
+from glacier_purge.settings.layers import load_settings
+from glacier_purge.settings.model import (
+    AuditSettings,
+    AwsSettings,
+    InventorySettings,
+    PaceSettings,
+    ReportSettings,
+    RetrySettings,
+    Settings,
+)
+
+__all__ = [
+    "AuditSettings",
+    "AwsSettings",
+    "InventorySettings",
+    "PaceSettings",
+    "ReportSettings",
+    "RetrySettings",
+    "Settings",
+    "load_settings",
+]

@@ -1,0 +1,144 @@
+"""Every setting there is, as one frozen model.
+
+Making a ``Settings`` reads nothing: what is not given has its default, so that a library call depends on its arguments
+alone; laying files, environment and command line over each other is the work of ``layers``.  Limits here are those of
+sense; each room checks its own figures again.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal, Self
+
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
+from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
+
+from glacier_purge.service.endpoint import check_endpoint_url, check_region
+
+ENVIRONMENT_PREFIX = "GLACIER_PURGE_"
+ENVIRONMENT_DELIMITER = "__"
+
+
+def _none_from_text(value: object) -> object:
+    return None if value == "none" else value
+
+
+Seconds = Annotated[float, Field(gt=0, le=86_400)]
+PerSecond = Annotated[float, Field(gt=0, le=1_000_000)]
+PerSecondOrNone = Annotated[
+    PerSecond | None, BeforeValidator(_none_from_text, json_schema_input_type=PerSecond | Literal["none"] | None)
+]
+"""TOML and environment variables cannot say None, so they write "none"."""
+
+
+class _Section(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False, use_attribute_docstrings=True)
+
+
+class AwsSettings(_Section):
+    """Which service to speak to, and as whom. Raises ``UsageError`` for a place deletes must not go to."""
+
+    profile: str | None = None
+    """Named profile of the AWS configuration; otherwise AWS's own rules choose."""
+    region: str | None = None
+    """Region of the vault; otherwise the profile's."""
+    endpoint_url: Annotated[str, AfterValidator(check_endpoint_url)] | None = None
+    """Another endpoint than the region's own: loopback, or one of Amazon Glacier's."""
+    account_id: Annotated[str, Field(pattern=r"^[0-9]{12}$")] | None = None
+    """Account that owns the vault; otherwise the one of the credentials."""
+    connect_timeout_seconds: Seconds = 5.0
+    """A connection that takes longer to open counts as no reply."""
+    request_timeout_seconds: Seconds = 30.0
+    """A request whose reply takes longer counts as no reply, and is sent again."""
+
+    @model_validator(mode="after")
+    def _check_region(self) -> Self:
+        if self.region is not None:
+            check_region(self.region, self.endpoint_url)
+        return self
+
+
+class PaceSettings(_Section):
+    """How fast requests may leave."""
+
+    first_per_second: PerSecond = 10.0
+    """Rate to begin with; it doubles every second until the service throttles for the first time."""
+    max_per_second: PerSecondOrNone = None
+    """Never faster than this; "none" leaves the limit to the service."""
+    max_in_flight: Annotated[int, Field(ge=1, le=10_000)] = 64
+    """Never more requests under way than this."""
+    leave_share: Annotated[float, Field(ge=0, le=0.9)] = 0.0
+    """Part of the limit found that is left to other users of the account."""
+
+
+class RetrySettings(_Section):
+    """How patiently a delete is tried again. Throttles, 5xx and network faults are never given up on."""
+
+    unknown_attempts_max: Annotated[int, Field(ge=1, le=100)] = 3
+    """Attempts after which an archive the service refuses for an unknown reason counts as failed."""
+    first_wait_seconds: Seconds = 0.5
+    """Ceiling of the first wait; it doubles with each attempt, and the wait is a random part of it."""
+    wait_seconds_max: Seconds = 20.0
+    """Where the ceiling stops doubling."""
+    credentials_patience_seconds: Annotated[float, Field(gt=0, le=7 * 86_400)] = 900.0
+    """How long a run waits for expired credentials to be renewed before it stops, resumable."""
+
+
+class AuditSettings(_Section):
+    """When the audit log goes to disk: often costs speed, seldom costs more second deletes after a crash."""
+
+    commit_seconds: Annotated[float, Field(gt=0, le=10)] = 0.1
+    """A record is on disk at most this long after its reply."""
+    commit_records: Annotated[int, Field(ge=1, le=100_000)] = 256
+    """Records waiting for the disk after which they are not kept waiting longer."""
+    segment_records: Annotated[int, Field(ge=1_000, le=100_000_000)] = 1_000_000
+    """Records after which a new file is begun."""
+    checkpoint_seconds: Seconds = 60.0
+    """How often the state is written down that spares a resumed run reading the whole log."""
+    telemetry_seconds: Seconds = 10.0
+    """How often rate, limit, throttles and latency are recorded."""
+
+
+class InventorySettings(_Section):
+    """What an inventory may hold."""
+
+    any_id_length: bool = False
+    """Accept archive ids of other lengths than 138 characters, as other emulators make them."""
+
+
+class ReportSettings(_Section):
+    """What people see while a run goes on."""
+
+    progress_seconds: Seconds = 10.0
+    """How often a line of progress is written where there is no terminal."""
+
+
+class Settings(BaseSettings):
+    """All settings, by section. Raises ``pydantic.ValidationError`` for values that make no sense."""
+
+    model_config = SettingsConfigDict(
+        frozen=True,
+        extra="forbid",
+        env_prefix=ENVIRONMENT_PREFIX,
+        env_nested_delimiter=ENVIRONMENT_DELIMITER,
+        env_ignore_empty=True,
+        nested_model_default_partial_update=True,
+    )
+
+    aws: AwsSettings = AwsSettings()
+    pace: PaceSettings = PaceSettings()
+    retry: RetrySettings = RetrySettings()
+    audit: AuditSettings = AuditSettings()
+    inventory: InventorySettings = InventorySettings()
+    report: ReportSettings = ReportSettings()
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Take arguments only: the environment is a layer like the others, laid by ``layers``."""
+        return (init_settings,)
