@@ -34,6 +34,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         _say("interrupted. The same command resumes.")
         return ExitCode.INTERRUPTED
+    except SystemExit:  # rich ends the process when what it prints to is closed; nothing else here does
+        return ExitCode.OUTPUT_CLOSED
     except Exception as error:
         if _output_is_closed():
             return ExitCode.OUTPUT_CLOSED
@@ -76,17 +78,22 @@ def _explain(error: Exception, *, traceback_wanted: bool) -> int:
         _say(redact("".join(traceback.format_exception(error))))
     causes = list(_causes(error))
     ours = [cause for cause in causes if isinstance(cause, GlacierPurgeError)]
-    if len(ours) < len(causes):
-        bug = next(cause for cause in causes if not isinstance(cause, GlacierPurgeError))
-        _say(
-            f"unexpected error: {type(bug).__name__}: {redact(str(bug))}\n"
-            "This is a bug. What is on disk stays valid, and a run can be resumed with the same command; "
-            "please report it with the traceback that --debug prints."
-        )
-        return ExitCode.UNEXPECTED
-    for message in dict.fromkeys(redact(str(cause)) for cause in ours):
-        _say(message)
-    return ours[0].exit_code
+    if len(ours) == len(causes):
+        for message in dict.fromkeys(redact(str(cause)) for cause in ours):
+            _say(message)
+        return ours[0].exit_code
+    stranger = next(cause for cause in causes if not isinstance(cause, GlacierPurgeError))
+    _say(f"unexpected error: {type(stranger).__name__}: {redact(str(stranger))}\n{_advice(stranger)}")
+    return ExitCode.UNEXPECTED
+
+
+def _advice(stranger: BaseException) -> str:
+    if isinstance(stranger, OSError):
+        return "The system refused something. When that is put right, the same command can be given again."
+    return (
+        "This is a bug. What is on disk stays valid, and a run can be resumed with the same command; "
+        "please report it with the traceback that --debug prints."
+    )
 
 
 def _causes(error: BaseException) -> Iterator[BaseException]:

@@ -13,7 +13,7 @@ class ExitCode(IntEnum):
     """An exit status of ``glacier-purge``."""
 
     DONE = 0
-    ARCHIVES_FAILED = 1
+    FAILED = 1
     USAGE = 2
     STOPPED = 3
     AUDIT_DAMAGED = 4
@@ -26,7 +26,7 @@ class ExitCode(IntEnum):
 
 MEANINGS: dict[ExitCode, str] = {
     ExitCode.DONE: "every archive accounted for, none failed",
-    ExitCode.ARCHIVES_FAILED: "finished, with failed archives",
+    ExitCode.FAILED: "finished, with failed archives",
     ExitCode.USAGE: "wrong usage or bad input, or confirmation refused; nothing was sent",
     ExitCode.STOPPED: "stopped before the end; the same command resumes",
     ExitCode.AUDIT_DAMAGED: "the audit log is damaged",

@@ -19,8 +19,11 @@ _INVISIBLE = frozenset({"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"})
 """Unicode categories escaped: controls (C0, DEL, C1), format characters (bidirectional, zero-width, tags), lone
 surrogates, private use, unassigned, line and paragraph separators."""
 
-_BLANK_BUT_NOT_A_SPACE = frozenset("\u115f\u1160\u2800\u3164\uffa0")
-"""Letters and symbols that are drawn as nothing: Hangul fillers and the blank Braille pattern."""
+_DRAWN_AS_NOTHING = re.compile(
+    "[\u034f\u115f\u1160\u17b4\u17b5\u180b-\u180f\u2800\u3164\ufe00-\ufe0f\uffa0\U000e0100-\U000e01ef]"
+)
+"""Letters, marks and symbols without a picture: the rest of Unicode's default ignorable code points (fillers,
+joiners, variation selectors), and the blank Braille pattern."""
 
 
 def safe(text: str) -> str:
@@ -45,7 +48,7 @@ def _visible(character: str) -> str:
 
 
 def _is_visible(character: str) -> bool:
-    if character in _BLANK_BUT_NOT_A_SPACE or 0xFE00 <= ord(character) <= 0xFE0F:
+    if _DRAWN_AS_NOTHING.match(character):
         return False
     category = unicodedata.category(character)
     return character == " " if category == "Zs" else category not in _INVISIBLE

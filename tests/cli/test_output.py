@@ -1,0 +1,29 @@
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING
+
+from glacier_purge.cli.output import OutputFormat, as_text, print_result
+
+if TYPE_CHECKING:
+    import pytest
+
+RESULT = {"vault": "photos\x1b[2J", "deleted": 1_234_567, "seconds": 12.345, "resumed": True, "region": None}
+
+
+def test_json_is_one_line_of_ascii(capsys: pytest.CaptureFixture[str]) -> None:
+    print_result({**RESULT, "description": "写真"}, OutputFormat.JSON)
+    printed = capsys.readouterr()
+    assert printed.out.isascii()
+    assert printed.out.count("\n") == 1
+    assert json.loads(printed.out) == {**RESULT, "description": "写真"}
+    assert printed.err == ""
+
+
+def test_text_is_aligned_and_safe() -> None:
+    assert as_text(RESULT) == ("vault    photos\\x1b[2J\ndeleted  1,234,567\nseconds  12.3\nresumed  yes\nregion   -")
+
+
+def test_nothing_to_say_is_an_empty_line(capsys: pytest.CaptureFixture[str]) -> None:
+    print_result({}, OutputFormat.TEXT)
+    assert capsys.readouterr().out == "\n"
