@@ -1,0 +1,122 @@
+"""One request on its way through the operations: what was asked, by whom, of what, when - and how to answer."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+from urllib.parse import quote
+
+from glacier_purge.simulator import policy, refusal
+from glacier_purge.simulator.exchange import Request, Response
+
+if TYPE_CHECKING:
+    from glacier_purge.simulator.account import Account, Caller
+    from glacier_purge.simulator.identifiers import Identifiers
+    from glacier_purge.simulator.stored import StoredVault
+
+_SECONDS_A_DAY = 86_400
+
+
+class Call:
+    """What an operation gets. ``names`` are the decoded path parts that vary: vault name, then archive, job, upload or lock id."""
+
+    __slots__ = ("account", "caller", "identifiers", "names", "now", "operation", "request")
+
+    def __init__(
+        self,
+        *,
+        operation: str,
+        names: tuple[str, ...],
+        request: Request,
+        account: Account,
+        caller: Caller,
+        identifiers: Identifiers,
+        now: float,
+    ) -> None:
+        self.operation = operation
+        self.names = names
+        self.request = request
+        self.account = account
+        self.caller = caller
+        self.identifiers = identifiers
+        self.now = now
+
+    def vault(self) -> StoredVault:
+        """The vault the path names, as of now, the caller's right to the operation checked."""
+        vault = self.account.vaults.get(self.names[0])
+        if vault is None:
+            raise refusal.vault_missing(self.account.vault_arn(self.names[0]))
+        vault.advance(self.now)
+        self.authorise(vault)
+        return vault
+
+    def authorise(self, vault: StoredVault, index: int | None = None) -> None:
+        """Refuse what the vault's policies deny; ``index`` is the archive the request is about, if any."""
+        foreign = self.caller.account_id != self.account.facts.account_id
+        if not (vault.rules or foreign):
+            return
+        question = policy.Question(
+            action=f"glacier:{self.operation}",
+            resource=vault.facts.arn,
+            principal_arn=self.caller.principal_arn,
+            account_id=self.caller.account_id,
+            now=self.now,
+            tags=vault.facts.tags,
+            age_days=None if index is None else (self.now - vault.shelf.created(index)) / _SECONDS_A_DAY,
+        )
+        if policy.is_denied(vault.rules, question):
+            raise self.denied(vault.facts.arn, " with an explicit deny")
+        if foreign and not policy.is_allowed(vault.rules, question):
+            raise self.denied(vault.facts.arn)
+
+    def denied(self, resource: str, why: str = "") -> refusal.Refusal:
+        """The refusal of a caller who has no right to the operation."""
+        who, action = self.caller.principal_arn, f"glacier:{self.operation}"
+        message = f"User: {who} is not authorized to perform: {action} on resource: {resource}{why}"
+        return refusal.Refusal("AccessDeniedException", message)
+
+    def header(self, name: str) -> str | None:
+        """A request header by its lower-case name."""
+        return self.request.headers.get(name)
+
+    def json_object(self) -> dict[str, Any]:
+        """The request's body as a JSON object."""
+        try:
+            body = json.loads(self.request.body or b"null")
+        except (ValueError, RecursionError) as error:
+            raise refusal.Refusal("SerializationException", "The request body is not valid JSON.") from error
+        if not isinstance(body, dict):
+            raise refusal.missing("request body")
+        return body
+
+    def location(self, vault: str, *rest: str) -> str:
+        """A ``Location``: it carries the real account id even where the request said ``-``."""
+        return "/".join(["", self.account.facts.account_id, "vaults", quote(vault, safe=""), *rest])
+
+    def page_limit(self, most: int) -> int:
+        """The ``limit`` of a listing: 1 to ``most``, which is also the default."""
+        text = self.request.query.get("limit")
+        if text is None:
+            return most
+        if not (text.isdecimal() and text.isascii() and 1 <= int(text[:9]) <= most):
+            raise refusal.invalid(f"Invalid limit: {text}")
+        return int(text)
+
+
+def reply(status: int, headers: dict[str, str] | None = None) -> Response:
+    """A reply without a body."""
+    return Response(status, list((headers or {}).items()))
+
+
+def reply_json(body: object, status: int = 200) -> Response:
+    """A reply of one JSON value."""
+    text = json.dumps(body, separators=(",", ":"), ensure_ascii=False)
+    return Response(status, [("Content-Type", "application/json")], text.encode("utf-8", "backslashreplace"))
+
+
+def text_of(body: dict[str, Any], key: str) -> str | None:
+    """A member that has to be a string where it is given."""
+    value = body.get(key)
+    if value is not None and not isinstance(value, str):
+        raise refusal.Refusal("SerializationException", f"{key} is not a string.")
+    return value

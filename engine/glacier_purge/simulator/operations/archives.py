@@ -1,0 +1,83 @@
+"""UploadArchive."""
+
+from __future__ import annotations
+
+import hashlib
+from typing import TYPE_CHECKING
+
+from glacier_purge.simulator import dates, refusal
+from glacier_purge.simulator.archives import Record
+from glacier_purge.simulator.call import Call, reply
+from glacier_purge.simulator.treehash import tree_hash
+
+if TYPE_CHECKING:
+    from glacier_purge.simulator.exchange import Response
+    from glacier_purge.simulator.stored import StoredVault
+
+DESCRIPTION_CHARACTERS_MAX = 1024
+"""Printable ASCII only ("UploadArchive")."""
+UPLOAD_BYTES_MAX = 4 * 2**30
+"""A single upload holds 4 GB at most."""
+
+
+def upload_archive(call: Call) -> Response:
+    """Answer UploadArchive."""
+    vault = call.vault()
+    description = archive_description(call)
+    body = call.request.body
+    check_whole(call)
+    if not body:
+        raise refusal.invalid("Invalid Content-Length: 0")
+    if len(body) > UPLOAD_BYTES_MAX:
+        raise refusal.invalid(f"Invalid Content-Length: {len(body)}")
+    check_linear_hash(call)
+    return shelve(call, vault, description, body, check_tree_hash(call))
+
+
+def shelve(call: Call, vault: StoredVault, description: str, body: bytes, checksum: str) -> Response:
+    """Put an archive into the vault and answer with its id."""
+    archive_id = vault.shelf.next_archive_id()
+    vault.shelf.upload(Record(archive_id, description, dates.in_seconds(call.now), len(body), checksum, body))
+    vault.changed(call.now)
+    return reply(
+        201,
+        {
+            "Location": call.location(call.names[0], "archives", archive_id),
+            "x-amz-sha256-tree-hash": checksum,
+            "x-amz-archive-id": archive_id,
+        },
+    )
+
+
+def archive_description(call: Call) -> str:
+    """The description in the request, empty if there is none."""
+    description = call.header("x-amz-archive-description") or ""
+    if len(description) > DESCRIPTION_CHARACTERS_MAX or not all(" " <= char <= "~" for char in description):
+        raise refusal.invalid(f"Invalid archive description: {description[:64]}")
+    return description
+
+
+def check_whole(call: Call) -> None:
+    """Refuse a body that ended before its time."""
+    announced = call.header("content-length")
+    if announced is not None and announced.isdecimal() and int(announced) > len(call.request.body):
+        raise refusal.Refusal("RequestTimeoutException", "Request timed out.")
+
+
+def check_linear_hash(call: Call) -> None:
+    """Compare the body with ``x-amz-content-sha256``."""
+    announced = call.header("x-amz-content-sha256")
+    if announced is None:
+        raise refusal.missing("x-amz-content-sha256")
+    if announced != (actual := hashlib.sha256(call.request.body).hexdigest()):
+        raise refusal.invalid(f"Checksum mismatch: expected {announced} but was {actual}")
+
+
+def check_tree_hash(call: Call) -> str:
+    """Compare the body with ``x-amz-sha256-tree-hash``, and return it."""
+    announced = call.header("x-amz-sha256-tree-hash")
+    if announced is None:
+        raise refusal.missing("x-amz-sha256-tree-hash")
+    if announced != (actual := tree_hash(call.request.body)):
+        raise refusal.invalid(f"Checksum mismatch: expected {announced} but was {actual}")
+    return actual

@@ -1,0 +1,96 @@
+"""Every way the service says no: one table from error code to status and type, and the exact bytes of the reply.
+
+A refusal is raised where it is found and becomes a response in one place.  Messages that clients are known to match on
+are made by the functions below, so that each stands in the code once.
+
+Sources: Developer Guide, "Error responses"; botocore's service model 2012-06-01; messages as quoted by users of the service
+(mt-aws-glacier #32 #35, glacier-vault-remove #28, glacieruploader #61, bakthat #10).
+"""
+
+from __future__ import annotations
+
+import json
+
+from glacier_purge.simulator.exchange import Response
+
+_STATUS: dict[str, int] = {
+    "AccessDeniedException": 403,
+    "BadRequest": 400,
+    "ExpiredTokenException": 403,
+    "IncompleteSignatureException": 400,
+    "InsufficientCapacityException": 503,  # the guide's figure; botocore's model says 400
+    "InvalidParameterValueException": 400,
+    "InvalidSignatureException": 403,
+    "LimitExceededException": 400,
+    "MissingAuthenticationTokenException": 400,
+    "MissingParameterValueException": 400,
+    "NoLongerSupportedException": 400,
+    "PolicyEnforcedException": 400,
+    "RequestTimeoutException": 408,
+    "ResourceNotFoundException": 404,
+    "SerializationException": 400,
+    "ServiceUnavailableException": 500,  # not 503
+    "ThrottlingException": 400,  # not 429
+    "UnknownOperationException": 404,
+    "UnrecognizedClientException": 400,
+}
+_SERVER_FAULTS = frozenset({"InsufficientCapacityException", "ServiceUnavailableException"})
+
+THROTTLED_BODY = b'{"code":"ThrottlingException","message":"Rate exceeded","type":"Client"}'
+"""72 bytes, as a captured Content-Length says (mt-aws-glacier #35)."""
+
+
+class Refusal(Exception):  # noqa: N818 - named after what it is for the client; nothing went wrong in here
+    """The service's no. ``code`` is a row of the guide's table; ``status`` and type follow from it."""
+
+    def __init__(self, code: str, message: str) -> None:
+        super().__init__(message)
+        self.code = code
+        self.message = message
+        self.status = _STATUS[code]
+
+    def response(self, request_id: str) -> Response:
+        """Make the reply that says so."""
+        fault = "Server" if self.code in _SERVER_FAULTS else "Client"
+        body = {"code": self.code, "message": self.message, "type": fault}
+        return error_response(self.status, json.dumps(body, separators=(",", ":")).encode(), request_id)
+
+
+def error_response(status: int, body: bytes, request_id: str) -> Response:
+    """Make an error reply of a body already written."""
+    return Response(status, [("x-amzn-RequestId", request_id), ("Content-Type", "application/json")], body)
+
+
+def throttled(request_id: str) -> Response:
+    """Refuse for rate."""
+    return error_response(400, THROTTLED_BODY, request_id)
+
+
+def vault_missing(arn: str) -> Refusal:
+    """The vault is not there; also said of names no vault can have."""
+    return Refusal("ResourceNotFoundException", f"Vault not found for ARN: {arn}")
+
+
+def wrong_vault(arn: str) -> Refusal:
+    """The archive id belongs to another vault (which the message does not say)."""
+    return invalid(f"Invalid vault name: {arn}")
+
+
+def vault_in_use(arn: str) -> Refusal:
+    """DeleteVault came before an inventory that says zero, or after a write since."""
+    return invalid(f"Vault not empty or recently written to: {arn}")
+
+
+def invalid(message: str) -> Refusal:
+    """A parameter's value is not valid."""
+    return Refusal("InvalidParameterValueException", message)
+
+
+def missing(what: str) -> Refusal:
+    """A required parameter is missing."""
+    return Refusal("MissingParameterValueException", f"Required parameter missing: {what}")
+
+
+def not_found(message: str) -> Refusal:
+    """Something other than a vault is not there."""
+    return Refusal("ResourceNotFoundException", message)

@@ -1,0 +1,212 @@
+"""One vault and the passing of its time: when inventories appear, jobs end, outputs and locks expire.
+
+Inventories follow changes.  The first appears half a day after the first upload; then one a day at the same hour,
+but only on days since whose predecessor something was added or deleted, so LastInventoryDate stands still in a vault at rest.
+Everything due is worked out in order of time by ``advance`` before anybody looks, which gives the
+same state as if a clock had ticked.
+
+Source: Developer Guide, "Vault inventory" (about daily; the first half a day to a day after the first upload).
+"""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from glacier_purge.simulator import policy
+from glacier_purge.simulator.inventory import InventoryText, Snapshot
+from glacier_purge.simulator.jobs import HOUR, Job
+from glacier_purge.simulator.selection import select
+
+if TYPE_CHECKING:
+    from glacier_purge.simulator.archives import Shelf
+    from glacier_purge.simulator.identifiers import Identifiers
+    from glacier_purge.simulator.inventory import InventoryFormat
+
+FIRST_INVENTORY_SECONDS = 12 * HOUR
+INVENTORY_EVERY_SECONDS = 24 * HOUR
+LOCK_IN_PROGRESS_SECONDS = 24 * HOUR
+"""An unfinished vault lock is removed after 24 hours; until then it is enforced in full ("InitiateVaultLock")."""
+UPLOAD_LASTS_SECONDS = 24 * HOUR
+"""A multipart upload without activity is kept for at least 24 hours ("Uploading large archives in parts"); here exactly."""
+
+_NEVER = math.inf
+
+
+class Lock(msgspec.Struct):
+    """A lock policy. ``expires`` is None once it is locked for ever."""
+
+    lock_id: str
+    policy: str
+    created: float
+    expires: float | None
+
+
+class Part(msgspec.Struct):
+    """Bytes of a multipart upload."""
+
+    start: int
+    body: bytes
+    tree_hash: str
+
+
+class Upload(msgspec.Struct):
+    """A multipart upload under way. ``active`` is when something last came."""
+
+    upload_id: str
+    description: str
+    part_size_bytes: int
+    created: float
+    active: float
+    parts: dict[int, Part] = {}
+
+
+class Facts(msgspec.Struct):
+    """All of a vault that is kept over a restart, except its shelf and its snapshots."""
+
+    name: str
+    arn: str
+    created: float
+    inventory_due: float | None = None
+    last_snapshot: int | None = None
+    jobs: dict[str, Job] = {}
+    uploads: dict[str, Upload] = {}
+    lock: Lock | None = None
+    access_policy: str | None = None
+    sns_topic: str | None = None
+    sns_events: list[str] = []
+    tags: dict[str, str] = {}
+
+
+class StoredVault:
+    """A vault: its facts, its shelf of archives, its snapshots. ``advance`` to now before looking at anything."""
+
+    __slots__ = ("_identifiers", "_texts", "facts", "next_event", "rules", "shelf", "snapshots")
+
+    def __init__(
+        self,
+        facts: Facts,
+        shelf: Shelf,
+        identifiers: Identifiers,
+        snapshots: dict[int, Snapshot] | None = None,
+    ) -> None:
+        self.facts = facts
+        self.shelf = shelf
+        self.snapshots = snapshots or {}
+        self._identifiers = identifiers
+        self._texts: dict[str, InventoryText] = {}
+        self.rules: list[policy.Statement] = []
+        self.next_event = _NEVER
+        self.settle()
+
+    @property
+    def last_inventory(self) -> Snapshot | None:
+        """The newest snapshot, as Describe operations report it."""
+        number = self.facts.last_snapshot
+        return None if number is None else self.snapshots[number]
+
+    @property
+    def deletable(self) -> bool:
+        """Tell whether the last inventory says zero and nothing was written since (or ever)."""
+        last = self.last_inventory
+        if last is None:
+            return len(self.shelf) == 0
+        return last.live == 0 and self.facts.inventory_due is None
+
+    def settle(self) -> None:
+        """Work out again what is due next and which rules hold, after ``facts`` were changed."""
+        facts = self.facts
+        texts = [text for text in (facts.lock and facts.lock.policy, facts.access_policy) if text]
+        self.rules = [statement for text in texts for statement in policy.parse(text)]
+        self.next_event = min(
+            [
+                _NEVER if facts.inventory_due is None else facts.inventory_due,
+                _NEVER if facts.lock is None or facts.lock.expires is None else facts.lock.expires,
+                *(job.expires if job.completed else job.completes for job in facts.jobs.values()),
+                *(upload.active + UPLOAD_LASTS_SECONDS for upload in facts.uploads.values()),
+            ]
+        )
+
+    def changed(self, now: float) -> None:
+        """Note that an archive was added or deleted: an inventory will follow."""
+        facts = self.facts
+        if facts.inventory_due is not None:
+            return
+        last = self.last_inventory
+        if last is None:
+            facts.inventory_due = now + FIRST_INVENTORY_SECONDS
+        else:
+            days = max(0.0, now - last.date) // INVENTORY_EVERY_SECONDS + 1
+            facts.inventory_due = last.date + days * INVENTORY_EVERY_SECONDS
+        self.next_event = min(self.next_event, facts.inventory_due)
+
+    def advance(self, now: float) -> None:
+        """Let happen all that is due until ``now``, in order."""
+        while self.next_event <= now:
+            moment = self.next_event
+            if self.facts.inventory_due is not None and self.facts.inventory_due <= moment:
+                self.take_inventory(moment)
+            self._advance_jobs(moment)
+            self._expire(moment)
+            self.settle()
+
+    def take_inventory(self, moment: float) -> None:
+        """Freeze the shelf as it is."""
+        facts, shelf = self.facts, self.shelf
+        number = 1 + max(self.snapshots, default=0)
+        self.snapshots[number] = Snapshot(moment, bytes(shelf.gone), shelf.live, shelf.live_bytes)
+        facts.last_snapshot, facts.inventory_due = number, None
+        self._drop_unused_snapshots()
+
+    def text(self, job: Job) -> InventoryText:
+        """The output of a succeeded inventory job."""
+        text = self._texts.get(job.job_id)
+        if text is None:
+            if job.inventory is None or job.snapshot is None:
+                raise ValueError(f"job {job.job_id} has no inventory to show")
+            snapshot = self.snapshots[job.snapshot]
+            selection, _ = select(self.shelf, snapshot, job.inventory)
+            text = InventoryText(self.shelf, snapshot, self.facts.arn, job.inventory.format, selection)
+            self._texts[job.job_id] = text
+        return text
+
+    def inventory_bytes(self, inventory_format: InventoryFormat) -> int:
+        """How long the text of the last inventory is; 0 when there is none."""
+        last = self.last_inventory
+        return 0 if last is None else InventoryText(self.shelf, last, self.facts.arn, inventory_format).length_bytes
+
+    def _advance_jobs(self, moment: float) -> None:
+        for job in list(self.facts.jobs.values()):
+            if not job.completed and job.completes <= moment:
+                self._complete(job)
+            elif job.completed and job.expires <= moment:
+                del self.facts.jobs[job.job_id]
+                self._texts.pop(job.job_id, None)
+                self._drop_unused_snapshots()
+
+    def _complete(self, job: Job) -> None:
+        if job.archive is not None:
+            gone = bool(self.shelf.gone[job.archive.index])
+            if job.archive.was_gone or (gone and self._identifiers.chance("deleted under", job.job_id) < 0.5):
+                job.fail("The archive was deleted.")
+            else:
+                job.succeed()
+        elif job.inventory is not None:
+            job.snapshot = self.facts.last_snapshot
+            _, job.next_marker = select(self.shelf, self.snapshots[job.snapshot or 0], job.inventory)
+            job.succeed()
+
+    def _expire(self, moment: float) -> None:
+        facts = self.facts
+        if facts.lock is not None and facts.lock.expires is not None and facts.lock.expires <= moment:
+            facts.lock = None
+        for upload in list(facts.uploads.values()):
+            if upload.active + UPLOAD_LASTS_SECONDS <= moment:
+                del facts.uploads[upload.upload_id]
+
+    def _drop_unused_snapshots(self) -> None:
+        used = {job.snapshot for job in self.facts.jobs.values()} | {self.facts.last_snapshot}
+        for number in [number for number in self.snapshots if number not in used]:
+            del self.snapshots[number]

@@ -1,0 +1,24 @@
+"""SHA-256 tree hashes: over leaves of 1 MiB, pairs hashed together level by level, an odd one carried up as it is.
+
+Source: Developer Guide, "Computing checksums".
+"""
+
+from __future__ import annotations
+
+import hashlib
+
+MEBIBYTE = 2**20
+
+
+def tree_hash(body: bytes) -> str:
+    """The tree hash of bytes, in hexadecimal."""
+    leaves = [hashlib.sha256(body[start : start + MEBIBYTE]).digest() for start in range(0, len(body), MEBIBYTE)]
+    return combine(leaves or [hashlib.sha256(b"").digest()]).hex()
+
+
+def combine(hashes: list[bytes]) -> bytes:
+    """The root over hashes of neighbouring parts, each part a power of two of mebibytes (the last may be less)."""
+    while len(hashes) > 1:
+        pairs = [hashes[start : start + 2] for start in range(0, len(hashes), 2)]
+        hashes = [hashlib.sha256(b"".join(pair)).digest() if len(pair) == 2 else pair[0] for pair in pairs]
+    return hashes[0]
