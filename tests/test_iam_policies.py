@@ -1,0 +1,64 @@
+"""The policies users copy: least privilege is a promise, so it is checked like one."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+
+import botocore.session
+import pytest
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+READING = {
+    "glacier:DescribeJob",
+    "glacier:DescribeVault",
+    "glacier:GetJobOutput",
+    "glacier:GetVaultAccessPolicy",
+    "glacier:GetVaultLock",
+    "glacier:ListJobs",
+    "glacier:ListTagsForVault",
+}
+
+ALLOWED = {
+    "plan-and-verify.json": READING | {"glacier:InitiateJob"},
+    "delete.json": {"glacier:DeleteArchive", "glacier:DescribeVault"},
+    "delete-vault.json": {"glacier:DeleteVault", "glacier:DescribeVault"},
+}
+
+
+def statements(file: Path) -> list[dict[str, Any]]:
+    policy = json.loads(file.read_text("utf-8"))
+    assert policy["Version"] == "2012-10-17"
+    found: list[dict[str, Any]] = policy["Statement"]
+    return found
+
+
+def actions(statement: dict[str, Any]) -> set[str]:
+    named = statement["Action"]
+    return {named} if isinstance(named, str) else set(named)
+
+
+def test_these_are_all_the_policies(repository: Path) -> None:
+    assert {file.name for file in (repository / "config/iam").glob("*.json")} == set(ALLOWED)
+
+
+@pytest.mark.parametrize("name", ALLOWED)
+def test_a_policy_allows_its_step_and_nothing_else(name: str, repository: Path) -> None:
+    found = statements(repository / "config/iam" / name)
+    assert set[str]().union(*map(actions, found)) == ALLOWED[name]
+    operations = botocore.session.get_session().get_service_model("glacier").operation_names
+    assert {f"glacier:{operation}" for operation in operations} >= ALLOWED[name]
+
+
+@pytest.mark.parametrize("name", ALLOWED)
+def test_a_policy_is_bound_to_one_vault_and_region_and_deletes_until_a_date(name: str, repository: Path) -> None:
+    for statement in statements(repository / "config/iam" / name):
+        assert statement["Effect"] == "Allow"
+        assert statement["Resource"] == "arn:aws:glacier:REGION:ACCOUNT:vaults/VAULT"
+        assert statement["Condition"]["StringEquals"] == {"aws:RequestedRegion": "REGION"}
+        deletes = any(action.startswith("glacier:Delete") for action in actions(statement))
+        assert ("DateLessThan" in statement["Condition"]) is deletes
+        assert "*" not in json.dumps(statement)
+        assert set(statement) == {"Sid", "Effect", "Action", "Resource", "Condition"}
