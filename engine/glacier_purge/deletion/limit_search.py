@@ -31,8 +31,10 @@ _REGAIN_PER_SECOND_MAX = 0.25
 _CREEP_PER_SECOND = 0.002
 _QUIET_SECONDS_MIN = 5.0
 _LOG_2 = math.log(2.0)
-_PROBE_SETTLES_SECONDS = 5.0
-_REST_SECONDS = 60.0
+_SEEN_FROM_ABOVE = 1.2
+_ESTIMATE_SECONDS_MIN = 2.0
+_PROBE_SETTLES_SECONDS = 12.0
+_REST_SECONDS = 120.0
 
 
 class Phase(Enum):
@@ -54,22 +56,42 @@ class LimitSearch:
     """The rate to ask for, and the limit believed in.
 
     ``leave_share`` (0 to below 1) is the part of the limit left to others.  A rate kept below the limit cannot see
-    it move, so the limit is looked for again once a minute.
+    it move, so the limit is looked for again every two minutes.
     """
 
-    __slots__ = ("_cut", "_cut_at", "_leave_share", "_quiet_seconds", "_rest_from", "_rest_until", "limit", "rate")
+    __slots__ = (
+        "_ceiling",
+        "_cut",
+        "_cut_at",
+        "_leave_share",
+        "_limit",
+        "_measured_from",
+        "_quiet_seconds",
+        "_rest_from",
+        "_rest_until",
+        "rate",
+    )
 
-    def __init__(
-        self, *, rate_per_second: float, limit_per_second: float | None, leave_share: float, now: float
-    ) -> None:
+    def __init__(self, *, rate_per_second: float, limit_per_second: float | None, leave_share: float) -> None:
         self.rate = max(rate_per_second, RATE_PER_SECOND_MIN)
-        self.limit = limit_per_second
+        self._ceiling = limit_per_second
+        """The rate that was too much when last throttled: where the search returns to."""
+        self._limit = limit_per_second
+        """What the service really took between throttles: what people and other users are told."""
+        self._measured_from: tuple[float, int] | None = None
         self._leave_share = leave_share
         self._cut = _CUT_FIRST
-        self._cut_at = now - math.inf
+        self._cut_at = -math.inf
         self._quiet_seconds = 0.0
         self._rest_from = math.inf
         self._rest_until = math.inf
+
+    @property
+    def limit(self) -> float | None:
+        """The limit believed in, per second; None as long as nothing was throttled."""
+        if self._limit is None or self.rate < _SEEN_FROM_ABOVE * self._limit:
+            return self._limit
+        return self.rate
 
     @property
     def cut_at(self) -> float:
@@ -78,34 +100,46 @@ class LimitSearch:
 
     def asked_per_second(self, now: float) -> float:
         """Say at what rate to send now."""
-        if self.limit is not None and self._rest_from <= now < self._rest_until:
-            return min(self.rate, max(RATE_PER_SECOND_MIN, self.limit * (1.0 - self._leave_share)))
+        if self._limit is not None and self._rest_from <= now < self._rest_until:
+            return min(self.rate, max(RATE_PER_SECOND_MIN, self._limit * (1.0 - self._leave_share)))
         return self.rate
 
     def phase(self, now: float) -> Phase:
         """Say where the search stands, for people."""
-        if self.limit is None:
+        if self._ceiling is None:
             return Phase.DOUBLING
         if self._rest_from <= now < self._rest_until:
             return Phase.RESTING
-        if self.rate < _REGAIN_BELOW * self.limit:
+        if self.rate < _REGAIN_BELOW * self._ceiling:
             return Phase.REGAINING
         return Phase.TRYING if self._quiet_seconds > self._quiet_needed_seconds() else Phase.HOLDING
 
-    def cut(self, now: float, *, sent_per_second: float, accepted_per_second: float, round_trip_seconds: float) -> None:
+    def cut(
+        self,
+        now: float,
+        *,
+        fastest_per_second: float,
+        accepted_per_second: float,
+        accepted_in_all: int,
+        round_trip_seconds: float,
+    ) -> None:
         """Lower the rate: a request sent after the last cut was throttled.
 
-        ``sent_per_second`` is what really left lately (``inf`` where that says nothing).
+        ``fastest_per_second`` is the fastest that was really sent lately, ``accepted_in_all`` counts since the start.
         """
         same_trouble_seconds = max(_SAME_TROUBLE_SECONDS, _SAME_TROUBLE_ROUND_TRIPS * round_trip_seconds)
         again = now - self._cut_at < same_trouble_seconds
-        self._cut = min(_CUT_MAX, 2.0 * self._cut) if again else _CUT_FIRST
-        before = min(self.rate, max(RATE_PER_SECOND_MIN, _SENT_CEILING * sent_per_second))
+        if self._ceiling is None:
+            self._cut = _CUT_MAX  # doubling overshoots by up to two: no point in feeling the way down
+        else:
+            self._cut = min(_CUT_MAX, 2.0 * self._cut) if again else _CUT_FIRST
+        before = min(self.rate, max(RATE_PER_SECOND_MIN, _SENT_CEILING * fastest_per_second))
         floor = min(before, _ACCEPTED_FLOOR * accepted_per_second)
-        self.limit = before
+        self._ceiling = before
         self.rate = max(before * (1.0 - self._cut), floor, RATE_PER_SECOND_MIN)
         self._cut_at = now
         self._quiet_seconds = 0.0
+        self._measure_limit(now, accepted_in_all)
         self._plan_rest(now)
 
     def grow(self, now: float, seconds: float) -> None:
@@ -113,12 +147,12 @@ class LimitSearch:
         if self._rest_from <= now:
             if now < self._rest_until:
                 return
-            self._rest_from = self._rest_until = math.inf
+            self._end_rest()
         self._quiet_seconds += seconds
-        if self.limit is None:
+        if self._ceiling is None:
             self.rate *= 2.0**seconds
-        elif self.rate < _REGAIN_BELOW * self.limit:
-            missing = _REGAIN_TO * self.limit - self.rate
+        elif self.rate < _REGAIN_BELOW * self._ceiling:
+            missing = _REGAIN_TO * self._ceiling - self.rate
             step = missing * -math.expm1(-seconds / _REGAIN_SECONDS)
             self.rate += min(step, self.rate * _REGAIN_PER_SECOND_MAX * seconds)
         else:
@@ -134,11 +168,32 @@ class LimitSearch:
         # 0.4 % of the rate has to make one and a half requests, or the creep was never felt by the service.
         return max(_QUIET_SECONDS_MIN, 1.5 / (0.004 * self.rate))
 
+    def _measure_limit(self, now: float, accepted_in_all: int) -> None:
+        """Take what was accepted from one throttle to another as the limit.
+
+        The service's bucket is empty at both ends, so its depth cancels out; the rate at the moment of a throttle
+        would be too high by as much as it took to drain the bucket.
+        """
+        assert self._ceiling is not None
+        if self._measured_from is None:
+            self._measured_from = (now, accepted_in_all)
+            self._limit = self._ceiling
+            return
+        begun_at, accepted_then = self._measured_from
+        if now - begun_at >= _ESTIMATE_SECONDS_MIN:
+            accepted_per_second = (accepted_in_all - accepted_then) / (now - begun_at)
+            self._limit = min(self._ceiling, max(accepted_per_second, _ACCEPTED_FLOOR * self.rate))
+            self._measured_from = (now, accepted_in_all)
+
     def _plan_rest(self, now: float) -> None:
         if self._leave_share == 0.0:
             return
         if self._rest_from <= now:  # throttled while resting: the limit has moved, look for it at once
-            self._rest_from = math.inf
+            self._end_rest()
         if self._rest_from == math.inf:
             self._rest_from = now + _PROBE_SETTLES_SECONDS
             self._rest_until = self._rest_from + _REST_SECONDS
+
+    def _end_rest(self) -> None:
+        self._rest_from = self._rest_until = math.inf
+        self._measured_from = None  # the service's bucket has filled up meanwhile

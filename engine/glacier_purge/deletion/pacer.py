@@ -15,20 +15,20 @@ per request does not grow with the rate.
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
-from enum import Enum
 from typing import TYPE_CHECKING
 
 from glacier_purge.deletion.fault_factor import FaultFactor
-from glacier_purge.deletion.limit_search import LimitSearch, Phase
+from glacier_purge.deletion.limit_search import LimitSearch
+from glacier_purge.deletion.pace import PacerSettings, PacerState, Signal, check_rate_max
+from glacier_purge.deletion.reason import Standing, reason
 from glacier_purge.deletion.traffic import SLICE_SECONDS, Slice, Traffic
-from glacier_purge.errors import UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+__all__ = ["Pacer", "PacerSettings", "PacerState", "Signal"]
+
 RESUMED_SHARE = 0.8
-RESUMABLE_SECONDS = 15 * 60.0
 LONGEST_WAIT_SECONDS = 1.0
 """``take`` never asks for a longer wait, so that a changed rate, a release or a closed breaker is noticed."""
 _PAUSED_WAIT_SECONDS = 0.25
@@ -38,6 +38,8 @@ _SAVED_SLOTS_SECONDS = 0.02
 _HOLD_SECONDS = 0.06
 _HOLD_SLOTS = 2.0
 _RETRY_AFTER_SECONDS_MAX = 300.0
+_STALL_SECONDS = 2.0
+"""Nobody asked for a slot for so long: the process was stopped, and the service's bucket has filled up."""
 _PRESSING_SHARE = 0.7
 _PRESSING_SECONDS = 0.5
 _PRESSING_SENDS = 5.0
@@ -49,55 +51,6 @@ _P99_STEP = 0.1
 _MEAN_WEIGHT = 0.2
 
 
-class Signal(Enum):
-    """What a reply means for the pace."""
-
-    ACCEPTED = "accepted"
-    """The service did the work."""
-    THROTTLED = "throttled"
-    """Refused for rate."""
-    FAULT = "fault"
-    """A 5xx, a timeout, a broken or refused connection."""
-    OTHER = "other"
-    """Any other answer: it shows that the service is there, and says nothing about the rate."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PacerSettings:
-    """The knobs. Raises ``UsageError`` for figures that make no sense."""
-
-    rate_per_second_first: float = 10.0
-    """What to begin with; it doubles every second until the first throttle."""
-    rate_per_second_max: float | None = None
-    """Never faster than this; None leaves it to the service."""
-    in_flight_max: int = 64
-    """Never more requests under way than this."""
-    leave_share: float = 0.0
-    """Part of the limit found that is left to other users of the account (0 to 0.9)."""
-
-    def __post_init__(self) -> None:
-        if not (math.isfinite(self.rate_per_second_first) and self.rate_per_second_first > 0):
-            raise UsageError(f"the first rate must be a number above 0 per second, not {self.rate_per_second_first}")
-        _check_rate_max(self.rate_per_second_max)
-        if self.in_flight_max < 1:
-            raise UsageError(f"at least 1 request has to be in flight, not {self.in_flight_max}")
-        if not 0.0 <= self.leave_share <= 0.9:
-            raise UsageError(f"the share left to others must be between 0 and 0.9, not {self.leave_share}")
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PacerState:
-    """What a later process needs to begin near the limit. ``recorded_at`` is in Unix seconds."""
-
-    rate_per_second: float
-    limit_per_second: float | None
-    recorded_at: float
-
-    def if_fresh(self, now_unix_seconds: float) -> PacerState | None:
-        """Return itself when less than 15 minutes old, else None: limits belong to their hour."""
-        return self if 0.0 <= now_unix_seconds - self.recorded_at < RESUMABLE_SECONDS else None
-
-
 class Pacer:
     """Says when to send, learns from what comes back.
 
@@ -106,6 +59,7 @@ class Pacer:
 
     __slots__ = (
         "_accepted",
+        "_accepted_in_all",
         "_answered",
         "_faulted",
         "_faults",
@@ -143,11 +97,11 @@ class Pacer:
             rate_per_second=first,
             limit_per_second=None if resumed is None else resumed.limit_per_second,
             leave_share=settings.leave_share,
-            now=now,
         )
         self._faults = FaultFactor(random)
         self._traffic = Traffic()
         self._sent = self._accepted = self._faulted = self._answered = 0
+        self._accepted_in_all = 0
         self._latency_sum = 0.0
         self._round_trip = self._p99 = _LATENCY_SECONDS_FIRST
         self._paused = False
@@ -160,12 +114,11 @@ class Pacer:
             self._tick(now)
         slot = self._next_slot
         if slot > now:
-            wait_seconds = slot - now
-            return min(LONGEST_WAIT_SECONDS, wait_seconds)
+            return min(slot - now, LONGEST_WAIT_SECONDS)
         if self._paused:
             return _PAUSED_WAIT_SECONDS
         earliest = now - self._tolerance
-        self._next_slot = (max(earliest, slot)) + self._interval
+        self._next_slot = max(earliest, slot) + self._interval
         self._sent += 1
         return 0.0
 
@@ -206,7 +159,7 @@ class Pacer:
 
     def set_rate_max(self, rate_per_second: float | None) -> None:
         """Change the cap while running; None lifts it. Raises ``UsageError`` unless it is above 0."""
-        _check_rate_max(rate_per_second)
+        check_rate_max(rate_per_second)
         self._rate_max = rate_per_second
         self._tick_due = -math.inf
 
@@ -224,8 +177,7 @@ class Pacer:
     @property
     def limit_per_second(self) -> float | None:
         """The limit believed in; None as long as nothing was throttled."""
-        limit = self._search.limit
-        return None if limit is None else max(limit, min(self._search.rate, self._rate_max or math.inf))
+        return self._search.limit
 
     @property
     def sent_per_second(self) -> float:
@@ -262,40 +214,23 @@ class Pacer:
 
     def why(self, now: float) -> str:
         """Say in one sentence what sets the pace."""
-        if self._paused:
-            return "paused on request"
-        if self._faults.breaker_open:
-            return "the service is failing: one probe every 5 s until it answers"
-        if self._faults.factor < 1.0:
-            return f"the service is failing: slowed to {self._faults.factor:.0%} of the rate until it recovers"
-        if self._hold_until > now:
-            return f"the service throttles: waiting {self._hold_until - now:.2f} s"
         recent = self._traffic.over(self._pressing_window_seconds())
-        if recent.seconds > 0 and not self._presses(recent):
-            return self._why_below_pace(recent)
-        if self._rate_max is not None and self._search.asked_per_second(now) >= self._rate_max:
-            return f"capped at --max-rate {_figure(self._rate_max)}/s"
-        return self._why_at_pace(now)
-
-    def _why_below_pace(self, recent: Slice) -> str:
-        sent, asked = _figure(recent.sent_per_second), _figure(self._rate)
-        if self._in_flight_cap >= self._settings.in_flight_max:
-            return f"limited by {self._in_flight_cap} in flight: sending {sent}/s of {asked}/s allowed"
-        return f"limited by what is fed in: sending {sent}/s of {asked}/s allowed"
-
-    def _why_at_pace(self, now: float) -> str:
-        rate, limit = _figure(self._rate), _figure(self._search.limit or 0.0)
-        match self._search.phase(now):
-            case Phase.DOUBLING:
-                return f"no limit met yet: at {rate}/s, doubling every second"
-            case Phase.REGAINING:
-                return f"throttled just now: at {rate}/s, on the way back to the limit found, {limit}/s"
-            case Phase.HOLDING:
-                return f"holding at {rate}/s, just under the limit found"
-            case Phase.TRYING:
-                return f"at {rate}/s and not throttled: trying whether the limit has risen"
-            case Phase.RESTING:
-                return f"at {rate}/s, leaving a share of the limit found, {limit}/s, to others"
+        return reason(
+            Standing(
+                paused=self._paused,
+                breaker_open=self._faults.breaker_open,
+                fault_factor=self._faults.factor,
+                hold_seconds=self._hold_until - now,
+                presses=recent.seconds == 0.0 or self._presses(recent),
+                sent_per_second=recent.sent_per_second,
+                rate_per_second=self._rate,
+                rate_per_second_max=self._rate_max,
+                limit_per_second=self.limit_per_second,
+                phase=self._search.phase(now),
+                in_flight_cap=self._in_flight_cap,
+                in_flight_max=self._settings.in_flight_max,
+            )
+        )
 
     def _tick(self, now: float) -> None:
         """Work out everything that depends on time passing; about ten times a second."""
@@ -303,7 +238,7 @@ class Pacer:
         if seconds > 0.0:
             newest = self._close_slice(now, seconds)
             self._faults.judge(now, newest, self._traffic)
-            if self._faults.factor < 1.0:
+            if self._faults.factor < 1.0 or seconds > _STALL_SECONDS:
                 self._search.doubt()
             elif self._may_grow():
                 self._search.grow(now, seconds)
@@ -312,6 +247,7 @@ class Pacer:
     def _close_slice(self, now: float, seconds: float) -> Slice:
         newest = Slice(seconds, self._sent, self._accepted, self._faulted, self._answered)
         self._traffic.close(newest)
+        self._accepted_in_all += self._accepted
         if self._accepted:
             self._round_trip += _MEAN_WEIGHT * (self._latency_sum / self._accepted - self._round_trip)
         self._sent = self._accepted = self._faulted = self._answered = 0
@@ -334,12 +270,12 @@ class Pacer:
     def _cut(self, now: float) -> None:
         if now > self._ticked_at:
             self._close_slice(now, now - self._ticked_at)
-        recent = self._traffic.over(max(_ACCEPTED_SECONDS, _ACCEPTED_SENDS / self._rate))
-        measured = recent.seconds > 0.0 and self._faults.factor == 1.0
+        window_seconds = max(_ACCEPTED_SECONDS, _ACCEPTED_SENDS / self._rate)
         self._search.cut(
             now,
-            sent_per_second=recent.sent_per_second if measured else math.inf,
-            accepted_per_second=recent.accepted_per_second,
+            fastest_per_second=self._traffic.fastest_sent_per_second(window_seconds) / self._faults.factor,
+            accepted_per_second=self._traffic.over(window_seconds).accepted_per_second,
+            accepted_in_all=self._accepted_in_all,
             round_trip_seconds=self._round_trip,
         )
         self._hold_until = max(self._hold_until, now + max(_HOLD_SECONDS, _HOLD_SLOTS / self._search.rate))
@@ -371,12 +307,3 @@ class Pacer:
         needed = 2.0 * self._rate * self._p99
         most = self._settings.in_flight_max
         return most if needed >= most else min(most, max(_IN_FLIGHT_MIN, math.ceil(needed)))
-
-
-def _check_rate_max(rate_per_second: float | None) -> None:
-    if rate_per_second is not None and not (math.isfinite(rate_per_second) and rate_per_second > 0):
-        raise UsageError(f"the highest rate must be a number above 0 per second, not {rate_per_second}")
-
-
-def _figure(per_second: float) -> str:
-    return f"{per_second:,.0f}" if per_second >= 10 else f"{per_second:.1f}"

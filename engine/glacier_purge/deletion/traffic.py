@@ -8,10 +8,12 @@ slice), so the rates stay right through pauses.  Nothing here decides anything.
 
 from __future__ import annotations
 
+import math
 from collections import deque
 from typing import NamedTuple
 
 SLICE_SECONDS = 0.1
+_ROUNDING_SECONDS = 1e-9
 _SLICES_KEPT = 256
 """25 s at full length: at the slowest rate, 0.5/s, ten sends take 20 s."""
 
@@ -65,6 +67,19 @@ class Traffic:
             accepted += slice_.accepted
             faulted += slice_.faulted
             answered += slice_.answered
-            if covered >= seconds - 1e-9 or (replies_max is not None and answered >= replies_max):
+            if covered >= seconds - _ROUNDING_SECONDS or (replies_max is not None and answered >= replies_max):
                 break
         return Slice(covered, sent, accepted, faulted, answered)
+
+    def fastest_sent_per_second(self, seconds: float) -> float:
+        """Return the rate of the fastest slice among those that cover the last ``seconds``; ``inf`` without any.
+
+        The fastest, because a feed that comes in gusts sends at full pace and then not at all.
+        """
+        covered, fastest = 0.0, 0.0
+        for slice_ in reversed(self._slices):
+            covered += slice_.seconds
+            fastest = max(fastest, slice_.sent_per_second)
+            if covered >= seconds - _ROUNDING_SECONDS:
+                break
+        return fastest or math.inf

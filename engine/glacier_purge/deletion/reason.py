@@ -1,0 +1,69 @@
+"""What sets the pace just now, in one sentence for people. Changes nothing and decides nothing."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from glacier_purge.deletion.limit_search import Phase
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Standing:
+    """Where a pacer stands. ``presses``: the pace, and nothing else, holds sending back."""
+
+    paused: bool
+    breaker_open: bool
+    fault_factor: float
+    hold_seconds: float
+    presses: bool
+    sent_per_second: float
+    rate_per_second: float
+    rate_per_second_max: float | None
+    limit_per_second: float | None
+    phase: Phase
+    in_flight_cap: int
+    in_flight_max: int
+
+
+def reason(standing: Standing) -> str:
+    """Name what holds the next request back: the most urgent cause only."""
+    if standing.paused:
+        return "paused on request"
+    if standing.breaker_open:
+        return "the service is failing: one probe every 5 s until it answers"
+    if standing.fault_factor < 1.0:
+        return f"the service is failing: slowed to {standing.fault_factor:.0%} of the rate until it recovers"
+    if standing.hold_seconds > 0.0:
+        return f"the service throttles: waiting {standing.hold_seconds:.2f} s"
+    if not standing.presses:
+        return _below_pace(standing)
+    if standing.rate_per_second_max is not None and standing.rate_per_second >= standing.rate_per_second_max:
+        return f"capped at --max-rate {_figure(standing.rate_per_second_max)}/s"
+    return _at_pace(standing)
+
+
+def _below_pace(standing: Standing) -> str:
+    sent, allowed = _figure(standing.sent_per_second), _figure(standing.rate_per_second)
+    what = "what is fed in and answered"
+    if standing.in_flight_cap >= standing.in_flight_max:
+        what = f"{standing.in_flight_max} in flight"
+    return f"limited by {what}: sending {sent}/s of {allowed}/s allowed"
+
+
+def _at_pace(standing: Standing) -> str:
+    rate, limit = _figure(standing.rate_per_second), _figure(standing.limit_per_second or 0.0)
+    match standing.phase:
+        case Phase.DOUBLING:
+            return f"no limit met yet: at {rate}/s, doubling every second"
+        case Phase.REGAINING:
+            return f"throttled just now: at {rate}/s, on the way back to the limit found, {limit}/s"
+        case Phase.HOLDING:
+            return f"holding at {rate}/s, at the limit found"
+        case Phase.TRYING:
+            return f"at {rate}/s and not throttled: trying whether the limit has risen"
+        case Phase.RESTING:
+            return f"at {rate}/s, leaving a share of the limit found, {limit}/s, to others"
+
+
+def _figure(per_second: float) -> str:
+    return f"{per_second:,.0f}" if per_second >= 10 else f"{per_second:.1f}"
