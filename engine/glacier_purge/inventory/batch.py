@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import msgspec
 
-from glacier_purge.archive import Archive
+from glacier_purge.archive import Archive  # noqa: TC001 - msgspec resolves the annotations at run time
 
 EXCERPT_CHARACTERS_MAX = 120
 
