@@ -25,9 +25,9 @@ from glacier_purge.service.reply import ENDS_THE_RUN, Meaning
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from glacier_purge.audit.journal import Journal
     from glacier_purge.deletion.credentials import Renewal
     from glacier_purge.deletion.pacer import Pacer
+    from glacier_purge.deletion.recorder import Recorder
     from glacier_purge.deletion.retry import RetryPolicy
     from glacier_purge.deletion.tally import Tally
     from glacier_purge.deletion.turns import Turn, Turns
@@ -71,7 +71,7 @@ class Pool:
         turns: Turns,
         pacer: Pacer,
         policy: RetryPolicy,
-        journal: Journal,
+        recorder: Recorder,
         tally: Tally,
         renewal: Renewal,
         clock: Callable[[], float],
@@ -82,7 +82,7 @@ class Pool:
         self._turns = turns
         self._pacer = pacer
         self._policy = policy
-        self._journal = journal
+        self._recorder = recorder
         self._tally = tally
         self._renewal = renewal
         self._clock = clock
@@ -166,8 +166,8 @@ class Pool:
             self._tally.sent += 1
             reply = await self._service.delete_archive(turn.archive.archive_id)
             self._settle(turn, reply, sent_at)
-            if self._journal.pending > UNRECORDED_MAX:
-                await self._journal.room()
+            if self._recorder.pending > UNRECORDED_MAX:
+                await self._recorder.room()
 
     def _settle(self, turn: Turn, reply: Reply, sent_at: float) -> None:
         now = self._clock()
@@ -201,7 +201,7 @@ class Pool:
 
     def _record(self, turn: Turn, reply: Reply, outcome: str, latency_seconds: float) -> None:
         archive = turn.archive
-        self._journal.record(
+        self._recorder.record(
             [
                 Outcome(
                     ordinal=archive.ordinal,

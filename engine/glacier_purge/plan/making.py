@@ -32,13 +32,15 @@ SAMPLES_MAX = 20
 class Target:
     """What the plan is for: the vault, where requests will go, and which version of the tool plans.
 
-    ``inventory_name`` is what messages call the inventory: the file it was read from.
+    ``inventory_name`` is what messages call the inventory: the file it was read from; ``any_id_length`` tells that
+    ids of other lengths than 138 characters were let in when it was read.
     """
 
     vault: Vault
     endpoint_url: str
     tool_version: str
     inventory_name: str
+    any_id_length: bool = False
 
 
 def check_vault(snapshot: Snapshot, vault: Vault) -> None:
@@ -50,14 +52,14 @@ def check_vault(snapshot: Snapshot, vault: Vault) -> None:
         )
 
 
-def make_plan(snapshot: Snapshot, target: Target, *, any_id_length: bool, set_aside_defects: bool) -> Plan:
+def make_plan(snapshot: Snapshot, target: Target, *, set_aside_defects: bool) -> Plan:
     """Decide every record of ``snapshot`` and write the decisions beside it; the caller writes ``plan.json``.
 
     Raises ``InventoryDamaged`` for the first invalid or repeated record unless ``set_aside_defects``, ``PlanRefused``
     for another vault's inventory, and ``UsageError`` when nothing at all is to be deleted.
     """
     check_vault(snapshot, target.vault)
-    making = _Making(snapshot, target.inventory_name, any_id_length=any_id_length, set_aside_defects=set_aside_defects)
+    making = _Making(snapshot, target, set_aside_defects=set_aside_defects)
     making.decide()
     if not making.counted[DELETE]:
         raise UsageError(
@@ -77,7 +79,7 @@ def make_plan(snapshot: Snapshot, target: Target, *, any_id_length: bool, set_as
             sha256=snapshot.sha256,
             size_bytes=snapshot.size_bytes,
             inventory_date=snapshot.inventory_date,
-            any_id_length=any_id_length,
+            any_id_length=target.any_id_length,
         ),
         decisions_sha256=decisions_sha256(snapshot.path.parent),
         reasons={REASONS[decision]: count for decision, count in sorted(making.counted.items())},
@@ -98,10 +100,10 @@ def make_plan(snapshot: Snapshot, target: Target, *, any_id_length: bool, set_as
 class _Making:
     """One planning: what it has counted and seen so far."""
 
-    def __init__(self, snapshot: Snapshot, name: str, *, any_id_length: bool, set_aside_defects: bool) -> None:
+    def __init__(self, snapshot: Snapshot, target: Target, *, set_aside_defects: bool) -> None:
         self._snapshot = snapshot
-        self._name = name
-        self._any_id_length = any_id_length
+        self._name = target.inventory_name
+        self._any_id_length = target.any_id_length
         self._set_aside_defects = set_aside_defects
         self.counted = {DELETE: 0, INVALID: 0, DUPLICATE: 0}
         self.selected_bytes = 0

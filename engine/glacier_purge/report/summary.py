@@ -1,6 +1,6 @@
 """The numbers of a run, for people and programs: all of them computed from the durable audit records.
 
-``Summary`` is how a run stands or ended; ``Progress`` is the same moment for somebody who watches.  Neither counts
+``Report`` is how a run stands or ended; ``Progress`` is the same moment for somebody who watches.  Neither counts
 anything itself, so what a screen shows is on disk (I6).
 """
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Summary:
+class Report:
     """How a run stands. ``seconds`` is the time its processes worked; ``redeleted`` counts archives that were sent
     again because a crash or a lost reply left it open whether they were deleted already."""
 
@@ -49,11 +49,11 @@ class Summary:
         return asdict(self)
 
 
-def summarise(ledger: Ledger, *, inventory: int, selected: int, run_dir: str) -> Summary:
+def summarise(ledger: Ledger, *, inventory: int, selected: int, run_dir: str) -> Report:
     """Compute a run's numbers. ``inventory`` and ``selected`` are the plan's counts."""
     deleted = ledger.counts["deleted"]
     seconds = ledger.active_seconds
-    return Summary(
+    return Report(
         inventory=inventory,
         selected=selected,
         deleted=deleted,

@@ -122,10 +122,24 @@ class RunFolder:
         ):
             yield
 
+    def is_locked(self) -> bool:
+        """Tell whether a process works on the run right now."""
+        try:
+            handle = os.open(self.path / _LOCK_FILE, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
+        except FileNotFoundError:
+            return False
+        try:
+            fcntl.flock(handle, fcntl.LOCK_SH | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return True
+        finally:
+            os.close(handle)
+        return False
 
-def run_name(vault: Vault, now: datetime) -> str:
+
+def run_name(vault_name: str, now: datetime) -> str:
     """A folder name for a new run: the vault and the time in UTC, to the second."""
-    return f"{vault.name.lstrip('.-') or 'vault'}-{now.astimezone(UTC):%Y-%m-%dT%H-%M-%SZ}"
+    return f"{vault_name.lstrip('.-') or 'vault'}-{now.astimezone(UTC):%Y-%m-%dT%H-%M-%SZ}"
 
 
 def vault_lock_file(vault: Vault, endpoint_url: str) -> Path:

@@ -181,7 +181,7 @@ class PurgeRun:
             turns=Turns(receive),
             pacer=pacer,
             policy=RetryPolicy(self._settings.retry, self._host.random),
-            journal=journal,
+            recorder=journal,
             tally=self._tally,
             renewal=Renewal(self._renew, patience_seconds=self._settings.credentials_patience_seconds),
             clock=self._host.clock,

@@ -102,3 +102,9 @@ def _is_loopback_host(host: str) -> bool:
 
 def _is_port(port: str | None) -> bool:
     return port is None or 1 <= int(port) <= 65535
+
+
+def endpoint_of(region: str) -> str:
+    """The region's own endpoint, as botocore resolves it too (tested)."""
+    suffix = ".cn" if region.startswith("cn-") else ""
+    return f"https://glacier.{region}.amazonaws.com{suffix}"

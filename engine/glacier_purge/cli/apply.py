@@ -1,0 +1,85 @@
+"""``apply``: carry out an approved plan, or go on with one that was begun."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from glacier_purge.cli.options import Aws, AwsOptions, LogOptions, Logs, Output, SettingsOptions, SettingsSource
+from glacier_purge.cli.output import OutputFormat
+
+if TYPE_CHECKING:
+    from glacier_purge.plan.document import Plan
+    from glacier_purge.run.approval import Approval
+    from glacier_purge.run.folder import RunFolder
+    from glacier_purge.service.access import StaticCredentials
+    from glacier_purge.settings import Settings
+
+
+def apply(
+    run_dir: Path,
+    *,
+    confirm_digest: str | None = None,
+    max_rate: float | None = None,
+    max_in_flight: int | None = None,
+    aws: Aws = AwsOptions(),
+    source: SettingsSource = SettingsOptions(),
+    logs: Logs = LogOptions(),
+    output: Output = OutputFormat.TEXT,
+) -> int:
+    """Carry out the plan in a run folder. A run that was begun goes on where it stopped.
+
+    Asks for the vault's name and the number of archives on a terminal; elsewhere --confirm-digest has to quote the
+    plan's digest. A run that was approved before is not asked about again.
+
+    Parameters
+    ----------
+    run_dir
+        Run folder that `plan` made.
+    confirm_digest
+        The plan's digest, all 64 characters.
+    max_rate
+        Most requests a second.
+    max_in_flight
+        Most requests under way at once.
+    """
+    from glacier_purge.cli.carrying import in_event_loop
+    from glacier_purge.plan.document import read_plan
+    from glacier_purge.run.folder import RunFolder
+
+    settings = source.load(aws, pace={"max_per_second": max_rate, "max_in_flight": max_in_flight})
+    folder = RunFolder.open(run_dir)
+    plan = read_plan(folder.plan_file)
+
+    async def carry_out() -> int:
+        return await apply_plan(folder, plan, settings, confirm_digest=confirm_digest, output=output)
+
+    return in_event_loop(carry_out)
+
+
+async def apply_plan(
+    folder: RunFolder,
+    plan: Plan,
+    settings: Settings,
+    *,
+    confirm_digest: str | None,
+    output: OutputFormat,
+    credentials: StaticCredentials | None = None,
+) -> int:
+    """Hold the locks, get the approval, open the service and carry the plan out."""
+    from glacier_purge import wiring
+    from glacier_purge.audit.disk import FileDisk
+    from glacier_purge.cli.carrying import Carrying
+    from glacier_purge.cli.confirmation import approval_for
+    from glacier_purge.run.host import Host
+    from glacier_purge.run.purge import PurgeRun
+
+    access = wiring.access(
+        settings, plan.endpoint_url, any_id_length=plan.snapshot.any_id_length, credentials=credentials
+    )
+    with folder.locked(plan.vault, plan.endpoint_url):
+        approval: Approval = approval_for(folder, plan, confirm_digest)
+        async with wiring.open_service(plan.vault, access) as service:
+            run = PurgeRun(folder, plan, service, wiring.purge_settings(settings), FileDisk(folder.path), Host())
+            carrying = Carrying(run, folder, plan, plain_every_seconds=settings.report.progress_seconds)
+            return await carrying.carry_out(approval, output)

@@ -1,0 +1,86 @@
+"""``demo``: a simulated vault, a plan and a purge, in one process tree and over real HTTP. Touches no AWS account."""
+
+from __future__ import annotations
+
+import sys
+import tempfile
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+from cyclopts import Parameter, validators
+
+from glacier_purge.cli.options import Output
+from glacier_purge.cli.output import OutputFormat
+
+if TYPE_CHECKING:
+    from glacier_purge.cli.simulated import StartedSimulator
+
+
+def demo(
+    *,
+    archives: Annotated[int, Parameter(validator=validators.Number(gte=1, lte=10_000_000))] = 2000,
+    rate: float = 400.0,
+    run_dir: Path | None = None,
+    output: Output = OutputFormat.TEXT,
+) -> int:
+    """Purge a simulated vault over real HTTP, from its inventory to the last audit line.
+
+    Needs and reads no AWS credentials; nothing leaves this machine.
+
+    Parameters
+    ----------
+    archives
+        How many archives the simulated vault holds.
+    rate
+        Deletes a second the simulated service takes before it throttles.
+    run_dir
+        Where to keep the run folder; otherwise it is made in the temporary folder and its name printed.
+    """
+    from glacier_purge.cli.carrying import in_event_loop
+    from glacier_purge.cli.simulated import started_simulator
+
+    path = run_dir if run_dir is not None else Path(tempfile.mkdtemp(prefix="glacier-purge-demo-")) / "run"
+    _say(f"starting a simulated Amazon Glacier with a vault of {archives:,} archives, {rate:g} deletes/s")
+    with started_simulator("--archives", str(archives), "--rate", f"{rate:g}", "--burst", f"{rate:g}") as glacier:
+        return in_event_loop(lambda: _purge(glacier, path, output))
+
+
+async def _purge(glacier: StartedSimulator, run_dir: Path, output: OutputFormat) -> int:
+    import anyio.to_thread
+
+    from glacier_purge.cli.apply import apply_plan
+    from glacier_purge.report.words import size
+    from glacier_purge.service.access import StaticCredentials
+    from glacier_purge.settings import Settings
+    from glacier_purge.wiring import plan_in_new_folder
+
+    settings = Settings.model_validate({"aws": glacier.address(), "report": {"progress_seconds": 2.0}})
+    inventory = run_dir.parent / f"{run_dir.name}-inventory.json"
+    await anyio.to_thread.run_sync(glacier.save_inventory, inventory)
+    try:
+        folder, plan = await plan_in_new_folder(
+            glacier.vault, str(inventory), settings, run_dir=run_dir, set_aside_defects=False
+        )
+    finally:
+        inventory.unlink()
+    _say(f"planned in {run_dir}: {plan.counts.selected:,} archives, {size(plan.selected_bytes)}")
+    exit_code = await apply_plan(
+        folder,
+        plan,
+        settings,
+        confirm_digest=plan.digest,
+        output=output,
+        credentials=StaticCredentials(access_key_id="SIMULATED", secret_access_key="simulated"),  # noqa: S106 - no secret
+    )
+    ledger = await anyio.to_thread.run_sync(glacier.ledger)
+    _say(
+        f"the simulator received {ledger['deletes_received']:,} deletes of {ledger['distinct_ids']:,} archives, "
+        f"throttled {ledger['throttled']:,}, and has {ledger['archives_left']:,} archives left"
+    )
+    _say(f"check the proof with: glacier-purge audit verify {run_dir}")
+    return exit_code
+
+
+def _say(message: str) -> None:
+    sys.stderr.write(f"demo: {message}\n")
+    sys.stderr.flush()

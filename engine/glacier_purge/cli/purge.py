@@ -1,0 +1,65 @@
+"""``purge``: plan, confirm and apply in one go."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from glacier_purge.cli.options import Aws, AwsOptions, LogOptions, Logs, Output, SettingsOptions, SettingsSource
+from glacier_purge.cli.output import OutputFormat
+
+
+def purge(
+    vault: str,
+    *,
+    inventory: str,
+    run_dir: Path | None = None,
+    confirm_digest: str | None = None,
+    max_rate: float | None = None,
+    max_in_flight: int | None = None,
+    any_id_length: bool = False,
+    set_aside_defects: bool = False,
+    aws: Aws = AwsOptions(),
+    source: SettingsSource = SettingsOptions(),
+    logs: Logs = LogOptions(),
+    output: Output = OutputFormat.TEXT,
+) -> int:
+    """Plan, confirm and apply in one go: delete every archive the inventory lists.
+
+    The same inventory gives the same digest whoever plans, so --confirm-digest can quote a `plan` made before.
+
+    Parameters
+    ----------
+    vault
+        Name of the vault.
+    inventory
+        Vault inventory, JSON or CSV, plain, gzip or zstd; - reads stdin.
+    run_dir
+        Run folder to make; otherwise runs/VAULT-TIME.
+    confirm_digest
+        The plan's digest, all 64 characters.
+    max_rate
+        Most requests a second.
+    max_in_flight
+        Most requests under way at once.
+    any_id_length
+        Accept archive ids of other lengths than 138 characters, as other emulators make.
+    set_aside_defects
+        Plan without invalid and repeated records instead of refusing the inventory.
+    """
+    from glacier_purge.cli.apply import apply_plan
+    from glacier_purge.cli.carrying import in_event_loop
+    from glacier_purge.wiring import plan_in_new_folder
+
+    settings = source.load(
+        aws,
+        pace={"max_per_second": max_rate, "max_in_flight": max_in_flight},
+        inventory={"any_id_length": any_id_length or None},
+    )
+
+    async def plan_and_carry_out() -> int:
+        folder, plan = await plan_in_new_folder(
+            vault, inventory, settings, run_dir=run_dir, set_aside_defects=set_aside_defects
+        )
+        return await apply_plan(folder, plan, settings, confirm_digest=confirm_digest, output=output)
+
+    return in_event_loop(plan_and_carry_out)

@@ -1,0 +1,72 @@
+"""The purge as a function: for scripts that want the whole run - folder, plan, audit log, resume - without a shell."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from glacier_purge import wiring
+from glacier_purge.audit.disk import FileDisk
+from glacier_purge.plan.document import read_plan
+from glacier_purge.report.summary import Report, summarise
+from glacier_purge.run.approval import approve_by_digest
+from glacier_purge.run.folder import RunFolder
+from glacier_purge.run.host import Host, who
+from glacier_purge.run.purge import PurgeRun
+from glacier_purge.settings import Settings
+
+if TYPE_CHECKING:
+    from glacier_purge.plan.document import Plan
+    from glacier_purge.service.access import StaticCredentials
+
+
+async def make_plan(
+    vault: str,
+    *,
+    inventory: str | Path,
+    run_dir: str | Path,
+    settings: Settings | None = None,
+    set_aside_defects: bool = False,
+) -> Plan:
+    """Plan the purge of ``vault`` from an inventory file into the new folder ``run_dir``; sends no delete.
+
+    ``inventory`` is JSON or CSV, plain, gzip or zstd.  ``Plan.digest`` is what ``purge`` wants to see quoted.  Raises
+    ``InventoryDamaged`` (with file, byte offset and reason), ``PlanRefused`` and ``UsageError``; no folder is left then.
+    """
+    _, made = await wiring.plan_in_new_folder(
+        vault,
+        str(inventory),
+        settings if settings is not None else Settings(),
+        run_dir=Path(run_dir),
+        set_aside_defects=set_aside_defects,
+    )
+    return made
+
+
+async def purge(
+    run_dir: str | Path,
+    *,
+    confirm_digest: str,
+    settings: Settings | None = None,
+    credentials: StaticCredentials | None = None,
+) -> Report:
+    """Carry out the plan in ``run_dir``, or go on with it where an earlier process stopped; return its report.
+
+    ``confirm_digest`` must be the plan's digest: whoever calls this has seen the plan.  ``Report.seconds`` are the
+    seconds processes worked on it, ``Report.complete`` tells whether every inventory record is accounted for.
+
+    Raises ``PlanRefused`` and ``RunLocked`` (nothing was sent), ``CredentialsFailed``, ``ServiceRefused``,
+    ``RunStopped``, ``DiskFailed`` (resumable: call it again) and ``AuditDamaged``, alone or in an exception group.
+    """
+    settings = settings if settings is not None else Settings()
+    folder = RunFolder.open(Path(run_dir))
+    found = read_plan(folder.plan_file)
+    approval = approve_by_digest(found, confirm_digest, who())
+    access = wiring.access(
+        settings, found.endpoint_url, any_id_length=found.snapshot.any_id_length, credentials=credentials
+    )
+    with folder.locked(found.vault, found.endpoint_url):
+        async with wiring.open_service(found.vault, access) as service:
+            run = PurgeRun(folder, found, service, wiring.purge_settings(settings), FileDisk(folder.path), Host())
+            ledger = await run.carry_out(approval)
+    return summarise(ledger, inventory=found.counts.inventory, selected=found.counts.selected, run_dir=str(folder.path))

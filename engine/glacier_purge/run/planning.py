@@ -1,0 +1,54 @@
+"""From an inventory file to a run folder with a plan in it; or to no folder at all, when anything is in doubt."""
+
+from __future__ import annotations
+
+import shutil
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+from glacier_purge.plan.document import plan_bytes
+from glacier_purge.plan.making import make_plan
+from glacier_purge.run.folder import PLAN_FILE, Identity, RunFolder
+from glacier_purge.run.host import package_sha256
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from glacier_purge.inventory.snapshot import Snapshot
+    from glacier_purge.plan.document import Plan
+    from glacier_purge.plan.making import Target
+
+
+@contextmanager
+def new_folder(path: Path) -> Iterator[RunFolder]:
+    """Make a run folder; take it away again when planning in it fails, so that the same command can be repeated.
+
+    Nothing was sent from a folder without a plan, so nothing is lost with it.
+    """
+    folder = RunFolder.create(path)
+    try:
+        yield folder
+    except BaseException:
+        if not folder.plan_file.exists():
+            shutil.rmtree(path)
+        raise
+
+
+def write_plan(folder: RunFolder, snapshot: Snapshot, target: Target, *, set_aside_defects: bool) -> Plan:
+    """Plan the purge of the archives in ``snapshot``, which lies in ``folder``; errors as ``make_plan`` raises them."""
+    plan = make_plan(snapshot, target, set_aside_defects=set_aside_defects)
+    now = datetime.now(UTC)
+    folder.write_identity(
+        Identity(
+            run=folder.path.resolve().name,
+            vault_arn=plan.vault.arn,
+            endpoint_url=plan.endpoint_url,
+            tool_version=plan.tool_version,
+            package_sha256=package_sha256(),
+            created=now.strftime("%Y-%m-%dT%H:%M:%SZ"),
+        )
+    )
+    folder.write_once(PLAN_FILE, plan_bytes(plan))
+    return plan
