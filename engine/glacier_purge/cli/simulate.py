@@ -1,0 +1,151 @@
+"""``glacier-purge simulate``: serve a pretended Amazon Glacier on loopback until told to stop.
+
+The first line on stdout is one JSON object that says where, and there is never a second, so that scripts can read it
+and go on; the log is on stderr.  Nothing outside this machine can connect, and no AWS credentials are read.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import signal
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+from cyclopts import Parameter
+
+if TYPE_CHECKING:
+    from collections.abc import Coroutine
+
+    from glacier_purge.simulator.kit import SimulatedGlacier
+
+_log = logging.getLogger("glacier_purge.simulator")
+
+
+def simulate(
+    *,
+    port: int = 0,
+    vault: str | None = None,
+    archives: int = 1000,
+    rate: float = 100.0,
+    burst: float = 100.0,
+    latency_ms: float = 40.0,
+    error_rate: float = 0.003,
+    seed: int = 1,
+    time_scale: float = 1.0,
+    host: str = "127.0.0.1",
+    scenario: str | None = None,
+    from_: Annotated[Path | None, Parameter(name="--from")] = None,
+    state_dir: Path | None = None,
+    tls: bool = False,
+    auth: Annotated[str | None, Parameter(allow_leading_hyphen=True)] = None,
+    no_auth: bool = False,
+    region: str | None = None,
+    account_id: str | None = None,
+) -> int:
+    """Serve a simulated Amazon Glacier on loopback until stopped (Ctrl-C or SIGTERM).
+
+    The first line on stdout is a JSON object with endpoint_url, account_id, vault and archives. Any AWS credentials
+    are accepted, however wrong the signature, unless --auth is given.
+
+    Parameters
+    ----------
+    port
+        Port to listen on; 0 takes a free one.
+    vault
+        Name of the vault that holds the archives; photos when nothing else says.
+    archives
+        How many archives to make up. They cost next to no memory.
+    rate
+        Requests a second that the account may send; 0 is no limit. More are refused with ThrottlingException.
+    burst
+        Requests that may come at once.
+    latency_ms
+        Median time until a reply leaves; lognormal, refusals take a third.
+    error_rate
+        Share of requests answered with a 500, 0 to 1.
+    seed
+        The same seed makes the same archives and the same faults.
+    time_scale
+        Simulated seconds a second: 3600 lets an inventory job of hours take seconds.
+    host
+        Loopback address to listen on.
+    scenario
+        What goes wrong and when: calm, busy-account, bad-week, locked-vault, or a TOML file.
+    from_
+        Inventory (JSON) whose archives to pretend instead of made-up ones; names vault, region and account too.
+    state_dir
+        Folder to keep everything in, so that it survives a restart. What it holds wins over the options.
+    tls
+        Serve HTTPS with a certificate made at start; the JSON line gets ca_file, to be trusted by clients.
+    auth
+        KEY:SECRET that clients must sign with; then signatures, dates and session tokens are checked.
+    no_auth
+        Check nobody's signature; this is what happens without --auth.
+    region
+        Region to pretend; us-east-1 when nothing else says.
+    account_id
+        Account to pretend.
+    """
+    from glacier_purge.errors import UsageError
+    from glacier_purge.simulator.kit import SimulatedGlacier
+    from glacier_purge.simulator.loading import read_vault
+    from glacier_purge.simulator.scenario import load_scenario
+
+    if auth is not None and no_auth:
+        raise UsageError("--auth and --no-auth contradict each other. Give one of them.")
+    owner = None if from_ is None else read_vault(from_)
+    glacier = SimulatedGlacier(
+        archives=archives,
+        vault=vault or (owner.name if owner else "photos"),
+        rate=rate,
+        burst=burst,
+        latency_ms=latency_ms,
+        error_rate=error_rate,
+        scenario=None if scenario is None else load_scenario(scenario),
+        seed=seed,
+        time_scale=time_scale,
+        region=region or (owner.region if owner else "us-east-1"),
+        account_id=account_id or (owner.account_id if owner else "123456789012"),
+        secret_keys=None if auth is None else _secret_keys(auth),
+        inventory=from_,
+        state_dir=state_dir,
+        host=host,
+        port=port,
+        tls=tls,
+    )
+    logging.basicConfig(stream=sys.stderr, level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s")
+    _run(_serve(glacier))
+    return 0
+
+
+def _secret_keys(auth: str) -> dict[str, str]:
+    from glacier_purge.errors import UsageError
+
+    key, colon, secret = auth.partition(":")
+    if not (key and colon and secret):
+        raise UsageError("--auth takes an access key id and its secret as KEY:SECRET.")
+    return {key: secret}
+
+
+async def _serve(glacier: SimulatedGlacier) -> None:
+    stopped = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(number, stopped.set)
+    async with glacier:
+        sys.stdout.write(glacier.announcement() + "\n")
+        sys.stdout.flush()
+        _log.info("serving %s; stop with Ctrl-C", glacier.endpoint_url)
+        await stopped.wait()
+    _log.info("stopped: %s", glacier.ledger)
+
+
+def _run(serving: Coroutine[object, object, None]) -> None:
+    try:
+        import uvloop
+    except ImportError:  # Windows has none
+        asyncio.run(serving)
+    else:
+        uvloop.run(serving)

@@ -1,0 +1,161 @@
+"""A pretended Glacier to test against, in process: an endpoint, its ledger, and the service behind them.
+
+    async with SimulatedGlacier(archives=1_000) as glacier:
+        ...                                  # any client, at glacier.endpoint_url, with any credentials
+        assert glacier.ledger["archives_left"] == 0
+
+It serves real HTTP on a loopback port from the running loop and owns no task, so it works the same on asyncio,
+uvloop and a virtual-time loop, where its days pass with the loop's.  The command line's ``simulate`` is this class and
+nothing more.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import ssl
+import tempfile
+import time
+from collections.abc import Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+from glacier_purge.simulator.account import Credential
+from glacier_purge.simulator.certificate import make_certificate
+from glacier_purge.simulator.clock import SimulatorClock
+from glacier_purge.simulator.desk import ServiceDesk
+from glacier_purge.simulator.faults import FaultPlan, Rule
+from glacier_purge.simulator.latency import Latency
+from glacier_purge.simulator.loading import read_records
+from glacier_purge.simulator.scenario import Limits, Scenario
+from glacier_purge.simulator.server import SimulatorServer
+from glacier_purge.simulator.vault import PretendGlacier
+
+
+@dataclass(kw_only=True)
+class SimulatedGlacier:
+    """Serves a pretended Glacier for as long as the ``async with`` lasts.
+
+    ``archives`` generated archives lie in ``vault``; 0 is an empty one.  ``rate`` (requests a real second, 0 for no
+    limit) and ``burst`` are the account's limit.  Replies take ``latency_ms`` (median), and a share ``error_rate``
+    of all requests is answered with a 500 that took no effect.  ``time_scale`` is simulated seconds a second.
+    ``secret_keys`` (access key id to secret) switches the checking of signatures on; without it anybody may come in.
+    ``inventory`` is a file (JSON) whose archives are pretended instead of generated ones.  With ``tls`` clients have to trust ``ca_file``.
+    A ``scenario`` comes on top of all that.  The same ``seed`` gives the same archives and the same faults.
+    """
+
+    archives: int = 0
+    vault: str = "photos"
+    rate: float = 0.0
+    burst: float | None = None
+    latency_ms: float = 0.0
+    error_rate: float = 0.0
+    faults: Sequence[Rule] = ()
+    scenario: Scenario | None = None
+    seed: int = 1
+    time_scale: float = 1.0
+    region: str = "us-east-1"
+    account_id: str = "123456789012"
+    secret_keys: dict[str, str] | None = None
+    inventory: Path | None = None
+    state_dir: Path | None = None
+    host: str = "127.0.0.1"
+    port: int = 0
+    tls: bool = False
+    _open: ExitStack = field(init=False, repr=False, default_factory=ExitStack)
+    _service: PretendGlacier = field(init=False, repr=False)
+    _desk: ServiceDesk = field(init=False, repr=False)
+    _server: SimulatorServer = field(init=False, repr=False)
+    _ca_file: Path | None = field(init=False, repr=False, default=None)
+
+    async def __aenter__(self) -> Self:
+        with ExitStack() as opening:
+            clock = SimulatorClock(asyncio.get_running_loop().time, start=time.time(), scale=self.time_scale)
+            self._service = self._new_service(clock.now())
+            self._desk = self._new_desk(clock)
+            self._server = SimulatorServer(self._desk)
+            await self._server.start(host=self.host, port=self.port, tls=self._tls(opening))
+            self._open = opening.pop_all()
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        with self._open:
+            await self._server.close()
+
+    def _tls(self, opening: ExitStack) -> ssl.SSLContext | None:
+        if not self.tls:
+            return None
+        folder = opening.enter_context(tempfile.TemporaryDirectory(prefix="glacier-simulator-"))
+        context, self._ca_file = make_certificate(Path(folder))
+        return context
+
+    def _new_desk(self, clock: SimulatorClock) -> ServiceDesk:
+        errors = [Rule("internal-error", self.error_rate, "*")] if self.error_rate else []
+        scenario = self.scenario or Scenario(about="nothing in particular")
+        return ServiceDesk(
+            self._service,
+            clock,
+            vault=self.vault,
+            limits=Limits(rate=self.rate, burst=self.burst),
+            latency=Latency(self.latency_ms / 1000, self.seed),
+            faults=FaultPlan([*self.faults, *scenario.fault, *errors], seed=self.seed),
+            scenario=scenario,
+        )
+
+    @property
+    def endpoint_url(self) -> str:
+        """Where to send requests."""
+        return self._server.endpoint_url
+
+    @property
+    def ledger(self) -> dict[str, object]:
+        """What was asked of the service and what is left, as ``GET /_simulator/ledger`` says it."""
+        return self._desk.ledger()
+
+    @property
+    def clock(self) -> SimulatorClock:
+        """The service's own time; ``clock.step(86_400)`` lets a day pass."""
+        return self._desk.clock
+
+    @property
+    def desk(self) -> ServiceDesk:
+        """Limits and faults, to change while it runs."""
+        return self._desk
+
+    @property
+    def ca_file(self) -> Path | None:
+        """The certificate that clients must trust; None without TLS."""
+        return self._ca_file
+
+    def announcement(self) -> str:
+        """The one line of JSON that says what is served where."""
+        said: dict[str, object] = {
+            "endpoint_url": self.endpoint_url,
+            "account_id": self.account_id,
+            "vault": self.vault,
+            "archives": self._service.ledger.archives_left,
+        }
+        if self._ca_file is not None:
+            said["ca_file"] = str(self._ca_file)
+        return json.dumps(said)
+
+    def _new_service(self, now: float) -> PretendGlacier:
+        credentials = None
+        if self.secret_keys is not None:
+            principal = f"arn:aws:iam::{self.account_id}:user/simulated"
+            credentials = {
+                key: Credential(secret, self.account_id, principal) for key, secret in self.secret_keys.items()
+            }
+        service = PretendGlacier(
+            seed=self.seed, region=self.region, account_id=self.account_id, credentials=credentials
+        )
+        if self.inventory is None:
+            service.generate_vault(self.vault, self.archives, now)
+        else:
+            service.load_vault(self.vault, read_records(self.inventory), now)
+        return service
