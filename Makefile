@@ -1,0 +1,84 @@
+# Everything a clone needs: python3 (3.11 or newer), pip and make. `make` alone says what there is.
+
+PYTHON ?= python3
+VENV := .venv
+WITNESS := .venv-witness
+BIN := $(VENV)/bin
+UV := $(BIN)/uv
+WHEELS := build/wheel
+CLEAN_ROOM := build/clean-room
+COMPILE = $(UV) pip compile --quiet --universal --generate-hashes --no-annotate --no-header --python-version 3.11
+
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+.DELETE_ON_ERROR:
+.SUFFIXES:
+MAKEFLAGS += --no-print-directory
+.DEFAULT_GOAL := help
+.PHONY: help demo test check format wheel conformance bench bench-simulator witness lock clean
+
+help: ## Say what there is.
+	@sed -nE 's/^([a-z-]+):.*## (.*)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 24
+
+demo: $(VENV)/.ready ## Purge a simulated vault; needs no AWS account and touches none.
+	@$(BIN)/glacier-purge demo $(ARGUMENTS)
+
+test: $(VENV)/.ready $(WITNESS)/.ready ## Run the tests. ARGUMENTS="tests/audit -x" runs some of them.
+	@$(BIN)/python -m pytest -n 2 --dist worksteal $(ARGUMENTS)
+
+check: $(VENV)/.ready ## Format, lint, types, doors between rooms, and the built wheel.
+	@$(BIN)/ruff format --check .
+	@$(BIN)/ruff check .
+	@$(BIN)/mypy
+	@$(BIN)/lint-imports
+	@$(MAKE) wheel
+
+format: $(VENV)/.ready ## Put the code into its format.
+	@$(BIN)/ruff format .
+	@$(BIN)/ruff check --fix .
+
+wheel: $(VENV)/.ready ## Build the wheel and try it in a clean environment, the source out of reach.
+	@rm -rf $(WHEELS) $(CLEAN_ROOM)
+	@$(UV) build --quiet --wheel --no-build-isolation --python $(BIN)/python --out-dir $(WHEELS)
+	@$(UV) venv --quiet --python $(BIN)/python $(CLEAN_ROOM)
+	@$(UV) pip install --quiet --python $(CLEAN_ROOM)/bin/python --constraint requirements.lock $(WHEELS)/*.whl
+	@$(CLEAN_ROOM)/bin/python -I tests/check_wheel.py $(WHEELS)/*.whl
+
+conformance: $(VENV)/.ready $(WITNESS)/.ready ## Hold the simulator against AWS's own model and clients.
+	@$(BIN)/python -m pytest -n 2 tests/conformance
+
+bench: $(VENV)/.ready ## Measure, as ratios, in at most five minutes.
+	@$(BIN)/python -m benchmarks
+
+bench-simulator: $(VENV)/.ready ## Measure the simulator.
+	@$(BIN)/python -m benchmarks.simulator
+
+witness: $(WITNESS)/.ready ## Make the second environment: AWS CLI, boto3 and moto, without this project.
+
+lock: $(VENV)/.ready ## Write the lock files again from pyproject.toml.
+	@$(COMPILE) --group dev pyproject.toml --output-file requirements.lock
+	@$(COMPILE) --group witness --output-file requirements-witness.lock
+	@$(COMPILE) --group bootstrap --output-file requirements-bootstrap.lock
+
+clean: ## Remove everything make made.
+	@rm -rf $(VENV) $(WITNESS) build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	@find engine config tests benchmarks -name __pycache__ -type d -prune -exec rm -rf {} +
+
+$(VENV)/.uv: requirements-bootstrap.lock
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { \
+	    echo "glacier-purge needs Python 3.11 or newer, and $(PYTHON) is not. Name another: make PYTHON=python3.12" >&2; exit 1; }
+	@$(PYTHON) -c 'import ensurepip, venv' || { \
+	    echo "$(PYTHON) cannot make virtual environments. On Debian and Ubuntu: apt-get install python3-venv" >&2; exit 1; }
+	@$(PYTHON) -m venv $(VENV)
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-bootstrap.lock
+	@touch $@
+
+$(VENV)/.ready: $(VENV)/.uv requirements.lock pyproject.toml
+	@$(UV) pip sync --quiet --require-hashes --python $(BIN)/python requirements.lock
+	@$(UV) pip install --quiet --no-deps --no-build-isolation --python $(BIN)/python --editable .
+	@touch $@
+
+$(WITNESS)/.ready: $(VENV)/.uv requirements-witness.lock
+	@$(UV) venv --quiet --allow-existing --python $(BIN)/python $(WITNESS)
+	@$(UV) pip sync --quiet --require-hashes --python $(WITNESS)/bin/python requirements-witness.lock
+	@touch $@
