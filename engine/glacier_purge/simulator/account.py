@@ -2,18 +2,26 @@
 
 from __future__ import annotations
 
+import re
+from typing import TYPE_CHECKING
+
 import msgspec
 
 from glacier_purge.archive import partition_of
-from glacier_purge.simulator.stored import StoredVault
 from glacier_purge.simulator.throttle import Limit, Throttle
+
+if TYPE_CHECKING:
+    from glacier_purge.simulator.stored import StoredVault
 
 VAULTS_MAX = 1000
 """Vaults per account and region (Developer Guide, "CreateVault")."""
 
 
+_VAULT_NAME = re.compile(r"[A-Za-z0-9_.-]{1,255}")
+
+
 class Credential(msgspec.Struct, frozen=True):
-    """A key that may sign. ``expires`` (epoch seconds) is for session tokens; ``principal_arn`` is whom it speaks for."""
+    """A key that may sign, for ``principal_arn``. Only session tokens have ``expires`` (epoch seconds)."""
 
     secret: str
     account_id: str
@@ -72,3 +80,8 @@ class Account:
         """The ARN a vault of this name has or would have, as replies write it, whatever the name."""
         region = self.facts.region
         return f"arn:{partition_of(region)}:glacier:{region}:{self.facts.account_id}:vaults/{name}"
+
+
+def is_vault_name(name: str) -> bool:
+    """Tell whether a vault can have this name. Dots alone are taken for a path trick."""
+    return _VAULT_NAME.fullmatch(name) is not None and name.strip(".") != ""

@@ -1,9 +1,9 @@
 """Everything a vault ever held, by index, and what became of it.
 
 An archive keeps its index for ever.  First come the generated archives, which are a rule and no data; after
-them those that were loaded or uploaded, which are records.  Next to them lie three bytes for each index: whether the archive is gone,
-how many deletes for it reached the operation, and how many were turned away for rate (both stop counting at
-255).  Deletes of ids that were never here are counted, not remembered.
+them those that were loaded or uploaded, which are records.  Next to them lie three bytes for each index:
+whether the archive is gone, how many deletes for it reached the operation, and how many were turned away for
+rate (both stop counting at 255).  Deletes of ids that were never here are counted, not remembered.
 """
 
 from __future__ import annotations
@@ -24,6 +24,7 @@ OVERHEAD_BYTES = 32 * 1024
 """What the service adds to each archive for index and metadata, counted in SizeInBytes (AWS, "object archival")."""
 
 _COUNT_MAX = 255
+_SWAPPED = bytes.maketrans(b"\0\1", b"\1\0")
 _FILLER_WORD = b"filler. "
 _FILLER = _FILLER_WORD * 8193  # 64 KiB from any place in the word
 
@@ -193,9 +194,9 @@ class Shelf:
         for record in state.records:
             place = identifiers.locate(record.archive_id)
             if place is None or place != (state.number, len(shelf.gone)):
-                shelf._loaded[record.archive_id] = len(shelf.gone)  # noqa: SLF001 - its own class
-            shelf._append(record)  # noqa: SLF001 - its own class
-        for index in indices_of_zero(bytes(0 if gone else 1 for gone in state.gone)):
+                shelf._loaded[record.archive_id] = len(shelf.gone)
+            shelf._append(record)
+        for index in indices_of_zero(state.gone.translate(_SWAPPED)):
             shelf.remove(index)
         shelf.received = bytearray(state.received)
         shelf.throttled = bytearray(state.throttled)

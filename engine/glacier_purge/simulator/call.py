@@ -3,51 +3,54 @@
 from __future__ import annotations
 
 import json
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
 from glacier_purge.simulator import policy, refusal
+from glacier_purge.simulator.account import is_vault_name
 from glacier_purge.simulator.exchange import Request, Response
 
 if TYPE_CHECKING:
     from glacier_purge.simulator.account import Account, Caller
+    from glacier_purge.simulator.estate import Estate
     from glacier_purge.simulator.identifiers import Identifiers
     from glacier_purge.simulator.stored import StoredVault
 
 _SECONDS_A_DAY = 86_400
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Call:
-    """What an operation gets. ``names`` are the decoded path parts that vary: vault name, then archive, job, upload or lock id."""
+    """What an operation gets. ``names`` are the path's decoded names: vault, then archive, job, upload or lock."""
 
-    __slots__ = ("account", "caller", "identifiers", "names", "now", "operation", "request")
+    operation: str
+    names: tuple[str, ...]
+    request: Request
+    estate: Estate
+    account: Account
+    caller: Caller
+    now: float
 
-    def __init__(
-        self,
-        *,
-        operation: str,
-        names: tuple[str, ...],
-        request: Request,
-        account: Account,
-        caller: Caller,
-        identifiers: Identifiers,
-        now: float,
-    ) -> None:
-        self.operation = operation
-        self.names = names
-        self.request = request
-        self.account = account
-        self.caller = caller
-        self.identifiers = identifiers
-        self.now = now
+    @property
+    def identifiers(self) -> Identifiers:
+        """Where new ids come from."""
+        return self.estate.identifiers
 
     def vault(self) -> StoredVault:
         """The vault the path names, as of now, the caller's right to the operation checked."""
-        vault = self.account.vaults.get(self.names[0])
-        if vault is None:
-            raise refusal.vault_missing(self.account.vault_arn(self.names[0]))
-        vault.advance(self.now)
+        vault = self.find_vault()
         self.authorise(vault)
+        return vault
+
+    def find_vault(self) -> StoredVault:
+        """The vault the path names, as of now; what the caller may do with it is still to be checked."""
+        name = self.names[0]
+        vault = self.account.vaults.get(name)
+        if vault is None:
+            # A name no vault can have is repeated bare, as the service does (bakthat #10).
+            raise refusal.vault_missing(self.account.vault_arn(name) if is_vault_name(name) else name)
+        vault.advance(self.now)
         return vault
 
     def authorise(self, vault: StoredVault, index: int | None = None) -> None:
@@ -84,7 +87,7 @@ class Call:
         try:
             body = json.loads(self.request.body or b"null")
         except (ValueError, RecursionError) as error:
-            raise refusal.Refusal("SerializationException", "The request body is not valid JSON.") from error
+            raise refusal.unreadable("The request body is not valid JSON.") from error
         if not isinstance(body, dict):
             raise refusal.missing("request body")
         return body
@@ -118,5 +121,5 @@ def text_of(body: dict[str, Any], key: str) -> str | None:
     """A member that has to be a string where it is given."""
     value = body.get(key)
     if value is not None and not isinstance(value, str):
-        raise refusal.Refusal("SerializationException", f"{key} is not a string.")
+        raise refusal.unreadable(f"{key} is not a string.")
     return value

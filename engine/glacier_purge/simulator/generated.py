@@ -1,10 +1,10 @@
 """Archives that exist only as a rule: archive ``index`` of a seed has always the same size, age and description.
 
 Ten million of them cost nothing until somebody looks.  Sizes and the form of descriptions repeat every
-``PERIOD`` archives, which makes the total size and the length of an inventory a matter of arithmetic; the part of a description that
-varies has a fixed width.  Upload times ascend with the index.  Descriptions are in the forms that real uploaders
-write, and a few in the forms that break readers.  The bytes of these archives do not exist: a retrieval serves
-filler, and the tree hash is a stand-in that no bytes match.
+``PERIOD`` archives, which makes the total size and the length of an inventory a matter of arithmetic; the part
+of a description that varies has a fixed width.  Upload times ascend with the index.  Descriptions are in the
+forms that real uploaders write, and a few in the forms that break readers.  The bytes of these archives do not
+exist: a retrieval serves filler, and the tree hash is a stand-in that no bytes match.
 """
 
 from __future__ import annotations
@@ -15,6 +15,8 @@ from functools import lru_cache
 from itertools import accumulate
 from json.encoder import encode_basestring
 from typing import Literal, NamedTuple
+
+import msgspec
 
 PERIOD = 4096
 
@@ -64,7 +66,7 @@ def _form(before: str, variable: Variable = "none", after: str = "") -> Form:
 
 
 def _base64_form(before: str, path: str, suffix: str, after: str) -> Form:
-    """A base64 of ``path`` + nine digits + ``suffix`` between fixed text; padded so that the digits stand in whole groups."""
+    """A base64 of ``path``, nine digits and ``suffix``, padded so that the digits stand in whole groups of it."""
     head = path.encode()
     head += b"_" * (-len(head) % 3)
     start = b2a_base64(head, newline=False).decode()
@@ -83,7 +85,7 @@ def _forms() -> list[tuple[int, Form]]:
         (10, _form("4F1C2E9A-77B0-4D55-9C3E-", "digits", "0AE1FB")),
         (8, _form("Synology_GlacierBackup/NAS_@app/vol1/", "digits", ".glacier")),
         (14, _form("")),
-        (3, _form("Fotoalbum Größe ", "digits", " – été à Nîmes, 日本.zip")),
+        (3, _form("Fotoalbum Größe ", "digits", " – été à Nîmes, 日本.zip")),  # noqa: RUF001 - as people write
         (2, _form('box "', "digits", '", shelf 3, said "fragile"')),
         (2, _form("C:\\Users\\ops\\Archive ", "digits", "\\")),
         (1, _form('"},{"A', "digits", '"')),
@@ -133,7 +135,7 @@ def _csv_width(form: Form) -> int:
     return plain + 2 + text.count('"') if form.quoted_in_csv else plain
 
 
-class Generated(NamedTuple):
+class Generated(msgspec.Struct, frozen=True):
     """``count`` archives of a seed, uploaded evenly between two moments (epoch seconds, ``newest`` not reached)."""
 
     seed: int

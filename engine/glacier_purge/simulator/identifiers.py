@@ -1,9 +1,10 @@
 """Ids that look like the service's and can be computed: archive ids from a number and back, without a table.
 
-A real archive id is 138 characters of ``[A-Za-z0-9_-]``, opaque, and may begin with ``-``.  These are 103 bytes in base64url: eight
-bytes that hide (shelf, index) behind a reversible scramble, and 95 that are a hash of those eight under the seed.
-So ten million ids cost no memory, any bit changed makes an id unknown, and no two ids share text that a compressor could
-use.  Nothing here is secret and nothing is cryptography: it keeps ids apart, not enemies.
+A real archive id is 138 characters of ``[A-Za-z0-9_-]``, opaque, and may begin with ``-``.  These are 103 bytes
+in base64url: eight bytes that hide (shelf, index) behind a reversible scramble, and 95 that are a hash of those
+eight under the seed.  So ten million ids cost no memory, any bit changed makes an id unknown, and no two ids
+share text that a compressor could use.  Nothing here is secret and nothing is cryptography: it keeps ids apart,
+not enemies.
 """
 
 from __future__ import annotations

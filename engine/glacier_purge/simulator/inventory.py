@@ -5,8 +5,8 @@ block by block when somebody reads, and any byte range of it costs the blocks it
 every block is known beforehand, for generated archives by arithmetic.
 
 JSON is one compact line with keys in the service's order.  CSV is quoted as the Developer Guide documents
-("GetJobOutput"): fields with a comma or a double quote are quoted, a double quote inside becomes ``\\"``, and a backslash is not
-escaped - which is why standard CSV readers get it wrong.
+("GetJobOutput"): fields with a comma or a double quote are quoted, a double quote inside becomes ``\\"``, and a
+backslash is not escaped - which is why standard CSV readers get it wrong.
 """
 
 from __future__ import annotations

@@ -1,10 +1,11 @@
 """Jobs: how long they take, what they end with, and how long their output lasts.
 
-An inventory job serves the last snapshot there is when it completes; it never makes one.  An archive job looks at its
-archive twice: one that was gone when the job began fails; one deleted while the job prepared its data fails or not, as the seed has it;
-once finished, the output stays downloadable whatever happens to the archive.
+An inventory job serves the last snapshot there is when it completes; it never makes one.  An archive job looks
+at its archive twice: one that was gone when the job began fails; one deleted while the job prepared its data
+fails or not, as the seed has it; once finished, the output stays downloadable whatever happens to the archive.
 
-Sources: Developer Guide, "InitiateJob", "GetJobOutput", "DeleteArchive"; times as measured by users (3 h 47 min, about 4 h).
+Sources: Developer Guide, "InitiateJob", "GetJobOutput", "DeleteArchive"; times as measured by users (3 h 47
+min, about 4 h).
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ from typing import Literal
 
 import msgspec
 
-from glacier_purge.simulator.inventory import InventoryFormat
+from glacier_purge.simulator.inventory import InventoryFormat  # noqa: TC001 - msgspec reads the annotation
 
 HOUR = 3600.0
 OUTPUT_LASTS_SECONDS = 24 * HOUR
@@ -43,7 +44,7 @@ class InventoryRequest(msgspec.Struct, frozen=True):
     @property
     def lists_all(self) -> bool:
         """Tell whether the whole vault is asked for."""
-        return self.start_date is self.end_date is self.limit is self.marker is None
+        return not any((self.start_date, self.end_date, self.limit, self.marker))
 
 
 class ArchiveRequest(msgspec.Struct, frozen=True):
@@ -57,7 +58,7 @@ class ArchiveRequest(msgspec.Struct, frozen=True):
 
 
 class Job(msgspec.Struct):
-    """A job. Exactly one of ``inventory`` and ``archive`` is set; ``snapshot`` is a number of the vault's, once served."""
+    """A job: either ``inventory`` or ``archive`` is set. ``snapshot`` is the number of the one it serves, once done."""
 
     job_id: str
     created: float

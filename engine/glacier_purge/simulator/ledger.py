@@ -68,7 +68,7 @@ class Ledger:
         return sum(shelf.throttled[index] for shelf, index in self._places(archive_id))
 
     def received_indices(self, shelf_number: int) -> Iterator[int]:
-        """Indices on a shelf (order of upload, which is the order of its inventory) that deletes came for, throttled or not."""
+        """Indices on a shelf (the order of its inventory) that deletes came for, throttled or not."""
         shelf = self._shelves[shelf_number]
         return (index for index in range(len(shelf)) if shelf.received[index] or shelf.throttled[index])
 

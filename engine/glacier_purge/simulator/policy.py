@@ -1,16 +1,16 @@
 """Vault policies: what an access policy or a lock policy says about one request.
 
-Understood are the parts the Developer Guide uses for vaults: Effect, Principal, Action, Resource (with their Not- forms) and Condition with
-the numeric, string, boolean, date and Null operators on ``glacier:ArchiveAgeInDays``,
-``glacier:ResourceTag/KEY``, ``aws:CurrentTime``, ``aws:MultiFactorAuthPresent`` and ``aws:PrincipalArn``.  A condition on a key the
-request does not carry does not hold, except for negated and ``...IfExists`` operators, as in IAM.  What this does not
-understand is refused when the policy is set, never ignored: a rehearsal must not be milder than the vault.
+Understood are the parts the Developer Guide uses for vaults: Effect, Principal, Action, Resource (with their
+Not- forms) and Condition with the numeric, string, boolean, date and Null operators on
+``glacier:ArchiveAgeInDays``, ``glacier:ResourceTag/KEY``, ``aws:CurrentTime``, ``aws:MultiFactorAuthPresent``
+and ``aws:PrincipalArn``.  A condition on a key the request does not carry does not hold, except for negated and
+``...IfExists`` operators, as in IAM.  What this does not understand is refused when the policy is set, never
+ignored: a rehearsal must not be milder than the vault.
 """
 
 from __future__ import annotations
 
 import json
-from datetime import datetime
 from fnmatch import fnmatchcase
 from operator import eq, ge, gt, le, lt, ne
 from typing import TYPE_CHECKING, Any
@@ -26,7 +26,7 @@ POLICY_BYTES_MAX = 20 * 1024
 """Lock and access policies are 20 KB at most ("InitiateVaultLock")."""
 
 
-class PolicyMalformed(ValueError):
+class MalformedPolicyError(ValueError):
     """The text is not a policy this understands; says why."""
 
 
@@ -76,22 +76,22 @@ def is_allowed(statements: list[Statement], question: Question) -> bool:
 
 
 def parse(text: str) -> list[Statement]:
-    """Read a policy document. Raises ``PolicyMalformed``."""
+    """Read a policy document. Raises ``MalformedPolicyError``."""
     try:
         document = json.loads(text)
     except (ValueError, RecursionError) as error:
-        raise PolicyMalformed(f"not JSON: {error}") from error
+        raise MalformedPolicyError(f"not JSON: {error}") from error
     if not isinstance(document, dict) or "Statement" not in document:
-        raise PolicyMalformed("there is no Statement")
+        raise MalformedPolicyError("there is no Statement")
     statements = document["Statement"]
     return [_statement(one) for one in (statements if isinstance(statements, list) else [statements])]
 
 
 def _statement(raw: object) -> Statement:
     if not isinstance(raw, dict):
-        raise PolicyMalformed("a statement is not an object")
+        raise MalformedPolicyError("a statement is not an object")
     if raw.get("Effect") not in {"Allow", "Deny"}:
-        raise PolicyMalformed("Effect is neither Allow nor Deny")
+        raise MalformedPolicyError("Effect is neither Allow nor Deny")
     excluded: set[str] = set()
     return Statement(
         effect=raw["Effect"],
@@ -107,7 +107,7 @@ def _either(raw: dict[str, Any], part: str, excluded: set[str]) -> object:
     if part in raw:
         return raw[part]
     if f"Not{part}" not in raw:
-        raise PolicyMalformed(f"a statement has no {part}")
+        raise MalformedPolicyError(f"a statement has no {part}")
     excluded.add(part.lower())
     return raw[f"Not{part}"]
 
@@ -121,22 +121,22 @@ def _principals(raw: object) -> tuple[str, ...]:
 def _texts(raw: object) -> tuple[str, ...]:
     values = raw if isinstance(raw, list) else [raw]
     if not all(isinstance(one, (str, bool, int, float)) for one in values):
-        raise PolicyMalformed(f"{raw!r} is neither a value nor a list of values")
+        raise MalformedPolicyError(f"{raw!r} is neither a value nor a list of values")
     return tuple(str(one).lower() if isinstance(one, bool) else str(one) for one in values)
 
 
 def _conditions(raw: object) -> list[tuple[str, str, tuple[str, ...]]]:
     if not isinstance(raw, dict) or not all(isinstance(keys, dict) for keys in raw.values()):
-        raise PolicyMalformed("Condition is not an object of objects")
+        raise MalformedPolicyError("Condition is not an object of objects")
     found = [(operator, key.lower(), _texts(values)) for operator, keys in raw.items() for key, values in keys.items()]
     for operator, _, values in found:
         kind, _ = _operator(operator)
         if kind not in _COMPARISONS:
-            raise PolicyMalformed(f"the operator {operator} is not known")
+            raise MalformedPolicyError(f"the operator {operator} is not known")
         try:
             _holds(operator, values[0] if values else "0", values)
         except ValueError as error:
-            raise PolicyMalformed(f"{operator}: {error}") from error
+            raise MalformedPolicyError(f"{operator}: {error}") from error
     return found
 
 

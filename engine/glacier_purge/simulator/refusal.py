@@ -1,10 +1,10 @@
 """Every way the service says no: one table from error code to status and type, and the exact bytes of the reply.
 
-A refusal is raised where it is found and becomes a response in one place.  Messages that clients are known to match on
-are made by the functions below, so that each stands in the code once.
+A refusal is raised where it is found and becomes a response in one place.  Messages that clients are known to
+match on are made by the functions below, so that each stands in the code once.
 
-Sources: Developer Guide, "Error responses"; botocore's service model 2012-06-01; messages as quoted by users of the service
-(mt-aws-glacier #32 #35, glacier-vault-remove #28, glacieruploader #61, bakthat #10).
+Sources: Developer Guide, "Error responses"; botocore's service model 2012-06-01; messages as quoted by users of
+the service (mt-aws-glacier #32 #35, glacier-vault-remove #28, glacieruploader #61, bakthat #10).
 """
 
 from __future__ import annotations
@@ -49,26 +49,25 @@ class Refusal(Exception):  # noqa: N818 - named after what it is for the client;
         self.message = message
         self.status = _STATUS[code]
 
-    def response(self, request_id: str) -> Response:
+    def response(self) -> Response:
         """Make the reply that says so."""
         fault = "Server" if self.code in _SERVER_FAULTS else "Client"
         body = {"code": self.code, "message": self.message, "type": fault}
-        return error_response(self.status, json.dumps(body, separators=(",", ":")).encode(), request_id)
+        return _error(self.status, json.dumps(body, separators=(",", ":")).encode())
 
 
-def error_response(status: int, body: bytes, request_id: str) -> Response:
-    """Make an error reply of a body already written."""
-    return Response(status, [("x-amzn-RequestId", request_id), ("Content-Type", "application/json")], body)
-
-
-def throttled(request_id: str) -> Response:
+def throttled() -> Response:
     """Refuse for rate."""
-    return error_response(400, THROTTLED_BODY, request_id)
+    return _error(400, THROTTLED_BODY)
 
 
-def vault_missing(arn: str) -> Refusal:
-    """The vault is not there; also said of names no vault can have."""
-    return Refusal("ResourceNotFoundException", f"Vault not found for ARN: {arn}")
+def _error(status: int, body: bytes) -> Response:
+    return Response(status, [("Content-Type", "application/json")], body)
+
+
+def vault_missing(arn_or_name: str) -> Refusal:
+    """The vault is not there; said of names no vault can have too, with the bare name in place of the ARN."""
+    return not_found(f"Vault not found for ARN: {arn_or_name}")
 
 
 def wrong_vault(arn: str) -> Refusal:
@@ -89,6 +88,11 @@ def invalid(message: str) -> Refusal:
 def missing(what: str) -> Refusal:
     """A required parameter is missing."""
     return Refusal("MissingParameterValueException", f"Required parameter missing: {what}")
+
+
+def unreadable(message: str) -> Refusal:
+    """The body is not what it should be, before anything in it was understood."""
+    return Refusal("SerializationException", message)
 
 
 def not_found(message: str) -> Refusal:

@@ -1,17 +1,19 @@
 """Which operation a request asks for: a table from method and shape of the path to operation.
 
-The shape is the path with its names replaced by ``*``; names are taken apart before they are decoded, so ``%2F`` in a name
-never makes a new path part.  One slash at the end is forgiven, as common servers do - which is why a client that lets ``..`` into
-an archive id ends up at DeleteVault.
+The shape is the path with its names replaced by ``*``; names are taken apart before they are decoded, so
+``%2F`` in a name never makes a new path part.  One slash at the end is forgiven, as common servers do - which
+is why a client that lets ``..`` into an archive id ends up at DeleteVault.
 """
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 from urllib.parse import unquote
 
 from glacier_purge.simulator import refusal
-from glacier_purge.simulator.exchange import Request
+
+if TYPE_CHECKING:
+    from glacier_purge.simulator.exchange import Request
 
 _OPERATIONS: dict[tuple[str, str], str] = {
     ("GET", "vaults"): "ListVaults",

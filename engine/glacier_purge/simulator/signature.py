@@ -1,8 +1,9 @@
-"""Signature Version 4, checked as the service does: written from AWS's specification, sharing nothing with any client.
+"""Signature Version 4, checked as the service does: written from AWS's specification, sharing nothing with any
+client.
 
-A request is taken apart into the canonical form, the signature is calculated again from the configured secret, and
-everything that differs is refused with the code and words AWS uses.  Only the ``Authorization`` header form is known; presigned
-URLs count as unsigned.
+A request is taken apart into the canonical form, the signature is calculated again from the configured secret,
+and everything that differs is refused with the code and words AWS uses.  Only the ``Authorization`` header form
+is known; presigned URLs count as unsigned.
 
 Source: IAM User Guide, "Create a signed AWS API request".
 """
@@ -30,14 +31,18 @@ SKEW_SECONDS = 300.0
 """A signature is good for five minutes either way ("- 5 min." in AWS's own refusals)."""
 
 REGIONS = frozenset(
-    "af-south-1 ap-east-1 ap-northeast-1 ap-northeast-2 ap-northeast-3 ap-south-1 ap-southeast-1 ap-southeast-2 "
-    "ap-southeast-3 ca-central-1 cn-north-1 cn-northwest-1 eu-central-1 eu-north-1 eu-south-1 eu-west-1 eu-west-2 "
-    "eu-west-3 me-south-1 sa-east-1 us-east-1 us-east-2 us-gov-east-1 us-gov-west-1 us-west-1 us-west-2".split()
+    {
+        *("af-south-1", "ap-east-1", "ap-northeast-1", "ap-northeast-2", "ap-northeast-3", "ap-south-1"),
+        *("ap-southeast-1", "ap-southeast-2", "ap-southeast-3", "ca-central-1", "cn-north-1", "cn-northwest-1"),
+        *("eu-central-1", "eu-north-1", "eu-south-1", "eu-west-1", "eu-west-2", "eu-west-3", "me-south-1"),
+        *("sa-east-1", "us-east-1", "us-east-2", "us-gov-east-1", "us-gov-west-1", "us-west-1", "us-west-2"),
+    }
 )
 """Where the vault service is (botocore's endpoints.json); newer regions never got it."""
 
 _AUTHORIZATION = re.compile(
-    r"AWS4-HMAC-SHA256 +Credential=(?P<key>[^/, ]+)/(?P<date>[0-9]{8})/(?P<region>[^/, ]+)/(?P<service>[^/, ]+)/aws4_request *, *"
+    r"AWS4-HMAC-SHA256 +"
+    r"Credential=(?P<key>[^/, ]+)/(?P<date>[0-9]{8})/(?P<region>[^/, ]+)/(?P<service>[^/, ]+)/aws4_request *, *"
     r"SignedHeaders=(?P<headers>[a-z0-9;_.-]+) *, *Signature=(?P<signature>[0-9a-f]{64})"
 )
 _SCOPE_REGION = re.compile(r"Credential=[^/, ]*/[0-9]{8}/([a-z0-9-]{1,32})/glacier/aws4_request")
@@ -107,8 +112,8 @@ def _check_date(request: Request, signed: _Signed, wall: float) -> str:
     if not moment.startswith(signed.date):
         raise Refusal(
             "InvalidSignatureException",
-            f"Date in Credential scope does not match YYYYMMDD from ISO-8601 version of date from HTTP: '{signed.date}' != "
-            f"'{moment[:8]}', from '{moment}'.",
+            "Date in Credential scope does not match YYYYMMDD from ISO-8601 version of date from HTTP: "
+            f"'{signed.date}' != '{moment[:8]}', from '{moment}'.",
         )
     now, minutes = dates.basic(wall), int(SKEW_SECONDS // 60)
     if seconds < int(wall) - SKEW_SECONDS:

@@ -1,9 +1,9 @@
 """One vault and the passing of its time: when inventories appear, jobs end, outputs and locks expire.
 
-Inventories follow changes.  The first appears half a day after the first upload; then one a day at the same hour,
-but only on days since whose predecessor something was added or deleted, so LastInventoryDate stands still in a vault at rest.
-Everything due is worked out in order of time by ``advance`` before anybody looks, which gives the
-same state as if a clock had ticked.
+Inventories follow changes.  The first appears half a day after the first upload; then one a day at the same
+hour, but only on days since whose predecessor something was added or deleted, so LastInventoryDate stands still
+in a vault at rest.  Everything due is worked out in order of time by ``advance`` before anybody looks, which
+gives the same state as if a clock had ticked.
 
 Source: Developer Guide, "Vault inventory" (about daily; the first half a day to a day after the first upload).
 """
@@ -30,7 +30,7 @@ INVENTORY_EVERY_SECONDS = 24 * HOUR
 LOCK_IN_PROGRESS_SECONDS = 24 * HOUR
 """An unfinished vault lock is removed after 24 hours; until then it is enforced in full ("InitiateVaultLock")."""
 UPLOAD_LASTS_SECONDS = 24 * HOUR
-"""A multipart upload without activity is kept for at least 24 hours ("Uploading large archives in parts"); here exactly."""
+"""An idle multipart upload is kept for at least 24 hours ("Uploading large archives in parts"); here exactly."""
 
 _NEVER = math.inf
 
@@ -61,6 +61,7 @@ class Upload(msgspec.Struct):
     created: float
     active: float
     parts: dict[int, Part] = {}
+    aborted: bool = False
 
 
 class Facts(msgspec.Struct):
@@ -153,12 +154,15 @@ class StoredVault:
             self.settle()
 
     def take_inventory(self, moment: float) -> None:
-        """Freeze the shelf as it is."""
-        facts, shelf = self.facts, self.shelf
+        """Make the shelf as it is the vault's last inventory."""
         number = 1 + max(self.snapshots, default=0)
-        self.snapshots[number] = Snapshot(moment, bytes(shelf.gone), shelf.live, shelf.live_bytes)
-        facts.last_snapshot, facts.inventory_due = number, None
+        self.snapshots[number] = self.freeze(moment)
+        self.facts.last_snapshot, self.facts.inventory_due = number, None
         self._drop_unused_snapshots()
+
+    def freeze(self, moment: float) -> Snapshot:
+        """The shelf as it is."""
+        return Snapshot(moment, bytes(self.shelf.gone), self.shelf.live, self.shelf.live_bytes)
 
     def text(self, job: Job) -> InventoryText:
         """The output of a succeeded inventory job."""

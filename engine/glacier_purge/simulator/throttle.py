@@ -1,7 +1,8 @@
 """How many requests an account may send in a region: a token bucket, or a window that is counted afresh.
 
-Amazon publishes no figure; field reports speak of 75 to 100 deletes a second for an account and region.  Both kinds can
-be changed while running without forgetting what was already used, so that a rate can step under a client's feet.
+Amazon publishes no figure; field reports speak of 75 to 100 deletes a second for an account and region.  Both
+kinds can be changed while running without forgetting what was already used, so that a rate can step under a
+client's feet.
 """
 
 from __future__ import annotations
@@ -16,9 +17,9 @@ LimitKind = Literal["bucket", "window"]
 class Limit(msgspec.Struct, frozen=True):
     """What is allowed.
 
-    A ``bucket`` refills at ``rate_per_second`` and holds ``burst`` tokens.  A ``window`` admits ``burst`` requests
-    in every ``burst / rate_per_second`` seconds.  ``charges_refused`` makes refused requests cost a token as well, which punishes
-    clients that hammer.
+    A ``bucket`` refills at ``rate_per_second`` and holds ``burst`` tokens.  A ``window`` admits ``burst`` requests in
+    every ``burst / rate_per_second`` seconds.  ``charges_refused`` makes refused requests cost a token as well, which
+    punishes clients that hammer.
     """
 
     rate_per_second: float

@@ -1,10 +1,11 @@
-"""UploadArchive."""
+"""UploadArchive and DeleteArchive."""
 
 from __future__ import annotations
 
 import hashlib
 from typing import TYPE_CHECKING
 
+from glacier_purge.archive import is_archive_id
 from glacier_purge.simulator import dates, refusal
 from glacier_purge.simulator.archives import Record
 from glacier_purge.simulator.call import Call, reply
@@ -32,6 +33,56 @@ def upload_archive(call: Call) -> Response:
         raise refusal.invalid(f"Invalid Content-Length: {len(body)}")
     check_linear_hash(call)
     return shelve(call, vault, description, body, check_tree_hash(call))
+
+
+def delete_archive(call: Call) -> Response:
+    """Answer DeleteArchive: 204 whether the archive was still there or not."""
+    tally, archive_id = call.estate.tally, call.names[1]
+    tally.received += 1
+    try:
+        vault = call.find_vault()
+    except refusal.Refusal:
+        tally.no_vault += 1
+        raise
+    index = vault.shelf.find(archive_id)
+    if index is not None:
+        vault.shelf.count_received(index)
+    try:
+        call.authorise(vault, index)
+    except refusal.Refusal:
+        tally.denied += 1
+        raise
+    if index is None:
+        _check_unknown(call, vault, archive_id)
+    elif vault.shelf.remove(index):
+        vault.changed(call.now)
+    else:
+        tally.already_gone += 1
+    return reply(204)
+
+
+def note_throttled_delete(call: Call) -> None:
+    """Count a DeleteArchive that was turned away for rate, for its archive too if that is known."""
+    call.estate.tally.throttled += 1
+    vault = call.account.vaults.get(call.names[0])
+    index = None if vault is None else vault.shelf.find(call.names[1])
+    if vault is not None and index is not None:
+        vault.shelf.count_throttled(index)
+
+
+def _check_unknown(call: Call, vault: StoredVault, archive_id: str) -> None:
+    """Say what is wrong with an id this vault never held; nothing, if it is well-formed and no other vault's.
+
+    That last case is undocumented; the service can hardly tell such ids from ids deleted years ago.
+    """
+    tally = call.estate.tally
+    if not is_archive_id(archive_id):
+        tally.malformed += 1
+        raise refusal.invalid(f"Invalid archive ID: {archive_id[:256]}")
+    if call.estate.holds(archive_id):
+        tally.wrong_vault += 1
+        raise refusal.wrong_vault(vault.facts.arn)
+    tally.unknown += 1
 
 
 def shelve(call: Call, vault: StoredVault, description: str, body: bytes, checksum: str) -> Response:

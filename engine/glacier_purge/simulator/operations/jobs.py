@@ -39,7 +39,7 @@ def initiate_job(call: Call) -> Response:
         raise refusal.invalid(f"Invalid job type: {kind}")
     if not _DESCRIPTION.fullmatch(text_of(body, "Description") or ""):
         raise refusal.invalid("Invalid job description")
-    vault = call.vault()
+    vault = call.find_vault()
     job = kinds[kind](call, vault, body)
     job.description = text_of(body, "Description")
     job.sns_topic = text_of(body, "SNSTopic")
@@ -98,6 +98,7 @@ def _inventory_job(call: Call, vault: StoredVault, body: dict[str, Any]) -> Job:
     for key in ("ArchiveId", "RetrievalByteRange", "Tier"):
         if body.get(key) is not None:
             raise refusal.invalid(f"{key} must not be specified for inventory retrieval jobs")
+    call.authorise(vault)
     request = _inventory_request(vault, body)
     if vault.last_inventory is None:
         # What the service answers here is not documented; users report an error, and this is the likeliest.
@@ -114,12 +115,12 @@ def _inventory_request(vault: StoredVault, body: dict[str, Any]) -> InventoryReq
         raise refusal.invalid(f"Invalid output format: {wanted}")
     parameters = body.get("InventoryRetrievalParameters") or {}
     if not isinstance(parameters, dict):
-        raise refusal.Refusal("SerializationException", "InventoryRetrievalParameters is not an object.")
+        raise refusal.unreadable("InventoryRetrievalParameters is not an object.")
     start, end, limit, marker = (text_of(parameters, key) for key in ("StartDate", "EndDate", "Limit", "Marker"))
     for date in (start, end):
         if date is not None and dates.read(date) is None:
             raise refusal.invalid(f"Invalid date: {date}")
-    if limit is not None and not (limit.isascii() and limit.isdecimal() and 1 <= int(limit[:18])):
+    if limit is not None and not (limit.isascii() and limit.isdecimal() and int(limit[:18]) >= 1):
         raise refusal.invalid(f"Invalid limit: {limit}")
     if marker is not None and vault.shelf.find(marker) is None:
         raise refusal.invalid(f"Invalid marker: {marker}")
@@ -136,6 +137,7 @@ def _archive_job(call: Call, vault: StoredVault, body: dict[str, Any]) -> Job:
         raise refusal.invalid(f"Invalid tier: {tier}")
     index = vault.shelf.find(archive_id)
     if index is None:
+        call.authorise(vault)
         raise refusal.not_found(f"The archive ID was not found: {archive_id}")
     call.authorise(vault, index)
     start, stop = _retrieval_range(text_of(body, "RetrievalByteRange"), vault.shelf.size_bytes(index))

@@ -2,47 +2,36 @@
 
 from __future__ import annotations
 
-import re
 from bisect import bisect_right
 from typing import TYPE_CHECKING
 
 from glacier_purge.simulator import dates, refusal
-from glacier_purge.simulator.account import VAULTS_MAX
+from glacier_purge.simulator.account import VAULTS_MAX, is_vault_name
 from glacier_purge.simulator.call import Call, reply, reply_json
 
 if TYPE_CHECKING:
     from glacier_purge.simulator.exchange import Response
     from glacier_purge.simulator.stored import StoredVault
 
-_NAME = re.compile(r"[A-Za-z0-9_.-]{1,255}")
 _LIST_MAX = 10
 """ListVaults' limit, most and default, in the guide."""
 
 
-def check_name(name: str) -> None:
-    """Refuse a name no vault can have."""
-    if not _NAME.fullmatch(name) or name in {".", ".."}:
-        raise refusal.invalid(f"Invalid vault name: {name}")
-
-
-def admit_vault(call: Call) -> bool:
-    """Check that CreateVault may go ahead; False when the vault is there already, which is fine."""
-    name = call.names[0]
-    check_name(name)
-    existing = call.account.vaults.get(name)
+def create_vault(call: Call) -> Response:
+    """Answer CreateVault: idempotent, a vault that is there stays as it is."""
+    name, account = call.names[0], call.account
+    if not is_vault_name(name):
+        raise refusal.invalid(f"Invalid vault name: {name[:256]}")
+    existing = account.vaults.get(name)
     if existing is not None:
         call.authorise(existing)
-        return False
-    if call.caller.account_id != call.account.facts.account_id:
-        raise call.denied(call.account.vault_arn(name))
-    if len(call.account.vaults) >= VAULTS_MAX:
+    elif call.caller.account_id != account.facts.account_id:
+        raise call.denied(account.vault_arn(name))
+    elif len(account.vaults) >= VAULTS_MAX:
         raise refusal.Refusal("LimitExceededException", f"The limit of {VAULTS_MAX} vaults is reached.")
-    return True
-
-
-def created(call: Call) -> Response:
-    """Answer CreateVault."""
-    return reply(201, {"Location": call.location(call.names[0])})
+    else:
+        call.estate.place(account, name, call.now)
+    return reply(201, {"Location": call.location(name)})
 
 
 def describe_vault(call: Call) -> Response:
