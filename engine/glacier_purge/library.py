@@ -31,7 +31,7 @@ async def make_plan(
     """Plan the purge of ``vault`` from an inventory file into the new folder ``run_dir``; sends no delete.
 
     ``inventory`` is JSON or CSV, plain, gzip or zstd.  ``Plan.digest`` is what ``purge`` wants to see quoted.  Raises
-    ``InventoryDamaged`` (with file, byte offset and reason), ``PlanRefused`` and ``UsageError``; no folder is left then.
+    ``InventoryDamaged`` (with file, byte offset and reason), ``PlanRefused`` and ``UsageError``; no folder is left.
     """
     _, made = await wiring.plan_in_new_folder(
         vault,

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import AsyncIterable, AsyncIterator, Iterable, Sequence
+from collections.abc import AsyncGenerator, AsyncIterable, AsyncIterator, Iterable, Sequence
 from contextlib import aclosing, suppress
 from typing import TYPE_CHECKING
 
@@ -44,7 +44,7 @@ async def delete_archives(
     *,
     settings: Settings | None = None,
     credentials: StaticCredentials | None = None,
-) -> AsyncIterator[Outcome]:
+) -> AsyncGenerator[Outcome]:
     """Delete the archives ``ids`` names from ``vault``; yield one ``Outcome`` for each id, in order of completion.
 
     ``ids`` is read as fast as deletes are sent and is never collected; ``Outcome.ordinal`` counts it from 0.  An
@@ -96,7 +96,7 @@ class _Stream:
             self._room.clear()
             await self._room.wait()
 
-    async def outcomes(self, ids: Iterable[str] | AsyncIterable[str]) -> AsyncIterator[Outcome]:
+    async def outcomes(self, ids: Iterable[str] | AsyncIterable[str]) -> AsyncGenerator[Outcome]:
         """Run the engine beside the caller and hand out what it records."""
         # A task group must not stay open across a yield (its cancel scope would leak into the caller), so the engine
         # is a task of its own, and this generator is its only owner.
@@ -126,7 +126,9 @@ class _Stream:
             policy=RetryPolicy(pace.retry, host.random),
             recorder=self,
             tally=Tally(),
-            renewal=Renewal(self._service.renew_credentials, patience_seconds=pace.credentials_patience_seconds),
+            renewal=Renewal(
+                self._service.renew_credentials, clock=host.clock, patience_seconds=pace.credentials_patience_seconds
+            ),
             clock=host.clock,
             maybe_sent=lambda _: False,
             workers=pace.pace.in_flight_max,

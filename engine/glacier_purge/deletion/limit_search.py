@@ -100,8 +100,9 @@ class LimitSearch:
 
     def asked_per_second(self, now: float) -> float:
         """Say at what rate to send now."""
-        if self._limit is not None and self._rest_from <= now < self._rest_until:
-            return min(self.rate, max(RATE_PER_SECOND_MIN, self._limit * (1.0 - self._leave_share)))
+        limit = self.limit
+        if limit is not None and self._rest_from <= now < self._rest_until:
+            return min(self.rate, max(RATE_PER_SECOND_MIN, limit * (1.0 - self._leave_share)))
         return self.rate
 
     def phase(self, now: float) -> Phase:

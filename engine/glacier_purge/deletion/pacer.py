@@ -236,24 +236,23 @@ class Pacer:
         """Work out everything that depends on time passing; about ten times a second."""
         seconds = now - self._ticked_at
         if seconds > 0.0:
-            newest = self._close_slice(now, seconds)
-            self._faults.judge(now, newest, self._traffic)
+            self._close_slice(now, seconds)
             if self._faults.factor < 1.0 or seconds > _STALL_SECONDS:
                 self._search.doubt()
             elif self._may_grow():
                 self._search.grow(now, seconds)
         self._set_pace(now)
 
-    def _close_slice(self, now: float, seconds: float) -> Slice:
+    def _close_slice(self, now: float, seconds: float) -> None:
         newest = Slice(seconds, self._sent, self._accepted, self._faulted, self._answered)
         self._traffic.close(newest)
+        self._faults.judge(now, newest, self._traffic)
         self._accepted_in_all += self._accepted
         if self._accepted:
             self._round_trip += _MEAN_WEIGHT * (self._latency_sum / self._accepted - self._round_trip)
         self._sent = self._accepted = self._faulted = self._answered = 0
         self._latency_sum = 0.0
         self._ticked_at = now
-        return newest
 
     def _may_grow(self) -> bool:
         if self._rate_max is not None and self._search.rate >= self._rate_max:

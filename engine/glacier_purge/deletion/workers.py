@@ -183,17 +183,16 @@ class Pool:
         elif meaning in ENDS_THE_RUN:
             self._refuse(reply)
         else:
-            self._once_more(turn, reply, now, latency_seconds)
+            self._once_more(turn, reply, now, sent_at)
         if self._waiting is not None:
             self._waiting.cancel()
 
-    def _once_more(self, turn: Turn, reply: Reply, now: float, latency_seconds: float) -> None:
+    def _once_more(self, turn: Turn, reply: Reply, now: float, sent_at: float) -> None:
         wait_seconds = self._policy.wait_seconds(reply.meaning, turn.count(reply.meaning))
         if wait_seconds is None:
-            self._record(turn, reply, "failed", latency_seconds)
+            self._record(turn, reply, "failed", now - sent_at)
             return
-        if reply.meaning is Meaning.CREDENTIALS:
-            self._renewal.ask(reply)
+        if reply.meaning is Meaning.CREDENTIALS and self._renewal.ask(reply, sent_at):
             self.pause(f"credentials were not accepted ({reply.code}): paused until they are renewed")
         if reply.meaning in (Meaning.NO_REPLY, Meaning.SERVER_FAULT):
             turn.maybe_deleted = True

@@ -183,7 +183,9 @@ class PurgeRun:
             policy=RetryPolicy(self._settings.retry, self._host.random),
             recorder=journal,
             tally=self._tally,
-            renewal=Renewal(self._renew, patience_seconds=self._settings.credentials_patience_seconds),
+            renewal=Renewal(
+                self._renew, clock=self._host.clock, patience_seconds=self._settings.credentials_patience_seconds
+            ),
             clock=self._host.clock,
             maybe_sent=journal.ledger.maybe_sent,
             workers=self._settings.pace.in_flight_max,

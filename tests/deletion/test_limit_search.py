@@ -1,0 +1,131 @@
+from __future__ import annotations
+
+import pytest
+
+from glacier_purge.deletion.limit_search import LimitSearch, Phase
+
+TICK_SECONDS = 0.1
+
+
+def search(rate: float = 100.0, limit: float | None = 100.0) -> LimitSearch:
+    return LimitSearch(rate_per_second=rate, limit_per_second=limit, leave_share=0.0)
+
+
+def cut(it: LimitSearch, now: float, *, accepted: float = 0.0, fastest: float = 1e9) -> None:
+    it.cut(
+        now,
+        fastest_per_second=fastest,
+        accepted_per_second=accepted,
+        accepted_in_all=round(now * 100.0),
+        round_trip_seconds=0.1,
+    )
+
+
+def grow(it: LimitSearch, begin: float, seconds: float) -> None:
+    for tick in range(round(seconds / TICK_SECONDS)):
+        it.grow(begin + tick * TICK_SECONDS, TICK_SECONDS)
+
+
+def test_before_the_first_throttle_the_rate_doubles_every_second() -> None:
+    it = search(10.0, None)
+    grow(it, 0.0, 3.0)
+    assert it.rate == pytest.approx(80.0)
+    assert it.phase(3.0) is Phase.DOUBLING
+
+
+def test_the_first_cut_is_deep() -> None:
+    it = search(200.0, None)
+    cut(it, 0.0)
+    assert it.rate == pytest.approx(140.0)
+
+
+def test_a_single_throttle_costs_three_per_cent() -> None:
+    it = search()
+    cut(it, 0.0)
+    assert it.rate == pytest.approx(97.0)
+    cut(it, 10.0)
+    assert it.rate == pytest.approx(97.0 * 0.97)
+
+
+def test_successive_cuts_deepen_to_thirty_per_cent_and_no_more() -> None:
+    it, rates = search(1000.0, 1000.0), [1000.0]
+    for number in range(6):
+        cut(it, number * 0.2)
+        rates.append(it.rate)
+    cuts = [1.0 - rates[i + 1] / rates[i] for i in range(6)]
+    assert cuts == pytest.approx([0.03, 0.06, 0.12, 0.24, 0.3, 0.3])
+
+
+def test_a_cut_stops_at_what_was_just_accepted() -> None:
+    it = search(1000.0, None)
+    cut(it, 0.0, accepted=900.0)
+    assert it.rate == pytest.approx(765.0)
+
+
+def test_a_cut_never_raises_the_rate_and_never_goes_below_the_least() -> None:
+    it = search(10.0)
+    cut(it, 0.0, accepted=500.0)
+    assert it.rate == pytest.approx(10.0)
+    for number in range(1, 100):
+        cut(it, number * 0.2)
+    assert it.rate == 0.5
+
+
+def test_after_a_deep_cut_the_rate_returns_to_just_under_the_limit() -> None:
+    it = search(140.0, 140.0)
+    cut(it, 0.0)
+    it.rate = 100.0
+    assert it.phase(0.0) is Phase.REGAINING
+    grow(it, 0.0, 1.0)
+    assert 100.0 < it.rate <= 125.0 + 0.5
+    grow(it, 1.0, 6.0)
+    assert it.rate == pytest.approx(0.98 * 140.0, rel=0.02)
+
+
+def test_at_the_limit_it_creeps_for_the_quiet_spell_and_then_tries_ever_faster() -> None:
+    it = search(300.0, 300.0)
+    grow(it, 0.0, 5.0)
+    assert it.rate == pytest.approx(303.0, rel=0.002)
+    assert it.phase(5.0) is Phase.HOLDING
+    grow(it, 5.0, 12.0)
+    assert it.phase(17.0) is Phase.TRYING
+    before = it.rate
+    grow(it, 17.0, 1.0)
+    assert it.rate == pytest.approx(2.0 * before, rel=0.02)
+
+
+@pytest.mark.parametrize(("rate", "quiet_seconds"), [(5.0, 75.0), (10.0, 37.5), (30.0, 12.5), (100.0, 5.0), (1e4, 5.0)])
+def test_the_slower_the_rate_the_longer_the_quiet_spell(rate: float, quiet_seconds: float) -> None:
+    it = search(rate, rate)
+    grow(it, 0.0, 0.85 * quiet_seconds)  # the creep shortens the spell a little
+    assert it.phase(quiet_seconds) is Phase.HOLDING
+    grow(it, quiet_seconds, 0.2 * quiet_seconds)
+    assert it.phase(2 * quiet_seconds) is Phase.TRYING
+
+
+def test_doubt_starts_the_quiet_spell_anew() -> None:
+    it = search()
+    grow(it, 0.0, 10.0)
+    assert it.phase(10.0) is Phase.TRYING
+    it.doubt()
+    assert it.phase(10.0) is Phase.HOLDING
+
+
+def test_the_limit_believed_rises_with_a_rate_that_is_far_above_it() -> None:
+    it = search()
+    cut(it, 0.0)
+    assert it.limit == pytest.approx(100.0)
+    it.rate = 110.0
+    assert it.limit == pytest.approx(100.0)
+    it.rate = 300.0
+    assert it.limit == pytest.approx(300.0)
+
+
+def test_the_limit_is_measured_between_throttles_two_seconds_apart() -> None:
+    it = search(130.0, None)
+    cut(it, 0.0)
+    cut(it, 1.0, fastest=100.0)
+    assert it.limit == pytest.approx(130.0)
+    it.rate = 105.0
+    cut(it, 11.0)
+    assert it.limit == pytest.approx(100.0, rel=0.02)  # 100/s came through, though 105/s were sent

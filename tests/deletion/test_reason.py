@@ -1,0 +1,54 @@
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from glacier_purge.deletion.limit_search import Phase
+from glacier_purge.deletion.reason import Standing, reason
+
+AT_PACE = Standing(
+    paused=False,
+    breaker_open=False,
+    fault_factor=1.0,
+    hold_seconds=-1.0,
+    presses=True,
+    sent_per_second=96.0,
+    rate_per_second=96.4,
+    rate_per_second_max=None,
+    limit_per_second=98.2,
+    phase=Phase.HOLDING,
+    in_flight_cap=20,
+    in_flight_max=64,
+)
+
+
+@pytest.mark.parametrize(
+    ("changes", "expected"),
+    [
+        ({}, "holding at 96/s, at the limit found"),
+        ({"phase": Phase.DOUBLING, "limit_per_second": None}, "no limit met yet: at 96/s, doubling every second"),
+        (
+            {"phase": Phase.REGAINING},
+            "throttled just now: at 96/s, on the way back to the limit found, 98/s",
+        ),
+        ({"phase": Phase.TRYING}, "at 96/s and not throttled: trying whether the limit has risen"),
+        ({"phase": Phase.RESTING}, "at 96/s, leaving a share of the limit found, 98/s, to others"),
+        ({"rate_per_second_max": 96.4}, "capped at --max-rate 96/s"),
+        ({"rate_per_second_max": 200.0}, "holding at 96/s, at the limit found"),
+        (
+            {"presses": False, "sent_per_second": 4.25, "rate_per_second": 12_345.0},
+            "limited by what is fed in and answered: sending 4.2/s of 12,345/s allowed",
+        ),
+        (
+            {"presses": False, "in_flight_cap": 64, "sent_per_second": 40.0},
+            "limited by 64 in flight: sending 40/s of 96/s allowed",
+        ),
+        ({"hold_seconds": 0.06}, "the service throttles: waiting 0.06 s"),
+        ({"fault_factor": 0.25}, "the service is failing: slowed to 25% of the rate until it recovers"),
+        ({"breaker_open": True}, "the service is failing: one probe every 5 s until it answers"),
+        ({"paused": True, "breaker_open": True}, "paused on request"),
+    ],
+)
+def test_the_most_urgent_cause_is_named(changes: dict[str, object], expected: str) -> None:
+    assert reason(replace(AT_PACE, **changes)) == expected  # type: ignore[arg-type]  # a table of mixed fields

@@ -1,0 +1,253 @@
+"""The pool against the simulator's state machine, in virtual time."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from collections import Counter
+
+import anyio
+import pytest
+from tests.deletion.pretended import InProcessGlacier, Kept
+
+from glacier_purge.archive import Archive
+from glacier_purge.deletion.credentials import FRUITLESS_ROUNDS_MAX, Renewal
+from glacier_purge.deletion.pacer import Pacer, PacerSettings
+from glacier_purge.deletion.retry import RetryPolicy, RetrySettings
+from glacier_purge.deletion.tally import Tally
+from glacier_purge.deletion.turns import Turns
+from glacier_purge.deletion.workers import Pool
+from glacier_purge.errors import CredentialsFailed, ServiceRefused
+from glacier_purge.service.reply import Meaning, Reply
+
+pytestmark = pytest.mark.looptime
+
+SERVER_FAULT = Reply(Meaning.SERVER_FAULT, 500, "InternalFailure")
+LOST = Reply(Meaning.NO_REPLY, None, "ConnectionReset")
+UNKNOWN = Reply(Meaning.UNKNOWN, 400, "BadRequest")
+EXPIRED = Reply(Meaning.CREDENTIALS, 403, "ExpiredTokenException")
+
+
+class Work:
+    """One pool over one pretended service."""
+
+    def __init__(self, service: InProcessGlacier, *, in_flight_max: int = 16, first_per_second: float = 1000.0) -> None:
+        clock = asyncio.get_running_loop().time
+        chance = random.Random(3).random
+        self.service = service
+        self.kept = Kept()
+        self.tally = Tally()
+        self.renewal = Renewal(service.renew_credentials, clock=clock, patience_seconds=600)
+        self.send, self.receive = anyio.create_memory_object_stream[list[Archive]](2)
+        self.turns = Turns(self.receive, parked_max=200)
+        settings = PacerSettings(rate_per_second_first=first_per_second, in_flight_max=in_flight_max)
+        self.pool = Pool(
+            service=service,
+            turns=self.turns,
+            pacer=Pacer(settings, now=clock(), random=chance),
+            policy=RetryPolicy(RetrySettings(), chance),
+            recorder=self.kept,
+            tally=self.tally,
+            renewal=self.renewal,
+            clock=clock,
+            maybe_sent=lambda ordinal: ordinal == 3,
+            workers=in_flight_max,
+        )
+
+    async def feed(self) -> None:
+        archives = self.service.archives()
+        async with self.send:
+            for at in range(0, len(archives), 50):
+                await self.send.send(archives[at : at + 50])
+
+    async def delete_everything(self) -> None:
+        async with self.receive, anyio.create_task_group() as tasks:
+            tasks.start_soon(self.feed)
+            await self.pool.run()
+            tasks.cancel_scope.cancel()
+
+    def check(self) -> None:
+        """Each archive has exactly one outcome, `deleted` only where the server has deleted (I1, I4)."""
+        per_ordinal = Counter(outcome.ordinal for outcome in self.kept.outcomes)
+        assert per_ordinal == dict.fromkeys(range(len(self.service.stored.shelf)), 1)
+        for outcome in self.kept.outcomes:
+            if outcome.outcome == "deleted":
+                assert self.service.sent[outcome.archive_id] > 0
+        deleted = sum(outcome.outcome == "deleted" for outcome in self.kept.outcomes)
+        assert self.service.pretended.ledger.archives_left <= len(self.kept.outcomes) - deleted
+
+
+async def test_every_archive_is_deleted_once_when_nothing_goes_wrong() -> None:
+    work = Work(InProcessGlacier(500))
+    await work.delete_everything()
+    work.check()
+    assert work.service.requests == 500
+    assert {outcome.attempts for outcome in work.kept.outcomes} == {1}
+    assert [outcome.ordinal for outcome in work.kept.outcomes if outcome.redelete] == [3]
+
+
+async def test_no_more_requests_are_in_flight_than_workers() -> None:
+    work = Work(InProcessGlacier(500), in_flight_max=7)
+    await work.delete_everything()
+    assert work.service.in_flight_max == 7
+
+
+async def test_the_first_delete_goes_alone() -> None:
+    work = Work(InProcessGlacier(100, latency_seconds=1.0), first_per_second=1e6)
+    await work.delete_everything()
+    first, second, third = work.service.sent_at[:3]
+    assert second - first >= 0.5
+    assert third - second < 0.01
+
+
+async def test_a_throttled_delete_is_tried_again_and_never_fails() -> None:
+    work = Work(InProcessGlacier(3000, rate_per_second=100), in_flight_max=64)
+    await work.delete_everything()
+    work.check()
+    assert {outcome.outcome for outcome in work.kept.outcomes} == {"deleted"}
+    assert work.tally.throttled > 0
+    assert work.service.pretended.ledger.throttled == work.tally.throttled
+
+
+async def test_faults_of_the_service_use_up_no_attempts() -> None:
+    work = Work(InProcessGlacier(300, weather=lambda n: SERVER_FAULT if n % 3 == 0 else None))
+    await work.delete_everything()
+    work.check()
+    assert {outcome.outcome for outcome in work.kept.outcomes} == {"deleted"}
+    assert max(outcome.attempts for outcome in work.kept.outcomes) > 3
+
+
+async def test_a_lost_reply_is_sent_again_and_marked_as_a_redelete() -> None:
+    work = Work(InProcessGlacier(200, weather=lambda n: LOST if n == 60 else None))
+    await work.delete_everything()
+    work.check()
+    again = [archive_id for archive_id, times in work.service.sent.items() if times == 2]
+    assert len(again) == 1
+    assert {o.archive_id for o in work.kept.outcomes if o.redelete and o.ordinal != 3} == set(again)
+
+
+async def test_an_outage_of_an_hour_fails_no_archive_and_is_only_probed() -> None:
+    service = InProcessGlacier(1000, rate_per_second=100)
+    service.weather = lambda _: SERVER_FAULT if 5 < asyncio.get_running_loop().time() < 3605 else None
+    work = Work(service, first_per_second=50)
+    await work.delete_everything()
+    work.check()
+    assert {outcome.outcome for outcome in work.kept.outcomes} == {"deleted"}
+    assert work.tally.replies[Meaning.SERVER_FAULT] < 1500
+    assert len(work.turns) == 0
+
+
+async def test_an_archive_fails_after_three_replies_nobody_knows() -> None:
+    service = InProcessGlacier(100)
+    bad = service.archives()[17].archive_id
+    service.weather = lambda _: UNKNOWN if service.last_sent == bad else None
+    work = Work(service)
+    await work.delete_everything()
+    work.check()
+    failed = [outcome for outcome in work.kept.outcomes if outcome.outcome == "failed"]
+    assert [(outcome.ordinal, outcome.attempts, outcome.code) for outcome in failed] == [(17, 3, "BadRequest")]
+    assert service.sent[bad] == 3
+
+
+@pytest.mark.parametrize(
+    "meaning",
+    [Meaning.REFUSED, Meaning.VAULT_MISSING, Meaning.WRONG_VAULT, Meaning.NO_LONGER_SUPPORTED, Meaning.NOT_AWS],
+)
+async def test_a_refusal_of_the_first_delete_stops_the_run_after_one_request(meaning: Meaning) -> None:
+    work = Work(InProcessGlacier(500, weather=lambda _: Reply(meaning, 403, "Some", "said so")), first_per_second=1e6)
+    with pytest.raises(ExceptionGroup) as caught:
+        await work.delete_everything()
+    assert caught.group_contains(ServiceRefused)
+    assert work.service.requests == 1
+    assert work.kept.outcomes == []
+
+
+async def test_a_refusal_in_the_middle_settles_what_is_in_flight_and_fails_nothing() -> None:
+    work = Work(InProcessGlacier(500, weather=lambda n: Reply(Meaning.REFUSED, 403, "x") if n == 200 else None))
+    with pytest.raises(ExceptionGroup) as caught:
+        await work.delete_everything()
+    assert caught.group_contains(ServiceRefused)
+    assert work.pool.unknown() == []
+    assert {outcome.outcome for outcome in work.kept.outcomes} == {"deleted"}
+    assert len(work.kept.outcomes) == work.service.requests - 1 >= 199
+
+
+async def test_expired_credentials_pause_the_run_until_they_are_renewed() -> None:
+    service = InProcessGlacier(400)
+    service.weather = lambda n: EXPIRED if n > 100 and not service.renewals else None
+    work = Work(service)
+    await work.delete_everything()
+    work.check()
+    assert service.renewals == 1
+    assert {outcome.outcome for outcome in work.kept.outcomes} == {"deleted"}
+
+
+async def test_credentials_that_stay_refused_end_the_run_and_fail_no_archive() -> None:
+    service = InProcessGlacier(400)
+    service.weather = lambda n: EXPIRED if n > 100 else None
+    work = Work(service)
+    with pytest.raises(ExceptionGroup) as caught:
+        await work.delete_everything()
+    assert caught.group_contains(CredentialsFailed)
+    assert FRUITLESS_ROUNDS_MAX <= service.renewals <= 2 * FRUITLESS_ROUNDS_MAX  # late accepted replies give hope
+    assert {outcome.outcome for outcome in work.kept.outcomes} == {"deleted"}
+
+
+async def test_a_drained_pool_sends_nothing_new_and_settles_what_is_in_flight() -> None:
+    work = Work(InProcessGlacier(5000))
+    async with anyio.create_task_group() as tasks:
+        tasks.start_soon(work.delete_everything)
+        await anyio.sleep(1)
+        sent = work.service.requests
+        work.pool.drain("test")
+    assert work.service.requests == sent
+    assert len(work.kept.outcomes) == sent
+    assert work.pool.unknown() == []
+    assert work.pool.stop_reason == "test"
+
+
+async def test_what_a_cancelled_pool_had_in_flight_is_known() -> None:
+    work = Work(InProcessGlacier(5000, latency_seconds=5))
+    with anyio.move_on_after(20):
+        await work.delete_everything()
+    recorded = {outcome.archive_id for outcome in work.kept.outcomes}
+    in_doubt = {work.service.archives()[ordinal].archive_id for ordinal in work.pool.unknown()}
+    assert in_doubt == set(work.service.sent) - recorded
+    assert in_doubt
+
+
+async def test_a_pause_sends_nothing_and_reads_no_further_ahead() -> None:
+    work = Work(InProcessGlacier(2000))
+    async with anyio.create_task_group() as tasks:
+        tasks.start_soon(work.delete_everything)
+        await anyio.sleep(1)
+        work.pool.pause("operator")
+        await anyio.sleep(1)
+        sent, buffered = work.service.requests, work.send.statistics().current_buffer_used
+        await anyio.sleep(3600)
+        assert (work.service.requests, work.send.statistics().current_buffer_used) == (sent, buffered)
+        assert work.pool.why() == "operator"
+        work.pool.resume()
+    work.check()
+
+
+async def test_memory_stays_bounded_while_everything_is_refused() -> None:
+    service = InProcessGlacier(3000)
+    service.weather = lambda n: SERVER_FAULT if n > 1 and asyncio.get_running_loop().time() < 100 else None
+    work = Work(service)
+    async with anyio.create_task_group() as tasks:
+        tasks.start_soon(work.delete_everything)
+        for _ in range(90):
+            await anyio.sleep(1)
+            assert work.pool.waiting + work.pool.in_flight <= 200 + 16
+    work.check()
+
+
+@pytest.mark.parametrize("seed", range(20))
+async def test_no_archive_is_lost_or_doubled_in_any_weather(seed: int) -> None:
+    chance = random.Random(seed)
+    kinds = [SERVER_FAULT, LOST, EXPIRED, Reply(Meaning.THROTTLED, 400, "ThrottlingException"), None, None, None, None]
+    work = Work(InProcessGlacier(400, rate_per_second=150, weather=lambda _: chance.choice(kinds)), in_flight_max=24)
+    await work.delete_everything()
+    work.check()
+    assert work.service.pretended.ledger.archives_left == 0
