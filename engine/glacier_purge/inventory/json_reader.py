@@ -13,10 +13,10 @@ opens nothing and knows no clock.
 from __future__ import annotations
 
 import re
+from typing import TYPE_CHECKING
 
-from glacier_purge.archive import Archive
 from glacier_purge.errors import InventoryDamaged
-from glacier_purge.inventory.batch import Batch, Defect
+from glacier_purge.inventory.batch import Batch
 from glacier_purge.inventory.json_batch import read_batch
 from glacier_purge.inventory.json_members import NotJson, members
 from glacier_purge.inventory.json_record import read_record
@@ -28,6 +28,10 @@ from glacier_purge.inventory.json_structure import (
     JsonStructure,
 )
 from glacier_purge.inventory.wrong_record import WrongRecord, defect
+
+if TYPE_CHECKING:
+    from glacier_purge.archive import Archive
+    from glacier_purge.inventory.batch import Defect
 
 _WINDOW_BYTES = RECORD_BYTES_MAX
 """No larger than a record may be, so that the fast way cannot let one pass that is too large."""

@@ -67,7 +67,7 @@ class JsonStructure:
     def within_list(cls, *, offset_bytes: int, header: dict[str, str]) -> JsonStructure:
         """Begin at ``offset_bytes``, in the list and right before a record; ``header`` was read by others."""
         structure = cls()
-        structure._send(b'{"ArchiveList":[')
+        structure._tokenizer.send(b'{"ArchiveList":[')
         structure._events.clear()
         structure._offset_bytes = offset_bytes
         structure._depth = _LIST_DEPTH
@@ -118,7 +118,7 @@ class JsonStructure:
         if self._outside_bytes > HEADER_BYTES_MAX:
             raise self._damaged(f"{HEADER_BYTES_MAX:,} bytes without a record", self._offset_bytes)
         try:
-            self._send(byte)
+            self._tokenizer.send(byte)
         except (ijson.JSONError, ValueError) as error:
             raise self._damaged(f"this is not JSON ({_first_line(error)})", self._offset_bytes) from error
         for kind, value in self._events:
@@ -150,15 +150,20 @@ class JsonStructure:
             if value in self._seen:
                 raise self._damaged(f"the key {value!a:.40} stands in the header twice", self._token_offset_bytes)
             self._seen.add(value)
-        elif self._key == _LIST:
-            self._in_list = kind == "start_array"
-            if not self._in_list:
+            self._key = value
+        else:
+            self._header_value(kind, value)
+            self._key = None
+
+    def _header_value(self, kind: str, value: object) -> None:
+        if self._key == _LIST:
+            if kind != "start_array":
                 raise self._damaged(f"{_LIST} is not a list", self._token_offset_bytes)
+            self._in_list = True
         elif self._key in _NAMES and kind != "null":
             if not isinstance(value, str):
                 raise self._damaged(f"{self._key} is not a string", self._token_offset_bytes)
             self.header[self._key] = value
-        self._key = value if kind == "map_key" else None
 
     def _take_inside(self, record: bytearray, data: bytes, start: int, end: int) -> None:
         """Take bytes of the record that is open."""
@@ -172,7 +177,7 @@ class JsonStructure:
         """Show yajl what it hasn't seen of the record; tell whether that was its end."""
         piece = bytes(record[self._record_sent_bytes :])
         try:
-            self._send(_structure_of(piece))
+            self._tokenizer.send(_structure_of(piece))
         except ijson.JSONError as error:
             raise self._damaged_inside(bytes(record), _first_line(error)) from error
         self._record_sent_bytes = len(record)
@@ -186,9 +191,6 @@ class JsonStructure:
         self._record = None
         self._outside_bytes = 0
         return FoundRecord(self._offset_bytes - len(record), bytes(record), self._record_depth)
-
-    def _send(self, data: bytes) -> None:
-        self._tokenizer.send(data)
 
     def _damaged_inside(self, record: bytes, reason: str) -> InventoryDamaged:
         """Name the very byte at which the open record stops being JSON."""

@@ -1,18 +1,36 @@
+"""The inventory as it was received, kept in the run folder: what every ordinal of the run points into.
+
+It is spooled once, unpacked but otherwise byte for byte, and read to its end while it is written, so a snapshot that
+exists was a whole, believable inventory.  Its SHA-256 stands beside it and in the plan; a snapshot with other bytes
+is another inventory and refused.  A spooling that fails leaves nothing behind.
+"""
+
 from __future__ import annotations
 
-from collections.abc import Iterator
+import hashlib
+import os
+from contextlib import contextmanager
 from dataclasses import dataclass
-from pathlib import Path
-from typing import Literal
+from typing import IO, TYPE_CHECKING
 
-from glacier_purge.inventory.batch import Batch
-from glacier_purge.inventory.source import Source
+from glacier_purge.errors import PlanRefused, UsageError
+from glacier_purge.inventory.reading import Format, Reading
+from glacier_purge.inventory.source import CHUNK_BYTES
 
-Format = Literal["json", "csv"]
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from glacier_purge.inventory.batch import Batch
+    from glacier_purge.inventory.source import Source
+
+_NEW_FILE = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_NOFOLLOW", 0)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Snapshot:
+    """A spooled inventory. ``sha256`` is in hex, over the file's bytes; CSV names no vault and no date."""
+
     path: Path
     format: Format
     sha256: str
@@ -23,12 +41,96 @@ class Snapshot:
 
 
 def spool(source: Source, folder: Path, *, any_id_length: bool = False) -> Snapshot:
-    raise NotImplementedError
+    """Write ``inventory.json`` or ``inventory.csv`` and its ``.sha256`` into ``folder``, durably.
+
+    Raises ``InventoryDamaged`` when the inventory can't be believed as a whole (single bad records are for the plan
+    to judge), and ``UsageError`` when the files are there already or can't be written.
+    """
+    reading = Reading(name=source.name, any_id_length=any_id_length)
+    chunks = iter(source)
+    first = next(chunks, b"")
+    reading.take(first)
+    path = folder / f"inventory.{reading.format}"
+    with _new_file(path) as file:
+        file.write(first)
+        for chunk in chunks:
+            reading.take(chunk)
+            file.write(chunk)
+        reading.finish()
+    with _new_file(folder / f"{path.name}.sha256") as file:
+        file.write(f"{reading.sha256}  {path.name}\n".encode())
+    _sync_folder(folder)
+    return Snapshot(
+        path=path,
+        format=reading.format,
+        sha256=reading.sha256,
+        size_bytes=reading.size_bytes,
+        records=reading.records,
+        vault_arn=reading.vault_arn,
+        inventory_date=reading.inventory_date,
+    )
 
 
 def verify(snapshot: Snapshot) -> None:
-    raise NotImplementedError
+    """Raise ``PlanRefused`` unless the snapshot's file still has the bytes that were spooled."""
+    try:
+        with snapshot.path.open("rb") as file:
+            found = hashlib.file_digest(file, "sha256").hexdigest()
+    except OSError as error:
+        raise PlanRefused(
+            f"{snapshot.path}, the inventory that was planned with, can't be read: {error.strerror}. "
+            "Put it back, or make a new plan."
+        ) from error
+    if found != snapshot.sha256:
+        raise PlanRefused(
+            f"{snapshot.path} was changed after it was planned with: SHA-256 {found} instead of {snapshot.sha256}. "
+            "Put the original back, or make a new plan."
+        )
 
 
-def batches(path: Path, format: Format, *, any_id_length: bool = False) -> Iterator[Batch]:
-    raise NotImplementedError  # noqa: A002
+def batches(path: Path, format: Format, *, any_id_length: bool = False) -> Iterator[Batch]:  # noqa: A002
+    """Read a snapshot again, 1 MiB at a time.
+
+    Raises ``InventoryDamaged`` as spooling did, and ``PlanRefused`` when it can't be opened or is of another format.
+    """
+    try:
+        file = path.open("rb")
+    except OSError as error:
+        raise PlanRefused(f"{path} can't be read: {error.strerror}. Put it back, or make a new plan.") from error
+    reading = Reading(name=path.name, any_id_length=any_id_length)
+    with file:
+        while chunk := file.read(CHUNK_BYTES):
+            yield from reading.take(chunk)
+            if reading.format != format:
+                raise PlanRefused(f"{path} is {reading.format}, but {format} was planned with. Make a new plan.")
+        yield from reading.finish()
+
+
+@contextmanager
+def _new_file(path: Path) -> Iterator[IO[bytes]]:
+    """Write a file that nobody else may read and that is on disk at the end; on any error it is gone again."""
+    try:
+        file = os.fdopen(os.open(path, _NEW_FILE, 0o600), "wb")
+    except FileExistsError as error:
+        raise UsageError(f"{path} is there already. Give a new run folder.") from error
+    except OSError as error:
+        raise UsageError(f"cannot create {path}: {error.strerror}.") from error
+    try:
+        with file:
+            yield file
+            file.flush()
+            os.fsync(file.fileno())
+    except OSError as error:
+        path.unlink(missing_ok=True)
+        raise UsageError(f"cannot write {path}: {error.strerror}. Nothing was sent; plan again.") from error
+    except BaseException:
+        path.unlink(missing_ok=True)
+        raise
+
+
+def _sync_folder(folder: Path) -> None:
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)

@@ -1,20 +1,173 @@
+"""Where an inventory comes from: a file or standard input, as it is or compressed, always in chunks.
+
+What compression it is, the first bytes say and never the name.  A compressed inventory must end where its format says
+that it ends: a torn one is damaged, even if it happens to tear between two records.  Decompressing is watched: real
+inventories shrink to about half, since ids and hashes are random, so a stream that grows a hundredfold is a bomb
+and refused while little of it was unpacked.  This module does not look at what the bytes mean.
+"""
+
 from __future__ import annotations
 
-from collections.abc import Iterator
+import sys
+import zlib
+from pathlib import Path
+from typing import IO, TYPE_CHECKING, Protocol
+
+import zstandard
+
+from glacier_purge.errors import InventoryDamaged, UsageError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+CHUNK_BYTES = 1024 * 1024
+SIZE_BYTES_MAX = 1 << 40
+"""1 TiB: a hundred million records of four times the largest legal description."""
+RATIO_MAX = 100
+RATIO_COUNTS_FROM_BYTES = 16 * 1024 * 1024
+
+_STDIN = "-"
+_GZIP_MAGIC = b"\x1f\x8b"
+_ZSTD_MAGIC = b"\x28\xb5\x2f\xfd"
+_PIECE_BYTES = 512
+"""Compressed bytes unpacked at a time. zstd can make 128 KiB of 4 bytes, so this many make 16 MiB at the most."""
+
+_WINDOW_BYTES_MAX = 128 * 1024 * 1024
+"""What the zstd command accepts unasked, and what its highest level makes."""
+
+
+class _Member(Protocol):
+    """One gzip member or one zstd frame being unpacked, as ``zlib`` and ``zstandard`` both have it."""
+
+    @property
+    def eof(self) -> bool: ...
+    @property
+    def unused_data(self) -> bytes: ...
+    def decompress(self, data: bytes, /) -> bytes: ...
 
 
 class Source:
-    """with Source(file) as source: source.name; for chunk in source: ..."""
+    """An inventory to read once: ``with Source(file) as source: for chunk in source: ...``.
 
-    name: str
+    ``file`` is a path, or ``-`` for standard input; ``name`` is what messages call it.  Entering raises ``UsageError``
+    when it can't be opened; iterating raises ``InventoryDamaged`` when it can't be unpacked.  Offsets are always those
+    of the unpacked bytes.
+    """
 
-    def __init__(self, file: str) -> None: ...
+    def __init__(self, file: str) -> None:
+        self.name = "standard input" if file == _STDIN else file
+        self._path = None if file == _STDIN else Path(file)
+        self._stream: IO[bytes] | None = None
 
     def __enter__(self) -> Source:
-        raise NotImplementedError
+        try:
+            self._stream = sys.stdin.buffer if self._path is None else self._path.open("rb")
+        except OSError as error:
+            raise UsageError(f"cannot read {self.name}: {error.strerror}.") from error
+        return self
 
     def __exit__(self, *_: object) -> None:
-        raise NotImplementedError
+        if self._stream is not None and self._path is not None:
+            self._stream.close()
+        self._stream = None
 
     def __iter__(self) -> Iterator[bytes]:
-        raise NotImplementedError
+        """Give the unpacked bytes, at most a few MiB at a time and never none."""
+        chunks = self._packed_chunks()
+        first = next(chunks, b"")
+        if first.startswith(_GZIP_MAGIC):
+            return self._unpacked(first, chunks, "gzip")
+        if first.startswith(_ZSTD_MAGIC):
+            return self._unpacked(first, chunks, "zstd")
+        return self._plain(first, chunks)
+
+    def _packed_chunks(self) -> Iterator[bytes]:
+        assert self._stream is not None, "entered"
+        while True:
+            try:
+                chunk = self._stream.read(CHUNK_BYTES)
+            except OSError as error:
+                raise UsageError(f"cannot read {self.name}: {error.strerror}.") from error
+            if not chunk:
+                return
+            yield chunk
+
+    def _plain(self, first: bytes, chunks: Iterator[bytes]) -> Iterator[bytes]:
+        size_bytes = 0
+        for chunk in _all(first, chunks):
+            size_bytes += len(chunk)
+            self._check_size(size_bytes)
+            yield chunk
+
+    def _unpacked(self, first: bytes, chunks: Iterator[bytes], kind: str) -> Iterator[bytes]:
+        packed_bytes, size_bytes = 0, 0
+        held: list[bytes] = []
+        held_bytes = 0
+        unpacking = _Unpacking(kind)
+        for piece in _pieces(_all(first, chunks)):
+            try:
+                unpacked = unpacking.unpack(piece)
+            except (zlib.error, zstandard.ZstdError) as error:
+                raise self._damaged(f"its {kind} compression is broken ({error})", size_bytes) from error
+            packed_bytes += len(piece)
+            size_bytes += len(unpacked)
+            self._check_size(size_bytes)
+            if size_bytes > max(RATIO_COUNTS_FROM_BYTES, packed_bytes * RATIO_MAX):
+                raise self._damaged(f"{packed_bytes:,} bytes of {kind} unpack to this many: a bomb", size_bytes)
+            held.append(unpacked)
+            held_bytes += len(unpacked)
+            if held_bytes >= CHUNK_BYTES:
+                yield b"".join(held)
+                held, held_bytes = [], 0
+        if held_bytes:
+            yield b"".join(held)
+        if not unpacking.may_end:
+            raise self._damaged(f"its {kind} stream ends too early: truncated", size_bytes)
+
+    def _check_size(self, size_bytes: int) -> None:
+        if size_bytes > SIZE_BYTES_MAX:
+            raise self._damaged("no inventory is this large", size_bytes)
+
+    def _damaged(self, reason: str, offset_bytes: int) -> InventoryDamaged:
+        return InventoryDamaged(reason, offset_bytes=offset_bytes, file=self.name)
+
+
+class _Unpacking:
+    """A stream of gzip members or zstd frames, one after the other, as ``cat`` makes them of several files."""
+
+    def __init__(self, kind: str) -> None:
+        self._kind = kind
+        self._member = _new_member(kind)
+
+    @property
+    def may_end(self) -> bool:
+        """Whether the last member is whole."""
+        return self._member.eof
+
+    def unpack(self, piece: bytes) -> bytes:
+        """Unpack the next bytes. Raises ``zlib.error`` or ``ZstdError`` when they cannot be that."""
+        unpacked = []
+        while piece:
+            if self._member.eof:
+                self._member = _new_member(self._kind)
+            unpacked.append(self._member.decompress(piece))
+            piece = self._member.unused_data
+        return b"".join(unpacked)
+
+
+def _new_member(kind: str) -> _Member:
+    if kind == "gzip":
+        return zlib.decompressobj(wbits=zlib.MAX_WBITS | 16)
+    return zstandard.ZstdDecompressor(max_window_size=_WINDOW_BYTES_MAX).decompressobj()
+
+
+def _all(first: bytes, chunks: Iterator[bytes]) -> Iterator[bytes]:
+    if first:
+        yield first
+    yield from chunks
+
+
+def _pieces(chunks: Iterator[bytes]) -> Iterator[bytes]:
+    for chunk in chunks:
+        for start in range(0, len(chunk), _PIECE_BYTES):
+            yield chunk[start : start + _PIECE_BYTES]
