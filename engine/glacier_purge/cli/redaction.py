@@ -35,10 +35,10 @@ SECRET_NAMES = frozenset(
         "secret_access_key",
         "secret_key",
         "session_token",
-        "x-amz-security-token",
+        "x_amz_security_token",
     }
 )
-"""Keys of a log event whose values are never shown."""
+"""Fields of a log event whose values are never shown; in lower case, hyphens as underscores."""
 
 
 def redact(text: str) -> str:
