@@ -52,6 +52,14 @@ def repository() -> Path:
     return Path(__file__).parents[1]
 
 
+@pytest.fixture(scope="session")
+def witness(repository: Path) -> Path:
+    """The programs of the second environment (AWS CLI, boto3's python, moto_server); never skipped, always made."""
+    programs = repository / ".venv-witness/bin"
+    assert (programs / "aws").exists(), "the second environment is missing; run: make witness"
+    return programs
+
+
 @pytest.fixture(autouse=True)
 def loopback_only() -> Iterator[None]:
     """Fail the test when anything in it tried to leave this machine, also where the error was caught."""
