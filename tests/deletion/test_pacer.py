@@ -110,7 +110,7 @@ def test_never_more_than_the_cap_in_any_window(rate: float, first: float, gaps: 
             assert last_index - first_index + 1 <= allowed + 1e-6
 
 
-@settings(deadline=None, max_examples=100, derandomize=True)
+@settings(deadline=None, max_examples=60, derandomize=True)
 @given(data=st.data())
 def test_whatever_comes_back_the_answers_make_sense(data: st.DataObject) -> None:
     """Waits are never negative or NaN and at most a second, the rate stays positive, nothing leaves while held."""
@@ -136,7 +136,7 @@ def test_whatever_comes_back_the_answers_make_sense(data: st.DataObject) -> None
                 it.set_rate_max(data.draw(st.sampled_from([None, 0.2, 50.0])))
         assert 0.0 < it.rate_per_second < math.inf
         assert 4 <= it.in_flight_cap(now) <= 64
-        assert it.limit_per_second is None or it.limit_per_second >= 0.5
+        assert it.limit_per_second is None or it.limit_per_second > 0.0
         assert it.why(now)
 
 
@@ -238,19 +238,19 @@ def test_the_pace_is_the_same_however_often_it_is_asked() -> None:
 
 
 def test_a_share_of_the_limit_is_left_once_the_probe_has_settled() -> None:
-    it = pacer(100.0, leave=0.3)
+    it = pacer(100.0, leave=0.3, rate_max=150.0)
     sends(it, 0.0, 1.0)
     it.replied(1.0, 1.0, THROTTLED, ROUND_TRIP_SECONDS)
     sends(it, 1.0, 14.0)
     assert it.rate_per_second == pytest.approx(0.7 * (it.limit_per_second or 0.0))
     assert "leaving a share" in it.why(14.0)
     resting = len(sends(it, 20.0, 30.0))
-    sends(it, 30.0, 150.0)
-    assert len(sends(it, 150.0, 160.0)) > 1.3 * resting
+    sends(it, 30.0, 140.0)
+    assert len(sends(it, 140.0, 150.0)) > 1.3 * resting  # looks for the limit again
 
 
 def test_a_throttle_while_resting_looks_for_the_new_limit_at_once() -> None:
-    it = pacer(100.0, leave=0.3)
+    it = pacer(100.0, leave=0.3, rate_max=150.0)
     sends(it, 0.0, 1.0)
     it.replied(1.0, 1.0, THROTTLED, ROUND_TRIP_SECONDS)
     sends(it, 1.0, 20.0)
