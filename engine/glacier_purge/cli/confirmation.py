@@ -8,7 +8,7 @@ from __future__ import annotations
 import sys
 from typing import TYPE_CHECKING
 
-from glacier_purge.audit.replay import approved_digest
+from glacier_purge.audit.recovery import replay
 from glacier_purge.errors import PlanRefused
 from glacier_purge.report.terminal import safe
 from glacier_purge.report.words import size
@@ -26,7 +26,7 @@ def approval_for(folder: RunFolder, plan: Plan, confirm_digest: str | None) -> A
     """Return the approval of ``plan``. Raises ``PlanRefused`` when there is none."""
     if confirm_digest is not None:
         return approve_by_digest(plan, confirm_digest, who())
-    if approved_digest(folder.path) == plan.digest:
+    if replay(folder.path).approved_digest == plan.digest:
         return Approval(digest=plan.digest, how="resumed", by=who())
     if not sys.stdin.isatty():
         raise PlanRefused(

@@ -16,7 +16,7 @@ def status(run_dir: Path, *, output: Output = OutputFormat.TEXT) -> int:
     run_dir
         The run folder.
     """
-    from glacier_purge.audit.replay import replay
+    from glacier_purge.audit.recovery import replay
     from glacier_purge.plan.document import read_plan
     from glacier_purge.report.summary import progress, summarise
     from glacier_purge.report.words import duration
@@ -24,7 +24,7 @@ def status(run_dir: Path, *, output: Output = OutputFormat.TEXT) -> int:
 
     folder = RunFolder.open(run_dir)
     plan = read_plan(folder.plan_file)
-    ledger = replay(folder.path, records=plan.counts.inventory)
+    ledger = replay(folder.path)
     summary = summarise(ledger, inventory=plan.counts.inventory, selected=plan.counts.selected, run_dir=str(run_dir))
     moment = progress(ledger, ledger.last_telemetry or {}, selected=plan.counts.selected)
     at_work = folder.is_locked()

@@ -247,7 +247,7 @@ class PurgeRun:
             else:
                 unknown = self._pool.unknown() if self._pool else []
                 reason = (self._pool and self._pool.stop_reason) or self._drain_reason or "an error ended the process"
-                journal.note("stopped", reason=reason, drained=not unknown, unknown=unknown, **facts)
+                journal.note("stopped", reason=reason, drained=True, unknown=unknown, **facts)
             await journal.durable()
             await self._checkpoint()
 
