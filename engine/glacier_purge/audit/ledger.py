@@ -1,44 +1,260 @@
-"""Signatures first; the body follows."""
+"""The state of a run, computed from its audit records and from nothing else.
+
+The journal applies records only once they are fsynced (I6), and a new process applies the same records read back, so
+live state and replayed state are the same thing computed by the same code.  An archive is known by its ordinal: what
+is done is one bit each.  What an earlier process may have sent without an outcome reaching the disk is bounded by
+the ranges released before it died, or, if it stopped in good order, by the few it named itself.
+It never guesses: a second outcome for one ordinal, or an ordinal the plan does not have, is refused.
+"""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+import msgspec
+
+from glacier_purge.audit.record import OUTCOMES, Note, Outcome
+
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from glacier_purge.audit.record import Record
+
+class RefusedRecordError(Exception):
+    """A record that can't follow the ones before it. ``index`` is its place in what was given to ``apply``."""
+
+    def __init__(self, reason: str, index: int) -> None:
+        super().__init__(reason)
+        self.reason = reason
+        self.index = index
+
+
+class EpochCounters(msgspec.Struct, omit_defaults=True):
+    """What one process counted: its own last word, or what its records add up to, whichever is more."""
+
+    told_attempts: int = 0
+    summed_attempts: int = 0
+    throttled: int = 0
+    server_faults: int = 0
+    active_seconds: float = 0.0
+
+
+class LedgerState(msgspec.Struct, omit_defaults=True):
+    """Everything a ledger knows but for the bitmap: what a checkpoint keeps."""
+
+    counts: dict[str, int]
+    bytes_deleted: int = 0
+    redeleted: int = 0
+    released_through: int = -1
+    epoch: int = 0
+    drained: bool = False
+    """The current epoch ended with nothing in flight but what it named."""
+    maybe_through: int = -1
+    """An earlier process may have sent any released ordinal up to this one that has no outcome."""
+    unknown: list[int] = []
+    """Ordinals that earlier processes named as sent with no reply known."""
+    past: EpochCounters = msgspec.field(default_factory=EpochCounters)
+    current: EpochCounters = msgspec.field(default_factory=EpochCounters)
+    approved_digest: str | None = None
+    finished: dict[str, Any] | None = None
+    stop_reason: str | None = None
+    last_telemetry: dict[str, Any] | None = None
+    first_deletion_ts: str | None = None
+    last_deletion_ts: str | None = None
+    saved_tails: list[str] = []
+    """Names of the torn tails that "recovered" records account for."""
 
 
 class Ledger:
-    """The state of a run as its durable audit records tell it."""
+    """What the durable audit records of one run say. ``records`` is the number of records in its inventory."""
 
-    counts: dict[str, int]
-    bytes_deleted: int
-    released_through: int
-    epoch: int
-    attempts: int
-    throttled: int
-    server_faults: int
-    redeleted: int
-    active_seconds: float
-    finished: dict[str, Any] | None
-    stop_reason: str | None
-    last_telemetry: dict[str, Any] | None
-    first_deletion_ts: str | None
-    last_deletion_ts: str | None
+    def __init__(self, records: int, state: LedgerState | None = None, bitmap: bytes | None = None) -> None:
+        self._records = records
+        self._state = state if state is not None else LedgerState(counts=dict.fromkeys(sorted(OUTCOMES), 0))
+        self._bitmap = bytearray((records + 7) // 8) if bitmap is None else bytearray(bitmap)
+        self._unknown = set(self._state.unknown)
 
-    def __init__(self, records: int) -> None:
-        raise NotImplementedError
+    @property
+    def records(self) -> int:
+        """How many records the inventory has; ordinals run from 0 to one less."""
+        return self._records
 
-    def apply(self, records: Iterable[Record]) -> None:
-        """Take in durable records in order."""
-        raise NotImplementedError
+    @property
+    def counts(self) -> dict[str, int]:
+        """Terminal outcomes by kind; every kind is there."""
+        return dict(self._state.counts)
+
+    @property
+    def bytes_deleted(self) -> int:
+        """Sizes of the deleted archives, added up."""
+        return self._state.bytes_deleted
+
+    @property
+    def redeleted(self) -> int:
+        """Outcomes of archives that an earlier process may have deleted already."""
+        return self._state.redeleted
+
+    @property
+    def released_through(self) -> int:
+        """The highest ordinal released for sending; -1 before the first release."""
+        return self._state.released_through
+
+    @property
+    def epoch(self) -> int:
+        """Which process start, counted from 1, the last record is of; 0 before the first."""
+        return self._state.epoch
+
+    @property
+    def attempts(self) -> int:
+        """Requests sent, over all processes, as far as they reached the log."""
+        past, now = self._state.past, self._state.current
+        return past.told_attempts + max(now.told_attempts, now.summed_attempts)
+
+    @property
+    def throttled(self) -> int:
+        """Requests the service refused for rate, over all processes."""
+        return self._state.past.throttled + self._state.current.throttled
+
+    @property
+    def server_faults(self) -> int:
+        """Requests the service failed (5xx), over all processes."""
+        return self._state.past.server_faults + self._state.current.server_faults
+
+    @property
+    def active_seconds(self) -> float:
+        """How long processes worked on the run, as they last said."""
+        return self._state.past.active_seconds + self._state.current.active_seconds
+
+    @property
+    def approved_digest(self) -> str | None:
+        """The plan digest that somebody approved; None before that."""
+        return self._state.approved_digest
+
+    @property
+    def finished(self) -> dict[str, Any] | None:
+        """The facts of the "finished" record; None while the run is not over."""
+        return self._state.finished
+
+    @property
+    def stop_reason(self) -> str | None:
+        """Why the last process stopped; None while one works or when the last one died."""
+        return self._state.stop_reason
+
+    @property
+    def last_telemetry(self) -> dict[str, Any] | None:
+        """The facts of the last telemetry record."""
+        return self._state.last_telemetry
+
+    @property
+    def first_deletion_ts(self) -> str | None:
+        """When the first deletion was committed: ISO 8601, UTC, milliseconds."""
+        return self._state.first_deletion_ts
+
+    @property
+    def last_deletion_ts(self) -> str | None:
+        """When the last deletion was committed."""
+        return self._state.last_deletion_ts
+
+    @property
+    def saved_tails(self) -> frozenset[str]:
+        """Files with torn tails that the log accounts for."""
+        return frozenset(self._state.saved_tails)
 
     def done(self, ordinal: int) -> bool:
         """Tell whether the record has its terminal outcome."""
-        raise NotImplementedError
+        return bool(self._bitmap[ordinal >> 3] & (1 << (ordinal & 7)))
 
     def maybe_sent(self, ordinal: int) -> bool:
         """Tell whether an earlier process may have sent this delete without an outcome on disk."""
-        raise NotImplementedError
+        return not self.done(ordinal) and (ordinal <= self._state.maybe_through or ordinal in self._unknown)
+
+    def begin(self, epoch: int) -> None:
+        """Enter the epoch of a new process. What the one before left open may have been sent."""
+        state = self._state
+        if state.epoch and not state.drained:
+            state.maybe_through = state.released_through
+        past, now = state.past, state.current
+        past.told_attempts += max(now.told_attempts, now.summed_attempts)
+        past.throttled += now.throttled
+        past.server_faults += now.server_faults
+        past.active_seconds += now.active_seconds
+        state.current = EpochCounters()
+        state.drained = False
+        state.stop_reason = None
+        state.epoch = epoch
+
+    def apply(self, records: Iterable[Outcome | Note], *, ts: str, epoch: int) -> None:
+        """Take in durable records in order, all of one commit. Raises ``RefusedRecordError``."""
+        if epoch != self._state.epoch:
+            if epoch < self._state.epoch:
+                raise RefusedRecordError(f"epoch {epoch} after epoch {self._state.epoch}", 0)
+            self.begin(epoch)
+        deleted_before = self._state.counts["deleted"]
+        for index, record in enumerate(records):
+            if type(record) is Outcome:
+                self._take_outcome(record, index)
+            else:
+                assert isinstance(record, Note)
+                self._take_note(record, index)
+        if self._state.counts["deleted"] > deleted_before:
+            self._state.first_deletion_ts = self._state.first_deletion_ts or ts
+            self._state.last_deletion_ts = ts
+
+    def _take_outcome(self, record: Outcome, index: int) -> None:
+        state, ordinal, outcome = self._state, record.ordinal, record.outcome
+        if not 0 <= ordinal < self._records or outcome not in state.counts:
+            raise RefusedRecordError(f"outcome {outcome!r} for ordinal {ordinal} of {self._records} records", index)
+        byte, bit = ordinal >> 3, 1 << (ordinal & 7)
+        if self._bitmap[byte] & bit:
+            raise RefusedRecordError(f"a second terminal outcome for ordinal {ordinal}", index)
+        self._bitmap[byte] |= bit
+        state.counts[outcome] += 1
+        state.current.summed_attempts += record.attempts
+        if outcome == "deleted":
+            state.bytes_deleted += record.size
+        if record.redelete:
+            state.redeleted += 1
+
+    def _take_note(self, note: Note, index: int) -> None:
+        state, facts = self._state, note.facts
+        try:
+            if note.event == "released":
+                self._release(int(facts["first"]), int(facts["last"]))
+            elif note.event == "recovered":
+                state.saved_tails += [str(facts["saved_as"])] if "saved_as" in facts else []
+            elif note.event == "approved":
+                state.approved_digest = str(facts["digest"])
+            elif note.event == "telemetry":
+                state.last_telemetry = facts
+                self._count(facts)
+            elif note.event == "stopped":
+                state.stop_reason = str(facts["reason"])
+                state.drained = bool(facts.get("drained", False))
+                self._unknown.update(map(int, facts.get("unknown", ())))
+                self._count(facts)
+            elif note.event == "finished":
+                state.finished, state.drained = facts, True
+                self._count(facts)
+        except (KeyError, TypeError, ValueError) as wrong:
+            raise RefusedRecordError(f"a record {note.event!r} that says {wrong}", index) from wrong
+
+    def _release(self, first: int, last: int) -> None:
+        if not 0 <= first <= last < self._records:
+            raise ValueError(f"ordinals {first} to {last} of {self._records}")
+        self._state.released_through = max(self._state.released_through, last)
+
+    def _count(self, facts: dict[str, Any]) -> None:
+        """Take over an epoch's cumulative counters; they only ever grow."""
+        now = self._state.current
+        now.told_attempts = max(now.told_attempts, int(facts.get("attempts") or 0))
+        now.throttled = max(now.throttled, int(facts.get("throttled") or 0))
+        now.server_faults = max(now.server_faults, int(facts.get("server_faults") or 0))
+        now.active_seconds = max(now.active_seconds, float(facts.get("active_seconds") or 0.0))
+
+    def state(self) -> LedgerState:
+        """What a checkpoint has to keep beside ``bitmap``. Not to be changed by the caller."""
+        self._state.unknown = sorted(self._unknown)
+        return self._state
+
+    def bitmap(self) -> bytes:
+        """One bit per ordinal, least significant first: set when it has its outcome."""
+        return bytes(self._bitmap)

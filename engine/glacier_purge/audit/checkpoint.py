@@ -1,0 +1,89 @@
+"""A checkpoint: where the log stood and what it said by then, so that a resumed run replays only the tail.
+
+It is a cache.  It is written after the log it speaks of is fsynced, so it never claims an outcome the log lacks; if
+it is missing, damaged or of another run, a start costs the time of replaying from the beginning and nothing else (I9).
+The file is one JSON line, the done-bitmap as it is (12.5 MB at 100 million archives), and a CRC-32 of both.  It is
+written beside, fsynced, and renamed over; the one before is kept as ``checkpoint.previous``.
+"""
+
+from __future__ import annotations
+
+import zlib
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+
+from glacier_purge.audit.ledger import LedgerState  # noqa: TC001 - msgspec reads the annotation
+
+if TYPE_CHECKING:
+    from glacier_purge.audit.disk import Disk
+
+NEWEST = "checkpoint"
+PREVIOUS = "checkpoint.previous"
+_TEMPORARY = "checkpoint.tmp"
+_CRC_BYTES = 10  # newline, eight hex digits, newline
+
+
+class Position(msgspec.Struct, frozen=True):
+    """A place in the log between two records.
+
+    ``segment`` is the number of the segment it lies in (0: there is none yet), ``offset`` counts that segment's plain
+    bytes, ``first_seq`` is the number of its first record, ``seq`` that of the next record, ``last_hash`` what the
+    next record has to carry as ``prev``, ``ts`` the stamp of the last commit.
+    """
+
+    segment: int
+    offset: int
+    first_seq: int
+    seq: int
+    last_hash: str
+    ts: str
+
+
+class Checkpoint(msgspec.Struct, frozen=True):
+    """The head of a checkpoint file; ``pacer`` is whatever the run wanted kept."""
+
+    run: str
+    plan_digest: str
+    records: int
+    position: Position
+    ledger: LedgerState
+    pacer: dict[str, Any]
+    format: int = 1
+
+
+def encode_head(checkpoint: Checkpoint) -> bytes:
+    """Freeze what is to be written, while the ledger goes on."""
+    return msgspec.json.encode(checkpoint) + b"\n"
+
+
+def write_checkpoint(disk: Disk, head: bytes, bitmap: bytes) -> None:
+    """Write a checkpoint durably; a crash leaves the old ones or the new one."""
+    crc = zlib.crc32(bitmap, zlib.crc32(head))
+    if disk.size(_TEMPORARY) is not None:
+        disk.remove(_TEMPORARY)
+    disk.create(_TEMPORARY)
+    disk.append(_TEMPORARY, b"".join((head, bitmap, b"\n%08x\n" % crc)))
+    disk.sync(_TEMPORARY)
+    if disk.size(NEWEST) is not None:
+        disk.rename(NEWEST, PREVIOUS)
+    disk.rename(_TEMPORARY, NEWEST)
+    disk.sync_folder(".")
+
+
+def read_checkpoint(disk: Disk, name: str) -> tuple[Checkpoint, bytes] | None:
+    """Read a checkpoint and its bitmap; None when it is missing or can't be believed."""
+    if disk.size(name) is None:
+        return None
+    data = disk.read(name)
+    content, crc = data[:-_CRC_BYTES], data[-_CRC_BYTES:]
+    if crc != b"\n%08x\n" % zlib.crc32(content):
+        return None
+    head, _, bitmap = content.partition(b"\n")
+    try:
+        checkpoint = msgspec.json.decode(head, type=Checkpoint)
+    except msgspec.DecodeError:
+        return None
+    if checkpoint.format != 1 or len(bitmap) != (checkpoint.records + 7) // 8:
+        return None
+    return checkpoint, bitmap

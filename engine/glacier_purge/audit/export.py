@@ -1,0 +1,79 @@
+"""The outcomes as a table for people: CSV that a spreadsheet can open without running anything in it.
+
+Ids, codes and request ids come from outside.  A cell that begins with ``= + - @``, a tab or a carriage return is a
+formula to a spreadsheet even when quoted (CWE-1236), and archive ids may begin with ``-``; so every cell is quoted and
+every cell of foreign text gets an apostrophe in front.  It reads the log as it is; ``verification`` judges it.
+"""
+
+from __future__ import annotations
+
+import csv
+from typing import IO, TYPE_CHECKING
+
+from glacier_purge.audit.disk import FileDisk
+from glacier_purge.audit.record import Outcome, read_line
+from glacier_purge.audit.segments import find_segments, read_lines
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from glacier_purge.audit.record import Line
+
+COLUMNS = (
+    "ordinal",
+    "archive_id",
+    "size_bytes",
+    "outcome",
+    "attempts",
+    "http_status",
+    "code",
+    "request_id",
+    "ms",
+    "redelete",
+    "committed",
+)
+
+
+def export_csv(folder: Path, target: IO[str]) -> int:
+    """Write a run's outcomes to ``target`` (opened with ``newline=""``), in the log's order; return how many."""
+    writer = csv.writer(target, quoting=csv.QUOTE_ALL, lineterminator="\r\n")
+    writer.writerow(COLUMNS)
+    rows = 0
+    for line in _whole_lines(folder):
+        if isinstance(line.record, Outcome):
+            writer.writerow(_row(line.record, line.ts))
+            rows += 1
+    return rows
+
+
+def _whole_lines(folder: Path) -> Iterator[Line]:
+    disk = FileDisk(folder)
+    for segment in find_segments(disk):
+        for lines in read_lines(disk, segment):
+            for line in lines:
+                if line.endswith(b"\n"):
+                    yield read_line(line)
+
+
+def _row(outcome: Outcome, ts: str) -> list[object]:
+    return [
+        outcome.ordinal,
+        _inert(outcome.archive_id),
+        outcome.size,
+        outcome.outcome,
+        outcome.attempts,
+        outcome.http_status,
+        _inert(outcome.code),
+        _inert(outcome.request_id),
+        outcome.ms,
+        "yes" if outcome.redelete else "",
+        ts,
+    ]
+
+
+def _inert(text: str | None) -> str | None:
+    """Foreign text that no spreadsheet takes for a formula and no terminal for a command."""
+    if not text:
+        return text
+    return "'" + "".join(character if character.isprintable() else repr(character)[1:-1] for character in text)
