@@ -6,6 +6,7 @@ rather than the call, because code under test is built to survive a failing netw
 
 from __future__ import annotations
 
+import asyncio
 import ipaddress
 import os
 import sys
@@ -43,6 +44,7 @@ def _refuse_the_network(event: str, arguments: tuple[object, ...]) -> None:
         pytest.fail(f"{event} {host!r}: tests stay on loopback")
 
 
+asyncio.set_event_loop(None)  # or looptime, looking for a loop around each sync test, makes one and leaves it open
 sys.addaudithook(_refuse_the_network)
 
 
