@@ -5,6 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from glacier_purge.errors import UsageError
+from glacier_purge.service.endpoint import is_loopback
+
 if TYPE_CHECKING:
     from pathlib import Path
 
@@ -25,6 +28,7 @@ class Access:
     ``endpoint_url`` is the caller's choice, already resolved (None: the region's own); the AWS_ENDPOINT_URL
     variables are not read here.  ``credentials`` replaces the AWS chain, of which ``profile`` picks the profile.
     ``ca_bundle`` is a PEM file of authorities trusted instead of the default ones (AWS_CA_BUNDLE otherwise).
+    ``verify_certificates`` can be given up for loopback only.
     ``any_id_length`` admits archive ids that are not 138 characters long, as other emulators make.
     """
 
@@ -35,4 +39,12 @@ class Access:
     connect_timeout_seconds: float = 5.0
     request_timeout_seconds: float = 30.0
     ca_bundle: Path | None = None
+    verify_certificates: bool = True
     any_id_length: bool = False
+
+    def __post_init__(self) -> None:
+        if not self.verify_certificates and not (self.endpoint_url and is_loopback(self.endpoint_url)):
+            raise UsageError(
+                "certificates are always checked outside of this machine. Leave --no-verify-ssl away, or name the "
+                "authority to trust with --ca-bundle."
+            )

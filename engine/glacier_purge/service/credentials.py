@@ -55,10 +55,14 @@ class CredentialSource:
         self._failure: CredentialsFailed | None = None
         self._ask_again_at = 0.0
 
+    def fresh(self) -> FrozenCredentials | None:
+        """Return the set to sign with when it is known without asking anybody."""
+        return self._frozen if self._now() < self._ask_again_at else None
+
     async def get_frozen_credentials(self) -> FrozenCredentials:
         """Return the set to sign with (the name is botocore's). Raises ``CredentialsFailed`` when there is none."""
-        if self._frozen is not None and self._now() < self._ask_again_at:
-            return self._frozen
+        if (fresh := self.fresh()) is not None:
+            return fresh
         async with self._lock:
             if self._now() >= self._ask_again_at:
                 await self._ask()
@@ -82,7 +86,7 @@ class CredentialSource:
                 raise CredentialsFailed(
                     "no AWS credentials were found. Log in, or set --profile, AWS_PROFILE or AWS_ACCESS_KEY_ID."
                 )
-            self._frozen, self._failure = await self._provider.get_frozen_credentials(), None
+            self._frozen, self._failure = _sendable(await self._provider.get_frozen_credentials()), None
         except CredentialsFailed as failure:
             self._frozen, self._failure = None, failure
         except Exception as fault:  # whatever keeps a chain of files, helpers and services from answering
@@ -95,3 +99,10 @@ class CredentialSource:
             self._failure.__cause__ = fault
         finally:
             self._ask_again_at = self._now() + RECHECK_SECONDS
+
+
+def _sendable(frozen: FrozenCredentials) -> FrozenCredentials:
+    """Refuse a key or token that could not stand in a header, as a damaged file may yield."""
+    if not all(part.isascii() and part.isprintable() for part in (frozen.access_key, frozen.token or "")):
+        raise CredentialsFailed("the AWS credentials hold characters no credentials have. Check where they come from.")
+    return frozen

@@ -4,6 +4,9 @@ Classified on the error *code*, never on the status alone: throttling is HTTP 40
 permanent error, and an unavailable service is 500.  Only where there is no code (a bare 502, HTML from a proxy) does
 the status decide, and only a reply that carries ``x-amzn-RequestId`` is believed to come from AWS.
 
+A reply that carries no code is read like one from a gateway.  Transports hand over what came off the wire; none of them
+decides what it means.
+
 Sources: Developer Guide, "Error responses"; botocore's service model 2012-06-01; the messages quoted in ``_BY_MESSAGE``
 are as seen by users of the service (mt-aws-glacier #32, glacier-vault-remove #28).
 """
@@ -11,8 +14,12 @@ are as seen by users of the service (mt-aws-glacier #32, glacier-vault-remove #2
 from __future__ import annotations
 
 from enum import Enum
+from typing import TYPE_CHECKING
 
 import msgspec
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 
 class Meaning(Enum):
@@ -169,3 +176,56 @@ def retry_after_seconds(retry_after: str | None, x_amz_retry_after: str | None) 
         if text is not None and text.strip().isdecimal() and len(text) <= 12:
             return min(int(text) * unit_seconds, RETRY_AFTER_SECONDS_MAX)
     return None
+
+
+class _ErrorBody(msgspec.Struct):
+    """The members of an error body that are read; some emulators write ``__type`` and ``Message``."""
+
+    code: str | None = None
+    kind: str | None = msgspec.field(default=None, name="__type")
+    message: str | None = None
+    capital_message: str | None = msgspec.field(default=None, name="Message")
+
+
+_ERROR_BODY = msgspec.json.Decoder(_ErrorBody)
+
+
+def read_error(body: bytes, error_type: str | None) -> tuple[str | None, str]:
+    """Return an error reply's code and message, as the SDK would read them.
+
+    The header ``x-amzn-errortype`` goes before the body's own code; ``Namespace#Code:http://address/`` is cut to its
+    ``Code``.  A body that is not JSON names no code.
+    """
+    try:
+        told = _ERROR_BODY.decode(body)
+    except (msgspec.DecodeError, UnicodeDecodeError):
+        told = _ErrorBody()
+    code = error_type or told.code or told.kind
+    if not code:
+        return None, ""
+    message = told.message or told.capital_message or ""
+    return code.partition(":")[0].rpartition("#")[2], message
+
+
+def read_reply(status: int, headers: Mapping[bytes, bytes], body: bytes) -> Reply:
+    """Say what a whole reply from the wire means; header names are lower case."""
+    request_id = _text(headers, b"x-amzn-requestid")
+    code, message = (None, "") if status < 300 else read_error(body, _text(headers, b"x-amzn-errortype"))
+    return Reply(
+        interpret(status, code, message, from_aws=request_id is not None),
+        status=status,
+        code=code,
+        message=message[:MESSAGE_CHARACTERS_MAX],
+        request_id=request_id,
+        retry_after_seconds=retry_after_seconds(_text(headers, b"retry-after"), _text(headers, b"x-amz-retry-after")),
+    )
+
+
+def no_reply(fault: str, message: str) -> Reply:
+    """Say that no whole reply came; ``fault`` is named as the SDK names its exceptions, whatever the transport."""
+    return Reply(Meaning.NO_REPLY, code=fault, message=message[:MESSAGE_CHARACTERS_MAX])
+
+
+def _text(headers: Mapping[bytes, bytes], name: bytes) -> str | None:
+    value = headers.get(name)
+    return None if value is None else value.decode("latin-1")

@@ -30,4 +30,4 @@ async def open_sdk(vault: Vault, access: Access) -> AsyncIterator[SdkGlacier]:
     check_region(vault.region, access.endpoint_url)
     session = AwsSession(access, vault.region)
     async with session.client("glacier") as client:
-        yield SdkGlacier(client, vault, session.credentials, any_id_length=access.any_id_length)
+        yield SdkGlacier(client, vault, session, any_id_length=access.any_id_length)

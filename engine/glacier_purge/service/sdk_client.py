@@ -29,16 +29,17 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from glacier_purge.service.credentials import CredentialSource
+    from glacier_purge.service.session import AwsSession
 
 
 class SdkGlacier:
     """``service.port.Glacier`` through the SDK. Made by ``service.sdk.open_sdk``."""
 
-    def __init__(self, client: Any, vault: Vault, credentials: CredentialSource, *, any_id_length: bool) -> None:
+    def __init__(self, client: Any, vault: Vault, session: AwsSession, *, any_id_length: bool) -> None:
         self._client = client
         self._vault = vault
         self._any_id_length = any_id_length
-        self._credentials = credentials
+        self._session = session
 
     @property
     def vault(self) -> Vault:
@@ -53,7 +54,12 @@ class SdkGlacier:
     @property
     def credentials(self) -> CredentialSource:
         """What the requests are signed with."""
-        return self._credentials
+        return self._session.credentials
+
+    @property
+    def authorities(self) -> str | None:
+        """The PEM file server certificates are checked against; None when they are not (loopback only)."""
+        return self._session.authorities
 
     async def delete_archive(self, archive_id: ArchiveId) -> Reply:
         """Send one DeleteArchive and say what came back; raises ``UsageError`` for an id that must not be sent."""
@@ -71,7 +77,7 @@ class SdkGlacier:
 
     async def renew_credentials(self) -> None:
         """Go through AWS's credential chain afresh. Raises ``CredentialsFailed`` when there is nothing to be had."""
-        await self._credentials.renew()
+        await self._session.credentials.renew()
 
     async def _ask(self, operation: Any, **arguments: str) -> tuple[Reply, Mapping[str, Any]]:
         """Make one request; return what it means and the members of the answer."""

@@ -12,6 +12,7 @@ from __future__ import annotations
 import logging
 import os
 from functools import partial
+from importlib.metadata import version
 from typing import TYPE_CHECKING, Any
 
 import aioboto3
@@ -21,6 +22,7 @@ from aiobotocore.credentials import AioCredentials
 from aiobotocore.httpsession import AIOHTTPSession
 from aiobotocore.session import AioSession
 from botocore.exceptions import ProfileNotFound
+from botocore.httpsession import get_cert_path
 
 from glacier_purge.errors import UsageError
 from glacier_purge.service.credentials import CredentialSource
@@ -46,33 +48,42 @@ class AwsSession:
         self._access = access
         self._region = region
         self._endpoint_url = None if access.endpoint_url is None else check_endpoint_url(access.endpoint_url)
+        self._is_pretended = self._endpoint_url is not None and is_loopback(self._endpoint_url)
         _quieten_sdk_logs()
         try:
             self.credentials = CredentialSource(partial(_open_chain, access))
-            core = _new_core(access)
-            core.register_component("credential_provider", _Chain(self.credentials))
-            self._session = aioboto3.Session(botocore_session=core, region_name=region)
+            self._core = _new_core(access)
+            self._core.register_component("credential_provider", _Chain(self.credentials))
+            self._session = aioboto3.Session(botocore_session=self._core, region_name=region)
         except ProfileNotFound as fault:
             raise UsageError(
                 f"{fault}. Check --profile and AWS_PROFILE; `aws configure list-profiles` shows them."
             ) from fault
 
     def client(self, service: str) -> Any:
-        """Return the async context manager of a client; ``glacier`` at the access's endpoint, others at AWS's own."""
-        endpoint_url = self._endpoint_url if service == "glacier" else None
+        """Return the async context manager of a client; a pretended AWS on loopback is asked for every service."""
+        own = service == "glacier" or self._is_pretended
+        endpoint_url = self._endpoint_url if own else None
         return self._session.client(
             service,
             endpoint_url=endpoint_url,
             config=self._config(endpoint_url),
-            verify=None if self._access.ca_bundle is None else str(self._access.ca_bundle),
+            verify=self.authorities or False,
         )
+
+    @property
+    def authorities(self) -> str | None:
+        """The PEM file server certificates are checked against, as the SDK finds it; None when they are not."""
+        if not self._access.verify_certificates:
+            return None
+        return str(self._access.ca_bundle or self._core.get_config_variable("ca_bundle") or get_cert_path(True))
 
     def _config(self, endpoint_url: str | None) -> AioConfig:
         access = self._access
         own_endpoint: dict[str, Any] = {}
         if endpoint_url is not None:
             own_endpoint = {"use_fips_endpoint": False, "use_dualstack_endpoint": False}
-            if is_loopback(endpoint_url):
+            if self._is_pretended:
                 own_endpoint["proxies"] = {}
         return AioConfig(
             retries={"total_max_attempts": 1, "mode": "standard"},
@@ -81,7 +92,7 @@ class AwsSession:
             read_timeout=access.request_timeout_seconds,
             parameter_validation=False,
             ignore_configured_endpoint_urls=True,
-            user_agent_extra="glacier-purge",
+            user_agent_extra=f"glacier-purge/{version('glacier-purge')}",
             http_session_cls=OneTryHttpSession,
             **own_endpoint,
         )

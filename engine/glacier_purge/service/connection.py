@@ -1,0 +1,168 @@
+"""One kept connection to the service: a request out, one whole reply in, nothing else.
+
+HTTP is parsed by httptools; this class only keeps the account of whose turn it is.  A reply counts when it has arrived
+whole and with nothing behind it that is not HTTP.  A connection on which anything went wrong (bytes nobody asked for,
+a second reply, a reply cut short, a caller that left) is dropped and never used again, so that no reply can answer a
+delete it was not sent for.  It makes no task, no timer and, while all goes well, no exception; time limits are kept by
+the pool, which looks at ``expires_at`` now and then.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Protocol, cast
+
+import httptools
+
+from glacier_purge.service.reply import Reply, no_reply, read_reply
+
+REPLY_BYTES_MAX = 262_144
+"""An error of the service has some hundred bytes; whatever is longer than this isn't one."""
+
+_KEPT_HEADERS = frozenset({b"x-amzn-requestid", b"x-amzn-errortype", b"retry-after", b"x-amz-retry-after"})
+_FRAMING_HEADERS = frozenset({b"content-length", b"transfer-encoding"})
+
+
+class Owner(Protocol):
+    """Whoever keeps connections and wants to know when one can be used again, or no more."""
+
+    def released(self, connection: Connection) -> None:
+        """The connection has delivered its reply and can take the next request."""
+
+    def lost(self, connection: Connection) -> None:
+        """The connection is gone. Told once."""
+
+
+class Connection(asyncio.Protocol):
+    """One connection. ``send`` only when idle: the owner hands it to one caller at a time."""
+
+    def __init__(self, owner: Owner) -> None:
+        self.expires_at = float("inf")
+        self._owner = owner
+        self._transport: asyncio.Transport | None = None
+        self._parser = httptools.HttpResponseParser(self)
+        self._waiting: asyncio.Future[Reply] | None = None
+        self._forget_reply()
+
+    @property
+    def usable(self) -> bool:
+        """Tell whether a request may be sent on it now."""
+        return self._transport is not None and not self._transport.is_closing() and self._waiting is None
+
+    def send(self, request: bytes, answer: asyncio.Future[Reply]) -> None:
+        """Send one request; ``answer`` gets what came back, which may be that nothing did."""
+        assert self._waiting is None
+        assert self._transport is not None
+        self._waiting = answer
+        self._transport.write(request)
+
+    def drop(self) -> None:
+        """Close at once, whatever is in flight; used by callers that leave before the reply."""
+        self._waiting = None
+        if self._transport is not None:
+            self._transport.abort()
+
+    def expire(self) -> None:
+        """End a wait that took too long, or an idle time that did."""
+        if self._waiting is None:
+            self.drop()
+        else:
+            self._fail("ReadTimeoutError", "no whole reply came in time")
+
+    # What asyncio calls.
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """Take over the connection."""
+        self._transport = cast("asyncio.Transport", transport)
+
+    def data_received(self, data: bytes) -> None:
+        """Read on; deliver when the reply is whole."""
+        if self._waiting is None:
+            self.drop()
+            return
+        self._received_bytes += len(data)
+        try:
+            self._parser.feed_data(data)
+        except (httptools.HttpParserError, httptools.HttpParserUpgrade) as fault:
+            self._fail("HTTPClientError", f"the reply is not HTTP as it should be: {fault}")
+            return
+        if self._complete:
+            self._deliver()
+        elif self._received_bytes > REPLY_BYTES_MAX:
+            self._fail("HTTPClientError", f"the reply is longer than {REPLY_BYTES_MAX} bytes")
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Settle what was in flight: a reply that ends with the connection is whole, any other is none."""
+        if exc is None and self._ends_with_connection:
+            self._complete = True
+            self._deliver()
+        self._fail("ConnectionClosedError", f"the connection was lost before a whole reply came ({exc or 'closed'})")
+        self._transport = None
+        self._owner.lost(self)
+
+    # What httptools calls.
+
+    def on_message_begin(self) -> None:
+        """Note a reply behind the reply."""
+        if self._complete:
+            self._something_behind = True
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        """Keep the few headers that are read; what comes after the body (a trailer) is none of them."""
+        name = name.lower()
+        if name in _KEPT_HEADERS and not self._in_body and not self._complete:
+            self._headers[name] = value
+        elif name in _FRAMING_HEADERS:
+            self._is_framed = True
+
+    def on_headers_complete(self) -> None:
+        """Note the status: of the reply itself, not of another one behind it."""
+        if not self._complete:
+            self._in_body = True
+            self._status = self._parser.get_status_code()
+
+    def on_body(self, body: bytes) -> None:
+        """Keep the body; ``REPLY_BYTES_MAX`` bounds it."""
+        if not self._complete:
+            self._body.append(body)
+
+    def on_message_complete(self) -> None:
+        """Note the end of the reply; an interim one (1xx) is only a forerunner."""
+        if self._complete:
+            return
+        if self._status < 200:
+            self._headers.clear()
+            self._in_body = self._is_framed = False
+            return
+        self._complete = True
+        self._stays_open = self._parser.should_keep_alive()
+
+    @property
+    def _ends_with_connection(self) -> bool:
+        return self._waiting is not None and self._in_body and not self._is_framed and not self._complete
+
+    def _deliver(self) -> None:
+        answer, self._waiting = self._waiting, None
+        reply = read_reply(self._status, self._headers, b"".join(self._body))
+        reusable = self._stays_open and not self._something_behind
+        self._forget_reply()
+        if reusable:
+            self._owner.released(self)
+        else:
+            self.drop()
+        if answer is not None and not answer.done():
+            answer.set_result(reply)
+
+    def _fail(self, fault: str, message: str) -> None:
+        answer, self._waiting = self._waiting, None
+        self.drop()
+        if answer is not None and not answer.done():
+            answer.set_result(no_reply(fault, message))
+
+    def _forget_reply(self) -> None:
+        self._status = 0
+        self._headers: dict[bytes, bytes] = {}
+        self._body: list[bytes] = []
+        self._received_bytes = 0
+        self._in_body = self._is_framed = self._complete = self._something_behind = False
+        self._stays_open = False
