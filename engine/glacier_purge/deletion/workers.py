@@ -194,7 +194,7 @@ class Pool:
             return
         if reply.meaning is Meaning.CREDENTIALS and self._renewal.ask(reply, sent_at):
             self.pause(f"credentials were not accepted ({reply.code}): paused until they are renewed")
-        if reply.meaning in (Meaning.NO_REPLY, Meaning.SERVER_FAULT):
+        if reply.meaning is Meaning.NO_REPLY:
             turn.maybe_deleted = True
         self._turns.park(turn, now + wait_seconds)
 

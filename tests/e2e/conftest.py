@@ -1,0 +1,205 @@
+"""The installed command against the simulator, as processes; and the invariants, checked after every run.
+
+Nothing here is imported from the engine: what a run wrote is read with the json module, what the server received is
+asked from the server.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections import Counter
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+from urllib.request import ProxyHandler, Request, build_opener
+
+import pytest
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+COMMAND = (sys.executable, "-m", "glacier_purge")
+_DIRECT = build_opener(ProxyHandler({}))
+
+
+def environment(**more: str) -> dict[str, str]:
+    """An environment with nothing of AWS in it but what a test gives."""
+    clean = {name: value for name, value in os.environ.items() if not name.startswith(("AWS_", "GLACIER_PURGE_"))}
+    clean |= {"AWS_CONFIG_FILE": "/nonexistent", "AWS_SHARED_CREDENTIALS_FILE": "/nonexistent"}
+    return clean | {"AWS_EC2_METADATA_DISABLED": "true", "PYTHONWARNINGS": "error"} | more
+
+
+@dataclass
+class Simulator:
+    """A running ``glacier-purge simulate``."""
+
+    process: subprocess.Popen[bytes]
+    endpoint_url: str
+    account_id: str
+    vault: str
+    archives: int
+
+    def get(self, page: str) -> bytes:
+        with _DIRECT.open(f"{self.endpoint_url}/_simulator/{page}", timeout=30) as reply:
+            content: bytes = reply.read()
+            return content
+
+    def post(self, page: str, **order: object) -> None:
+        body = json.dumps(order).encode()
+        with _DIRECT.open(Request(f"{self.endpoint_url}/_simulator/{page}", body, method="POST"), timeout=30):  # noqa: S310
+            pass
+
+    def ledger(self) -> dict[str, Any]:
+        ledger: dict[str, Any] = json.loads(self.get("ledger"))
+        return ledger
+
+    def inventory(self, path: Path, format: str = "json") -> Path:  # noqa: A002
+        path.write_bytes(self.get(f"vaults/{self.vault}/inventory?format={format}"))
+        return path
+
+    def ids_left(self) -> set[str]:
+        inventory = json.loads(self.get(f"vaults/{self.vault}/inventory?format=json"))
+        return {record["ArchiveId"] for record in inventory["ArchiveList"]}
+
+
+@dataclass
+class Bench:
+    """A simulator, a folder to work in, and the command."""
+
+    folder: Path
+    simulator: Simulator
+    started: list[subprocess.Popen[str]] = field(default_factory=list)
+
+    @property
+    def run_dir(self) -> Path:
+        return self.folder / "run"
+
+    def environment(self) -> dict[str, str]:
+        return environment(
+            AWS_ACCESS_KEY_ID="test",
+            AWS_SECRET_ACCESS_KEY="test",
+            XDG_STATE_HOME=str(self.folder / "state"),
+            GLACIER_PURGE_PACE__FIRST_PER_SECOND="1000",  # the cold start has its own tests
+        )
+
+    def start(self, *arguments: str) -> subprocess.Popen[str]:
+        process = subprocess.Popen(
+            [*COMMAND, *arguments],
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            cwd=self.folder,
+            env=self.environment(),
+        )
+        self.started.append(process)
+        return process
+
+    def run(self, *arguments: str, exit_code: int = 0) -> subprocess.CompletedProcess[str]:
+        process = self.start(*arguments)
+        out, err = process.communicate(timeout=120)
+        assert process.returncode == exit_code, f"{arguments}: exit {process.returncode}\n{out}\n{err}"
+        return subprocess.CompletedProcess(process.args, process.returncode, out, err)
+
+    def json(self, *arguments: str, exit_code: int = 0) -> dict[str, Any]:
+        result: dict[str, Any] = json.loads(self.run(*arguments, "--output", "json", exit_code=exit_code).stdout)
+        return result
+
+    def plan(self, *options: str, inventory: Path | None = None) -> dict[str, Any]:
+        inventory = inventory or self.simulator.inventory(self.folder / "inventory.json")
+        return self.json(
+            *("plan", self.simulator.vault, "--inventory", str(inventory), "--run-dir", str(self.run_dir)),
+            *("--endpoint-url", self.simulator.endpoint_url, *options),
+        )
+
+    def apply_arguments(self, digest: str, *options: str) -> tuple[str, ...]:
+        return ("apply", str(self.run_dir), "--confirm-digest", digest, *options)
+
+    def log(self) -> list[dict[str, Any]]:
+        """Every line of the audit log, in order, its chain checked on the way."""
+        lines: list[dict[str, Any]] = []
+        previous = json.loads((self.run_dir / "plan.json").read_bytes())["digest"]
+        for segment in sorted((self.run_dir / "audit").glob("[0-9]*.jsonl")):
+            for line in segment.read_bytes().splitlines(keepends=True):
+                record = json.loads(line)
+                assert record["prev"] == previous
+                assert record["seq"] == len(lines)
+                previous = hashlib.sha256(line).hexdigest()
+                lines.append(record)
+        return lines
+
+    def check_invariants(self, *, complete: bool = True) -> dict[int, dict[str, Any]]:
+        """I1 to I6, against the server's ledger; returns the outcome of each ordinal."""
+        planned = [record["ArchiveId"] for record in json.loads((self.run_dir / "inventory.json").read_bytes())["ArchiveList"]]
+        log = self.log()
+        outcomes = [record for record in log if record["event"] == "outcome"]
+        per_ordinal = Counter(record["ordinal"] for record in outcomes)
+        assert not per_ordinal or max(per_ordinal.values()) == 1, "I1: two outcomes for one record"
+        if complete:
+            assert set(per_ordinal) == set(range(len(planned))), "I1: records without an outcome"
+        ledger, left = self.simulator.ledger(), self.simulator.ids_left()
+        assert ledger["unknown"] == ledger["wrong_vault"] == ledger["malformed"] == 0, "I2: sent what is not planned"
+        released_through, epoch_releases = -1, 0
+        for record in log:
+            if record["event"] == "released":
+                released_through = max(released_through, record["last"])
+                epoch_releases += 1
+            elif record["event"] == "outcome" and record["outcome"] == "deleted":
+                assert record["ordinal"] <= released_through, "I3: sent before its range was released"
+                assert record["http_status"] == 204, "I4: deleted without a 204"
+                assert record["archive_id"] == planned[record["ordinal"]]
+                assert record["archive_id"] not in left, "I4: recorded as deleted, still there"
+        deleted = {record["archive_id"] for record in outcomes if record["outcome"] == "deleted"}
+        if complete:
+            assert left == set(planned) - deleted, "I2: deleted what was not recorded"
+        return {record["ordinal"]: record for record in outcomes}
+
+    def wait_for_deletes(self, count: int, process: subprocess.Popen[str]) -> None:
+        """Wait until the server has received ``count`` deletes (in real time: it is a real process)."""
+        for _ in range(6000):
+            if process.poll() is not None or self.simulator.ledger()["deletes_received"] >= count:
+                return
+            time.sleep(0.01)
+        raise AssertionError("the server received nothing in a minute")
+
+
+def start_simulator(*options: str, archives: int = 500) -> Simulator:
+    process = subprocess.Popen(
+        [*COMMAND, "simulate", "--archives", str(archives), *options],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        env=environment(),
+    )
+    assert process.stdout is not None
+    line = process.stdout.readline()
+    if not line:
+        _, err = process.communicate()
+        raise AssertionError(err.decode())
+    return Simulator(process=process, **json.loads(line))
+
+
+@pytest.fixture
+def bench(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Bench]:
+    """A bench; ``@pytest.mark.parametrize("bench", [(...options, archives)], indirect=True)`` sets the simulator."""
+    options = dict(getattr(request, "param", {}))
+    archives = options.pop("archives", 500)
+    defaults = {"rate": 0, "latency-ms": 5, "error-rate": 0}
+    arguments = [part for name, value in (defaults | options).items() for part in (f"--{name}", str(value))]
+    simulator = start_simulator(*arguments, archives=archives)
+    bench = Bench(tmp_path, simulator)
+    try:
+        yield bench
+    finally:
+        for process in bench.started:
+            if process.poll() is None:
+                process.kill()
+            process.communicate()
+        simulator.process.send_signal(signal.SIGTERM)
+        _, err = simulator.process.communicate(timeout=20)
+        assert simulator.process.returncode == 0, err.decode()
