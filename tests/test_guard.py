@@ -6,6 +6,7 @@ import os
 import socket
 
 import pytest
+
 import tests.conftest as guard
 
 
