@@ -7,12 +7,12 @@ from random import Random
 from typing import TYPE_CHECKING
 
 import pytest
+
 from benchmarks.pacing.controllers import Anchored, BotocoreAdaptive, BotocoreStandard, Fixed, WindowAimd
 from benchmarks.pacing.measures import jain, measure_one, run, used_between
 from benchmarks.pacing.scenarios import OUTAGE, OUTAGE_ENDS_AT, SCENARIOS, steady
 from benchmarks.pacing.server_model import Server
 from benchmarks.pacing.simulation import Client, Simulation
-
 from glacier_purge.deletion.pacer import PacerSettings, Signal
 
 if TYPE_CHECKING:

@@ -8,7 +8,6 @@ from collections import Counter
 
 import anyio
 import pytest
-from tests.deletion.pretended import InProcessGlacier, Kept
 
 from glacier_purge.archive import Archive
 from glacier_purge.deletion.credentials import FRUITLESS_ROUNDS_MAX, Renewal
@@ -19,6 +18,7 @@ from glacier_purge.deletion.turns import Turns
 from glacier_purge.deletion.workers import Pool
 from glacier_purge.errors import CredentialsFailed, ServiceRefused
 from glacier_purge.service.reply import Meaning, Reply
+from tests.deletion.pretended import InProcessGlacier, Kept
 
 pytestmark = pytest.mark.looptime
 

@@ -7,13 +7,13 @@ import logging
 from typing import TYPE_CHECKING
 
 import pytest
-from tests.service.raw_server import Exchange, HangUpError, answers, refusal, reply, serving
 
 from glacier_purge.archive import ArchiveId, Vault
 from glacier_purge.errors import CredentialsFailed, RunStopped, ServiceRefused, UsageError
 from glacier_purge.service.access import Access, StaticCredentials
 from glacier_purge.service.reply import Meaning
 from glacier_purge.service.sdk import open_sdk
+from tests.service.raw_server import Exchange, HangUpError, answers, refusal, reply, serving
 
 if TYPE_CHECKING:
     from pathlib import Path
