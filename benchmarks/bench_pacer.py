@@ -22,7 +22,6 @@ from typing import TYPE_CHECKING, TypedDict
 from benchmarks.pacing.controllers import Anchored, BotocoreAdaptive, BotocoreStandard, Fixed, WindowAimd
 from benchmarks.pacing.measures import jain, measure_one, run, used_between
 from benchmarks.pacing.scenarios import OUTAGE, OUTAGE_ENDS_AT, SCENARIOS, steady
-
 from glacier_purge.deletion.pacer import PacerSettings, Signal
 
 if TYPE_CHECKING:
