@@ -32,6 +32,7 @@ _NAMES = ("VaultARN", "InventoryDate")
 _LIST = "ArchiveList"
 _LIST_DEPTH = 2
 _NOT_ASCII = bytes(code if code < 0x80 else 0x3F for code in range(256))
+_STEP = re.compile(rb"[ \t\r\n]*,[ \t\r\n]*\{")
 _LONG_NUMBER = re.compile(rb"[0-9]{100,}")
 _LONG_NUMBER_BYTES = 4000
 """Python makes no int of more than 4,300 digits; ijson would raise for one, whoever may be asking."""
@@ -50,7 +51,7 @@ class JsonStructure:
 
     def __init__(self) -> None:
         self._events: list[tuple[str, object]] = ijson.sendable_list()
-        self._tokenizer = ijson.basic_parse_coro(self._events, use_float=True)
+        self._tokenizer = ijson.basic_parse_coro(self._events)
         self._offset_bytes = 0
         self._token_offset_bytes: int | None = None
         self._outside_bytes = 0
@@ -86,7 +87,11 @@ class JsonStructure:
         found: list[FoundRecord] = []
         position = 0
         while position < len(data):
-            if self._record is None:
+            step = None if self._record is not None or self._outside_bytes else _STEP.match(data, position)
+            if step is not None:
+                self._step_to_next_record(step.end() - position)
+                position = step.end()
+            elif self._record is None:
                 self._take_outside(data[position : position + 1])
                 position += 1
             else:
@@ -131,11 +136,22 @@ class JsonStructure:
         self._events.clear()
         self._offset_bytes += 1
 
+    def _step_to_next_record(self, size_bytes: int) -> None:
+        """Take what stands between two records of a list, all at once since nothing can be wrong with it."""
+        self._tokenizer.send(b",{")
+        self._events.clear()
+        self._depth += 1
+        self._offset_bytes += size_bytes
+        self._open_record()
+
+    def _open_record(self) -> None:
+        self._record = bytearray(b"{")
+        self._record_sent_bytes = 1
+        self._record_depth = 1
+
     def _list_event(self, kind: str) -> None:
         if kind == "start_map":
-            self._record = bytearray(b"{")
-            self._record_sent_bytes = 1
-            self._record_depth = 1
+            self._open_record()
         elif kind == "end_array":
             self._in_list = False
         else:
@@ -212,6 +228,8 @@ def _structure_of(piece: bytes) -> bytes:
     """The same structure in bytes that no tokenizer can stumble over for other reasons: values do not matter here."""
     if not piece.isascii():
         piece = piece.translate(_NOT_ASCII)
+    if b"\\u" in piece:  # half a surrogate pair is JSON, but no str
+        piece = piece.replace(b"\\ud", b"\\u0").replace(b"\\uD", b"\\u0")
     if len(piece) > _LONG_NUMBER_BYTES:
         piece = _LONG_NUMBER.sub(b"1", piece)
     return piece

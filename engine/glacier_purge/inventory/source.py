@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import sys
 import zlib
+from itertools import chain
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Protocol
 
@@ -73,15 +74,16 @@ class Source:
 
     def __iter__(self) -> Iterator[bytes]:
         """Give the unpacked bytes, at most a few MiB at a time and never none."""
-        chunks = self._packed_chunks()
+        chunks = self._chunks()
         first = next(chunks, b"")
+        content = chain([first], chunks) if first else iter(())
         if first.startswith(_GZIP_MAGIC):
-            return self._unpacked(first, chunks, "gzip")
+            return self._unpacked(content, "gzip")
         if first.startswith(_ZSTD_MAGIC):
-            return self._unpacked(first, chunks, "zstd")
-        return self._plain(first, chunks)
+            return self._unpacked(content, "zstd")
+        return self._plain(content)
 
-    def _packed_chunks(self) -> Iterator[bytes]:
+    def _chunks(self) -> Iterator[bytes]:
         assert self._stream is not None, "entered"
         while True:
             try:
@@ -92,33 +94,31 @@ class Source:
                 return
             yield chunk
 
-    def _plain(self, first: bytes, chunks: Iterator[bytes]) -> Iterator[bytes]:
+    def _plain(self, content: Iterator[bytes]) -> Iterator[bytes]:
         size_bytes = 0
-        for chunk in _all(first, chunks):
+        for chunk in content:
             size_bytes += len(chunk)
             self._check_size(size_bytes)
             yield chunk
 
-    def _unpacked(self, first: bytes, chunks: Iterator[bytes], kind: str) -> Iterator[bytes]:
-        packed_bytes, size_bytes = 0, 0
-        held: list[bytes] = []
-        held_bytes = 0
+    def _unpacked(self, packed: Iterator[bytes], kind: str) -> Iterator[bytes]:
         unpacking = _Unpacking(kind)
-        for piece in _pieces(_all(first, chunks)):
-            try:
-                unpacked = unpacking.unpack(piece)
-            except (zlib.error, zstandard.ZstdError) as error:
-                raise self._damaged(f"its {kind} compression is broken ({error})", size_bytes) from error
-            packed_bytes += len(piece)
-            size_bytes += len(unpacked)
-            self._check_size(size_bytes)
-            if size_bytes > max(RATIO_COUNTS_FROM_BYTES, packed_bytes * RATIO_MAX):
-                raise self._damaged(f"{packed_bytes:,} bytes of {kind} unpack to this many: a bomb", size_bytes)
-            held.append(unpacked)
-            held_bytes += len(unpacked)
-            if held_bytes >= CHUNK_BYTES:
-                yield b"".join(held)
-                held, held_bytes = [], 0
+        held: list[bytes] = []
+        held_bytes = size_bytes = 0
+        try:
+            for unpacked in unpacking.unpack(packed):
+                size_bytes += len(unpacked)
+                self._check_size(size_bytes)
+                if size_bytes > max(RATIO_COUNTS_FROM_BYTES, unpacking.packed_bytes * RATIO_MAX):
+                    reason = f"{unpacking.packed_bytes:,} bytes of {kind} unpack to this many: a bomb"
+                    raise self._damaged(reason, size_bytes)
+                held.append(unpacked)
+                held_bytes += len(unpacked)
+                if held_bytes >= CHUNK_BYTES:
+                    yield b"".join(held)
+                    held, held_bytes = [], 0
+        except (zlib.error, zstandard.ZstdError) as error:
+            raise self._damaged(f"its {kind} compression is broken ({error})", size_bytes) from error
         if held_bytes:
             yield b"".join(held)
         if not unpacking.may_end:
@@ -138,36 +138,27 @@ class _Unpacking:
     def __init__(self, kind: str) -> None:
         self._kind = kind
         self._member = _new_member(kind)
+        self.packed_bytes = 0
 
     @property
     def may_end(self) -> bool:
         """Whether the last member is whole."""
         return self._member.eof
 
-    def unpack(self, piece: bytes) -> bytes:
-        """Unpack the next bytes. Raises ``zlib.error`` or ``ZstdError`` when they cannot be that."""
-        unpacked = []
-        while piece:
-            if self._member.eof:
-                self._member = _new_member(self._kind)
-            unpacked.append(self._member.decompress(piece))
-            piece = self._member.unused_data
-        return b"".join(unpacked)
+    def unpack(self, packed: Iterator[bytes]) -> Iterator[bytes]:
+        """Unpack piece by piece. Raises ``zlib.error`` or ``ZstdError`` where it isn't such a stream."""
+        for chunk in packed:
+            for start in range(0, len(chunk), _PIECE_BYTES):
+                piece = chunk[start : start + _PIECE_BYTES]
+                self.packed_bytes += len(piece)
+                while piece:
+                    if self._member.eof:
+                        self._member = _new_member(self._kind)
+                    yield self._member.decompress(piece)
+                    piece = self._member.unused_data
 
 
 def _new_member(kind: str) -> _Member:
     if kind == "gzip":
         return zlib.decompressobj(wbits=zlib.MAX_WBITS | 16)
     return zstandard.ZstdDecompressor(max_window_size=_WINDOW_BYTES_MAX).decompressobj()
-
-
-def _all(first: bytes, chunks: Iterator[bytes]) -> Iterator[bytes]:
-    if first:
-        yield first
-    yield from chunks
-
-
-def _pieces(chunks: Iterator[bytes]) -> Iterator[bytes]:
-    for chunk in chunks:
-        for start in range(0, len(chunk), _PIECE_BYTES):
-            yield chunk[start : start + _PIECE_BYTES]

@@ -1,0 +1,54 @@
+"""``inventory inspect``: what an inventory holds and what is wrong with it, without an account and without a vault."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from glacier_purge.cli.exit_codes import ExitCode
+from glacier_purge.cli.options import Output
+from glacier_purge.cli.output import OutputFormat, as_text, print_result, print_text
+from glacier_purge.report.terminal import safe
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from glacier_purge.inventory.inspection import Inspection
+
+
+def inspect(file: str, *, any_id_length: bool = False, output: Output = OutputFormat.TEXT) -> int:
+    """Count, date and check the records of an inventory. Sends nothing.
+
+    Ends with 0 when every record is sound, and with 2 when there are invalid or repeated ones, or when the inventory is
+    damaged as a whole.
+
+    Parameters
+    ----------
+    file
+        Vault inventory, JSON or CSV, plain, gzip or zstd; - reads stdin.
+    any_id_length
+        Accept archive ids of other lengths than 138 characters, as other emulators make.
+    """
+    import msgspec
+
+    from glacier_purge.inventory.inspection import inspect as look_into
+
+    found = look_into(file, any_id_length=any_id_length)
+    result = {"file": file, **msgspec.to_builtins(found)}
+    if output is OutputFormat.JSON:
+        print_result(result, output)
+    else:
+        counts = {name: value for name, value in result.items() if not isinstance(value, list)}
+        print_text("\n".join([as_text(counts), *_lines(found)]))
+    return ExitCode.DONE if found.is_sound else ExitCode.USAGE
+
+
+def _lines(found: Inspection) -> Iterator[str]:
+    """One line for each sample of what is wrong."""
+    for defect in found.defects:
+        yield safe(f"record {defect.ordinal:,}, byte {defect.offset_bytes:,}: {defect.reason}: {defect.text}")
+    if found.invalid > len(found.defects):
+        yield f"... and {found.invalid - len(found.defects):,} more invalid records"
+    for duplicate in found.first_duplicates:
+        yield f"record {duplicate.ordinal:,} repeats the archive id of record {duplicate.first_ordinal:,}"
+    if found.duplicates > len(found.first_duplicates):
+        yield f"... and {found.duplicates - len(found.first_duplicates):,} more repeated ids"

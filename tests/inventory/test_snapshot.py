@@ -1,0 +1,131 @@
+from __future__ import annotations
+
+import gzip
+import hashlib
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+import pytest
+
+from glacier_purge.errors import InventoryDamaged, PlanRefused, UsageError
+from glacier_purge.inventory.snapshot import Snapshot, batches, spool, verify
+from glacier_purge.inventory.source import Source
+from tests.inventory.inventories import HEADER, VAULT_ARN, as_csv, as_glacier_json, expected, plain, record
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+INVENTORY = [record(n) for n in range(4000)]
+
+
+def spooled(tmp_path: Path, content: bytes) -> Snapshot:
+    (tmp_path / "received").write_bytes(content)
+    (tmp_path / "run").mkdir(exist_ok=True)
+    with Source(str(tmp_path / "received")) as source:
+        return spool(source, tmp_path / "run")
+
+
+@pytest.mark.parametrize("kind", ["json", "csv"])
+@pytest.mark.parametrize("packed", [False, True])
+def test_a_snapshot_is_the_inventory_unpacked_byte_for_byte(tmp_path: Path, kind: str, packed: bool) -> None:
+    content = as_glacier_json(INVENTORY) if kind == "json" else as_csv(INVENTORY)
+    snapshot = spooled(tmp_path, gzip.compress(content) if packed else content)
+    assert snapshot.path == tmp_path / "run" / f"inventory.{kind}"
+    assert snapshot.path.read_bytes() == content
+    assert (snapshot.format, snapshot.size_bytes, snapshot.records) == (kind, len(content), len(INVENTORY))
+    assert snapshot.sha256 == hashlib.sha256(content).hexdigest()
+    beside = (tmp_path / "run" / f"inventory.{kind}.sha256").read_text()
+    assert beside == f"{snapshot.sha256}  inventory.{kind}\n"
+    header = (snapshot.vault_arn, snapshot.inventory_date)
+    assert header == ((VAULT_ARN, HEADER["InventoryDate"]) if kind == "json" else (None, None))
+    verify(snapshot)
+
+
+def test_nobody_else_may_read_it(tmp_path: Path) -> None:
+    snapshot = spooled(tmp_path, as_glacier_json(INVENTORY))
+    for path in (snapshot.path, snapshot.path.with_name("inventory.json.sha256")):
+        assert path.stat().st_mode & 0o777 == 0o600
+
+
+def test_a_snapshot_is_never_written_over(tmp_path: Path) -> None:
+    snapshot = spooled(tmp_path, as_glacier_json(INVENTORY))
+    with pytest.raises(UsageError, match="there already"):
+        spooled(tmp_path, as_glacier_json([record(1)]))
+    verify(snapshot)
+
+
+def test_a_symbolic_link_is_not_followed(tmp_path: Path) -> None:
+    (tmp_path / "run").mkdir()
+    (tmp_path / "run" / "inventory.json").symlink_to(tmp_path / "elsewhere")
+    with pytest.raises(UsageError):
+        spooled(tmp_path, as_glacier_json(INVENTORY))
+    assert not (tmp_path / "elsewhere").exists()
+
+
+@pytest.mark.parametrize(
+    "content", [b"", b"<html>", as_glacier_json(INVENTORY)[:-1], as_csv(INVENTORY)[:-9], as_glacier_json([]) + b"x"]
+)
+def test_damage_leaves_nothing_behind_and_names_the_file(tmp_path: Path, content: bytes) -> None:
+    with pytest.raises(InventoryDamaged) as caught:
+        spooled(tmp_path, content)
+    assert caught.value.file == str(tmp_path / "received")
+    assert str(caught.value).startswith(f"{tmp_path / 'received'}, byte ")
+    assert list((tmp_path / "run").iterdir()) == []
+
+
+def test_a_folder_that_is_not_there_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "received").write_bytes(as_glacier_json(INVENTORY))
+    with Source(str(tmp_path / "received")) as source, pytest.raises(UsageError, match="cannot create"):
+        spool(source, tmp_path / "missing")
+
+
+def test_a_full_disk_is_said_and_leaves_nothing_behind(tmp_path: Path) -> None:
+    import resource
+
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    (tmp_path / "received").write_bytes(as_glacier_json(INVENTORY))
+    (tmp_path / "run").mkdir()
+    with Source(str(tmp_path / "received")) as source:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (10_000, hard))
+        try:
+            with pytest.raises(UsageError, match="cannot write"):
+                spool(source, tmp_path / "run")
+        finally:
+            resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+    assert list((tmp_path / "run").iterdir()) == []
+
+
+@pytest.mark.parametrize("kind", ["json", "csv"])
+def test_a_snapshot_can_be_read_again(tmp_path: Path, kind: str) -> None:
+    snapshot = spooled(tmp_path, as_glacier_json(INVENTORY) if kind == "json" else as_csv(INVENTORY))
+    archives = [archive for batch in batches(snapshot.path, snapshot.format) for archive in batch.archives]
+    assert [plain(archive) for archive in archives] == [expected(one) for one in INVENTORY]
+    assert [archive.ordinal for archive in archives] == list(range(len(INVENTORY)))
+
+
+def test_other_bytes_are_another_inventory(tmp_path: Path) -> None:
+    snapshot = spooled(tmp_path, as_glacier_json(INVENTORY))
+    snapshot.path.write_bytes(as_glacier_json(INVENTORY).replace(b"photo 7.jpg", b"photo 8.jpg"))
+    with pytest.raises(PlanRefused, match="was changed"):
+        verify(snapshot)
+    snapshot.path.unlink()
+    with pytest.raises(PlanRefused, match="No such file"):
+        verify(snapshot)
+    with pytest.raises(PlanRefused, match="No such file"):
+        list(batches(snapshot.path, snapshot.format))
+
+
+def test_another_format_than_planned_is_refused(tmp_path: Path) -> None:
+    snapshot = spooled(tmp_path, as_csv(INVENTORY))
+    with pytest.raises(PlanRefused, match="is csv, but json"):
+        list(batches(snapshot.path, "json"))
+
+
+def test_damage_found_later_names_the_snapshot(tmp_path: Path) -> None:
+    snapshot = replace(spooled(tmp_path, as_glacier_json(INVENTORY)), format="json")
+    snapshot.path.write_bytes(as_glacier_json(INVENTORY)[:-100])
+    with pytest.raises(InventoryDamaged, match=r"inventory\.json, byte"):
+        list(batches(snapshot.path, snapshot.format))
+    snapshot.path.write_bytes(b"")
+    with pytest.raises(InventoryDamaged, match="it is empty"):
+        list(batches(snapshot.path, snapshot.format))
