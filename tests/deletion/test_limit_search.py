@@ -56,6 +56,23 @@ def test_successive_cuts_deepen_to_thirty_per_cent_and_no_more() -> None:
     assert cuts == pytest.approx([0.03, 0.06, 0.12, 0.24, 0.3, 0.3])
 
 
+@pytest.mark.parametrize(("later_seconds", "cut_share"), [(0.9, 0.06), (1.1, 0.03), (2.5, 0.03)])
+def test_a_throttle_a_second_later_is_new_trouble(later_seconds: float, cut_share: float) -> None:
+    it = search(1000.0)
+    cut(it, 0.0)
+    before = it.rate
+    cut(it, later_seconds)
+    assert it.rate == pytest.approx(before * (1.0 - cut_share))
+
+
+def test_on_slow_round_trips_trouble_lasts_three_of_them() -> None:
+    it = search(1000.0)
+    cut(it, 0.0)
+    before = it.rate
+    it.cut(5.9, fastest_per_second=1e9, accepted_per_second=0.0, accepted_in_all=0, round_trip_seconds=2.0)
+    assert it.rate == pytest.approx(before * 0.94)
+
+
 def test_a_cut_stops_at_what_was_just_accepted() -> None:
     it = search(1000.0, None)
     cut(it, 0.0, accepted=900.0)
@@ -127,5 +144,5 @@ def test_the_limit_is_measured_between_throttles_two_seconds_apart() -> None:
     cut(it, 1.0, fastest=100.0)
     assert it.limit == pytest.approx(130.0)
     it.rate = 105.0
-    cut(it, 11.0)
+    cut(it, 2.5)
     assert it.limit == pytest.approx(100.0, rel=0.02)  # 100/s came through, though 105/s were sent

@@ -161,11 +161,19 @@ def test_only_differences_of_time_matter(origin: float) -> None:
 # -- growing and cutting ------------------------------------------------------------------------------------------
 
 
-def test_the_rate_doubles_every_second_until_the_first_throttle() -> None:
-    it = pacer(10.0)
+@pytest.mark.parametrize("first", [10.0, 1000.0])
+def test_the_rate_doubles_every_second_until_the_first_throttle(first: float) -> None:
+    it = pacer(first)
     sends(it, 0.0, 5.0)
-    assert it.rate_per_second == pytest.approx(10.0 * 2**5, rel=0.1)
+    assert it.rate_per_second == pytest.approx(first * 2**5, rel=0.1)
     assert it.limit_per_second is None
+
+
+def test_a_rate_of_one_a_second_grows_too() -> None:
+    """Half a second without a send is no sign of idleness there."""
+    it = pacer(1.0)
+    sends(it, 0.0, 5.0)
+    assert it.rate_per_second > 10.0
 
 
 def test_a_throttle_holds_everything_back_for_a_moment() -> None:
@@ -194,6 +202,18 @@ def test_throttles_in_quick_succession_cut_deeper() -> None:
         rates.append(it.rate_per_second)
     cuts = [1.0 - later / sooner for sooner, later in itertools.pairwise(rates)]
     assert cuts == pytest.approx([0.03, 0.06, 0.12], abs=0.005)
+
+
+def test_cuts_stop_at_what_was_accepted_within_the_last_second() -> None:
+    it = pacer(100.0, rate_max=100.0)
+    sends(it, 0.0, 2.0)
+    for step in range(3):
+        it.replied(2.0 + 0.1 * step, 2.0 + 0.1 * step, THROTTLED, ROUND_TRIP_SECONDS)
+    assert it.rate_per_second > 60.0
+    sends(it, 2.3, 3.5, OTHER)
+    for step in range(8):
+        it.replied(3.5 + 0.1 * step, 3.5 + 0.1 * step, THROTTLED, ROUND_TRIP_SECONDS)
+    assert it.rate_per_second < 20.0
 
 
 def test_a_rate_never_reached_is_forgotten_at_the_first_throttle() -> None:
@@ -226,6 +246,15 @@ def test_a_stalled_process_does_not_come_back_with_a_surge() -> None:
     before = it.rate_per_second
     assert sum(it.take(26.0) == 0.0 for _ in range(1000)) <= 3
     assert len(sends(it, 26.0, 27.0)) <= 1.05 * before
+
+
+@pytest.mark.parametrize(("stalled_seconds", "quiet_spell_kept"), [(1.5, True), (3.0, False)])
+def test_after_a_stall_the_quiet_spell_starts_anew(stalled_seconds: float, quiet_spell_kept: bool) -> None:
+    it = settled()
+    sends(it, 2.0, 9.5)
+    assert "trying" in it.why(9.5)
+    sends(it, 9.5 + stalled_seconds, 10.5 + stalled_seconds)
+    assert ("trying" in it.why(10.5 + stalled_seconds)) is quiet_spell_kept
 
 
 def test_the_pace_is_the_same_however_often_it_is_asked() -> None:
@@ -298,6 +327,15 @@ def test_faults_slow_down_without_touching_the_limit_found() -> None:
     assert it.limit_per_second == limit
 
 
+def test_a_few_faults_change_nothing() -> None:
+    it, now = pacer(100.0, rate_max=100.0), 0.0
+    for number in range(2000):
+        while (wait_seconds := it.take(now)) > 0.0:
+            now += wait_seconds
+        it.replied(now, now, FAULT if number % 7 == 0 else ACCEPTED, ROUND_TRIP_SECONDS)
+        assert it.fault_factor == 1.0
+
+
 def test_an_outage_leaves_one_probe_every_five_seconds() -> None:
     it = pacer(100.0, rate_max=100.0)
     sends(it, 0.0, 2.0)
@@ -308,6 +346,7 @@ def test_an_outage_leaves_one_probe_every_five_seconds() -> None:
     assert min(gaps) >= 5.0 - 1e-9
     assert max(gaps) <= 6.0 + 1e-9
     assert "one probe" in it.why(3613.0)
+    assert 1 / 6 <= it.rate_per_second <= 1 / 5
 
 
 @pytest.mark.parametrize("answer", [ACCEPTED, THROTTLED, OTHER])
@@ -351,11 +390,18 @@ def test_below_its_cap_the_pacer_says_so() -> None:
     assert it.sent_per_second == pytest.approx(50.0, rel=0.05)
     assert it.accepted_per_second == pytest.approx(50.0, rel=0.05)
     assert it.why(10.0) == "capped at --max-rate 50/s"
+    sends(it, 10.0, 11.2, OTHER)
+    assert it.accepted_per_second == pytest.approx(0.0, abs=1.0)
+
+
+def test_before_anything_was_sent_nothing_is_blamed() -> None:
+    assert pacer().why(0.0) == "no limit met yet: at 10/s, doubling every second"
 
 
 def test_the_state_survives_json_and_resumes_at_four_fifths() -> None:
     it = settled()
     state = PacerState(**json.loads(json.dumps(dataclasses.asdict(it.state(1_000.0)))))
+    assert state.if_fresh(1_000.0) == state
     fresh = state.if_fresh(1_899.0)
     assert fresh == state
     resumed = pacer(resumed=fresh)

@@ -46,8 +46,6 @@ class FaultFactor:
         self._follow_outage(now, newest)
         if self.breaker_open:
             return
-        if self.factor == 1.0 and self._faults_in_a_row == 0 and newest.faulted == 0:
-            return
         recent = traffic.over(_LOOK_BACK_SECONDS, replies_max=_REPLIES_MAX)
         failing = recent.answered >= _REPLIES_MIN and recent.fault_share > _SHARE_MAX
         change = (0.5 if failing else 2.0) ** min(newest.seconds, 1.0)
