@@ -1,17 +1,20 @@
 """A throwaway certificate for loopback, made by the system's ``openssl`` when the simulator starts.
 
 The authority's key lives for the length of one command and is then deleted, so that nothing else can ever be signed
-with an authority that somebody was told to trust.  Nothing here is a dependency: ``--tls`` needs the ``openssl`` command
-and says so when it is missing.
+with an authority that somebody was told to trust.  Nothing here is a dependency: ``--tls`` needs the ``openssl``
+command and says so when it is missing.
 """
 
 from __future__ import annotations
 
 import ssl
 import subprocess
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 from glacier_purge.errors import UsageError
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 _DAYS = "30"
 _KEY = ("-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes")

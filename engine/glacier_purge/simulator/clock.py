@@ -6,7 +6,10 @@ pass with the loop's.  It never runs backwards: a vault's history would no longe
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 
 class SimulatorClock:

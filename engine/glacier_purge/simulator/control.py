@@ -16,7 +16,6 @@ replies are JSON; a body that is not understood changes nothing and is answered 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -24,10 +23,12 @@ import msgspec
 from glacier_purge.simulator import dates
 from glacier_purge.simulator.exchange import Request, Response
 from glacier_purge.simulator.fault_kinds import KINDS
-from glacier_purge.simulator.faults import Rule
+from glacier_purge.simulator.faults import Rule  # noqa: TC001 - msgspec reads the annotation
 from glacier_purge.simulator.scenario import Limits
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from glacier_purge.simulator.desk import ServiceDesk
 
 PREFIX = "/_simulator/"
@@ -101,8 +102,9 @@ def _set_faults(desk: ServiceDesk, request: Request) -> Response:
 def _inventory(desk: ServiceDesk, vault: str, form: str) -> Response:
     if form not in ("json", "csv"):
         raise ValueError(f"format {form!r} is neither json nor csv")
-    text = desk.inventory_now(vault, "JSON" if form == "json" else "CSV")
-    if text is None:
+    try:
+        text = desk.inventory_now(vault, "JSON" if form == "json" else "CSV")
+    except KeyError:
         return _say(404, f"there is no vault {vault!r}")
     kind = "application/json" if form == "json" else "text/csv"
     return Response(200, [("Content-Type", kind)], text.pieces(), text.length_bytes)

@@ -10,30 +10,39 @@ the time scale, since it is real clients that are slowed down.
 
 from __future__ import annotations
 
+import logging
 import re
 import time
 from email.utils import formatdate
+from hashlib import sha256
 from itertools import chain
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 
 from glacier_purge.simulator import control
-from glacier_purge.simulator.clock import SimulatorClock
 from glacier_purge.simulator.exchange import Request, Response
-from glacier_purge.simulator.fault_kinds import KINDS, Whole
-from glacier_purge.simulator.faults import Fault, FaultPlan
-from glacier_purge.simulator.inventory import InventoryFormat, InventoryText, Snapshot
+from glacier_purge.simulator.fault_kinds import KINDS
 from glacier_purge.simulator.latency import REFUSED_SHARE, Latency
 from glacier_purge.simulator.outbox import Outgoing
 from glacier_purge.simulator.refusal import Refusal
 from glacier_purge.simulator.routing import route
 from glacier_purge.simulator.scenario import Change, Limits, Scenario, Sent, Timeline
+from glacier_purge.simulator.spoil import Whole
 from glacier_purge.simulator.throttle import Limit
-from glacier_purge.simulator.vault import PretendGlacier
+from glacier_purge.simulator.treehash import tree_hash
 from glacier_purge.simulator.wire import body_length_bytes, body_pieces, read_request, render_head
+
+if TYPE_CHECKING:
+    from glacier_purge.simulator.clock import SimulatorClock
+    from glacier_purge.simulator.faults import Fault, FaultPlan
+    from glacier_purge.simulator.inventory import InventoryFormat, InventoryText
+    from glacier_purge.simulator.vault import PretendGlacier
 
 BODY_BYTES_MAX = 64 * 1024 * 1024
 _DELETE_ARCHIVE = re.compile(rb"/(-|[0-9]{12})/vaults/([A-Za-z0-9_.-]{1,255})/archives/([A-Za-z0-9_-]+)")
+
+_log = logging.getLogger("glacier_purge.simulator")
 
 
 class ServiceDesk:
@@ -51,6 +60,7 @@ class ServiceDesk:
         scenario: Scenario,
     ) -> None:
         self.body_bytes_max = BODY_BYTES_MAX
+        self.requests = 0
         self.glacier = glacier
         self.clock = clock
         self.faults = faults
@@ -114,6 +124,8 @@ class ServiceDesk:
         response = Response(204, [])
         if kind.reaches_service:
             response = self.glacier.handle(request, now, wall=time.time())
+        if kind.aftermath is not None:
+            kind.aftermath(self.glacier, response)
         if kind.instead is not None:
             response = kind.instead(self.glacier.request_id(), fault)
         if kind.change is not None:
@@ -139,6 +151,7 @@ class ServiceDesk:
     # Time and what it brings.
 
     def _now(self) -> float:
+        self.requests += 1
         now = self.clock.now()
         if now - self._started >= self._timeline.next_at_seconds:
             for event in self._timeline.due(now - self._started):
@@ -157,10 +170,15 @@ class ServiceDesk:
             (self.glacier.close_account if change.account_closed else self.glacier.reopen_account)()
 
     def _send(self, sent: Sent, now: float) -> None:
-        named = {name.lower(): value.replace("{vault}", self._vault) for name, value in sent.headers.items()}
-        headers = {"x-amz-glacier-version": "2012-06-01", **named}
-        body = sent.body.replace("{vault}", self._vault).encode()
-        self.glacier.handle(Request(sent.method, sent.path.replace("{vault}", self._vault), {}, headers, body), now)
+        """Let somebody else send a request; the checksums of an upload are made here, as the SDKs do."""
+        path, body = (text.replace("{vault}", self._vault) for text in (sent.path, sent.body))
+        headers = {"x-amz-glacier-version": "2012-06-01", **{name.lower(): text for name, text in sent.headers.items()}}
+        if path.endswith("/archives"):
+            headers["x-amz-content-sha256"] = sha256(body.encode()).hexdigest()
+            headers["x-amz-sha256-tree-hash"] = tree_hash(body.encode())
+        response = self.glacier.handle_as_owner(Request(sent.method, path, {}, headers, body.encode()), now)
+        if response.status >= 400:
+            _log.warning("the scenario's %s %s was refused: %r", sent.method, path, response.body)
 
     # What the pages under /_simulator/ do.
 
@@ -175,20 +193,13 @@ class ServiceDesk:
         self.limits = msgspec.structs.replace(self.limits, **given)
         self._set_limit()
 
-    def ledger(self) -> dict[str, object]:
+    def ledger(self) -> dict[str, Any]:
         """What was asked of the service and what is left."""
         return {**self.glacier.ledger.summary(), "faults": dict(self.faults.counts)}
 
-    def inventory_now(self, vault: str, form: InventoryFormat) -> InventoryText | None:
-        """The inventory that would be if it were taken now; None when there is no such vault."""
-        now = self._now()
-        try:
-            stored = self.glacier.vault(vault, now)
-        except KeyError:
-            return None
-        shelf = stored.shelf
-        snapshot = Snapshot(now, bytes(shelf.gone), shelf.live, shelf.live_bytes)
-        return InventoryText(shelf, snapshot, stored.facts.arn, form)
+    def inventory_now(self, vault: str, form: InventoryFormat) -> InventoryText:
+        """The inventory that would be if it were taken now. Raises ``KeyError`` when there is no such vault."""
+        return self.glacier.inventory_now(vault, form, self._now())
 
     def _set_limit(self) -> None:
         rate, burst = self.limits.rate, self.limits.burst

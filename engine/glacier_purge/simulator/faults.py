@@ -1,19 +1,22 @@
 """What goes wrong, with which request: decided by the seed, for the kinds of ``fault_kinds``.
 
 A rule says which operation it is about, when, and for what share of requests.  Whether it strikes depends on the
-seed, the rule, the archive (or the path) and how often that archive was struck before, and on nothing else: not on the order
-in which concurrent requests arrive.  So the same seed gives the same faults to the same archives in every run,
-however the client schedules its work.  Only archives that were struck are remembered.
+seed, the rule, the archive (or the path) and how often that archive was struck before, and on nothing else: not on
+the order in which concurrent requests arrive.  So the same seed gives the same faults to the same archives in every
+run, however the client schedules its work.  Only archives that were struck are remembered.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from typing import TYPE_CHECKING
 from zlib import crc32
 
 import msgspec
 
 from glacier_purge.simulator.fault_kinds import KINDS
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 EVERY_OPERATION = "*"
 _MASK = 0xFFFFFFFF
@@ -23,7 +26,8 @@ class Rule(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """A fault and whom it strikes.
 
     ``share`` (0 to 1) of the requests of ``operation`` (a name of the service's API, or ``*``) that arrive from
-    ``from_seconds`` until ``until_seconds`` (None: for ever) after the start, in simulated time, ``count`` of them at most.
+    ``from_seconds`` until ``until_seconds`` (None: for ever) after the start, in simulated time; ``count`` of them at
+    most.
     ``seconds`` is how long the fault waits where it waits, in real time; None is the kind's own default.
     """
 

@@ -13,16 +13,14 @@ from __future__ import annotations
 
 import asyncio
 import json
-import ssl
 import tempfile
 import time
-from collections.abc import Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
-from types import TracebackType
-from typing import Self
+from typing import TYPE_CHECKING, Any, Self
 
+from glacier_purge.errors import UsageError
 from glacier_purge.simulator.account import Credential
 from glacier_purge.simulator.certificate import make_certificate
 from glacier_purge.simulator.clock import SimulatorClock
@@ -30,9 +28,19 @@ from glacier_purge.simulator.desk import ServiceDesk
 from glacier_purge.simulator.faults import FaultPlan, Rule
 from glacier_purge.simulator.latency import Latency
 from glacier_purge.simulator.loading import read_records
+from glacier_purge.simulator.persistence import Saved, StateFolder
 from glacier_purge.simulator.scenario import Limits, Scenario
 from glacier_purge.simulator.server import SimulatorServer
 from glacier_purge.simulator.vault import PretendGlacier
+
+if TYPE_CHECKING:
+    import ssl
+    from collections.abc import Sequence
+    from types import TracebackType
+
+
+SAVE_EVERY_SECONDS = 5.0
+_SAVING_SHARE = 0.02  # of the time at most is spent on saving, however large the vault
 
 
 @dataclass(kw_only=True)
@@ -41,10 +49,11 @@ class SimulatedGlacier:
 
     ``archives`` generated archives lie in ``vault``; 0 is an empty one.  ``rate`` (requests a real second, 0 for no
     limit) and ``burst`` are the account's limit.  Replies take ``latency_ms`` (median), and a share ``error_rate``
-    of all requests is answered with a 500 that took no effect.  ``time_scale`` is simulated seconds a second.
-    ``secret_keys`` (access key id to secret) switches the checking of signatures on; without it anybody may come in.
-    ``inventory`` is a file (JSON) whose archives are pretended instead of generated ones.  With ``tls`` clients have to trust ``ca_file``.
-    A ``scenario`` comes on top of all that.  The same ``seed`` gives the same archives and the same faults.
+    of all requests is answered with a 500 that took no effect.  ``time_scale`` is simulated seconds a second,
+    beginning at ``starts_at`` (seconds since 1970; None is the wall's now).  ``secret_keys`` (access key id to secret)
+    switches the checking of signatures on; without it anybody may come in.  ``inventory`` is a file (JSON) whose
+    archives are pretended instead of generated ones.  What ``state_dir`` holds wins over all of that.  With ``tls``
+    clients have to trust ``ca_file``.  The same ``seed`` gives the same archives and the same faults.
     """
 
     archives: int = 0
@@ -57,6 +66,7 @@ class SimulatedGlacier:
     scenario: Scenario | None = None
     seed: int = 1
     time_scale: float = 1.0
+    starts_at: float | None = None
     region: str = "us-east-1"
     account_id: str = "123456789012"
     secret_keys: dict[str, str] | None = None
@@ -73,9 +83,13 @@ class SimulatedGlacier:
 
     async def __aenter__(self) -> Self:
         with ExitStack() as opening:
-            clock = SimulatorClock(asyncio.get_running_loop().time, start=time.time(), scale=self.time_scale)
-            self._service = self._new_service(clock.now())
+            folder = None if self.state_dir is None else opening.enter_context(StateFolder(self.state_dir))
+            saved = None if folder is None else folder.load()
+            clock = self._new_clock(saved)
+            self._service = self._new_service(saved, clock.now())
             self._desk = self._new_desk(clock)
+            if folder is not None:
+                opening.enter_context(_Saving(folder, self._desk))
             self._server = SimulatorServer(self._desk)
             await self._server.start(host=self.host, port=self.port, tls=self._tls(opening))
             self._open = opening.pop_all()
@@ -87,12 +101,83 @@ class SimulatedGlacier:
         with self._open:
             await self._server.close()
 
-    def _tls(self, opening: ExitStack) -> ssl.SSLContext | None:
-        if not self.tls:
-            return None
-        folder = opening.enter_context(tempfile.TemporaryDirectory(prefix="glacier-simulator-"))
-        context, self._ca_file = make_certificate(Path(folder))
-        return context
+    @property
+    def endpoint_url(self) -> str:
+        """Where to send requests."""
+        return self._server.endpoint_url
+
+    @property
+    def ca_file(self) -> Path | None:
+        """The certificate that clients must trust; None without TLS."""
+        return self._ca_file
+
+    @property
+    def ledger(self) -> dict[str, Any]:
+        """What was asked of the service and what is left, as ``GET /_simulator/ledger`` says it."""
+        return self._desk.ledger()
+
+    @property
+    def service(self) -> PretendGlacier:
+        """The pretended service itself; its own ``ledger`` knows every id."""
+        return self._service
+
+    @property
+    def clock(self) -> SimulatorClock:
+        """The service's own time; ``clock.step(86_400)`` lets a day pass."""
+        return self._desk.clock
+
+    @property
+    def desk(self) -> ServiceDesk:
+        """Limits and faults, to change while it runs."""
+        return self._desk
+
+    @property
+    def open_connections(self) -> int:
+        """How many clients are connected."""
+        return self._server.open_connections
+
+    def announcement(self) -> str:
+        """The one line of JSON that says what is served where."""
+        said: dict[str, object] = {
+            "endpoint_url": self.endpoint_url,
+            "account_id": self._service.account_id,
+            "vault": self.vault,
+            "archives": self._service.ledger.archives_left,
+        }
+        if self._ca_file is not None:
+            said["ca_file"] = str(self._ca_file)
+        return json.dumps(said)
+
+    def inventory_text(self) -> bytes:
+        """The vault's inventory as of now, in JSON, whole: for vaults small enough for a test."""
+        return b"".join(self._desk.inventory_now(self.vault, "JSON").pieces())
+
+    def _new_clock(self, saved: Saved | None) -> SimulatorClock:
+        start = time.time() if self.starts_at is None else self.starts_at
+        if saved is not None:
+            start = max(start, saved.now)
+        return SimulatorClock(asyncio.get_running_loop().time, start=start, scale=self.time_scale)
+
+    def _new_service(self, saved: Saved | None, now: float) -> PretendGlacier:
+        credentials = None
+        if self.secret_keys is not None:
+            principal = f"arn:aws:iam::{self.account_id}:user/simulated"
+            credentials = {
+                key: Credential(secret, self.account_id, principal) for key, secret in self.secret_keys.items()
+            }
+        if saved is not None:
+            return PretendGlacier.restored(saved.service, credentials=credentials)
+        service = PretendGlacier(
+            seed=self.seed, region=self.region, account_id=self.account_id, credentials=credentials
+        )
+        try:
+            if self.inventory is None:
+                service.generate_vault(self.vault, self.archives, now)
+            else:
+                service.load_vault(self.vault, read_records(self.inventory), now)
+        except ValueError as error:
+            raise UsageError(f"the vault {self.vault!r} cannot be pretended: {error}") from error
+        return service
 
     def _new_desk(self, clock: SimulatorClock) -> ServiceDesk:
         errors = [Rule("internal-error", self.error_rate, "*")] if self.error_rate else []
@@ -107,55 +192,42 @@ class SimulatedGlacier:
             scenario=scenario,
         )
 
-    @property
-    def endpoint_url(self) -> str:
-        """Where to send requests."""
-        return self._server.endpoint_url
+    def _tls(self, opening: ExitStack) -> ssl.SSLContext | None:
+        if not self.tls:
+            return None
+        folder = opening.enter_context(tempfile.TemporaryDirectory(prefix="glacier-simulator-"))
+        context, self._ca_file = make_certificate(Path(folder))
+        return context
 
-    @property
-    def ledger(self) -> dict[str, object]:
-        """What was asked of the service and what is left, as ``GET /_simulator/ledger`` says it."""
-        return self._desk.ledger()
 
-    @property
-    def clock(self) -> SimulatorClock:
-        """The service's own time; ``clock.step(86_400)`` lets a day pass."""
-        return self._desk.clock
+class _Saving:
+    """Saves the service every few seconds when it was asked anything, and at the end."""
 
-    @property
-    def desk(self) -> ServiceDesk:
-        """Limits and faults, to change while it runs."""
-        return self._desk
+    def __init__(self, folder: StateFolder, desk: ServiceDesk) -> None:
+        self._folder = folder
+        self._desk = desk
+        self._saved_requests = -1
+        self._timer: asyncio.TimerHandle | None = None
 
-    @property
-    def ca_file(self) -> Path | None:
-        """The certificate that clients must trust; None without TLS."""
-        return self._ca_file
+    def __enter__(self) -> Self:
+        self._save_and_wait()
+        return self
 
-    def announcement(self) -> str:
-        """The one line of JSON that says what is served where."""
-        said: dict[str, object] = {
-            "endpoint_url": self.endpoint_url,
-            "account_id": self.account_id,
-            "vault": self.vault,
-            "archives": self._service.ledger.archives_left,
-        }
-        if self._ca_file is not None:
-            said["ca_file"] = str(self._ca_file)
-        return json.dumps(said)
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+        self._save()
 
-    def _new_service(self, now: float) -> PretendGlacier:
-        credentials = None
-        if self.secret_keys is not None:
-            principal = f"arn:aws:iam::{self.account_id}:user/simulated"
-            credentials = {
-                key: Credential(secret, self.account_id, principal) for key, secret in self.secret_keys.items()
-            }
-        service = PretendGlacier(
-            seed=self.seed, region=self.region, account_id=self.account_id, credentials=credentials
-        )
-        if self.inventory is None:
-            service.generate_vault(self.vault, self.archives, now)
-        else:
-            service.load_vault(self.vault, read_records(self.inventory), now)
-        return service
+    def _save_and_wait(self) -> None:
+        began = time.perf_counter()
+        if self._desk.requests != self._saved_requests:
+            self._save()
+        took_seconds = time.perf_counter() - began
+        wait_seconds = max(SAVE_EVERY_SECONDS, took_seconds / _SAVING_SHARE)
+        self._timer = asyncio.get_running_loop().call_later(wait_seconds, self._save_and_wait)
+
+    def _save(self) -> None:
+        self._saved_requests = self._desk.requests
+        self._folder.save(Saved(self._desk.clock.now(), self._desk.glacier.state()))

@@ -6,15 +6,17 @@ since a rehearsal must not go better than the real thing.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from pathlib import Path
-from typing import Any, BinaryIO
+from typing import TYPE_CHECKING, Any, BinaryIO
 
 import ijson
 
 from glacier_purge.archive import Vault, is_archive_id
 from glacier_purge.errors import UsageError
 from glacier_purge.simulator.archives import Record
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
 
 
 def read_vault(path: Path) -> Vault:

@@ -7,15 +7,18 @@ in any of the ways a network can.
 
 from __future__ import annotations
 
-import asyncio
 import logging
 import os
 import socket
 import struct
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator
+from typing import TYPE_CHECKING
 
 from glacier_purge.simulator.wire import Ending, Step
+
+if TYPE_CHECKING:
+    import asyncio
+    from collections.abc import Callable, Iterable, Iterator
 
 _PIECES_PER_TURN = 16  # of a streamed body, before other connections get their turn
 _LINGER_ZERO = struct.pack("ii", 1, 0)  # closing then sends RST instead of FIN

@@ -40,13 +40,23 @@ class Desk(Protocol):
         """Make this refusal the last reply of its connection."""
 
 
-class Connection(asyncio.Protocol):
-    """Serves one client until either side closes. ``connections`` holds it for as long as it is open."""
+class Host(Protocol):
+    """Whoever must know which connections are open."""
 
-    def __init__(self, desk: Desk, loop: asyncio.AbstractEventLoop, connections: set[Connection]) -> None:
+    def joined(self, connection: Connection) -> None:
+        """It is open."""
+
+    def left(self, connection: Connection) -> None:
+        """It is closed."""
+
+
+class Connection(asyncio.Protocol):
+    """Serves one client until either side closes."""
+
+    def __init__(self, desk: Desk, loop: asyncio.AbstractEventLoop, host: Host) -> None:
         self._desk = desk
         self._loop = loop
-        self._connections = connections
+        self._host = host
         self._parser = httptools.HttpRequestParser(self)
         self._transport: asyncio.Transport | None = None
         self._outbox: Outbox | None = None
@@ -75,11 +85,11 @@ class Connection(asyncio.Protocol):
         """A client has connected."""
         self._transport = cast("asyncio.Transport", transport)
         self._outbox = Outbox(self._transport, self._loop, self._drained)
-        self._connections.add(self)
+        self._host.joined(self)
 
     def connection_lost(self, exc: Exception | None) -> None:
         """It is gone, for whatever reason."""
-        self._connections.discard(self)
+        self._host.left(self)
         if self._outbox is not None:
             self._outbox.discard()
         self._transport = None
@@ -102,7 +112,7 @@ class Connection(asyncio.Protocol):
         self._drained()
 
     def eof_received(self) -> bool:
-        """The client sends no more; it still gets the replies it is owed (not over TLS, where loops do not offer that)."""
+        """The client sends no more; it still gets the replies it is owed (not over TLS: loops do not offer that)."""
         self._is_last = True
         owes = self._outbox is not None and not self._outbox.is_empty
         return owes and self._transport is not None and self._transport.get_extra_info("ssl_object") is None
@@ -136,7 +146,7 @@ class Connection(asyncio.Protocol):
         try:
             self._parser.feed_data(data)
         except httptools.HttpParserUpgrade:
-            self._refuse(400, "This service does not change protocols.")
+            self._is_last = True  # an offer that is declined: the request was answered, and what follows is not HTTP
         except httptools.HttpParserError as error:
             self._refuse(400, f"The request is not HTTP/1.1: {error}.")
         if self._is_in_head:
@@ -161,6 +171,8 @@ class Connection(asyncio.Protocol):
     def on_headers_complete(self) -> None:
         """The head is whole."""
         self._is_in_head = False
+        if self._parser.get_http_version() not in {"1.1", "1.0"}:
+            self._refuse(505, "This service speaks HTTP/1.1.")
         if self._began_at is None:  # a pipelined request within one read
             self._began_at = self._heard_at
         for name, value in self._headers:
@@ -182,7 +194,7 @@ class Connection(asyncio.Protocol):
         self._began_at = None
         if self._refusal is not None or self._is_last or self._outbox is None:
             return
-        keep_alive = self._parser.should_keep_alive()
+        keep_alive = self._parser.should_keep_alive() and not self._parser.should_upgrade()
         try:
             outgoing = self._answer(keep_alive)
         except Exception:  # a fault of ours must neither look like one of the client's nor end the server

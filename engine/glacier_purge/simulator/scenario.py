@@ -16,7 +16,7 @@ from typing import Literal
 import msgspec
 
 from glacier_purge.errors import UsageError
-from glacier_purge.simulator.faults import Rule
+from glacier_purge.simulator.faults import Rule  # noqa: TC001 - msgspec reads the annotation
 
 SHIPPED = ("calm", "busy-account", "bad-week", "locked-vault")
 

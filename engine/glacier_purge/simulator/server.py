@@ -8,10 +8,13 @@ from __future__ import annotations
 
 import asyncio
 import ipaddress
-import ssl
+from typing import TYPE_CHECKING
 
 from glacier_purge.errors import UsageError
 from glacier_purge.simulator.protocol import Connection, Desk
+
+if TYPE_CHECKING:
+    import ssl
 
 IDLE_SECONDS = 75.0
 REQUEST_SECONDS = 300.0
@@ -30,6 +33,7 @@ class SimulatorServer:
         self._connections: set[Connection] = set()
         self._server: asyncio.Server | None = None
         self._sweep_timer: asyncio.TimerHandle | None = None
+        self._none_left: asyncio.Event | None = None
         self._tls = False
 
     @property
@@ -51,7 +55,7 @@ class SimulatorServer:
         self._tls = tls is not None
         try:
             self._server = await loop.create_server(
-                lambda: Connection(self._desk, loop, self._connections), host, port, ssl=tls, backlog=_BACKLOG
+                lambda: Connection(self._desk, loop, self), host, port, ssl=tls, backlog=_BACKLOG
             )
         except OSError as error:
             raise UsageError(f"cannot listen on {host}:{port}: {error.strerror}. Choose another --port.") from error
@@ -65,17 +69,31 @@ class SimulatorServer:
             self._server.close()
         for connection in tuple(self._connections):
             connection.drop()
-        while self._connections:  # aborted transports report their end on the loop's next turns
-            await asyncio.sleep(0)
+        if self._connections:  # aborted transports report their end on the loop's next turns
+            self._none_left = asyncio.Event()
+            await self._none_left.wait()
         if self._server is not None:
             await self._server.wait_closed()
 
-    def _sweep(self) -> None:
-        loop = asyncio.get_running_loop()
-        now = loop.time()
+    def joined(self, connection: Connection) -> None:
+        """Somebody has connected."""
+        self._connections.add(connection)
+
+    def left(self, connection: Connection) -> None:
+        """A connection has ended."""
+        self._connections.discard(connection)
+        if not self._connections and self._none_left is not None:
+            self._none_left.set()
+
+    def end_stale(self, now: float) -> None:
+        """End the connections that have been silent, or have been sending one request, for too long by ``now``."""
         for connection in tuple(self._connections):
             if connection.is_stale(now, idle_seconds=self._idle_seconds, request_seconds=self._request_seconds):
                 connection.drop()
+
+    def _sweep(self) -> None:
+        loop = asyncio.get_running_loop()
+        self.end_stale(loop.time())
         self._sweep_timer = loop.call_later(min(self._idle_seconds, self._request_seconds) / 4, self._sweep)
 
 
