@@ -15,7 +15,6 @@ import sys
 import time
 from collections import Counter
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.request import ProxyHandler, Request, build_opener
 
@@ -23,6 +22,7 @@ import pytest
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from pathlib import Path
 
 COMMAND = (sys.executable, "-m", "glacier_purge")
 _DIRECT = build_opener(ProxyHandler({}))
@@ -52,7 +52,7 @@ class Simulator:
 
     def post(self, page: str, **order: object) -> None:
         body = json.dumps(order).encode()
-        with _DIRECT.open(Request(f"{self.endpoint_url}/_simulator/{page}", body, method="POST"), timeout=30):  # noqa: S310
+        with _DIRECT.open(Request(f"{self.endpoint_url}/_simulator/{page}", body, method="POST"), timeout=30):
             pass
 
     def ledger(self) -> dict[str, Any]:
@@ -136,7 +136,9 @@ class Bench:
 
     def check_invariants(self, *, complete: bool = True) -> dict[int, dict[str, Any]]:
         """I1 to I6, against the server's ledger; returns the outcome of each ordinal."""
-        planned = [record["ArchiveId"] for record in json.loads((self.run_dir / "inventory.json").read_bytes())["ArchiveList"]]
+        planned = [
+            record["ArchiveId"] for record in json.loads((self.run_dir / "inventory.json").read_bytes())["ArchiveList"]
+        ]
         log = self.log()
         outcomes = [record for record in log if record["event"] == "outcome"]
         per_ordinal = Counter(record["ordinal"] for record in outcomes)

@@ -36,7 +36,10 @@ _GROUPS = {
     ),
     "audit": (
         "Prove what a run did.",
-        {"verify": ("glacier_purge.cli.audit:verify", "Check a run's audit log for damage and tampering.")},
+        {
+            "verify": ("glacier_purge.cli.audit:verify", "Check a run's audit log for damage and tampering."),
+            "export": ("glacier_purge.cli.audit:export", "Write a run's outcomes as CSV."),
+        },
     ),
     "config": (
         "See the settings.",

@@ -44,9 +44,11 @@ def apply(
         Most requests under way at once.
     """
     from glacier_purge.cli.carrying import in_event_loop
+    from glacier_purge.cli.logs import configure_logs
     from glacier_purge.plan.document import read_plan
     from glacier_purge.run.folder import RunFolder
 
+    configure_logs(logs)
     settings = source.load(aws, pace={"max_per_second": max_rate, "max_in_flight": max_in_flight})
     folder = RunFolder.open(run_dir)
     plan = read_plan(folder.plan_file)

@@ -48,8 +48,10 @@ def purge(
     """
     from glacier_purge.cli.apply import apply_plan
     from glacier_purge.cli.carrying import in_event_loop
+    from glacier_purge.cli.logs import configure_logs
     from glacier_purge.wiring import plan_in_new_folder
 
+    configure_logs(logs)
     settings = source.load(
         aws,
         pace={"max_per_second": max_rate, "max_in_flight": max_in_flight},

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, BinaryIO
 
 from glacier_purge.errors import PlanRefused
+from glacier_purge.plan.selection import DELETE
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -28,6 +29,7 @@ DUPLICATES_FILE = "duplicates"
 _PAIR = struct.Struct("<QQ")
 """A record's ordinal and the ordinal of the first record with the same id."""
 _CHUNK_BYTES = 1 << 20
+_SELECTED_AS_DIGIT = bytes(ord("1") if decision == DELETE else ord("0") for decision in range(256))
 
 
 @dataclass(slots=True)
@@ -90,6 +92,16 @@ def check_decisions(folder: Path, sha256: str) -> None:
             f"{folder / DECISIONS_FILE} was changed after planning (hash {found[:16]}..., planned {sha256[:16]}...). "
             "Plan again; nothing was sent."
         )
+
+
+def selected_bitmap(folder: Path) -> bytes:
+    """One bit a record, bit ``ordinal & 7`` of byte ``ordinal >> 3``: set where the plan sends a delete."""
+    bitmap = bytearray()
+    with (folder / DECISIONS_FILE).open("rb") as file:
+        while chunk := file.read(_CHUNK_BYTES):
+            bits = chunk.translate(_SELECTED_AS_DIGIT)[::-1]  # the last record is an integer's first binary digit
+            bitmap += int(bits, 2).to_bytes((len(chunk) + 7) // 8, "little")
+    return bytes(bitmap)
 
 
 def decided(folder: Path, batches: Iterable[Batch]) -> Iterator[Decided]:

@@ -8,14 +8,16 @@ it at once, because then nothing can be known to be written.
 
 from __future__ import annotations
 
+import logging
 import math
 import os
 from contextlib import suppress
 from dataclasses import asdict, dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import anyio
 import anyio.to_thread
+import structlog
 
 from glacier_purge.archive import Archive
 from glacier_purge.audit.journal import Journal
@@ -41,6 +43,9 @@ if TYPE_CHECKING:
     from glacier_purge.run.approval import Approval
     from glacier_purge.run.folder import RunFolder
     from glacier_purge.service.port import Glacier
+
+_log: Any = structlog.wrap_logger(logging.getLogger(__name__))
+"""For the operator, through the standard library's logging: silent in a program that configured none."""
 
 DRAIN_SECONDS = 8.0
 """How long requests in flight may take to settle after a stop was asked for (I17: exit within 10 s)."""
@@ -104,6 +109,7 @@ class PurgeRun:
     def drain(self, reason: str) -> None:
         """Send nothing new; give requests in flight ``DRAIN_SECONDS`` to settle, then end."""
         self._drain_reason = reason
+        _log.info("run.draining", reason=reason)
         if self._pool is not None:
             self._pool.drain(reason)
         if self._work is not None:
@@ -158,6 +164,7 @@ class PurgeRun:
             journal.note("opened", **self._opening())
             journal.note("approved", digest=approval.digest, how=approval.how, by=approval.by)
             await journal.durable()
+            _log.info("run.opened", vault=self._plan.vault.arn, epoch=journal.epoch, endpoint=self._plan.endpoint_url)
             tasks.start_soon(self._every, self._settings.telemetry_seconds, self._note_telemetry)
             tasks.start_soon(self._every, self._settings.checkpoint_seconds, self._checkpoint)
             try:
@@ -199,8 +206,10 @@ class PurgeRun:
                 work.cancel_scope.cancel()
 
     async def _renew(self) -> None:
+        _log.warning("credentials.renewing", because="the service did not accept them")
         await self._service.renew_credentials()
         await check_target(self._plan, self._service)
+        _log.info("credentials.renewed")
 
     def _make_pacer(self, journal: Journal) -> Pacer:
         kept = journal.pacer_state
@@ -244,10 +253,12 @@ class PurgeRun:
             facts = {**self.telemetry(), "counts": dict(journal.ledger.counts)}
             if accounted == self._plan.counts.inventory:
                 journal.note("finished", **facts)
+                _log.info("run.finished", **journal.ledger.counts)
             else:
                 unknown = self._pool.unknown() if self._pool else []
                 reason = (self._pool and self._pool.stop_reason) or self._drain_reason or "an error ended the process"
                 journal.note("stopped", reason=reason, drained=True, unknown=unknown, **facts)
+                _log.warning("run.stopped", reason=reason, in_doubt=len(unknown), **journal.ledger.counts)
             await journal.durable()
             await self._checkpoint()
 
