@@ -26,12 +26,12 @@ SECTOR_BYTES = 512
 class Survival(NamedTuple):
     """What of the unpromised survives a power cut, decided by the one who cuts it.
 
-    ``appended`` gets a file's name and its unsynced bytes and returns what is found there instead;
+    ``appended`` gets a file's name, the offset of its unsynced bytes and those, and returns what is found there;
     ``names`` gets how many changes of names were not synced and returns how many of them happened;
     ``cut`` tells whether an unsynced truncation happened.
     """
 
-    appended: Callable[[str, bytes], bytes]
+    appended: Callable[[str, int, bytes], bytes]
     names: Callable[[int], int]
     cut: Callable[[str], bool]
 
@@ -161,7 +161,7 @@ class PretendDisk:
             if file.lost and not survival.cut(name):
                 found[name] = kept + file.lost
             else:
-                found[name] = kept + survival.appended(name, bytes(file.data[file.durable_bytes :]))
+                found[name] = kept + survival.appended(name, len(kept), bytes(file.data[file.durable_bytes :]))
         return PretendDisk(found)
 
     def _operate(self, verb: str, name: str) -> None:

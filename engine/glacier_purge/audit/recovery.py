@@ -1,9 +1,9 @@
 """Reading a log back: what it says, where it ends, and whether its end is a crash's doing or somebody's.
 
 Replay starts from the newest checkpoint that fits the log, else from the first record, and checks every line it reads:
-whole, numbered in order, of this run, and carrying the hash of the line before.  The first line that fails ends the
-readable log.  If that happens in the last segment, and nothing after it was written by a later commit, it is the torn
-tail that a crash may leave, because a commit is only begun once the one before is fsynced; anything else is damage
+whole, numbered in order, of this run, and carrying the hash of the line before.  The first line that is not whole ends
+the readable log.  If that happens in the last segment, and nothing after it was written by a later commit, it is the
+torn tail that a crash may leave, because a commit is only begun once the one before is fsynced; anything else is damage
 and is never repaired (I8).  ``read_log`` changes nothing; ``repair`` copies a torn tail aside, cuts it off, and says
 what has to be recorded about it.
 """
@@ -215,34 +215,46 @@ def _damaged(segment: Segment, at: Position, reason: str) -> AuditDamaged:
 
 
 def _take(identity: LogIdentity, log: ReadLog, segment: Segment, lines: list[bytes]) -> str | None:
-    """Take lines into the log up to the first that does not follow; return what is wrong with that one."""
+    """Take lines into the log up to the first that is not whole; return what is wrong with that one, if there is one.
+
+    A whole record in a wrong place is damage at once: a crash leaves zeros or nothing, never another record.
+    """
     at = log.position
     seq, last_hash, offset, ts = at.seq, at.last_hash, at.offset, at.ts
     taken: list[Line] = []
+    offsets: list[int] = []
     fault: str | None = None
     sha256 = hashlib.sha256
     for raw in lines:
         try:
-            line = read_line(raw)
+            line = _whole(raw)
         except ValueError as bad:
-            fault = f"not a whole record: {bad}"
+            fault = str(bad)
             break
-        if line.prev != last_hash or line.seq != seq or line.run != identity.run or raw[-3:] != b'"}\n':
-            fault = "the record does not follow the one before it"
-            break
-        if seq == at.first_seq and line.record != identity.segment_note(segment.number):
-            raise _damaged(segment, at, f"the segment does not begin as one of run {identity.run!r} under its plan")
+        if line.prev != last_hash or line.seq != seq or line.run != identity.run:
+            here = Position(segment.number, offset, at.first_seq, seq, last_hash, ts)
+            raise _damaged(segment, here, "this record does not follow the one before it; one of the two was changed")
         taken.append(line)
+        offsets.append(offset)
         last_hash = sha256(raw).hexdigest()
         seq += 1
         offset += len(raw)
         ts = line.ts
-    _apply(log, segment, taken)
+    if at.offset == 0 and taken and taken[0].record != identity.segment_note(segment.number):
+        raise _damaged(segment, at, f"the segment does not begin as one of run {identity.run!r} under its plan")
+    _apply(log, segment, taken, offsets)
     log.position = Position(at.segment, offset, at.first_seq, seq, last_hash, ts)
     return fault
 
 
-def _apply(log: ReadLog, segment: Segment, lines: list[Line]) -> None:
+def _whole(raw: bytes) -> Line:
+    """Read a line that ends as every line does. Raises ``ValueError`` for what a torn write may have left."""
+    if raw[-3:] != b'"}\n':
+        raise ValueError("the record is cut off")
+    return read_line(raw)
+
+
+def _apply(log: ReadLog, segment: Segment, lines: list[Line], offsets: list[int]) -> None:
     before = 0
     for (ts, epoch), commit in groupby(lines, key=lambda line: (line.ts, line.epoch)):
         records = [line.record for line in commit]
@@ -251,6 +263,6 @@ def _apply(log: ReadLog, segment: Segment, lines: list[Line]) -> None:
         except RefusedRecordError as refused:
             place = before + refused.index
             raise AuditDamaged(
-                refused.reason, file=segment.file, offset_bytes=log.position.offset, record=lines[place].seq
+                refused.reason, file=segment.file, offset_bytes=offsets[place], record=lines[place].seq
             ) from refused
         before += len(records)

@@ -457,10 +457,9 @@ class _Chain:
         """Check one line, name what is wrong with it, and find the way back to the next good one."""
         said, reason = _parse(line, self._account.run)
         linked = said is not None and (self._last is None or said["prev"] == self._last.hex())
-        fits = said is not None and linked and said["seq"] == self._findings.seq
-        if not fits and self._is_torn_tail(line, following, file):
-            raise _TornTail
         if said is None:
+            if self._is_torn_tail(line, following, file):
+                raise _TornTail
             self._end_suspicion()
             self._findings.fault("changed", reason)
             self._last = None
