@@ -10,6 +10,7 @@ import ssl
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
+import msgspec
 from botocore.exceptions import BotoCoreError, ClientError
 from botocore.parsers import ResponseParserError
 
@@ -22,6 +23,7 @@ from glacier_purge.service.reply import (
     Meaning,
     Reply,
     interpret,
+    no_reply,
     retry_after_seconds,
 )
 
@@ -97,11 +99,13 @@ def _reply(answer: Mapping[str, Any]) -> Reply:
     metadata = answer["ResponseMetadata"]
     headers: Mapping[str, str] = metadata["HTTPHeaders"]
     status: int = metadata["HTTPStatusCode"]
+    if status < 200:
+        return no_reply("HTTPClientError", f"the reply is an interim one ({status}) and no other followed")
     error: Mapping[str, str] = answer.get("Error", {})
     code: str | None = error.get("Code")
     if code == str(status):  # how the SDK says that the body named none
         code = None
-    message = error.get("Message", "") if code else ""
+    message = (error.get("Message") or "") if code else ""
     request_id = headers.get("x-amzn-requestid")
     return Reply(
         interpret(status, code, message, from_aws=request_id is not None),
@@ -114,8 +118,8 @@ def _reply(answer: Mapping[str, Any]) -> Reply:
 
 
 def _no_reply(fault: Exception) -> Reply:
-    meaning = Meaning.UNTRUSTED if _is_certificate_fault(fault) else Meaning.NO_REPLY
-    return Reply(meaning, code=type(fault).__name__, message=str(fault)[:MESSAGE_CHARACTERS_MAX])
+    reply = no_reply(type(fault).__name__, str(fault))
+    return msgspec.structs.replace(reply, meaning=Meaning.UNTRUSTED) if _is_certificate_fault(fault) else reply
 
 
 def _is_certificate_fault(fault: BaseException | None) -> bool:

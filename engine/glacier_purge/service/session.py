@@ -1,10 +1,13 @@
 """The one place that imports aioboto3, and the settings every AWS client of this program shares.
 
-The import takes half a second, so this module is itself imported on first use.  What is switched off, and why:
-the SDK's own retries (every attempt must pass our pacer and our audit), aiohttp's hidden second try of a DELETE on a
-dropped connection, its following of redirects (a signed DELETE must not be led elsewhere) and its reuse of a connection
-on which bytes arrived unasked (they would be read as the answer to the next delete), parameter validation (ids are
-checked by us, more strictly), and endpoints from environment or configuration files (the caller resolves and shows it).
+The import takes half a second, so this module is itself imported on first use.
+
+What the SDK and the HTTP client below it do behind one's back is switched off, each thing for a reason: their own
+retries, and aiohttp's hidden second try of a DELETE on a dropped connection (every attempt must pass our pacer and our
+audit); following redirects (a signed DELETE must not be led elsewhere); reusing a connection on which bytes arrived
+unasked (they would be read as the answer to the next delete); endpoints from environment or files (the caller resolves
+and shows the endpoint); parameter validation (ids are checked by us, more strictly).  What they leave out is put in: a
+limit on the whole time a request takes, and the check that a certificate is for the host that was asked.
 """
 
 from __future__ import annotations
@@ -29,6 +32,8 @@ from glacier_purge.service.credentials import CredentialSource
 from glacier_purge.service.endpoint import check_endpoint_url, is_loopback
 
 if TYPE_CHECKING:
+    import ssl
+
     from glacier_purge.service.access import Access
     from glacier_purge.service.credentials import FrozenCredentials, Provider
 
@@ -100,6 +105,12 @@ class AwsSession:
 
 class OneTryHttpSession(AIOHTTPSession):  # type: ignore[misc]  # aiobotocore publishes no types
     """The SDK's HTTP session, with everything aiohttp does behind one's back switched off."""
+
+    def _get_ssl_context(self) -> ssl.SSLContext:
+        """Check host names: botocore leaves that to urllib3, which aiohttp does not have, so nobody would do it."""
+        context: ssl.SSLContext = super()._get_ssl_context()
+        context.check_hostname = True
+        return context
 
     async def _get_session(self, proxy_url: str | None) -> Any:
         if (session := self._sessions.get(proxy_url)) is None:
