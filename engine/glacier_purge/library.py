@@ -66,7 +66,7 @@ async def purge(
         settings, found.endpoint_url, any_id_length=found.snapshot.any_id_length, credentials=credentials
     )
     with folder.locked(found.vault, found.endpoint_url):
-        async with wiring.open_service(found.vault, access) as service:
+        async with wiring.open_service(found.vault, access, settings) as service:
             run = PurgeRun(folder, found, service, wiring.purge_settings(settings), FileDisk(folder.path), Host())
             ledger = await run.carry_out(approval)
     return summarise(ledger, inventory=found.counts.inventory, selected=found.counts.selected, run_dir=str(folder.path))

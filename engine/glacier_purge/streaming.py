@@ -63,7 +63,7 @@ async def delete_archives(
     access = wiring.access(
         settings, endpoint_url, any_id_length=settings.inventory.any_id_length, credentials=credentials
     )
-    async with wiring.open_service(vault, access) as service:
+    async with wiring.open_service(vault, access, settings) as service:
         stream = _Stream(service, settings)
         async with aclosing(stream.outcomes(ids)) as outcomes:
             async for outcome in outcomes:

@@ -5,13 +5,16 @@ The only place that chooses an adapter; the command line and the library's funct
 
 from __future__ import annotations
 
+import logging
+import os
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import anyio.to_thread
+import structlog
 
 from glacier_purge.archive import Vault, check_vault_name
 from glacier_purge.deletion.pacer import PacerSettings
@@ -25,6 +28,7 @@ from glacier_purge.run.planning import new_folder, write_plan
 from glacier_purge.run.purge import PurgeSettings
 from glacier_purge.service.access import Access
 from glacier_purge.service.endpoint import check_region, endpoint_of, is_loopback
+from glacier_purge.service.transport import choose, open_glacier
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -35,6 +39,8 @@ if TYPE_CHECKING:
     from glacier_purge.service.access import StaticCredentials
     from glacier_purge.service.port import Glacier
     from glacier_purge.settings import Settings
+
+_log: Any = structlog.wrap_logger(logging.getLogger(__name__))
 
 LOOPBACK_REGION = "us-east-1"
 """A pretended service has one region; which one, matters to nobody."""
@@ -74,6 +80,8 @@ def access(
         profile=aws.profile,
         credentials=credentials,
         max_in_flight=settings.pace.max_in_flight,
+        ca_bundle=Path(aws.ca_bundle) if aws.ca_bundle else None,
+        verify_certificates=aws.verify_certificates,
         connect_timeout_seconds=aws.connect_timeout_seconds,
         request_timeout_seconds=aws.request_timeout_seconds,
         any_id_length=any_id_length,
@@ -114,16 +122,18 @@ async def plan_in_new_folder(
 
 
 @asynccontextmanager
-async def open_service(vault: Vault, access: Access) -> AsyncIterator[Glacier]:
-    """Open the adapter for ``vault``, after a check whose credentials these are.
+async def open_service(vault: Vault, access: Access, settings: Settings) -> AsyncIterator[Glacier]:
+    """Open the adapter that suits ``vault`` and the surroundings, after a check whose credentials these are.
 
     Raises ``CredentialsFailed`` for another account's and for the root user's.
     """
-    from glacier_purge.service.sdk import open_sdk  # noqa: PLC0415 - half a second, and not for planning
-
     if access.endpoint_url is None or not is_loopback(access.endpoint_url):
         await _check_caller(vault, access)
-    async with open_sdk(vault, access) as service:
+    choice = choose(
+        settings.aws.transport, region=vault.region, endpoint_url=access.endpoint_url, environment=os.environ
+    )
+    _log.info("transport.chosen", transport=choice.name, because=choice.reason)
+    async with open_glacier(choice, vault, access) as service:
         yield service
 
 

@@ -17,37 +17,13 @@ if TYPE_CHECKING:
     from tests.e2e.conftest import Bench
 
 RESULT_KEYS = [
-    "inventory",
-    "selected",
-    "deleted",
-    "failed",
-    "skipped",
-    "invalid",
-    "duplicates",
-    "throttled",
-    "attempts",
-    "redeleted",
-    "seconds",
-    "deletes_per_second",
-    "run_dir",
+    *("inventory", "selected", "deleted", "failed", "skipped", "invalid", "duplicates", "throttled", "attempts"),
+    *("redeleted", "seconds", "deletes_per_second", "run_dir"),
 ]
 
 OUTCOME_KEYS = [
-    "seq",
-    "ts",
-    "event",
-    "run",
-    "ordinal",
-    "archive_id",
-    "size",
-    "outcome",
-    "attempts",
-    "http_status",
-    "code",
-    "request_id",
-    "ms",
-    "epoch",
-    "prev",
+    *("seq", "ts", "event", "run", "ordinal", "archive_id", "size", "outcome", "attempts", "http_status", "code"),
+    *("request_id", "ms", "epoch", "prev"),
 ]
 
 

@@ -81,7 +81,7 @@ async def apply_plan(
     )
     with folder.locked(plan.vault, plan.endpoint_url):
         approval: Approval = approval_for(folder, plan, confirm_digest)
-        async with wiring.open_service(plan.vault, access) as service:
+        async with wiring.open_service(plan.vault, access, settings) as service:
             run = PurgeRun(folder, plan, service, wiring.purge_settings(settings), FileDisk(folder.path), Host())
             carrying = Carrying(run, folder, plan, plain_every_seconds=settings.report.progress_seconds)
             return await carrying.carry_out(approval, output)

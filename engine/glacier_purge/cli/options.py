@@ -40,6 +40,12 @@ class AwsOptions:
     """Another endpoint: loopback, or https://glacier*.amazonaws.com[.cn]. Shown, and part of the plan's digest."""
     account_id: Hyphened | None = None
     """12-digit account that owns the vault; - is the account of the credentials."""
+    transport: Literal["auto", "sdk", "rest"] | None = None
+    """How deletes travel: rest (connections of our own, a fortieth of the CPU), sdk, or auto."""
+    ca_bundle: str | None = None
+    """PEM file of the authorities to trust instead of the system's; also AWS_CA_BUNDLE."""
+    no_verify_ssl: bool = False
+    """Do not check the server's certificate; refused outside of loopback."""
 
     def overrides(self) -> dict[str, object]:
         """The options given, as a section of the settings; those left out do not override anything."""
@@ -49,6 +55,9 @@ class AwsOptions:
                 "region": self.region,
                 "endpoint_url": self.endpoint_url,
                 "account_id": None if self.account_id == "-" else self.account_id,
+                "transport": self.transport,
+                "ca_bundle": self.ca_bundle,
+                "verify_certificates": False if self.no_verify_ssl else None,
             }
         )
 

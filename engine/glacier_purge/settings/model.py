@@ -45,6 +45,12 @@ class AwsSettings(_Section):
     """Another endpoint than the region's own: loopback, or one of Amazon Glacier's."""
     account_id: Annotated[str, Field(pattern=r"^[0-9]{12}$")] | None = None
     """Account that owns the vault; otherwise the one of the credentials."""
+    transport: Literal["auto", "sdk", "rest"] = "auto"
+    """How deletes travel: over connections of our own (rest), through the SDK, or as the surroundings ask for."""
+    ca_bundle: str | None = None
+    """PEM file of the authorities to trust; otherwise AWS_CA_BUNDLE, or the system's."""
+    verify_certificates: bool = True
+    """Check the server's certificate; can be given up for loopback only."""
     connect_timeout_seconds: Seconds = 5.0
     """A connection that takes longer to open counts as no reply."""
     request_timeout_seconds: Seconds = 30.0
