@@ -24,7 +24,6 @@ OVERHEAD_BYTES = 32 * 1024
 """What the service adds to each archive for index and metadata, counted in SizeInBytes (AWS, "object archival")."""
 
 _COUNT_MAX = 255
-_SWAPPED = bytes.maketrans(b"\0\1", b"\1\0")
 _FILLER_WORD = b"filler. "
 _FILLER = _FILLER_WORD * 8193  # 64 KiB from any place in the word
 
@@ -174,7 +173,7 @@ class Shelf:
 
     def live_indices(self) -> Iterator[int]:
         """All archives that are not gone, in order of upload."""
-        return indices_of_zero(self.gone)
+        return indices_of(0, self.gone)
 
     def state(self) -> ShelfState:
         """All there is to keep."""
@@ -196,7 +195,7 @@ class Shelf:
             if place is None or place != (state.number, len(shelf.gone)):
                 shelf._loaded[record.archive_id] = len(shelf.gone)
             shelf._append(record)
-        for index in indices_of_zero(state.gone.translate(_SWAPPED)):
+        for index in indices_of(1, state.gone):
             shelf.remove(index)
         shelf.received = bytearray(state.received)
         shelf.throttled = bytearray(state.throttled)
@@ -212,12 +211,12 @@ class Shelf:
         self.live_bytes += record.size_bytes + OVERHEAD_BYTES
 
 
-def indices_of_zero(marks: bytes | bytearray) -> Iterator[int]:
-    """Positions of the zero bytes, found at the speed of ``find``."""
-    position = marks.find(0)
+def indices_of(mark: int, marks: bytes | bytearray) -> Iterator[int]:
+    """Positions of a byte, found at the speed of ``find``."""
+    position = marks.find(mark)
     while position >= 0:
         yield position
-        position = marks.find(0, position + 1)
+        position = marks.find(mark, position + 1)
 
 
 def filler(start: int, stop: int) -> Iterator[bytes]:

@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Literal
 import msgspec
 
 from glacier_purge.simulator import dates
-from glacier_purge.simulator.archives import Record, Shelf, indices_of_zero
+from glacier_purge.simulator.archives import Record, Shelf, indices_of
 from glacier_purge.simulator.generated import PERIOD, Form, pattern
 
 if TYPE_CHECKING:
@@ -109,10 +109,11 @@ class InventoryText:
         drawn = pattern(self._shelf.generated.seed)
         widths = drawn.json_widths if self._format == "JSON" else drawn.csv_widths
         fixed = _JSON_FIXED if self._format == "JSON" else _CSV_FIXED
-        start = block[0] % PERIOD
-        if not gone.count(1):
-            return fixed * len(block) + sum(widths[start : start + len(block)])
-        return sum(fixed + widths[start + position] for position in indices_of_zero(gone))
+        start, missing = block[0] % PERIOD, gone.count(1)
+        if missing > len(block) // 2:
+            return sum(fixed + widths[start + position] for position in indices_of(0, gone))
+        here = fixed * (len(block) - missing) + sum(widths[start : start + len(block)])
+        return here - sum(widths[start + position] for position in indices_of(1, gone))
 
     def _render(self, block: Sequence[int]) -> bytes:
         gone = self._snapshot.gone

@@ -11,7 +11,7 @@ from itertools import islice
 from typing import TYPE_CHECKING
 
 from glacier_purge.simulator import dates
-from glacier_purge.simulator.archives import indices_of_zero
+from glacier_purge.simulator.archives import indices_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -35,7 +35,7 @@ def _matching(shelf: Shelf, snapshot: Snapshot, request: InventoryRequest) -> It
     start = dates.read(request.start_date) if request.start_date else None
     end = dates.read(request.end_date) if request.end_date else None
     after = shelf.find(request.marker) if request.marker else None
-    for index in indices_of_zero(snapshot.gone):
+    for index in indices_of(0, snapshot.gone):
         if after is not None and index <= after:
             continue
         second = int(shelf.created(index))

@@ -22,3 +22,14 @@ def combine(hashes: list[bytes]) -> bytes:
         pairs = [hashes[start : start + 2] for start in range(0, len(hashes), 2)]
         hashes = [hashlib.sha256(b"".join(pair)).digest() if len(pair) == 2 else pair[0] for pair in pairs]
     return hashes[0]
+
+
+def range_hash(body: bytes, first: int, last: int) -> str | None:
+    """The tree hash of a range that is a node of the tree or goes up to the end; None for others ("GetJobOutput")."""
+    mebibytes, rest = divmod(last - first, MEBIBYTE)
+    is_power = mebibytes & (mebibytes - 1) == 0
+    if first % MEBIBYTE or not ((rest == 0 and is_power) or last == len(body)):
+        return None
+    if mebibytes and first // MEBIBYTE % (1 << (mebibytes - 1).bit_length()):
+        return None
+    return tree_hash(body[first:last])

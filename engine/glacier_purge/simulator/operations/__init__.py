@@ -4,7 +4,17 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from glacier_purge.simulator.operations import archives, jobs, multipart, policies, retrieval_policy, settings, vaults
+from glacier_purge.simulator.operations import (
+    archives,
+    job_output,
+    job_requests,
+    jobs,
+    multipart,
+    policies,
+    retrieval_policy,
+    settings,
+    vaults,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -26,11 +36,11 @@ OPERATIONS: dict[str, Callable[[Call], Response]] = {
     "DescribeJob": jobs.describe_job,
     "DescribeVault": vaults.describe_vault,
     "GetDataRetrievalPolicy": retrieval_policy.get_retrieval_policy,
-    "GetJobOutput": jobs.get_job_output,
+    "GetJobOutput": job_output.get_job_output,
     "GetVaultAccessPolicy": policies.get_access_policy,
     "GetVaultLock": policies.get_lock,
     "GetVaultNotifications": settings.get_notifications,
-    "InitiateJob": jobs.initiate_job,
+    "InitiateJob": job_requests.initiate_job,
     "InitiateMultipartUpload": multipart.initiate_upload,
     "InitiateVaultLock": policies.initiate_lock,
     "ListJobs": jobs.list_jobs,
