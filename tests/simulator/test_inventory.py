@@ -12,6 +12,8 @@ from hypothesis import strategies as st
 from glacier_purge.archive import is_archive_id
 from glacier_purge.simulator.archives import Record
 from glacier_purge.simulator.inventory import InventoryFormat, InventoryText
+from glacier_purge.simulator.jobs import InventoryRequest
+from glacier_purge.simulator.selection import select
 from glacier_purge.simulator.vault import PretendGlacier
 from tests.simulator.asking import NOW
 
@@ -145,6 +147,13 @@ def test_a_selection_lists_only_its_archives() -> None:
     listed = [one["ArchiveId"] for one in body["ArchiveList"]]
     assert listed == [vault.shelf.archive_id(index) for index in (3, 50, 101)]
     assert json.loads(bytes_of(text_of(vault, "JSON", [])))["ArchiveList"] == []
+
+
+def test_loaded_archives_are_limited_to_upload_times_like_others() -> None:
+    vault = filled(0, [], loaded=3)
+    assert vault.last_inventory is not None
+    request = InventoryRequest(start_date="2017-08-18T08:16:34Z", end_date="2018-01-01T00:00:00Z")
+    assert select(vault.shelf, vault.last_inventory, request) == ([0, 1], None)
 
 
 def test_a_snapshot_stays_as_it_was() -> None:

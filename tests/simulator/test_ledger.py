@@ -6,9 +6,10 @@ import msgspec
 import pytest
 
 from glacier_purge.simulator.archives import Record
+from glacier_purge.simulator.exchange import Request
 from glacier_purge.simulator.throttle import Limit
 from glacier_purge.simulator.vault import PretendGlacier
-from tests.simulator.asking import ACCOUNT, DAY, HOUR, KEY, NOW, OWNER, Asker, parsed, refused, whole
+from tests.simulator.asking import ACCOUNT, DAY, HOUR, KEY, NOW, OWNER, VERSION, Asker, parsed, refused, whole
 
 
 @pytest.fixture
@@ -75,6 +76,37 @@ def test_counts_of_one_archive_stop_at_255(glacier: PretendGlacier) -> None:
     for _ in range(300):
         glacier.delete_archive("photos", one, NOW)
     assert glacier.ledger.times_throttled(one) == 255
+
+
+def test_an_inventory_that_is_due_comes_before_the_delete(glacier: PretendGlacier) -> None:
+    some = ids(glacier)
+    glacier.delete_archive("photos", some[0], NOW)
+    glacier.delete_archive("photos", some[1], NOW + 13 * HOUR)
+    last = glacier.vault("photos", NOW + 13 * HOUR).last_inventory
+    assert last is not None
+    assert (last.date, last.live) == (NOW + 12 * HOUR, 99)
+
+
+def test_somebody_else_can_act_for_the_home_account() -> None:
+    glacier = PretendGlacier(credentials={KEY: OWNER})
+    glacier.create_vault("photos", NOW)
+    tags = Request("POST", "/-/vaults/photos/tags", {"operation": "add"}, VERSION, b'{"Tags":{"LegalHold":"true"}}')
+    assert glacier.handle_as_owner(tags, NOW).status == 204
+    assert glacier.vault("photos", NOW).facts.tags == {"LegalHold": "true"}
+    missing = glacier.handle_as_owner(Request("GET", "/-/vaults/nope", {}, VERSION), NOW)
+    assert refused(missing)[1] == "ResourceNotFoundException"
+    assert len(missing.headers) == 2
+
+
+def test_a_doomed_job_fails_when_its_time_comes(glacier: PretendGlacier) -> None:
+    asker = Asker(glacier)
+    job_id = asker.start_job("photos", Type="inventory-retrieval")
+    glacier.doom_job(job_id, "It was not to be.")
+    glacier.doom_job("unknown", "It never was.")
+    assert parsed(asker.ask("GET", f"/vaults/photos/jobs/{job_id}"))["StatusCode"] == "InProgress"
+    asker.now += 5 * HOUR
+    described = parsed(asker.ask("GET", f"/vaults/photos/jobs/{job_id}"))
+    assert (described["StatusCode"], described["StatusMessage"]) == ("Failed", "It was not to be.")
 
 
 def test_a_missing_vault_is_counted(glacier: PretendGlacier) -> None:

@@ -501,7 +501,14 @@ def test_a_retrieval_range_is_whole_mebibytes(asker: Asker, wanted: str) -> None
 
 
 @pytest.mark.parametrize(
-    ("wanted", "hashed"), [("0-1048575", True), ("1048576-3145727", False), ("2097152-3145732", True)]
+    ("wanted", "hashed"),
+    [
+        ("0-1048575", True),
+        ("0-2097151", True),
+        ("1048576-3145727", False),
+        ("2097152-3145732", True),
+        ("1048576-3145732", False),
+    ],
 )
 def test_a_part_of_an_archive_is_retrieved(asker: Asker, wanted: str, hashed: bool) -> None:
     body = bytes(range(251)) * 12533

@@ -6,8 +6,9 @@ import json
 
 import pytest
 
+from glacier_purge.simulator.stored import Part
 from glacier_purge.simulator.vault import PretendGlacier
-from tests.simulator.asking import ACCOUNT, DAY, HOUR, NOW, Asker, hashes, parsed, refused, whole
+from tests.simulator.asking import ACCOUNT, DAY, HOUR, NOW, Asker, hashes, header, parsed, refused, whole
 
 
 @pytest.fixture
@@ -220,7 +221,7 @@ def test_tiers_take_their_time(asker: Asker, photos: list[str], tier: str, least
 
 def test_an_idle_upload_is_forgotten_after_a_day(asker: Asker, photos: list[str]) -> None:
     response = asker.ask("POST", "/vaults/photos/multipart-uploads", headers={"x-amz-part-size": str(2**20)})
-    path = f"/vaults/photos/multipart-uploads/{dict(response.headers)['x-amz-multipart-upload-id']}"
+    path = f"/vaults/photos/multipart-uploads/{header(response, 'x-amz-multipart-upload-id')}"
     asker.now += 20 * HOUR
     headers = {**hashes(b"part"), "content-range": "bytes 0-3/*"}
     assert asker.ask("PUT", path, b"part", headers).status == 204
@@ -233,7 +234,7 @@ def test_an_idle_upload_is_forgotten_after_a_day(asker: Asker, photos: list[str]
 
 def test_a_completed_upload_is_a_write(asker: Asker, photos: list[str]) -> None:
     response = asker.ask("POST", "/vaults/photos/multipart-uploads", headers={"x-amz-part-size": str(2**20)})
-    path = f"/vaults/photos/multipart-uploads/{dict(response.headers)['x-amz-multipart-upload-id']}"
+    path = f"/vaults/photos/multipart-uploads/{header(response, 'x-amz-multipart-upload-id')}"
     for archive_id in photos:
         asker.delete("photos", archive_id)
     asker.now += 12 * HOUR
@@ -297,7 +298,7 @@ def test_listings_come_in_pages(asker: Asker, photos: list[str]) -> None:
 
 def test_parts_come_in_pages(asker: Asker, photos: list[str]) -> None:
     response = asker.ask("POST", "/vaults/photos/multipart-uploads", headers={"x-amz-part-size": str(2**20)})
-    path = f"/vaults/photos/multipart-uploads/{dict(response.headers)['x-amz-multipart-upload-id']}"
+    path = f"/vaults/photos/multipart-uploads/{header(response, 'x-amz-multipart-upload-id')}"
     for number in range(5):
         start = number * 2**20
         headers = {**hashes(b"p"), "content-range": f"bytes {start}-{start}/*"}
@@ -305,6 +306,19 @@ def test_parts_come_in_pages(asker: Asker, photos: list[str]) -> None:
     found = pages(asker, f"{path}?limit=2", "Parts", "RangeInBytes")
     assert [len(page) for page in found] == [2, 2, 1]
     assert found[0][0] == "0-0"
+    assert photos
+
+
+def test_ten_thousand_parts_are_enough(asker: Asker, photos: list[str]) -> None:
+    response = asker.ask("POST", "/vaults/photos/multipart-uploads", headers={"x-amz-part-size": str(2**20)})
+    upload_id = header(response, "x-amz-multipart-upload-id")
+    upload = asker.glacier.vault("photos", asker.now).facts.uploads[upload_id]
+    upload.parts = {number * 2**20: Part(number * 2**20, b"p", "") for number in range(10_000)}
+    path = f"/vaults/photos/multipart-uploads/{upload_id}"
+    for number, status_code in ((0, 204), (9_999, 204), (10_000, 400)):
+        start = number * 2**20
+        headers = {**hashes(b"p"), "content-range": f"bytes {start}-{start}/*"}
+        assert asker.ask("PUT", path, b"p", headers).status == status_code
     assert photos
 
 

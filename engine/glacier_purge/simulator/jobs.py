@@ -58,7 +58,10 @@ class ArchiveRequest(msgspec.Struct, frozen=True):
 
 
 class Job(msgspec.Struct):
-    """A job: either ``inventory`` or ``archive`` is set. ``snapshot`` is the number of the one it serves, once done."""
+    """A job: either ``inventory`` or ``archive`` is set.
+
+    ``snapshot`` is the number of the one it serves, once done.  ``doomed`` is why it will fail whatever happens.
+    """
 
     job_id: str
     created: float
@@ -70,6 +73,7 @@ class Job(msgspec.Struct):
     archive: ArchiveRequest | None = None
     status: StatusCode = "InProgress"
     status_message: str | None = None
+    doomed: str | None = None
     snapshot: int | None = None
     next_marker: str | None = None
 

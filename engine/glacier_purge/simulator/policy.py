@@ -131,7 +131,7 @@ def _conditions(raw: object) -> list[tuple[str, str, tuple[str, ...]]]:
     found = [(operator, key.lower(), _texts(values)) for operator, keys in raw.items() for key, values in keys.items()]
     for operator, _, values in found:
         kind, _ = _operator(operator)
-        if kind not in _COMPARISONS:
+        if kind != "Null" and kind not in _COMPARISONS:
             raise MalformedPolicyError(f"the operator {operator} is not known")
         try:
             _holds(operator, values[0] if values else "0", values)
@@ -186,11 +186,6 @@ def _different_folded(value: str, other: str) -> bool:
     return value.lower() != other.lower()
 
 
-def _is_absent(value: str, wanted: str) -> bool:
-    """Null: a value that is there is absent only if absence is denied."""
-    return wanted == "false"
-
-
 _ORDERS: dict[str, Callable[[float, float], bool]] = {
     "Equals": eq,
     "NotEquals": ne,
@@ -207,7 +202,6 @@ def _reading(read: Callable[[str], float], compare: Callable[[float, float], boo
 
 _COMPARISONS: dict[str, Callable[[str, str], bool]] = {
     "Bool": _same_folded,
-    "Null": _is_absent,
     "StringEquals": eq,
     "StringNotEquals": ne,
     "StringEqualsIgnoreCase": _same_folded,

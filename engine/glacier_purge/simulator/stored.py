@@ -168,8 +168,8 @@ class StoredVault:
         """The output of a succeeded inventory job."""
         text = self._texts.get(job.job_id)
         if text is None:
-            if job.inventory is None or job.snapshot is None:
-                raise ValueError(f"job {job.job_id} has no inventory to show")
+            assert job.inventory is not None
+            assert job.snapshot is not None
             snapshot = self.snapshots[job.snapshot]
             selection, _ = select(self.shelf, snapshot, job.inventory)
             text = InventoryText(self.shelf, snapshot, self.facts.arn, job.inventory.format, selection)
@@ -191,7 +191,9 @@ class StoredVault:
                 self._drop_unused_snapshots()
 
     def _complete(self, job: Job) -> None:
-        if job.archive is not None:
+        if job.doomed is not None:
+            job.fail(job.doomed)
+        elif job.archive is not None:
             gone = bool(self.shelf.gone[job.archive.index])
             if job.archive.was_gone or (gone and self._identifiers.chance("deleted under", job.job_id) < 0.5):
                 job.fail("The archive was deleted.")

@@ -25,11 +25,12 @@ def combine(hashes: list[bytes]) -> bytes:
 
 
 def range_hash(body: bytes, first: int, last: int) -> str | None:
-    """The tree hash of a range that is a node of the tree or goes up to the end; None for others ("GetJobOutput")."""
-    mebibytes, rest = divmod(last - first, MEBIBYTE)
-    is_power = mebibytes & (mebibytes - 1) == 0
-    if first % MEBIBYTE or not ((rest == 0 and is_power) or last == len(body)):
-        return None
-    if mebibytes and first // MEBIBYTE % (1 << (mebibytes - 1).bit_length()):
+    """The tree hash of a range that is a node of the tree; None for others ("Computing checksums").
+
+    At the end of the body a node may cover more than there is.
+    """
+    leaves = -(-(last - first) // MEBIBYTE)
+    node_bytes = MEBIBYTE << (leaves - 1).bit_length()
+    if first % node_bytes or not (last - first == node_bytes or last == len(body)):
         return None
     return tree_hash(body[first:last])

@@ -84,6 +84,14 @@ class PretendGlacier:
         response.headers.append(("x-amzn-RequestId", self.request_id()))
         return response
 
+    def handle_as_owner(self, request: Request, now: float) -> Response:
+        """Answer an unsigned request in the home account's name: for what a scenario lets somebody else do."""
+        try:
+            response = self._perform(self._call(self._anybody, route(request), request, now))
+        except Refusal as no:
+            response = no.response()
+        return self._named(response)
+
     def request_id(self) -> str:
         """Make an ``x-amzn-RequestId``, never the same twice."""
         return self._estate.identifiers.next_request_id()
@@ -146,6 +154,13 @@ class PretendGlacier:
         vault.advance(now)
         return vault
 
+    def doom_job(self, job_id: str, reason: str) -> None:
+        """Let a job of the home account and region fail when its time comes. Unknown ids are left alone."""
+        for vault in self._home.vaults.values():
+            job = vault.facts.jobs.get(job_id)
+            if job is not None:
+                job.doomed = reason
+
     def create_vault(self, name: str, now: float) -> StoredVault:
         """Make an empty vault. Raises ``ValueError`` for a name it can't have, as do the two below."""
         return self._place(name, now)
@@ -186,10 +201,8 @@ class PretendGlacier:
 
     def state(self) -> dict[str, Any]:
         """Everything to keep over a restart, as plain data with bytes in it (made for MessagePack)."""
-        plain = msgspec.to_builtins(self._estate.state(), builtin_types=(bytes,))
-        if not isinstance(plain, dict):
-            raise TypeError("the state is not an object")
-        return {"region": self.region, "account_id": self.account_id, "estate": plain}
+        estate = msgspec.to_builtins(self._estate.state(), builtin_types=(bytes,))
+        return {"region": self.region, "account_id": self.account_id, "estate": estate}
 
     @classmethod
     def restored(

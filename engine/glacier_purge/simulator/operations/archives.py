@@ -17,8 +17,6 @@ if TYPE_CHECKING:
 
 DESCRIPTION_CHARACTERS_MAX = 1024
 """Printable ASCII only ("UploadArchive")."""
-UPLOAD_BYTES_MAX = 4 * 2**30
-"""A single upload holds 4 GB at most."""
 
 
 def upload_archive(call: Call) -> Response:
@@ -29,8 +27,6 @@ def upload_archive(call: Call) -> Response:
     check_whole(call)
     if not body:
         raise refusal.invalid("Invalid Content-Length: 0")
-    if len(body) > UPLOAD_BYTES_MAX:
-        raise refusal.invalid(f"Invalid Content-Length: {len(body)}")
     check_linear_hash(call)
     return shelve(call, vault, description, body, check_tree_hash(call))
 
