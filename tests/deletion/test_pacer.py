@@ -441,6 +441,14 @@ def test_the_p99_is_of_the_right_size() -> None:
     assert it.latency_p99_seconds == pytest.approx(true_p99, rel=0.35)
 
 
+def test_the_p99_rises_again_after_a_long_time_of_no_latency_at_all() -> None:
+    it = pacer(1000.0, rate_max=1000.0)
+    sends(it, 0.0, 30.0, latency=0.0)
+    assert it.in_flight_cap(30.0) == 4
+    sends(it, 30.0, 40.0, latency=0.1)
+    assert it.in_flight_cap(40.0) == pytest.approx(200, rel=0.15)
+
+
 # -- settings ---------------------------------------------------------------------------------------------------------
 
 

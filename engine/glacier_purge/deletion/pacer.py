@@ -48,6 +48,8 @@ _ACCEPTED_SENDS = 10.0
 _IN_FLIGHT_MIN = 4
 _LATENCY_SECONDS_FIRST = 0.5
 _P99_STEP = 0.1
+_P99_SECONDS_MIN = 0.001
+"""It moves by shares of itself, so from nothing it would never rise again."""
 _MEAN_WEIGHT = 0.2
 
 
@@ -249,6 +251,7 @@ class Pacer:
         self._faults.judge(now, newest, self._traffic)
         self._accepted_in_all += self._accepted
         if self._accepted:
+            self._p99 = max(self._p99, _P99_SECONDS_MIN)
             self._round_trip += _MEAN_WEIGHT * (self._latency_sum / self._accepted - self._round_trip)
         self._sent = self._accepted = self._faulted = self._answered = 0
         self._latency_sum = 0.0
