@@ -1,6 +1,6 @@
 """How much of a service's limit does the pacer use, and what do the alternatives make of it?
 
-Ten situations (RELIABILITY's A to J) and an outage, in virtual time: nothing waits and nothing is sent.  Run from
+Ten situations (A to J) and an outage, in virtual time: nothing waits and nothing is sent.  Run from
 the repository's root::
 
     python -m benchmarks.bench_pacer            # one seed, under a minute
