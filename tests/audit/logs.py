@@ -40,7 +40,8 @@ def archive_id(ordinal: int) -> str:
 
 def outcome(ordinal: int, word: str = "deleted", **facts: object) -> Outcome:
     sent = {"attempts": 1, "http_status": 204, "request_id": "R" * 48, "ms": 41.25} if word == "deleted" else {}
-    return Outcome(ordinal, archive_id(ordinal), 1000 + ordinal, word, **(sent | facts))  # type: ignore[arg-type]  # of the field's type each
+    always = {"ordinal": ordinal, "archive_id": archive_id(ordinal), "size": 1000 + ordinal, "outcome": word}
+    return Outcome(**(always | sent | facts))  # type: ignore[arg-type]  # each of its field's type
 
 
 async def open_journal(

@@ -1,7 +1,7 @@
 """Power cuts: every legal disk a crash can leave is read back as a prefix of what was written (I7, I8, I9).
 
 A run is written to a pretended disk; before each of its operations the power is cut in one of twelve ways.  The number
-of images is 20,000 unless CRASH_IMAGES says otherwise; the seed is fixed, so a failure comes again.
+of images is 10,000 unless CRASH_IMAGES says otherwise; the seed is fixed, so a failure comes again.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
-IMAGES = int(os.environ.get("CRASH_IMAGES", "20000"))
+IMAGES = int(os.environ.get("CRASH_IMAGES", "10000"))
 RECORDS = 24
 IDENTITY = LogIdentity(RUN, PLAN, RECORDS)
 
