@@ -113,3 +113,16 @@ def test_the_command_ends_with_2_for_a_damaged_inventory(tmp_path: Path, capsys:
     path.write_bytes(b"<html>")
     assert main(["inventory", "inspect", str(path)]) == 2
     assert "byte 0: it begins neither like a JSON nor like a CSV inventory" in capsys.readouterr().err
+
+
+def test_the_command_reads_standard_input(
+    mixed: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(mixed.read_bytes())))
+    assert main(["inventory", "inspect", "-", "--output", "json"]) == 2
+    assert json.loads(capsys.readouterr().out)["records"] == 3000
+
+
+def test_a_misspelt_option_is_not_taken_for_a_file(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["inventory", "inspect", "--outptu"]) == 2
+    assert "unknown option --outptu" in capsys.readouterr().err

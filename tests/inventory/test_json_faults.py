@@ -7,13 +7,17 @@ spaced one.  ``@`` marks the byte that a damaged document must be reported at; i
 from __future__ import annotations
 
 import json
-from typing import NamedTuple
+import re
+from typing import TYPE_CHECKING, NamedTuple
 
 import pytest
 
 from glacier_purge.errors import InventoryDamaged
 from glacier_purge.inventory.json_reader import JsonReader
 from tests.inventory.inventories import HEADER, Reader, Record, as_glacier_json, read, record
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 HERE = "HERE"
 COUNT = 5
@@ -33,7 +37,7 @@ def spaced(inventory: list[Record]) -> bytes:
     return json.dumps({**HEADER, "ArchiveList": inventory}).encode()
 
 
-LAYOUTS = {"glacier": as_glacier_json, "spaced": spaced}
+LAYOUTS: dict[str, Callable[[list[Record]], bytes]] = {"glacier": as_glacier_json, "spaced": spaced}
 PLACES = (0, 2, COUNT - 1)
 
 
@@ -58,12 +62,8 @@ def without(key: str, place: int, layout: str) -> bytes:
 
 
 def begins(document: bytes, place: int) -> int:
-    """Where record ``place`` begins: its opening brace comes right after the one before ends."""
-    at = document.index(b"[") - 1
-    for _ in range(place + 1):
-        at = document.index(b"{", document.index(b"SHA256TreeHash", at) if at > 200 else at)
-        at += 1
-    return at - 1
+    """Where record ``place`` begins: every record, and nothing else, begins with an archive id or without one."""
+    return [at.start() for at in re.finditer(rb'\{"(ArchiveId|ArchiveDescription)"', document)][place]
 
 
 VALUES: dict[str, tuple[str, dict[str, bytes], str]] = {
@@ -87,7 +87,13 @@ VALUES: dict[str, tuple[str, dict[str, bytes], str]] = {
     ),
     "sizes out of range": (
         "Size",
-        {"-1": b"-1", "2^63": b"9223372036854775808", "5000 digits": b"7" * 5000, "-2^70": b"-1180591620717411303424"},
+        {
+            "-1": b"-1",
+            "2^63": b"9223372036854775808",
+            "-2^70": b"-1180591620717411303424",
+            "5000 digits": b"7" * 5000,
+            "60000 digits": b"7" * 60_000,
+        },
         "Size is not between",
     ),
     "sizes of other kinds": (
@@ -96,6 +102,7 @@ VALUES: dict[str, tuple[str, dict[str, bytes], str]] = {
             "1.0": b"1.0",
             "1e2": b"1e2",
             "1e400": b"1e400",
+            "1e9999999999999999999": b"1e9999999999999999999",
             "-1.5E-7": b"-1.5E-7",
             "true": b"true",
             "null": b"null",
@@ -126,6 +133,7 @@ MORE: dict[str, tuple[dict[str, bytes], str]] = {
             "size": b',"Size":1',
             "description": b',"ArchiveDescription":"other"',
             "unknown": b',"Tier":1,"Tier":1',
+            "beside what Python can't make": b',"a":1e9999999999999999999,"b":"\\ud800\\u00412345678","a":[{}]',
         },
         "stands in it twice",
     ),
@@ -174,20 +182,12 @@ def record_cases() -> list[Case]:
                     cases.append(Case(family, f"{name}, {at}", data, place, begins(data, place), reason))
             for key in ("ArchiveId", "CreationDate", "Size", "SHA256TreeHash"):
                 data = without(key, place, layout)
-                offset = begins_without(data, place, key)
-                cases.append(Case("missing keys", f"{key}, {at}", data, place, offset, f"{key} is missing"))
+                reason = f"{key} is missing"
+                cases.append(Case("missing keys", f"{key}, {at}", data, place, begins(data, place), reason))
             for name, (key, marked) in SYNTAX.items():
                 data = with_value(key, marked, place, layout)
                 cases.append(damaged("not JSON", f"{name}, {at}", data, "not JSON"))
     return cases
-
-
-def begins_without(document: bytes, place: int, key: str) -> int:
-    return begins(document, place) if key != "SHA256TreeHash" else nth_record(document, place)
-
-
-def nth_record(document: bytes, place: int) -> int:
-    return [at for at in range(len(document)) if document.startswith(b'{"ArchiveId"', at)][place]
 
 
 def damaged(family: str, name: str, marked: bytes, reason: str) -> Case:
@@ -230,6 +230,8 @@ def document_cases() -> list[Case]:
         ("vault twice", b'{"VaultARN":"x",@"VaultARN":"x","ArchiveList":' + LIST + b"}", "twice"),
         ("date before and behind", b'{"InventoryDate":"x","ArchiveList":' + LIST + b',@"InventoryDate":"x"}', "twice"),
         ("list twice", b'{"ArchiveList":' + LIST + b',@"ArchiveList":[]}', "twice"),
+        ("a number beyond Python", b'{"x":1e9999999999999999999@,"ArchiveList":[]}', "not JSON"),
+        ("digits beyond Python", b'{"x":' + b"7" * 4000 + b"@" + b"7" * 400 + b',"ArchiveList":[]}', "digits in a row"),
         ("unknown twice", b'{"x":1, @"x":2,"ArchiveList":[]}', "twice"),
         ("not UTF-8", b'{"VaultARN":"@\xff","ArchiveList":[]}', "not JSON"),
         ("no end of header", b'{"x":"' + b"y" * 65_530 + b"@" + b"y" * 100_000, "without a record"),

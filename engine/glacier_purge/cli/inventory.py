@@ -5,8 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from glacier_purge.cli.exit_codes import ExitCode
-from glacier_purge.cli.options import Output
+from glacier_purge.cli.options import Hyphened, Output
 from glacier_purge.cli.output import OutputFormat, as_text, print_result, print_text
+from glacier_purge.errors import UsageError
 from glacier_purge.report.terminal import safe
 
 if TYPE_CHECKING:
@@ -15,7 +16,7 @@ if TYPE_CHECKING:
     from glacier_purge.inventory.inspection import Inspection
 
 
-def inspect(file: str, *, any_id_length: bool = False, output: Output = OutputFormat.TEXT) -> int:
+def inspect(file: Hyphened, *, any_id_length: bool = False, output: Output = OutputFormat.TEXT) -> int:
     """Count, date and check the records of an inventory. Sends nothing.
 
     Ends with 0 when every record is sound, and with 2 when there are invalid or repeated ones, or when the inventory is
@@ -32,6 +33,8 @@ def inspect(file: str, *, any_id_length: bool = False, output: Output = OutputFo
 
     from glacier_purge.inventory.inspection import inspect as look_into
 
+    if file.startswith("-") and file != "-":  # only "-" is meant to pass; the parser can't tell it from these
+        raise UsageError(f"unknown option {file}. A file of that name is written ./{file}.")
     found = look_into(file, any_id_length=any_id_length)
     result = {"file": file, **msgspec.to_builtins(found)}
     if output is OutputFormat.JSON:

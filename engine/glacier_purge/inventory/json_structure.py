@@ -32,10 +32,18 @@ _NAMES = ("VaultARN", "InventoryDate")
 _LIST = "ArchiveList"
 _LIST_DEPTH = 2
 _NOT_ASCII = bytes(code if code < 0x80 else 0x3F for code in range(256))
+_LIST_BEGINS = b'{"ArchiveList":['
 _STEP = re.compile(rb"[ \t\r\n]*,[ \t\r\n]*\{")
-_LONG_NUMBER = re.compile(rb"[0-9]{100,}")
-_LONG_NUMBER_BYTES = 4000
-"""Python makes no int of more than 4,300 digits; ijson would raise for one, whoever may be asking."""
+"""What stands between two records: nothing can be wrong with it, so it needs no look at each byte."""
+_DIGITS = re.compile(rb"[0-9]{5,}")
+"""Longer than the digits of a \\u escape can be, which stay four when these become four."""
+_DEPTH_CHANGE = {"start_map": 1, "start_array": 1, "end_map": -1, "end_array": -1}
+_NO_SUCH_VALUE = (ValueError, ArithmeticError)
+"""Raised by ijson for JSON that Python makes no value of, as half a surrogate pair or 1e9999999999999999999."""
+
+_INTEGER_DIGITS_MAX = 4000
+"""Python makes no integer of more than 4,300 digits, and ijson's C code (3.6) must not be shown one: it goes on with a
+null pointer for a value."""
 
 
 class FoundRecord(NamedTuple):
@@ -55,6 +63,7 @@ class JsonStructure:
         self._offset_bytes = 0
         self._token_offset_bytes: int | None = None
         self._outside_bytes = 0
+        self._digits_in_a_row = 0
         self._depth = 0
         self._key: object = None
         self._seen: set[object] = set()
@@ -68,7 +77,7 @@ class JsonStructure:
     def within_list(cls, *, offset_bytes: int, header: dict[str, str]) -> JsonStructure:
         """Begin at ``offset_bytes``, in the list and right before a record; ``header`` was read by others."""
         structure = cls()
-        structure._tokenizer.send(b'{"ArchiveList":[')
+        structure._tokenizer.send(_LIST_BEGINS)
         structure._events.clear()
         structure._offset_bytes = offset_bytes
         structure._depth = _LIST_DEPTH
@@ -87,19 +96,14 @@ class JsonStructure:
         found: list[FoundRecord] = []
         position = 0
         while position < len(data):
-            step = None if self._record is not None or self._outside_bytes else _STEP.match(data, position)
-            if step is not None:
-                self._step_to_next_record(step.end() - position)
-                position = step.end()
-            elif self._record is None:
-                self._take_outside(data[position : position + 1])
-                position += 1
-            else:
-                end = data.find(b"}", position) + 1
-                self._take_inside(self._record, data, position, end or len(data))
-                if end and self._ends_record(self._record):
-                    found.append(self._finished_record(self._record))
-                position = end or len(data)
+            if self._record is None:
+                position = self._take_outside(data, position)
+                continue
+            end = data.find(b"}", position) + 1
+            self._take_inside(self._record, data, position, end or len(data))
+            if end and self._ends_record(self._record):
+                found.append(self._finished_record(self._record))
+            position = end or len(data)
         return found
 
     def finish(self) -> None:
@@ -115,16 +119,31 @@ class JsonStructure:
         if _LIST not in self._seen:
             raise self._damaged(f"it is JSON without an {_LIST}: not an inventory", self._offset_bytes)
 
-    def _take_outside(self, byte: bytes) -> None:
-        """Take one byte of the header or between two records."""
+    def _take_outside(self, data: bytes, position: int) -> int:
+        """Take what stands before a record, or one byte of the header or of an unusual gap; return where to go on."""
+        step = None if self._outside_bytes else _STEP.match(data, position)
+        if step is None:
+            self._take_byte(data[position : position + 1])
+            return position + 1
+        self._tokenizer.send(b",{")
+        self._events.clear()
+        self._depth += 1
+        self._offset_bytes += step.end() - position
+        self._open_record()
+        return step.end()
+
+    def _take_byte(self, byte: bytes) -> None:
         if self._token_offset_bytes is None and byte not in b" \t\r\n,:":
             self._token_offset_bytes = self._offset_bytes
         self._outside_bytes += 1
         if self._outside_bytes > HEADER_BYTES_MAX:
             raise self._damaged(f"{HEADER_BYTES_MAX:,} bytes without a record", self._offset_bytes)
+        self._digits_in_a_row = self._digits_in_a_row + 1 if byte.isdigit() else 0
+        if self._digits_in_a_row > _INTEGER_DIGITS_MAX:
+            raise self._damaged(f"more than {_INTEGER_DIGITS_MAX:,} digits in a row", self._offset_bytes)
         try:
             self._tokenizer.send(byte)
-        except (ijson.JSONError, ValueError) as error:
+        except (ijson.JSONError, *_NO_SUCH_VALUE) as error:
             raise self._damaged(f"this is not JSON ({_first_line(error)})", self._offset_bytes) from error
         for kind, value in self._events:
             if self._in_list:
@@ -135,14 +154,6 @@ class JsonStructure:
             self._token_offset_bytes = None
         self._events.clear()
         self._offset_bytes += 1
-
-    def _step_to_next_record(self, size_bytes: int) -> None:
-        """Take what stands between two records of a list, all at once since nothing can be wrong with it."""
-        self._tokenizer.send(b",{")
-        self._events.clear()
-        self._depth += 1
-        self._offset_bytes += size_bytes
-        self._open_record()
 
     def _open_record(self) -> None:
         self._record = bytearray(b"{")
@@ -192,16 +203,37 @@ class JsonStructure:
     def _ends_record(self, record: bytearray) -> bool:
         """Show yajl what it hasn't seen of the record; tell whether that was its end."""
         piece = bytes(record[self._record_sent_bytes :])
+        self._record_sent_bytes = len(record)
         try:
-            self._tokenizer.send(_structure_of(piece))
+            self._show(piece, record)
         except ijson.JSONError as error:
             raise self._damaged_inside(bytes(record), _first_line(error)) from error
-        self._record_sent_bytes = len(record)
-        for kind, _ in self._events:
-            self._depth += _DEPTH_CHANGE.get(kind, 0)
-            self._record_depth = max(self._record_depth, self._depth - _LIST_DEPTH)
+        if b"[" in record or record.find(b"{", 1) > 0:
+            for kind, _ in self._events:
+                self._depth += _DEPTH_CHANGE.get(kind, 0)
+                self._record_depth = max(self._record_depth, self._depth - _LIST_DEPTH)
+        elif self._events and self._events[-1][0] == "end_map":  # nothing in it was opened: this is its own end
+            self._depth -= 1
         self._events.clear()
         return self._depth == _LIST_DEPTH
+
+    def _show(self, piece: bytes, record: bytearray) -> None:
+        """Let yajl see the structure of ``piece``, the end of ``record``. Values do not matter here."""
+        if len(piece) > _INTEGER_DIGITS_MAX:
+            piece = _bare(piece)
+        elif not piece.isascii():
+            piece = piece.translate(_NOT_ASCII)
+        try:
+            self._tokenizer.send(piece)
+        except _NO_SUCH_VALUE:
+            # yajl found no fault, but Python has no value for it.  It starts again with the record's bare structure.
+            self._events.clear()
+            self._tokenizer = ijson.basic_parse_coro(self._events)
+            self._tokenizer.send(_LIST_BEGINS)
+            self._events.clear()
+            self._tokenizer.send(_bare(bytes(record)))
+            del self._events[0]  # the record's own beginning was counted before
+            self._depth = _LIST_DEPTH + 1
 
     def _finished_record(self, record: bytearray) -> FoundRecord:
         self._record = None
@@ -221,18 +253,10 @@ class JsonStructure:
         return InventoryDamaged(reason, offset_bytes=self._offset_bytes if offset_bytes is None else offset_bytes)
 
 
-_DEPTH_CHANGE = {"start_map": 1, "start_array": 1, "end_map": -1, "end_array": -1}
-
-
-def _structure_of(piece: bytes) -> bytes:
-    """The same structure in bytes that no tokenizer can stumble over for other reasons: values do not matter here."""
-    if not piece.isascii():
-        piece = piece.translate(_NOT_ASCII)
-    if b"\\u" in piece:  # half a surrogate pair is JSON, but no str
-        piece = piece.replace(b"\\ud", b"\\u0").replace(b"\\uD", b"\\u0")
-    if len(piece) > _LONG_NUMBER_BYTES:
-        piece = _LONG_NUMBER.sub(b"1", piece)
-    return piece
+def _bare(record: bytes) -> bytes:
+    """The same structure, with values that any Python can make."""
+    without_surrogates = record.translate(_NOT_ASCII).replace(b"\\ud", b"\\u0").replace(b"\\uD", b"\\u0")
+    return _DIGITS.sub(b"1111", without_surrogates)
 
 
 def _first_line(error: Exception) -> str:

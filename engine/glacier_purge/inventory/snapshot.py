@@ -89,7 +89,7 @@ def verify(snapshot: Snapshot) -> None:
 
 
 def batches(path: Path, format: Format, *, any_id_length: bool = False) -> Iterator[Batch]:  # noqa: A002
-    """Read a snapshot again, 1 MiB at a time.
+    """Read a snapshot again, a chunk at a time.
 
     Raises ``InventoryDamaged`` as spooling did, and ``PlanRefused`` when it can't be opened or is of another format.
     """

@@ -21,7 +21,8 @@ from glacier_purge.errors import InventoryDamaged, UsageError
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-CHUNK_BYTES = 1024 * 1024
+CHUNK_BYTES = 256 * 1024
+"""Larger ones are no faster (measured), and a reader holds the archives of one chunk at a time."""
 SIZE_BYTES_MAX = 1 << 40
 """1 TiB: a hundred million records of four times the largest legal description."""
 RATIO_MAX = 100
@@ -73,7 +74,7 @@ class Source:
         self._stream = None
 
     def __iter__(self) -> Iterator[bytes]:
-        """Give the unpacked bytes, at most a few MiB at a time and never none."""
+        """Give the unpacked bytes, some hundred KiB at a time and never none."""
         chunks = self._chunks()
         first = next(chunks, b"")
         content = chain([first], chunks) if first else iter(())

@@ -1,0 +1,140 @@
+"""How fast is an inventory read, and in how much memory, next to ijson and to json.load?
+
+    python benchmarks/bench_parse.py [--archives 100000] [--rounds 3]
+
+Every measurement is a process of its own, so that its peak memory is its own too.  Rounds are interleaved, and what
+counts is the ratio within a round; the medians are printed.  Ours includes every check of every record (ids, sizes,
+keys that stand twice); the others only read.  Time is the process's CPU time from opening the file to its end.
+"""
+
+from __future__ import annotations
+
+import argparse
+import base64
+import gc
+import json
+import random
+import resource
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+from statistics import median
+
+CHUNK_BYTES = 256 * 1024
+DESCRIPTIONS = (
+    "photo {0}.jpg",
+    "<m><v>4</v><p>L2hvbWUvdXNlci9QaG90b3M{0}</p><lm>20140101T000000Z</lm></m>",
+    '{{"Path":"backup/{0}.tar","UTCDateModified":"20140101T000000Z"}}',
+    "",
+)
+
+
+def generate(folder: Path, archives: int) -> None:
+    """Write one inventory as Glacier lays it out, as other tools space it, and as CSV."""
+    source = random.Random(1)
+    header = '"VaultARN":"arn:aws:glacier:eu-west-1:012345678901:vaults/photos","InventoryDate":"2026-11-20T08:16:34Z"'
+    with (
+        (folder / "glacier.json").open("w") as compact,
+        (folder / "spaced.json").open("w") as spaced,
+        (folder / "inventory.csv").open("w") as csv,
+    ):
+        compact.write("{" + header + ',"ArchiveList":[')
+        spaced.write("{ " + header + ', "ArchiveList": [')
+        csv.write("ArchiveId,ArchiveDescription,CreationDate,Size,SHA256TreeHash\n")
+        for number in range(archives):
+            text = DESCRIPTIONS[number % len(DESCRIPTIONS)].format(number)
+            record = {
+                "ArchiveId": base64.urlsafe_b64encode(source.randbytes(105)).decode()[:138],
+                "ArchiveDescription": text,
+                "CreationDate": f"2017-08-{number % 28 + 1:02}T08:16:{number % 60:02}Z",
+                "Size": source.randrange(10**9),
+                "SHA256TreeHash": source.randbytes(32).hex(),
+            }
+            compact.write(("," if number else "") + json.dumps(record, separators=(",", ":")))
+            spaced.write((", " if number else "") + json.dumps(record))
+            quoted = '"' + text.replace('"', '\\"') + '"' if '"' in text or "," in text else text
+            csv.write(",".join(map(str, {**record, "ArchiveDescription": quoted}.values())) + "\n")
+        compact.write("]}")
+        spaced.write("]}")
+
+
+def ours(path: Path) -> int:
+    from glacier_purge.inventory.csv_reader import CsvReader
+    from glacier_purge.inventory.json_reader import JsonReader
+
+    reader = CsvReader() if path.suffix == ".csv" else JsonReader()
+    records = 0
+    with path.open("rb") as file:
+        while chunk := file.read(CHUNK_BYTES):
+            records += sum(len(batch.archives) for batch in reader.feed(chunk))
+    return records + sum(len(batch.archives) for batch in reader.finish())
+
+
+def with_ijson(path: Path) -> int:
+    import ijson
+
+    with path.open("rb") as file:
+        return sum(1 for _ in ijson.items(file, "ArchiveList.item"))
+
+
+def with_json_load(path: Path) -> int:
+    with path.open("rb") as file:
+        return len(json.load(file)["ArchiveList"])
+
+
+CONTESTANTS = {
+    "ours, Glacier's layout": (ours, "glacier.json"),
+    "ours, another layout": (ours, "spaced.json"),
+    "ours, CSV": (ours, "inventory.csv"),
+    "ijson items": (with_ijson, "glacier.json"),
+    "json.load": (with_json_load, "glacier.json"),
+}
+
+
+def measure(name: str, folder: Path) -> tuple[float, float]:
+    """Run one contestant in a fresh process; return records per CPU second and peak MiB."""
+    command = [sys.executable, __file__, "--contestant", name, "--folder", str(folder)]
+    output = subprocess.run(command, check=True, capture_output=True, text=True).stdout
+    per_second, peak_mib = map(float, output.split())
+    return per_second, peak_mib
+
+
+def compete(name: str, folder: Path) -> None:
+    read, file = CONTESTANTS[name]
+    read(folder / "warm-up" / file)
+    gc.collect()
+    begun = time.process_time()
+    records = read(folder / file)
+    seconds = time.process_time() - begun
+    print(records / seconds, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--archives", type=int, default=100_000)
+    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--contestant", help=argparse.SUPPRESS)
+    parser.add_argument("--folder", type=Path, help=argparse.SUPPRESS)
+    arguments = parser.parse_args()
+    if arguments.contestant is not None:
+        compete(arguments.contestant, arguments.folder)
+        return
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        generate(folder, arguments.archives)
+        (folder / "warm-up").mkdir()
+        generate(folder / "warm-up", 100)
+        rounds = [{name: measure(name, folder) for name in CONTESTANTS} for _ in range(arguments.rounds)]
+    print(f"{arguments.archives:,} archives, medians of {arguments.rounds} interleaved rounds")
+    print(f"{'':24} {'records/s':>12} {'of ijson':>9} {'peak MiB':>9}")
+    for name in CONTESTANTS:
+        per_second = median(one[name][0] for one in rounds)
+        ratio = median(one[name][0] / one["ijson items"][0] for one in rounds)
+        peak_mib = median(one[name][1] for one in rounds)
+        print(f"{name:24} {per_second:12,.0f} {ratio:8.2f}x {peak_mib:9.1f}")
+
+
+if __name__ == "__main__":
+    main()
