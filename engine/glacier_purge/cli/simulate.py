@@ -15,6 +15,8 @@ from typing import TYPE_CHECKING, Annotated
 
 from cyclopts import Parameter
 
+from glacier_purge.cli.options import Hyphened
+
 if TYPE_CHECKING:
     from collections.abc import Coroutine
 
@@ -26,7 +28,7 @@ _log = logging.getLogger("glacier_purge.simulator")
 def simulate(
     *,
     port: int = 0,
-    vault: str | None = None,
+    vault: Hyphened | None = None,
     archives: int = 1000,
     rate: float = 100.0,
     burst: float = 100.0,
@@ -39,7 +41,7 @@ def simulate(
     from_: Annotated[Path | None, Parameter(name="--from")] = None,
     state_dir: Path | None = None,
     tls: bool = False,
-    auth: Annotated[str | None, Parameter(allow_leading_hyphen=True)] = None,
+    auth: Hyphened | None = None,
     no_auth: bool = False,
     region: str | None = None,
     account_id: str | None = None,

@@ -195,7 +195,7 @@ class ServiceDesk:
 
     def ledger(self) -> dict[str, Any]:
         """What was asked of the service and what is left."""
-        return {**self.glacier.ledger.summary(), "faults": dict(self.faults.counts)}
+        return {**self.glacier.ledger.summary(), "requests": self.requests, "faults": dict(self.faults.counts)}
 
     def inventory_now(self, vault: str, form: InventoryFormat) -> InventoryText:
         """The inventory that would be if it were taken now. Raises ``KeyError`` when there is no such vault."""

@@ -20,6 +20,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
+from glacier_purge.archive import Vault
 from glacier_purge.errors import UsageError
 from glacier_purge.simulator.account import Credential
 from glacier_purge.simulator.certificate import make_certificate
@@ -82,12 +83,17 @@ class SimulatedGlacier:
     _ca_file: Path | None = field(init=False, repr=False, default=None)
 
     async def __aenter__(self) -> Self:
+        """Begin to serve. Raises ``UsageError`` for arguments that make no sense, and for a port that is taken."""
+        Vault(account_id=self.account_id, region=self.region, name=self.vault)  # raises what is wrong with them
         with ExitStack() as opening:
             folder = None if self.state_dir is None else opening.enter_context(StateFolder(self.state_dir))
             saved = None if folder is None else folder.load()
-            clock = self._new_clock(saved)
-            self._service = self._new_service(saved, clock.now())
-            self._desk = self._new_desk(clock)
+            try:
+                clock = self._new_clock(saved)
+                self._service = self._new_service(saved, clock.now())
+                self._desk = self._new_desk(clock)
+            except ValueError as error:
+                raise UsageError(f"nothing can be simulated like that: {error}.") from error
             if folder is not None:
                 opening.enter_context(_Saving(folder, self._desk))
             self._server = SimulatorServer(self._desk)
@@ -170,13 +176,10 @@ class SimulatedGlacier:
         service = PretendGlacier(
             seed=self.seed, region=self.region, account_id=self.account_id, credentials=credentials
         )
-        try:
-            if self.inventory is None:
-                service.generate_vault(self.vault, self.archives, now)
-            else:
-                service.load_vault(self.vault, read_records(self.inventory), now)
-        except ValueError as error:
-            raise UsageError(f"the vault {self.vault!r} cannot be pretended: {error}") from error
+        if self.inventory is None:
+            service.generate_vault(self.vault, self.archives, now)
+        else:
+            service.load_vault(self.vault, read_records(self.inventory), now)
         return service
 
     def _new_desk(self, clock: SimulatorClock) -> ServiceDesk:

@@ -51,6 +51,8 @@ class SimulatorServer:
     async def start(self, *, host: str = "127.0.0.1", port: int = 0, tls: ssl.SSLContext | None = None) -> None:
         """Listen. Raises ``UsageError`` for an address that is not loopback or a port that is taken."""
         check_loopback(host)
+        if not 0 <= port <= 65_535:  # some loops take the rest of the division
+            raise UsageError(f"{port} is not a port: 0 (a free one) to 65535.")
         loop = asyncio.get_running_loop()
         self._tls = tls is not None
         try:
