@@ -14,6 +14,7 @@ from typing import Protocol, cast
 
 import httptools
 
+from glacier_purge.service.accepted import accepted
 from glacier_purge.service.reply import Reply, no_reply, read_reply
 
 REPLY_BYTES_MAX = 262_144
@@ -77,8 +78,15 @@ class Connection(asyncio.Protocol):
 
     def data_received(self, data: bytes) -> None:
         """Read on; deliver when the reply is whole."""
-        if self._waiting is None:
+        answer = self._waiting
+        if answer is None:
             self.drop()
+            return
+        if self._received_bytes == 0 and (reply := accepted(data)) is not None:
+            self._waiting = None
+            self._owner.released(self)
+            if not answer.done():
+                answer.set_result(reply)
             return
         self._received_bytes += len(data)
         try:

@@ -42,13 +42,19 @@ class NotConnectedError(Exception):
 
 
 class Dialer:
-    """Makes connections to one host and port; ``tls`` is None for plain HTTP on loopback."""
+    """Makes connections to one host and port; ``tls`` is None for plain HTTP on loopback.
 
-    def __init__(self, host: str, port: int, *, tls: ssl.SSLContext | None, timeout_seconds: float) -> None:
+    ``timeout_seconds`` bounds the making of one connection, ``patience_seconds`` also the wait for its turn.
+    """
+
+    def __init__(
+        self, host: str, port: int, *, tls: ssl.SSLContext | None, timeout_seconds: float, patience_seconds: float
+    ) -> None:
         self._host = host
         self._port = port
         self._tls = tls
         self._timeout_seconds = timeout_seconds
+        self._patience_seconds = patience_seconds
         self._at_once = asyncio.Semaphore(DIALS_AT_ONCE_MAX)
         self._resolving = asyncio.Lock()
         self._addresses: Sequence[_Address] = ()
@@ -58,10 +64,14 @@ class Dialer:
         """Return a new connection ready for its first request. Raises ``NotConnectedError``."""
         where = f"{self._host}:{self._port}"
         try:
-            async with asyncio.timeout(self._timeout_seconds), self._at_once:
+            async with (
+                asyncio.timeout(self._patience_seconds),
+                self._at_once,
+                asyncio.timeout(self._timeout_seconds),
+            ):
                 return await self._connect(new_connection)
         except TimeoutError as fault:
-            message = f"no connection to {where} within {self._timeout_seconds:g} s"
+            message = f"no connection to {where} in {self._timeout_seconds:g} s"
             raise NotConnectedError(no_reply("ConnectTimeoutError", message)) from fault
         except ssl.SSLCertVerificationError as fault:
             message = f"the certificate of {where} does not hold: {fault.verify_message}"

@@ -11,6 +11,8 @@ from collections import deque
 from typing import TYPE_CHECKING
 
 from glacier_purge.service.connection import Connection
+from glacier_purge.service.dial import NotConnectedError
+from glacier_purge.service.reply import no_reply
 
 if TYPE_CHECKING:
     from glacier_purge.service.dial import Dialer
@@ -85,9 +87,12 @@ class Pool:
 
     def lost(self, connection: Connection) -> None:
         """Forget a connection and give its place away."""
-        if connection in self._connections:
-            self._connections.remove(connection)
-            self._give_place_away()
+        if connection not in self._connections:
+            return
+        self._connections.remove(connection)
+        if connection in self._idle:
+            self._idle.remove(connection)
+        self._give_place_away()
 
     def close(self) -> None:
         """Drop every connection; requests in flight are answered with no reply."""
@@ -127,6 +132,8 @@ class Pool:
         """Open a connection in the place that was taken for it."""
         try:
             connection = await self._dialer.dial(lambda: Connection(self))
+            if not connection.usable:
+                raise NotConnectedError(no_reply("ConnectionClosedError", "the connection was lost as soon as made"))
         except BaseException:
             self._give_place_away()
             raise

@@ -44,6 +44,7 @@ async def open_rest(vault: Vault, access: Access) -> AsyncIterator[RestGlacier]:
             url.port or (443 if url.scheme == "https" else 80),
             tls=_tls(sdk.authorities) if url.scheme == "https" else None,
             timeout_seconds=access.connect_timeout_seconds,
+            patience_seconds=access.request_timeout_seconds,
         )
         pool = Pool(dialer, limit=access.max_in_flight, request_timeout_seconds=access.request_timeout_seconds)
         try:

@@ -1,0 +1,153 @@
+"""The connection by itself: bytes in, one reply out, and the short way through it equal to the long one."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING
+
+import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
+
+from glacier_purge.service.accepted import accepted
+from glacier_purge.service.connection import REPLY_BYTES_MAX, Connection
+from glacier_purge.service.reply import Meaning
+from tests.service.raw_server import refusal, reply
+
+if TYPE_CHECKING:
+    from glacier_purge.service.reply import Reply
+
+
+class Wire(asyncio.Transport):
+    """A transport with nothing behind it."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.written: list[bytes] = []
+        self.closed = False
+
+    def write(self, data: bytes | bytearray | memoryview) -> None:
+        self.written.append(bytes(data))
+
+    def is_closing(self) -> bool:
+        return self.closed
+
+    def abort(self) -> None:
+        self.closed = True
+
+
+class Keeper:
+    """An owner that notes what it is told."""
+
+    def __init__(self) -> None:
+        self.told: list[str] = []
+
+    def released(self, connection: Connection) -> None:
+        self.told.append("released")
+
+    def lost(self, connection: Connection) -> None:
+        self.told.append("lost")
+
+
+def exchange(*pieces: bytes) -> tuple[Reply | None, Wire, Keeper]:
+    """Send a request and feed the pieces of its reply; the reply is None while it is not whole."""
+    loop = asyncio.new_event_loop()
+    try:
+        keeper, wire = Keeper(), Wire()
+        connection = Connection(keeper)
+        connection.connection_made(wire)
+        answer: asyncio.Future[Reply] = loop.create_future()
+        connection.send(b"request", answer)
+        for piece in pieces:
+            connection.data_received(piece)
+        return (answer.result() if answer.done() else None), wire, keeper
+    finally:
+        loop.close()
+
+
+REPLIES = [
+    reply(),
+    reply("204 No Content", "Server: AmazonS3"),
+    reply("204 No Content", framing="Content-Length: 0"),
+    reply("204 No Content", "Connection: close"),
+    reply("204 No Content", "Retry-After: 9"),
+    reply("204 No Content", request_id=None),
+    reply("200 OK"),
+    refusal("400 Bad Request", "ThrottlingException", "Rate exceeded"),
+    reply("503 Service Unavailable", framing="Transfer-Encoding: chunked", body=b"1\r\n{\r\n0\r\n\r\n"),
+]
+
+
+@given(st.sampled_from(REPLIES), st.integers(1, 400))
+def test_a_reply_in_two_pieces_is_the_reply_in_one(whole: bytes, cut: int) -> None:
+    at_once, _, _ = exchange(whole)
+    in_two, wire, keeper = exchange(*filter(None, (whole[:cut], whole[cut:])))
+    assert in_two == at_once
+    assert keeper.told == ([] if wire.closed else ["released"])
+
+
+@given(st.sampled_from(REPLIES), st.integers(0, 400), st.binary(max_size=3))
+@example(reply(), len(reply()), b"\r\n")
+@example(reply(), 9, b"")
+def test_the_short_way_never_knows_better_than_the_parser(whole: bytes, at: int, put_in: bytes) -> None:
+    """Whatever is recognised as accepted is what the parser makes of it, fed byte by byte so that it has to."""
+    data = whole[:at] + put_in + whole[at:]
+    short = accepted(data)
+    if short is not None:
+        long, wire, _ = exchange(*(data[index : index + 1] for index in range(len(data))))
+        assert long == short
+        assert not wire.closed
+
+
+def test_the_reply_of_the_service_takes_the_short_way() -> None:
+    assert accepted(reply()) is not None
+    assert accepted(reply("204 No Content", "Content-Type: application/json", framing="Content-Length: 0")) is not None
+
+
+@given(st.binary(max_size=200))
+def test_rubbish_is_never_a_deletion(data: bytes) -> None:
+    got, _, _ = exchange(data)
+    assert got is None or got.meaning is not Meaning.DELETED
+
+
+def test_a_reply_longer_than_any_error_is_given_up() -> None:
+    got, wire, keeper = exchange(
+        reply("400 Bad Request", framing="Content-Length: 99999999", body=b"x" * REPLY_BYTES_MAX)
+    )
+    assert got is not None
+    assert (got.meaning, wire.closed, keeper.told) == (Meaning.NO_REPLY, True, [])
+
+
+def test_headers_without_end_are_given_up() -> None:
+    got, wire, _ = exchange(b"HTTP/1.1 204 No Content\r\n" + b"x: y\r\n" * (REPLY_BYTES_MAX // 6))
+    assert got is not None
+    assert (got.meaning, wire.closed) == (Meaning.NO_REPLY, True)
+
+
+def test_a_request_id_after_the_body_proves_nothing() -> None:
+    trailer = b"2\r\n{}\r\n0\r\nx-amzn-RequestId: abc\r\n\r\n"
+    got, _, _ = exchange(reply("200 OK", framing="Transfer-Encoding: chunked", body=trailer, request_id=None))
+    assert got is not None
+    assert (got.meaning, got.request_id) == (Meaning.NOT_AWS, None)
+
+
+@pytest.mark.parametrize("late", [reply(), b"\r\n", b"x"])
+def test_bytes_after_the_reply_end_the_connection(late: bytes) -> None:
+    got, wire, keeper = exchange(reply(), late)
+    assert got is not None
+    assert (got.meaning, wire.closed, keeper.told) == (Meaning.DELETED, True, ["released"])
+
+
+def test_a_caller_that_left_gets_nothing_and_the_connection_is_not_used_again() -> None:
+    connection = Connection(Keeper())
+    wire = Wire()
+    connection.connection_made(wire)
+    loop = asyncio.new_event_loop()
+    answer: asyncio.Future[Reply] = loop.create_future()
+    connection.send(b"request", answer)
+    connection.drop()
+    connection.connection_lost(None)
+    loop.close()
+    assert wire.closed
+    assert not connection.usable
+    assert not answer.done()
