@@ -75,22 +75,26 @@ class Bench:
     folder: Path
     simulator: Simulator
     started: list[subprocess.Popen[str]] = field(default_factory=list)
+    variables: dict[str, str] = field(default_factory=dict)
+    """Environment variables of this test's own; they win."""
 
     @property
     def run_dir(self) -> Path:
         return self.folder / "run"
 
     def environment(self) -> dict[str, str]:
-        return environment(
-            AWS_ACCESS_KEY_ID="test",
-            AWS_SECRET_ACCESS_KEY="test",
-            XDG_STATE_HOME=str(self.folder / "state"),
-            GLACIER_PURGE_PACE__FIRST_PER_SECOND="1000",  # the cold start has its own tests
-        )
+        variables = {
+            "AWS_ACCESS_KEY_ID": "test",
+            "AWS_SECRET_ACCESS_KEY": "test",
+            "XDG_STATE_HOME": str(self.folder / "state"),
+            "GLACIER_PURGE_PACE__FIRST_PER_SECOND": "1000",  # the cold start has its own tests
+        }
+        return environment(**(variables | self.variables))
 
-    def start(self, *arguments: str) -> subprocess.Popen[str]:
+    def start(self, *arguments: str, under: tuple[str, ...] = ()) -> subprocess.Popen[str]:
+        """Start the command; ``under`` is a program with its options that starts it in turn."""
         process = subprocess.Popen(
-            [*COMMAND, *arguments],
+            [*under, *COMMAND, *arguments],
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
@@ -101,8 +105,8 @@ class Bench:
         self.started.append(process)
         return process
 
-    def run(self, *arguments: str, exit_code: int = 0) -> subprocess.CompletedProcess[str]:
-        process = self.start(*arguments)
+    def run(self, *arguments: str, exit_code: int = 0, under: tuple[str, ...] = ()) -> subprocess.CompletedProcess[str]:
+        process = self.start(*arguments, under=under)
         out, err = process.communicate(timeout=120)
         assert process.returncode == exit_code, f"{arguments}: exit {process.returncode}\n{out}\n{err}"
         return subprocess.CompletedProcess(process.args, process.returncode, out, err)
@@ -121,12 +125,19 @@ class Bench:
     def apply_arguments(self, digest: str, *options: str) -> tuple[str, ...]:
         return ("apply", str(self.run_dir), "--confirm-digest", digest, *options)
 
+    def resume_arguments(self, digest: str) -> tuple[str, ...]:
+        """How to go on with the run; ``digest`` is quoted only where no approval reached the disk before."""
+        approved = any(record["event"] == "approved" for record in self.log())
+        return ("apply", str(self.run_dir)) if approved else self.apply_arguments(digest)
+
     def log(self) -> list[dict[str, Any]]:
         """Every line of the audit log, in order, its chain checked on the way."""
         lines: list[dict[str, Any]] = []
         previous = json.loads((self.run_dir / "plan.json").read_bytes())["digest"]
         for segment in sorted((self.run_dir / "audit").glob("[0-9]*.jsonl")):
             for line in segment.read_bytes().splitlines(keepends=True):
+                if not line.endswith(b"\n"):
+                    return lines  # what a crash has torn; nothing stands after it
                 record = json.loads(line)
                 assert record["prev"] == previous
                 assert record["seq"] == len(lines)
