@@ -1,4 +1,4 @@
-"""Amazon Glacier through aioboto3: the door to the adapter that can do everything and costs the most CPU per delete.
+"""Amazon Glacier through aioboto3: the adapter for deletes that costs the most CPU, and the only one for the rest.
 
 This module is cheap to import; aioboto3 (half a second) comes in when the first adapter is opened.
 """
@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
     from glacier_purge.archive import Vault
     from glacier_purge.service.access import Access
+    from glacier_purge.service.control_client import ControlClient
     from glacier_purge.service.sdk_client import SdkGlacier
 
 
@@ -31,3 +32,15 @@ async def open_sdk(vault: Vault, access: Access) -> AsyncIterator[SdkGlacier]:
     session = AwsSession(access, vault.region)
     async with session.client("glacier") as client:
         yield SdkGlacier(client, vault, session, any_id_length=access.any_id_length)
+
+
+@asynccontextmanager
+async def open_control(vault: Vault, access: Access) -> AsyncIterator[ControlClient]:
+    """Open ``service.control.GlacierControl`` for one vault; sends nothing, raises as ``open_sdk``."""
+    from glacier_purge.service.control_client import ControlClient, ControlRetry  # noqa: PLC0415  # heavy, see above
+    from glacier_purge.service.session import AwsSession  # noqa: PLC0415  # heavy, see above
+
+    check_region(vault.region, access.endpoint_url)
+    session = AwsSession(access, vault.region)
+    async with session.client("glacier") as client:
+        yield ControlClient(client, vault, session, ControlRetry())

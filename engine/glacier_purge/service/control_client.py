@@ -1,0 +1,316 @@
+"""``service.control.GlacierControl`` on an aioboto3 client: patient, paged, and never trusting a status alone.
+
+A reply counts only when it carries AWS's request id, like everywhere else; "not there" is believed only when it does
+not say that the vault itself is missing.  Retries are tenacity's, one policy copied for each call.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+import anyio
+from botocore.exceptions import BotoCoreError, ClientError
+from botocore.parsers import ResponseParserError
+from tenacity import AsyncRetrying, RetryCallState, retry_if_exception_type, stop_after_attempt, wait_random_exponential
+
+from glacier_purge.errors import CredentialsFailed
+from glacier_purge.service.control import (
+    JOB_DESCRIPTION,
+    ControlRefused,
+    InventoryScope,
+    Job,
+    JobAction,
+    JobState,
+    NoAnswer,
+    Notifications,
+    Removal,
+    UploadInProgress,
+    VaultLock,
+)
+from glacier_purge.service.reply import Meaning, Reply
+from glacier_purge.service.sdk_reply import as_error, read_answer, read_description, read_fault
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+
+    from glacier_purge.archive import Vault
+    from glacier_purge.service.port import VaultDescription
+    from glacier_purge.service.session import AwsSession
+
+_READ_BYTES = 256 * 1024
+_NOT_YET = "Vault not empty or recently written to"
+"""DeleteVault's message before a newer inventory says zero (glacier-vault-remove #28)."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ControlRetry:
+    """How often and with what waits a control call is tried: by default for about two minutes."""
+
+    attempts_max: int = 10
+    first_wait_seconds: float = 0.5
+    wait_seconds_max: float = 20.0
+    sleep: Callable[[float], Awaitable[None]] = anyio.sleep
+
+
+class ControlClient:
+    """``GlacierControl`` through the SDK. Made by ``service.sdk.open_control``."""
+
+    def __init__(self, client: Any, vault: Vault, session: AwsSession, retry: ControlRetry) -> None:
+        self._client = client
+        self._vault = vault
+        self._session = session
+        self._policy = AsyncRetrying(
+            retry=retry_if_exception_type(NoAnswer),
+            wait=partial(
+                _wait_seconds,
+                wait_random_exponential(multiplier=retry.first_wait_seconds, max=retry.wait_seconds_max),
+            ),
+            stop=stop_after_attempt(retry.attempts_max),
+            sleep=retry.sleep,
+            reraise=True,
+        )
+
+    @property
+    def vault(self) -> Vault:
+        """The vault every call is about."""
+        return self._vault
+
+    @property
+    def endpoint_url(self) -> str:
+        """Where requests go, as resolved."""
+        return str(self._client.meta.endpoint_url)
+
+    async def describe_vault(self) -> VaultDescription:
+        """Ask for the vault's description."""
+        return read_description(await self._ask("DescribeVault", self._client.describe_vault))
+
+    async def service_time(self) -> datetime | None:
+        """Ask what time the service has."""
+        members = await self._ask("DescribeVault", self._client.describe_vault)
+        date: str | None = members["ResponseMetadata"]["HTTPHeaders"].get("date")
+        return None if date is None else parsedate_to_datetime(date).astimezone(UTC)
+
+    async def list_jobs(self) -> AsyncIterator[Job]:
+        """Go through the vault's jobs."""
+        async for page in self._pages("ListJobs", self._client.list_jobs):
+            for job in page["JobList"]:
+                yield _job(job)
+
+    async def describe_job(self, job_id: str) -> Job | None:
+        """Ask for one job."""
+        members = await self._ask_for("DescribeJob", self._client.describe_job, jobId=job_id)
+        return None if members is None else _job(members)
+
+    async def initiate_inventory(self) -> str:
+        """Start a job for the vault's whole inventory in JSON."""
+        parameters = {"Type": "inventory-retrieval", "Format": "JSON", "Description": JOB_DESCRIPTION}
+        return str((await self._ask("InitiateJob", self._client.initiate_job, jobParameters=parameters))["jobId"])
+
+    async def job_output(self, job_id: str, first: int, last: int) -> AsyncIterator[bytes]:
+        """Read a range of a finished job's output."""
+        members = await self._once(
+            "GetJobOutput", self._client.get_job_output, jobId=job_id, range=f"bytes={first}-{last}"
+        )
+        wanted_bytes, read_bytes = last - first + 1, 0
+        async with members["body"] as body:
+            if not str(members.get("contentRange", "")).startswith(f"bytes {first}-{last}/"):
+                reply = read_answer(members)
+                raise ControlRefused(
+                    f"GetJobOutput of {self._vault.arn} gave {members.get('contentRange')!r} when it was asked for "
+                    f"bytes {first}-{last}: this output is not as long as the job says. Ask for a new inventory.",
+                    operation="GetJobOutput",
+                    reply=reply,
+                )
+            try:
+                while piece := await body.content.read(min(_READ_BYTES, wanted_bytes - read_bytes)):
+                    read_bytes += len(piece)
+                    yield piece
+            except (TimeoutError, OSError, _client_error()) as fault:
+                raise self._cut(fault) from fault
+        if read_bytes < wanted_bytes:
+            raise self._cut(EOFError(f"{read_bytes:,} of {wanted_bytes:,} bytes came"))
+
+    async def vault_lock(self) -> VaultLock | None:
+        """Ask for the vault's lock."""
+        members = await self._ask_for("GetVaultLock", self._client.get_vault_lock)
+        if members is None or "Policy" not in members:
+            return None
+        return VaultLock(
+            policy=members["Policy"], state=members.get("State", ""), expires=_time(members.get("ExpirationDate"))
+        )
+
+    async def access_policy(self) -> str | None:
+        """Ask for the vault's access policy."""
+        members = await self._ask_for("GetVaultAccessPolicy", self._client.get_vault_access_policy)
+        return None if members is None else members.get("policy", {}).get("Policy")
+
+    async def set_access_policy(self, policy: str) -> None:
+        """Replace the vault's access policy."""
+        await self._ask("SetVaultAccessPolicy", self._client.set_vault_access_policy, policy={"Policy": policy})
+
+    async def delete_access_policy(self) -> None:
+        """Take the vault's access policy away."""
+        await self._ask("DeleteVaultAccessPolicy", self._client.delete_vault_access_policy)
+
+    async def tags(self) -> Mapping[str, str]:
+        """Ask for the vault's tags."""
+        tags: Mapping[str, str] = (await self._ask("ListTagsForVault", self._client.list_tags_for_vault)).get(
+            "Tags", {}
+        )
+        return tags
+
+    async def notifications(self) -> Notifications | None:
+        """Ask where the vault announces finished jobs."""
+        members = await self._ask_for("GetVaultNotifications", self._client.get_vault_notifications)
+        told = {} if members is None else members.get("vaultNotificationConfig", {})
+        if "SNSTopic" not in told:
+            return None
+        return Notifications(topic=told["SNSTopic"], events=tuple(told.get("Events", ())))
+
+    async def multipart_uploads(self) -> AsyncIterator[UploadInProgress]:
+        """Go through the vault's multipart uploads in progress."""
+        async for page in self._pages("ListMultipartUploads", self._client.list_multipart_uploads):
+            for upload in page["UploadsList"]:
+                yield UploadInProgress(
+                    upload_id=upload["MultipartUploadId"],
+                    description=upload.get("ArchiveDescription") or "",
+                    created=datetime.fromisoformat(upload["CreationDate"]),
+                    part_size_bytes=upload["PartSizeInBytes"],
+                )
+
+    async def abort_multipart_upload(self, upload_id: str) -> None:
+        """End a multipart upload."""
+        await self._ask_for("AbortMultipartUpload", self._client.abort_multipart_upload, uploadId=upload_id)
+
+    async def delete_vault(self) -> Removal:
+        """Ask for the vault itself to be deleted."""
+        try:
+            await self._ask("DeleteVault", self._client.delete_vault)
+        except ControlRefused as refused:
+            removal = _removal(refused.reply)
+            if removal is None:
+                raise
+            return removal
+        return Removal.DONE
+
+    async def list_vaults(self) -> AsyncIterator[VaultDescription]:
+        """Go through all vaults of the account in this region."""
+        async for page in self._pages("ListVaults", self._client.list_vaults):
+            for vault in page["VaultList"]:
+                yield read_description(vault)
+
+    # -- asking -------------------------------------------------------------------------------------------------------
+
+    async def _pages(self, name: str, operation: Any) -> AsyncIterator[Mapping[str, Any]]:
+        marker: dict[str, str] = {}
+        while True:
+            page = await self._ask(name, operation, **marker)
+            yield page
+            if not page.get("Marker"):
+                return
+            marker = {"marker": page["Marker"]}
+
+    async def _ask_for(self, name: str, operation: Any, **arguments: object) -> Mapping[str, Any] | None:
+        """Ask for something that may not be there: None then."""
+        try:
+            return await self._ask(name, operation, **arguments)
+        except ControlRefused as refused:
+            if refused.is_not_there:
+                return None
+            raise
+
+    async def _ask(self, name: str, operation: Any, **arguments: object) -> Mapping[str, Any]:
+        """Ask patiently; credentials that are not accepted are renewed once."""
+        once = partial(self._once, name, operation, **arguments)
+        try:
+            return await self._patiently(once)
+        except CredentialsFailed:
+            await self._session.credentials.renew()
+            return await self._patiently(once)
+
+    async def _patiently(self, once: Callable[[], Awaitable[Mapping[str, Any]]]) -> Mapping[str, Any]:
+        members: Mapping[str, Any] = await self._policy.copy()(once)
+        return members
+
+    async def _once(self, name: str, operation: Any, **arguments: object) -> Mapping[str, Any]:
+        """Make one request; raise whatever is not a success of the service's own."""
+        whose: dict[str, object] = {"accountId": self._vault.account_id}
+        if name != "ListVaults":
+            whose["vaultName"] = self._vault.name
+        try:
+            members: Mapping[str, Any] = await operation(**whose, **arguments)
+        except ClientError as refusal:
+            reply = read_answer(refusal.response)
+        except (BotoCoreError, ResponseParserError) as fault:
+            reply = read_fault(fault)
+        else:
+            reply = read_answer(members)
+            if reply.status is not None and 200 <= reply.status < 300 and reply.request_id is not None:
+                return members
+        raise as_error(reply, name, self._vault)
+
+    def _cut(self, fault: BaseException) -> NoAnswer:
+        reply = Reply(Meaning.NO_REPLY, code=type(fault).__name__, message=str(fault))
+        return NoAnswer(
+            f"GetJobOutput of {self._vault.arn} broke off ({type(fault).__name__}: {fault}). The same command goes on.",
+            operation="GetJobOutput",
+            reply=reply,
+        )
+
+
+def _client_error() -> type[Exception]:
+    import aiohttp  # noqa: PLC0415 - what the SDK reads bodies with; its errors pass the SDK untranslated
+
+    return aiohttp.ClientError
+
+
+def _wait_seconds(backoff: Callable[[RetryCallState], float], state: RetryCallState) -> float:
+    """Wait as the policy says, or longer where the reply asked for it."""
+    assert state.outcome is not None
+    error = state.outcome.exception()
+    asked = error.reply.retry_after_seconds if isinstance(error, NoAnswer) else None
+    return max(backoff(state), asked or 0.0)
+
+
+def _removal(reply: Reply) -> Removal | None:
+    if reply.code == "InvalidParameterValueException" and reply.message.startswith(_NOT_YET):
+        return Removal.NOT_YET
+    if reply.meaning is Meaning.NO_LONGER_SUPPORTED:
+        return Removal.NO_LONGER_SUPPORTED
+    return Removal.MISSING if reply.meaning is Meaning.VAULT_MISSING else None
+
+
+def _job(members: Mapping[str, Any]) -> Job:
+    scope = members.get("InventoryRetrievalParameters")
+    created = _time(members["CreationDate"])
+    assert created is not None
+    return Job(
+        job_id=members["JobId"],
+        action=JobAction(members["Action"]),
+        state=JobState(members["StatusCode"]),
+        created=created,
+        completed=_time(members.get("CompletionDate")),
+        status_message=members.get("StatusMessage"),
+        description=members.get("JobDescription"),
+        inventory=None if scope is None else _scope(scope),
+        archive_id=members.get("ArchiveId"),
+        size_bytes=members.get("InventorySizeInBytes"),
+    )
+
+
+def _scope(members: Mapping[str, Any]) -> InventoryScope:
+    return InventoryScope(
+        format=members.get("Format", ""),
+        start_date=members.get("StartDate"),
+        end_date=members.get("EndDate"),
+        limit=members.get("Limit"),
+        marker=members.get("Marker"),
+    )
+
+
+def _time(text: str | None) -> datetime | None:
+    return None if text is None else datetime.fromisoformat(text)

@@ -1,0 +1,95 @@
+"""What comes back from an SDK client, read in one place for every adapter that asks through it.
+
+Errors are told apart by the code string of the body, never by the SDK's exception classes, because the SDK's model
+lacks the codes that matter most here (throttling among them).
+"""
+
+from __future__ import annotations
+
+import ssl
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+
+from glacier_purge.errors import CredentialsFailed
+from glacier_purge.service.control import ControlRefused, NoAnswer
+from glacier_purge.service.port import VaultDescription
+from glacier_purge.service.reply import (
+    ENDS_THE_RUN,
+    MESSAGE_CHARACTERS_MAX,
+    Meaning,
+    Reply,
+    interpret,
+    no_reply,
+    retry_after_seconds,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from glacier_purge.archive import Vault
+
+
+def read_answer(answer: Mapping[str, Any]) -> Reply:
+    """Say what an answer means, a refusal's or a success's."""
+    metadata = answer["ResponseMetadata"]
+    headers: Mapping[str, str] = metadata["HTTPHeaders"]
+    status: int = metadata["HTTPStatusCode"]
+    if status < 200:
+        return no_reply("HTTPClientError", f"the reply is an interim one ({status}) and no other followed")
+    error: Mapping[str, str] = answer.get("Error", {})
+    code: str | None = error.get("Code")
+    if code == str(status):  # how the SDK says that the body named none
+        code = None
+    message = (error.get("Message") or "") if code else ""
+    request_id = headers.get("x-amzn-requestid")
+    return Reply(
+        interpret(status, code, message, from_aws=request_id is not None),
+        status=status,
+        code=code,
+        message=message[:MESSAGE_CHARACTERS_MAX],
+        request_id=request_id,
+        retry_after_seconds=retry_after_seconds(headers.get("retry-after"), headers.get("x-amz-retry-after")),
+    )
+
+
+def read_fault(fault: Exception) -> Reply:
+    """Say what it means that the SDK got no whole answer."""
+    reply = no_reply(type(fault).__name__, str(fault))
+    return msgspec.structs.replace(reply, meaning=Meaning.UNTRUSTED) if _is_certificate_fault(fault) else reply
+
+
+def _is_certificate_fault(fault: BaseException | None) -> bool:
+    """Look for a certificate that does not hold anywhere below the SDK's fault."""
+    while fault is not None:
+        if isinstance(fault, ssl.SSLCertVerificationError | ssl.CertificateError):
+            return True
+        fault = fault.__cause__ or fault.__context__
+    return False
+
+
+def read_description(members: Mapping[str, Any]) -> VaultDescription:
+    """Read the members of DescribeVault's answer, or of one vault in ListVaults'."""
+    last_inventory = members.get("LastInventoryDate")
+    return VaultDescription(
+        arn=members["VaultARN"],
+        last_inventory=None if last_inventory is None else datetime.fromisoformat(last_inventory),
+        archives=members.get("NumberOfArchives"),
+        size_bytes=members.get("SizeInBytes"),
+    )
+
+
+def as_error(reply: Reply, operation: str, vault: Vault) -> ControlRefused | CredentialsFailed | NoAnswer:
+    """Say a reply to ``operation`` that is no success as the error both ports promise."""
+    said = f"{reply.code or reply.status or 'no code'}: {reply.message}".rstrip(": ")
+    what = f"{operation} of {vault.arn} was answered with {reply.meaning.value} ({said})"
+    if reply.meaning is Meaning.CREDENTIALS:
+        return CredentialsFailed(f"{what}. Renew the AWS credentials, then run the same command again.")
+    if reply.meaning in ENDS_THE_RUN:
+        advice = "Check account, region, vault name and the role's permissions."
+        return ControlRefused(f"{what}. {advice}", operation=operation, reply=reply)
+    if reply.meaning is Meaning.UNKNOWN:
+        return ControlRefused(f"{what}. Nothing was changed by it.", operation=operation, reply=reply)
+    advice = "Run the same command again when the service can be reached."
+    return NoAnswer(f"{what}. {advice}", operation=operation, reply=reply)
