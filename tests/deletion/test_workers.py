@@ -133,7 +133,7 @@ async def test_an_outage_of_an_hour_fails_no_archive_and_is_only_probed() -> Non
     await work.delete_everything()
     work.check()
     assert {outcome.outcome for outcome in work.kept.outcomes} == {"deleted"}
-    assert work.tally.replies[Meaning.SERVER_FAULT] < 1500
+    assert work.tally.refused[Meaning.SERVER_FAULT] < 1500
     assert len(work.turns) == 0
 
 

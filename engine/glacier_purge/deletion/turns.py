@@ -25,11 +25,12 @@ PARKED_MAX = 10_000
 class Turn:
     """One archive's way through the pool: what was tried so far, and whether a try may have deleted it unseen."""
 
-    __slots__ = ("archive", "attempts", "maybe_deleted", "replies")
+    __slots__ = ("archive", "attempts", "maybe_deleted", "replies", "sent_at")
 
     def __init__(self, archive: Archive) -> None:
         self.archive = archive
         self.attempts = 0
+        self.sent_at = 0.0
         self.maybe_deleted = False
         self.replies: dict[Meaning, int] | None = None
 
