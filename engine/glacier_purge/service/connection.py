@@ -17,7 +17,7 @@ import httptools
 from glacier_purge.service.accepted import accepted
 from glacier_purge.service.reply import Reply, no_reply, read_reply
 
-REPLY_BYTES_MAX = 262_144
+REPLY_BYTES_MAX = 65_536
 """An error of the service has some hundred bytes; whatever is longer than this isn't one."""
 
 _KEPT_HEADERS = frozenset({b"x-amzn-requestid", b"x-amzn-errortype", b"retry-after", b"x-amz-retry-after"})
@@ -89,6 +89,9 @@ class Connection(asyncio.Protocol):
                 answer.set_result(reply)
             return
         self._received_bytes += len(data)
+        if self._received_bytes > REPLY_BYTES_MAX:
+            self._fail("HTTPClientError", f"the reply is longer than {REPLY_BYTES_MAX} bytes")
+            return
         try:
             self._parser.feed_data(data)
         except (httptools.HttpParserError, httptools.HttpParserUpgrade) as fault:
@@ -96,8 +99,6 @@ class Connection(asyncio.Protocol):
             return
         if self._complete:
             self._deliver()
-        elif self._received_bytes > REPLY_BYTES_MAX:
-            self._fail("HTTPClientError", f"the reply is longer than {REPLY_BYTES_MAX} bytes")
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Settle what was in flight: a reply that ends with the connection is whole, any other is none."""
