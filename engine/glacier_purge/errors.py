@@ -6,7 +6,10 @@ line turns an error into its ``exit_code`` and prints the message without a trac
 
 from __future__ import annotations
 
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar
+
+if TYPE_CHECKING:
+    from datetime import datetime
 
 
 class GlacierPurgeError(Exception):
@@ -43,6 +46,20 @@ class RunStopped(GlacierPurgeError):
     """The run stopped before its end and can be resumed with the same command."""
 
     exit_code = 3
+
+
+class Pending(GlacierPurgeError):
+    """Everything that can be done now is done, and the caller did not want to wait. Nothing is wrong.
+
+    ``what`` is waited for; ``until`` is when it is worth looking again, and the same command goes on.
+    """
+
+    exit_code = 75  # EX_TEMPFAIL of sysexits.h: what cron and mail have always called "later"
+
+    def __init__(self, what: str, *, until: datetime) -> None:
+        super().__init__(f"waiting for {what}. Look again at {until:%Y-%m-%dT%H:%M:%SZ} with the same command.")
+        self.what = what
+        self.until = until
 
 
 class DiskFailed(RunStopped):

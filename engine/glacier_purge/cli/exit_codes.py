@@ -1,7 +1,7 @@
 """What the command ends with: one table, printed by ``--help``, quoted by the README, tested to be complete.
 
-The high numbers are those of the AWS CLI (253 configuration or credentials, 254 refused by the service, 255 anything
-else), so that scripts around it need not be taught new ones.
+75 is EX_TEMPFAIL of sysexits.h, "later".  The high numbers are those of the AWS CLI (253 configuration or credentials,
+254 refused by the service, 255 anything else), so that scripts around it need not be taught new ones.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ class ExitCode(IntEnum):
     USAGE = 2
     STOPPED = 3
     AUDIT_DAMAGED = 4
+    PENDING = 75
     INTERRUPTED = 130
     OUTPUT_CLOSED = 141
     CREDENTIALS = 253
@@ -30,6 +31,7 @@ MEANINGS: dict[ExitCode, str] = {
     ExitCode.USAGE: "wrong usage or bad input, or confirmation refused; nothing was sent",
     ExitCode.STOPPED: "stopped before the end; the same command resumes",
     ExitCode.AUDIT_DAMAGED: "the audit log is damaged",
+    ExitCode.PENDING: "nothing more can be done yet; the same command goes on later",
     ExitCode.INTERRUPTED: "interrupted with Ctrl-C; the same command resumes",
     ExitCode.OUTPUT_CLOSED: "whatever read the output went away",
     ExitCode.CREDENTIALS: "credentials or configuration are missing or wrong",
