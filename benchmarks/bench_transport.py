@@ -1,0 +1,161 @@
+"""How much CPU does one delete cost the client, through the SDK and over our own connections?
+
+    python benchmarks/bench_transport.py [--seconds 1] [--rounds 3] [--output json]
+
+Client and server are pinned to a core each; the server is ``sink.py``, which answers before it has thought.  Rounds are
+interleaved and the median is shown: CPU per delete is the figure to trust, deletes per second depend on the machine.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import json
+import os
+import resource
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import trustme
+import uvloop
+
+from glacier_purge.archive import ArchiveId, Vault
+from glacier_purge.service.access import Access, StaticCredentials
+from glacier_purge.service.reply import Meaning
+from glacier_purge.service.rest import open_rest
+from glacier_purge.service.sdk import open_sdk
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from contextlib import AbstractAsyncContextManager
+
+    from glacier_purge.service.port import Glacier
+
+VAULT = Vault(account_id="123456789012", region="us-east-1", name="photos")
+KEYS = StaticCredentials(access_key_id="AKIDBENCHMARK", secret_access_key="s" * 40)
+OPENERS: dict[str, Callable[[Vault, Access], AbstractAsyncContextManager[Glacier]]] = {
+    "sdk": open_sdk,
+    "rest": open_rest,
+}
+IN_FLIGHT = (64, 1_000)
+WARM_UP_DELETES_EACH = 1
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--seconds", type=float, default=1.0)
+    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--output", choices=["text", "json"], default="text")
+    arguments = parser.parse_args()
+    pin(0)
+    with tempfile.TemporaryDirectory() as folder:
+        certificate, authority = certificates(Path(folder))
+        with sink(None) as plain, sink(certificate) as tls:
+            endpoints = {"plain": f"http://127.0.0.1:{plain}", "TLS": f"https://127.0.0.1:{tls}"}
+            rows = measure_all(endpoints, authority, arguments.rounds, arguments.seconds)
+    if arguments.output == "json":
+        print(json.dumps([asdict(row) for row in rows]))
+        return
+    print(f"{'transport':<10}{'wire':<7}{'in flight':>10}{'CPU us/delete':>15}{'deletes/s':>12}")
+    for row in rows:
+        print(f"{row.transport:<10}{row.wire:<7}{row.in_flight:>10,}{row.cpu_us:>15.1f}{row.per_second:>12,.0f}")
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One line of the table; ``cpu_us`` is CPU microseconds of the client per delete, user and system."""
+
+    transport: str
+    wire: str
+    in_flight: int
+    cpu_us: float
+    per_second: float
+
+
+def measure_all(endpoints: dict[str, str], authority: Path, rounds: int, seconds: float) -> list[Row]:
+    cases = [(name, wire, many) for many in IN_FLIGHT for wire in endpoints for name in OPENERS]
+    figures: dict[tuple[str, str, int], list[tuple[float, float]]] = {case: [] for case in cases}
+    for _ in range(rounds):
+        for case in cases:
+            name, wire, many = case
+            access = Access(endpoint_url=endpoints[wire], credentials=KEYS, max_in_flight=many, ca_bundle=authority)
+            with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+                figures[case].append(runner.run(measure(name, access, seconds)))
+    return [
+        Row(
+            *case,
+            cpu_us=statistics.median(cpu for cpu, _ in figures[case]),
+            per_second=statistics.median(rate for _, rate in figures[case]),
+        )
+        for case in cases
+    ]
+
+
+async def measure(name: str, access: Access, seconds: float) -> tuple[float, float]:
+    """Return CPU microseconds per delete and deletes per second, connections already open."""
+    async with OPENERS[name](VAULT, access) as glacier:
+        every = access.max_in_flight
+        await asyncio.gather(*(delete_some(glacier, worker, WARM_UP_DELETES_EACH) for worker in range(every)))
+        started, cpu = time.perf_counter(), cpu_seconds()
+        done = sum(await asyncio.gather(*(delete_until(glacier, worker, started + seconds) for worker in range(every))))
+        return (cpu_seconds() - cpu) / done * 1e6, done / (time.perf_counter() - started)
+
+
+async def delete_some(glacier: Glacier, worker: int, count: int) -> None:
+    for number in range(count):
+        await delete(glacier, worker, number)
+
+
+async def delete_until(glacier: Glacier, worker: int, end: float) -> int:
+    number = 0
+    while time.perf_counter() < end:
+        await delete(glacier, worker, number)
+        number += 1
+    return number
+
+
+async def delete(glacier: Glacier, worker: int, number: int) -> None:
+    reply = await glacier.delete_archive(ArchiveId(f"{worker:069}{number:069}"))
+    assert reply.meaning is Meaning.DELETED, reply
+
+
+def cpu_seconds() -> float:
+    used = resource.getrusage(resource.RUSAGE_SELF)
+    return used.ru_utime + used.ru_stime
+
+
+def pin(core: int, process_id: int = 0) -> None:
+    """Keep a process (0: this one) to one core, where there is another for the other and the system can do so."""
+    if (os.cpu_count() or 1) > 1 and hasattr(os, "sched_setaffinity"):
+        os.sched_setaffinity(process_id, {core})
+
+
+def certificates(folder: Path) -> tuple[Path, Path]:
+    authority = trustme.CA()
+    authority.cert_pem.write_to_path(folder / "authority.pem")
+    authority.issue_cert("127.0.0.1").private_key_and_cert_chain_pem.write_to_path(folder / "server.pem")
+    return folder / "server.pem", folder / "authority.pem"
+
+
+@contextmanager
+def sink(certificate: Path | None) -> Iterator[int]:
+    """Run the sink on the other core; yields its port."""
+    program = [sys.executable, str(Path(__file__).with_name("sink.py")), *([str(certificate)] if certificate else [])]
+    with subprocess.Popen(program, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as server:
+        pin(1, server.pid)
+        assert server.stdout is not None
+        try:
+            yield int(server.stdout.readline())
+        finally:
+            server.terminate()
+
+
+if __name__ == "__main__":
+    main()
