@@ -337,6 +337,24 @@ async def test_a_cancelled_run_still_knows_what_became_durable() -> None:
     assert (await open_journal(copy_of(disk), records=9)).ledger.counts["deleted"] == 2
 
 
+@pytest.mark.looptime
+async def test_a_commit_interrupted_by_force_is_the_last() -> None:
+    """A task cancelled past anyio's shield leaves a write under way: writing on could break the chain."""
+    disk = Sleepy()
+    journal = await open_journal(disk, records=9)
+    running = asyncio.ensure_future(journal.run())
+    journal.record([outcome(0)])
+    await asyncio.sleep(0.11)
+    running.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await running
+    with pytest.raises(DiskFailed, match="interrupted"):
+        await journal.durable()
+    operations = disk.operations
+    await journal.aclose()
+    assert disk.operations == operations
+
+
 def failing(at: int, error: int) -> Callable[[str, str], None]:
     count = 0
 

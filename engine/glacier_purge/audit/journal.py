@@ -197,7 +197,7 @@ class Journal:
         try:
             await self._disk.aside(lambda: write_checkpoint(self._disk, head, bitmap))
         except OSError as failure:
-            raise self._fail("the checkpoint", failure) from failure
+            raise self._fail("the checkpoint", failure.strerror or str(failure)) from failure
 
     def close(self) -> None:
         """Take nothing more; ``run`` ends once all is durable."""
@@ -282,7 +282,11 @@ class Journal:
             with anyio.CancelScope(shield=True):
                 await disk.in_writer(write)
         except OSError as failure:
-            raise self._fail(name, failure) from failure
+            raise self._fail(name, failure.strerror or str(failure)) from failure
+        except asyncio.CancelledError:
+            # Cancelled past the shield: the writer goes on alone, and until the log is read again nobody knows how far.
+            self._fail(name, "interrupted in the middle of a commit")
+            raise
 
     def _settle(self, at: Position, rendered: Rendered, opening: list[Record], batch: list[Record]) -> None:
         """The commit is durable: now, and not before, it counts."""
@@ -310,13 +314,13 @@ class Journal:
                         return
                     await disk.aside(lambda number=number: seal(disk, number))  # type: ignore[misc]  # bound per loop
             except OSError as failure:
-                raise self._fail("a closed segment", failure) from failure
+                raise self._fail("a closed segment", failure.strerror or str(failure)) from failure
 
-    def _fail(self, what: str, failure: OSError) -> DiskFailed:
-        """The disk failed: say so to everyone who waits, now and later."""
+    def _fail(self, what: str, failure: str) -> DiskFailed:
+        """Nothing more can be made durable: say so to everyone who waits, now and later."""
         if self._failure is None:
             self._failure = DiskFailed(
-                f"{what}: {failure.strerror or failure}. Dispatch stopped; {len(self._buffer):,} records are not on"
+                f"{what}: {failure}. Dispatch stopped; {len(self._buffer):,} records are not on"
                 " disk and what they tell of will be done again. Free or mend the disk, then start the same command."
             )
         self._tell_progress()
