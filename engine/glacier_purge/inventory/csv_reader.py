@@ -96,6 +96,8 @@ class CsvReader:
         """Read lines that are all sound; None when there is any doubt about any of them."""
         try:
             lines = block.decode().split("\n")
+            if b"\r" in block:
+                lines = [line.removesuffix("\r") for line in lines]
             archives = [_archive(line, ordinal) for ordinal, line in enumerate(lines, self._next_ordinal)]
         except ValueError:
             return None
@@ -128,7 +130,6 @@ def _archive(line: str, ordinal: int) -> Archive:
     """Take one line apart. Raises ``ValueError`` for too few columns or a size not written as integers are."""
     archive_id, _, rest = line.partition(",")
     description, created, size, tree_hash = rest.rsplit(",", 3)
-    tree_hash = tree_hash.removesuffix("\r")
     if '"' in line:
         archive_id, created, size, tree_hash = map(_unquoted, (archive_id, created, size, tree_hash))
         description = _unquoted(description).replace('\\"', '"')
@@ -140,7 +141,7 @@ def _archive(line: str, ordinal: int) -> Archive:
 
 def _checked_archive(raw: bytes, ordinal: int, *, any_id_length: bool) -> Archive:
     """Take one line apart, and say what is wrong with it if something is."""
-    archive_id, _, rest = raw.partition(b",")
+    archive_id, _, rest = raw.removesuffix(b"\r").partition(b",")
     columns = rest.rsplit(b",", 3)
     if len(columns) != 4:
         raise WrongRecord("it has fewer than 5 columns")

@@ -23,13 +23,13 @@ from tempfile import TemporaryFile
 from typing import IO, TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
+    from collections.abc import Callable, Iterable, Iterator, Sequence
     from pathlib import Path
 
     from glacier_purge.archive import Archive
     from glacier_purge.inventory.batch import Batch
 
-_RUN_IDS = 1 << 17
+_RUN_IDS = 1 << 16
 _SLICES = 1 << 10
 """A slice of 100 million hashes has 100,000 of them."""
 _SLICE_BOUNDS = [-(1 << 63) + number * ((1 << 64) // _SLICES) for number in range(1, _SLICES)]
@@ -38,8 +38,8 @@ _HASH_BYTES = 8
 _MARKS = 1 << 22
 """4 MiB, a byte a mark. Marks that fall together only bring a few ids more into step 3."""
 
-_SORT_LINES = 1 << 16
-_READ_BYTES = 1 << 14
+_SORT_LINES = 1 << 15
+_READ_BYTES = 1 << 13
 
 
 class DuplicateFinder:
@@ -50,7 +50,7 @@ class DuplicateFinder:
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
-        self._hashes = array("q")
+        self._hashes: list[int] = []
         self._runs: _Runs | None = None
 
     def __enter__(self) -> DuplicateFinder:
@@ -62,7 +62,7 @@ class DuplicateFinder:
 
     def add(self, archives: list[Archive]) -> None:
         """Take in the next archives of the inventory."""
-        self._hashes.extend([hash(archive.archive_id) for archive in archives])
+        self._hashes += [hash(archive.archive_id) for archive in archives]
         if len(self._hashes) >= _RUN_IDS:
             self._write_run()
 
@@ -89,8 +89,9 @@ class DuplicateFinder:
     def _write_run(self) -> None:
         if self._runs is None:
             self._runs = _Runs(self._folder)
-        self._runs.append(sorted(self._hashes))
-        self._hashes = array("q")
+        self._hashes.sort()
+        self._runs.append(self._hashes)
+        self._hashes = []
 
     def _marks(self) -> bytearray | None:
         """Mark every hash that stands twice; None when there is none."""
@@ -104,7 +105,7 @@ class DuplicateFinder:
                     marks[one % _MARKS] = 1
         return marks
 
-    def _slices(self) -> Iterable[array[int]]:
+    def _slices(self) -> Iterable[Sequence[int]]:
         """All hashes, equal ones never in two slices."""
         if self._runs is None:
             return [self._hashes]
@@ -143,7 +144,7 @@ def sorted_on_disk(lines: Iterator[str], folder: Path) -> Iterator[str]:
         spans = []
         while block := sorted(islice(lines, _SORT_LINES)):
             begin = file.tell()
-            file.write("".join(block).encode("ascii"))
+            file.writelines(line.encode("ascii") for line in block)
             spans.append((begin, file.tell()))
             del block
         yield from merge(*(_lines_between(file, begin, end) for begin, end in spans))

@@ -121,19 +121,19 @@ class JsonReader:
         """Read what is held up to the last cut, window by window."""
         batches: list[Batch] = []
         start = 0
-        while self._structure is None:
-            cut = self._held.rfind(_CUT, start, start + _WINDOW_BYTES + len(_CUT) - 1)
-            if cut < 0:
-                break
+        while self._structure is None and (cut := self._last_cut(start)) >= 0:
             batches += self._read_window(start, cut + 1)
-            start = cut + 2
-        else:
-            self._drop(start - 1)
-            return batches + self._go_exact()
+            start = cut + len(b"},")
+        if self._structure is not None:  # a cut was not between two records: the comma, too, is the structure's
+            start -= len(b",")
         self._drop(start)
-        if len(self._held) > _WINDOW_BYTES:
+        if self._structure is not None or len(self._held) > _WINDOW_BYTES:
             batches += self._go_exact()
         return batches
+
+    def _last_cut(self, start: int) -> int:
+        """Where the last record of the window that begins at ``start`` ends; -1 when none does."""
+        return self._held.rfind(_CUT, start, start + _WINDOW_BYTES + len(_CUT) - 1)
 
     def _read_window(self, start: int, end: int) -> list[Batch]:
         archives = read_batch(
