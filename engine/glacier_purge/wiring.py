@@ -8,6 +8,7 @@ from __future__ import annotations
 import logging
 import os
 from contextlib import asynccontextmanager
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
@@ -19,7 +20,7 @@ import structlog
 from glacier_purge.archive import Vault, check_vault_name
 from glacier_purge.deletion.pacer import PacerSettings
 from glacier_purge.deletion.retry import RetrySettings
-from glacier_purge.errors import CredentialsFailed, UsageError
+from glacier_purge.errors import CredentialsFailed, InventoryDamaged, UsageError
 from glacier_purge.inventory.snapshot import spool
 from glacier_purge.inventory.source import Source
 from glacier_purge.plan.making import Target
@@ -28,6 +29,7 @@ from glacier_purge.run.planning import new_folder, write_plan
 from glacier_purge.run.purge import PurgeSettings
 from glacier_purge.service.access import Access
 from glacier_purge.service.endpoint import check_region, endpoint_of, is_loopback
+from glacier_purge.service.spread import open_spread
 from glacier_purge.service.transport import choose, open_glacier
 
 if TYPE_CHECKING:
@@ -38,10 +40,12 @@ if TYPE_CHECKING:
     from glacier_purge.run.folder import RunFolder
     from glacier_purge.service.access import StaticCredentials
     from glacier_purge.service.port import Glacier
-    from glacier_purge.settings import Settings
+    from glacier_purge.settings import PaceSettings, Settings
 
 _log: Any = structlog.wrap_logger(logging.getLogger(__name__))
 
+ONE_CORE_PER_SECOND = 20_000
+"""What one core signs, sends and records over TLS: benchmarks/RESULTS.md."""
 LOOPBACK_REGION = "us-east-1"
 """A pretended service has one region; which one, matters to nobody."""
 
@@ -107,7 +111,7 @@ async def plan_in_new_folder(
     path = run_dir if run_dir is not None else Path("runs") / run_name(vault_name, datetime.now(UTC))
     with Source(inventory) as content, new_folder(path) as folder:
         snapshot = await anyio.to_thread.run_sync(lambda: spool(content, folder.path, any_id_length=any_id_length))
-        vault = await _address(vault_name, snapshot, settings)
+        vault = await _address(vault_name, snapshot, settings, content.name)
         target = Target(
             vault=vault,
             endpoint_url=endpoint(settings, vault.region),
@@ -119,6 +123,25 @@ async def plan_in_new_folder(
             lambda: write_plan(folder, snapshot, target, set_aside_defects=set_aside_defects)
         )
     return folder, plan
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Crew:
+    """How many processes send, and why, in words for people."""
+
+    processes: int
+    reason: str
+
+
+def crew_for(pace: PaceSettings, *, cores: int) -> Crew:
+    """Decide how many processes send: more than one only pays where one core would be full."""
+    if pace.processes != "auto":
+        return Crew(processes=pace.processes, reason=f"{pace.processes} were asked for")
+    asked_per_second = min(pace.first_per_second, pace.max_per_second or pace.first_per_second)
+    wanted = min(cores - 1, int(asked_per_second // ONE_CORE_PER_SECOND) + 1)
+    if wanted <= 1:
+        return Crew(processes=1, reason=f"one core sends some {ONE_CORE_PER_SECOND:,} deletes a second")
+    return Crew(processes=wanted, reason=f"{asked_per_second:,.0f} deletes a second are asked for from the start")
 
 
 @asynccontextmanager
@@ -133,13 +156,19 @@ async def open_service(vault: Vault, access: Access, settings: Settings) -> Asyn
         settings.aws.transport, region=vault.region, endpoint_url=access.endpoint_url, environment=os.environ
     )
     _log.info("transport.chosen", transport=choice.name, because=choice.reason)
-    async with open_glacier(choice, vault, access) as service:
-        yield service
+    crew = crew_for(settings.pace, cores=os.cpu_count() or 1)
+    _log.info("processes.chosen", processes=crew.processes, because=crew.reason)
+    if crew.processes == 1:
+        async with open_glacier(choice, vault, access) as service:
+            yield service
+    else:
+        async with open_spread(choice, vault, access, crew.processes) as spread:
+            yield spread
 
 
-async def _address(name: str, snapshot: Snapshot, settings: Settings) -> Vault:
+async def _address(name: str, snapshot: Snapshot, settings: Settings, inventory_name: str) -> Vault:
     """The vault's full address: from the settings, else from the inventory, else from the service itself."""
-    listed = Vault.from_arn(snapshot.vault_arn) if snapshot.vault_arn is not None else None
+    listed = _listed_vault(snapshot, inventory_name)
     account_id = settings.aws.account_id or (listed and listed.account_id)
     region = settings.aws.region or (listed and listed.region) or _region_of_profile(settings)
     if account_id:
@@ -147,6 +176,16 @@ async def _address(name: str, snapshot: Snapshot, settings: Settings) -> Vault:
     from glacier_purge.service.lookup import find_vault  # noqa: PLC0415 - brings botocore in
 
     return await find_vault(name, region, access(settings, endpoint(settings, region), any_id_length=False))
+
+
+def _listed_vault(snapshot: Snapshot, inventory_name: str) -> Vault | None:
+    """The vault an inventory says it is of; CSV inventories do not say."""
+    if snapshot.vault_arn is None:
+        return None
+    try:
+        return Vault.from_arn(snapshot.vault_arn)
+    except UsageError as error:
+        raise InventoryDamaged(f"its VaultARN names no vault: {error}", offset_bytes=0, file=inventory_name) from error
 
 
 def _region_of_profile(settings: Settings) -> str:

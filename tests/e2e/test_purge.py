@@ -154,3 +154,19 @@ def test_duplicates_and_invalid_records_are_set_aside_when_asked(bench: Bench) -
     assert outcomes[7]["outcome"] == "invalid"
     assert sorted(outcomes) == list(range(501))
     assert bench.simulator.ledger()["archives_left"] == 1
+
+
+@pytest.mark.parametrize("transport", ["sdk", "rest"])
+def test_both_transports_give_the_same_run(bench: Bench, transport: str) -> None:
+    plan = bench.plan()
+    result = bench.json(*bench.apply_arguments(plan["digest"], "--transport", transport))
+    assert (result["deleted"], result["attempts"]) == (500, 500)
+    bench.check_invariants()
+
+
+def test_two_processes_send_for_one_run_with_one_log(bench: Bench) -> None:
+    plan = bench.plan()
+    result = bench.json(*bench.apply_arguments(plan["digest"], "--processes", "2"))
+    assert (result["deleted"], result["attempts"]) == (500, 500)
+    bench.check_invariants()
+    assert bench.json("audit", "verify", str(bench.run_dir))["verdict"] == "sound"

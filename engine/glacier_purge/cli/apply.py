@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from glacier_purge.cli.options import Aws, AwsOptions, LogOptions, Logs, Output, SettingsOptions, SettingsSource
 from glacier_purge.cli.output import OutputFormat
@@ -22,6 +22,7 @@ def apply(
     confirm_digest: str | None = None,
     max_rate: float | None = None,
     max_in_flight: int | None = None,
+    processes: int | Literal["auto"] | None = None,
     aws: Aws = AwsOptions(),
     source: SettingsSource = SettingsOptions(),
     logs: Logs = LogOptions(),
@@ -42,6 +43,8 @@ def apply(
         Most requests a second.
     max_in_flight
         Most requests under way at once.
+    processes
+        Processes that sign and send, or auto: more than one pays where one core is full.
     """
     from glacier_purge.cli.carrying import in_event_loop
     from glacier_purge.cli.logs import configure_logs
@@ -49,7 +52,9 @@ def apply(
     from glacier_purge.run.folder import RunFolder
 
     configure_logs(logs)
-    settings = source.load(aws, pace={"max_per_second": max_rate, "max_in_flight": max_in_flight})
+    settings = source.load(
+        aws, pace={"max_per_second": max_rate, "max_in_flight": max_in_flight, "processes": processes}
+    )
     folder = RunFolder.open(run_dir)
     plan = read_plan(folder.plan_file)
 

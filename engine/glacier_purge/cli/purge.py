@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Literal
 
 from glacier_purge.cli.options import Aws, AwsOptions, LogOptions, Logs, Output, SettingsOptions, SettingsSource
 from glacier_purge.cli.output import OutputFormat
@@ -16,6 +17,7 @@ def purge(
     confirm_digest: str | None = None,
     max_rate: float | None = None,
     max_in_flight: int | None = None,
+    processes: int | Literal["auto"] | None = None,
     any_id_length: bool = False,
     set_aside_defects: bool = False,
     aws: Aws = AwsOptions(),
@@ -41,6 +43,8 @@ def purge(
         Most requests a second.
     max_in_flight
         Most requests under way at once.
+    processes
+        Processes that sign and send, or auto: more than one pays where one core is full.
     any_id_length
         Accept archive ids of other lengths than 138 characters, as other emulators make.
     set_aside_defects
@@ -54,7 +58,7 @@ def purge(
     configure_logs(logs)
     settings = source.load(
         aws,
-        pace={"max_per_second": max_rate, "max_in_flight": max_in_flight},
+        pace={"max_per_second": max_rate, "max_in_flight": max_in_flight, "processes": processes},
         inventory={"any_id_length": any_id_length or None},
     )
 
