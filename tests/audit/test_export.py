@@ -9,6 +9,7 @@ import pytest
 
 from glacier_purge.audit.export import COLUMNS, export_csv
 from glacier_purge.audit.pretend_disk import PretendDisk
+from glacier_purge.errors import AuditDamaged
 from tests.audit.logs import archive_id, commit, dump, finished_run, open_journal, outcome
 
 if TYPE_CHECKING:
@@ -57,3 +58,14 @@ def test_a_torn_tail_is_left_out(tmp_path: Path) -> None:
     asyncio.run(write())
     cut = PretendDisk({"audit/000001.jsonl": disk.contents()["audit/000001.jsonl"][:-9]})
     assert exported(cut, tmp_path)[0] == 2
+
+
+def test_a_line_that_cannot_be_read_ends_the_table_and_is_named(tmp_path: Path) -> None:
+    disk = PretendDisk()
+    asyncio.run(finished_run(disk, records=9))
+    files = disk.contents()
+    log = files["audit/000001.jsonl"]
+    files["audit/000001.jsonl"] = log.replace(b'{"seq":5,', b'["seq":5,')
+    with pytest.raises(AuditDamaged) as damaged:
+        exported(PretendDisk(files), tmp_path)
+    assert damaged.value.offset_bytes == log.index(b'{"seq":5,')

@@ -272,6 +272,11 @@ async def test_a_torn_tail_is_kept_cut_off_and_told_of(keep: bytes | None) -> No
         assert "recovered" not in events(files)
 
 
+async def test_a_log_is_bound_to_a_plan_by_its_digest_or_not_begun() -> None:
+    with pytest.raises(ValueError, match="SHA-256"):
+        await open_journal(PretendDisk(), records=1, plan_digest="plan.json")
+
+
 async def refused(files: dict[str, bytes], **identity: object) -> AuditDamaged:
     with pytest.raises(AuditDamaged) as damaged:
         await open_journal(PretendDisk(files), **({"records": 60} | identity))  # type: ignore[arg-type]  # by name

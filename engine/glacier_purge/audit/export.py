@@ -2,7 +2,7 @@
 
 Ids, codes and request ids come from outside.  A cell that begins with ``= + - @``, a tab or a carriage return is a
 formula to a spreadsheet even when quoted (CWE-1236), and archive ids may begin with ``-``; so every cell is quoted and
-every cell of foreign text gets an apostrophe in front.  It reads the log as it is; ``verification`` judges it.
+every cell of foreign text gets an apostrophe in front.  It checks no chain; ``verification`` does.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ from typing import IO, TYPE_CHECKING
 from glacier_purge.audit.disk import FileDisk
 from glacier_purge.audit.record import Outcome, read_line
 from glacier_purge.audit.segments import find_segments, read_lines
+from glacier_purge.errors import AuditDamaged
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -36,7 +37,10 @@ COLUMNS = (
 
 
 def export_csv(folder: Path, target: IO[str]) -> int:
-    """Write a run's outcomes to ``target`` (opened with ``newline=""``), in the log's order; return how many."""
+    """Write a run's outcomes to ``target`` (opened with ``newline=""``), in the log's order; return how many.
+
+    Raises ``AuditDamaged`` at a line that can't be read; the rows before it are written.
+    """
     writer = csv.writer(target, quoting=csv.QUOTE_ALL, lineterminator="\r\n")
     writer.writerow(COLUMNS)
     rows = 0
@@ -48,12 +52,19 @@ def export_csv(folder: Path, target: IO[str]) -> int:
 
 
 def _whole_lines(folder: Path) -> Iterator[Line]:
+    """Read every line; one cut off at the end is left out. Raises ``AuditDamaged`` at the first that is none."""
     disk = FileDisk(folder)
     for segment in find_segments(disk):
+        offset = 0
         for lines in read_lines(disk, segment):
             for line in lines:
-                if line.endswith(b"\n"):
+                if not line.endswith(b"\n"):
+                    return
+                try:
                     yield read_line(line)
+                except ValueError as bad:
+                    raise AuditDamaged(str(bad), file=segment.file, offset_bytes=offset) from bad
+                offset += len(line)
 
 
 def _row(outcome: Outcome, ts: str) -> list[object]:

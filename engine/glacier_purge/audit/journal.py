@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 import anyio
 
+from glacier_purge.audit.chain import is_digest
 from glacier_purge.audit.checkpoint import Checkpoint, Position, encode_head, write_checkpoint
 from glacier_purge.audit.record import OUTCOMES, Note, Outcome, make_note
 from glacier_purge.audit.recovery import LogIdentity, forget_ahead, read_log, repair
@@ -98,8 +99,11 @@ class Journal:
         """Repair a torn tail, replay the log into the ledger, and make ready to append.
 
         ``plan_digest`` is the plan's SHA-256 in hex, ``records`` the number of records in its inventory.
-        Raises ``AuditDamaged`` for what no crash does, ``DiskFailed`` for a disk that fails on the way.
+        Raises ``AuditDamaged`` for what no crash does, ``DiskFailed`` for a disk that fails on the way, and
+        ``ValueError`` for a ``plan_digest`` that is none.
         """
+        if not is_digest(plan_digest):
+            raise ValueError(f"{plan_digest!r} is not a SHA-256 in lower-case hex")
         identity = LogIdentity(run, plan_digest, records)
         try:
             log, owed = await disk.in_writer(lambda: _read_and_repair(disk, identity))
