@@ -3,7 +3,7 @@
 Three steps, each only as exact as it has to be:
 
 1. While the inventory is read, 64 bits are kept of every id: Python's own keyed string hash, which is paid for anyway.
-   They are gathered in runs of ``_RUN_IDS``, each sorted, and all runs but the last are on disk.
+   They are gathered in runs of ``_RUN_IDS``, each sorted and, unless it stays the only one, on disk.
 2. The range of hashes is cut into slices; of one slice after the other, every run's part is loaded and hashes that
    stand there twice are marked in a fixed bitmap.  Nearly always there is none, and that was it.
 3. Otherwise the inventory is read once more. Ids whose hash is marked are sorted on disk as text, each with its
