@@ -432,6 +432,33 @@ async def test_certificates_are_checked_against_the_environments_bundle(
         assert (await glacier.delete_archive(ARCHIVE)).meaning is DELETED
 
 
+@pytest.mark.parametrize("content", [None, "not a certificate"])
+async def test_a_bundle_that_cannot_be_read_is_told_at_the_start(
+    open_transport: Opener, content: str | None, tmp_path: Path
+) -> None:
+    bundle = tmp_path / "authority.pem"
+    if content is not None:
+        bundle.write_text(content)
+    with pytest.raises(UsageError, match="PEM"):
+        async with open_transport(VAULT, access("https://127.0.0.1:1", ca_bundle=bundle)):
+            pass
+
+
+@pytest.mark.parametrize(
+    ("setting", "endpoint_url"),
+    [
+        ("AWS_USE_FIPS_ENDPOINT", "https://glacier-fips.us-east-1.amazonaws.com"),
+        ("AWS_USE_DUALSTACK_ENDPOINT", "https://glacier.us-east-1.amazonaws.com"),
+    ],
+)
+async def test_the_endpoint_is_one_that_deletes_may_go_to(
+    open_transport: Opener, setting: str, endpoint_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(setting, "true")
+    async with open_transport(VAULT, Access(credentials=KEYS)) as glacier:
+        assert glacier.endpoint_url == endpoint_url
+
+
 async def test_an_unknown_authority_is_not_trusted(open_transport: Opener, authority: trustme.CA) -> None:
     async with (
         serving(answers(reply()), tls=server_side(authority)) as server,

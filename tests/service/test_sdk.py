@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import logging
 from typing import TYPE_CHECKING
 
@@ -46,92 +45,11 @@ async def test_a_dropped_connection_costs_one_request_and_no_hidden_second_one()
     assert len(server.requests) == 1
 
 
-async def test_a_kept_connection_that_drops_costs_one_request() -> None:
-    async def once_then_hang_up(exchange: Exchange) -> None:
-        if exchange.number == 2:
-            raise HangUpError
-        await exchange.send(reply())
-
-    async with serving(once_then_hang_up) as server, open_sdk(VAULT, access(server.endpoint_url)) as glacier:
-        got = [(await glacier.delete_archive(ARCHIVE)).meaning for _ in range(3)]
-    assert got == [Meaning.DELETED, Meaning.NO_REPLY, Meaning.DELETED]
-    assert len(server.requests) == 3
-
-
 @pytest.mark.parametrize("status", ["500 Internal Server Error", "503 Service Unavailable", "429 Too Many Requests"])
 async def test_the_sdk_retries_nothing(status: str) -> None:
     async with serving(answers(reply(status))) as server, open_sdk(VAULT, access(server.endpoint_url)) as glacier:
         await glacier.delete_archive(ARCHIVE)
     assert len(server.requests) == 1
-
-
-async def test_a_redirect_is_not_followed() -> None:
-    elsewhere = reply("307 Temporary Redirect", "Location: /123456789012/vaults/photos", request_id=None)
-    async with serving(answers(elsewhere)) as server, open_sdk(VAULT, access(server.endpoint_url)) as glacier:
-        assert (await glacier.delete_archive(ARCHIVE)).meaning is Meaning.NOT_AWS
-    assert len(server.requests) == 1
-
-
-async def test_a_reply_nobody_asked_for_does_not_answer_the_next_delete() -> None:
-    answered, repeated = asyncio.Event(), asyncio.Event()
-
-    async def twice(exchange: Exchange) -> None:
-        if exchange.number > 1:
-            await exchange.send(refusal("403 Forbidden", "AccessDeniedException"))
-            return
-        await exchange.send(reply())
-        await answered.wait()
-        await exchange.send(reply())
-        repeated.set()
-
-    async with serving(twice) as server, open_sdk(VAULT, access(server.endpoint_url)) as glacier:
-        first = await glacier.delete_archive(ARCHIVE)
-        answered.set()
-        await repeated.wait()
-        await asyncio.sleep(0.01)  # the repeated reply crosses loopback
-        second = await glacier.delete_archive(ARCHIVE)
-    assert (first.meaning, second.meaning) == (Meaning.DELETED, Meaning.REFUSED)
-
-
-async def test_as_many_requests_fly_as_there_are_workers() -> None:
-    together = asyncio.Barrier(40)
-
-    async def wait_for_all(exchange: Exchange) -> None:
-        await together.wait()
-        await exchange.send(reply())
-
-    async with (
-        serving(wait_for_all) as server,
-        open_sdk(VAULT, access(server.endpoint_url, max_in_flight=40)) as glacier,
-    ):
-        await asyncio.gather(*(glacier.delete_archive(ARCHIVE) for _ in range(40)))
-    assert server.connections == 40
-
-
-async def test_a_server_that_drips_bytes_is_given_up_in_total_time() -> None:
-    async def drip(exchange: Exchange) -> None:
-        while True:
-            await exchange.send(b"H")
-            await asyncio.sleep(0.02)
-
-    async with serving(drip) as server:
-        impatient = Access(
-            endpoint_url=server.endpoint_url,
-            credentials=KEYS,
-            connect_timeout_seconds=0.1,
-            request_timeout_seconds=0.1,
-        )
-        async with open_sdk(VAULT, impatient) as glacier:
-            got = await glacier.delete_archive(ARCHIVE)
-    assert got.meaning is Meaning.NO_REPLY
-
-
-@pytest.mark.parametrize("archive_id", ["", "..", "a" * 137, "a" * 137 + "/", "%2e%2e", "a" * 137 + "\n"])
-async def test_nothing_but_an_archive_id_is_ever_sent(archive_id: str) -> None:
-    async with serving(answers(reply())) as server, open_sdk(VAULT, access(server.endpoint_url)) as glacier:
-        with pytest.raises(UsageError, match="not sent"):
-            await glacier.delete_archive(ArchiveId(archive_id))
-    assert server.requests == []
 
 
 async def test_ids_of_other_emulators_are_admitted_on_request() -> None:
@@ -140,22 +58,6 @@ async def test_ids_of_other_emulators_are_admitted_on_request() -> None:
         open_sdk(VAULT, access(server.endpoint_url, any_id_length=True)) as glacier,
     ):
         assert (await glacier.delete_archive(ArchiveId("900150983cd24fb0"))).meaning is Meaning.DELETED
-
-
-async def test_what_the_service_says_is_kept() -> None:
-    slow_down = refusal("400 Bad Request", "ThrottlingException", "Rate exceeded", "Retry-After: 3")
-    async with serving(answers(slow_down)) as server, open_sdk(VAULT, access(server.endpoint_url)) as glacier:
-        got = await glacier.delete_archive(ARCHIVE)
-    assert (got.meaning, got.code, got.message) == (Meaning.THROTTLED, "ThrottlingException", "Rate exceeded")
-    assert got.retry_after_seconds == 3.0
-
-
-async def test_no_server_is_no_reply() -> None:
-    async with serving(answers(reply())) as server:
-        pass
-    async with open_sdk(VAULT, access(server.endpoint_url)) as glacier:
-        got = await glacier.delete_archive(ARCHIVE)
-    assert (got.meaning, got.code, got.status) == (Meaning.NO_REPLY, "EndpointConnectionError", None)
 
 
 async def test_no_credentials_is_a_reply_and_sends_nothing() -> None:

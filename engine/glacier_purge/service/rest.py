@@ -16,7 +16,6 @@ from glacier_purge.archive import ArchiveId, Vault, is_archive_id
 from glacier_purge.errors import CredentialsFailed, UsageError
 from glacier_purge.service.delete_request import DeleteRequest
 from glacier_purge.service.dial import Dialer, NotConnectedError
-from glacier_purge.service.endpoint import check_endpoint_url
 from glacier_purge.service.pool import Pool
 from glacier_purge.service.reply import Meaning, Reply
 from glacier_purge.service.sdk import open_sdk
@@ -34,10 +33,10 @@ if TYPE_CHECKING:
 async def open_rest(vault: Vault, access: Access) -> AsyncIterator[RestGlacier]:
     """Open the service for one vault over our own connections; leaving the context drops every one of them.
 
-    Sends nothing.  Raises ``UsageError`` for an unknown profile, region or endpoint.
+    Sends nothing.  Raises ``UsageError`` for a profile, region, endpoint or file of certificates that can't be used.
     """
     async with open_sdk(vault, access) as sdk:
-        url = urlsplit(check_endpoint_url(sdk.endpoint_url))
+        url = urlsplit(sdk.endpoint_url)
         assert url.hostname is not None
         dialer = Dialer(
             url.hostname,

@@ -8,7 +8,7 @@ from __future__ import annotations
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING
 
-from glacier_purge.service.endpoint import check_region
+from glacier_purge.service.endpoint import check_endpoint_url, check_region
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 async def open_sdk(vault: Vault, access: Access) -> AsyncIterator[SdkGlacier]:
     """Open the service for one vault through aioboto3; leaving the context closes every connection.
 
-    Sends nothing.  Raises ``UsageError`` for an unknown profile, region or endpoint.
+    Sends nothing.  Raises ``UsageError`` for a profile, region, endpoint or file of certificates that can't be used.
     """
     from glacier_purge.service.sdk_client import SdkGlacier  # noqa: PLC0415  # heavy, see above
     from glacier_purge.service.session import AwsSession  # noqa: PLC0415  # heavy, see above
@@ -31,6 +31,7 @@ async def open_sdk(vault: Vault, access: Access) -> AsyncIterator[SdkGlacier]:
     check_region(vault.region, access.endpoint_url)
     session = AwsSession(access, vault.region)
     async with session.client("glacier") as client:
+        check_endpoint_url(client.meta.endpoint_url)
         yield SdkGlacier(client, vault, session, any_id_length=access.any_id_length)
 
 

@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import logging
 import os
+import ssl
 from functools import partial
 from importlib.metadata import version
 from typing import TYPE_CHECKING, Any
@@ -32,8 +33,6 @@ from glacier_purge.service.credentials import CredentialSource
 from glacier_purge.service.endpoint import check_endpoint_url, is_loopback
 
 if TYPE_CHECKING:
-    import ssl
-
     from glacier_purge.service.access import Access
     from glacier_purge.service.credentials import FrozenCredentials, Provider
 
@@ -49,7 +48,7 @@ class AwsSession:
     """An aioboto3 session whose clients all sign with one ``CredentialSource``."""
 
     def __init__(self, access: Access, region: str) -> None:
-        """Raise ``UsageError`` when the profile does not exist or the endpoint is not one requests may go to."""
+        """Raise ``UsageError`` for a profile, an endpoint or a file of certificates that can't be used."""
         self._access = access
         self._region = region
         self._endpoint_url = None if access.endpoint_url is None else check_endpoint_url(access.endpoint_url)
@@ -64,6 +63,7 @@ class AwsSession:
             raise UsageError(
                 f"{fault}. Check --profile and AWS_PROFILE; `aws configure list-profiles` shows them."
             ) from fault
+        self.authorities = self._find_authorities()
 
     def client(self, service: str) -> Any:
         """Return the async context manager of a client; a pretended AWS on loopback is asked for every service."""
@@ -76,18 +76,27 @@ class AwsSession:
             verify=self.authorities or False,
         )
 
-    @property
-    def authorities(self) -> str | None:
-        """The PEM file server certificates are checked against, as the SDK finds it; None when they are not."""
+    def _find_authorities(self) -> str | None:
+        """Name the PEM file that server certificates are checked against; None when they are not."""
         if not self._access.verify_certificates:
             return None
-        return str(self._access.ca_bundle or self._core.get_config_variable("ca_bundle") or get_cert_path(True))
+        configured = self._access.ca_bundle or self._core.get_config_variable("ca_bundle")
+        if configured is None:
+            return str(get_cert_path(True))  # botocore's way to ask for the default
+        try:
+            ssl.create_default_context(cafile=str(configured))
+        except OSError as fault:
+            raise UsageError(
+                f"{configured} is no readable file of certificates in PEM form ({fault}). Check --ca-bundle, "
+                "AWS_CA_BUNDLE and ca_bundle in the AWS configuration."
+            ) from fault
+        return str(configured)
 
     def _config(self, endpoint_url: str | None) -> AioConfig:
         access = self._access
         own_endpoint: dict[str, Any] = {}
         if endpoint_url is not None:
-            own_endpoint = {"use_fips_endpoint": False, "use_dualstack_endpoint": False}
+            own_endpoint["use_fips_endpoint"] = False
             if self._is_pretended:
                 own_endpoint["proxies"] = {}
         return AioConfig(
@@ -97,6 +106,7 @@ class AwsSession:
             read_timeout=access.request_timeout_seconds,
             parameter_validation=False,
             ignore_configured_endpoint_urls=True,
+            use_dualstack_endpoint=False,  # a setting meant for S3: the dual-stack name is none Glacier is known by
             user_agent_extra=f"glacier-purge/{version('glacier-purge')}",
             http_session_cls=OneTryHttpSession,
             **own_endpoint,
