@@ -45,13 +45,14 @@ wheel: $(VENV)/.ready ## Build the wheel and try it in a clean environment, the 
 	@$(CLEAN_ROOM)/bin/python -I tests/check_wheel.py $(WHEELS)/*.whl
 
 conformance: $(VENV)/.ready $(WITNESS)/.ready ## Hold the simulator against AWS's own model and clients.
+	@$(BIN)/python -m tests.conformance.coverage
 	@$(BIN)/python -m pytest -n 2 tests/conformance
 
 bench: $(VENV)/.ready ## Measure, as ratios, in at most five minutes.
 	@$(BIN)/python -m benchmarks
 
 bench-simulator: $(VENV)/.ready ## Measure the simulator.
-	@$(BIN)/python -m benchmarks.simulator
+	@$(BIN)/python -m benchmarks.bench_simulator
 
 witness: $(WITNESS)/.ready ## Make the second environment: AWS CLI, boto3 and moto, without this project.
 
