@@ -42,8 +42,6 @@ class Provider(Protocol):
 class CredentialSource:
     """The one place a transport asks for credentials. ``open_chain`` starts AWS's provider chain from scratch."""
 
-    method = "glacier-purge"  # botocore asks every source for its name
-
     def __init__(
         self, open_chain: Callable[[], Awaitable[Provider | None]], *, now: Callable[[], float] = time.monotonic
     ) -> None:

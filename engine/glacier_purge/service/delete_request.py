@@ -10,6 +10,7 @@ from __future__ import annotations
 import uuid
 from importlib.metadata import version
 from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
 
 from glacier_purge.service.sigv4 import API_VERSION, DeleteSigner, SigningKeys, SigningSecond
 
@@ -21,8 +22,14 @@ _INVOCATION_ID_PREFIX_CHARACTERS = 24  # of a UUID's 36; the rest counts
 _END = "\r\namz-sdk-request: attempt=1\r\nContent-Length: 0\r\nAccept-Encoding: identity\r\nAccept: */*\r\n\r\n"
 
 
+def host_header(endpoint_url: str) -> str:
+    """The Host header for an endpoint: with its port only where that is not the scheme's own, as it is signed."""
+    url = urlsplit(endpoint_url)
+    return url.netloc.removesuffix(":443" if url.scheme == "https" else ":80")
+
+
 class DeleteRequest:
-    """Builds and signs the deletes of one vault. ``host`` is the Host header: without the default port."""
+    """Builds and signs the deletes of one vault. ``host`` is as ``host_header`` says."""
 
     def __init__(self, vault: Vault, *, host: str) -> None:
         self._region = vault.region

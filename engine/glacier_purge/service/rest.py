@@ -14,7 +14,7 @@ from urllib.parse import urlsplit
 
 from glacier_purge.archive import ArchiveId, Vault, is_archive_id
 from glacier_purge.errors import CredentialsFailed, UsageError
-from glacier_purge.service.delete_request import DeleteRequest
+from glacier_purge.service.delete_request import DeleteRequest, host_header
 from glacier_purge.service.dial import Dialer, NotConnectedError
 from glacier_purge.service.pool import Pool
 from glacier_purge.service.reply import Meaning, Reply
@@ -33,7 +33,8 @@ if TYPE_CHECKING:
 async def open_rest(vault: Vault, access: Access) -> AsyncIterator[RestGlacier]:
     """Open the service for one vault over our own connections; leaving the context drops every one of them.
 
-    Sends nothing.  Raises ``UsageError`` for a profile, region, endpoint or file of certificates that can't be used.
+    Sends nothing.  Raises ``ConfigurationFailed`` for an unknown profile, ``UsageError`` for a region, endpoint or
+    file of certificates that can't be used.
     """
     async with open_sdk(vault, access) as sdk:
         url = urlsplit(sdk.endpoint_url)
@@ -47,7 +48,8 @@ async def open_rest(vault: Vault, access: Access) -> AsyncIterator[RestGlacier]:
         )
         pool = Pool(dialer, limit=access.max_in_flight, request_timeout_seconds=access.request_timeout_seconds)
         try:
-            yield RestGlacier(sdk, pool, DeleteRequest(vault, host=url.netloc), any_id_length=access.any_id_length)
+            request = DeleteRequest(vault, host=host_header(sdk.endpoint_url))
+            yield RestGlacier(sdk, pool, request, any_id_length=access.any_id_length)
         finally:
             pool.close()
 
