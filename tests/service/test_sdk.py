@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from glacier_purge.archive import ArchiveId, Vault
-from glacier_purge.errors import CredentialsFailed, RunStopped, ServiceRefused, UsageError
+from glacier_purge.errors import ConfigurationFailed, CredentialsFailed, RunStopped, ServiceRefused
 from glacier_purge.service.access import Access, StaticCredentials
 from glacier_purge.service.reply import Meaning
 from glacier_purge.service.sdk import open_sdk
@@ -102,7 +102,7 @@ async def test_a_pretended_service_needs_nothing_of_the_user(monkeypatch: pytest
 
 
 async def test_a_missing_profile_is_told_at_the_start() -> None:
-    with pytest.raises(UsageError, match="nobody"):
+    with pytest.raises(ConfigurationFailed, match="nobody"):
         async with open_sdk(VAULT, Access(profile="nobody")):
             pass
 

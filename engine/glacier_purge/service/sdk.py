@@ -23,7 +23,8 @@ if TYPE_CHECKING:
 async def open_sdk(vault: Vault, access: Access) -> AsyncIterator[SdkGlacier]:
     """Open the service for one vault through aioboto3; leaving the context closes every connection.
 
-    Sends nothing.  Raises ``UsageError`` for a profile, region, endpoint or file of certificates that can't be used.
+    Sends nothing.  Raises ``ConfigurationFailed`` for an unknown profile, ``UsageError`` for a region, endpoint or
+    file of certificates that can't be used.
     """
     from glacier_purge.service.sdk_client import SdkGlacier  # noqa: PLC0415  # heavy, see above
     from glacier_purge.service.session import AwsSession  # noqa: PLC0415  # heavy, see above

@@ -28,7 +28,7 @@ from aiobotocore.session import AioSession
 from botocore.exceptions import ProfileNotFound
 from botocore.httpsession import get_cert_path
 
-from glacier_purge.errors import UsageError
+from glacier_purge.errors import ConfigurationFailed, UsageError
 from glacier_purge.service.credentials import CredentialSource
 from glacier_purge.service.endpoint import check_endpoint_url, is_loopback
 
@@ -48,7 +48,7 @@ class AwsSession:
     """An aioboto3 session whose clients all sign with one ``CredentialSource``."""
 
     def __init__(self, access: Access, region: str) -> None:
-        """Raise ``UsageError`` for a profile, an endpoint or a file of certificates that can't be used."""
+        """Raise ``ConfigurationFailed`` for an unknown profile, ``UsageError`` for other bad access."""
         self._access = access
         self._region = region
         self._endpoint_url = None if access.endpoint_url is None else check_endpoint_url(access.endpoint_url)
@@ -60,7 +60,7 @@ class AwsSession:
             self._core.register_component("credential_provider", _Chain(self.credentials))
             self._session = aioboto3.Session(botocore_session=self._core, region_name=region)
         except ProfileNotFound as fault:
-            raise UsageError(
+            raise ConfigurationFailed(
                 f"{fault}. Check --profile and AWS_PROFILE; `aws configure list-profiles` shows them."
             ) from fault
         self.authorities = self._find_authorities()
