@@ -11,7 +11,8 @@ from dataclasses import dataclass
 from mmap import ACCESS_READ, mmap
 from typing import TYPE_CHECKING
 
-from glacier_purge.errors import InventoryDamaged, PlanRefused, UsageError
+from glacier_purge.errors import InventoryDamaged, UsageError
+from glacier_purge.inventory.dates import Period
 from glacier_purge.inventory.duplicates import DuplicateFinder
 from glacier_purge.inventory.snapshot import batches
 from glacier_purge.plan.decisions import decisions_sha256, writing
@@ -20,6 +21,7 @@ from glacier_purge.plan.selection import DELETE, DUPLICATE, INVALID, REASONS, de
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from pathlib import Path
 
     from glacier_purge.archive import Archive, Vault
     from glacier_purge.inventory.batch import Batch
@@ -43,22 +45,25 @@ class Target:
     any_id_length: bool = False
 
 
-def check_vault(snapshot: Snapshot, vault: Vault) -> None:
-    """Raise ``PlanRefused`` when the inventory says that it is another vault's. CSV inventories do not say."""
-    if snapshot.vault_arn is not None and snapshot.vault_arn != vault.arn:
-        raise PlanRefused(
-            f"the inventory is of {snapshot.vault_arn}, the plan would be for {vault.arn}. Give the right vault, "
-            "region and account, or the right inventory. Nothing was sent."
+def check_vault(snapshot: Snapshot, target: Target) -> None:
+    """Raise ``InventoryDamaged`` when the inventory says that it is another vault's. CSV inventories do not say."""
+    listed = snapshot.vault_arn
+    if listed is not None and listed != target.vault.arn:
+        raise InventoryDamaged(
+            f"it is the inventory of {listed}, the plan would be for {target.vault.arn}. Give the right vault, region "
+            "and account, or the right inventory. Nothing was sent.",
+            offset_bytes=max(0, _find(snapshot.path, listed.encode())),
+            file=target.inventory_name,
         )
 
 
 def make_plan(snapshot: Snapshot, target: Target, *, set_aside_defects: bool) -> Plan:
     """Decide every record of ``snapshot`` and write the decisions beside it; the caller writes ``plan.json``.
 
-    Raises ``InventoryDamaged`` for the first invalid or repeated record unless ``set_aside_defects``, ``PlanRefused``
-    for another vault's inventory, and ``UsageError`` when nothing at all is to be deleted.
+    Raises ``InventoryDamaged`` for the first invalid or repeated record unless ``set_aside_defects``, and for another
+    vault's inventory; ``UsageError`` when nothing at all is to be deleted.
     """
-    check_vault(snapshot, target.vault)
+    check_vault(snapshot, target)
     making = _Making(snapshot, target, set_aside_defects=set_aside_defects)
     making.decide()
     if not making.counted[DELETE]:
@@ -91,8 +96,8 @@ def make_plan(snapshot: Snapshot, target: Target, *, set_aside_defects: bool) ->
             duplicates=making.counted[DUPLICATE],
         ),
         selected_bytes=making.selected_bytes,
-        oldest=making.oldest,
-        newest=making.newest,
+        oldest=making.period.oldest,
+        newest=making.period.newest,
         samples=making.samples,
     )
 
@@ -107,8 +112,7 @@ class _Making:
         self._set_aside_defects = set_aside_defects
         self.counted = {DELETE: 0, INVALID: 0, DUPLICATE: 0}
         self.selected_bytes = 0
-        self.oldest: str | None = None
-        self.newest: str | None = None
+        self.period = Period()
         self.samples: list[Sample] = []
 
     def decide(self) -> None:
@@ -163,8 +167,7 @@ class _Making:
     def _offset_of_second(self, archive_id: str) -> int:
         """Where an id stands for the second time in the snapshot's bytes."""
         needle = archive_id.encode("ascii")
-        with self._snapshot.path.open("rb") as file, mmap(file.fileno(), 0, access=ACCESS_READ) as content:
-            return content.find(needle, content.find(needle) + 1)
+        return _find(self._snapshot.path, needle, behind=_find(self._snapshot.path, needle))
 
     def _count(self, batch: Batch, decisions: bytearray) -> None:
         for decision in self.counted:
@@ -178,10 +181,7 @@ class _Making:
 
     def _take_in(self, selected: list[Archive]) -> None:
         self.selected_bytes += sum(archive.size_bytes for archive in selected)
-        # ISO 8601 in UTC sorts as text, to the second, with and without milliseconds.
-        dates = [archive.created for archive in selected]
-        self.oldest = min(dates) if self.oldest is None else min(self.oldest, *dates)
-        self.newest = max(dates) if self.newest is None else max(self.newest, *dates)
+        self.period.add([archive.created for archive in selected])
         for archive in selected[: SAMPLES_MAX - len(self.samples)]:
             self.samples.append(
                 Sample(
@@ -192,3 +192,9 @@ class _Making:
                     description=archive.description,
                 )
             )
+
+
+def _find(path: Path, needle: bytes, *, behind: int = -1) -> int:
+    """Offset of the first ``needle`` in a file after the byte ``behind``; -1 when there is none."""
+    with path.open("rb") as file, mmap(file.fileno(), 0, access=ACCESS_READ) as content:
+        return content.find(needle, behind + 1)
