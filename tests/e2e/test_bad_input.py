@@ -1,0 +1,573 @@
+"""Whatever is wrong is refused before a delete is sent, with a message that says where, and nothing is left behind.
+
+The command runs in this process (its start costs more than its work here), against a simulator in another.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import gzip
+import json
+import logging
+import os
+import re
+import signal
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, NamedTuple
+from urllib.request import Request
+
+import pytest
+import structlog
+from msgspec import structs
+
+from glacier_purge.cli import main
+from glacier_purge.plan.document import plan_bytes, read_plan
+from tests.e2e.conftest import _DIRECT, Simulator, start_simulator
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from pathlib import Path
+
+    from tests.e2e.conftest import Bench
+
+LINE = re.compile(rb'\{"ArchiveId":"([A-Za-z0-9_-]{138})"')
+
+
+class Said(NamedTuple):
+    """What a command answered."""
+
+    exit_code: int
+    out: str
+    err: str
+
+
+@dataclass
+class Shell:
+    """The command in this process, in a folder of its own."""
+
+    folder: Path
+    simulator: Simulator
+    capsys: pytest.CaptureFixture[str]
+
+    @property
+    def run_dir(self) -> Path:
+        return self.folder / "run"
+
+    def __call__(self, *arguments: str) -> Said:
+        self.capsys.readouterr()
+        exit_code = main([*arguments])
+        printed = self.capsys.readouterr()
+        return Said(exit_code, printed.out, printed.err)
+
+    def plan(self, inventory: Path, *options: str, vault: str = "photos") -> Said:
+        at = ("--endpoint-url", self.simulator.endpoint_url, "--run-dir", str(self.run_dir))
+        return self("plan", vault, "--inventory", str(inventory), *at, *options)
+
+    def planned(self, *options: str, form: str = "json", vault: str = "photos") -> str:
+        """Plan well, and return the digest."""
+        inventory = self.simulator.inventory(self.folder / f"inventory.{form}", form)
+        said = self.plan(inventory, "--output", "json", *options, vault=vault)
+        assert said.exit_code == 0, said.err
+        digest: str = json.loads(said.out)["digest"]
+        return digest
+
+    def apply(self, digest: str, *options: str) -> Said:
+        return self("apply", str(self.run_dir), "--confirm-digest", digest, *options)
+
+    def requests(self) -> int:
+        requests: int = self.simulator.ledger()["requests"]
+        return requests
+
+
+@pytest.fixture(scope="module")
+def simulator() -> Iterator[Simulator]:
+    simulator = start_simulator("--rate", "0", "--latency-ms", "1", "--error-rate", "0", archives=60)
+    yield simulator
+    simulator.process.send_signal(signal.SIGTERM)
+    _, err = simulator.process.communicate(timeout=20)
+    assert simulator.process.returncode == 0, err.decode()
+
+
+@pytest.fixture
+def shell(
+    tmp_path: Path, simulator: Simulator, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> Iterator[Shell]:
+    for name, value in {"AWS_ACCESS_KEY_ID": "test", "AWS_SECRET_ACCESS_KEY": "test"}.items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
+    root, umask = logging.getLogger(), os.umask(0o077)
+    handlers, level = root.handlers[:], root.level
+    yield Shell(tmp_path, simulator, capsys)
+    root.handlers[:] = handlers
+    root.setLevel(level)
+    structlog.reset_defaults()
+    os.umask(umask)
+
+
+# -- inventories ------------------------------------------------------------------------------------------------------
+
+
+def with_size(text: bytes) -> Callable[[bytes], bytes]:
+    return lambda good: re.sub(rb'"Size":[0-9]+', b'"Size":' + text, good, count=1)
+
+
+def with_id(text: bytes) -> Callable[[bytes], bytes]:
+    """The third record's id replaced."""
+    return lambda good: good.replace(LINE.findall(good)[2], text, 1)
+
+
+def repeated(good: bytes) -> bytes:
+    ids = LINE.findall(good)
+    return good.replace(ids[7], ids[3], 1)
+
+
+def with_damaged_id(good: bytes) -> bytes:
+    archive_id = LINE.findall(good)[2]
+    return good.replace(archive_id, archive_id[:-1] + b"\xff", 1)
+
+
+def torn_gzip(good: bytes) -> bytes:
+    return gzip.compress(good)[:-20]
+
+
+def broken_gzip(good: bytes) -> bytes:
+    packed = bytearray(gzip.compress(good))
+    packed[1000:1100] = bytes(100)
+    return bytes(packed)
+
+
+def third_record(spoilt: bytes) -> int:
+    """Where the third record begins."""
+    return [match.start() for match in re.finditer(rb'\{"ArchiveId":', spoilt)][2]
+
+
+def first_record(spoilt: bytes) -> int:
+    return spoilt.index(b'{"ArchiveId":')
+
+
+def anywhere(_: bytes) -> None:
+    return None
+
+
+def at_the_start(_: bytes) -> int:
+    return 0
+
+
+def at_the_end(spoilt: bytes) -> int:
+    return len(spoilt)
+
+
+HOSTILE: dict[str, tuple[Callable[[bytes], bytes], str, Callable[[bytes], int | None]]] = {
+    "truncated in a record": (lambda good: good[: len(good) // 2 + 40], "it ends inside of the record", at_the_end),
+    "truncated at its end": (lambda good: good[:-1], "truncated", at_the_end),
+    "empty": (lambda _: b"", "it is empty", at_the_start),
+    "blank": (lambda _: b" \n", "neither like a JSON nor like a CSV", at_the_start),
+    "a page of a portal": (lambda _: b"<html>Log in</html>", "neither like a JSON nor like a CSV", at_the_start),
+    "other JSON": (lambda _: b'{"Vaults":[]}', "without an ArchiveList", anywhere),
+    "an array": (lambda _: b"[" * 100_000, "not an object", at_the_start),
+    "UTF-16": (lambda good: good.decode().encode("utf-16"), "neither like a JSON nor like a CSV", at_the_start),
+    "two in one": (lambda good: good + good, "trailing", anywhere),
+    "an id of dots": (with_id(b".."), "ArchiveId is not 138 of the characters", third_record),
+    "an id with a path": (with_id(b"../../vaults/v/archives/x"), "ArchiveId is not 138", third_record),
+    "an id that speaks to terminals": (with_id(b"\\u001b]0;boo\\u0007"), "ArchiveId is not 138", third_record),
+    "an id that is not UTF-8": (with_damaged_id, "not UTF-8", third_record),
+    "an id twice": (repeated, "record 7 repeats the archive id of record 3", anywhere),
+    "no id": (lambda good: good.replace(b'"ArchiveId"', b'"archiveid"', 1), "ArchiveId is missing", anywhere),
+    "a key twice": (
+        lambda good: good.replace(b'"ArchiveId":', b'"ArchiveId":"x","ArchiveId":', 1),
+        "the key 'ArchiveId' stands in it twice",
+        first_record,
+    ),
+    "a size that is no number": (with_size(b"NaN"), "NaN is not JSON", anywhere),
+    "a size without end": (with_size(b"Infinity"), "not JSON", anywhere),
+    "a size below nothing": (with_size(b"-1"), "Size is not between 0 and 2^63 - 1", first_record),
+    "a size beyond 64 bits": (with_size(b"9223372036854775808"), "Size is not between 0 and 2^63", first_record),
+    "a size of 5,000 digits": (with_size(b"9" * 5000), "Size is not", first_record),
+    "a size as a fraction": (with_size(b"1.0"), "Size is not an integer", first_record),
+    "a size as a truth": (with_size(b"true"), "Size is not an integer", first_record),
+    "a record of 3 MB": (
+        lambda good: good.replace(b'"ArchiveDescription":"', b'"ArchiveDescription":"' + b"x" * 3_000_000, 1),
+        "a record of more than 65,536 bytes",
+        first_record,
+    ),
+    "gzip without its end": (torn_gzip, "truncated", anywhere),
+    "gzip with a hole": (broken_gzip, "gzip compression is broken", anywhere),
+    "another vault's": (
+        lambda good: good.replace(b"vaults/photos", b"vaults/videos"),
+        "it is the inventory of arn:aws:glacier:us-east-1:123456789012:vaults/videos",
+        lambda spoilt: spoilt.index(b"arn:aws:"),
+    ),
+    "no vault's": (
+        lambda good: good.replace(b"vaults/photos", b"vaults/.."),
+        "its VaultARN names no vault",
+        at_the_start,
+    ),
+}
+
+
+@pytest.mark.parametrize("case", HOSTILE)
+def test_an_inventory_that_must_not_be_believed_is_refused_with_file_byte_and_reason(case: str, shell: Shell) -> None:
+    spoil, reason, offset = HOSTILE[case]
+    inventory = shell.simulator.inventory(shell.folder / "inventory.json")
+    spoilt = spoil(inventory.read_bytes())
+    inventory.write_bytes(spoilt)
+    before = shell.requests()
+    said = shell.plan(inventory)
+    assert said.exit_code == 2, said
+    assert said.out == ""
+    assert reason in said.err
+    place = re.search(rf"glacier-purge: {re.escape(str(inventory))}, byte ([0-9,]+): ", said.err)
+    assert place, said.err
+    expected = offset(spoilt)
+    assert expected is None or int(place[1].replace(",", "")) == expected
+    assert "\x1b" not in said.err
+    assert "Traceback" not in said.err
+    assert not shell.run_dir.exists()
+    assert shell.requests() == before
+
+
+def csv_cases() -> dict[str, tuple[Callable[[bytes], bytes], str]]:
+    def truncated(good: bytes) -> bytes:
+        return good[: len(good) // 2]
+
+    def with_dots(good: bytes) -> bytes:
+        lines = good.splitlines(keepends=True)
+        lines[3] = b".." + lines[3][138:]
+        return b"".join(lines)
+
+    def without_header(good: bytes) -> bytes:
+        return good.partition(b"\n")[2]
+
+    return {
+        "truncated": (truncated, "it ends inside of a line"),
+        "an id of dots": (with_dots, "ArchiveId is not 138"),
+        "no header": (without_header, "neither like a JSON nor like a CSV"),
+    }
+
+
+@pytest.mark.parametrize("case", csv_cases())
+def test_a_csv_inventory_is_held_to_the_same(case: str, shell: Shell) -> None:
+    spoil, reason = csv_cases()[case]
+    inventory = shell.simulator.inventory(shell.folder / "inventory.csv", "csv")
+    inventory.write_bytes(spoil(inventory.read_bytes()))
+    before = shell.requests()
+    said = shell.plan(inventory, "--account-id", "123456789012")
+    assert said.exit_code == 2, said
+    assert reason in said.err
+    assert re.search(rf"{re.escape(str(inventory))}, byte [0-9,]+: ", said.err)
+    assert not shell.run_dir.exists()
+    assert shell.requests() == before
+
+
+def test_a_csv_description_with_backslashes_and_quotes_takes_no_record_with_it(shell: Shell) -> None:
+    r"""Glacier escapes a quote as ``\"``, which Python's csv module reads as the end of the field."""
+    inventory = shell.simulator.inventory(shell.folder / "inventory.csv", "csv")
+    lines = inventory.read_bytes().splitlines(keepends=True)
+    for number in (1, 2, 30):
+        fields = lines[number].split(b",")
+        lines[number] = b",".join([fields[0], rb'"a\",b\\\",2020-01-01T00:00:00Z,1,\"x"', *fields[-3:]])
+    inventory.write_bytes(b"".join(lines))
+    said = shell.plan(inventory, "--account-id", "123456789012", "--output", "json")
+    assert said.exit_code == 0, said
+    assert json.loads(said.out)["selected"] == 60
+
+
+def test_a_description_that_is_not_utf8_stops_nothing(shell: Shell) -> None:
+    inventory = shell.simulator.inventory(shell.folder / "inventory.json")
+    inventory.write_bytes(
+        inventory.read_bytes().replace(b'"ArchiveDescription":"', b'"ArchiveDescription":"\xff\xfe\x80')
+    )
+    said = shell.plan(inventory, "--output", "json")
+    assert said.exit_code == 0, said
+    assert json.loads(said.out)["selected"] == 60
+    samples = read_plan(shell.run_dir / "plan.json").samples
+    assert all(sample.description.startswith("\\xff\\xfe\\x80") for sample in samples)
+
+
+def test_an_inventory_that_is_not_there_or_cannot_be_read_is_named(shell: Shell) -> None:
+    said = shell.plan(shell.folder / "nowhere.json")
+    assert (said.exit_code, shell.run_dir.exists()) == (2, False)
+    assert "nowhere.json" in said.err
+    said = shell.plan(shell.folder)
+    assert (said.exit_code, shell.run_dir.exists()) == (2, False)
+
+
+def test_a_run_folder_is_never_taken_over(shell: Shell) -> None:
+    shell.planned()
+    plan = (shell.run_dir / "plan.json").read_bytes()
+    said = shell.plan(shell.folder / "inventory.json")
+    assert said.exit_code == 2
+    assert "exists already" in said.err
+    assert (shell.run_dir / "plan.json").read_bytes() == plan
+
+
+# -- plans ------------------------------------------------------------------------------------------------------------
+
+
+def edit_plan(run_dir: Path) -> None:
+    text = (run_dir / "plan.json").read_text()
+    (run_dir / "plan.json").write_text(text.replace('"selected": 60', '"selected": 59'))
+
+
+def edit_plan_and_its_digest(run_dir: Path) -> None:
+    """The digest inside is made to fit, as somebody who knows the format could: the one approved is another."""
+    plan = read_plan(run_dir / "plan.json")
+    (run_dir / "plan.json").write_bytes(plan_bytes(structs.replace(plan, vault_name="videos")))
+
+
+def edit_snapshot(run_dir: Path) -> None:
+    content = bytearray((run_dir / "inventory.json").read_bytes())
+    at = content.index(b'"ArchiveId":"') + 13
+    content[at] = ord("A") if content[at] != ord("A") else ord("B")
+    (run_dir / "inventory.json").write_bytes(content)
+
+
+def edit_decisions(run_dir: Path) -> None:
+    decisions = bytearray((run_dir / "decisions").read_bytes())
+    decisions[5] = 1
+    (run_dir / "decisions").write_bytes(decisions)
+
+
+def lengthen_decisions(run_dir: Path) -> None:
+    with (run_dir / "decisions").open("ab") as file:
+        file.write(b"\0")
+
+
+def remove_snapshot(run_dir: Path) -> None:
+    (run_dir / "inventory.json").unlink()
+
+
+def remove_plan(run_dir: Path) -> None:
+    (run_dir / "plan.json").unlink()
+
+
+def tear_plan(run_dir: Path) -> None:
+    content = (run_dir / "plan.json").read_bytes()
+    (run_dir / "plan.json").write_bytes(content[:-10])
+
+
+def remove_identity(run_dir: Path) -> None:
+    (run_dir / "run.json").unlink()
+
+
+def open_to_others(run_dir: Path) -> None:
+    run_dir.chmod(0o777)
+
+
+TAMPERED: dict[Callable[[Path], None], str] = {
+    edit_plan: "was changed after it was made",
+    edit_plan_and_its_digest: "is not this plan's",
+    edit_snapshot: "was changed after it was planned with",
+    edit_decisions: "was changed after planning",
+    lengthen_decisions: "was changed after planning",
+    remove_snapshot: "can't be read",
+    remove_plan: "holds no plan",
+    tear_plan: "cannot be read as a plan",
+    remove_identity: "not a whole run folder",
+    open_to_others: "can be written by other users",
+}
+
+
+@pytest.mark.parametrize("tamper", TAMPERED, ids=lambda tamper: tamper.__name__)
+def test_what_was_changed_since_planning_is_not_carried_out(tamper: Callable[[Path], None], shell: Shell) -> None:
+    digest = shell.planned()
+    before = shell.requests()
+    tamper(shell.run_dir)
+    said = shell.apply(digest)
+    assert said.exit_code == 2, said
+    assert TAMPERED[tamper] in said.err
+    assert "Traceback" not in said.err
+    assert shell.requests() == before
+
+
+def test_a_yes_is_never_assumed(shell: Shell) -> None:
+    digest = shell.planned()
+    before = shell.requests()
+    run_dir = str(shell.run_dir)
+    wrong = "0" * 64
+    refusals = [
+        (shell("apply", run_dir), "there is no terminal to ask on"),
+        (shell.apply(wrong), "is not this plan's"),
+        (shell.apply(digest[:-1]), "is not this plan's"),
+        (shell.apply(""), "is not this plan's"),
+        (shell("apply", run_dir, "--yes"), "--yes"),
+        (shell("apply", str(shell.folder / "nowhere")), "is not a run folder"),
+    ]
+    for said, reason in refusals:
+        assert said.exit_code == 2, said
+        assert reason in said.err
+    assert shell.requests() == before
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "https://glacier.example.com",
+        "https://glacier.us-east-1.amazonaws.com.evil.example",
+        "http://glacier.us-east-1.amazonaws.com",
+        "http://169.254.169.254",
+        "http://127.0.0.1.example.com",
+        "http://user@127.0.0.1@example.com",
+        "file:///etc/passwd",
+    ],
+)
+def test_requests_go_to_no_stranger(url: str, shell: Shell, monkeypatch: pytest.MonkeyPatch) -> None:
+    inventory = shell.simulator.inventory(shell.folder / "inventory.json")
+    arguments = ("plan", "photos", "--inventory", str(inventory), "--run-dir", str(shell.run_dir))
+    said = shell(*arguments, "--endpoint-url", url)
+    assert (said.exit_code, "is refused" in said.err) == (2, True), said
+    monkeypatch.setenv("AWS_ENDPOINT_URL_GLACIER", url)
+    said = shell(*arguments)
+    assert ("is refused" in said.err, said.exit_code in {2, 253}) == (True, True), said
+    assert not shell.run_dir.exists()
+
+
+def test_a_plan_is_for_one_endpoint(shell: Shell) -> None:
+    digest = shell.planned()
+    document = json.loads((shell.run_dir / "plan.json").read_bytes())
+    assert document["plan"]["endpoint_url"] == shell.simulator.endpoint_url
+    shell.run_dir.rename(shell.folder / "first")
+    inventory = shell.folder / "inventory.json"
+    other = shell(
+        *("plan", "photos", "--inventory", str(inventory), "--run-dir", str(shell.run_dir)),
+        *("--endpoint-url", "http://127.0.0.1:1", "--output", "json"),
+    )
+    assert json.loads(other.out)["digest"] != digest
+
+
+def test_a_setting_nobody_knows_is_named_with_the_nearest_one(shell: Shell, monkeypatch: pytest.MonkeyPatch) -> None:
+    digest = shell.planned()
+    before = shell.requests()
+    settings = shell.folder / "settings.toml"
+    settings.write_text("[pace]\nmax_per_secnd = 5\n")
+    said = shell.apply(digest, "--config", str(settings))
+    assert said.exit_code == 253, said
+    assert "Did you mean max_per_second?" in said.err
+    assert str(settings) in said.err
+    monkeypatch.setenv("GLACIER_PURGE_PACE__MAX_PER_SECNOD", "5")
+    said = shell.apply(digest)
+    assert said.exit_code == 253, said
+    assert "GLACIER_PURGE_PACE__MAX_PER_SECOND" in said.err
+    assert shell.requests() == before
+
+
+# -- services that say no ---------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("options", "vault"),
+    [(("--region", "eu-west-1"), "photos"), (("--region", "us-east-1"), "videos")],
+    ids=["wrong region", "missing vault"],
+)
+def test_a_vault_that_is_not_there_takes_one_request(options: tuple[str, ...], vault: str, shell: Shell) -> None:
+    digest = shell.planned(*options, "--account-id", "123456789012", form="csv", vault=vault)
+    before = shell.requests()
+    said = shell.apply(digest)
+    assert said.exit_code == 254, said
+    assert "ResourceNotFoundException" in said.err
+    assert shell.requests() == before + 1
+    assert shell.simulator.ledger()["archives_left"] == 60
+
+
+REFUSED = {
+    "access-denied": "AccessDeniedException",
+    "not-supported": "NoLongerSupportedException",
+    "vault-missing": "the vault was not found",
+    "wrong-vault": "belong to another vault",
+    "captive-portal": "did not come from AWS",
+    "redirect": "did not come from AWS",
+    "redirect-permanent": "did not come from AWS",
+}
+
+
+@pytest.mark.parametrize("kind", REFUSED)
+def test_a_refusal_of_deletes_takes_two_requests_and_fails_no_archive(kind: str, shell: Shell) -> None:
+    digest = shell.planned()
+    before = shell.requests()
+    shell.simulator.post("faults", rules=[{"kind": kind}])
+    try:
+        said = shell.apply(digest, "--output", "json")
+    finally:
+        shell.simulator.post("faults", rules=[])
+    assert said.exit_code == 254, said
+    assert REFUSED[kind] in said.err
+    assert shell.requests() == before + 2
+    result = json.loads(said.out)
+    assert (result["deleted"], result["failed"], result["attempts"]) == (0, 0, 1)
+
+
+def test_an_access_policy_that_denies_deletes_is_shown(shell: Shell) -> None:
+    """A real policy, set through the API, and not a fault made up by the simulator."""
+    policy = {
+        "Version": "2012-10-17",
+        "Statement": [{"Effect": "Deny", "Principal": "*", "Action": "glacier:DeleteArchive", "Resource": "*"}],
+    }
+    digest = shell.planned()
+    change_policy(shell.simulator, "PUT", json.dumps({"Policy": json.dumps(policy)}).encode())
+    before = shell.requests()
+    try:
+        said = shell.apply(digest)
+    finally:
+        change_policy(shell.simulator, "DELETE", None)
+    assert said.exit_code == 254, said
+    assert "vault's access policy" in said.err
+    assert shell.requests() <= before + 6  # five, and the one that takes the policy away
+    assert shell.simulator.ledger()["archives_left"] == 60
+
+
+def change_policy(simulator: Simulator, method: str, body: bytes | None) -> None:
+    address = f"{simulator.endpoint_url}/-/vaults/photos/access-policy"
+    with _DIRECT.open(Request(address, body, {"x-amz-glacier-version": "2012-06-01"}, method=method), timeout=30):
+        pass
+
+
+def test_without_credentials_nothing_is_sent(shell: Shell, monkeypatch: pytest.MonkeyPatch) -> None:
+    digest = shell.planned()
+    before = shell.requests()
+    monkeypatch.delenv("AWS_ACCESS_KEY_ID")
+    monkeypatch.delenv("AWS_SECRET_ACCESS_KEY")
+    said = shell.apply(digest)
+    assert said.exit_code == 253, said
+    assert "credentials" in said.err
+    said = shell.apply(digest, "--profile", "nobody")
+    assert said.exit_code == 253, said
+    assert "nobody" in said.err
+    assert shell.requests() == before
+
+
+def test_a_second_process_on_a_run_or_a_vault_sends_nothing(bench: Bench) -> None:
+    # glacier-purge apply DIR, twice at once; glacier-purge apply OTHER, of the same vault
+    digest = bench.plan()["digest"]
+    bench.run_dir.rename(bench.folder / "first")
+    bench.plan()
+    bench.simulator.post("faults", rules=[{"kind": "black-hole"}])
+    first = bench.start("apply", str(bench.folder / "first"), "--confirm-digest", digest)
+    before = bench.simulator.ledger()["requests"]
+    while bench.simulator.ledger()["requests"] < before + 2:  # a description and the first delete
+        assert first.poll() is None
+    same_run = bench.run("apply", str(bench.folder / "first"), "--confirm-digest", digest, exit_code=2)
+    assert f"another process works on the run in {bench.folder / 'first'} (process {first.pid})" in same_run.stderr
+    same_vault = bench.run(*bench.apply_arguments(digest), exit_code=2)
+    assert f"(process {first.pid})" in same_vault.stderr
+    assert "another process on this host purges arn:aws:glacier" in same_vault.stderr
+    assert bench.simulator.ledger()["requests"] == before + 2
+    first.kill()
+    first.communicate()
+    bench.simulator.post("faults", rules=[])
+    assert bench.json("apply", str(bench.folder / "first"))["deleted"] == 500
+
+
+def test_a_lock_left_behind_by_a_crash_means_nothing(shell: Shell) -> None:
+    digest = shell.planned()
+    with (shell.run_dir / "lock").open("w") as held:
+        held.write("4242")
+        held.flush()
+        fcntl.flock(held, fcntl.LOCK_EX)
+        said = shell.apply(digest, "--max-rate", "1000000")
+        assert said.exit_code == 2
+        assert "process 4242" in said.err
+    shell.simulator.post("faults", rules=[{"kind": "access-denied"}])  # so that nothing is deleted for other tests
+    try:
+        assert shell.apply(digest).exit_code == 254
+    finally:
+        shell.simulator.post("faults", rules=[])
