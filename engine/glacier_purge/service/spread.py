@@ -14,7 +14,7 @@ import sys
 from asyncio.subprocess import PIPE, Process
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 from glacier_purge.errors import CredentialsFailed, RunStopped
 from glacier_purge.service.frames import Answers, Frames, Renew, frame, numbered, read_answer
@@ -127,8 +127,7 @@ class _Sender(asyncio.Protocol):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """asyncio: the socket is there."""
-        assert isinstance(transport, asyncio.Transport)
-        self._transport = transport
+        self._transport = cast("asyncio.Transport", transport)  # uvloop's is one without being its subclass
 
     def data_received(self, data: bytes) -> None:
         """asyncio: the sender says something."""
