@@ -3,27 +3,23 @@
 from __future__ import annotations
 
 import json
-from contextlib import asynccontextmanager
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pytest
 
-from glacier_purge.archive import Vault
 from glacier_purge.errors import CredentialsFailed
-from glacier_purge.service.access import Access, StaticCredentials
-from glacier_purge.service.control import ControlRefused, GlacierControl, JobAction, JobState, NoAnswer, Removal
-from glacier_purge.service.control_client import ControlClient, ControlRetry
-from glacier_purge.service.session import AwsSession
+from glacier_purge.service.control import ControlRefused, JobAction, JobState, NoAnswer, Removal
 from glacier_purge.simulator import SimulatedGlacier
 from glacier_purge.simulator.faults import Rule
+from tests.doors import HOUR, VAULT, control, simulated
 from tests.service.raw_server import answers, refusal, reply, serving
 from tests.simulator.raw_client import RawClient
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
-KEYS = StaticCredentials(access_key_id="AKIDEXAMPLE", secret_access_key="secret")
-HOUR = 3600.0
+FILMS = replace(VAULT, name="films")
 POLICY = json.dumps(
     {
         "Version": "2012-10-17",
@@ -32,32 +28,6 @@ POLICY = json.dumps(
         ],
     }
 )
-
-
-@asynccontextmanager
-async def control(
-    endpoint_url: str, vault: str = "photos", slept: list[float] | None = None
-) -> AsyncIterator[ControlClient]:
-    """The adapter, whose waits between tries only get written down."""
-
-    async def sleep(seconds: float) -> None:
-        if slept is not None:
-            slept.append(seconds)
-
-    address = Vault(account_id="123456789012", region="us-east-1", name=vault)
-    session = AwsSession(Access(endpoint_url=endpoint_url, credentials=KEYS, request_timeout_seconds=5.0), "us-east-1")
-    async with session.client("glacier") as client:
-        yield ControlClient(client, address, session, ControlRetry(attempts_max=4, sleep=sleep))
-
-
-@asynccontextmanager
-async def simulated(archives: int = 100, **more: object) -> AsyncIterator[tuple[SimulatedGlacier, GlacierControl]]:
-    """A simulator whose time stands still, and the door to its vault."""
-    async with (
-        SimulatedGlacier(archives=archives, time_scale=0, **more) as glacier,  # type: ignore[arg-type]  # tests vary one setting
-        control(glacier.endpoint_url) as door,
-    ):
-        yield glacier, door
 
 
 async def test_an_inventory_job_is_started_found_and_read_in_ranges() -> None:
@@ -99,7 +69,7 @@ async def test_what_is_not_there_is_none_and_no_error() -> None:
 
 
 async def test_a_missing_vault_is_an_error_and_never_nothing_there() -> None:
-    async with SimulatedGlacier(archives=1) as glacier, control(glacier.endpoint_url, vault="films") as door:
+    async with SimulatedGlacier(archives=1) as glacier, control(glacier.endpoint_url, vault=FILMS) as door:
         for ask in (door.vault_lock, door.access_policy, door.notifications, door.describe_vault):
             with pytest.raises(ControlRefused, match="Vault not found") as refused:
                 await ask()
@@ -155,7 +125,7 @@ async def test_a_vault_is_deleted_only_when_an_inventory_says_that_it_is_empty()
         assert await door.delete_vault() is Removal.DONE
         glacier.service.close_account()
         assert await door.delete_vault() is Removal.NO_LONGER_SUPPORTED
-    async with SimulatedGlacier() as glacier, control(glacier.endpoint_url, vault="films") as door:
+    async with SimulatedGlacier() as glacier, control(glacier.endpoint_url, vault=FILMS) as door:
         assert await door.delete_vault() is Removal.MISSING
 
 
@@ -227,4 +197,4 @@ async def test_an_output_that_breaks_off_gives_what_came_and_then_says_so(kind: 
 
 async def gather_into(came: list[bytes], pieces: AsyncIterator[bytes]) -> None:
     async for piece in pieces:
-        came.append(piece)
+        came.append(piece)  # noqa: PERF401 - what came before the fault is to be kept

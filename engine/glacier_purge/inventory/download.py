@@ -37,7 +37,7 @@ async def download(
     part: Path,
     *,
     chunk_bytes: int,
-    sleep: Callable[[float], Awaitable[None]] = anyio.sleep,
+    sleep: Callable[[float], Awaitable[None]],
 ) -> None:
     """Bring ``part`` to ``size_bytes``, going on where it ends.
 

@@ -1,4 +1,4 @@
-"""Gets a vault's inventory from the service: finds or asks for the job, waits for it, downloads it, and reads it through.
+"""Gets a vault's inventory from the service: finds or asks for the job, waits, downloads, and reads it through.
 
 Everything reached is on disk before anything is waited for, so a stop at any moment costs at most a part of one range,
 and the same call goes on: the job asked for is remembered, and so is what of its output came.  A job that fails, or
@@ -9,11 +9,11 @@ where both speak of the same moment.
 
 from __future__ import annotations
 
-import hashlib
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
+import anyio
 import anyio.to_thread
 import msgspec
 
@@ -29,6 +29,7 @@ from glacier_purge.service.control import ControlRefused, JobState
 from glacier_purge.waiting import Waiting
 
 if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
     from pathlib import Path
 
     from glacier_purge.archive import Vault
@@ -45,10 +46,15 @@ _DAMAGED_MAX = 2
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RetrievalSettings:
-    """How an output is downloaded. ``chunk_bytes`` is one request's range; less suits a connection that breaks."""
+    """How an output is downloaded.
+
+    ``chunk_bytes`` is one request's range; less suits a slow connection.  ``sleep`` is for the seconds between tries of
+    a download that breaks; hours are waited by ``Patience``.
+    """
 
     chunk_bytes: int = 16 * 1024 * 1024
     any_id_length: bool = False
+    sleep: Callable[[float], Awaitable[None]] = anyio.sleep
 
 
 class _GivenUp(Exception):  # noqa: N818 - not an error: another job is asked for
@@ -77,7 +83,7 @@ class Retrieval:
         """Return the inventory, spooled in the folder, and the id of its job; at once when an earlier call got it.
 
         Raises ``InventoryDamaged`` for an output not to be believed, ``UsageError`` for a job that won't do,
-        ``RunStopped`` after ``JOBS_MAX`` jobs in vain, ``Pending`` as the patience has it, and what the service refuses.
+        ``RunStopped`` after ``JOBS_MAX`` jobs in vain, ``Pending`` as the patience has it, and as ``control`` does.
         """
         progress = self._recall()
         while True:
@@ -85,8 +91,8 @@ class Retrieval:
                 return await anyio.to_thread.run_sync(self._again, progress.sha256), progress.job_id
             job = await self._job(progress)
             if job.job_id != progress.job_id:
-                progress = self._note(msgspec.structs.replace(progress, job_id=job.job_id))
                 (self._folder / PART_FILE).unlink(missing_ok=True)
+                progress = self._note(msgspec.structs.replace(progress, job_id=job.job_id))
             try:
                 snapshot = await self._output_of(await self._finished(job))
             except _GivenUp as reason:
@@ -96,7 +102,7 @@ class Retrieval:
                 (self._folder / PART_FILE).unlink(missing_ok=True)
                 return snapshot, job.job_id
 
-    # -- the job --------------------------------------------------------------------------------------------------------
+    # -- the job ------------------------------------------------------------------------------------------------------
 
     async def _job(self, progress: Progress) -> Job:
         """The job to take: the one remembered, the one asked for, one that will do, or a new one."""
@@ -150,7 +156,7 @@ class Retrieval:
             raise RunStopped(f"no inventory of {self._control.vault.arn} was to be had ({told}). Try again later.")
         return progress
 
-    # -- its output -----------------------------------------------------------------------------------------------------
+    # -- its output ---------------------------------------------------------------------------------------------------
 
     async def _output_of(self, job: Job) -> Snapshot:
         """Download and read a finished job's output. Raises ``_GivenUp`` when it is gone meanwhile."""
@@ -163,6 +169,7 @@ class Retrieval:
                     job.size_bytes,
                     self._folder / PART_FILE,
                     chunk_bytes=self._settings.chunk_bytes,
+                    sleep=self._settings.sleep,
                 )
             except ControlRefused as refused:
                 if refused.is_not_there:
@@ -193,7 +200,7 @@ class Retrieval:
         for name in (PART_FILE, INVENTORY_FILE, f"{INVENTORY_FILE}.sha256"):
             (self._folder / name).unlink(missing_ok=True)
 
-    # -- what is remembered ---------------------------------------------------------------------------------------------
+    # -- what is remembered -------------------------------------------------------------------------------------------
 
     def _recall(self) -> Progress:
         arn = self._control.vault.arn
@@ -213,16 +220,15 @@ class Retrieval:
     def _again(self, sha256: str) -> Snapshot:
         """Read the inventory that an earlier call got. Raises ``PlanRefused`` when it was changed since."""
         path = self._folder / INVENTORY_FILE
-        reading, digest = Reading(name=str(path), any_id_length=self._settings.any_id_length), hashlib.sha256()
+        reading = Reading(name=str(path), any_id_length=self._settings.any_id_length)
         try:
             with path.open("rb") as file:
                 while chunk := file.read(CHUNK_BYTES):
-                    digest.update(chunk)
                     reading.take(chunk)
         except OSError as error:
             raise PlanRefused(f"{path} cannot be read: {error.strerror}. Fetch it into a new folder.") from error
         reading.finish()
-        if digest.hexdigest() != sha256:
+        if reading.sha256 != sha256:
             raise PlanRefused(f"{path} was changed after it was fetched. Fetch it into a new folder.")
         return Snapshot(
             path=path,

@@ -18,7 +18,7 @@ from glacier_purge.errors import RunStopped, ServiceRefused
 from glacier_purge.service.reply import Meaning
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Mapping
+    from collections.abc import AsyncGenerator, AsyncIterator, Mapping
     from datetime import datetime
 
     from glacier_purge.archive import Vault
@@ -177,7 +177,7 @@ class GlacierControl(Protocol):
         After a lost reply a second job may be started, which does no harm.
         """
 
-    def job_output(self, job_id: str, first: int, last: int) -> AsyncIterator[bytes]:
+    def job_output(self, job_id: str, first: int, last: int) -> AsyncGenerator[bytes, None]:
         """Read bytes ``first`` to ``last`` (inclusive) of a finished job's output, in one request, tried once.
 
         Ends only when every byte came.  Raises ``ControlRefused`` also when the output is gone.

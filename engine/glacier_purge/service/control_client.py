@@ -35,7 +35,7 @@ from glacier_purge.service.reply import Meaning, Reply
 from glacier_purge.service.sdk_reply import as_error, read_answer, read_description, read_fault
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+    from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Mapping
 
     from glacier_purge.archive import Vault
     from glacier_purge.service.port import VaultDescription
@@ -110,7 +110,7 @@ class ControlClient:
         parameters = {"Type": "inventory-retrieval", "Format": "JSON", "Description": JOB_DESCRIPTION}
         return str((await self._ask("InitiateJob", self._client.initiate_job, jobParameters=parameters))["jobId"])
 
-    async def job_output(self, job_id: str, first: int, last: int) -> AsyncIterator[bytes]:
+    async def job_output(self, job_id: str, first: int, last: int) -> AsyncGenerator[bytes, None]:
         """Read a range of a finished job's output."""
         members = await self._once(
             "GetJobOutput", self._client.get_job_output, jobId=job_id, range=f"bytes={first}-{last}"

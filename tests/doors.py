@@ -1,0 +1,65 @@
+"""The simulator with its time standing still, our doors to it, and a patience that lets its days pass at once."""
+
+from __future__ import annotations
+
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+from glacier_purge.archive import Vault
+from glacier_purge.service.access import Access, StaticCredentials
+from glacier_purge.service.control_client import ControlClient, ControlRetry
+from glacier_purge.service.session import AwsSession
+from glacier_purge.simulator import SimulatedGlacier
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+
+    from glacier_purge.service.control import GlacierControl
+    from glacier_purge.waiting import Waiting
+
+KEYS = StaticCredentials(access_key_id="AKIDEXAMPLE", secret_access_key="secret")
+HOUR = 3600.0
+VAULT = Vault(account_id="123456789012", region="us-east-1", name="photos")
+
+
+@asynccontextmanager
+async def control(
+    endpoint_url: str, vault: Vault = VAULT, slept: list[float] | None = None
+) -> AsyncIterator[ControlClient]:
+    """The adapter, whose waits between tries only get written down."""
+
+    async def sleep(seconds: float) -> None:
+        if slept is not None:
+            slept.append(seconds)
+
+    session = AwsSession(Access(endpoint_url=endpoint_url, credentials=KEYS, request_timeout_seconds=5.0), vault.region)
+    async with session.client("glacier") as client:
+        yield ControlClient(client, vault, session, ControlRetry(attempts_max=4, sleep=sleep))
+
+
+@asynccontextmanager
+async def simulated(archives: int = 100, **more: object) -> AsyncIterator[tuple[SimulatedGlacier, GlacierControl]]:
+    """A simulator whose time stands still, and the door to its vault."""
+    async with (
+        SimulatedGlacier(archives=archives, time_scale=0, **more) as glacier,  # type: ignore[arg-type]  # tests vary one setting
+        control(glacier.endpoint_url) as door,
+    ):
+        yield glacier, door
+
+
+@dataclass
+class Stepping:
+    """Waits by stepping the simulator's clock, and keeps what was waited for."""
+
+    glacier: SimulatedGlacier
+    waited: list[Waiting] = field(default_factory=list)
+
+    def now(self) -> datetime:
+        return datetime.fromtimestamp(self.glacier.clock.now(), UTC)
+
+    async def wait(self, waiting: Waiting) -> None:
+        self.waited.append(waiting)
+        assert len(self.waited) < 1000, "waits for ever"
+        self.glacier.clock.step(max(0.0, (waiting.until - self.now()).total_seconds()))
