@@ -18,6 +18,7 @@ AT_PACE = Standing(
     rate_per_second_max=None,
     limit_per_second=98.2,
     phase=Phase.HOLDING,
+    in_flight=10,
     in_flight_cap=20,
     in_flight_max=64,
 )
@@ -38,11 +39,15 @@ AT_PACE = Standing(
         ({"rate_per_second_max": 200.0}, "holding at 96/s, at the limit found"),
         (
             {"presses": False, "sent_per_second": 4.25, "rate_per_second": 12_345.0},
-            "limited by what is fed in and answered: sending 4.2/s of 12,345/s allowed",
+            "limited by this process: it sends as fast as it can, 4.2/s of 12,345/s allowed",
         ),
         (
-            {"presses": False, "in_flight_cap": 64, "sent_per_second": 40.0},
-            "limited by 64 in flight: sending 40/s of 96/s allowed",
+            {"presses": False, "in_flight": 17, "sent_per_second": 40.0},
+            "limited by how fast replies come: 17 in flight, 40/s of 96/s allowed",
+        ),
+        (
+            {"presses": False, "in_flight": 60, "in_flight_cap": 64, "sent_per_second": 40.0},
+            "limited by 64 in flight, 40/s of 96/s allowed",
         ),
         ({"hold_seconds": 0.06}, "the service throttles: waiting 0.06 s"),
         ({"fault_factor": 0.25}, "the service is failing: slowed to 25% of the rate until it recovers"),

@@ -50,6 +50,7 @@ class Carrying:
             summary = self._summary()
             if summary is not None:
                 print_result(summary.as_dict(), output)
+                _tell(f"audit anchor {self._run.anchor}: kept elsewhere, it shows any later change of the log")
         return self._exit_code(summary)
 
     async def _watched(self, approval: Approval) -> None:

@@ -214,8 +214,8 @@ class Pacer:
             recorded_at=now_unix_seconds,
         )
 
-    def why(self, now: float) -> str:
-        """Say in one sentence what sets the pace."""
+    def why(self, now: float, *, in_flight: int) -> str:
+        """Say in one sentence what sets the pace, with ``in_flight`` requests under way."""
         recent = self._traffic.over(self._pressing_window_seconds())
         return reason(
             Standing(
@@ -229,6 +229,7 @@ class Pacer:
                 rate_per_second_max=self._rate_max,
                 limit_per_second=self.limit_per_second,
                 phase=self._search.phase(now),
+                in_flight=in_flight,
                 in_flight_cap=self._in_flight_cap,
                 in_flight_max=self._settings.in_flight_max,
             )

@@ -7,6 +7,10 @@ from dataclasses import dataclass
 from glacier_purge.deletion.limit_search import Phase
 
 
+_NEARLY = 0.8
+"""A moment is not an average: this much of a cap counts as all of it."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Standing:
     """Where a pacer stands. ``presses``: the pace, and nothing else, holds sending back."""
@@ -21,6 +25,7 @@ class Standing:
     rate_per_second_max: float | None
     limit_per_second: float | None
     phase: Phase
+    in_flight: int
     in_flight_cap: int
     in_flight_max: int
 
@@ -44,10 +49,12 @@ def reason(standing: Standing) -> str:
 
 def _below_pace(standing: Standing) -> str:
     sent, allowed = _figure(standing.sent_per_second), _figure(standing.rate_per_second)
-    what = "what is fed in and answered"
-    if standing.in_flight_cap >= standing.in_flight_max:
+    what = "this process: it sends as fast as it can"
+    if standing.in_flight >= _NEARLY * standing.in_flight_max:
         what = f"{standing.in_flight_max} in flight"
-    return f"limited by {what}: sending {sent}/s of {allowed}/s allowed"
+    elif standing.in_flight >= _NEARLY * standing.in_flight_cap:
+        what = f"how fast replies come: {standing.in_flight} in flight"
+    return f"limited by {what}, {sent}/s of {allowed}/s allowed"
 
 
 def _at_pace(standing: Standing) -> str:

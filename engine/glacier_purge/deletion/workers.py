@@ -120,7 +120,7 @@ class Pool:
             return self._paused_for
         if not self._tally.accepted:
             return "the first delete goes alone: waiting until the service accepts it"
-        return self._pacer.why(self._clock())
+        return self._pacer.why(self._clock(), in_flight=self.in_flight)
 
     def drain(self, reason: str) -> None:
         """Send nothing new from now on; ``run`` returns when the requests in flight are settled."""

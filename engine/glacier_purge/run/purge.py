@@ -120,6 +120,11 @@ class PurgeRun:
         """What is durable so far; None before the log was opened."""
         return self._journal.ledger if self._journal else None
 
+    @property
+    def anchor(self) -> str | None:
+        """``SEQ:HASH`` of the last durable line: kept elsewhere, it shows any later rewrite of the log."""
+        return self._journal.anchor if self._journal else None
+
     def telemetry(self) -> dict[str, object]:
         """How the work goes now; the counts are this process's, latencies since the last telemetry line."""
         if self._pacer is None:
