@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
+import random
 import ssl
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -205,6 +207,48 @@ async def test_a_request_that_never_ends_is_ended(glacier: SimulatedGlacier) -> 
         server.end_stale(asyncio.get_running_loop().time() + 301)
         assert await client.rest() == b""
     await server.close()
+
+
+async def test_a_client_that_does_not_read_its_reply_is_ended() -> None:
+    async with SimulatedGlacier(archives=60_000) as glacier:
+        server = SimulatorServer(glacier.desk, request_seconds=300)
+        await server.start()
+        async with RawClient(server.endpoint_url) as client:
+            client.send("GET", "/_simulator/vaults/photos/inventory")
+            await client.reader.readexactly(100)
+            client.writer.transport.pause_reading()  # type: ignore[attr-defined]  # a stream's transport can
+            await asyncio.sleep(0.05)
+            server.end_stale(asyncio.get_running_loop().time() + 301)
+            await until(lambda: server.open_connections == 0)
+            client.writer.transport.abort()
+        await server.close()
+
+
+async def test_a_thousand_broken_requests_neither_end_it_nor_leak(glacier: SimulatedGlacier) -> None:
+    draw = random.Random(1)
+    good = request_bytes("POST", "/-/vaults/photos/jobs", b'{"Type": "inventory-retrieval", "Format": "CSV"}')
+    for _ in range(1000):
+        broken = bytearray(good)
+        for _ in range(draw.randrange(1, 6)):
+            place = draw.randrange(len(broken))
+            broken[place : place + draw.randrange(3)] = draw.randbytes(draw.randrange(4))
+        async with RawClient(glacier.endpoint_url) as client:
+            client.writer.write(bytes(broken))
+            client.writer.write_eof()
+            with contextlib.suppress(ConnectionError):
+                await client.rest()
+    assert (await ask(glacier.endpoint_url, "GET", "/-/vaults")).status == 200
+    await until(lambda: glacier.open_connections == 0)
+    assert len(asyncio.all_tasks()) == 1
+
+
+@pytest.mark.looptime
+async def test_the_busiest_second_is_known(glacier: SimulatedGlacier) -> None:
+    async with RawClient(glacier.endpoint_url) as client:
+        for pause in (0.1, 0.1, 0.1, 1.5, 0.1, 0.1):
+            await client.ask("DELETE", "/-/vaults/photos/archives/a")
+            await asyncio.sleep(pause)
+    assert glacier.ledger["peak_deletes_a_second"] == 4
 
 
 async def test_closing_ends_open_connections_and_their_waiting_replies() -> None:

@@ -26,6 +26,10 @@ class SimulatorClock:
         """Simulated seconds a real second."""
         return self._scale
 
+    def real_seconds(self) -> float:
+        """The clock underneath, which neither scales nor steps; its zero means nothing."""
+        return self._monotonic()
+
     def now(self) -> float:
         """Seconds since 1970 in simulated time."""
         return self._base + (self._monotonic() - self._anchor) * self._scale

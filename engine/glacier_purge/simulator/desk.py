@@ -70,6 +70,7 @@ class ServiceDesk:
         self._timeline = Timeline(scenario)
         self._started = clock.now()
         self._date = _Date()
+        self._meter = _Meter()
         self._set_limit()
         self._change(scenario.start)
 
@@ -81,6 +82,7 @@ class ServiceDesk:
         if match is None or not keep_alive or not self._is_plain(match[1].decode(), headers):
             return None
         now = self._now()
+        self._meter.count(self.clock.real_seconds())
         fault = self.faults.decide("DeleteArchive", match[3], now - self._started)
         if fault is not None:
             return self._struck(fault, read_request(b"DELETE", url, headers, b""), now, keep_alive=True)
@@ -99,6 +101,8 @@ class ServiceDesk:
             return self._rendered(response, keep_alive=keep_alive)
         now = self._now()
         operation, key = _whom(request)
+        if operation == "DeleteArchive":
+            self._meter.count(self.clock.real_seconds())
         fault = self.faults.decide(operation, key, now - self._started)
         if fault is not None:
             return self._struck(fault, request, now, keep_alive=keep_alive)
@@ -195,7 +199,12 @@ class ServiceDesk:
 
     def ledger(self) -> dict[str, Any]:
         """What was asked of the service and what is left."""
-        return {**self.glacier.ledger.summary(), "requests": self.requests, "faults": dict(self.faults.counts)}
+        return {
+            **self.glacier.ledger.summary(),
+            "requests": self.requests,
+            "peak_deletes_a_second": self._meter.peak,
+            "faults": dict(self.faults.counts),
+        }
 
     def inventory_now(self, vault: str, form: InventoryFormat) -> InventoryText:
         """The inventory that would be if it were taken now. Raises ``KeyError`` when there is no such vault."""
@@ -213,6 +222,22 @@ class ServiceDesk:
                 bool(self.limits.charge_rejected),
             )
         self.glacier.set_limit(limit, self.clock.now())
+
+
+class _Meter:
+    """How many deletes came in the busiest second, answered or not, struck or throttled."""
+
+    def __init__(self) -> None:
+        self.peak = 0
+        self._second = 0
+        self._count = 0
+
+    def count(self, real_seconds: float) -> None:
+        second = int(real_seconds)
+        if second != self._second:
+            self._second, self._count = second, 0
+        self._count += 1
+        self.peak = max(self.peak, self._count)
 
 
 class _Date:

@@ -53,8 +53,9 @@ class SimulatedGlacier:
     of all requests is answered with a 500 that took no effect.  ``time_scale`` is simulated seconds a second,
     beginning at ``starts_at`` (seconds since 1970; None is the wall's now).  ``secret_keys`` (access key id to secret)
     switches the checking of signatures on; without it anybody may come in.  ``inventory`` is a file (JSON) whose
-    archives are pretended instead of generated ones.  What ``state_dir`` holds wins over all of that.  With ``tls``
-    clients have to trust ``ca_file``.  The same ``seed`` gives the same archives and the same faults.
+    archives are pretended instead of generated ones.  What ``state_dir`` holds wins over all of that, and a
+    ``scenario`` comes on top.  With ``tls`` clients have to trust ``ca_file``.  The same ``seed`` gives the same
+    archives and the same faults.
     """
 
     archives: int = 0

@@ -52,7 +52,8 @@ class Outbox:
         self._closes_after_steps = False
         self._timer: asyncio.Handle | None = None
         self._is_corked = False
-        self._is_paused = False
+        self.paused_at: float | None = None
+        """Since when the client has been reading too slowly, in the loop's time."""
         self.is_closed = False
 
     @property
@@ -85,11 +86,11 @@ class Outbox:
 
     def pause(self) -> None:
         """The client reads more slowly than we write: take no further steps."""
-        self._is_paused = True
+        self.paused_at = self._loop.time()
 
     def resume(self) -> None:
         """The client has caught up."""
-        self._is_paused = False
+        self.paused_at = None
         if self._steps is not None and self._timer is None:
             self._take_steps()
 
@@ -147,7 +148,7 @@ class Outbox:
         """Go on with the current reply until it waits or ends, or until other connections should have a turn."""
         self._timer = None
         for _ in range(_PIECES_PER_TURN):
-            if self._is_paused or self.is_closed:
+            if self.paused_at is not None or self.is_closed:
                 return
             step = self._next_step()
             if isinstance(step, bytes):

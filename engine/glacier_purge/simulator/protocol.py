@@ -68,11 +68,12 @@ class Connection(asyncio.Protocol):
         self._reset_message()
 
     def is_stale(self, now: float, *, idle_seconds: float, request_seconds: float) -> bool:
-        """Whether it has been silent for too long, or has been sending one request for too long."""
-        if self._began_at is not None and now - self._began_at > request_seconds:
-            return True
-        owes_nothing = self._outbox is None or self._outbox.is_empty
-        return owes_nothing and now - self._heard_at > idle_seconds
+        """Whether it has been silent, sending one request, or not reading its reply, for too long."""
+        outbox = self._outbox
+        for since in (self._began_at, None if outbox is None else outbox.paused_at):
+            if since is not None and now - since > request_seconds:
+                return True
+        return (outbox is None or outbox.is_empty) and now - self._heard_at > idle_seconds
 
     def drop(self) -> None:
         """End the connection at once, whatever it was doing."""

@@ -88,7 +88,7 @@ class SimulatorServer:
             self._none_left.set()
 
     def end_stale(self, now: float) -> None:
-        """End the connections that have been silent, or have been sending one request, for too long by ``now``."""
+        """End the connections that are stale by ``now``, in the loop's time."""
         for connection in tuple(self._connections):
             if connection.is_stale(now, idle_seconds=self._idle_seconds, request_seconds=self._request_seconds):
                 connection.drop()
