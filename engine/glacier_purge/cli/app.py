@@ -26,13 +26,17 @@ _VERBS = {
     "purge": ("glacier_purge.cli.purge:purge", "Plan, confirm and apply in one go."),
     "status": ("glacier_purge.cli.status:status", "Say how far a run is, also while it is going on."),
     "demo": ("glacier_purge.cli.demo:demo", "Purge a simulated vault; touches no AWS account."),
+    "bench": ("glacier_purge.cli.bench:bench", "Time the whole purge against a simulator."),
     "simulate": ("glacier_purge.cli.simulate:simulate", "Serve a simulated Amazon Glacier on loopback."),
 }
 
 _GROUPS = {
     "inventory": (
-        "Look into vault inventories.",
-        {"inspect": ("glacier_purge.cli.inventory:inspect", "Count, date and check the records of an inventory.")},
+        "Get vault inventories and look into them.",
+        {
+            "fetch": ("glacier_purge.cli.inventory_fetch:fetch", "Fetch a vault's inventory, waiting hours for it."),
+            "inspect": ("glacier_purge.cli.inventory:inspect", "Count, date and check the records of an inventory."),
+        },
     ),
     "audit": (
         "Prove what a run did.",

@@ -1,18 +1,24 @@
-"""A simulator in a process of its own, started and ended by the verbs that need one."""
+"""A simulator for the verbs that need one: in a process of its own, started and ended here, or already running.
+
+Whatever is not this project's simulator on loopback is refused: those verbs delete without asking.
+"""
 
 from __future__ import annotations
 
 import json
 import os
 import shutil
+import ssl
 import subprocess
 import sys
 from contextlib import contextmanager
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
-from urllib.request import ProxyHandler, build_opener
+from dataclasses import dataclass, replace
+from tempfile import TemporaryFile
+from typing import IO, TYPE_CHECKING, Any
+from urllib.request import HTTPSHandler, OpenerDirector, ProxyHandler, build_opener
 
-from glacier_purge.errors import GlacierPurgeError
+from glacier_purge.archive import Vault, check_vault_name
+from glacier_purge.errors import GlacierPurgeError, UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -20,35 +26,76 @@ if TYPE_CHECKING:
 
 _REGION = "us-east-1"
 _ENDING_SECONDS_MAX = 10.0
-_DIRECT = build_opener(ProxyHandler({}))
-"""Opens loopback addresses only, so it must not be led astray by a proxy variable."""
+_ANSWER_SECONDS_MAX = 600.0
+_ADVICE = (
+    "What is measured here deletes without asking, so it speaks to a simulator on loopback and to nothing else. "
+    "Nothing was sent. To time a real purge make a plan and carry it out: glacier-purge plan VAULT --inventory FILE, "
+    "then glacier-purge apply RUN-DIR."
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StartedSimulator:
-    """A simulator that answers: its address, and what its own pages say."""
+    """A simulator that answers: its address, and what its own pages say.
+
+    ``ca_file`` holds the authority to trust when it serves HTTPS; ``process_id`` is None when somebody else started it.
+    """
 
     endpoint_url: str
     account_id: str
     vault: str
+    region: str = _REGION
+    ca_file: str | None = None
+    process_id: int | None = None
 
     def address(self) -> dict[str, str]:
         """The ``aws`` section of settings that lead to it."""
-        return {"endpoint_url": self.endpoint_url, "account_id": self.account_id, "region": _REGION}
+        return {"endpoint_url": self.endpoint_url, "account_id": self.account_id, "region": self.region}
 
     def save_inventory(self, path: Path) -> None:
         """Write the vault's inventory, as of now, to ``path``."""
-        with (
-            _DIRECT.open(f"{self.endpoint_url}/_simulator/vaults/{self.vault}/inventory") as reply,
-            path.open("wb") as file,
-        ):
+        with path.open("wb") as file:
+            self.copy_inventory(file)
+
+    def copy_inventory(self, file: IO[bytes]) -> None:
+        """Write the vault's inventory, as of now, to an open file."""
+        page = f"{self.endpoint_url}/_simulator/vaults/{self.vault}/inventory"
+        with _direct(self.ca_file).open(page, timeout=_ANSWER_SECONDS_MAX) as reply:
             shutil.copyfileobj(reply, file)
 
     def ledger(self) -> dict[str, Any]:
         """What the simulator received and has left."""
-        with _DIRECT.open(f"{self.endpoint_url}/_simulator/ledger") as reply:
+        page = f"{self.endpoint_url}/_simulator/ledger"
+        with _direct(self.ca_file).open(page, timeout=_ANSWER_SECONDS_MAX) as reply:
             ledger: dict[str, Any] = json.load(reply)
         return ledger
+
+
+def running_simulator(endpoint_url: str, vault: str, ca_file: str | None) -> tuple[StartedSimulator, dict[str, Any]]:
+    """The simulator that listens at ``endpoint_url`` and the inventory of its vault, as of now.
+
+    Raises ``UsageError`` for an address that is not loopback, and for one where no simulator with that vault answers.
+    """
+    from glacier_purge.service.endpoint import is_loopback
+
+    check_vault_name(vault)
+    if not is_loopback(endpoint_url):
+        raise UsageError(f"{endpoint_url} is not on this machine. {_ADVICE}")
+    url = endpoint_url.rstrip("/")
+    found = StartedSimulator(endpoint_url=url, account_id="-", vault=vault, ca_file=ca_file)
+    try:
+        if "deletes_received" not in found.ledger():
+            raise UsageError(f"{endpoint_url} shows a ledger that is not a simulator's. {_ADVICE}")
+        with TemporaryFile() as file:
+            found.copy_inventory(file)
+            file.seek(0)
+            inventory: dict[str, Any] = json.load(file)
+        owner = Vault.from_arn(inventory["VaultARN"])
+    except (OSError, ValueError, TypeError, KeyError) as error:
+        raise UsageError(
+            f"no simulator with a vault {vault!r} answers at {endpoint_url}: {error}. {_ADVICE}"
+        ) from error
+    return replace(found, account_id=owner.account_id, region=owner.region), inventory
 
 
 @contextmanager
@@ -76,4 +123,16 @@ def _read_address(process: subprocess.Popen[bytes]) -> StartedSimulator:
     if not line:
         raise GlacierPurgeError(f"the simulator ended at once with exit code {process.wait()}; its message is above.")
     told = json.loads(line)
-    return StartedSimulator(endpoint_url=told["endpoint_url"], account_id=told["account_id"], vault=told["vault"])
+    return StartedSimulator(
+        endpoint_url=told["endpoint_url"],
+        account_id=told["account_id"],
+        vault=told["vault"],
+        ca_file=told.get("ca_file"),
+        process_id=process.pid,
+    )
+
+
+def _direct(ca_file: str | None) -> OpenerDirector:
+    """Opens loopback addresses only, so it must not be led astray by a proxy variable."""
+    trust = [] if ca_file is None else [HTTPSHandler(context=ssl.create_default_context(cafile=ca_file))]
+    return build_opener(ProxyHandler({}), *trust)
