@@ -2,18 +2,24 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import signal
+import socket
+import ssl
 import subprocess
 import sys
 import urllib.request
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
 
 import pytest
 
 from glacier_purge.cli import main
+from glacier_purge.simulator.fault_kinds import KINDS
+from tests.simulator.raw_client import request_bytes
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -99,3 +105,44 @@ def test_senseless_options_end_it_with_2_and_one_message(
     assert said.out == ""
     assert said.err.startswith("glacier-purge: ")
     assert "bug" not in said.err
+
+
+WITHOUT_WAITING = [
+    name for name, kind in KINDS.items() if kind.seconds == 0 and not name.startswith(("output", "job"))
+] + ["retry-after", "amz-retry-after"]
+
+
+@pytest.mark.parametrize("options", [[], ["--tls"]], ids=["plain", "tls"])
+def test_under_uvloop_no_fault_ends_it_and_each_takes_effect_or_not_as_it_says(options: list[str]) -> None:
+    with simulate("--archives", "100", "--rate", "0", "--latency-ms", "0", "--error-rate", "0", *options) as (
+        process,
+        said,
+    ):
+        address = urlsplit(str(said["endpoint_url"]))
+        trusted = ssl.create_default_context(cafile=str(said["ca_file"])) if options else None
+
+        def ask(method: str, path: str, body: bytes = b"") -> bytes:
+            with contextlib.ExitStack() as opened:
+                wire = opened.enter_context(socket.create_connection((address.hostname, address.port), timeout=30))
+                if trusted is not None:
+                    wire = opened.enter_context(trusted.wrap_socket(wire, server_hostname="localhost"))
+                wire.sendall(request_bytes(method, path, body, {"Connection": "close"}))
+                return b"".join(iter(lambda: wire.recv(65_536), b""))
+
+        def left() -> int:
+            found = json.loads(ask("GET", "/_simulator/ledger").partition(b"\r\n\r\n")[2])["archives_left"]
+            assert isinstance(found, int)
+            return found
+
+        listed = ask("GET", "/_simulator/vaults/photos/inventory?format=csv").partition(b"\r\n\r\n")[2]
+        ids = [line.partition(b",")[0].decode() for line in listed.split(b"\n")[1:-1]]
+        for kind, archive_id in zip(WITHOUT_WAITING, ids, strict=False):
+            before = left()
+            ask("POST", "/_simulator/faults", json.dumps({"rules": [{"kind": kind, "count": 1}]}).encode())
+            with contextlib.suppress(OSError):
+                ask("DELETE", f"/-/vaults/photos/archives/{archive_id}")
+            assert before - left() == (1 if KINDS[kind].reaches_service else 0), kind
+        process.terminate()
+        _, log = process.communicate(timeout=30)
+    assert process.returncode == 0
+    assert "Traceback" not in log
