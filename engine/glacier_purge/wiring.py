@@ -39,6 +39,7 @@ if TYPE_CHECKING:
     from glacier_purge.plan.document import Plan
     from glacier_purge.run.folder import RunFolder
     from glacier_purge.service.access import StaticCredentials
+    from glacier_purge.service.control import GlacierControl
     from glacier_purge.service.port import Glacier
     from glacier_purge.settings import PaceSettings, Settings
 
@@ -166,9 +167,29 @@ async def open_service(vault: Vault, access: Access, settings: Settings) -> Asyn
             yield spread
 
 
+@asynccontextmanager
+async def open_control(vault: Vault, access: Access) -> AsyncIterator[GlacierControl]:
+    """Open the door to everything around the deletes of ``vault``, after the same check as ``open_service``."""
+    from glacier_purge.service import sdk  # noqa: PLC0415 - keeps what only these verbs need out of the others
+
+    if access.endpoint_url is None or not is_loopback(access.endpoint_url):
+        await _check_caller(vault, access)
+    async with sdk.open_control(vault, access) as control:
+        yield control
+
+
+async def vault_by_name(name: str, settings: Settings) -> Vault:
+    """The full address of the vault ``name``: from the settings, else from the service itself."""
+    check_vault_name(name)
+    return await _find(name, None, settings)
+
+
 async def _address(name: str, snapshot: Snapshot, settings: Settings, inventory_name: str) -> Vault:
     """The vault's full address: from the settings, else from the inventory, else from the service itself."""
-    listed = _listed_vault(snapshot, inventory_name)
+    return await _find(name, _listed_vault(snapshot, inventory_name), settings)
+
+
+async def _find(name: str, listed: Vault | None, settings: Settings) -> Vault:
     account_id = settings.aws.account_id or (listed and listed.account_id)
     region = settings.aws.region or (listed and listed.region) or _region_of_profile(settings)
     if account_id:

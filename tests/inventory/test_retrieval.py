@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import os
 from dataclasses import replace
 from datetime import timedelta
 from typing import TYPE_CHECKING
@@ -57,7 +56,7 @@ async def test_a_job_is_asked_for_awaited_downloaded_and_read_through(tmp_path: 
         (job,) = await jobs(door)
     assert (snapshot.records, snapshot.format, snapshot.path) == (100, "json", tmp_path / "inventory.json")
     assert job_id == job.job_id
-    assert {*os.listdir(tmp_path)} == {"inventory.json", "inventory.json.sha256", "retrieval.json"}
+    assert names(tmp_path) == {"inventory.json", "inventory.json.sha256", "retrieval.json"}
     assert all(waiting.what.startswith("inventory job ") for waiting in patience.waited)
     assert 20 <= len(patience.waited) <= 45
 
@@ -236,6 +235,10 @@ async def test_a_folder_with_another_vaults_inventory_is_refused(tmp_path: Path)
         async with control(glacier.endpoint_url, replace(VAULT, name="films")) as films:
             with pytest.raises(UsageError, match="holds an inventory of"):
                 await fetch(films, tmp_path, Stepping(glacier))
+
+
+def names(folder: Path) -> set[str]:
+    return {file.name for file in folder.iterdir()}
 
 
 def listed(glacier: SimulatedGlacier) -> bytes:

@@ -82,6 +82,11 @@ class RunFolder:
             )
         return cls(path)
 
+    @classmethod
+    def open_or_create(cls, path: Path) -> RunFolder:
+        """Take the folder that is there, or make it. Raises ``UsageError`` as ``open`` and ``create`` do."""
+        return cls.open(path) if path.exists() or path.is_symlink() else cls.create(path)
+
     def identity(self) -> Identity:
         """Read ``run.json``; raises ``PlanRefused`` when it cannot be read."""
         file = self.path / IDENTITY_FILE
@@ -120,6 +125,12 @@ class RunFolder:
             _flock(self.path / _LOCK_FILE, f"another process works on the run in {self.path}"),
             _flock(vault_lock_file(vault, endpoint_url), f"another process on this host purges {vault.arn}"),
         ):
+            yield
+
+    @contextmanager
+    def held(self) -> Iterator[None]:
+        """Hold the run's lock alone, for what sends no delete of an archive. Raises ``RunLocked``."""
+        with _flock(self.path / _LOCK_FILE, f"another process works in {self.path}"):
             yield
 
     def is_locked(self) -> bool:

@@ -1,0 +1,140 @@
+"""``inventory fetch``: a vault's inventory from the service into a file, over hours and any number of stops."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from glacier_purge.cli.exit_codes import ExitCode
+from glacier_purge.cli.options import (
+    Aws,
+    AwsOptions,
+    Hyphened,
+    LogOptions,
+    Logs,
+    Output,
+    SettingsOptions,
+    SettingsSource,
+)
+from glacier_purge.cli.output import OutputFormat, print_result
+from glacier_purge.cli.waiting import NoWait
+from glacier_purge.errors import UsageError
+
+if TYPE_CHECKING:
+    from glacier_purge.inventory.job_choice import Wanted
+    from glacier_purge.run.folder import RunFolder
+    from glacier_purge.settings import Settings
+
+
+def fetch(
+    vault: str,
+    *,
+    to: Path | None = None,
+    run_dir: Path | None = None,
+    no_wait: NoWait = False,
+    new_inventory: bool = False,
+    inventory_max_age: timedelta | None = None,
+    job_id: Hyphened | None = None,
+    chunk_mib: int = 16,
+    aws: Aws = AwsOptions(),
+    source: SettingsSource = SettingsOptions(),
+    logs: Logs = LogOptions(),
+    output: Output = OutputFormat.TEXT,
+) -> int:
+    """Fetch a vault's inventory: take the newest job that will do or ask for one, wait hours for it, download it.
+
+    A job takes 3 to 5 hours. Stopped at any point, the same command goes on; nothing is downloaded twice. The file is
+    put in place only after it was read to its end and held against what the service says of the vault.
+
+    Parameters
+    ----------
+    vault
+        Name of the vault.
+    to
+        File to write; otherwise VAULT-inventory.json here. What is under way stands in FILE.fetch meanwhile.
+    run_dir
+        Run folder to put the inventory into, instead of a file.
+    new_inventory
+        Ask for a new job even where a finished one would do. It serves the service's last inventory all the same,
+        which is made about once a day.
+    inventory_max_age
+        Take no job begun longer ago, as in 12h; otherwise any whose output can still be downloaded.
+    job_id
+        Take this job and no other.
+    chunk_mib
+        MiB to download in one request.
+    """
+    from glacier_purge.cli.carrying import in_event_loop
+    from glacier_purge.cli.logs import configure_logs
+    from glacier_purge.cli.waiting import settled
+    from glacier_purge.run.folder import RunFolder
+
+    configure_logs(logs)
+    if to is not None and run_dir is not None:
+        raise UsageError("--to and --run-dir are two places for one inventory. Give one of them.")
+    if chunk_mib < 1:
+        raise UsageError("--chunk-mib is 1 at least.")
+    wanted = _wanted(job_id=job_id, new=new_inventory, max_age=inventory_max_age)
+    settings = source.load(aws)
+    target = None if run_dir is not None else to or Path(f"{vault.lstrip('.-') or 'vault'}-inventory.json")
+    if target is not None and target.exists():
+        raise UsageError(f"{target} exists already. Give another file with --to.")
+    place = run_dir if run_dir is not None else Path(f"{target}.fetch")
+
+    async def work() -> int:
+        folder = RunFolder.open_or_create(place)
+        with folder.held():
+            result = await _fetch(vault, folder, wanted, settings, no_wait=no_wait, chunk_bytes=chunk_mib << 20)
+            if target is not None:
+                _put_in_place(folder, target)
+        print_result({"file": str(target or folder.path / "inventory.json"), **result}, output)
+        return ExitCode.DONE
+
+    return in_event_loop(lambda: settled(work, output))
+
+
+def _wanted(*, job_id: str | None, new: bool, max_age: timedelta | None) -> Wanted:
+    from glacier_purge.inventory.job_choice import Wanted
+    from glacier_purge.waiting import utc_now
+
+    if sum((job_id is not None, new, max_age is not None)) > 1:
+        raise UsageError("--job-id, --new-inventory and --inventory-max-age say three different things. Give one.")
+    if new:
+        return Wanted(created_from=utc_now())
+    return Wanted(created_from=None if max_age is None else utc_now() - max_age, job_id=job_id)
+
+
+async def _fetch(
+    vault: str, folder: RunFolder, wanted: Wanted, settings: Settings, *, no_wait: bool, chunk_bytes: int
+) -> dict[str, object]:
+    from glacier_purge import wiring
+    from glacier_purge.cli.waiting import patience
+    from glacier_purge.inventory.retrieval import Retrieval, RetrievalSettings
+
+    any_id_length = settings.inventory.any_id_length
+    address = await wiring.vault_by_name(vault, settings)
+    access = wiring.access(settings, wiring.endpoint(settings, address.region), any_id_length=any_id_length)
+    how = RetrievalSettings(chunk_bytes=chunk_bytes, any_id_length=any_id_length)
+    async with wiring.open_control(address, access) as control:
+        snapshot, job_id = await Retrieval(control, folder.path, wanted, patience(no_wait), how).fetch()
+    return {
+        "vault": address.name,
+        "account_id": address.account_id,
+        "region": address.region,
+        "job_id": job_id,
+        "inventory_date": snapshot.inventory_date,
+        "records": snapshot.records,
+        "bytes": snapshot.size_bytes,
+        "sha256": snapshot.sha256,
+    }
+
+
+def _put_in_place(folder: RunFolder, target: Path) -> None:
+    """Give the inventory its own name, and take the folder it was fetched in away."""
+    import shutil
+
+    from glacier_purge.inventory.retrieval import INVENTORY_FILE
+
+    (folder.path / INVENTORY_FILE).rename(target)
+    shutil.rmtree(folder.path)

@@ -1,0 +1,63 @@
+"""How verbs wait for hours: a line on stderr for each wait, or with ``--no-wait`` exit code 75 and the time on stdout.
+
+Nobody wants to read the same line every ten minutes for half a day, so on stderr a wait for the same thing is told once
+more only when an hour has passed.
+"""
+
+from __future__ import annotations
+
+import sys
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING, Annotated
+
+from cyclopts import Parameter
+
+from glacier_purge.cli.exit_codes import ExitCode
+from glacier_purge.cli.output import print_result
+from glacier_purge.errors import Pending
+from glacier_purge.report.terminal import safe
+from glacier_purge.waiting import Impatient, Patient
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+
+    from glacier_purge.cli.output import OutputFormat
+    from glacier_purge.waiting import Patience, Waiting
+
+_TELL_AGAIN = timedelta(hours=1)
+
+NoWait = Annotated[
+    bool,
+    Parameter(name="--no-wait", help="Do what can be done now; end with 75 and the next time on stdout, for cron."),
+]
+
+
+def patience(no_wait: bool) -> Patience:
+    """The patience that the command line asked for."""
+    return Impatient() if no_wait else Patient(tell=_Teller())
+
+
+async def settled(work: Callable[[], Awaitable[int]], output: OutputFormat) -> int:
+    """Do the work; when it is pending, say on stdout for what and until when."""
+    try:
+        return await work()
+    except Pending as pending:
+        until = f"{pending.until:%Y-%m-%dT%H:%M:%SZ}"
+        print_result({"state": "pending", "waiting_for": pending.what, "until": until}, output)
+        return ExitCode.PENDING
+
+
+class _Teller:
+    def __init__(self) -> None:
+        self._what: str | None = None
+        self._tell_again: datetime | None = None
+
+    def __call__(self, waiting: Waiting) -> None:
+        if waiting.what == self._what and self._tell_again is not None and waiting.until < self._tell_again:
+            return
+        self._what, self._tell_again = waiting.what, waiting.until + _TELL_AGAIN
+        sys.stderr.write(
+            f"glacier-purge: waiting for {safe(waiting.what)}; next look at {waiting.until:%Y-%m-%dT%H:%M:%SZ}. "
+            "Ctrl-C stops, the same command goes on.\n"
+        )
+        sys.stderr.flush()
