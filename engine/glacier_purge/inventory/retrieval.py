@@ -57,7 +57,7 @@ class RetrievalSettings:
     sleep: Callable[[float], Awaitable[None]] = anyio.sleep
 
 
-class _GivenUp(Exception):  # noqa: N818 - not an error: another job is asked for
+class _GivenUp(Exception):
     """This job will not give an inventory any more; says why."""
 
 
