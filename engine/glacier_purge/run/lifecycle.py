@@ -1,0 +1,154 @@
+"""The days-long way of a vault, as a table: phases, what can happen in each, and what follows.
+
+    preflight → inventory → plan → approval → freeze → purge → verify → delete vault → done
+                    ↑                                             │
+                    └──────── what is left: another round ────────┘
+
+Every step is a line in ``lifecycle.jsonl``, on disk before the next phase begins, so a calendar that was stopped at any
+moment goes on in the phase it was in; phases therefore have to bear being begun twice.  What may follow what is the
+table and nothing else: an event that a phase does not know raises and changes nothing.
+"""
+
+from __future__ import annotations
+
+import os
+from enum import StrEnum
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+
+from glacier_purge.errors import AuditDamaged, UsageError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from datetime import datetime
+    from pathlib import Path
+
+LIFECYCLE_FILE = "lifecycle.jsonl"
+ROUNDS_MAX = 5
+"""Rounds in which something is left each time: then somebody is still uploading, and a person has to look."""
+
+
+class Phase(StrEnum):
+    """Where a vault is on its way."""
+
+    PREFLIGHT = "preflight"
+    INVENTORY = "inventory"
+    PLAN = "plan"
+    APPROVAL = "approval"
+    FREEZE = "freeze"
+    PURGE = "purge"
+    VERIFY = "verify"
+    DELETE_VAULT = "delete vault"
+    THAW = "thaw"
+    DONE = "done"
+
+
+class Event(StrEnum):
+    """What can happen in a phase."""
+
+    CLEAR = "nothing stands against it"
+    FETCHED = "inventory fetched"
+    PLANNED = "planned"
+    NOTHING_LISTED = "the inventory lists nothing to delete"
+    APPROVED = "approved"
+    FROZEN = "uploads denied"
+    NOT_FROZEN = "uploads not denied"
+    ACCOUNTED = "every record accounted for"
+    PROVEN = "proven empty"
+    SOMETHING_LEFT = "something is left"
+    DELETED = "vault deleted"
+    KEPT = "vault kept"
+    THAWED = "uploads as before"
+
+
+TRANSITIONS: dict[tuple[Phase, Event], Phase] = {
+    (Phase.PREFLIGHT, Event.CLEAR): Phase.INVENTORY,
+    (Phase.INVENTORY, Event.FETCHED): Phase.PLAN,
+    (Phase.PLAN, Event.PLANNED): Phase.APPROVAL,
+    (Phase.PLAN, Event.NOTHING_LISTED): Phase.DELETE_VAULT,
+    (Phase.APPROVAL, Event.APPROVED): Phase.FREEZE,
+    (Phase.FREEZE, Event.FROZEN): Phase.PURGE,
+    (Phase.FREEZE, Event.NOT_FROZEN): Phase.PURGE,
+    (Phase.PURGE, Event.ACCOUNTED): Phase.VERIFY,
+    (Phase.VERIFY, Event.PROVEN): Phase.DELETE_VAULT,
+    (Phase.VERIFY, Event.SOMETHING_LEFT): Phase.INVENTORY,
+    (Phase.DELETE_VAULT, Event.DELETED): Phase.DONE,
+    (Phase.DELETE_VAULT, Event.KEPT): Phase.THAW,
+    (Phase.THAW, Event.THAWED): Phase.DONE,
+}
+"""Everything that may follow anything."""
+
+
+class Step(msgspec.Struct, frozen=True, kw_only=True):
+    """One line of the file: in ``round``, ``phase`` met ``event`` at ``at`` (UTC), with ``facts`` for people."""
+
+    at: str
+    round: int
+    phase: Phase
+    event: Event
+    facts: dict[str, Any] = {}
+
+
+class Lifecycle:
+    """Where one vault's calendar is, and the file that says so. ``now`` is asked for the time of each step."""
+
+    def __init__(self, folder: Path, now: Callable[[], datetime]) -> None:
+        self._file = folder / LIFECYCLE_FILE
+        self._now = now
+        self.phase = Phase.PREFLIGHT
+        self.round = 1
+        self.steps: list[Step] = []
+        for step in self._read():
+            self._take(step)
+
+    def advance(self, event: Event, **facts: Any) -> None:
+        """Make the step that ``event`` leads to, durably. Raises ``UsageError`` for one the table does not have."""
+        step = Step(
+            at=self._now().strftime("%Y-%m-%dT%H:%M:%SZ"),
+            round=self.round,
+            phase=self.phase,
+            event=event,
+            facts=facts,
+        )
+        self._next(step)
+        handle = os.open(self._file, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_NOFOLLOW, 0o600)
+        with os.fdopen(handle, "ab") as file:
+            file.write(msgspec.json.encode(step) + b"\n")
+            file.flush()
+            os.fsync(file.fileno())
+        self._take(step)
+
+    def fact(self, event: Event, name: str) -> Any:
+        """What the last ``event`` said of ``name``; None when it has not happened."""
+        return next((step.facts.get(name) for step in reversed(self.steps) if step.event is event), None)
+
+    def _next(self, step: Step) -> Phase:
+        try:
+            return TRANSITIONS[step.phase, step.event]
+        except KeyError:
+            raise UsageError(
+                f"{step.event.value!r} can't happen in phase {step.phase.value!r}. Nothing was changed."
+            ) from None
+
+    def _take(self, step: Step) -> None:
+        self.phase = self._next(step)
+        if step.event is Event.SOMETHING_LEFT:
+            self.round += 1
+        self.steps.append(step)
+
+    def _read(self) -> list[Step]:
+        if not self._file.exists():
+            return []
+        content = self._file.read_bytes()
+        whole, _, torn = content.rpartition(b"\n")
+        if torn:  # a crash in the middle of a line: that step was not made
+            with self._file.open("r+b") as file:
+                file.truncate(len(content) - len(torn))
+                os.fsync(file.fileno())
+        try:
+            return [msgspec.json.decode(line, type=Step) for line in whole.split(b"\n") if line]
+        except msgspec.MsgspecError as error:
+            raise AuditDamaged(
+                f"not a step ({error}). Restore the file.", file=str(self._file), offset_bytes=0
+            ) from error
