@@ -108,10 +108,10 @@ class ServiceDesk:
             return self._struck(fault, request, now, keep_alive=keep_alive)
         return self._served(self.glacier.handle(request, now, wall=time.time()), keep_alive=keep_alive)
 
-    def refuse(self, response: Response) -> Outgoing:
+    def refuse(self, response: Response) -> bytes:
         """Refuse what is not even a request; the connection ends."""
         response.headers.append(("x-amzn-RequestId", self.glacier.request_id()))
-        return self._rendered(response, keep_alive=False)
+        return render_head(response, date=self._date.now(), keep_alive=False) + b"".join(body_pieces(response))
 
     def _is_plain(self, account_id: str, headers: list[tuple[bytes, bytes]]) -> bool:
         version = authorization = None

@@ -36,8 +36,8 @@ class Desk(Protocol):
     def answer(self, request: Request, *, keep_alive: bool) -> Outgoing:
         """Answer a request that arrived whole."""
 
-    def refuse(self, response: Response) -> Outgoing:
-        """Make this refusal the last reply of its connection."""
+    def refuse(self, response: Response) -> bytes:
+        """Write this refusal as the last reply of its connection."""
 
 
 class Host(Protocol):
@@ -64,6 +64,7 @@ class Connection(asyncio.Protocol):
         self._is_paused = False
         self._refusal: Response | None = None
         self._heard_at = loop.time()
+        self._is_head_from_before = False
         self._began_at: float | None = None  # when the first byte of an unfinished request came
         self._reset_message()
 
@@ -107,7 +108,7 @@ class Connection(asyncio.Protocol):
         self._parse(data)
         if self._refusal is not None and not self._is_last:
             self._is_last = True
-            outbox.put(self._desk.refuse(self._refusal))
+            outbox.put(self._last_words(self._refusal))
         if not outbox.is_closed:
             outbox.uncork()
         self._drained()
@@ -144,19 +145,23 @@ class Connection(asyncio.Protocol):
     # What the parser tells us.
 
     def _parse(self, data: bytes) -> None:
+        self._is_head_from_before = self._is_in_head
         try:
             self._parser.feed_data(data)
         except httptools.HttpParserUpgrade:
             self._is_last = True  # an offer that is declined: the request was answered, and what follows is not HTTP
         except httptools.HttpParserError as error:
             self._refuse(400, f"The request is not HTTP/1.1: {error}.")
-        if self._is_in_head:
-            self._count_head(len(data))
+        if self._is_in_head and self._is_head_from_before:  # the parser tells of no header before it is whole
+            self._unparsed_bytes += len(data)
+            if self._unparsed_bytes > HEAD_BYTES_MAX:
+                self._refuse_head()
 
     def on_message_begin(self) -> None:
         """A request begins."""
         self._reset_message()
         self._is_in_head = True
+        self._is_head_from_before = False
 
     def on_url(self, url: bytes) -> None:
         """A piece of its URL."""
@@ -167,7 +172,9 @@ class Connection(asyncio.Protocol):
     def on_header(self, name: bytes, value: bytes) -> None:
         """One header."""
         self._headers.append((name, value))
-        self._count_head(len(name) + len(value))
+        self._head_bytes += len(name) + len(value)
+        if self._head_bytes > HEAD_BYTES_MAX or len(self._headers) > HEADERS_MAX:
+            self._refuse_head()
 
     def on_headers_complete(self) -> None:
         """The head is whole."""
@@ -200,7 +207,8 @@ class Connection(asyncio.Protocol):
             outgoing = self._answer(keep_alive)
         except Exception:  # a fault of ours must neither look like one of the client's nor end the server
             _log.exception("the simulator failed on %r %r", self._parser.get_method(), self._url[:200])
-            outgoing = self._desk.refuse(_plain(500, "The simulator failed; its log on stderr says where."))
+            keep_alive = False
+            outgoing = self._last_words(_plain(500, "The simulator failed; its log on stderr says where."))
         self._is_last = not keep_alive or outgoing.close
         self._outbox.put(outgoing)
 
@@ -213,14 +221,16 @@ class Connection(asyncio.Protocol):
         request = read_request(method, self._url, self._headers, b"".join(self._body))
         return self._desk.answer(request, keep_alive=keep_alive)
 
+    def _last_words(self, refusal: Response) -> Outgoing:
+        """A reply, then silence: closing at once would reset a client that is still sending, before it could read."""
+        return Outgoing((self._desk.refuse(refusal), Ending.HALF_CLOSE))
+
     def _say_continue(self) -> None:
         if self._outbox is not None and self._outbox.is_empty:
             self._outbox.put(Outgoing(b"HTTP/1.1 100 Continue\r\n\r\n"))
 
-    def _count_head(self, size_bytes: int) -> None:
-        self._head_bytes += size_bytes
-        if self._head_bytes > HEAD_BYTES_MAX or len(self._headers) > HEADERS_MAX:
-            self._refuse(431, f"The head is longer than {HEAD_BYTES_MAX} bytes or {HEADERS_MAX} headers.")
+    def _refuse_head(self) -> None:
+        self._refuse(431, f"The head is longer than {HEAD_BYTES_MAX} bytes or {HEADERS_MAX} headers.")
 
     def _refuse_body(self) -> None:
         self._refuse(413, f"The body is longer than {self._desk.body_bytes_max} bytes.")
@@ -235,6 +245,7 @@ class Connection(asyncio.Protocol):
         self._body: list[bytes] = []
         self._body_bytes = 0
         self._head_bytes = 0
+        self._unparsed_bytes = 0
         self._is_in_head = False
 
 
