@@ -1,8 +1,8 @@
 """One life of a vault that needs every operation of the service's API, as data, for any client to act out.
 
 A step is an operation with its parameters, or ``step_seconds`` for the simulator's clock.  ``keep`` names what of the
-reply is needed later; ``{"$kept": name}`` stands for it.  ``{"$bytes": text, "times": n}`` is a body,
-``{"$tree_hash": ...}`` the tree hash of such a body.
+reply is needed later; ``{"$kept": name}`` stands for it.  ``refused`` is the error code that is the right reply.
+``{"$bytes": text, "times": n}`` is a body, ``{"$tree_hash": ...}`` the tree hash of such a body.
 """
 
 from __future__ import annotations
@@ -40,6 +40,10 @@ def _call(operation: str, keep: dict[str, str] | None = None, **parameters: obje
     return {"operation": operation, "parameters": parameters, "keep": keep or {}}
 
 
+def _refused(code: str, operation: str, **parameters: object) -> Step:
+    return {"operation": operation, "parameters": parameters, "keep": {}, "refused": code}
+
+
 def _kept(name: str) -> dict[str, str]:
     return {"$kept": name}
 
@@ -50,6 +54,13 @@ ALL: list[Step] = [
     _call("ListVaults"),
     _call("DescribeVault", vaultName=VAULT),
     _call("DescribeVault", vaultName=FILLED),
+    _refused("ResourceNotFoundException", "DescribeVault", vaultName="nowhere"),
+    _refused("ResourceNotFoundException", "GetVaultLock", vaultName=VAULT),
+    _refused("ResourceNotFoundException", "GetVaultAccessPolicy", vaultName=VAULT),
+    _refused("ResourceNotFoundException", "GetVaultNotifications", vaultName=VAULT),
+    _refused("ResourceNotFoundException", "DescribeJob", vaultName=VAULT, jobId="nothing"),
+    _refused("InvalidParameterValueException", "DeleteVault", vaultName=FILLED),
+    _refused("InvalidParameterValueException", "DeleteArchive", vaultName=VAULT, archiveId="too-short"),
     _call(
         "UploadArchive",
         {"archive": "archiveId"},
@@ -125,6 +136,8 @@ ALL: list[Step] = [
         vaultName=VAULT,
         jobParameters={"Type": "archive-retrieval", "ArchiveId": _kept("large"), "Tier": "Bulk"},
     ),
+    _refused("InvalidParameterValueException", "GetJobOutput", vaultName=FILLED, jobId=_kept("inventory")),
+    _refused("InvalidParameterValueException", "DeleteArchive", vaultName=LOCKED, archiveId=_kept("archive")),
     _call("DescribeJob", vaultName=FILLED, jobId=_kept("inventory")),
     _call("ListJobs", vaultName=FILLED),
     {"step_seconds": 13 * 3600},

@@ -43,6 +43,13 @@ def test_the_aws_cli_finds_nothing_wrong_with_any_operation(by_cli: dict[str, An
     assert {one["operation"] for one in by_cli["results"]} == set(by_cli["operations"])
 
 
+def test_refusals_are_read_as_the_errors_they_are(by_boto3: dict[str, Any], by_cli: dict[str, Any]) -> None:
+    assert len(by_boto3["refusals"]) == len(by_cli["refusals"]) > 0
+    for one in [*by_boto3["refusals"], *by_cli["refusals"]]:
+        assert one["code"] == one["wanted"], one["operation"]
+        assert one.get("raised", one["wanted"]) == one["wanted"]
+
+
 def test_both_clients_are_told_the_same(by_boto3: dict[str, Any], by_cli: dict[str, Any]) -> None:
     for one, other in zip(by_boto3["results"], by_cli["results"], strict=True):
         assert one["operation"] == other["operation"]

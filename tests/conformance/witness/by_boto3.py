@@ -29,6 +29,18 @@ def new_client(endpoint_url: str) -> Any:
     )
 
 
+def refusal(client: Any, step: dict[str, Any], kept: dict[str, Any]) -> dict[str, str]:
+    """One operation that has to be refused: with which code it was, and which exception boto3 made of it."""
+    try:
+        getattr(client, _snake(client, step["operation"]))(**filled(step["parameters"], kept))
+    except ClientError as error:
+        said = error.response
+        whole = said["Error"]["Message"] and said.get("type") == "Client" and said["ResponseMetadata"]["RequestId"]
+        code = said["Error"]["Code"] if whole else f"not a whole error: {said}"
+        return {"operation": step["operation"], "wanted": step["refused"], "code": code, "raised": type(error).__name__}
+    return {"operation": step["operation"], "wanted": step["refused"], "code": "none", "raised": "none"}
+
+
 def act(client: Any, step: dict[str, Any], kept: dict[str, Any]) -> dict[str, Any]:
     """One operation: what was sent, what came back, and what is wrong with it."""
     operation = step["operation"]
@@ -66,14 +78,16 @@ def main() -> None:
     """Act everything out."""
     endpoint_url = sys.argv[1]
     kept: dict[str, Any] = {}
-    results = []
+    results, refusals = [], []
     for step in json.load(sys.stdin):
         if "step_seconds" in step:
             step_clock(endpoint_url, step["step_seconds"])
+        elif "refused" in step:
+            refusals.append(refusal(new_client(endpoint_url), step, kept))
         else:
             results.append(act(new_client(endpoint_url), step, kept))
     known = new_client(endpoint_url).meta.service_model.operation_names
-    json.dump({"operations": sorted(known), "results": results}, sys.stdout)
+    json.dump({"operations": sorted(known), "results": results, "refusals": refusals}, sys.stdout)
 
 
 if __name__ == "__main__":

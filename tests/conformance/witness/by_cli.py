@@ -10,6 +10,7 @@ import contextlib
 import io
 import json
 import os
+import re
 import sys
 import tempfile
 from importlib import import_module
@@ -40,31 +41,24 @@ def main() -> None:
     driver = import_module("awscli.clidriver").create_clidriver()
     model = driver.session.get_service_model("glacier")
     kept: dict[str, Any] = {}
-    results = []
+    results, refusals = [], []
     with tempfile.TemporaryDirectory() as folder:
         for step in steps:
             if "step_seconds" in step:
                 step_clock(endpoint_url, step["step_seconds"])
+            elif "refused" in step:
+                refusals.append(refusal(driver, step, kept, Path(folder)))
             else:
                 results.append(act(driver, model, step, kept, Path(folder)))
-    json.dump({"operations": sorted(model.operation_names), "results": results}, sys.stdout)
+    json.dump({"operations": sorted(model.operation_names), "results": results, "refusals": refusals}, sys.stdout)
 
 
 def act(driver: Any, model: Any, step: dict[str, Any], kept: dict[str, Any], folder: Path) -> dict[str, Any]:
     """One command: its exit code and what it printed."""
     operation = step["operation"]
-    arguments = ["glacier", xform_name(operation, "-"), "--account-id", "-", "--no-paginate"]
-    for name, value in filled(step["parameters"], kept).items():
-        option, words = f"--{xform_name(name, '-')}", _words(name, value, folder)
-        arguments += [f"{option}={words[0]}"] if len(words) == 1 else [option, *words]  # ids may begin with a hyphen
-    output_file = folder / "output"
-    if operation == "GetJobOutput":
-        arguments.append(str(output_file))
-    printed, complaints = io.StringIO(), io.StringIO()
-    with contextlib.redirect_stdout(printed), contextlib.redirect_stderr(complaints):
-        exit_code = driver.main(arguments)
-    problems = [] if exit_code == 0 else [f"exit code {exit_code}: {complaints.getvalue().strip()}"]
-    reply = json.loads(printed.getvalue() or "{}")
+    exit_code, printed, complaint = run(driver, step, kept, folder)
+    problems = [] if exit_code == 0 else [f"exit code {exit_code}: {complaint}"]
+    reply = json.loads(printed or "{}")
     shape = model.operation_model(operation).output_shape
     if shape is not None:
         report = ParamValidator().validate(reply, shape)
@@ -72,11 +66,32 @@ def act(driver: Any, model: Any, step: dict[str, Any], kept: dict[str, Any], fol
     kept.update({name: reply[member] for name, member in step["keep"].items() if member in reply})
     return {
         "operation": operation,
-        "command": " ".join(arguments[:2]),
         "problems": problems,
         "reply": reply,
-        "output": output_file.read_text("utf-8", "replace")[:2000] if operation == "GetJobOutput" else None,
+        "output": (folder / "output").read_text("utf-8", "replace")[:2000] if operation == "GetJobOutput" else None,
     }
+
+
+def refusal(driver: Any, step: dict[str, Any], kept: dict[str, Any], folder: Path) -> dict[str, str]:
+    """One command that has to be refused: with which code it was."""
+    exit_code, _, complaint = run(driver, step, kept, folder)
+    found = re.search(r"An error occurred \((\w+)\)", complaint)
+    code = found[1] if exit_code and found else f"exit code {exit_code}: {complaint}"
+    return {"operation": step["operation"], "wanted": step["refused"], "code": code}
+
+
+def run(driver: Any, step: dict[str, Any], kept: dict[str, Any], folder: Path) -> tuple[int, str, str]:
+    """A command's exit code, what it printed, and what it complained of."""
+    arguments = ["glacier", xform_name(step["operation"], "-"), "--account-id", "-", "--no-paginate"]
+    for name, value in filled(step["parameters"], kept).items():
+        option, words = f"--{xform_name(name, '-')}", _words(name, value, folder)
+        arguments += [f"{option}={words[0]}"] if len(words) == 1 else [option, *words]  # ids may begin with a hyphen
+    if step["operation"] == "GetJobOutput":
+        arguments.append(str(folder / "output"))
+    printed, complaints = io.StringIO(), io.StringIO()
+    with contextlib.redirect_stdout(printed), contextlib.redirect_stderr(complaints):
+        exit_code = driver.main(arguments)
+    return exit_code, printed.getvalue(), complaints.getvalue().strip()
 
 
 def _words(name: str, value: Any, folder: Path) -> list[str]:
