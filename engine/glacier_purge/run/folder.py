@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from glacier_purge.errors import PlanRefused, RunLocked, UsageError
+from glacier_purge.errors import DiskFailed, PlanRefused, RunLocked, UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -120,7 +120,10 @@ class RunFolder:
 
     @contextmanager
     def locked(self, vault: Vault, endpoint_url: str) -> Iterator[None]:
-        """Hold the run's lock and the vault's lock. Raises ``RunLocked`` when another process has one of them."""
+        """Hold the run's lock and the vault's lock.
+
+        Raises ``RunLocked`` when another process has one of them, ``DiskFailed`` when one can't be written.
+        """
         with (
             _flock(self.path / _LOCK_FILE, f"another process works on the run in {self.path}"),
             _flock(vault_lock_file(vault, endpoint_url), f"another process on this host purges {vault.arn}"),
@@ -171,8 +174,7 @@ def sync_folder(path: Path) -> None:
 
 @contextmanager
 def _flock(path: Path, taken: str) -> Iterator[None]:
-    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
+    handle = _open_lock(path)
     try:
         try:
             fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -181,8 +183,29 @@ def _flock(path: Path, taken: str) -> Iterator[None]:
             raise RunLocked(
                 f"{taken} (process {holder}). Nothing was sent. Look at it with: glacier-purge status DIR"
             ) from None
-        os.ftruncate(handle, 0)
-        os.pwrite(handle, str(os.getpid()).encode(), 0)
+        _name_holder(handle, path)
         yield
     finally:
         os.close(handle)
+
+
+def _open_lock(path: Path) -> int:
+    try:
+        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        return os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
+    except OSError as error:
+        raise _lock_failed(path, error) from error
+
+
+def _name_holder(handle: int, path: Path) -> None:
+    try:
+        os.ftruncate(handle, 0)
+        os.pwrite(handle, str(os.getpid()).encode(), 0)
+    except OSError as error:
+        raise _lock_failed(path, error) from error
+
+
+def _lock_failed(path: Path, error: OSError) -> DiskFailed:
+    return DiskFailed(
+        f"the lock {path} can't be taken: {error.strerror}. Nothing was sent. Mend the disk and start again."
+    )

@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
+from glacier_purge.errors import UsageError
 from glacier_purge.plan.document import plan_bytes
 from glacier_purge.plan.making import make_plan
 from glacier_purge.run.folder import PLAN_FILE, Identity, RunFolder
@@ -25,14 +26,18 @@ if TYPE_CHECKING:
 def new_folder(path: Path) -> Iterator[RunFolder]:
     """Make a run folder; take it away again when planning in it fails, so that the same command can be repeated.
 
-    Nothing was sent from a folder without a plan, so nothing is lost with it.
+    Nothing was sent from a folder without a plan, so nothing is lost with it.  A disk that fails is a ``UsageError``.
     """
     folder = RunFolder.create(path)
     try:
         yield folder
-    except BaseException:
+    except BaseException as failure:
         if not folder.plan_file.exists():
             shutil.rmtree(path)
+        if isinstance(failure, OSError):
+            raise UsageError(
+                f"the plan can't be written in {path}: {failure.strerror}. Nothing was sent; mend the disk, plan again."
+            ) from failure
         raise
 
 
