@@ -41,7 +41,9 @@ def demo(
 
     path = run_dir if run_dir is not None else Path(tempfile.mkdtemp(prefix="glacier-purge-demo-")) / "run"
     _say(f"starting a simulated Amazon Glacier with a vault of {archives:,} archives, {rate:g} deletes/s")
-    with started_simulator("--archives", str(archives), "--rate", f"{rate:g}", "--burst", f"{rate:g}") as glacier:
+    with started_simulator(
+        "--archives", str(archives), "--rate", f"{rate:g}", "--burst", f"{max(1.0, rate / 10):g}"
+    ) as glacier:
         return in_event_loop(lambda: _purge(glacier, path, output))
 
 
