@@ -105,7 +105,7 @@ async def test_damage_is_refused_here_too(tmp_path: Path) -> None:
 def test_sealing_cut_short_anywhere_is_finished_by_the_next(tmp_path: Path) -> None:
     """Stop before the 1st, 2nd, ... operation; the log reads the same, and sealing again gets to the same files."""
 
-    class Stop(Exception):  # noqa: N818 - the power, not an error
+    class Stop(Exception):
         pass
 
     disk = PretendDisk()

@@ -216,7 +216,7 @@ def test_a_log_recovered_from_crashes_raises_no_alarm(seed: int, tmp_path: Path)
     """Crash three times, go on each time, finish: the check for tampering finds nothing."""
     rng = random.Random(seed)
 
-    class Cut(Exception):  # noqa: N818 - the power, not an error
+    class Cut(Exception):
         pass
 
     disk = PretendDisk()

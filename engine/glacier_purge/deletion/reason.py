@@ -6,7 +6,6 @@ from dataclasses import dataclass
 
 from glacier_purge.deletion.limit_search import Phase
 
-
 _NEARLY = 0.8
 """A moment is not an average: this much of a cap counts as all of it."""
 

@@ -14,7 +14,7 @@ from typing import NamedTuple, NoReturn
 _SPACE = re.compile(r"[ \t\n\r]*")
 
 
-class NotJson(Exception):  # noqa: N818 - a finding with its place; the reader makes an InventoryDamaged of it
+class NotJson(Exception):
     """Where in the object, and why, it stops being JSON."""
 
     def __init__(self, reason: str, position: int) -> None:

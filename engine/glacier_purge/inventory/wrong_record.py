@@ -5,7 +5,7 @@ from __future__ import annotations
 from glacier_purge.inventory.batch import EXCERPT_CHARACTERS_MAX, Defect
 
 
-class WrongRecord(Exception):  # noqa: N818 - a verdict, never an error that leaves this room
+class WrongRecord(Exception):
     """What is wrong with one record, in words; the record next to it may be fine."""
 
 

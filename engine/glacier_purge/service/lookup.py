@@ -27,13 +27,17 @@ async def find_vault(name: str, region: str, access: Access) -> Vault:
         try:
             answer = await client.describe_vault(accountId="-", vaultName=name)
         except NoCredentialsError as fault:
-            raise CredentialsFailed(f"{fault}. Give a profile with --profile, or --account-id to plan offline.") from fault
+            raise CredentialsFailed(
+                f"{fault}. Give a profile with --profile, or --account-id to plan offline."
+            ) from fault
         except ClientError as fault:
             raise ServiceRefused(
                 f"the service did not describe vault {name} in {region}: {fault}. Check name, region and profile."
             ) from fault
         except BotoCoreError as fault:
-            raise RunStopped(f"no answer from {access.endpoint_url}: {fault}. Try again, or give --account-id.") from fault
+            raise RunStopped(
+                f"no answer from {access.endpoint_url}: {fault}. Try again, or give --account-id."
+            ) from fault
     return Vault.from_arn(answer["VaultARN"])
 
 

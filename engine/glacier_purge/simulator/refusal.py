@@ -40,7 +40,7 @@ THROTTLED_BODY = b'{"code":"ThrottlingException","message":"Rate exceeded","type
 """72 bytes, as a captured Content-Length says (mt-aws-glacier #35)."""
 
 
-class Refusal(Exception):  # noqa: N818 - named after what it is for the client; nothing went wrong in here
+class Refusal(Exception):
     """The service's no. ``code`` is a row of the guide's table; ``status`` and type follow from it."""
 
     def __init__(self, code: str, message: str) -> None:
