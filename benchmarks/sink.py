@@ -1,7 +1,7 @@
 """A server that answers every request at once with Amazon Glacier's 204: the floor any client is measured against.
 
-Run as ``python sink.py [CERTIFICATE_AND_KEY.pem]``; prints its port, ends with its standard input.  It only looks for
-the ends of requests, so that it is never what a client waits for.
+Run as ``python sink.py [CERTIFICATE_AND_KEY.pem [PORT]]``; prints its port, ends with its standard input.  It only
+looks for the ends of requests, so that it is never what a client waits for; what is no DELETE is told about a vault.
 """
 
 from __future__ import annotations
@@ -17,6 +17,13 @@ REPLY = (
     b"HTTP/1.1 204 No Content\r\nx-amzn-RequestId: AbCdEfGhIjKlMnOpQrStUvWxYz0123456789-_AbCdEfGhIj\r\n"
     b"Date: Sun, 22 Nov 2026 15:14:03 GMT\r\n\r\n"
 )
+DESCRIPTION = (
+    b'{"CreationDate":"2012-02-20T17:01:45.198Z","LastInventoryDate":"2026-11-20T08:16:34.000Z","NumberOfArchives":1,'
+    b'"SizeInBytes":1,"VaultARN":"arn:aws:glacier:us-east-1:123456789012:vaults/photos","VaultName":"photos"}'
+)
+DESCRIBED = REPLY.replace(b"204 No Content", b"200 OK").replace(
+    b"\r\n\r\n", b"\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n" % len(DESCRIPTION)
+)
 
 
 class Sink(asyncio.Protocol):
@@ -29,21 +36,30 @@ class Sink(asyncio.Protocol):
     def data_received(self, data: bytes) -> None:
         data = self._before + data
         *whole, self._before = data.split(b"\r\n\r\n")
-        if whole:
+        if not whole:
+            return
+        if all(request.startswith(b"DELETE") for request in whole):
             self._transport.write(REPLY * len(whole))
+        else:
+            self._transport.write(b"".join(_reply_to(request) for request in whole))
 
 
-async def serve(certificate: str | None) -> None:
+def _reply_to(request: bytes) -> bytes:
+    return REPLY if request.startswith(b"DELETE") else DESCRIBED + DESCRIPTION
+
+
+async def serve(certificate: str | None, port: int) -> None:
     tls = None
     if certificate is not None:
         tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         tls.load_cert_chain(certificate)
     loop = asyncio.get_running_loop()
-    server = await loop.create_server(Sink, "127.0.0.1", 0, ssl=tls, backlog=4096)
+    server = await loop.create_server(Sink, "127.0.0.1", port, ssl=tls, backlog=4096)
     print(server.sockets[0].getsockname()[1], flush=True)
     await loop.run_in_executor(None, sys.stdin.read)
 
 
 if __name__ == "__main__":
+    asked = sys.argv[1:]
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-        runner.run(serve(sys.argv[1] if len(sys.argv) > 1 else None))
+        runner.run(serve(asked[0] if asked else None, int(asked[1]) if len(asked) > 1 else 0))
