@@ -12,6 +12,7 @@ import pytest
 from glacier_purge.archive import Archive
 from glacier_purge.deletion.credentials import FRUITLESS_ROUNDS_MAX, Renewal
 from glacier_purge.deletion.pacer import Pacer, PacerSettings
+from glacier_purge.deletion.pauses import Side
 from glacier_purge.deletion.retry import RetryPolicy, RetrySettings
 from glacier_purge.deletion.tally import Tally
 from glacier_purge.deletion.turns import Turns
@@ -221,14 +222,81 @@ async def test_a_pause_sends_nothing_and_reads_no_further_ahead() -> None:
     async with anyio.create_task_group() as tasks:
         tasks.start_soon(work.delete_everything)
         await anyio.sleep(1)
-        work.pool.pause("operator")
+        work.pool.pause(Side.OPERATOR, "held on request")
         await anyio.sleep(1)
         sent, buffered = work.service.requests, work.send.statistics().current_buffer_used
         await anyio.sleep(3600)
         assert (work.service.requests, work.send.statistics().current_buffer_used) == (sent, buffered)
-        assert work.pool.why() == "operator"
-        work.pool.resume()
+        assert work.pool.why() == "held on request"
+        work.pool.resume(Side.OPERATOR)
     work.check()
+
+
+async def test_the_end_of_one_pause_does_not_lift_another() -> None:
+    work = Work(InProcessGlacier(2000))
+    async with anyio.create_task_group() as tasks:
+        tasks.start_soon(work.delete_everything)
+        await anyio.sleep(1)
+        work.pool.pause(Side.WINDOW, "closed until six")
+        work.pool.pause(Side.OPERATOR, "held on request")
+        await anyio.sleep(1)
+        sent = work.service.requests
+        assert work.pool.why() == "held on request; and closed until six"
+        work.pool.resume(Side.WINDOW)
+        await anyio.sleep(3600)
+        assert work.service.requests == sent
+        assert work.pool.paused_by == [Side.OPERATOR]
+        work.pool.resume(Side.OPERATOR)
+    work.check()
+
+
+class SlowToRenew(InProcessGlacier):
+    """Credentials take half a minute to come."""
+
+    async def renew_credentials(self) -> None:
+        await anyio.sleep(30)
+        await super().renew_credentials()
+
+
+async def test_renewed_credentials_do_not_lift_an_operators_pause() -> None:
+    service = SlowToRenew(400)
+    service.weather = lambda n: EXPIRED if n > 100 and not service.renewals else None
+    work = Work(service)
+    async with anyio.create_task_group() as tasks:
+        tasks.start_soon(work.delete_everything)
+        await anyio.sleep(10)
+        assert work.pool.paused_by == [Side.CREDENTIALS]
+        assert work.pool.why().endswith("paused until they are renewed, 600 s at most")
+        work.pool.pause(Side.OPERATOR, "held on request")
+        await anyio.sleep(3600)
+        assert service.renewals == 1
+        assert work.pool.paused_by == [Side.OPERATOR]
+        assert len(work.kept.outcomes) < 400
+        work.pool.resume(Side.OPERATOR)
+    work.check()
+
+
+async def test_a_pause_while_the_first_delete_is_under_way_holds_the_second() -> None:
+    work = Work(InProcessGlacier(50, latency_seconds=1.0))
+    async with anyio.create_task_group() as tasks:
+        tasks.start_soon(work.delete_everything)
+        await anyio.sleep(0.1)
+        work.pool.pause(Side.OPERATOR, "held on request")
+        await anyio.sleep(60)
+        assert work.service.requests == len(work.kept.outcomes) == 1
+        work.pool.resume(Side.OPERATOR)
+    work.check()
+
+
+async def test_a_paused_pool_can_be_drained() -> None:
+    work = Work(InProcessGlacier(2000))
+    async with anyio.create_task_group() as tasks:
+        tasks.start_soon(work.delete_everything)
+        await anyio.sleep(1)
+        work.pool.pause(Side.OPERATOR, "held on request")
+        await anyio.sleep(60)
+        work.pool.drain("stop")
+    assert len(work.kept.outcomes) == work.service.requests < 2000
 
 
 async def test_memory_stays_bounded_while_everything_is_refused() -> None:

@@ -40,7 +40,7 @@ class Renewal:
     ) -> None:
         self._renew = renew
         self._clock = clock
-        self._patience_seconds = patience_seconds
+        self.patience_seconds = patience_seconds
         self._asked = anyio.Event()
         self._reply: Reply | None = None
         self._accepted_before = -1
@@ -87,4 +87,4 @@ class Renewal:
         )
 
     def _out_of_patience(self, state: RetryCallState) -> bool:
-        return state.idle_for >= self._patience_seconds
+        return state.idle_for >= self.patience_seconds

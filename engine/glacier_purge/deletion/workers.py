@@ -19,6 +19,7 @@ import anyio
 
 from glacier_purge.audit.record import Outcome
 from glacier_purge.deletion.pacer import Signal
+from glacier_purge.deletion.pauses import Pauses, Side
 from glacier_purge.errors import GlacierPurgeError, ServiceRefused
 from glacier_purge.service.reply import ENDS_THE_RUN, Meaning
 
@@ -93,7 +94,7 @@ class Pool:
         self._in_flight: dict[int, Turn] = {}
         self._stop_reason: str | None = None
         self._refused_by: GlacierPurgeError | None = None
-        self._paused_for: str | None = None
+        self._pauses = Pauses()
 
     # -- for those who watch and steer ------------------------------------------------------------------------------
 
@@ -116,8 +117,8 @@ class Pool:
         """One sentence for people: what holds the pace now."""
         if self._stop_reason is not None:
             return f"stopping ({self._stop_reason}): waiting for {self.in_flight} requests in flight"
-        if self._paused_for is not None:
-            return self._paused_for
+        if self._pauses:
+            return self._pauses.why()
         if not self._tally.accepted:
             return "the first delete goes alone: waiting until the service accepts it"
         return self._pacer.why(self._clock(), in_flight=self.in_flight)
@@ -128,13 +129,18 @@ class Pool:
             self._stop_reason = reason
         self._wake()
 
-    def pause(self, why: str) -> None:
-        """Send nothing until ``resume``; requests in flight are settled as usual."""
-        self._paused_for = why
+    @property
+    def paused_by(self) -> list[Side]:
+        """Who holds dispatch now; empty while nobody does."""
+        return self._pauses.sides()
 
-    def resume(self) -> None:
-        """Go on after ``pause``."""
-        self._paused_for = None
+    def pause(self, side: Side, why: str) -> None:
+        """Send nothing until ``side`` resumes; requests in flight are settled as usual."""
+        self._pauses.begin(side, why)
+
+    def resume(self, side: Side) -> None:
+        """Let go for ``side``; sending goes on unless another side still holds it."""
+        self._pauses.end(side)
         self._wake()
 
     def unknown(self) -> list[int]:
@@ -191,7 +197,11 @@ class Pool:
             self._record(turn, reply, "failed", now - turn.sent_at)
             return
         if reply.meaning is Meaning.CREDENTIALS and self._renewal.ask(reply, turn.sent_at):
-            self.pause(f"credentials were not accepted ({reply.code}): paused until they are renewed")
+            self.pause(
+                Side.CREDENTIALS,
+                f"credentials were not accepted ({reply.code}): paused until they are renewed, "
+                f"{self._renewal.patience_seconds:,.0f} s at most",
+            )
         if reply.meaning is Meaning.NO_REPLY:
             turn.maybe_deleted = True
         self._turns.park(turn, now + wait_seconds)
@@ -259,7 +269,7 @@ class Pool:
 
     def _held(self, now: float) -> bool:
         """Tell whether a stop, a pause, or the requests in flight keep the next one back."""
-        if self._stop_reason is not None or self._paused_for is not None:
+        if self._stop_reason is not None or self._pauses:
             return True
         if not self._tally.accepted:
             return bool(self._in_flight)
@@ -303,4 +313,4 @@ class Pool:
                 self._refused_by = error
                 self.drain("credentials could not be renewed")
                 return
-            self.resume()
+            self.resume(Side.CREDENTIALS)

@@ -1,0 +1,43 @@
+"""Who holds dispatch now, and why: each side by itself, so that the end of one pause does not lift another's.
+
+An operator, expired credentials and a closed window may all want a run to pause at the same time.  Sending goes on
+when the last of them lets go.  Never waits and never tells anyone: the pool asks.
+"""
+
+from __future__ import annotations
+
+from enum import Enum
+
+
+class Side(Enum):
+    """Who can hold dispatch; the order is the one in which reasons are told."""
+
+    OPERATOR = "operator"
+    WINDOW = "window"
+    CREDENTIALS = "credentials"
+
+
+class Pauses:
+    """The pauses in force, at most one a side. True while there is any."""
+
+    def __init__(self) -> None:
+        self._why: dict[Side, str] = {}
+
+    def __bool__(self) -> bool:
+        return bool(self._why)
+
+    def begin(self, side: Side, why: str) -> None:
+        """Let ``side`` hold dispatch. ``why`` is for people; a later one of the same side replaces it."""
+        self._why[side] = why
+
+    def end(self, side: Side) -> None:
+        """Let go for ``side``; nothing happens when it held nothing."""
+        self._why.pop(side, None)
+
+    def sides(self) -> list[Side]:
+        """Who holds dispatch."""
+        return [side for side in Side if side in self._why]
+
+    def why(self) -> str:
+        """Every reason in one sentence; empty when nobody holds dispatch."""
+        return "; and ".join(self._why[side] for side in self.sides())
