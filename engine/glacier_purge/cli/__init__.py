@@ -14,6 +14,7 @@ import sys
 from typing import TYPE_CHECKING
 
 from glacier_purge.cli.exit_codes import ExitCode
+from glacier_purge.cli.streams import dependable_streams
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -23,7 +24,11 @@ __all__ = ["main"]
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command line (by default the process's own) and return its exit code."""
-    arguments = list(sys.argv[1:] if argv is None else argv)
+    with dependable_streams():
+        return _answer(list(sys.argv[1:] if argv is None else argv))
+
+
+def _answer(arguments: list[str]) -> int:
     try:
         if arguments == ["--version"]:
             sys.stdout.write(f"glacier-purge {version()}\n")

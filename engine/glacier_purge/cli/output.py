@@ -1,8 +1,8 @@
 """Results, on stdout and nowhere else; progress and logs are stderr's.
 
 A result is a flat mapping.  As JSON it is one line of ASCII, for programs; as text it is one aligned line per entry,
-for people, each made safe for a terminal.  A reader that went away does not change how a run ended, so a closed stdout
-is no error here.
+for people, each made safe for a terminal.  A reader that went away, or a disk that is full, does not change how a run
+ended, so a stdout that can't be written is no error here.
 """
 
 from __future__ import annotations
@@ -36,8 +36,10 @@ def print_text(text: str) -> None:
     try:
         sys.stdout.write(text + "\n")
         sys.stdout.flush()
-    except BrokenPipeError:
+    except OSError as error:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        if not isinstance(error, BrokenPipeError):
+            sys.stderr.write(f"glacier-purge: the result could not be printed: {error.strerror}\n")
 
 
 def as_text(result: Mapping[str, object]) -> str:
