@@ -181,6 +181,14 @@ class Bench:
             time.sleep(0.01)
         raise AssertionError("the server received nothing in a minute")
 
+    def wait_for_faults(self, count: int, process: subprocess.Popen[str]) -> None:
+        """Wait until ``count`` requests were struck by the simulator's faults."""
+        for _ in range(6000):
+            if process.poll() is not None or sum(self.simulator.ledger()["faults"].values()) >= count:
+                return
+            time.sleep(0.01)
+        raise AssertionError("no fault struck in a minute")
+
 
 def start_simulator(*options: str, archives: int = 500) -> Simulator:
     process = subprocess.Popen(
