@@ -1,0 +1,87 @@
+"""``verify``: prove by a later inventory that what a run deleted is gone, and write the certificate."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from glacier_purge.cli.exit_codes import ExitCode
+from glacier_purge.cli.options import Aws, AwsOptions, LogOptions, Logs, Output, SettingsOptions, SettingsSource
+from glacier_purge.cli.output import OutputFormat, print_result
+from glacier_purge.cli.waiting import NoWait
+
+if TYPE_CHECKING:
+    from glacier_purge.run.folder import RunFolder
+    from glacier_purge.run.verifying import Verdict
+
+
+def verify(
+    run_dir: Path,
+    *,
+    no_wait: NoWait = False,
+    aws: Aws = AwsOptions(),
+    source: SettingsSource = SettingsOptions(),
+    logs: Logs = LogOptions(),
+    output: Output = OutputFormat.TEXT,
+) -> int:
+    """Wait for an inventory made after the run's last deletion, and hold it against the audit log.
+
+    The service makes one about once a day. Ends with 0 when everything deleted is gone and nothing else is there, and
+    writes certificate.json and certificate.txt; with 1 when archives are still there or were uploaded since, and names
+    the files with their ids.
+
+    Parameters
+    ----------
+    run_dir
+        The run folder.
+    """
+    from glacier_purge import wiring
+    from glacier_purge.cli.carrying import in_event_loop
+    from glacier_purge.cli.logs import configure_logs
+    from glacier_purge.cli.waiting import patience, settled
+    from glacier_purge.plan.document import read_plan
+    from glacier_purge.run.folder import RunFolder
+    from glacier_purge.run.host import who
+    from glacier_purge.run.verifying import Verifying
+
+    configure_logs(logs)
+    settings = source.load(aws)
+    folder = RunFolder.open(run_dir)
+    plan = read_plan(folder.plan_file)
+    access = wiring.access(settings, plan.endpoint_url, any_id_length=plan.snapshot.any_id_length)
+
+    async def work() -> int:
+        with folder.held():
+            async with wiring.open_control(plan.vault, access) as control:
+                verdict = await Verifying(control, folder, plan, patience(no_wait), by=who()).verify()
+        print_result(_told(folder, verdict), output)
+        proven = verdict.certificate is not None and not verdict.found.new_since
+        return ExitCode.DONE if proven else ExitCode.FAILED
+
+    return in_event_loop(lambda: settled(work, output))
+
+
+def _told(folder: RunFolder, verdict: Verdict) -> dict[str, object]:
+    import msgspec
+
+    from glacier_purge.run.certificate import CERTIFICATE_FILE
+    from glacier_purge.run.reconcile import NEVER_DELETED_FILE, NEW_SINCE_FILE, STILL_LISTED_FILE
+    from glacier_purge.run.verifying import VERIFICATION_FOLDER
+
+    found, certificate = verdict.found, verdict.certificate
+    place = folder.path / VERIFICATION_FOLDER
+    files = {
+        "still_listed_ids": (found.still_listed, place / STILL_LISTED_FILE),
+        "never_deleted_ids": (found.never_deleted, place / NEVER_DELETED_FILE),
+        "new_since_ids": (found.new_since, place / NEW_SINCE_FILE),
+    }
+    return {
+        "state": "proven" if certificate is not None else "not proven",
+        "vault_is_empty": found.vault_is_empty,
+        "inventory_date": verdict.inventory_date,
+        **msgspec.to_builtins(found),
+        **{name: str(file) for name, (count, file) in files.items() if count},
+        "certificate": None if certificate is None else str(folder.path / CERTIFICATE_FILE),
+        "certificate_digest": None if certificate is None else certificate.digest,
+        "run_dir": str(folder.path),
+    }

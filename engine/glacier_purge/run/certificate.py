@@ -1,0 +1,128 @@
+"""The certificate: what a run deleted, shown by a later inventory, signed off with who, when, and what it proves.
+
+Written only when every archive that was recorded as deleted is absent from an inventory taken after the last deletion.
+It names what it rests on (plan digest, audit anchor, inventory job, date and hash), so that whoever doubts it can
+check; it is not a signature: it proves to those who trust the folder and the service's inventory, and says so.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from glacier_purge.errors import PlanRefused
+from glacier_purge.run.reconcile import Reconciliation  # noqa: TC001 - msgspec reads the annotation
+
+if TYPE_CHECKING:
+    from glacier_purge.run.folder import RunFolder
+
+CERTIFICATE_FILE = "certificate.json"
+CERTIFICATE_TEXT_FILE = "certificate.txt"
+
+PROVES = (
+    "The service answered 204 to the deletion of each archive that this run recorded as deleted.",
+    "None of them is in the inventory named here, which the service made after the last of those deletions.",
+    "The audit log was whole when this was written: its chain of hashes reaches from the plan's digest to the anchor.",
+)
+DOES_NOT_PROVE = (
+    "That no copy exists elsewhere, or that the service has erased the bytes from its media.",
+    "That an archive was there before it was deleted: the service answers 204 for archives that are gone already.",
+    "Anything about archives uploaded after the inventory named here.",
+    "Who wrote the folder: keep the anchor and this digest elsewhere, and a later rewrite will show.",
+)
+
+
+class Certificate(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What was proven. Times are UTC, ISO 8601; hashes are SHA-256 in hex; ``audit_anchor`` is ``SEQ:HASH``."""
+
+    format: int = 1
+    run: str
+    vault_arn: str
+    endpoint_url: str
+    plan_digest: str
+    tool_version: str
+    audit_anchor: str
+    planned: int
+    deleted: int
+    bytes_deleted: int
+    first_deletion: str | None
+    last_deletion: str | None
+    inventory_job: str
+    inventory_date: str
+    inventory_sha256: str
+    found: Reconciliation
+    by: str
+    at: str
+    proves: tuple[str, ...] = PROVES
+    does_not_prove: tuple[str, ...] = DOES_NOT_PROVE
+
+    @property
+    def digest(self) -> str:
+        """SHA-256 (hex) over the canonical JSON of the whole certificate."""
+        return hashlib.sha256(msgspec.json.encode(self, order="sorted")).hexdigest()
+
+
+class _Document(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    digest: str
+    certificate: Certificate
+
+
+def write_certificate(folder: RunFolder, certificate: Certificate) -> None:
+    """Put the certificate into the run folder, for machines and for people, in the place of an earlier one."""
+    document = _Document(digest=certificate.digest, certificate=certificate)
+    folder.replace(CERTIFICATE_TEXT_FILE, as_text(certificate).encode())
+    folder.replace(CERTIFICATE_FILE, msgspec.json.format(msgspec.json.encode(document), indent=2) + b"\n")
+
+
+def read_certificate(folder: RunFolder) -> Certificate | None:
+    """Read the certificate; None when there is none. Raises ``PlanRefused`` when it was changed or is not readable."""
+    file = folder.path / CERTIFICATE_FILE
+    try:
+        document = msgspec.json.decode(file.read_bytes(), type=_Document)
+    except FileNotFoundError:
+        return None
+    except (OSError, msgspec.MsgspecError) as error:
+        raise PlanRefused(
+            f"{file} cannot be read as a certificate ({error}). Take it away and verify again."
+        ) from error
+    if document.digest != document.certificate.digest:
+        raise PlanRefused(f"{file} was changed after it was written. Take it away and verify again.")
+    return document.certificate
+
+
+def as_text(certificate: Certificate) -> str:
+    """The certificate for people."""
+    it, found = certificate, certificate.found
+    lines = [
+        "CERTIFICATE OF DELETION",
+        "",
+        f"Vault          {it.vault_arn}",
+        f"Endpoint       {it.endpoint_url}",
+        f"Run            {it.run}",
+        f"Plan digest    {it.plan_digest}",
+        f"Audit anchor   {it.audit_anchor}",
+        f"Deleted        {it.deleted:,} of {it.planned:,} archives planned ({it.bytes_deleted:,} bytes)",
+        f"Deletions      {it.first_deletion or '-'} to {it.last_deletion or '-'}",
+        "",
+        f"Inventory      {it.inventory_date}, job {it.inventory_job}",
+        f"  SHA-256      {it.inventory_sha256}",
+        f"  lists        {found.listed:,} archives",
+        f"  gone         {found.gone:,} of those deleted; still listed: {found.still_listed:,}",
+        f"  kept         {found.kept:,} that the plan let be",
+        f"  new since    {found.new_since:,} that the plan did not know",
+        "",
+        f"Signed off by  {it.by}",
+        f"At             {it.at}",
+        f"With           glacier-purge {it.tool_version}",
+        f"This digest    {it.digest}",
+        "",
+        "What this proves",
+        *(f"- {sentence}" for sentence in it.proves),
+        "",
+        "What it does not prove",
+        *(f"- {sentence}" for sentence in it.does_not_prove),
+        "",
+    ]
+    return "\n".join(lines)
