@@ -24,6 +24,8 @@ _VERBS = {
     "plan": ("glacier_purge.cli.plan:plan", "Choose what goes, write it down in a run folder; sends no delete."),
     "apply": ("glacier_purge.cli.apply:apply", "Carry out a plan, or resume one that was begun."),
     "purge": ("glacier_purge.cli.purge:purge", "Plan, confirm and apply in one go."),
+    "verify": ("glacier_purge.cli.verify:verify", "Prove by a later inventory that what a run deleted is gone."),
+    "delete-vault": ("glacier_purge.cli.delete_vault:delete_vault", "Remove a vault that was proven to be empty."),
     "status": ("glacier_purge.cli.status:status", "Say how far a run is, also while it is going on."),
     "demo": ("glacier_purge.cli.demo:demo", "Purge a simulated vault; touches no AWS account."),
     "bench": ("glacier_purge.cli.bench:bench", "Time the whole purge against a simulator."),

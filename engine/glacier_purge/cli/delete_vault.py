@@ -1,0 +1,73 @@
+"""``delete-vault``: remove the vault of a run that was proven to be empty."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from glacier_purge.cli.exit_codes import ExitCode
+from glacier_purge.cli.options import (
+    Aws,
+    AwsOptions,
+    Hyphened,
+    LogOptions,
+    Logs,
+    Output,
+    SettingsOptions,
+    SettingsSource,
+)
+from glacier_purge.cli.output import OutputFormat, print_result
+from glacier_purge.cli.waiting import NoWait
+
+
+def delete_vault(
+    run_dir: Path,
+    *,
+    confirm_vault: Hyphened,
+    even_the_last_vault: bool = False,
+    no_wait: NoWait = False,
+    aws: Aws = AwsOptions(),
+    source: SettingsSource = SettingsOptions(),
+    logs: Logs = LogOptions(),
+    output: Output = OutputFormat.TEXT,
+) -> int:
+    """Remove the vault itself, once a run is proven: finished, nothing failed, and an inventory that lists nothing.
+
+    The service refuses as long as the vault counts as recently written to; it is asked every hour for up to three days.
+
+    Parameters
+    ----------
+    run_dir
+        The run folder, with the certificate that `verify` wrote.
+    confirm_vault
+        The vault's name, once more.
+    even_the_last_vault
+        Remove it even if it is the account's last one in the region: the account may never be able to make another.
+    """
+    from glacier_purge import wiring
+    from glacier_purge.cli.carrying import in_event_loop
+    from glacier_purge.cli.logs import configure_logs
+    from glacier_purge.cli.waiting import patience, settled
+    from glacier_purge.plan.document import read_plan
+    from glacier_purge.run.folder import RunFolder
+    from glacier_purge.run.host import who
+    from glacier_purge.run.removal import VaultRemoval
+
+    configure_logs(logs)
+    settings = source.load(aws)
+    folder = RunFolder.open(run_dir)
+    plan = read_plan(folder.plan_file)
+    access = wiring.access(settings, plan.endpoint_url, any_id_length=plan.snapshot.any_id_length)
+
+    async def work() -> int:
+        with folder.locked(plan.vault, plan.endpoint_url):
+            async with wiring.open_control(plan.vault, access) as control:
+                removal = VaultRemoval(
+                    control, folder, plan, patience(no_wait), by=who(), even_the_last=even_the_last_vault
+                )
+                answer = await removal.remove(confirm_vault)
+        print_result(
+            {"state": "removed", "answer": answer.value, "vault": plan.vault.arn, "run_dir": str(run_dir)}, output
+        )
+        return ExitCode.DONE
+
+    return in_event_loop(lambda: settled(work, output))
