@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from glacier_purge.run.folder import RunFolder
 
 _SAMPLES_SHOWN = 3
+_DESCRIPTION_CHARACTERS = 50
 
 
 def approval_for(folder: RunFolder, plan: Plan, confirm_digest: str | None) -> Approval:
@@ -53,7 +54,8 @@ def question(plan: Plan) -> str:
         f"  digest    {plan.digest}",
     ]
     lines += [
-        f"  e.g.      {sample.created}  {sample.description[:60] or '(no description)'}" for sample in _shown(plan)
+        f"  e.g.      {safe(sample.created)[:24]}  {_short(sample.description) or '(no description)'}"
+        for sample in _shown(plan)
     ]
     asked = f"Type {plan.vault_name} {plan.counts.selected} to go on, anything else to stop: "
     return "\n".join([*map(safe, lines), "", safe(asked)])
@@ -61,3 +63,9 @@ def question(plan: Plan) -> str:
 
 def _shown(plan: Plan) -> list[Sample]:
     return plan.samples[:_SAMPLES_SHOWN]
+
+
+def _short(description: str) -> str:
+    """A description's beginning, cut after it was made safe: one hostile character may show as ten."""
+    text = safe(description)
+    return text if len(text) <= _DESCRIPTION_CHARACTERS else text[: _DESCRIPTION_CHARACTERS - 3] + "..."

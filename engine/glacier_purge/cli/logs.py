@@ -69,7 +69,9 @@ def _renderers(options: LogOptions) -> list[Processor]:
     colours = sys.stderr.isatty() and not os.environ.get("NO_COLOR")
     return [
         _without_controls,
-        structlog.dev.ConsoleRenderer(colors=colours, exception_formatter=structlog.dev.plain_traceback),
+        structlog.dev.ConsoleRenderer(
+            pad_event_to=0, colors=colours, exception_formatter=structlog.dev.plain_traceback
+        ),
     ]
 
 

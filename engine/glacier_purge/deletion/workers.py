@@ -115,6 +115,8 @@ class Pool:
 
     def why(self) -> str:
         """One sentence for people: what holds the pace now."""
+        if self._stop_reason is not None and not self._in_flight:
+            return f"stopped ({self._stop_reason})"
         if self._stop_reason is not None:
             return f"stopping ({self._stop_reason}): waiting for {self.in_flight} requests in flight"
         if self._pauses:

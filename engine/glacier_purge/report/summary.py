@@ -108,5 +108,7 @@ def progress(ledger: Ledger, telemetry: Mapping[str, Any], *, selected: int) -> 
         in_flight=telemetry.get("in_flight", 0),
         waiting=telemetry.get("waiting", 0),
         throttled=telemetry.get("throttled", 0),
-        why=telemetry.get("why", ""),
+        why=telemetry.get("why", "")
+        if ledger.finished is None
+        else "done: every record of the inventory is accounted for",
     )
