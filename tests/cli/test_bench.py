@@ -16,6 +16,7 @@ from glacier_purge.cli.bench_result import as_table, compared
 from glacier_purge.cli.bench_round import Measured
 from glacier_purge.cli.exit_codes import ExitCode
 from glacier_purge.cli.simulated import started_simulator
+from glacier_purge.errors import GlacierPurgeError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -56,6 +57,11 @@ def test_a_running_simulator_is_measured_and_loses_what_was_asked_for() -> None:
         assert (ledger["deletes_received"], ledger["archives_left"]) == (200, 50)
         assert main(["bench", "--archives", "100", *address]) == ExitCode.USAGE
         assert glacier.ledger()["deletes_received"] == 200
+
+
+def test_a_simulator_that_does_not_start_says_why() -> None:
+    with pytest.raises(GlacierPurgeError, match=r"exit code 2: .*is not a port"), started_simulator("--port", "70000"):
+        pass
 
 
 @pytest.fixture

@@ -104,11 +104,14 @@ def started_simulator(*options: str) -> Iterator[StartedSimulator]:
     command = [sys.executable, "-m", "glacier_purge", "simulate", "--region", _REGION, *options]
     environment = {name: value for name, value in os.environ.items() if not name.startswith("AWS_")}
     # A session of its own: Ctrl-C is for the purge, which still needs the simulator to settle what is in flight.
-    with subprocess.Popen(  # noqa: S603 - our own command
-        command, stdout=subprocess.PIPE, env=environment, start_new_session=True
-    ) as process:
+    with (
+        TemporaryFile() as log,
+        subprocess.Popen(  # noqa: S603 - our own command
+            command, stdout=subprocess.PIPE, stderr=log, env=environment, start_new_session=True
+        ) as process,
+    ):
         try:
-            yield _read_address(process)
+            yield _read_address(process, log)
         finally:
             process.terminate()
             try:
@@ -117,11 +120,14 @@ def started_simulator(*options: str) -> Iterator[StartedSimulator]:
                 process.kill()
 
 
-def _read_address(process: subprocess.Popen[bytes]) -> StartedSimulator:
+def _read_address(process: subprocess.Popen[bytes], log: IO[bytes]) -> StartedSimulator:
     assert process.stdout is not None
     line = process.stdout.readline()
     if not line:
-        raise GlacierPurgeError(f"the simulator ended at once with exit code {process.wait()}; its message is above.")
+        exit_code = process.wait()
+        log.seek(0)
+        message = log.read().decode(errors="replace").strip()
+        raise GlacierPurgeError(f"the simulator ended at once with exit code {exit_code}: {message}")
     told = json.loads(line)
     return StartedSimulator(
         endpoint_url=told["endpoint_url"],
