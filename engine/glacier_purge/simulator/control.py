@@ -1,10 +1,13 @@
 """The simulator's own pages under ``/_simulator/``: the ledger, the clock, limits, faults, and inventories as of now.
 
 They are for tests and for whoever rehearses; nothing about them is Glacier's, and they know no signatures.  Bodies and
-replies are JSON; a body that is not understood changes nothing and is answered with 400 and the reason.
+replies are JSON; a body that is not understood changes nothing and is answered with 400 and the reason.  The
+clock's ``now_seconds`` (since 1970, with fractions) and ``time_scale`` (simulated seconds a real second) are what a
+client needs to live on the simulator's time.
 
     GET  /_simulator/ledger                                   what was asked for and what is left
-    GET  /_simulator/clock                                    simulated time
+    GET  /_simulator/clock                                    simulated time, and how fast it runs:
+                             {"now": "2027-01-15T08:00:00.250Z", "now_seconds": 1800000000.25, "time_scale": 3600.0}
     POST /_simulator/clock   {"step_seconds": 86400}          let time pass at once
                              {"time_scale": 3600}             another speed; 0 stops it
     GET  /_simulator/limits, /_simulator/faults               what is in force
