@@ -257,8 +257,8 @@ def tables(rows: list[Row]) -> list[Table]:
         Table(
             title="The pacer on a real event loop, against a simulator that throttles",
             about="Default pace, cold, seen from the server. Used and throttled from 30 s after each change of the "
-            "limit, for outages from 20 s to 40 s after their end. A limit is reached with the first 10 s that used 95 % "
-            "of it (the bucket the service saved up counts) with at most 2 % throttled.",
+            "limit, for outages from 20 s to 40 s after them. A limit is reached with the first 10 s that used 95 % "
+            "of it (the bucket that the service saved up counts) with at most 2 % throttled.",
             columns=("situation", "used %", "throttled %", "limit reached after s", "Jain", "archives failed"),
             rows=[
                 (

@@ -114,14 +114,19 @@ class Contestant:
     delete: Callable[[Arena, int, int], Cost]
 
 
+def in_our_environment(arena: Arena, transport: str) -> dict[str, str]:
+    """The environment of our own command: one process, and no search for a limit, since no server here has one."""
+    return arena.environment(
+        GLACIER_PURGE_PACE__FIRST_PER_SECOND="1000000",
+        GLACIER_PURGE_PACE__PROCESSES="1",
+        GLACIER_PURGE_AWS__TRANSPORT=transport,
+    )
+
+
 def ours(transport: str) -> Callable[[Arena, int, int], Cost]:
     def delete(arena: Arena, archives: int, in_flight: int) -> Cost:
         run_dir = arena.new_folder() / "run"
-        environment = arena.environment(
-            GLACIER_PURGE_PACE__FIRST_PER_SECOND="1000000",  # no service here has a limit to be searched for
-            GLACIER_PURGE_PACE__PROCESSES="1",
-            GLACIER_PURGE_AWS__TRANSPORT=transport,
-        )
+        environment = in_our_environment(arena, transport)
         command = [PYTHON, "-m", "glacier_purge"]
         where = ["--inventory", str(arena.inventory(archives)), "--run-dir", str(run_dir)]
         planning = [*command, "plan", inventories.VAULT, *where, "--endpoint-url", arena.server.url]
