@@ -89,6 +89,10 @@ class CredentialsFailed(GlacierPurgeError):
     exit_code = 253
 
 
+class WrongAccount(CredentialsFailed):
+    """Credentials that are good, but not for the plan's vault: waiting makes no others of them."""
+
+
 class ConfigurationFailed(GlacierPurgeError):
     """A settings file, a profile or an environment variable is wrong or missing. Nothing was sent."""
 

@@ -12,10 +12,10 @@ import math
 from typing import TYPE_CHECKING
 
 import anyio
-from tenacity import AsyncRetrying, RetryCallState, retry_if_exception_type
+from tenacity import AsyncRetrying, RetryCallState, retry_if_exception
 from tenacity.wait import wait_exponential
 
-from glacier_purge.errors import CredentialsFailed, RunStopped
+from glacier_purge.errors import CredentialsFailed, RunStopped, WrongAccount
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -31,7 +31,7 @@ _WAIT_SECONDS_MAX = 60.0
 class Renewal:
     """Renews credentials when asked.
 
-    ``renew`` fetches them and checks that they belong to the plan's account, raising ``CredentialsFailed`` otherwise;
+    ``renew`` fetches them and checks that they belong to the plan's account, raising ``WrongAccount`` otherwise;
     ``patience_seconds`` is how long one renewal may be waited for in all.
     """
 
@@ -63,7 +63,7 @@ class Renewal:
         await self._asked.wait()
         await anyio.sleep(self._count_round(tally.accepted))
         patient = AsyncRetrying(
-            retry=retry_if_exception_type((CredentialsFailed, RunStopped)),
+            retry=retry_if_exception(_may_pass),
             wait=wait_exponential(multiplier=_FIRST_WAIT_SECONDS, max=_WAIT_SECONDS_MAX),
             stop=self._out_of_patience,
             sleep=anyio.sleep,
@@ -88,3 +88,8 @@ class Renewal:
 
     def _out_of_patience(self, state: RetryCallState) -> bool:
         return state.idle_for >= self.patience_seconds
+
+
+def _may_pass(failure: BaseException) -> bool:
+    """Tell whether waiting may help: for credentials that are late or a service that is away, not for a stranger's."""
+    return isinstance(failure, CredentialsFailed | RunStopped) and not isinstance(failure, WrongAccount)

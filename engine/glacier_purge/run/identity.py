@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import anyio
 from tenacity import AsyncRetrying, retry_if_exception_type, stop_after_attempt, wait_exponential_jitter
 
-from glacier_purge.errors import CredentialsFailed, PlanRefused, RunStopped
+from glacier_purge.errors import PlanRefused, RunStopped, ServiceRefused, WrongAccount
 
 if TYPE_CHECKING:
     from glacier_purge.plan.document import Plan
@@ -23,8 +23,9 @@ TRIES_MAX = 5
 async def check_target(plan: Plan, service: Glacier) -> VaultDescription:
     """Ask the service for the vault and hold the answer against the plan.
 
-    Raises ``PlanRefused`` when the plan is for another vault or endpoint, ``ServiceRefused`` and
-    ``CredentialsFailed`` as the service answers, and ``RunStopped`` when it does not answer five times.
+    Raises ``PlanRefused`` when the plan is for another endpoint, ``WrongAccount`` when another vault answers,
+    ``ServiceRefused`` and ``CredentialsFailed`` as the service answers,
+    and ``RunStopped`` when it does not answer five times.
     """
     if service.endpoint_url != plan.endpoint_url:
         raise PlanRefused(
@@ -40,8 +41,22 @@ async def check_target(plan: Plan, service: Glacier) -> VaultDescription:
     )
     found: VaultDescription = await patient(service.describe_vault)
     if found.arn != plan.vault.arn:
-        raise CredentialsFailed(
+        raise WrongAccount(
             f"these credentials reach {found.arn}, the plan is for {plan.vault.arn}. Use credentials of account "
             f"{plan.account_id}. No delete was sent."
         )
     return found
+
+
+async def check_renewed(plan: Plan, service: Glacier) -> None:
+    """Check as ``check_target`` does, with credentials fetched anew. Raises ``WrongAccount`` when they are refused.
+
+    The ones before were let in, so a refusal now is about the new ones: another profile's, or another account's.
+    """
+    try:
+        await check_target(plan, service)
+    except ServiceRefused as refusal:
+        raise WrongAccount(
+            f"the credentials fetched anew are refused: {refusal} Use credentials of account {plan.account_id} that "
+            "may delete from this vault, then run the same command again. No archive failed."
+        ) from refusal

@@ -31,7 +31,7 @@ from glacier_purge.errors import DiskFailed
 from glacier_purge.plan.selection import REASONS
 from glacier_purge.run.feed import Feed
 from glacier_purge.run.host import Host, package_sha256, who
-from glacier_purge.run.identity import check_target
+from glacier_purge.run.identity import check_renewed, check_target
 from glacier_purge.run.reading import check_files, read_decided
 
 if TYPE_CHECKING:
@@ -213,7 +213,7 @@ class PurgeRun:
     async def _renew(self) -> None:
         _log.warning("credentials.renewing", because="the service did not accept them")
         await self._service.renew_credentials()
-        await check_target(self._plan, self._service)
+        await check_renewed(self._plan, self._service)
         _log.info("credentials.renewed")
 
     def _make_pacer(self, journal: Journal) -> Pacer:
