@@ -23,20 +23,29 @@ from glacier_purge.deletion.retry import RetrySettings
 from glacier_purge.errors import CredentialsFailed, InventoryDamaged, UsageError
 from glacier_purge.inventory.snapshot import spool
 from glacier_purge.inventory.source import Source
+from glacier_purge.plan.choices import EVERY_ARCHIVE, check_standard_input
+from glacier_purge.plan.choosing import Surroundings, open_selection
+from glacier_purge.plan.cost import estimate
+from glacier_purge.plan.forecast import forecast
 from glacier_purge.plan.making import Target
 from glacier_purge.run.folder import run_name
+from glacier_purge.run.limits import known_rate
 from glacier_purge.run.planning import new_folder, write_plan
 from glacier_purge.run.purge import PurgeSettings
 from glacier_purge.service.access import Access
 from glacier_purge.service.endpoint import check_region, endpoint_of, is_loopback
 from glacier_purge.service.spread import open_spread
 from glacier_purge.service.transport import choose, open_glacier
+from glacier_purge.settings.prices import read_price_table
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
     from glacier_purge.inventory.snapshot import Snapshot
+    from glacier_purge.plan.choices import Choices
+    from glacier_purge.plan.cost import Estimate
     from glacier_purge.plan.document import Plan
+    from glacier_purge.plan.forecast import Calendar
     from glacier_purge.run.folder import RunFolder
     from glacier_purge.service.access import StaticCredentials
     from glacier_purge.service.control import GlacierControl
@@ -100,7 +109,13 @@ def endpoint(settings: Settings, region: str) -> str:
 
 
 async def plan_in_new_folder(
-    vault_name: str, inventory: str, settings: Settings, *, run_dir: Path | None, set_aside_defects: bool
+    vault_name: str,
+    inventory: str,
+    settings: Settings,
+    choices: Choices = EVERY_ARCHIVE,
+    *,
+    run_dir: Path | None,
+    set_aside_defects: bool,
 ) -> tuple[RunFolder, Plan]:
     """Spool the inventory (a path, or ``-`` for stdin) into a new run folder and plan in it.
 
@@ -108,6 +123,7 @@ async def plan_in_new_folder(
     for anything in doubt (the folder is taken away again), and errors of the service when only it can tell the account.
     """
     check_vault_name(vault_name)
+    check_standard_input(inventory, choices)
     any_id_length = settings.inventory.any_id_length
     path = run_dir if run_dir is not None else Path("runs") / run_name(vault_name, datetime.now(UTC))
     with Source(inventory) as content, new_folder(path) as folder:
@@ -120,10 +136,30 @@ async def plan_in_new_folder(
             inventory_name=content.name,
             any_id_length=any_id_length,
         )
-        plan = await anyio.to_thread.run_sync(
-            lambda: write_plan(folder, snapshot, target, set_aside_defects=set_aside_defects)
-        )
+        surroundings = Surroundings(now=datetime.now(UTC), any_id_length=any_id_length)
+
+        def make() -> Plan:
+            with open_selection(choices, surroundings, folder.path) as selection:
+                return write_plan(folder, snapshot, target, selection, set_aside_defects=set_aside_defects)
+
+        plan = await anyio.to_thread.run_sync(make)
     return folder, plan
+
+
+def plan_prospects(plan: Plan, settings: Settings) -> tuple[Estimate, Calendar]:
+    """What carrying the plan out now would cost and how long it would take, as far as anybody can tell.
+
+    Raises ``ConfigurationFailed`` for a price table that cannot be read.
+    """
+    now = datetime.now(UTC)
+    calendar = forecast(
+        plan.counts.selected,
+        now,
+        known=known_rate(plan.vault, plan.endpoint_url),
+        per_second_max=settings.pace.max_per_second,
+        has_inventory=True,
+    )
+    return estimate(plan, read_price_table(settings.estimate.prices_file), now.date()), calendar
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -3,14 +3,10 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING
 
+from glacier_purge.cli.choice_options import ChoiceOptions, Which
 from glacier_purge.cli.options import Aws, AwsOptions, Output, SettingsOptions, SettingsSource
-from glacier_purge.cli.output import OutputFormat, print_result
-
-if TYPE_CHECKING:
-    from glacier_purge.plan.document import Plan
-    from glacier_purge.run.folder import RunFolder
+from glacier_purge.cli.output import OutputFormat, print_result, print_text
 
 
 def plan(
@@ -20,6 +16,7 @@ def plan(
     run_dir: Path | None = None,
     any_id_length: bool = False,
     set_aside_defects: bool = False,
+    which: Which = ChoiceOptions(),
     aws: Aws = AwsOptions(),
     source: SettingsSource = SettingsOptions(),
     output: Output = OutputFormat.TEXT,
@@ -40,37 +37,21 @@ def plan(
         Plan without invalid and repeated records instead of refusing the inventory.
     """
     from glacier_purge.cli.carrying import in_event_loop
-    from glacier_purge.wiring import plan_in_new_folder
+    from glacier_purge.cli.plan_page import PlanView
+    from glacier_purge.wiring import plan_in_new_folder, plan_prospects
 
     settings = source.load(aws, inventory={"any_id_length": any_id_length or None})
 
     async def make() -> int:
         folder, made = await plan_in_new_folder(
-            vault, inventory, settings, run_dir=run_dir, set_aside_defects=set_aside_defects
+            vault, inventory, settings, which.choices(), run_dir=run_dir, set_aside_defects=set_aside_defects
         )
-        print_result(described(folder, made), output)
+        estimate, calendar = plan_prospects(made, settings)
+        view = PlanView(run_dir=str(folder.path), plan=made, estimate=estimate, calendar=calendar)
+        if output is OutputFormat.JSON:
+            print_result(view.as_dict(), output)
+        else:
+            print_text(view.as_text())
         return 0
 
     return in_event_loop(make)
-
-
-def described(folder: RunFolder, plan: Plan) -> dict[str, object]:
-    """The plan as a result: what goes, what stays, and the digest an approval quotes."""
-    return {
-        "run_dir": str(folder.path),
-        "vault": plan.vault_name,
-        "account_id": plan.account_id,
-        "region": plan.region,
-        "endpoint_url": plan.endpoint_url,
-        "inventory_date": plan.snapshot.inventory_date,
-        "inventory": plan.counts.inventory,
-        "selected": plan.counts.selected,
-        "skipped": plan.counts.skipped,
-        "invalid": plan.counts.invalid,
-        "duplicates": plan.counts.duplicates,
-        "count": plan.counts.selected,
-        "bytes": plan.selected_bytes,
-        "oldest": plan.oldest,
-        "newest": plan.newest,
-        "digest": plan.digest,
-    }

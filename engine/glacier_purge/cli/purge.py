@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Literal
 
+from glacier_purge.cli.choice_options import ChoiceOptions, Which
 from glacier_purge.cli.options import Aws, AwsOptions, LogOptions, Logs, Output, SettingsOptions, SettingsSource
 from glacier_purge.cli.output import OutputFormat
 
@@ -20,14 +21,16 @@ def purge(
     processes: int | Literal["auto"] | None = None,
     any_id_length: bool = False,
     set_aside_defects: bool = False,
+    which: Which = ChoiceOptions(),
     aws: Aws = AwsOptions(),
     source: SettingsSource = SettingsOptions(),
     logs: Logs = LogOptions(),
     output: Output = OutputFormat.TEXT,
 ) -> int:
-    """Plan, confirm and apply in one go: delete every archive the inventory lists.
+    """Plan, confirm and apply in one go: delete the archives the inventory lists, or those of them that are chosen.
 
-    The same inventory gives the same digest whoever plans, so --confirm-digest can quote a `plan` made before.
+    The same inventory and the same choices give the same digest whoever plans, so --confirm-digest can quote a `plan`
+    made before; an age counts from now, so write the moment that `plan` made of it instead.
 
     Parameters
     ----------
@@ -64,7 +67,7 @@ def purge(
 
     async def plan_and_carry_out() -> int:
         folder, plan = await plan_in_new_folder(
-            vault, inventory, settings, run_dir=run_dir, set_aside_defects=set_aside_defects
+            vault, inventory, settings, which.choices(), run_dir=run_dir, set_aside_defects=set_aside_defects
         )
         return await apply_plan(folder, plan, settings, confirm_digest=confirm_digest, output=output)
 

@@ -14,6 +14,7 @@ import msgspec
 
 from glacier_purge.archive import Vault
 from glacier_purge.errors import PlanRefused
+from glacier_purge.plan.census import SizeClass, Uploads  # noqa: TC001 - msgspec resolves the annotations at run time
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -42,8 +43,30 @@ class Counts(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     duplicates: int
 
 
+class Reason(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """A decision this plan could make: its byte, its name, what it goes by (a moment, a size ..), and how often."""
+
+    decision: int
+    name: str
+    parameter: str | None
+    records: int
+
+    @property
+    def code(self) -> str:
+        """The reason in one word, as outcomes have it."""
+        return self.name if self.parameter is None else f"{self.name}:{self.parameter}"
+
+
+class Finding(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Something whoever approves should know, that decided nothing: what it is, how many, and a few of them."""
+
+    name: str
+    number: int
+    samples: list[str]
+
+
 class Sample(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """One archive of the plan, for the eyes of who approves it."""
+    """One archive of the plan, for the eyes of whoever approves it."""
 
     ordinal: int
     archive_id: str
@@ -53,7 +76,10 @@ class Sample(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
 
 
 class Plan(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """What goes and why the others stay. ``selected_bytes`` is without the service's overhead per archive."""
+    """What goes and why the others stay. ``selected_bytes`` is without the service's overhead per archive.
+
+    ``uploads`` (by month), ``last_days`` and ``sizes`` are of the selected archives; see ``census``.
+    """
 
     format: int
     tool_version: str
@@ -63,17 +89,26 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
     endpoint_url: str
     snapshot: SnapshotFacts
     decisions_sha256: str
-    reasons: dict[str, int]
+    reasons: list[Reason]
+    findings: list[Finding]
     counts: Counts
     selected_bytes: int
     oldest: str | None
     newest: str | None
+    uploads: list[Uploads]
+    last_days: list[Uploads]
+    sizes: list[SizeClass]
     samples: list[Sample]
 
     @property
     def vault(self) -> Vault:
         """The vault the plan is for, checked again."""
         return Vault(account_id=self.account_id, region=self.region, name=self.vault_name)
+
+    @property
+    def codes(self) -> dict[int, str]:
+        """What each decision byte of this plan means, in one word."""
+        return {reason.decision: reason.code for reason in self.reasons}
 
     @property
     def digest(self) -> str:

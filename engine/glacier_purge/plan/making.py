@@ -12,22 +12,22 @@ from mmap import ACCESS_READ, mmap
 from typing import TYPE_CHECKING
 
 from glacier_purge.errors import InventoryDamaged, UsageError
-from glacier_purge.inventory.dates import Period
 from glacier_purge.inventory.duplicates import DuplicateFinder
 from glacier_purge.inventory.snapshot import batches
+from glacier_purge.plan.counting import Counting
 from glacier_purge.plan.decisions import decisions_sha256, writing
-from glacier_purge.plan.document import FORMAT, Counts, Plan, Sample, SnapshotFacts
-from glacier_purge.plan.selection import DELETE, DUPLICATE, INVALID, REASONS, decide
+from glacier_purge.plan.document import FORMAT, Plan, SnapshotFacts
+from glacier_purge.plan.selection import decide
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator, Sequence
     from pathlib import Path
 
-    from glacier_purge.archive import Archive, Vault
+    from glacier_purge.archive import Vault
     from glacier_purge.inventory.batch import Batch
     from glacier_purge.inventory.snapshot import Snapshot
-
-SAMPLES_MAX = 20
+    from glacier_purge.plan.document import Finding
+    from glacier_purge.plan.selection import Filter
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,6 +45,17 @@ class Target:
     any_id_length: bool = False
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Selection:
+    """Which archives go, for one pass over the inventory; ``findings`` is asked when the pass is over."""
+
+    filters: Sequence[Filter] = ()
+    findings: Callable[[], list[Finding]] = list
+
+
+EVERYTHING = Selection()
+
+
 def check_vault(snapshot: Snapshot, target: Target) -> None:
     """Raise ``InventoryDamaged`` when the inventory says that it is another vault's. CSV inventories do not say."""
     listed = snapshot.vault_arn
@@ -57,20 +68,20 @@ def check_vault(snapshot: Snapshot, target: Target) -> None:
         )
 
 
-def make_plan(snapshot: Snapshot, target: Target, *, set_aside_defects: bool) -> Plan:
+def make_plan(
+    snapshot: Snapshot, target: Target, selection: Selection = EVERYTHING, *, set_aside_defects: bool
+) -> Plan:
     """Decide every record of ``snapshot`` and write the decisions beside it; the caller writes ``plan.json``.
 
     Raises ``InventoryDamaged`` for the first invalid or repeated record unless ``set_aside_defects``, and for another
     vault's inventory; ``UsageError`` when nothing at all is to be deleted.
     """
     check_vault(snapshot, target)
-    making = _Making(snapshot, target, set_aside_defects=set_aside_defects)
+    making = _Making(snapshot, target, selection, set_aside_defects=set_aside_defects)
     making.decide()
-    if not making.counted[DELETE]:
-        raise UsageError(
-            f"{target.vault.arn}: the inventory lists no archive to delete ({snapshot.records:,} records). "
-            "An empty vault needs no purge; DeleteVault works once a newer inventory says it is empty."
-        )
+    counting = making.counting
+    if not counting.counts.selected:
+        raise UsageError(f"{target.vault.arn}: {_why_nothing(counting)}")
     return Plan(
         format=FORMAT,
         tool_version=target.tool_version,
@@ -87,33 +98,39 @@ def make_plan(snapshot: Snapshot, target: Target, *, set_aside_defects: bool) ->
             any_id_length=target.any_id_length,
         ),
         decisions_sha256=decisions_sha256(snapshot.path.parent),
-        reasons={REASONS[decision]: count for decision, count in sorted(making.counted.items())},
-        counts=Counts(
-            inventory=sum(making.counted.values()),
-            selected=making.counted[DELETE],
-            skipped=sum(n for decision, n in making.counted.items() if decision not in (DELETE, INVALID, DUPLICATE)),
-            invalid=making.counted[INVALID],
-            duplicates=making.counted[DUPLICATE],
-        ),
-        selected_bytes=making.selected_bytes,
-        oldest=making.period.oldest,
-        newest=making.period.newest,
-        samples=making.samples,
+        reasons=counting.reasons,
+        findings=selection.findings(),
+        counts=counting.counts,
+        selected_bytes=counting.census.bytes,
+        oldest=counting.period.oldest,
+        newest=counting.period.newest,
+        uploads=counting.census.months(),
+        last_days=counting.census.last_days(),
+        sizes=counting.census.sizes(),
+        samples=counting.samples,
+    )
+
+
+def _why_nothing(counting: Counting) -> str:
+    stays = [f"{reason.records:,} {reason.code}" for reason in counting.reasons if reason.records]
+    if counting.counts.skipped:
+        return f"no archive is left to delete ({', '.join(stays)}). Nothing was planned."
+    return (
+        f"the inventory lists no archive to delete ({counting.counts.inventory:,} records). "
+        "An empty vault needs no purge; DeleteVault works once a newer inventory says it is empty."
     )
 
 
 class _Making:
     """One planning: what it has counted and seen so far."""
 
-    def __init__(self, snapshot: Snapshot, target: Target, *, set_aside_defects: bool) -> None:
+    def __init__(self, snapshot: Snapshot, target: Target, selection: Selection, *, set_aside_defects: bool) -> None:
         self._snapshot = snapshot
         self._name = target.inventory_name
         self._any_id_length = target.any_id_length
         self._set_aside_defects = set_aside_defects
-        self.counted = {DELETE: 0, INVALID: 0, DUPLICATE: 0}
-        self.selected_bytes = 0
-        self.period = Period()
-        self.samples: list[Sample] = []
+        self._selection = selection
+        self.counting = Counting(selection.filters)
 
     def decide(self) -> None:
         """Read the snapshot, decide every record and write the decisions down."""
@@ -131,9 +148,9 @@ class _Making:
                 while waiting is not None and waiting[0] < batch.first_ordinal + batch.records:
                     duplicates[waiting[0]] = waiting[1]
                     waiting = next(pairs, None)
-                decisions = decide(batch, duplicates)
+                decisions = decide(batch, duplicates, self._selection.filters)
                 writer.write(bytes(decisions), duplicates)
-                self._count(batch, decisions)
+                self.counting.take(batch, decisions)
 
     def _read(self) -> Iterator[Batch]:
         return batches(self._snapshot.path, self._snapshot.format, any_id_length=self._any_id_length)
@@ -168,30 +185,6 @@ class _Making:
         """Where an id stands for the second time in the snapshot's bytes."""
         needle = archive_id.encode("ascii")
         return _find(self._snapshot.path, needle, behind=_find(self._snapshot.path, needle))
-
-    def _count(self, batch: Batch, decisions: bytearray) -> None:
-        for decision in self.counted:
-            self.counted[decision] += decisions.count(decision)
-        selected = batch.archives
-        if decisions.count(DELETE) != len(selected):
-            first = batch.first_ordinal
-            selected = [archive for archive in selected if decisions[archive.ordinal - first] == DELETE]
-        if selected:
-            self._take_in(selected)
-
-    def _take_in(self, selected: list[Archive]) -> None:
-        self.selected_bytes += sum(archive.size_bytes for archive in selected)
-        self.period.add([archive.created for archive in selected])
-        for archive in selected[: SAMPLES_MAX - len(self.samples)]:
-            self.samples.append(
-                Sample(
-                    ordinal=archive.ordinal,
-                    archive_id=archive.archive_id,
-                    size_bytes=archive.size_bytes,
-                    created=archive.created,
-                    description=archive.description,
-                )
-            )
 
 
 def _find(path: Path, needle: bytes, *, behind: int = -1) -> int:

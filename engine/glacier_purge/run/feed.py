@@ -98,7 +98,7 @@ class Feed:
                 archive_id="",
                 size=0,
                 outcome="invalid",
-                code=f"{self._reasons[INVALID]}: {defect.reason}",
+                code=f"invalid: {defect.reason}",
             )
         for ordinal, decision in enumerate(batch.decisions, batch.first_ordinal):
             if decision in (DELETE, INVALID):

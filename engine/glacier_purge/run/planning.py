@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from glacier_purge.errors import UsageError
 from glacier_purge.plan.document import plan_bytes
-from glacier_purge.plan.making import make_plan
+from glacier_purge.plan.making import EVERYTHING, make_plan
 from glacier_purge.run.folder import PLAN_FILE, Identity, RunFolder
 from glacier_purge.run.host import package_sha256
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from glacier_purge.inventory.snapshot import Snapshot
     from glacier_purge.plan.document import Plan
-    from glacier_purge.plan.making import Target
+    from glacier_purge.plan.making import Selection, Target
 
 
 @contextmanager
@@ -41,9 +41,11 @@ def new_folder(path: Path) -> Iterator[RunFolder]:
         raise
 
 
-def write_plan(folder: RunFolder, snapshot: Snapshot, target: Target, *, set_aside_defects: bool) -> Plan:
+def write_plan(
+    folder: RunFolder, snapshot: Snapshot, target: Target, selection: Selection = EVERYTHING, *, set_aside_defects: bool
+) -> Plan:
     """Plan the purge of the archives in ``snapshot``, which lies in ``folder``; errors as ``make_plan`` raises them."""
-    plan = make_plan(snapshot, target, set_aside_defects=set_aside_defects)
+    plan = make_plan(snapshot, target, selection, set_aside_defects=set_aside_defects)
     now = datetime.now(UTC)
     folder.write_identity(
         Identity(

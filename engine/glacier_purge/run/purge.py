@@ -28,7 +28,6 @@ from glacier_purge.deletion.tally import Tally
 from glacier_purge.deletion.turns import Turns
 from glacier_purge.deletion.workers import Pool
 from glacier_purge.errors import DiskFailed
-from glacier_purge.plan.selection import REASONS
 from glacier_purge.run.feed import Feed
 from glacier_purge.run.host import Host, package_sha256, who
 from glacier_purge.run.identity import check_renewed, check_target
@@ -186,7 +185,7 @@ class PurgeRun:
             journal=journal,
             fresh=send,
             rate_per_second=lambda: pacer.rate_per_second,
-            reasons=REASONS,
+            reasons=self._plan.codes,
         )
         pool = self._pool = Pool(
             service=self._service,

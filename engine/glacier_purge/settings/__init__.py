@@ -4,6 +4,7 @@ from glacier_purge.settings.layers import load_settings
 from glacier_purge.settings.model import (
     AuditSettings,
     AwsSettings,
+    EstimateSettings,
     InventorySettings,
     PaceSettings,
     ReportSettings,
@@ -14,6 +15,7 @@ from glacier_purge.settings.model import (
 __all__ = [
     "AuditSettings",
     "AwsSettings",
+    "EstimateSettings",
     "InventorySettings",
     "PaceSettings",
     "ReportSettings",

@@ -113,6 +113,13 @@ class InventorySettings(_Section):
     """Accept archive ids of other lengths than 138 characters, as other emulators make them."""
 
 
+class EstimateSettings(_Section):
+    """What estimates of a plan are made from."""
+
+    prices_file: str | None = None
+    """TOML file with prices; otherwise those that ship with this package, which say as of when they are."""
+
+
 class ReportSettings(_Section):
     """What people see while a run goes on."""
 
@@ -137,6 +144,7 @@ class Settings(BaseSettings):
     retry: RetrySettings = RetrySettings()
     audit: AuditSettings = AuditSettings()
     inventory: InventorySettings = InventorySettings()
+    estimate: EstimateSettings = EstimateSettings()
     report: ReportSettings = ReportSettings()
 
     @classmethod

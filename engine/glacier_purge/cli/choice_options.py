@@ -1,0 +1,53 @@
+"""The options that say which archives go, the same for every verb that plans."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Annotated
+
+from cyclopts import Parameter
+
+from glacier_purge.cli.options import Hyphened
+
+if TYPE_CHECKING:
+    from glacier_purge.plan.choices import Choices
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ChoiceOptions:
+    """Which archives go; without any of these, all that the inventory lists. Those given have all to agree."""
+
+    older_than: str | None = None
+    """Only archives uploaded before: an age like 90d, 12h or 2w, or a date like 2024-01-31 (UTC)."""
+    newer_than: str | None = None
+    """Only archives uploaded after: an age or a date."""
+    description: Hyphened | None = None
+    """Only archives described like this: a glob such as 'photos/*', or a regular expression such as '/^tmp-/'."""
+    min_size: str | None = None
+    """Only archives of this size and more: bytes, or 10MiB."""
+    max_size: str | None = None
+    """Only archives of this size and less: bytes, or 10MiB."""
+    ids: Hyphened | None = None
+    """Only archives whose ids this file lists, one a line; - reads stdin."""
+    exclude_ids: Hyphened | None = None
+    """Not the archives whose ids this file lists, one a line; - reads stdin."""
+    limit: int | None = None
+    """Only the first so many of those left, in the inventory's order."""
+
+    def choices(self) -> Choices:
+        """What was chosen. Raises ``UsageError`` for a choice of nothing."""
+        from glacier_purge.plan.choices import Choices
+
+        return Choices(
+            older_than=self.older_than,
+            newer_than=self.newer_than,
+            description=self.description,
+            min_size=self.min_size,
+            max_size=self.max_size,
+            ids=self.ids,
+            exclude_ids=self.exclude_ids,
+            limit=self.limit,
+        )
+
+
+Which = Annotated[ChoiceOptions, Parameter(name="*", group="Which archives go")]

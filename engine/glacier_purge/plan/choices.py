@@ -1,0 +1,112 @@
+"""What a user asked to be chosen, from text to values: ages, sizes, limits. Pure; the time now is a value.
+
+An age becomes the moment it means, and only that moment counts from then on: it stands in the plan, so that a plan
+made again with it has the same digest.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING
+
+from glacier_purge.errors import UsageError
+from glacier_purge.plan.selection import at_least, at_most, described_like, newer_than, older_than
+
+if TYPE_CHECKING:
+    from glacier_purge.plan.selection import Filter
+
+_SPAN = re.compile(r"(\d{1,6})([smhdw])", re.ASCII)
+_SPAN_SECONDS = {"s": 1, "m": 60, "h": 3_600, "d": 86_400, "w": 604_800}
+_SIZE = re.compile(r"(\d{1,19})(?:\s?([kKMGTP]i?)?B?)?", re.ASCII)
+_POWERS = "kMGTP"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Choices:
+    """Which archives a user wants gone; what is None does not choose. Ages, sizes and patterns are as typed.
+
+    ``ids`` and ``exclude_ids`` name files of archive ids, or ``-`` for standard input.
+    """
+
+    older_than: str | None = None
+    newer_than: str | None = None
+    description: str | None = None
+    min_size: str | None = None
+    max_size: str | None = None
+    ids: str | None = None
+    exclude_ids: str | None = None
+    limit: int | None = None
+
+    def __post_init__(self) -> None:
+        if self.limit is not None and self.limit < 1:
+            raise UsageError(f"--limit {self.limit} would choose nothing. Give 1 or more.")
+
+
+EVERY_ARCHIVE = Choices()
+
+
+def check_standard_input(inventory: str, choices: Choices) -> None:
+    """Raise ``UsageError`` when standard input is to be read for two things at once."""
+    from_stdin = [name for name, file in _files(inventory, choices) if file == "-"]
+    if len(from_stdin) > 1:
+        raise UsageError(f"{' and '.join(from_stdin)} cannot both be read from standard input. Give a file for one.")
+
+
+def _files(inventory: str, choices: Choices) -> list[tuple[str, str | None]]:
+    return [("--inventory", inventory), ("--ids", choices.ids), ("--exclude-ids", choices.exclude_ids)]
+
+
+def filters(choices: Choices, now: datetime) -> list[Filter]:
+    """Turn choices into filters, all but the limit. Raises ``UsageError`` for text that means nothing."""
+    found = []
+    if choices.older_than is not None:
+        found.append(older_than(cut_off(choices.older_than, now, "--older-than")))
+    if choices.newer_than is not None:
+        found.append(newer_than(cut_off(choices.newer_than, now, "--newer-than")))
+    if choices.description is not None:
+        found.append(described_like(choices.description))
+    if choices.min_size is not None:
+        found.append(at_least(size_bytes(choices.min_size, "--min-size")))
+    if choices.max_size is not None:
+        found.append(at_most(size_bytes(choices.max_size, "--max-size")))
+    return found
+
+
+def cut_off(text: str, now: datetime, option: str) -> datetime:
+    """The moment an age (``90d`` or ``12h`` before ``now``) or an ISO 8601 date means, in UTC, to the second."""
+    if _SPAN.fullmatch(text):
+        try:
+            return (now - timedelta(seconds=span_seconds(text, option))).astimezone(UTC).replace(microsecond=0)
+        except OverflowError:
+            raise UsageError(f"{option} {text} reaches back before the calendar begins.") from None
+    try:
+        time = datetime.fromisoformat(text)
+    except ValueError:
+        raise UsageError(
+            f"{option} {text!r} is neither an age like 90d, 12h or 2w nor a date like 2024-01-31 or "
+            "2024-01-31T12:00:00Z."
+        ) from None
+    time = time.replace(tzinfo=UTC) if time.tzinfo is None else time.astimezone(UTC)
+    return time.replace(microsecond=0)
+
+
+def span_seconds(text: str, option: str) -> int:
+    """Seconds of a span of time like ``90d``, ``12h``, ``30m``, ``2w``. Raises ``UsageError``."""
+    match = _SPAN.fullmatch(text)
+    if match is None:
+        raise UsageError(f"{option} {text!r} is not a span of time like 90d, 12h, 30m or 2w.")
+    return int(match[1]) * _SPAN_SECONDS[match[2]]
+
+
+def size_bytes(text: str, option: str) -> int:
+    """Bytes of a size like ``1048576``, ``10MiB`` or ``10MB`` (powers of 1,024 with the i, of 1,000 without)."""
+    match = _SIZE.fullmatch(text.strip())
+    if match is None:
+        raise UsageError(f"{option} {text!r} is not a size like 1048576, 10MiB or 2GB.")
+    unit = match[2] or ""
+    factor = 1
+    if unit:
+        factor = (1024 if unit.endswith("i") else 1000) ** (_POWERS.index(unit[0].replace("K", "k")) + 1)
+    return int(match[1]) * factor

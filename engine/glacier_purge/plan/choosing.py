@@ -1,0 +1,67 @@
+"""Puts a selection together from everything that chooses: lists of ids, choices, and last of all the limit.
+
+An archive goes when all of them let it go, so their order decides nothing but the reason that is written down: lists
+first (a deny list before anything), then what the archive itself is, and the limit counts what is left.
+"""
+
+from __future__ import annotations
+
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from glacier_purge.plan.choices import filters
+from glacier_purge.plan.document import Finding
+from glacier_purge.plan.id_lists import IdLists, read_ids
+from glacier_purge.plan.making import Selection
+from glacier_purge.plan.selection import first_of
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from datetime import datetime
+    from pathlib import Path
+
+    from glacier_purge.plan.choices import Choices
+    from glacier_purge.plan.selection import Filter
+
+IDS_NOT_IN_INVENTORY = "ids_not_in_inventory"
+EXCLUDED_NOT_IN_INVENTORY = "excluded_ids_not_in_inventory"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Surroundings:
+    """What choices are read against: the time, the files that name archives never to be deleted, and which ids pass."""
+
+    now: datetime
+    deny_files: tuple[str, ...] = ()
+    any_id_length: bool = False
+
+
+@contextmanager
+def open_selection(choices: Choices, surroundings: Surroundings, folder: Path) -> Iterator[Selection]:
+    """Read what the choices name, by way of nameless files in ``folder``, and give the selection for one pass.
+
+    Raises ``UsageError`` for text that means nothing and for lists that cannot be read.
+    """
+    any_length = surroundings.any_id_length
+    with ExitStack() as opened:
+        lists = IdLists(
+            listed=read_ids(_given(choices.ids), folder, opened, any_length=any_length),
+            excluded=read_ids(_given(choices.exclude_ids), folder, opened, any_length=any_length),
+            denied=read_ids(surroundings.deny_files, folder, opened, any_length=any_length),
+        )
+        by_list = lists.filter()
+        chosen: list[Filter] = [by_list] if by_list.reasons else []
+        chosen += filters(choices, surroundings.now)
+        if choices.limit is not None:
+            chosen.append(first_of(choices.limit))
+        yield Selection(filters=chosen, findings=lambda: _findings(lists))
+
+
+def _given(file: str | None) -> tuple[str, ...]:
+    return () if file is None else (file,)
+
+
+def _findings(lists: IdLists) -> list[Finding]:
+    asked = [(IDS_NOT_IN_INVENTORY, lists.listed), (EXCLUDED_NOT_IN_INVENTORY, lists.excluded)]
+    return [Finding(name, ids.unasked, ids.unasked_samples()) for name, ids in asked if ids is not None and ids.unasked]

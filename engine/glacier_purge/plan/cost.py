@@ -1,0 +1,95 @@
+"""What a purge costs and saves, estimated from a plan, a price table and the day it is asked for. Pure.
+
+Every figure is an estimate: prices are those of a table with a date on it that the user can replace, and AWS's bill is
+what counts.  DeleteArchive itself is free of charge (Amazon Glacier pricing, requests); what costs is deleting archives
+younger than 90 days, and CloudTrail where an account keeps more than its first trail.
+"""
+
+from __future__ import annotations
+
+import tomllib
+from dataclasses import dataclass
+from datetime import date
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from glacier_purge.errors import ConfigurationFailed
+from glacier_purge.plan.census import FEE_DAYS
+
+if TYPE_CHECKING:
+    from glacier_purge.plan.census import Uploads
+    from glacier_purge.plan.document import Plan
+
+OVERHEAD_BYTES = 32 * 1024
+"""Billed for each archive besides its bytes, at the same price (S3 User Guide, "object archival": Glacier's part)."""
+_GB_BYTES = 1 << 30
+_FEE_MONTH_DAYS = 30
+_TRAIL_EVENTS = 100_000
+
+
+class PriceTable(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Prices as of a date. ``storage_gb_month`` is by region, with one for ``other`` regions."""
+
+    as_of: str
+    currency: str
+    storage_gb_month: dict[str, float]
+    trail_per_100000_events: float
+
+    def __post_init__(self) -> None:
+        if "other" not in self.storage_gb_month:
+            raise ValueError("storage_gb_month has no price for other regions")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Estimate:
+    """Money in ``currency``; sizes in bytes. ``early_deletion_fee`` is for the ``young_archives`` under 90 days."""
+
+    prices_as_of: str
+    currency: str
+    storage_freed_bytes: int
+    storage_freed_per_month: float
+    young_archives: int
+    young_bytes: int
+    early_deletion_fee: float
+    trail_events: int
+    trail_cost_per_trail: float
+
+
+def read_prices(toml: str, name: str) -> PriceTable:
+    """Read a price table; ``name`` is what errors call it. Raises ``ConfigurationFailed``."""
+    try:
+        return msgspec.convert(tomllib.loads(toml), PriceTable)
+    except (tomllib.TOMLDecodeError, msgspec.ValidationError) as error:
+        raise ConfigurationFailed(f"price table {name}: {error}.") from error
+
+
+def estimate(plan: Plan, prices: PriceTable, today: date) -> Estimate:
+    """Estimate what the plan costs when it is carried out ``today`` (UTC)."""
+    archives = plan.counts.selected
+    per_gb_month = prices.storage_gb_month.get(plan.region, prices.storage_gb_month["other"])
+    freed_bytes = plan.selected_bytes + archives * OVERHEAD_BYTES
+    young = [(uploads, _days_left(uploads, today)) for uploads in plan.last_days if _days_left(uploads, today)]
+    return Estimate(
+        prices_as_of=prices.as_of,
+        currency=prices.currency,
+        storage_freed_bytes=freed_bytes,
+        storage_freed_per_month=freed_bytes / _GB_BYTES * per_gb_month,
+        young_archives=sum(uploads.archives for uploads, _ in young),
+        young_bytes=sum(uploads.bytes for uploads, _ in young),
+        early_deletion_fee=sum(
+            _billed_bytes(uploads) / _GB_BYTES * per_gb_month * days / _FEE_MONTH_DAYS for uploads, days in young
+        ),
+        trail_events=archives,
+        trail_cost_per_trail=archives / _TRAIL_EVENTS * prices.trail_per_100000_events,
+    )
+
+
+def _days_left(uploads: Uploads, today: date) -> int:
+    """Days of the 90 that archives of one day still have to go; as many at most, whatever the clocks say."""
+    age_days = max(0, (today - date.fromisoformat(uploads.when)).days)
+    return max(0, FEE_DAYS - age_days)
+
+
+def _billed_bytes(uploads: Uploads) -> int:
+    return uploads.bytes + uploads.archives * OVERHEAD_BYTES
