@@ -48,6 +48,12 @@ class RunStopped(GlacierPurgeError):
     exit_code = 3
 
 
+class Interrupted(RunStopped):
+    """Ctrl-C stopped it; the same command resumes."""
+
+    exit_code = 130
+
+
 class Pending(GlacierPurgeError):
     """Everything that can be done now is done, and the caller did not want to wait. Nothing is wrong.
 

@@ -26,6 +26,7 @@ _VERBS = {
     "purge": ("glacier_purge.cli.purge:purge", "Plan, confirm and apply in one go."),
     "verify": ("glacier_purge.cli.verify:verify", "Prove by a later inventory that what a run deleted is gone."),
     "delete-vault": ("glacier_purge.cli.delete_vault:delete_vault", "Remove a vault that was proven to be empty."),
+    "run": ("glacier_purge.cli.run:run", "Carry a vault from its name to a proven purge, over days."),
     "status": ("glacier_purge.cli.status:status", "Say how far a run is, also while it is going on."),
     "demo": ("glacier_purge.cli.demo:demo", "Purge a simulated vault; touches no AWS account."),
     "bench": ("glacier_purge.cli.bench:bench", "Time the whole purge against a simulator."),

@@ -78,7 +78,7 @@ async def apply_plan(
     from glacier_purge.audit.disk import FileDisk
     from glacier_purge.cli.carrying import Carrying
     from glacier_purge.cli.confirmation import approval_for
-    from glacier_purge.run.host import Host
+    from glacier_purge.cli.waiting import host
     from glacier_purge.run.purge import PurgeRun
 
     access = wiring.access(
@@ -87,6 +87,6 @@ async def apply_plan(
     with folder.locked(plan.vault, plan.endpoint_url):
         approval: Approval = approval_for(folder, plan, confirm_digest)
         async with wiring.open_service(plan.vault, access, settings) as service:
-            run = PurgeRun(folder, plan, service, wiring.purge_settings(settings), FileDisk(folder.path), Host())
+            run = PurgeRun(folder, plan, service, wiring.purge_settings(settings), FileDisk(folder.path), host(access))
             carrying = Carrying(run, folder, plan, plain_every_seconds=settings.report.progress_seconds)
             return await carrying.carry_out(approval, output)

@@ -45,7 +45,7 @@ class Carrying:
     async def carry_out(self, approval: Approval, output: OutputFormat) -> int:
         """Do it, print the result to stdout, and return the exit code. Errors of the run pass through."""
         try:
-            await self._watched(approval)
+            await self.watch(approval)
         finally:
             summary = self._summary()
             if summary is not None:
@@ -53,7 +53,8 @@ class Carrying:
                 _tell(f"audit anchor {self._run.anchor}: kept elsewhere, it shows any later change of the log")
         return self._exit_code(summary)
 
-    async def _watched(self, approval: Approval) -> None:
+    async def watch(self, approval: Approval) -> None:
+        """Do it with its progress on stderr and an ear for signals. Errors of the run pass through."""
         with display(sys.stderr, plain_every_seconds=self._plain_every_seconds) as screen:
             async with anyio.create_task_group() as tasks:
                 tasks.start_soon(self._listen, tasks.cancel_scope)
@@ -61,6 +62,11 @@ class Carrying:
                 await self._run.carry_out(approval)
                 tasks.cancel_scope.cancel()
             self._show_now(screen)
+
+    @property
+    def was_interrupted(self) -> bool:
+        """Whether Ctrl-C, and no other signal, was the first to stop it."""
+        return bool(self._signals) and self._signals[0] == signal.SIGINT
 
     async def _listen(self, everything: anyio.CancelScope) -> None:
         with anyio.open_signal_receiver(*_STOP_SIGNALS) as signals:
@@ -93,9 +99,8 @@ class Carrying:
 
     def _exit_code(self, summary: Report | None) -> int:
         if summary is None or not summary.complete:
-            interrupted = bool(self._signals) and self._signals[0] == signal.SIGINT
             _tell(f"stopped before the end. Go on with: glacier-purge apply {self._folder.path}")
-            return ExitCode.INTERRUPTED if interrupted else ExitCode.STOPPED
+            return ExitCode.INTERRUPTED if self.was_interrupted else ExitCode.STOPPED
         if summary.failed:
             _tell(f'{summary.failed:,} archives failed: look for "failed" in {self._folder.path}/audit')
             return ExitCode.FAILED

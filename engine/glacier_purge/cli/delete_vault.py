@@ -62,7 +62,7 @@ def delete_vault(
         with folder.locked(plan.vault, plan.endpoint_url):
             async with wiring.open_control(plan.vault, access) as control:
                 removal = VaultRemoval(
-                    control, folder, plan, patience(no_wait), by=who(), even_the_last=even_the_last_vault
+                    control, folder, plan, patience(no_wait, access), by=who(), even_the_last=even_the_last_vault
                 )
                 answer = await removal.remove(confirm_vault)
         print_result(

@@ -117,7 +117,7 @@ async def _fetch(
     access = wiring.access(settings, wiring.endpoint(settings, address.region), any_id_length=any_id_length)
     how = RetrievalSettings(chunk_bytes=chunk_bytes, any_id_length=any_id_length)
     async with wiring.open_control(address, access) as control:
-        snapshot, job_id = await Retrieval(control, folder.path, wanted, patience(no_wait), how).fetch()
+        snapshot, job_id = await Retrieval(control, folder.path, wanted, patience(no_wait, access), how).fetch()
     return {
         "vault": address.name,
         "account_id": address.account_id,

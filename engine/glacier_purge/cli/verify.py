@@ -53,7 +53,7 @@ def verify(
     async def work() -> int:
         with folder.held():
             async with wiring.open_control(plan.vault, access) as control:
-                verdict = await Verifying(control, folder, plan, patience(no_wait), by=who()).verify()
+                verdict = await Verifying(control, folder, plan, patience(no_wait, access), by=who()).verify()
         print_result(_told(folder, verdict), output)
         proven = verdict.certificate is not None and not verdict.found.new_since
         return ExitCode.DONE if proven else ExitCode.FAILED

@@ -14,14 +14,17 @@ from cyclopts import Parameter
 
 from glacier_purge.cli.exit_codes import ExitCode
 from glacier_purge.cli.output import print_result
+from glacier_purge.cli.rehearsal import rehearsal_time
 from glacier_purge.errors import Pending
 from glacier_purge.report.terminal import safe
+from glacier_purge.run.host import Host
 from glacier_purge.waiting import Impatient, Patient
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
     from glacier_purge.cli.output import OutputFormat
+    from glacier_purge.service.access import Access
     from glacier_purge.waiting import Patience, Waiting
 
 _TELL_AGAIN = timedelta(hours=1)
@@ -32,9 +35,28 @@ NoWait = Annotated[
 ]
 
 
-def patience(no_wait: bool) -> Patience:
-    """The patience that the command line asked for."""
-    return Impatient() if no_wait else Patient(tell=_Teller())
+def patience(no_wait: bool, access: Access) -> Patience:
+    """The patience that the command line asked for, on the service's own time where that is a rehearsal's."""
+    simulated = _simulated(access)
+    if simulated is None:
+        return Impatient() if no_wait else Patient(tell=_Teller())
+    clock, sleep = simulated
+    return Impatient(clock=clock) if no_wait else Patient(tell=_Teller(), clock=clock, sleep=sleep)
+
+
+def host(access: Access) -> Host:
+    """The host whose clock dates the audit log: this one, but a rehearsal's days are the simulator's."""
+    simulated = _simulated(access)
+    if simulated is None:
+        return Host()
+    clock, _ = simulated
+    return Host(wall_clock=lambda: clock().timestamp())
+
+
+def _simulated(access: Access) -> tuple[Callable[[], datetime], Callable[[float], Awaitable[None]]] | None:
+    if access.endpoint_url is None:
+        return None
+    return rehearsal_time(access.endpoint_url, ca_bundle=str(access.ca_bundle) if access.ca_bundle else None)
 
 
 async def settled(work: Callable[[], Awaitable[int]], output: OutputFormat) -> int:

@@ -51,6 +51,7 @@ class Event(StrEnum):
     FETCHED = "inventory fetched"
     PLANNED = "planned"
     NOTHING_LISTED = "the inventory lists nothing to delete"
+    NOTHING_LEFT = "a newer inventory lists nothing any more"
     APPROVED = "approved"
     FROZEN = "uploads denied"
     NOT_FROZEN = "uploads not denied"
@@ -66,7 +67,8 @@ TRANSITIONS: dict[tuple[Phase, Event], Phase] = {
     (Phase.PREFLIGHT, Event.CLEAR): Phase.INVENTORY,
     (Phase.INVENTORY, Event.FETCHED): Phase.PLAN,
     (Phase.PLAN, Event.PLANNED): Phase.APPROVAL,
-    (Phase.PLAN, Event.NOTHING_LISTED): Phase.DELETE_VAULT,
+    (Phase.PLAN, Event.NOTHING_LISTED): Phase.DONE,
+    (Phase.PLAN, Event.NOTHING_LEFT): Phase.VERIFY,
     (Phase.APPROVAL, Event.APPROVED): Phase.FREEZE,
     (Phase.FREEZE, Event.FROZEN): Phase.PURGE,
     (Phase.FREEZE, Event.NOT_FROZEN): Phase.PURGE,

@@ -1,0 +1,219 @@
+"""``run``: carry a vault through its whole calendar, over days and any number of stops."""
+
+from __future__ import annotations
+
+import sys
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from glacier_purge.cli import version
+from glacier_purge.cli.exit_codes import ExitCode
+from glacier_purge.cli.options import Aws, AwsOptions, LogOptions, Logs, Output, SettingsOptions, SettingsSource
+from glacier_purge.cli.output import OutputFormat, print_result
+from glacier_purge.cli.waiting import NoWait
+from glacier_purge.errors import Interrupted, Pending
+
+if TYPE_CHECKING:
+    from glacier_purge.audit.ledger import Ledger
+    from glacier_purge.plan.document import Plan
+    from glacier_purge.run.approval import Approval
+    from glacier_purge.run.calendar import Calendar
+    from glacier_purge.run.folder import RunFolder
+    from glacier_purge.run.lifecycle import Lifecycle, Step
+    from glacier_purge.service.control import GlacierControl
+    from glacier_purge.settings import Settings
+
+
+def run(
+    vault: str,
+    *,
+    run_dir: Path | None = None,
+    no_wait: NoWait = False,
+    confirm_digest: str | None = None,
+    freeze: bool = False,
+    delete_vault: str | None = None,
+    even_the_last_vault: bool = False,
+    set_aside_defects: bool = False,
+    max_rate: float | None = None,
+    aws: Aws = AwsOptions(),
+    source: SettingsSource = SettingsOptions(),
+    logs: Logs = LogOptions(),
+    output: Output = OutputFormat.TEXT,
+) -> int:
+    """Carry a vault through preflight, inventory, plan, approval, purge and verification; if wanted, remove it.
+
+    Takes days, most of them waiting, and says for what and until when. Stopped at any point, the same command goes on.
+    The plan has to be approved: typed on a terminal, or by giving the command again with --confirm-digest.
+
+    Parameters
+    ----------
+    vault
+        Name of the vault.
+    run_dir
+        Folder of the calendar; otherwise runs/VAULT.
+    confirm_digest
+        Digest of the plan that may be carried out, all 64 characters.
+    freeze
+        Deny uploads to the vault while it is purged, by its access policy; put back afterwards.
+    delete_vault
+        Remove the vault itself when it is proven empty; its name has to be given again.
+    even_the_last_vault
+        Remove it even if it is the account's last vault, after which the account may never make another.
+    set_aside_defects
+        Plan without invalid and repeated records instead of refusing the inventory.
+    max_rate
+        Most requests a second.
+    """
+    from glacier_purge.archive import check_vault_name
+    from glacier_purge.cli.carrying import in_event_loop
+    from glacier_purge.cli.logs import configure_logs
+    from glacier_purge.cli.waiting import settled
+    from glacier_purge.run.calendar import Wishes
+    from glacier_purge.run.folder import RunFolder
+
+    configure_logs(logs)
+    check_vault_name(vault)
+    settings = source.load(aws, pace={"max_per_second": max_rate})
+    wishes = Wishes(
+        freeze=freeze,
+        remove_vault=delete_vault,
+        even_the_last=even_the_last_vault,
+        set_aside_defects=set_aside_defects,
+    )
+    path = run_dir if run_dir is not None else Path("runs") / (vault.lstrip(".-") or "vault")
+
+    async def work() -> int:
+        folder = RunFolder.open_or_create(path)
+        with folder.held():
+            carried = _Run(vault, folder, settings, wishes, confirm_digest=confirm_digest, output=output)
+            return await carried.go_on(no_wait=no_wait)
+
+    return in_event_loop(lambda: settled(work, output))
+
+
+class _Run:
+    """One process's part of a calendar, with its terminal."""
+
+    def __init__(
+        self,
+        vault: str,
+        folder: RunFolder,
+        settings: Settings,
+        wishes: Any,
+        *,
+        confirm_digest: str | None,
+        output: OutputFormat,
+    ) -> None:
+        self._vault = vault
+        self._folder = folder
+        self._settings = settings
+        self._wishes = wishes
+        self._confirm_digest = confirm_digest
+        self._output = output
+
+    async def go_on(self, *, no_wait: bool) -> int:
+        """Go on from the phase the folder says; print where the calendar got to."""
+        from glacier_purge import wiring
+        from glacier_purge.cli.waiting import patience
+        from glacier_purge.plan.making import Target
+        from glacier_purge.run.calendar import Calendar, Helpers
+        from glacier_purge.run.host import who
+        from glacier_purge.run.lifecycle import Lifecycle
+
+        settings = self._settings
+        address = await wiring.vault_by_name(self._vault, settings)
+        target = Target(
+            vault=address,
+            endpoint_url=wiring.endpoint(settings, address.region),
+            tool_version=version(),
+            inventory_name="the vault's inventory",
+            any_id_length=settings.inventory.any_id_length,
+        )
+        access = wiring.access(settings, target.endpoint_url, any_id_length=target.any_id_length)
+        waits = patience(no_wait, access)
+        lifecycle = Lifecycle(self._folder.path, waits.now)
+        async with wiring.open_control(address, access) as control:
+            helpers = Helpers(
+                preflight=lambda: _preflight(control),
+                approve=self._approve,
+                carry_out=self._carry_out,
+                tell=_tell,
+            )
+            calendar = Calendar(self._folder, lifecycle, control, target, self._wishes, helpers, waits, by=who())
+            _begin(lifecycle)
+            await calendar.go_on()
+        print_result(self._result(lifecycle, calendar), self._output)
+        return ExitCode.DONE
+
+    def _approve(self, place: RunFolder, plan: Plan) -> Approval:
+        from glacier_purge.cli.confirmation import approval_for
+
+        digest = self._confirm_digest if self._confirm_digest == plan.digest else None
+        if digest is None and not sys.stdin.isatty():
+            raise Pending(
+                f"somebody's approval of the plan in {place.path}: {plan.counts.selected:,} archives. Give the command "
+                f"again with --confirm-digest {plan.digest}",
+                until=datetime.now(UTC),
+            )
+        return approval_for(place, plan, digest)
+
+    async def _carry_out(self, place: RunFolder, plan: Plan, approval: Approval) -> Ledger:
+        from glacier_purge import wiring
+        from glacier_purge.audit.disk import FileDisk
+        from glacier_purge.audit.recovery import replay
+        from glacier_purge.cli.carrying import Carrying
+        from glacier_purge.cli.waiting import host
+        from glacier_purge.run.purge import PurgeRun
+
+        access = wiring.access(self._settings, plan.endpoint_url, any_id_length=plan.snapshot.any_id_length)
+        with place.locked(plan.vault, plan.endpoint_url):
+            async with wiring.open_service(plan.vault, access, self._settings) as service:
+                purging = PurgeRun(
+                    place,
+                    plan,
+                    service,
+                    wiring.purge_settings(self._settings),
+                    FileDisk(place.path),
+                    host(access),
+                )
+                carrying = Carrying(purging, place, plan, plain_every_seconds=self._settings.report.progress_seconds)
+                await carrying.watch(approval)
+        if carrying.was_interrupted:
+            raise Interrupted(f"stopped by Ctrl-C in {place.path}. The same command goes on.")
+        return replay(place.path)
+
+    def _result(self, lifecycle: Lifecycle, calendar: Calendar) -> dict[str, object]:
+        from glacier_purge.run.lifecycle import Event
+
+        return {
+            "state": "done",
+            "rounds": lifecycle.round,
+            "vault": self._vault,
+            "vault_deleted": lifecycle.fact(Event.DELETED, "answer") is not None,
+            "certificate": lifecycle.fact(Event.PROVEN, "certificate"),
+            "last_round": None if calendar.planned is None else str(calendar.planned.path),
+            "run_dir": str(self._folder.path),
+        }
+
+
+async def _preflight(control: GlacierControl) -> dict[str, Any]:
+    described = await control.describe_vault()
+    return {"vault": described.arn, "archives": described.archives}
+
+
+def _begin(lifecycle: Lifecycle) -> None:
+    if lifecycle.steps:
+        _say(f"going on in phase {lifecycle.phase.value!r} of round {lifecycle.round}")
+
+
+def _tell(step: Step) -> None:
+    facts = ", ".join(f"{name} {value}" for name, value in step.facts.items())
+    _say(f"{step.at} round {step.round}, {step.phase.value}: {step.event.value}" + (f" ({facts})" if facts else ""))
+
+
+def _say(message: str) -> None:
+    from glacier_purge.report.terminal import safe
+
+    sys.stderr.write(f"glacier-purge: {safe(message)}\n")
+    sys.stderr.flush()

@@ -1,0 +1,214 @@
+"""Carries a vault through its whole calendar: from its name to a proven purge and, if wanted, no vault.
+
+The lifecycle says which phase it is; each phase is one method here that does its work, or finds it done already, and
+says what happened.  Everything a phase reaches is on disk before its step is, so a calendar that was stopped goes on in
+the same phase.  Waiting is ``Patience``'s; asking a person, opening connections and drawing progress are the caller's.
+
+Each round is a run folder of its own below the calendar's: the archives that a newer inventory still lists are
+planned, approved and deleted like the first ones.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import anyio.to_thread
+
+from glacier_purge.errors import PlanRefused, RunStopped
+from glacier_purge.inventory.job_choice import Wanted
+from glacier_purge.inventory.retrieval import Retrieval, RetrievalSettings
+from glacier_purge.plan.document import read_plan
+from glacier_purge.run.approval import Approval
+from glacier_purge.run.folder import RunFolder
+from glacier_purge.run.freeze import freeze, thaw
+from glacier_purge.run.lifecycle import ROUNDS_MAX, Event, Phase
+from glacier_purge.run.planning import write_plan
+from glacier_purge.run.removal import VaultRemoval
+from glacier_purge.run.verifying import Verifying
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+    from pathlib import Path
+
+    from glacier_purge.audit.ledger import Ledger
+    from glacier_purge.plan.document import Plan
+    from glacier_purge.plan.making import Target
+    from glacier_purge.run.lifecycle import Lifecycle, Step
+    from glacier_purge.service.control import GlacierControl
+    from glacier_purge.waiting import Patience
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Wishes:
+    """What to do besides deleting archives: ``remove_vault`` is the vault's name, typed by who wants it gone."""
+
+    freeze: bool = False
+    remove_vault: str | None = None
+    even_the_last: bool = False
+    set_aside_defects: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Helpers:
+    """What only the caller can do: check beforehand, ask a person, carry a plan out with progress, and tell."""
+
+    preflight: Callable[[], Awaitable[dict[str, Any]]]
+    approve: Callable[[RunFolder, Plan], Approval]
+    carry_out: Callable[[RunFolder, Plan, Approval], Awaitable[Ledger]]
+    tell: Callable[[Step], None]
+
+
+Happened = tuple[Event, dict[str, Any]]
+
+
+class Calendar:
+    """One vault's calendar in ``folder``. ``by`` is who runs it; ``target`` is what every round plans for."""
+
+    def __init__(
+        self,
+        folder: RunFolder,
+        lifecycle: Lifecycle,
+        control: GlacierControl,
+        target: Target,
+        wishes: Wishes,
+        helpers: Helpers,
+        patience: Patience,
+        *,
+        by: str,
+    ) -> None:
+        self._folder = folder
+        self._lifecycle = lifecycle
+        self._control = control
+        self._target = target
+        self._wishes = wishes
+        self._helpers = helpers
+        self._patience = patience
+        self._by = by
+        self._do: dict[Phase, Callable[[], Awaitable[Happened]]] = {
+            Phase.PREFLIGHT: self._preflight,
+            Phase.INVENTORY: self._inventory,
+            Phase.PLAN: self._plan,
+            Phase.APPROVAL: self._approval,
+            Phase.FREEZE: self._freeze,
+            Phase.PURGE: self._purge,
+            Phase.VERIFY: self._verify,
+            Phase.DELETE_VAULT: self._delete_vault,
+            Phase.THAW: self._thaw,
+        }
+
+    async def go_on(self) -> None:
+        """Go through the phases until the calendar is done. Raises what its phases raise; the same call goes on."""
+        while self._lifecycle.phase is not Phase.DONE:
+            event, facts = await self._do[self._lifecycle.phase]()
+            self._lifecycle.advance(event, **facts)
+            self._helpers.tell(self._lifecycle.steps[-1])
+
+    @property
+    def planned(self) -> RunFolder | None:
+        """The folder of the last round that has a plan."""
+        for number in range(self._lifecycle.round, 0, -1):
+            place = self._round_path(number)
+            if (place / "plan.json").exists():
+                return RunFolder.open(place)
+        return None
+
+    # -- the phases ---------------------------------------------------------------------------------------------------
+
+    async def _preflight(self) -> Happened:
+        return Event.CLEAR, await self._helpers.preflight()
+
+    async def _inventory(self) -> Happened:
+        place = RunFolder.open_or_create(self._round_path(self._lifecycle.round))
+        snapshot, job_id = await self._retrieval(place).fetch()
+        return Event.FETCHED, {"job": job_id, "records": snapshot.records, "of": snapshot.inventory_date}
+
+    async def _plan(self) -> Happened:
+        place = RunFolder.open(self._round_path(self._lifecycle.round))
+        if not place.plan_file.exists():
+            snapshot, _ = await self._retrieval(place).fetch()  # fetched already: read again
+            if not snapshot.records:
+                return (Event.NOTHING_LEFT if self.planned else Event.NOTHING_LISTED), {}
+            set_aside = self._wishes.set_aside_defects
+            await anyio.to_thread.run_sync(
+                lambda: write_plan(place, snapshot, self._target, set_aside_defects=set_aside)
+            )
+        plan = read_plan(place.plan_file)
+        return Event.PLANNED, {
+            "digest": plan.digest,
+            "archives": plan.counts.selected,
+            "bytes": plan.selected_bytes,
+            "run_dir": str(place.path),
+        }
+
+    async def _approval(self) -> Happened:
+        place, plan = self._planned()
+        approval = self._helpers.approve(place, plan)
+        return Event.APPROVED, {"digest": approval.digest, "how": approval.how, "by": approval.by}
+
+    async def _freeze(self) -> Happened:
+        if not self._wishes.freeze:
+            return Event.NOT_FROZEN, {}
+        await freeze(self._control, self._folder)
+        return Event.FROZEN, {}
+
+    async def _purge(self) -> Happened:
+        place, plan = self._planned()
+        approval = Approval(
+            digest=self._lifecycle.fact(Event.APPROVED, "digest"),
+            how=self._lifecycle.fact(Event.APPROVED, "how"),
+            by=self._lifecycle.fact(Event.APPROVED, "by"),
+        )
+        if approval.digest != plan.digest:
+            raise PlanRefused(f"the plan in {place.path} is not the one that was approved. Nothing was sent.")
+        ledger = await self._helpers.carry_out(place, plan, approval)
+        if ledger.finished is None:
+            raise RunStopped(f"the purge stopped before its end: {ledger.stop_reason}. The same command goes on.")
+        return Event.ACCOUNTED, dict(ledger.counts)
+
+    async def _verify(self) -> Happened:
+        place, plan = self._planned()
+        verdict = await Verifying(self._control, place, plan, self._patience, by=self._by).verify()
+        found = verdict.found
+        if found.vault_is_empty and verdict.certificate is not None:
+            return Event.PROVEN, {"certificate": verdict.certificate.digest, "inventory": verdict.inventory_date}
+        if self._lifecycle.round >= ROUNDS_MAX:
+            raise RunStopped(
+                f"{found.listed:,} archives are still listed after {ROUNDS_MAX} rounds: somebody goes on uploading, or "
+                f"the service does not delete them. See {place.path / 'verification'}; --freeze stops uploads."
+            )
+        return Event.SOMETHING_LEFT, {
+            "listed": found.listed,
+            "new_since": found.new_since,
+            "never_deleted": found.never_deleted,
+            "still_listed": found.still_listed,
+        }
+
+    async def _delete_vault(self) -> Happened:
+        if self._wishes.remove_vault is None:
+            return Event.KEPT, {}
+        place, plan = self._planned()
+        removal = VaultRemoval(
+            self._control, place, plan, self._patience, by=self._by, even_the_last=self._wishes.even_the_last
+        )
+        answer = await removal.remove(self._wishes.remove_vault)
+        return Event.DELETED, {"answer": answer.value}
+
+    async def _thaw(self) -> Happened:
+        await thaw(self._control, self._folder)
+        return Event.THAWED, {}
+
+    # -- what they share ----------------------------------------------------------------------------------------------
+
+    def _round_path(self, number: int) -> Path:
+        return self._folder.path / f"round-{number}"
+
+    def _retrieval(self, place: RunFolder) -> Retrieval:
+        how = RetrievalSettings(any_id_length=self._target.any_id_length)
+        return Retrieval(self._control, place.path, Wanted(), self._patience, how)
+
+    def _planned(self) -> tuple[RunFolder, Plan]:
+        place = self.planned
+        if place is None:
+            raise PlanRefused(f"{self._folder.path} holds no plan any more. Begin again in another folder.")
+        return place, read_plan(place.plan_file)
