@@ -5,7 +5,7 @@ lines rendered by a plain structlog JSONRenderer chain, one event each, without 
 the whole check of ``audit verify``, beside bare SHA-256 over the same lines, which no check can undercut.  Rounds are
 interleaved and each figure is the median over them, of CPU time; read the ratios, the microseconds are this machine's.
 
-    python benchmarks/bench_audit.py [--records 100000] [--rounds 5]
+    python -m benchmarks.bench_audit [--records 100000] [--rounds 5] [--output json]
 """
 
 from __future__ import annotations
@@ -18,11 +18,12 @@ import statistics
 import tempfile
 import time
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypedDict
 
 import anyio
 import structlog
 
+from benchmarks.tables import Table
 from glacier_purge.audit.disk import FileDisk
 from glacier_purge.audit.journal import Journal
 from glacier_purge.audit.record import Outcome
@@ -119,37 +120,61 @@ def one_round(folder: Path, taken: list[Outcome]) -> dict[str, float]:
     return figures
 
 
+class Results(TypedDict):
+    """Median CPU microseconds a record by what was done, and ratios within rounds."""
+
+    records: int
+    cpu_us: dict[str, float]
+    structlog_to_write: float
+    verify_to_sha256: float
+    verify_per_second: int
+
+
+def measure(*, records: int = 100_000, rounds: int = 5) -> Results:
+    """Write, verify and replay in interleaved rounds."""
+    taken = outcomes(records)
+    seen = []
+    for _ in range(rounds):
+        with tempfile.TemporaryDirectory() as folder:
+            seen.append(one_round(Path(folder), taken))
+    cpu_us = {name: statistics.median(figures[name] for figures in seen) for name in seen[0]}
+    return {
+        "records": records,
+        "cpu_us": cpu_us,
+        "structlog_to_write": statistics.median(figures["structlog"] / figures["write"] for figures in seen),
+        "verify_to_sha256": statistics.median(figures["verify"] / figures["sha256"] for figures in seen),
+        "verify_per_second": round(1e6 / cpu_us["verify"]),
+    }
+
+
+def tables(results: Results) -> list[Table]:
+    """The results as a table."""
+    told = {
+        "write": f"chained and durable; plain structlog takes {results['structlog_to_write']:.1f} x",
+        "structlog": "plain JSONRenderer, no chain, no disk",
+        "verify": f"{results['verify_per_second']:,}/s a core; {results['verify_to_sha256']:.1f} x bare SHA-256",
+        "sha256": "bare SHA-256 of the lines",
+        "replay": "a start without checkpoint",
+        "resume": "a start from the last checkpoint",
+    }
+    return [
+        Table(
+            title="The audit log",
+            about=f"CPU time a record, {results['records']:,} records, medians of interleaved rounds.",
+            columns=("what", "CPU us", "meaning"),
+            rows=[(name, round(results["cpu_us"][name], 2), meaning) for name, meaning in told.items()],
+        )
+    ]
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--records", type=int, default=100_000)
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--output", choices=["text", "json"], default="text")
     asked = parser.parse_args()
-    taken = outcomes(asked.records)
-    rounds = []
-    for _ in range(asked.rounds):
-        with tempfile.TemporaryDirectory() as folder:
-            rounds.append(one_round(Path(folder), taken))
-    median = {name: statistics.median(figures[name] for figures in rounds) for name in rounds[0]}
-    ratios = {
-        "structlog_to_write": statistics.median(figures["structlog"] / figures["write"] for figures in rounds),
-        "verify_to_sha256": statistics.median(figures["verify"] / figures["sha256"] for figures in rounds),
-    }
-    if asked.output == "json":
-        per_second = {"verify_per_second": round(1e6 / median["verify"])}
-        print(json.dumps({"records": asked.records, "cpu_us": median} | ratios | per_second))
-        return
-    told = {
-        "write": f"chained and durable; plain structlog takes {ratios['structlog_to_write']:.1f} x",
-        "structlog": "plain JSONRenderer, no chain, no disk",
-        "verify": f"{1e6 / median['verify']:,.0f}/s a core; {ratios['verify_to_sha256']:.1f} x bare SHA-256",
-        "sha256": "bare SHA-256 of the lines",
-        "replay": "a start without checkpoint",
-        "resume": "a start from the last checkpoint",
-    }
-    print(f"{asked.records:,} records, {asked.rounds} interleaved rounds, median CPU µs a record")
-    for name, meaning in told.items():
-        print(f"{name:>10} {median[name]:6.2f}  {meaning}")
+    results = measure(records=asked.records, rounds=asked.rounds)
+    print(json.dumps(results) if asked.output == "json" else "\n\n".join(table.text() for table in tables(results)))
 
 
 if __name__ == "__main__":

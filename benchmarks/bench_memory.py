@@ -44,12 +44,12 @@ class Row(TypedDict):
     apply_cpu_us_each: float
 
 
-def measure(*, sizes: Sequence[int] = SIZES, core: int = CLIENT_CORE) -> list[Row]:
+def measure(*, sizes: Sequence[int] = SIZES) -> list[Row]:
     """Purge a vault of each size; a row each. Sizes the disk can't take are left out, with a word about it."""
     with ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
         arena = Arena(folder, stack.enter_context(tls_server(folder)))
-        stack.enter_context(pinned(core))
+        stack.enter_context(pinned(CLIENT_CORE))
         return [_purge(arena, archives) for archives in sizes if _fits(folder, archives)]
 
 

@@ -14,6 +14,7 @@ botocore's modes are botocore's own classes, driven by a virtual clock.
 from __future__ import annotations
 
 import argparse
+import json
 import time
 from dataclasses import replace
 from statistics import mean
@@ -22,6 +23,7 @@ from typing import TYPE_CHECKING, TypedDict
 from benchmarks.pacing.controllers import Anchored, BotocoreAdaptive, BotocoreStandard, Fixed, WindowAimd
 from benchmarks.pacing.measures import jain, measure_one, run, used_between
 from benchmarks.pacing.scenarios import OUTAGE, OUTAGE_ENDS_AT, SCENARIOS, steady
+from benchmarks.tables import Table
 from glacier_purge.deletion.pacer import PacerSettings, Signal
 
 if TYPE_CHECKING:
@@ -148,38 +150,51 @@ def _cost_us(requests: int = 300_000) -> float:
     return (time.perf_counter() - begun - empty) / requests * 1e6
 
 
-def _print(results: Results) -> None:
+def tables(results: Results) -> list[Table]:
+    """The results as tables: all controllers in all scenarios, then what only concerns ours."""
     titles = {scenario.name: scenario.title for scenario in SCENARIOS}
-    for name, rows in results["controllers"].items():
-        print(f"\n{name}")
-        for scenario, row in rows.items():
-            _print_row(f"{scenario} {titles[scenario]}", row)
-    print("\nglacier-purge, steady limits")
-    for rate, row in results["steady"].items():
-        _print_row(rate, row)
+    columns = ("", "used %", "throttled %", "peak", "settled after s", "items given up")
+    every = [
+        Table(
+            title=f"Pacing in virtual time: {name}",
+            columns=columns,
+            rows=[_cells(f"{scenario} {titles[scenario]}", row) for scenario, row in rows.items()],
+        )
+        for name, rows in results["controllers"].items()
+    ]
     company = results["company"]
-    print(
-        f"\ntwo instances on 100/s: Jain {company['two_jain']:.3f}, {company['two_used']:.1%} used together, "
-        f"{company['two_throttled']:.2%} throttled"
-        f"\noutage of 60 s: {company['outage_attempts']} attempts during it, "
-        f"{company['used_20_s_after_outage']:.1%} of the limit used from 20 s after it on"
-        f"\ntake and reply: {results['take_and_reply_us']:.2f} us a request"
+    about = (
+        f"Two instances on 100/s: Jain {company['two_jain']:.3f}, {company['two_used']:.1%} used together, "
+        f"{company['two_throttled']:.2%} throttled. Outage of 60 s: {company['outage_attempts']} attempts during it, "
+        f"{company['used_20_s_after_outage']:.1%} of the limit used from 20 s after it on. "
+        f"Take and reply: {results['take_and_reply_us']:.2f} us a request."
     )
+    steady_rows = [_cells(rate, row) for rate, row in results["steady"].items()]
+    return [
+        *every,
+        Table(title="Pacing in virtual time: steady limits", about=about, columns=columns, rows=steady_rows),
+    ]
 
 
-def _print_row(title: str, row: Row) -> None:
+def _cells(title: str, row: Row) -> tuple[object, ...]:
     settled = " / ".join("-" if seconds is None else str(seconds) for seconds in row["settled_seconds"])
-    given_up = f"  {row['given_up']:,} items given up" if row["given_up"] else ""
-    print(
-        f"  {title:<31} used {row['used']:6.1%}  throttled {row['throttled']:6.2%}  "
-        f"peak {row['peak']:5.2f}  settled {settled:<12}{given_up}"
+    return (
+        title,
+        round(100 * row["used"], 1),
+        round(100 * row["throttled"], 2),
+        round(row["peak"], 2),
+        settled,
+        row["given_up"],
     )
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description="The pacer beside what others do, in virtual time.")
     parser.add_argument("--seeds", type=int, default=1, help="runs of each, averaged (default: 1)")
-    _print(measure(seeds=parser.parse_args().seeds))
+    parser.add_argument("--output", choices=["text", "json"], default="text")
+    asked = parser.parse_args()
+    results = measure(seeds=asked.seeds)
+    print(json.dumps(results) if asked.output == "json" else "\n\n".join(table.text() for table in tables(results)))
 
 
 if __name__ == "__main__":

@@ -30,7 +30,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypedDict
 from urllib.request import ProxyHandler, Request, build_opener
 
-from benchmarks.machine import pinned
 from benchmarks.pacing.measures import jain
 from benchmarks.tables import Table
 from glacier_purge.cli.simulated import started_simulator
@@ -106,12 +105,10 @@ def situations(*, long: bool) -> list[Situation]:
     ]
 
 
-def measure(*, long: bool = False, only: Sequence[str] = (), core: int | None = None) -> list[Row]:
-    """Run every situation, all at once, on one core if it is named; a row each."""
+def measure(*, long: bool = False, only: Sequence[str] = ()) -> list[Row]:
+    """Run every situation, all at once; a row each."""
     chosen = [each for each in situations(long=long) if not only or each.name in only]
-    with tempfile.TemporaryDirectory() as name, ExitStack() as stack:
-        if core is not None:
-            stack.enter_context(pinned(core))
+    with tempfile.TemporaryDirectory() as name:
         folders = [Path(name) / str(number) for number in range(len(chosen))]
         with ThreadPoolExecutor(len(chosen)) as threads:
             return list(threads.map(live_through, chosen, folders))

@@ -1,6 +1,6 @@
 """How fast is an inventory read, and in how much memory, next to ijson and to json.load?
 
-    python benchmarks/bench_parse.py [--archives 100000] [--rounds 3]
+    python -m benchmarks.bench_parse [--archives 100000] [--rounds 3] [--output json]
 
 Every measurement is a process of its own, so that its peak memory is its own too.  Rounds are interleaved, and what
 counts is the ratio within a round; the medians are printed.  Ours includes every check of every record (ids, sizes,
@@ -21,8 +21,11 @@ import tempfile
 import time
 from pathlib import Path
 from statistics import median
+from typing import TypedDict
 
-CHUNK_BYTES = 256 * 1024
+from benchmarks.tables import Table
+from glacier_purge.inventory.source import CHUNK_BYTES
+
 DESCRIPTIONS = (
     "photo {0}.jpg",
     "<m><v>4</v><p>L2hvbWUvdXNlci9QaG90b3M{0}</p><lm>20140101T000000Z</lm></m>",
@@ -93,9 +96,37 @@ CONTESTANTS = {
 }
 
 
-def measure(name: str, folder: Path) -> tuple[float, float]:
+class Row(TypedDict):
+    """One reader: medians over rounds, the ratio to ijson within rounds."""
+
+    reader: str
+    records_per_second: float
+    to_ijson: float
+    peak_mib: float
+
+
+def measure(*, archives: int = 100_000, rounds: int = 3) -> list[Row]:
+    """Let every reader read the same inventory in interleaved rounds; a row each."""
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        generate(folder, archives)
+        (folder / "warm-up").mkdir()
+        generate(folder / "warm-up", 100)
+        seen = [{name: in_own_process(name, folder) for name in CONTESTANTS} for _ in range(rounds)]
+    return [
+        {
+            "reader": name,
+            "records_per_second": median(one[name][0] for one in seen),
+            "to_ijson": median(one[name][0] / one["ijson items"][0] for one in seen),
+            "peak_mib": median(one[name][1] for one in seen),
+        }
+        for name in CONTESTANTS
+    ]
+
+
+def in_own_process(name: str, folder: Path) -> tuple[float, float]:
     """Run one contestant in a fresh process; return records per CPU second and peak MiB."""
-    command = [sys.executable, __file__, "--contestant", name, "--folder", str(folder)]
+    command = [sys.executable, "-m", "benchmarks.bench_parse", "--contestant", name, "--folder", str(folder)]
     output = subprocess.run(command, check=True, capture_output=True, text=True).stdout
     per_second, peak_mib = map(float, output.split())
     return per_second, peak_mib
@@ -111,29 +142,31 @@ def compete(name: str, folder: Path) -> None:
     print(records / seconds, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024)
 
 
+def tables(rows: list[Row]) -> list[Table]:
+    """The rows as a table."""
+    return [
+        Table(
+            title="Reading an inventory",
+            about="Records per CPU second and peak memory of a process that does nothing else. Ours checks every record.",
+            columns=("reader", "records/s", "of ijson", "peak MiB"),
+            rows=[(row["reader"], row["records_per_second"], row["to_ijson"], row["peak_mib"]) for row in rows],
+        )
+    ]
+
+
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--archives", type=int, default=100_000)
     parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--output", choices=["text", "json"], default="text")
     parser.add_argument("--contestant", help=argparse.SUPPRESS)
     parser.add_argument("--folder", type=Path, help=argparse.SUPPRESS)
     arguments = parser.parse_args()
     if arguments.contestant is not None:
         compete(arguments.contestant, arguments.folder)
         return
-    with tempfile.TemporaryDirectory() as name:
-        folder = Path(name)
-        generate(folder, arguments.archives)
-        (folder / "warm-up").mkdir()
-        generate(folder / "warm-up", 100)
-        rounds = [{name: measure(name, folder) for name in CONTESTANTS} for _ in range(arguments.rounds)]
-    print(f"{arguments.archives:,} archives, medians of {arguments.rounds} interleaved rounds")
-    print(f"{'':24} {'records/s':>12} {'of ijson':>9} {'peak MiB':>9}")
-    for name in CONTESTANTS:
-        per_second = median(one[name][0] for one in rounds)
-        ratio = median(one[name][0] / one["ijson items"][0] for one in rounds)
-        peak_mib = median(one[name][1] for one in rounds)
-        print(f"{name:24} {per_second:12,.0f} {ratio:8.2f}x {peak_mib:9.1f}")
+    rows = measure(archives=arguments.archives, rounds=arguments.rounds)
+    print(json.dumps(rows) if arguments.output == "json" else "\n\n".join(table.text() for table in tables(rows)))
 
 
 if __name__ == "__main__":

@@ -53,6 +53,6 @@ def figure(value: object) -> str:
         case float() if abs(value) >= 100:
             return f"{value:.0f}"
         case float():
-            return f"{value:.3g}" if abs(value) < 1 else f"{value:.1f}"
+            return f"{value:.3g}" if abs(value) < 1 else f"{value:.2f}" if abs(value) < 10 else f"{value:.1f}"
         case _:
             return str(value)

@@ -108,19 +108,20 @@ async def measure(order: Order) -> Measured:
     """Plan and carry out a purge as ordered, in a temporary folder that is gone afterwards."""
     from glacier_purge.wiring import plan_in_new_folder
 
-    settings = _settings(order)
+    settings = settings_for(order)
     with tempfile.TemporaryDirectory(prefix="glacier-purge-bench-") as path:
         before = _cpu_seconds()
         folder, plan = await plan_in_new_folder(
             order.vault, order.inventory, settings, run_dir=Path(path) / "run", set_aside_defects=False
         )
         plan_cpu_seconds = _cpu_seconds() - before
-        return await _carry_out(order, settings, folder, plan, plan_cpu_seconds / max(1, plan.counts.inventory))
+        return await carry_out(order, settings, folder, plan, plan_cpu_seconds / max(1, plan.counts.inventory))
 
 
-async def _carry_out(
+async def carry_out(
     order: Order, settings: Settings, folder: RunFolder, plan: Plan, plan_cpu_seconds_each: float
 ) -> Measured:
+    """Carry out a plan that was made before, and measure that."""
     from glacier_purge import wiring
     from glacier_purge.audit.disk import FileDisk
     from glacier_purge.run.approval import approve_by_digest
@@ -156,7 +157,8 @@ async def _carry_out(
     )
 
 
-def _settings(order: Order) -> Settings:
+def settings_for(order: Order) -> Settings:
+    """The settings of an ordered round."""
     from glacier_purge.settings import Settings
 
     aws: dict[str, object] = {
