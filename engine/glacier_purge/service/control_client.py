@@ -38,6 +38,7 @@ if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Mapping
 
     from glacier_purge.archive import Vault
+    from glacier_purge.service.credentials import CredentialSource
     from glacier_purge.service.port import VaultDescription
     from glacier_purge.service.session import AwsSession
 
@@ -83,6 +84,11 @@ class ControlClient:
     def endpoint_url(self) -> str:
         """Where requests go, as resolved."""
         return str(self._client.meta.endpoint_url)
+
+    @property
+    def credentials(self) -> CredentialSource:
+        """What the requests are signed with."""
+        return self._session.credentials
 
     async def describe_vault(self) -> VaultDescription:
         """Ask for the vault's description."""

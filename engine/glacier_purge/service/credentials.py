@@ -13,6 +13,7 @@ import time
 from typing import TYPE_CHECKING, Protocol
 
 from glacier_purge.errors import CredentialsFailed
+from glacier_purge.service.identity import Lifetime
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -75,6 +76,13 @@ class CredentialSource:
             self._provider = None
             self._ask_again_at = 0.0
         await self.get_frozen_credentials()
+
+    async def lifetime(self) -> Lifetime:
+        """Say how long the credentials last. Raises ``CredentialsFailed`` when there are none."""
+        frozen = await self.get_frozen_credentials()
+        if hasattr(self._provider, "refresh_needed"):  # what botocore's own renewing credentials have
+            return Lifetime.RENEWED
+        return Lifetime.LASTING if frozen.token is None else Lifetime.TEMPORARY
 
     async def _ask(self) -> None:
         try:

@@ -6,12 +6,21 @@ Only meaningful against AWS itself; a pretended service has no identities, so ca
 from __future__ import annotations
 
 from dataclasses import dataclass
+from enum import Enum
 from typing import TYPE_CHECKING
 
 from glacier_purge.errors import CredentialsFailed
 
 if TYPE_CHECKING:
     from glacier_purge.service.access import Access
+
+
+class Lifetime(Enum):
+    """How long credentials last."""
+
+    LASTING = "they do not expire"
+    RENEWED = "they are renewed by themselves"
+    TEMPORARY = "they expire, and nothing renews them"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

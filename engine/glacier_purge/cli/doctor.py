@@ -1,0 +1,105 @@
+"""``doctor``: what could go wrong with a purge of a vault, before anything is asked for that matters."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from glacier_purge.cli.exit_codes import ExitCode
+from glacier_purge.cli.options import Aws, AwsOptions, LogOptions, Logs, Output, SettingsOptions, SettingsSource
+from glacier_purge.cli.output import OutputFormat, print_result, print_text
+from glacier_purge.report.terminal import safe
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from glacier_purge.plan.finding import Finding
+    from glacier_purge.settings import Settings
+
+
+def doctor(
+    vault: str,
+    *,
+    run_dir: Path | None = None,
+    aws: Aws = AwsOptions(),
+    source: SettingsSource = SettingsOptions(),
+    logs: Logs = LogOptions(),
+    output: Output = OutputFormat.TEXT,
+) -> int:
+    """Look at everything that could go wrong with a purge of the vault. Reads only.
+
+    Ends with 0 when nothing stands in its way, and with 2 when something does.
+
+    Parameters
+    ----------
+    vault
+        Name of the vault.
+    run_dir
+        Where the run folder would be, for the room on that disk; otherwise here.
+    """
+    from glacier_purge.cli.carrying import in_event_loop
+    from glacier_purge.cli.logs import configure_logs
+    from glacier_purge.plan.finding import Weight
+
+    configure_logs(logs)
+    settings = source.load(aws)
+    found: list[Finding] = []
+
+    async def look() -> int:
+        found.extend(await _examined(vault, settings, run_dir or Path()))
+        return ExitCode.DONE
+
+    in_event_loop(look)
+    weights = [finding.weight for finding in found]
+    if output is OutputFormat.JSON:
+        counts = {weight.value: weights.count(weight) for weight in Weight}
+        print_result({"vault": vault, **counts, "findings": [_as_dict(finding) for finding in found]}, output)
+    else:
+        print_text("\n".join(line for finding in found for line in _lines(finding)))
+    return ExitCode.USAGE if Weight.BLOCKING in weights else ExitCode.DONE
+
+
+async def _examined(name: str, settings: Settings, place: Path) -> list[Finding]:
+    """Open the door without the check that keeps the wrong caller out: here the wrong caller is a finding."""
+    from glacier_purge import wiring
+    from glacier_purge.plan.examination import Examination, Surroundings
+    from glacier_purge.service.endpoint import is_loopback
+    from glacier_purge.service.identity import caller_identity
+    from glacier_purge.service.sdk import open_control
+    from glacier_purge.waiting import utc_now
+
+    vault = await wiring.vault_by_name(name, settings)
+    endpoint_url = wiring.endpoint(settings, vault.region)
+    access = wiring.access(settings, endpoint_url, any_id_length=False)
+    async with open_control(vault, access) as control:
+        surroundings = Surroundings(
+            caller=None if is_loopback(endpoint_url) else await caller_identity(access, vault.region),
+            lifetime=await control.credentials.lifetime(),
+            disk_free_bytes=shutil.disk_usage(_existing(place)).free,
+            now=utc_now(),
+        )
+        return await Examination(control, surroundings).findings()
+
+
+def _existing(place: Path) -> Path:
+    """The place, or where it would be made."""
+    return next(folder for folder in (place.absolute(), *place.absolute().parents) if folder.exists())
+
+
+def _as_dict(finding: Finding) -> dict[str, str]:
+    return {
+        "weight": finding.weight.value,
+        "subject": finding.subject,
+        "what": finding.what,
+        "why": finding.why,
+        "advice": finding.advice,
+    }
+
+
+def _lines(finding: Finding) -> Iterator[str]:
+    yield safe(f"{finding.weight.value:<9} {finding.subject}: {finding.what}")
+    if finding.why:
+        yield safe(f"{'':<9} why: {finding.why}")
+    if finding.advice:
+        yield safe(f"{'':<9} do:  {finding.advice}")

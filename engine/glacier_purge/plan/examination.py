@@ -1,0 +1,128 @@
+"""Asks the service everything ``preflight`` judges; reads only, and goes on when a permission is missing."""
+
+from __future__ import annotations
+
+from contextlib import aclosing
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, TypeVar
+
+from glacier_purge.inventory.job_choice import OUTPUT_LASTS
+from glacier_purge.plan import preflight, vault_findings
+from glacier_purge.plan.vault_findings import JobCounts
+from glacier_purge.service.control import ControlRefused, JobAction, JobState
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Awaitable, Callable
+    from datetime import datetime
+
+    from glacier_purge.plan.finding import Finding
+    from glacier_purge.service.control import GlacierControl
+    from glacier_purge.service.identity import Caller, Lifetime
+
+_T = TypeVar("_T")
+_NO_JOB = "0" * 92
+"""The id of a job that can't be there: asking for it shows whether asking is allowed, and reads nothing."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Surroundings:
+    """What the machine and the credentials are like. ``caller`` is None for a pretended service."""
+
+    caller: Caller | None
+    lifetime: Lifetime
+    disk_free_bytes: int
+    now: datetime
+
+
+class Examination:
+    """One look at one vault."""
+
+    def __init__(self, control: GlacierControl, surroundings: Surroundings) -> None:
+        self._control = control
+        self._surroundings = surroundings
+        self._denied: set[str] = set()
+
+    async def findings(self) -> list[Finding]:
+        """Everything found. Raises ``ControlRefused`` when the vault is missing or can't be described at all."""
+        control, around = self._control, self._surroundings
+        described = await control.describe_vault()
+        found = [
+            preflight.judge_caller(around.caller, control.vault),
+            preflight.judge_endpoint(control.vault, control.endpoint_url, pretended=around.caller is None),
+            preflight.judge_clock(around.now, await control.service_time()),
+            preflight.judge_credentials(around.lifetime),
+            vault_findings.judge_vault(described),
+        ]
+        tags = await self._asked("ListTagsForVault", control.tags)
+        lock = await self._asked("GetVaultLock", control.vault_lock)
+        policy = await self._asked("GetVaultAccessPolicy", control.access_policy)
+        for operation, kind, text in (
+            ("GetVaultLock", "lock", None if lock is None else lock.policy),
+            ("GetVaultAccessPolicy", "access policy", policy),
+        ):
+            if operation not in self._denied:
+                found += vault_findings.judge_policy(kind, text, tags or {}, described)
+        found += [] if tags is None else [vault_findings.judge_tags(tags)]
+        found += [finding async for finding in self._about_others()]
+        await self._asked("DescribeJob", lambda: control.describe_job(_NO_JOB))
+        await self._asked("GetJobOutput", self._read_no_output)
+        found += preflight.judge_permissions(self._denied)
+        found += [
+            preflight.judge_disk(around.disk_free_bytes, described.archives),
+            preflight.judge_cost(described.archives),
+        ]
+        return found
+
+    async def _about_others(self) -> AsyncIterator[Finding]:
+        """What somebody else may be doing with the vault."""
+        control = self._control
+        jobs = await self._asked("ListJobs", self._archive_jobs)
+        if jobs is not None:
+            yield vault_findings.judge_jobs(jobs)
+        uploads = await self._asked("ListMultipartUploads", self._uploads)
+        if uploads is not None:
+            yield vault_findings.judge_uploads(uploads)
+        topic = await self._asked("GetVaultNotifications", control.notifications)
+        if "GetVaultNotifications" not in self._denied:
+            yield vault_findings.judge_notifications(topic)
+        vaults = await self._asked("ListVaults", self._vaults)
+        if vaults is not None:
+            yield vault_findings.judge_account(vaults)
+
+    async def _archive_jobs(self) -> JobCounts:
+        in_progress = downloadable = 0
+        async for job in self._control.list_jobs():
+            if job.action is JobAction.INVENTORY:
+                continue
+            in_progress += job.state is JobState.IN_PROGRESS
+            downloadable += (
+                job.state is JobState.SUCCEEDED
+                and job.completed is not None
+                and self._surroundings.now < job.completed + OUTPUT_LASTS
+            )
+        return JobCounts(in_progress=in_progress, downloadable=downloadable)
+
+    async def _uploads(self) -> int:
+        return sum([1 async for _ in self._control.multipart_uploads()])
+
+    async def _vaults(self) -> int:
+        return sum([1 async for _ in self._control.list_vaults()])
+
+    async def _read_no_output(self) -> None:
+        try:
+            async with aclosing(self._control.job_output(_NO_JOB, 0, 0)) as pieces:
+                async for _ in pieces:
+                    return
+        except ControlRefused as refused:
+            if not refused.is_not_there:
+                raise
+
+    async def _asked(self, operation: str, ask: Callable[[], Awaitable[_T]]) -> _T | None:
+        """Ask, and note when it is denied; None then."""
+        try:
+            return await ask()
+        except ControlRefused as refused:
+            if not refused.is_denied:
+                raise
+            self._denied.add(operation)
+            return None

@@ -1,0 +1,155 @@
+"""What a vault's lock or access policy says about deleting its archives, as far as it can be told before trying. Pure.
+
+Read are the forms the Developer Guide uses: Deny on ``DeleteArchive`` (also by wildcard or ``NotAction``), always, by
+the archive's age, or by a tag of the vault.  What is not understood is called unclear and never taken for harmless.  An
+Allow is not looked at: whether it is enough depends on policies nobody here can see.
+
+How the service rounds an archive's age is not documented, so dates here are a day later than arithmetic has them.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from enum import Enum
+from fnmatch import fnmatchcase
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+AGE_KEY = "glacier:archiveageindays"
+_TAG_KEY = "glacier:resourcetag/"
+_ROUNDING = timedelta(days=1)
+
+
+class Denial(Enum):
+    """When deletes are denied."""
+
+    ALWAYS = "always"
+    YOUNG = "while an archive is young"
+    OLD = "once an archive is old"
+    TAG = "by a tag the vault has now"
+    UNCLEAR = "under a condition that can't be judged from here"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rule:
+    """One Deny that concerns deleting archives. ``days`` is the age it turns on, for ``YOUNG`` and ``OLD``."""
+
+    denial: Denial
+    sid: str
+    days: float | None = None
+
+    def deletable_from(self, created: datetime) -> datetime | None:
+        """When an archive uploaded at ``created`` can be deleted for all this rule says; None when never or unknown."""
+        if self.denial is not Denial.YOUNG or self.days is None:
+            return None
+        return created + timedelta(days=self.days) + _ROUNDING
+
+
+class PolicyUnreadable(ValueError):
+    """The text is not a policy document."""
+
+
+def rules_against_deleting(policy: str, tags: Mapping[str, str]) -> list[Rule]:
+    """Every Deny in ``policy`` that concerns DeleteArchive, given the vault's ``tags``. Raises ``PolicyUnreadable``.
+
+    A Deny by a tag that the vault does not have now is left out.
+    """
+    return [
+        rule
+        for number, statement in enumerate(_statements(policy), 1)
+        if statement.get("Effect") == "Deny" and _concerns_deleting(statement)
+        for rule in _rules(statement, str(statement.get("Sid") or f"statement {number}"), tags)
+    ]
+
+
+def _statements(policy: str) -> list[dict[str, Any]]:
+    try:
+        document = msgspec.json.decode(policy)
+        found = document["Statement"]
+    except (msgspec.DecodeError, TypeError, KeyError) as error:
+        raise PolicyUnreadable(str(error)) from error
+    statements = found if isinstance(found, list) else [found]
+    if not all(isinstance(statement, dict) for statement in statements):
+        raise PolicyUnreadable("a statement is no object")
+    return statements
+
+
+def _concerns_deleting(statement: dict[str, Any]) -> bool:
+    if "NotAction" in statement:
+        return not _names_delete(statement["NotAction"])
+    return _names_delete(statement.get("Action", ()))
+
+
+def _names_delete(actions: object) -> bool:
+    return any(fnmatchcase("glacier:deletearchive", action.lower().replace("[", "[[]")) for action in _texts(actions))
+
+
+def _texts(value: object) -> list[str]:
+    return [str(one) for one in (value if isinstance(value, list | tuple) else [value])]
+
+
+def _rules(statement: dict[str, Any], sid: str, tags: Mapping[str, str]) -> Iterator[Rule]:
+    """The statement as one rule, or as none when its condition does not hold."""
+    if statement.get("Principal") not in ("*", {"AWS": "*"}, {"AWS": ["*"]}):
+        yield Rule(denial=Denial.UNCLEAR, sid=sid)  # whether it means us, depends on who will delete
+        return
+    conditions = statement.get("Condition") or {}
+    if not isinstance(conditions, dict) or not all(isinstance(keys, dict) for keys in conditions.values()):
+        raise PolicyUnreadable(f"the condition of {sid} is none")
+    judged = [
+        _judge(operator, key, _texts(values), sid, tags)
+        for operator, keys in conditions.items()
+        for key, values in keys.items()
+    ]
+    if None in judged:  # all conditions of a statement have to hold, and one does not
+        return
+    rules = [rule for rule in judged if rule is not None]
+    about_the_archive = [rule for rule in rules if rule.denial is not Denial.TAG]
+    if not rules:
+        yield Rule(denial=Denial.ALWAYS, sid=sid)
+    elif not about_the_archive:
+        yield rules[0]
+    elif len(about_the_archive) == 1:
+        yield about_the_archive[0]
+    else:
+        yield Rule(denial=Denial.UNCLEAR, sid=sid)
+
+
+def _judge(operator: str, key: str, values: list[str], sid: str, tags: Mapping[str, str]) -> Rule | None:
+    """One condition as a rule; None when it does not hold for this vault."""
+    if key.lower() == AGE_KEY:
+        return _by_age(operator, values, sid)
+    if key.lower().startswith(_TAG_KEY):
+        return _by_tag(operator, key[len(_TAG_KEY) :], values, sid, tags)
+    return Rule(denial=Denial.UNCLEAR, sid=sid)
+
+
+def _by_age(operator: str, values: list[str], sid: str) -> Rule:
+    kind = operator.removesuffix("IfExists")
+    try:
+        days = [float(value) for value in values]
+    except ValueError:
+        return Rule(denial=Denial.UNCLEAR, sid=sid)
+    if kind in {"NumericLessThan", "NumericLessThanEquals"} and days:
+        return Rule(denial=Denial.YOUNG, sid=sid, days=max(days))
+    if kind in {"NumericGreaterThan", "NumericGreaterThanEquals"} and days:
+        return Rule(denial=Denial.OLD, sid=sid, days=min(days))
+    return Rule(denial=Denial.UNCLEAR, sid=sid)
+
+
+def _by_tag(operator: str, tag: str, values: list[str], sid: str, tags: Mapping[str, str]) -> Rule | None:
+    kind = operator.removesuffix("IfExists")
+    value = next((text for name, text in tags.items() if name.lower() == tag.lower()), None)
+    if kind not in {"StringEquals", "StringLike", "StringEqualsIgnoreCase"}:
+        return Rule(denial=Denial.UNCLEAR, sid=sid)
+    if value is None:
+        return Rule(denial=Denial.TAG, sid=sid) if kind != operator else None
+    if kind == "StringEqualsIgnoreCase":
+        value, values = value.lower(), [text.lower() for text in values]
+    matches = any(fnmatchcase(value, text) for text in values) if kind == "StringLike" else value in values
+    return Rule(denial=Denial.TAG, sid=sid) if matches else None
