@@ -17,15 +17,19 @@ READING = {
     "glacier:GetJobOutput",
     "glacier:GetVaultAccessPolicy",
     "glacier:GetVaultLock",
+    "glacier:GetVaultNotifications",
     "glacier:ListJobs",
+    "glacier:ListMultipartUploads",
     "glacier:ListTagsForVault",
 }
 
 ALLOWED = {
     "plan-and-verify.json": READING | {"glacier:InitiateJob"},
     "delete.json": {"glacier:DeleteArchive", "glacier:DescribeVault"},
-    "delete-vault.json": {"glacier:DeleteVault", "glacier:DescribeVault"},
+    "delete-vault.json": {"glacier:DeleteVault", "glacier:DescribeVault", "glacier:ListVaults"},
 }
+WITHOUT_VAULT = {"glacier:ListVaults"}
+"""Names no vault, so a policy cannot either."""
 
 
 def statements(file: Path) -> list[dict[str, Any]]:
@@ -56,9 +60,10 @@ def test_a_policy_allows_its_step_and_nothing_else(name: str, repository: Path) 
 def test_a_policy_is_bound_to_one_vault_and_region_and_deletes_until_a_date(name: str, repository: Path) -> None:
     for statement in statements(repository / "config/iam" / name):
         assert statement["Effect"] == "Allow"
-        assert statement["Resource"] == "arn:aws:glacier:REGION:ACCOUNT:vaults/VAULT"
+        without_vault = actions(statement) <= WITHOUT_VAULT
+        assert statement["Resource"] == ("*" if without_vault else "arn:aws:glacier:REGION:ACCOUNT:vaults/VAULT")
         assert statement["Condition"]["StringEquals"] == {"aws:RequestedRegion": "REGION"}
         deletes = any(action.startswith("glacier:Delete") for action in actions(statement))
         assert ("DateLessThan" in statement["Condition"]) is deletes
-        assert "*" not in json.dumps(statement)
+        assert "*" not in json.dumps(statement | {"Resource": ""})
         assert set(statement) == {"Sid", "Effect", "Action", "Resource", "Condition"}

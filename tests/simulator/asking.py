@@ -132,9 +132,9 @@ class Boto:
         self.client.meta.events.register("before-send.glacier", self._send, unique_id="send")
         self._operation: Any = None
 
-    def renew(self, **options: Any) -> PretendGlacier:
-        """Talk to a fresh service from now on."""
-        self._glacier = PretendGlacier(credentials={KEY: OWNER}, **options)
+    def renew(self, signer: Credential = OWNER, **options: Any) -> PretendGlacier:
+        """Talk to a fresh service from now on, as ``signer``."""
+        self._glacier = PretendGlacier(credentials={KEY: signer}, **options)
         self.now = NOW
         return self._glacier
 

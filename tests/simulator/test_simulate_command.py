@@ -93,6 +93,8 @@ def test_a_users_inventory_names_vault_region_and_account(tmp_path: Path) -> Non
         ["--from", "missing.json"],
         ["--auth", "key"],
         ["--auth", "key:secret", "--no-auth"],
+        ["--auth", "key:secret:missing.json"],
+        ["--auth", "key:secret:pyproject.toml"],
         ["--nonsense"],
     ],
     ids=" ".join,

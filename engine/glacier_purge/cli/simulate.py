@@ -41,7 +41,7 @@ def simulate(
     from_: Annotated[Path | None, Parameter(name="--from")] = None,
     state_dir: Path | None = None,
     tls: bool = False,
-    auth: Hyphened | None = None,
+    auth: Annotated[list[str], Parameter(allow_leading_hyphen=True)] | None = None,
     no_auth: bool = False,
     region: str | None = None,
     account_id: str | None = None,
@@ -82,7 +82,8 @@ def simulate(
     tls
         Serve HTTPS with a certificate made at start; the JSON line gets ca_file, to be trusted by clients.
     auth
-        KEY:SECRET that clients must sign with; then signatures, dates and session tokens are checked.
+        KEY:SECRET that clients must sign with; then signatures, dates and session tokens are checked. KEY:SECRET:FILE
+        may do only what the IAM policy (JSON) in the file allows. May be given several times.
     no_auth
         Check nobody's signature; this is what happens without --auth.
     region
@@ -95,8 +96,9 @@ def simulate(
     from glacier_purge.simulator.loading import read_vault
     from glacier_purge.simulator.scenario import load_scenario
 
-    if auth is not None and no_auth:
+    if auth and no_auth:
         raise UsageError("--auth and --no-auth contradict each other. Give one of them.")
+    signers = [_signer(one) for one in auth or ()]
     owner = None if from_ is None else read_vault(from_)
     glacier = SimulatedGlacier(
         archives=archives,
@@ -110,7 +112,8 @@ def simulate(
         time_scale=time_scale,
         region=region or (owner.region if owner else "us-east-1"),
         account_id=account_id or (owner.account_id if owner else "123456789012"),
-        secret_keys=None if auth is None else _secret_keys(auth),
+        secret_keys={key: secret for key, secret, _ in signers} if signers else None,
+        policies={key: policy for key, _, policy in signers if policy is not None},
         inventory=from_,
         state_dir=state_dir,
         host=host,
@@ -122,13 +125,18 @@ def simulate(
     return 0
 
 
-def _secret_keys(auth: str) -> dict[str, str]:
+def _signer(auth: str) -> tuple[str, str, str | None]:
+    """A key, its secret, and the text of its policy, if it has one."""
     from glacier_purge.errors import UsageError
 
-    key, colon, secret = auth.partition(":")
-    if not (key and colon and secret):
-        raise UsageError("--auth takes an access key id and its secret as KEY:SECRET.")
-    return {key: secret}
+    key, _, rest = auth.partition(":")
+    secret, colon, file = rest.partition(":")
+    if not (key and secret):
+        raise UsageError("--auth takes an access key id and its secret as KEY:SECRET, or as KEY:SECRET:POLICY.json.")
+    try:
+        return key, secret, Path(file).read_text("utf-8") if colon else None
+    except (OSError, UnicodeDecodeError) as error:
+        raise UsageError(f"the policy of --auth {key} cannot be read: {error}.") from error
 
 
 async def _serve(glacier: SimulatedGlacier) -> None:

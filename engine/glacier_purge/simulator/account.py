@@ -11,6 +11,7 @@ from glacier_purge.archive import partition_of
 from glacier_purge.simulator.throttle import Limit, Throttle
 
 if TYPE_CHECKING:
+    from glacier_purge.simulator.policy import Statement
     from glacier_purge.simulator.stored import StoredVault
 
 VAULTS_MAX = 1000
@@ -21,21 +22,26 @@ _VAULT_NAME = re.compile(r"[A-Za-z0-9_.-]{1,255}")
 
 
 class Credential(msgspec.Struct, frozen=True):
-    """A key that may sign, for ``principal_arn``. Only session tokens have ``expires`` (epoch seconds)."""
+    """A key that may sign, for ``principal_arn``. Only session tokens have ``expires`` (epoch seconds).
+
+    Without a ``policy`` it may do everything.
+    """
 
     secret: str
     account_id: str
     principal_arn: str
     session_token: str | None = None
     expires: float | None = None
+    policy: tuple[Statement, ...] | None = None
 
 
 class Caller(msgspec.Struct, frozen=True):
-    """Who sent a request, once that is known, and to which region."""
+    """Who sent a request, once that is known, to which region, and with which policy (None: may do everything)."""
 
     account_id: str
     principal_arn: str
     region: str
+    policy: tuple[Statement, ...] | None = None
 
 
 class Capacity(msgspec.Struct):

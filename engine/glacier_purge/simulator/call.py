@@ -58,19 +58,25 @@ class Call:
         foreign = self.caller.account_id != self.account.facts.account_id
         if not (vault.rules or foreign):
             return
-        question = policy.Question(
-            action=f"glacier:{self.operation}",
-            resource=vault.facts.arn,
-            principal_arn=self.caller.principal_arn,
-            account_id=self.caller.account_id,
-            now=self.now,
-            tags=vault.facts.tags,
-            age_days=None if index is None else (self.now - vault.shelf.created(index)) / _SECONDS_A_DAY,
-        )
+        question = self.question(vault.facts.arn, vault, index)
         if policy.is_denied(vault.rules, question):
             raise self.denied(vault.facts.arn, " with an explicit deny")
         if foreign and not policy.is_allowed(vault.rules, question):
             raise self.denied(vault.facts.arn)
+
+    def question(self, resource: str, vault: StoredVault | None, index: int | None) -> policy.Question:
+        """What policies are asked about the request; ``vault`` and ``index`` are what it names, if that is there."""
+        created = None if vault is None or index is None else vault.shelf.created(index)
+        return policy.Question(
+            action=f"glacier:{self.operation}",
+            resource=resource,
+            principal_arn=self.caller.principal_arn,
+            account_id=self.caller.account_id,
+            now=self.now,
+            tags={} if vault is None else vault.facts.tags,
+            age_days=None if created is None else (self.now - created) / _SECONDS_A_DAY,
+            region=self.caller.region,
+        )
 
     def denied(self, resource: str, why: str = "") -> refusal.Refusal:
         """The refusal of a caller who has no right to the operation."""

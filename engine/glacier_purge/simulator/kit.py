@@ -30,13 +30,14 @@ from glacier_purge.simulator.faults import FaultPlan, Rule
 from glacier_purge.simulator.latency import Latency
 from glacier_purge.simulator.loading import read_records
 from glacier_purge.simulator.persistence import Saved, StateFolder
+from glacier_purge.simulator.policy import parse_identity
 from glacier_purge.simulator.scenario import Limits, Scenario
 from glacier_purge.simulator.server import SimulatorServer
 from glacier_purge.simulator.vault import PretendGlacier
 
 if TYPE_CHECKING:
     import ssl
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
     from types import TracebackType
 
 
@@ -52,8 +53,9 @@ class SimulatedGlacier:
     limit) and ``burst`` are the account's limit.  Replies take ``latency_ms`` (median), and a share ``error_rate``
     of all requests is answered with a 500 that took no effect.  ``time_scale`` is simulated seconds a second,
     beginning at ``starts_at`` (seconds since 1970; None is the wall's now).  ``secret_keys`` (access key id to secret)
-    switches the checking of signatures on; without it anybody may come in.  ``inventory`` is a file (JSON) whose
-    archives are pretended instead of generated ones.  What ``state_dir`` holds wins over all of that, and a
+    switches the checking of signatures on; without it anybody may come in.  A key in ``policies`` may do only what that
+    IAM policy (JSON) allows, the others may do everything.  ``inventory`` is a file (JSON) whose archives are pretended
+    instead of generated ones.  What ``state_dir`` holds wins over all of that, and a
     ``scenario`` comes on top.  With ``tls`` clients have to trust ``ca_file``.  The same ``seed`` gives the same
     archives and the same faults.
     """
@@ -72,6 +74,7 @@ class SimulatedGlacier:
     region: str = "us-east-1"
     account_id: str = "123456789012"
     secret_keys: dict[str, str] | None = None
+    policies: Mapping[str, str] = field(default_factory=dict)
     inventory: Path | None = None
     state_dir: Path | None = None
     host: str = "127.0.0.1"
@@ -166,12 +169,7 @@ class SimulatedGlacier:
         return SimulatorClock(asyncio.get_running_loop().time, start=start, scale=self.time_scale)
 
     def _new_service(self, saved: Saved | None, now: float) -> PretendGlacier:
-        credentials = None
-        if self.secret_keys is not None:
-            principal = f"arn:aws:iam::{self.account_id}:user/simulated"
-            credentials = {
-                key: Credential(secret, self.account_id, principal) for key, secret in self.secret_keys.items()
-            }
+        credentials = self._credentials()
         if saved is not None:
             return PretendGlacier.restored(saved.service, credentials=credentials)
         service = PretendGlacier(
@@ -182,6 +180,16 @@ class SimulatedGlacier:
         else:
             service.load_vault(self.vault, read_records(self.inventory), now)
         return service
+
+    def _credentials(self) -> dict[str, Credential] | None:
+        if self.secret_keys is None:
+            return None
+        principal = f"arn:aws:iam::{self.account_id}:user/simulated"
+        rules = {key: parse_identity(text) for key, text in self.policies.items()}
+        return {
+            key: Credential(secret, self.account_id, principal, policy=rules.get(key))
+            for key, secret in self.secret_keys.items()
+        }
 
     def _new_desk(self, clock: SimulatorClock) -> ServiceDesk:
         errors = [Rule("internal-error", self.error_rate, "*")] if self.error_rate else []

@@ -1,11 +1,11 @@
-"""Vault policies: what an access policy or a lock policy says about one request.
+"""Policies: what a vault's access policy, a lock policy or the policy of an identity says about one request.
 
 Understood are the parts the Developer Guide uses for vaults: Effect, Principal, Action, Resource (with their
 Not- forms) and Condition with the numeric, string, boolean, date and Null operators on
-``glacier:ArchiveAgeInDays``, ``glacier:ResourceTag/KEY``, ``aws:CurrentTime``, ``aws:MultiFactorAuthPresent``
-and ``aws:PrincipalArn``.  A condition on a key the request does not carry does not hold, except for negated and
-``...IfExists`` operators, as in IAM.  What this does not understand is refused when the policy is set, never
-ignored: a rehearsal must not be milder than the vault.
+``glacier:ArchiveAgeInDays``, ``glacier:ResourceTag/KEY``, ``aws:CurrentTime``, ``aws:MultiFactorAuthPresent``,
+``aws:RequestedRegion`` and ``aws:PrincipalArn``.  A condition on a key the request does not carry does not hold,
+except for negated and ``...IfExists`` operators, as in IAM.  What this does not understand is refused when the policy
+is set, never ignored: a rehearsal must not be milder than the vault.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ import msgspec
 from glacier_purge.simulator import dates
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Mapping, Sequence
 
 POLICY_BYTES_MAX = 20 * 1024
 """Lock and access policies are 20 KB at most ("InitiateVaultLock")."""
@@ -40,6 +40,7 @@ class Question(msgspec.Struct, frozen=True):
     now: float
     tags: Mapping[str, str]
     age_days: float | None = None
+    region: str | None = None
 
 
 class Statement(msgspec.Struct, frozen=True):
@@ -65,18 +66,35 @@ class Statement(msgspec.Struct, frozen=True):
         return matched is not (part in self.excluded)
 
 
-def is_denied(statements: list[Statement], question: Question) -> bool:
+def is_denied(statements: Sequence[Statement], question: Question) -> bool:
     """Tell whether a Deny applies; it wins over everything."""
     return any(one.effect == "Deny" and one.applies_to(question) for one in statements)
 
 
-def is_allowed(statements: list[Statement], question: Question) -> bool:
+def is_allowed(statements: Sequence[Statement], question: Question) -> bool:
     """Tell whether an Allow applies. It does not look for a Deny."""
     return any(one.effect == "Allow" and one.applies_to(question) for one in statements)
 
 
 def parse(text: str) -> list[Statement]:
-    """Read a policy document. Raises ``MalformedPolicyError``."""
+    """Read a vault's policy. Raises ``MalformedPolicyError``."""
+    return [_statement(one) for one in _statements(text)]
+
+
+def parse_identity(text: str) -> tuple[Statement, ...]:
+    """Read an identity's policy, which names no principal: it is about whoever has it. Raises as ``parse``."""
+    return tuple(_statement(_about_its_bearer(one)) for one in _statements(text))
+
+
+def _about_its_bearer(raw: object) -> object:
+    if not isinstance(raw, dict):
+        return raw
+    if "Principal" in raw or "NotPrincipal" in raw:
+        raise MalformedPolicyError("the policy of an identity names no Principal")
+    return {**raw, "Principal": "*"}
+
+
+def _statements(text: str) -> list[object]:
     try:
         document = json.loads(text)
     except (ValueError, RecursionError) as error:
@@ -84,7 +102,7 @@ def parse(text: str) -> list[Statement]:
     if not isinstance(document, dict) or "Statement" not in document:
         raise MalformedPolicyError("there is no Statement")
     statements = document["Statement"]
-    return [_statement(one) for one in (statements if isinstance(statements, list) else [statements])]
+    return statements if isinstance(statements, list) else [statements]
 
 
 def _statement(raw: object) -> Statement:
@@ -162,6 +180,7 @@ def _value(key: str, question: Question) -> str | None:
         "aws:epochtime": str(int(question.now)),
         "aws:principalarn": question.principal_arn,
         "aws:principalaccount": question.account_id,
+        "aws:requestedregion": question.region,
     }.get(key)
 
 

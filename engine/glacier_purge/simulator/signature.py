@@ -79,7 +79,7 @@ def check_signature(request: Request, credentials: Mapping[str, Credential], wal
     if not hmac.compare_digest(expected, signed.signature):
         raise Refusal("InvalidSignatureException", _MISMATCH)
     _check_token(request, credential, wall)
-    return Caller(credential.account_id, credential.principal_arn, signed.region)
+    return Caller(credential.account_id, credential.principal_arn, signed.region, credential.policy)
 
 
 def _read(request: Request) -> _Signed:

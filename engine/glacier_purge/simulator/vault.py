@@ -26,6 +26,7 @@ from glacier_purge.simulator.call import Call
 from glacier_purge.simulator.estate import Estate, EstateState
 from glacier_purge.simulator.exchange import Request, Response
 from glacier_purge.simulator.generated import Generated
+from glacier_purge.simulator.identity import check_identity
 from glacier_purge.simulator.inventory import InventoryFormat, InventoryText
 from glacier_purge.simulator.ledger import Ledger
 from glacier_purge.simulator.operations import OPERATIONS
@@ -255,6 +256,7 @@ class PretendGlacier:
                 "NoLongerSupportedException",
                 "Amazon Glacier takes no new customers, and this account has no Amazon Glacier storage.",
             )
+        check_identity(call)
         return OPERATIONS[call.operation](call)
 
     def _delete_with_care(self, vault_name: str, archive_id: str, now: float) -> Response | None:

@@ -66,6 +66,14 @@ def note_throttled_delete(call: Call) -> None:
         vault.shelf.count_throttled(index)
 
 
+def note_denied_delete(call: Call, vault: StoredVault | None, index: int | None) -> None:
+    """Count a DeleteArchive that was refused before anything was looked at, for its archive too if that is known."""
+    call.estate.tally.received += 1
+    call.estate.tally.denied += 1
+    if vault is not None and index is not None:
+        vault.shelf.count_received(index)
+
+
 def _check_unknown(call: Call, vault: StoredVault, archive_id: str) -> None:
     """Say what is wrong with an id this vault never held; nothing, if it is well-formed and no other vault's.
 

@@ -1,0 +1,100 @@
+"""Each of the three roles of ``config/iam`` does its part with the installed command, and may do nobody else's."""
+
+from __future__ import annotations
+
+import signal
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tests.e2e.conftest import Bench, start_simulator
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+HOUR = 3600.0
+ROLES = ("plan-and-verify", "delete", "delete-vault")
+
+
+def filled_in(template: Path, folder: Path) -> Path:
+    """A template as a person would fill it in, in a file of its own."""
+    until = datetime.now(UTC) + timedelta(days=30)
+    text = template.read_text("utf-8")
+    for placeholder, value in {
+        "REGION": "us-east-1",
+        "ACCOUNT": "123456789012",
+        "VAULT": "photos",
+        "YYYY-MM-DD": f"{until:%Y-%m-%d}",
+    }.items():
+        text = text.replace(placeholder, value)
+    file = folder / template.name
+    file.write_text(text, "utf-8")
+    return file
+
+
+@pytest.fixture
+def guarded(tmp_path: Path, repository: Path) -> Iterator[Bench]:
+    """A service that knows a key for each role, named like it."""
+    auth = [
+        part
+        for role in ROLES
+        for part in ("--auth", f"{role}:secret:{filled_in(repository / f'config/iam/{role}.json', tmp_path)}")
+    ]
+    simulator = start_simulator("--rate", "0", "--latency-ms", "1", "--error-rate", "0", *auth, archives=40)
+    bench = Bench(tmp_path, simulator)
+    try:
+        yield bench
+    finally:
+        for process in bench.started:
+            process.kill()
+            process.communicate()
+        simulator.process.send_signal(signal.SIGTERM)
+        simulator.process.communicate(timeout=20)
+
+
+def become(bench: Bench, role: str) -> None:
+    bench.variables = {"AWS_ACCESS_KEY_ID": role, "AWS_SECRET_ACCESS_KEY": "secret"}
+
+
+def test_three_roles_carry_a_vault_to_its_end_and_none_does_anothers_part(guarded: Bench) -> None:
+    # glacier-purge inventory fetch, plan, apply, verify, delete-vault
+    bench, simulator, run_dir = guarded, guarded.simulator, str(guarded.run_dir)
+    endpoint = ("--endpoint-url", simulator.endpoint_url)
+    fetch = ("inventory", "fetch", "photos", "--no-wait", "--region", "us-east-1", *endpoint)
+
+    become(bench, "delete")
+    refused = bench.run(*fetch, exit_code=254)
+    assert "is not authorized to perform: glacier:ListJobs" in refused.stderr
+
+    become(bench, "plan-and-verify")
+    bench.json(*fetch, exit_code=75)
+    simulator.post("clock", step_seconds=6 * HOUR)
+    assert bench.json(*fetch)["records"] == 40
+    digest = bench.plan(inventory=bench.folder / "photos-inventory.json")["digest"]
+    refused = bench.run(*bench.apply_arguments(digest), exit_code=254)
+    assert "is not authorized to perform: glacier:DeleteArchive" in refused.stderr
+    assert (simulator.ledger()["archives_left"], simulator.ledger()["denied"]) == (40, 1)
+
+    become(bench, "delete")
+    bench.json("apply", run_dir)
+    assert simulator.ledger()["archives_left"] == 0
+    simulator.post("clock", step_seconds=48 * HOUR)
+    refused = bench.run("verify", run_dir, "--no-wait", exit_code=254)
+    assert "because no identity-based policy allows the glacier:ListJobs action" in refused.stderr
+
+    become(bench, "plan-and-verify")
+    bench.json("verify", run_dir, "--no-wait", exit_code=75)
+    simulator.post("clock", step_seconds=6 * HOUR)
+    assert bench.json("verify", run_dir, "--no-wait")["state"] == "proven"
+    remove = ("delete-vault", run_dir, "--confirm-vault", "photos", "--no-wait")
+    refused = bench.run(*remove, exit_code=2)
+    assert "could not be listed" in refused.stderr
+    refused = bench.run(*remove, "--even-the-last-vault", exit_code=254)
+    assert "is not authorized to perform: glacier:DeleteVault" in refused.stderr
+
+    become(bench, "delete-vault")
+    refused = bench.run(*remove, exit_code=2)
+    assert "only vault" in refused.stderr
+    assert bench.json(*remove, "--even-the-last-vault")["answer"] == "deleted"
