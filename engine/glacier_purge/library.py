@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from glacier_purge import wiring
 from glacier_purge.audit.disk import FileDisk
+from glacier_purge.bundle import one_error
 from glacier_purge.plan.document import read_plan
 from glacier_purge.report.summary import Report, summarise
 from glacier_purge.run.approval import approve_by_digest
@@ -56,7 +57,7 @@ async def purge(
     seconds processes worked on it, ``Report.complete`` tells whether every inventory record is accounted for.
 
     Raises ``PlanRefused`` and ``RunLocked`` (nothing was sent), ``CredentialsFailed``, ``ServiceRefused``,
-    ``RunStopped``, ``DiskFailed`` (resumable: call it again) and ``AuditDamaged``, alone or in an exception group.
+    ``RunStopped``, ``DiskFailed`` (resumable: call it again) and ``AuditDamaged``; several at once in a group.
     """
     settings = settings if settings is not None else Settings()
     folder = RunFolder.open(Path(run_dir))
@@ -68,5 +69,6 @@ async def purge(
     with folder.locked(found.vault, found.endpoint_url):
         async with wiring.open_service(found.vault, access, settings) as service:
             run = PurgeRun(folder, found, service, wiring.purge_settings(settings), FileDisk(folder.path), Host())
-            ledger = await run.carry_out(approval)
+            with one_error():
+                ledger = await run.carry_out(approval)
     return summarise(ledger, inventory=found.counts.inventory, selected=found.counts.selected, run_dir=str(folder.path))

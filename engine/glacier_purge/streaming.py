@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import AsyncGenerator, AsyncIterable, AsyncIterator, Iterable, Sequence
+from collections.abc import AsyncGenerator, AsyncIterable, Iterable, Sequence
 from contextlib import aclosing, suppress
 from typing import TYPE_CHECKING
 
@@ -18,6 +18,7 @@ import anyio
 from glacier_purge import wiring
 from glacier_purge.archive import Archive, ArchiveId, Vault, is_archive_id
 from glacier_purge.audit.record import Outcome
+from glacier_purge.bundle import one_error
 from glacier_purge.deletion.credentials import Renewal
 from glacier_purge.deletion.pacer import Pacer
 from glacier_purge.deletion.retry import RetryPolicy
@@ -35,7 +36,7 @@ if TYPE_CHECKING:
 
 _BATCH = 64
 _UNREAD_MAX = 1_000
-"""Outcomes the caller has not looked at yet before no more deletes are sent."""
+"""Unread outcomes down to which deletes wait for the caller, once there were more than ``UNRECORDED_MAX`` of them."""
 
 
 async def delete_archives(
@@ -54,7 +55,7 @@ async def delete_archives(
 
     Raises ``ServiceRefused`` (denied, vault missing or wrong, no longer supported), ``CredentialsFailed`` and
     ``UsageError``; archives without an outcome then may or may not have been sent.  Deletes are idempotent, so all ids
-    may be given again.
+    may be given again.  An error that ``ids`` raises is raised as it is, after the outcomes of the ids before it.
 
     Source of the deletion rules: Developer Guide, "Delete Archive (DELETE archive)".
     """
@@ -79,6 +80,7 @@ class _Stream:
         self._outcomes: deque[Outcome] = deque()
         self._news = asyncio.Event()
         self._room = asyncio.Event()
+        self._ids_failure: Exception | None = None
 
     @property
     def pending(self) -> int:
@@ -110,11 +112,13 @@ class _Stream:
                 if not engine.done():
                     self._news.clear()
                     await self._news.wait()
-            await engine
-        finally:
-            engine.cancel()
-            with suppress(asyncio.CancelledError):
+            with one_error():
                 await engine
+        finally:
+            if not engine.done():
+                engine.cancel()
+                with suppress(asyncio.CancelledError):
+                    await engine
 
     async def _delete(self, ids: Iterable[str] | AsyncIterable[str]) -> None:
         host, pace = Host(), wiring.purge_settings(self._settings)
@@ -134,17 +138,35 @@ class _Stream:
             workers=pace.pace.in_flight_max,
         )
         async with receive, anyio.create_task_group() as tasks:
-            tasks.start_soon(self._feed, ids, send)
+            tasks.start_soon(self._feed_all, ids, send)
             await pool.run()
             tasks.cancel_scope.cancel()
+        if self._ids_failure is not None:
+            raise self._ids_failure
 
-    async def _feed(
+    async def _feed_all(
         self, ids: Iterable[str] | AsyncIterable[str], fresh: MemoryObjectSendStream[list[Archive]]
     ) -> None:
+        """Feed the pool to the end of ``ids``; what they raise must not cancel deletes that are under way."""
         batch: list[Archive] = []
-        ordinal = 0
         async with fresh:
-            async for text in _each(ids):
+            try:
+                await self._feed(ids, batch, fresh)
+            except Exception as failure:
+                self._ids_failure = failure
+            if batch:
+                await fresh.send(batch)
+
+    async def _feed(
+        self,
+        ids: Iterable[str] | AsyncIterable[str],
+        batch: list[Archive],
+        fresh: MemoryObjectSendStream[list[Archive]],
+    ) -> None:
+        """Feed batch by batch; what is left in ``batch`` at the end has not been sent on."""
+        ordinal = 0
+        async with aclosing(_each(ids)) as each:
+            async for text in each:
                 if is_archive_id(text, any_length=self._settings.inventory.any_id_length):
                     batch.append(Archive(ordinal, ArchiveId(text), 0, "", "", ""))
                 else:
@@ -152,13 +174,11 @@ class _Stream:
                     await self.room()
                 ordinal += 1
                 if len(batch) == _BATCH or (batch and fresh.statistics().current_buffer_used == 0):
-                    await fresh.send(batch)
-                    batch = []
-            if batch:
-                await fresh.send(batch)
+                    await fresh.send(batch.copy())
+                    batch.clear()
 
 
-async def _each(ids: Iterable[str] | AsyncIterable[str]) -> AsyncIterator[str]:
+async def _each(ids: Iterable[str] | AsyncIterable[str]) -> AsyncGenerator[str]:
     if isinstance(ids, AsyncIterable):
         async for text in ids:
             yield text
