@@ -1,0 +1,53 @@
+"""The public API as a typed program uses it. Checked by mypy, never run."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, assert_type
+
+import glacier_purge
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+
+
+async def a_whole_run() -> None:
+    settings = glacier_purge.Settings()
+    plan = await glacier_purge.make_plan(
+        "photos", inventory="inventory.json", run_dir=Path("run"), settings=settings, set_aside_defects=True
+    )
+    assert_type(plan, glacier_purge.Plan)
+    assert_type(plan.digest, str)
+    try:
+        report = await glacier_purge.purge("run", confirm_digest=plan.digest, settings=settings)
+    except glacier_purge.RunLocked as error:
+        assert_type(error.exit_code, int)
+    except glacier_purge.InventoryDamaged as error:
+        assert_type(error.offset_bytes, int)
+    except glacier_purge.GlacierPurgeError:
+        raise
+    else:
+        assert_type(report, glacier_purge.Report)
+        assert_type(report.deleted, int)
+        assert_type(report.complete, bool)
+
+
+async def only_the_deletes() -> None:
+    vault = glacier_purge.Vault(account_id="123456789012", region="eu-west-1", name="photos")
+    credentials = glacier_purge.StaticCredentials(access_key_id="key", secret_access_key="secret")
+    async for outcome in glacier_purge.delete_archives(vault, ["id"], credentials=credentials):
+        assert_type(outcome, glacier_purge.Outcome)
+        assert_type(outcome.archive_id, str)
+        assert_type(outcome.request_id, str | None)
+    async for _ in glacier_purge.delete_archives(vault, ids(), settings=glacier_purge.Settings()):
+        pass
+
+
+async def ids() -> AsyncIterator[str]:
+    yield "id"
+
+
+def refused_by_the_checker() -> None:
+    glacier_purge.Vault("123456789012", "eu-west-1", "photos")  # type: ignore[call-arg]  # by name only: easy to swap
+    glacier_purge.delete_archives("photos", [])  # type: ignore[arg-type]  # a vault is more than a name
+    glacier_purge.purge("run")  # type: ignore[call-arg, unused-coroutine]  # no yes is ever assumed
