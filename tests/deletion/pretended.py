@@ -26,7 +26,8 @@ VAULT = Vault(account_id="123456789012", region="us-east-1", name="photos")
 class InProcessGlacier:
     """Implements ``service.port.Glacier`` over the simulator; ``weather(n)`` may answer request ``n`` instead of it.
 
-    A weather reply of meaning NO_REPLY is given after the delete took effect.
+    A weather reply of meaning NO_REPLY is given after the delete took effect.  ``before_send`` is told each id before
+    anything happens to it; ``found`` is the vault that DescribeVault finds.
     """
 
     endpoint_url = "http://127.0.0.1:1"
@@ -43,18 +44,23 @@ class InProcessGlacier:
         limit = None if rate_per_second is None else Limit(rate_per_second, rate_per_second)
         self.pretended = PretendGlacier(limit=limit)
         self.stored = self.pretended.generate_vault("photos", archives, 1_000_000_000.0)
-        self._latency_seconds = latency_seconds
+        self.latency_seconds = latency_seconds
         self.weather = weather
+        self.before_send: Callable[[ArchiveId], None] = lambda _: None
+        self.found = VAULT
         self._random = random.Random(7)
         self.requests = 0
         self.in_flight = 0
         self.in_flight_max = 0
         self.renewals = 0
+        self.renewal_seconds = 0.0
+        self.described = 0
         self.sent: Counter[str] = Counter()
         self.sent_at: list[float] = []
         self.last_sent: str | None = None
 
     async def delete_archive(self, archive_id: ArchiveId) -> Reply:
+        self.before_send(archive_id)
         self.requests += 1
         self.in_flight += 1
         self.in_flight_max = max(self.in_flight_max, self.in_flight)
@@ -64,10 +70,10 @@ class InProcessGlacier:
         weather = self.weather(self.requests)
         try:
             if weather is not None and weather.meaning is not Meaning.NO_REPLY:
-                await anyio.sleep(self._latency_seconds / 2)
+                await anyio.sleep(self.latency_seconds / 2)
                 return weather
             refusal = self.pretended.delete_archive("photos", archive_id, 1_000_000_000.0 + self.sent_at[-1])
-            await anyio.sleep(self._latency_seconds * self._random.uniform(0.5, 2.0))
+            await anyio.sleep(self.latency_seconds * self._random.uniform(0.5, 2.0))
         finally:
             self.in_flight -= 1
         if weather is not None:
@@ -78,16 +84,18 @@ class InProcessGlacier:
         return Reply(interpret(400, "ThrottlingException", "Rate exceeded", from_aws=True), 400, "ThrottlingException")
 
     async def describe_vault(self) -> VaultDescription:
-        return VaultDescription(arn=VAULT.arn, last_inventory=None, archives=None, size_bytes=None)
+        self.described += 1
+        return VaultDescription(arn=self.found.arn, last_inventory=None, archives=None, size_bytes=None)
 
     async def renew_credentials(self) -> None:
+        await anyio.sleep(self.renewal_seconds)
         self.renewals += 1
 
     def archives(self) -> list[Archive]:
         """Every archive of the vault, as an inventory would list it."""
         ids = self.stored.shelf
         return [
-            Archive(index, ArchiveId(ids.archive_id(index)), 1, "2020-01-01T00:00:00Z", "", "0" * 64)
+            Archive(ArchiveId(ids.archive_id(index)), "", "2020-01-01T00:00:00Z", 1, "0" * 64, index)
             for index in range(len(ids))
         ]
 

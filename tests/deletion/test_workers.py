@@ -250,16 +250,9 @@ async def test_the_end_of_one_pause_does_not_lift_another() -> None:
     work.check()
 
 
-class SlowToRenew(InProcessGlacier):
-    """Credentials take half a minute to come."""
-
-    async def renew_credentials(self) -> None:
-        await anyio.sleep(30)
-        await super().renew_credentials()
-
-
 async def test_renewed_credentials_do_not_lift_an_operators_pause() -> None:
-    service = SlowToRenew(400)
+    service = InProcessGlacier(400)
+    service.renewal_seconds = 30.0
     service.weather = lambda n: EXPIRED if n > 100 and not service.renewals else None
     work = Work(service)
     async with anyio.create_task_group() as tasks:

@@ -177,6 +177,11 @@ class Pacer:
         return self._rate
 
     @property
+    def rate_per_second_max(self) -> float | None:
+        """The cap in force; None where there is none."""
+        return self._rate_max
+
+    @property
     def limit_per_second(self) -> float | None:
         """The limit believed in; None as long as nothing was throttled."""
         return self._search.limit

@@ -9,20 +9,36 @@ import socket
 import time
 from dataclasses import dataclass
 from importlib.resources import files
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol, TypeVar
+
+import anyio.to_thread
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from importlib.resources.abc import Traversable
 
+T = TypeVar("T")
+
+
+class Elsewhere(Protocol):
+    """Runs slow plain work where it does not hold up the event loop."""
+
+    async def __call__(self, work: Callable[[], T], /) -> T:
+        """Return what ``work`` returns; its exceptions pass through."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Host:
-    """Clocks and chance: ``clock`` is monotonic seconds, ``wall_clock`` Unix seconds and only ever written down."""
+    """Clocks, chance, and a place for slow work.
+
+    ``clock`` is monotonic seconds; ``wall_clock`` is Unix seconds, written down and held against windows of hours, and
+    decides nothing else.
+    """
 
     clock: Callable[[], float] = time.monotonic
     wall_clock: Callable[[], float] = time.time
     random: Callable[[], float] = random.random
+    elsewhere: Elsewhere = anyio.to_thread.run_sync
 
 
 def who() -> str:

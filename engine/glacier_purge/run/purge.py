@@ -1,22 +1,20 @@
 """Carries out a plan: one process's part of a run, from the first check to the last line of the audit log.
 
 Nothing is sent before the snapshot, the decisions and the target have been held against the plan.  One task group
-owns every task: the journal's committer, the feed, the worker pool and two tickers.  However the work ends - all
-done, drained, refused, cancelled - what is known is made durable before this returns; only a disk that failed ends
-it at once, because then nothing can be known to be written.
+owns every task: the journal's committer, the feed, the worker pool, two tickers, and who listens for orders.  However
+the work ends - all done, drained, refused, cancelled - what is known is made durable before this returns; only a disk
+that failed ends it at once, because then nothing can be known to be written.
 """
 
 from __future__ import annotations
 
 import logging
-import math
 import os
 from contextlib import suppress
 from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import anyio
-import anyio.to_thread
 import structlog
 
 from glacier_purge.archive import Archive
@@ -27,11 +25,16 @@ from glacier_purge.deletion.retry import RetryPolicy, RetrySettings
 from glacier_purge.deletion.tally import Tally
 from glacier_purge.deletion.turns import Turns
 from glacier_purge.deletion.workers import Pool
-from glacier_purge.errors import DiskFailed
+from glacier_purge.errors import DiskFailed, UsageError
+from glacier_purge.run import control
 from glacier_purge.run.feed import Feed
 from glacier_purge.run.host import Host, package_sha256, who
+from glacier_purge.run.hours import Hours
 from glacier_purge.run.identity import check_renewed, check_target
+from glacier_purge.run.orders import AskStatus
 from glacier_purge.run.reading import check_files, read_decided
+from glacier_purge.run.steering import Steering
+from glacier_purge.run.telemetry import BEFORE, moment
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -41,6 +44,8 @@ if TYPE_CHECKING:
     from glacier_purge.plan.document import Plan
     from glacier_purge.run.approval import Approval
     from glacier_purge.run.folder import RunFolder
+    from glacier_purge.run.orders import Order
+    from glacier_purge.run.windows import Window
     from glacier_purge.service.port import Glacier
 
 _log: Any = structlog.wrap_logger(logging.getLogger(__name__))
@@ -65,6 +70,8 @@ class PurgeSettings:
     segment_records: int = 1_000_000
     checkpoint_seconds: float = 60.0
     telemetry_seconds: float = 10.0
+    windows: tuple[Window, ...] = ()
+    """Outside of these nothing is sent; none is always."""
 
 
 class PurgeRun:
@@ -84,6 +91,8 @@ class PurgeRun:
         self._journal: Journal | None = None
         self._pool: Pool | None = None
         self._pacer: Pacer | None = None
+        self._hours: Hours | None = None
+        self._steering: Steering | None = None
         self._work: anyio.CancelScope | None = None
         self._drain_reason: str | None = None
 
@@ -94,7 +103,7 @@ class PurgeRun:
         Raises ``PlanRefused``, ``CredentialsFailed``, ``ServiceRefused``, ``RunStopped``, ``AuditDamaged`` and
         ``DiskFailed`` (alone or inside an exception group of the task group).
         """
-        await anyio.to_thread.run_sync(check_files, self._folder.path, self._plan)
+        await self._host.elsewhere(lambda: check_files(self._folder.path, self._plan))
         journal = self._journal = await self._open_journal()
         try:
             if journal.ledger.finished is None:
@@ -114,6 +123,18 @@ class PurgeRun:
         if self._work is not None:
             self._work.deadline = min(self._work.deadline, anyio.current_time() + DRAIN_SECONDS)
 
+    def obey(self, order: Order) -> dict[str, object]:
+        """Carry out an order and say how the run stands then: what ``telemetry`` says.
+
+        Raises ``UsageError`` for what makes no sense, and while the plan is still being checked.
+        """
+        if not isinstance(order, AskStatus):
+            if self._steering is None:
+                raise UsageError("the plan is still being checked and nothing is sent yet. Ask again in a moment.")
+            self._steering.obey(order)
+            self._note_telemetry_now()
+        return self.telemetry()
+
     @property
     def ledger(self) -> Ledger | None:
         """What is durable so far; None before the log was opened."""
@@ -126,26 +147,15 @@ class PurgeRun:
 
     def telemetry(self) -> dict[str, object]:
         """How the work goes now; the counts are this process's, latencies since the last telemetry line."""
-        if self._pacer is None:
-            return {"why": "checking the plan, its files and the vault before anything is sent"}
-        tally, pacer = self._tally, self._pacer
-        percentiles = [tally.latencies.percentile_seconds(share) for share in (0.5, 0.99)]
-        p50_ms, p99_ms = (None if seconds is None else round(seconds * 1000, 1) for seconds in percentiles)
-        return {
-            "asked_per_second": _figure(pacer.rate_per_second),
-            "limit_per_second": _figure(pacer.limit_per_second),
-            "accepted_per_second": _figure(pacer.accepted_per_second),
-            "attempts": tally.sent,
-            "accepted": tally.accepted,
-            "throttled": tally.throttled,
-            "server_faults": tally.faults,
-            "in_flight": self._pool.in_flight if self._pool else 0,
-            "waiting": self._pool.waiting if self._pool else 0,
-            "p50_ms": p50_ms,
-            "p99_ms": p99_ms,
-            "active_seconds": round(self._host.clock() - self._started_at, 3),
-            "why": self._pool.why() if self._pool else "",
-        }
+        if self._pacer is None or self._pool is None or self._hours is None:
+            return BEFORE
+        return moment(
+            tally=self._tally,
+            pacer=self._pacer,
+            pool=self._pool,
+            hours=self._hours,
+            active_seconds=self._host.clock() - self._started_at,
+        )
 
     # -- inside -------------------------------------------------------------------------------------------------------
 
@@ -180,16 +190,35 @@ class PurgeRun:
 
     async def _delete(self, journal: Journal, pacer: Pacer) -> None:
         send, receive = anyio.create_memory_object_stream[list[Archive]](_FRESH_BATCHES)
-        feed = Feed(
-            decided=read_decided(self._folder.path, self._plan),
-            journal=journal,
-            fresh=send,
-            rate_per_second=lambda: pacer.rate_per_second,
-            reasons=self._plan.codes,
-        )
-        pool = self._pool = Pool(
+        with send, receive:
+            pool = self._pool = self._make_pool(journal, pacer, Turns(receive))
+            hours = self._hours = Hours(self._settings.windows, pool, self._host.wall_clock)
+            self._steering = Steering(
+                pool=pool, pacer=pacer, journal=journal, drain=self.drain, wall_clock=self._host.wall_clock
+            )
+            feed = Feed(
+                decided=read_decided(self._folder.path, self._plan, self._host.elsewhere),
+                journal=journal,
+                fresh=send,
+                rate_per_second=lambda: pacer.rate_per_second,
+                reasons=self._plan.codes,
+            )
+            hours.look()
+            self._note_telemetry_now()
+            if self._drain_reason is not None:
+                return
+            with anyio.CancelScope() as self._work:
+                async with anyio.create_task_group() as work:
+                    work.start_soon(feed.run)
+                    work.start_soon(hours.keep)
+                    work.start_soon(control.serve, self._folder.path, self.obey)
+                    await pool.run()
+                    work.cancel_scope.cancel()
+
+    def _make_pool(self, journal: Journal, pacer: Pacer, turns: Turns) -> Pool:
+        return Pool(
             service=self._service,
-            turns=Turns(receive),
+            turns=turns,
             pacer=pacer,
             policy=RetryPolicy(self._settings.retry, self._host.random),
             recorder=journal,
@@ -201,13 +230,6 @@ class PurgeRun:
             maybe_sent=journal.ledger.maybe_sent,
             workers=self._settings.pace.in_flight_max,
         )
-        if self._drain_reason is not None:
-            return
-        with anyio.CancelScope() as self._work, receive:
-            async with anyio.create_task_group() as work:
-                work.start_soon(feed.run)
-                await pool.run()
-                work.cancel_scope.cancel()
 
     async def _renew(self) -> None:
         _log.warning("credentials.renewing", because="the service did not accept them")
@@ -240,6 +262,9 @@ class PurgeRun:
             await act()
 
     async def _note_telemetry(self) -> None:
+        self._note_telemetry_now()
+
+    def _note_telemetry_now(self) -> None:
         assert self._journal is not None
         self._journal.note("telemetry", **self.telemetry())
         self._tally.latencies.clear()
@@ -265,7 +290,3 @@ class PurgeRun:
                 _log.warning("run.stopped", reason=reason, in_doubt=len(unknown), **journal.ledger.counts)
             await journal.durable()
             await self._checkpoint()
-
-
-def _figure(per_second: float | None) -> float | None:
-    return None if per_second is None or math.isinf(per_second) else round(per_second, 2)

@@ -1,13 +1,12 @@
 """Reads a plan's snapshot and decisions: first to hold them against the plan, then, batch by batch, to carry it out.
 
-Reading and parsing happen in a worker thread a chunk at a time, so that a cold disk never stalls requests in flight.
+Reading and parsing happen elsewhere, in a worker thread, a chunk at a time, so that a cold disk never stalls requests
+in flight.
 """
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
-
-import anyio.to_thread
 
 from glacier_purge.inventory.snapshot import Snapshot, batches, verify
 from glacier_purge.plan.decisions import check_decisions, decided
@@ -18,6 +17,7 @@ if TYPE_CHECKING:
 
     from glacier_purge.plan.decisions import Decided
     from glacier_purge.plan.document import Plan
+    from glacier_purge.run.host import Elsewhere
 
 
 def check_files(folder: Path, plan: Plan) -> None:
@@ -37,12 +37,12 @@ def check_files(folder: Path, plan: Plan) -> None:
     check_decisions(folder, plan.decisions_sha256)
 
 
-async def read_decided(folder: Path, plan: Plan) -> AsyncIterator[Decided]:
+async def read_decided(folder: Path, plan: Plan, elsewhere: Elsewhere) -> AsyncIterator[Decided]:
     """Give the plan's records with their decisions, in flat memory."""
     facts = plan.snapshot
     snapshot = batches(
         folder / facts.file, "csv" if facts.format == "csv" else "json", any_id_length=facts.any_id_length
     )
     stream = decided(folder, snapshot)
-    while (batch := await anyio.to_thread.run_sync(next, stream, None)) is not None:
+    while (batch := await elsewhere(lambda: next(stream, None))) is not None:
         yield batch
