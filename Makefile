@@ -15,7 +15,7 @@ SHELL := /bin/bash
 .SUFFIXES:
 MAKEFLAGS += --no-print-directory
 .DEFAULT_GOAL := help
-.PHONY: help demo test strace check format wheel conformance bench bench-simulator witness lock clean
+.PHONY: help demo test strace check format wheel conformance calendar bench guard bench-simulator witness lock clean
 
 help: ## Say what there is.
 	@sed -nE 's/^([a-z-]+):.*## (.*)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 24
@@ -53,8 +53,14 @@ conformance: $(VENV)/.ready $(WITNESS)/.ready ## Hold the simulator against AWS'
 	@$(BIN)/python -m tests.conformance.coverage
 	@$(BIN)/python -m pytest -n 2 tests/conformance
 
+calendar: $(VENV)/.ready ## Rehearse a whole calendar under the worst of weeks: days in about a minute.
+	@$(BIN)/python -m tests.rehearsal.calendar
+
 bench: $(VENV)/.ready ## Measure, as ratios, in at most five minutes.
 	@$(BIN)/python -m benchmarks
+
+guard: $(VENV)/.ready ## Fail when a ratio shows that something became much slower.
+	@$(BIN)/python -m benchmarks.guard
 
 bench-simulator: $(VENV)/.ready ## Measure the simulator.
 	@$(BIN)/python -m benchmarks.bench_simulator

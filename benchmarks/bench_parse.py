@@ -147,7 +147,7 @@ def tables(rows: list[Row]) -> list[Table]:
     return [
         Table(
             title="Reading an inventory",
-            about="Records per CPU second and peak memory of a process that does nothing else. Ours checks every record.",
+            about="Records per CPU second and peak memory of a process that only reads. Ours checks every record.",
             columns=("reader", "records/s", "of ijson", "peak MiB"),
             rows=[(row["reader"], row["records_per_second"], row["to_ijson"], row["peak_mib"]) for row in rows],
         )
