@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from typing import NewType
+from typing import Annotated, NewType
 
 import msgspec
 
@@ -23,6 +23,7 @@ ArchiveId = NewType("ArchiveId", str)
 
 ARCHIVE_ID_LENGTH = 138
 ARCHIVE_SIZE_BYTES_MAX = 2**63 - 1
+UNNUMBERED = -1
 
 _EXACT_ID = re.compile(r"[A-Za-z0-9_-]{138}")
 _ANY_LENGTH_ID = re.compile(r"[A-Za-z0-9_-]{1,1024}")
@@ -41,21 +42,23 @@ def is_archive_id(text: str, *, any_length: bool = False) -> bool:
     return pattern.fullmatch(text) is not None
 
 
-class Archive(msgspec.Struct, gc=False):
-    """One record of a vault inventory.
+class Archive(msgspec.Struct, gc=False, omit_defaults=True):
+    """One record of a vault inventory, as Glacier's JSON has it (GetJobOutput, "Response body"), and its place in it.
 
     ``ordinal`` is its position in the snapshot, counted from 0 over all records, also invalid ones; it is the
-    archive's name everywhere after the inventory.  ``size_bytes`` is without the service's overhead.
+    archive's name everywhere after the inventory.  It is no part of the JSON: whoever decodes a record numbers it, and
+    one that is not numbered yet is written without.
+    ``size_bytes`` is without the service's overhead.
     ``created`` is the upload time as the inventory writes it (ISO 8601, UTC, with or without milliseconds).
     ``description`` is display text only; bytes that are not UTF-8 are kept escaped.
     """
 
-    ordinal: int
-    archive_id: ArchiveId
-    size_bytes: int
-    created: str
-    description: str
-    tree_hash: str
+    archive_id: ArchiveId = msgspec.field(name="ArchiveId")
+    description: str = msgspec.field(name="ArchiveDescription")
+    created: str = msgspec.field(name="CreationDate")
+    size_bytes: Annotated[int, msgspec.Meta(ge=0, le=ARCHIVE_SIZE_BYTES_MAX)] = msgspec.field(name="Size")
+    tree_hash: str = msgspec.field(name="SHA256TreeHash")
+    ordinal: int = UNNUMBERED
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

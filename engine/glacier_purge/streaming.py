@@ -168,7 +168,7 @@ class _Stream:
         async with aclosing(_each(ids)) as each:
             async for text in each:
                 if is_archive_id(text, any_length=self._settings.inventory.any_id_length):
-                    batch.append(Archive(ordinal, ArchiveId(text), 0, "", "", ""))
+                    batch.append(Archive(ArchiveId(text), "", "", 0, "", ordinal))
                 else:
                     self.record([_invalid(ordinal, text)])
                     await self.room()

@@ -21,7 +21,7 @@ SMALL = {"_RUN_IDS": 7, "_SORT_LINES": 3, "_READ_BYTES": 50}
 
 
 def inventory(ids: list[str], size: int = 4) -> list[Batch]:
-    archives = [Archive(n, ArchiveId(one), 1, "", "", "") for n, one in enumerate(ids)]
+    archives = [Archive(ArchiveId(one), "", "", 1, "", n) for n, one in enumerate(ids)]
     return [Batch(n, len(archives[n : n + size]), archives[n : n + size], []) for n in range(0, len(ids), size)]
 
 
@@ -76,7 +76,7 @@ def test_a_large_inventory_listed_twice(tmp_path: Path) -> None:
 
 
 def test_defects_leave_gaps_in_the_ordinals(tmp_path: Path) -> None:
-    archives = [Archive(n, ArchiveId(archive_id(1)), 1, "", "", "") for n in (3, 9, 4_000_000_000)]
+    archives = [Archive(ArchiveId(archive_id(1)), "", "", 1, "", n) for n in (3, 9, 4_000_000_000)]
     assert found(tmp_path, [Batch(0, 4_000_000_001, archives, [])]) == [(9, 3), (4_000_000_000, 3)]
 
 

@@ -133,6 +133,7 @@ MORE: dict[str, tuple[dict[str, bytes], str]] = {
             "size": b',"Size":1',
             "description": b',"ArchiveDescription":"other"',
             "unknown": b',"Tier":1,"Tier":1',
+            "ours": b',"ordinal":-1,"ordinal":-1',
             "beside what Python can't make": b',"a":1e9999999999999999999,"b":"\\ud800\\u00412345678","a":[{}]',
         },
         "stands in it twice",

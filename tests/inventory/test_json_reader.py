@@ -145,6 +145,31 @@ def test_ids_of_any_length_still_have_their_alphabet(bad: str) -> None:
     assert [defect.ordinal for defect in read(JsonReader(any_id_length=True), document).defects] == [1]
 
 
+@pytest.mark.parametrize("given", [b"-1", b"0", b"7", b"9" * 30, b"null", b'"x"', b"-1.0"])
+@pytest.mark.parametrize("key", [b"ordinal", b"ordina\\u006c"])
+@pytest.mark.parametrize("description", [b"", b"\\u003a:"])
+def test_an_inventory_cannot_number_its_own_records(given: bytes, key: bytes, description: bytes) -> None:
+    """Archives are decoded with the ordinal among their fields; only the reader's own count may fill it."""
+    document = as_glacier_json([record(n) for n in range(5)])
+    document = document.replace(b"photo 0.jpg", description).replace(b"},{", b',"%b":%b},{' % (key, given), 1)
+    result = read(JsonReader(), document)
+    assert [archive.ordinal for archive in result.archives] == list(range(5))
+    assert result.defects == []
+
+
+@pytest.mark.parametrize("chunk_bytes", [100, 57_344, 65_536, 65_537, 250_000])
+def test_records_that_straddle_windows_are_read_whole_whatever_the_chunk(chunk_bytes: int) -> None:
+    inventory = [record(n, ArchiveDescription="x" * (n * 97 % 3000)) for n in range(300)]
+    inventory[150]["Size"] = -1
+    document = as_glacier_json(inventory)
+    result = read(JsonReader(), document, range(chunk_bytes, len(document), chunk_bytes))
+    assert [plain(archive) for archive in result.archives] == [
+        expected(one) for n, one in enumerate(inventory) if n != 150
+    ]
+    bad = [(defect.ordinal, document[defect.offset_bytes :][: len(defect.text)]) for defect in result.defects]
+    assert bad == [(150, result.defects[0].text.encode())]
+
+
 def test_a_bad_record_costs_its_neighbours_nothing() -> None:
     inventory = [record(n, **({"Size": -1} if n % 100 == 50 else {})) for n in range(2000)]
     document = as_glacier_json(inventory)

@@ -12,7 +12,6 @@ import pytest
 from glacier_purge.errors import InventoryDamaged, Pending, PlanRefused, RunStopped, UsageError
 from glacier_purge.inventory.job_choice import Wanted
 from glacier_purge.inventory.retrieval import Retrieval, RetrievalSettings, check
-from glacier_purge.service.control import NoAnswer
 from glacier_purge.simulator.faults import Rule
 from glacier_purge.waiting import Impatient
 from tests.doors import HOUR, VAULT, Stepping, control, simulated
@@ -117,8 +116,10 @@ async def test_a_download_that_breaks_goes_on_where_it_broke(kind: str, tmp_path
 async def test_a_stopped_download_is_continued_by_a_later_call(tmp_path: Path) -> None:
     rules = [Rule("output-cut", operation="GetJobOutput", count=1), Rule("throttle", operation="GetJobOutput")]
     async with simulated(faults=rules) as (glacier, door):
-        with pytest.raises(NoAnswer, match=r"GetJobOutput .* throttled"):
-            await fetch(door, tmp_path, Stepping(glacier))
+        await door.initiate_inventory()
+        glacier.clock.step(6 * HOUR)
+        with pytest.raises(Pending, match=r"the service to answer again \(throttled to GetJobOutput\)"):
+            await fetch(door, tmp_path, Impatient(clock=Stepping(glacier).now))
         part = tmp_path / "inventory.part"
         came = part.read_bytes()
         assert 0 < len(came) < len(listed(glacier))
@@ -127,6 +128,20 @@ async def test_a_stopped_download_is_continued_by_a_later_call(tmp_path: Path) -
         snapshot, _ = await fetch(door, tmp_path, Stepping(glacier))
         kept = snapshot.path.read_bytes()
         assert kept == listed(glacier).replace(b'"InventoryDate":"2', b'"InventoryDate":"1')
+
+
+async def test_an_outage_of_hours_is_waited_out(tmp_path: Path) -> None:
+    rules = [Rule("refuse", operation="DescribeJob", count=40), Rule("bad-gateway", operation="GetJobOutput", count=30)]
+    async with simulated() as (glacier, door):
+        await door.initiate_inventory()
+        glacier.desk.faults.replace([*rules, Rule("expired-token", operation="DescribeJob", count=4)])
+        patience = Stepping(glacier)
+        snapshot, _ = await fetch(door, tmp_path, patience)
+    assert snapshot.records == 100
+    told = {waiting.what for waiting in patience.waited}
+    assert "the service to answer again (no reply to DescribeJob)" in told
+    assert "the service to answer again (server fault to GetJobOutput)" in told
+    assert "new AWS credentials (the old ones are not accepted any more)" in told
 
 
 async def test_what_was_downloaded_of_another_jobs_output_is_not_used(tmp_path: Path) -> None:

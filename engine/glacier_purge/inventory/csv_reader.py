@@ -136,7 +136,7 @@ def _archive(line: str, ordinal: int) -> Archive:
     size_bytes = int(size)
     if str(size_bytes) != size or not 0 <= size_bytes <= ARCHIVE_SIZE_BYTES_MAX:
         raise ValueError(size)
-    return Archive(ordinal, ArchiveId(archive_id), size_bytes, created, description, tree_hash)
+    return Archive(ArchiveId(archive_id), description, created, size_bytes, tree_hash, ordinal)
 
 
 def _checked_archive(raw: bytes, ordinal: int, *, any_id_length: bool) -> Archive:

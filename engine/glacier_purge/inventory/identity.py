@@ -9,24 +9,25 @@ from __future__ import annotations
 from glacier_purge.archive import ARCHIVE_ID_LENGTH, ArchiveId, is_archive_id
 from glacier_purge.inventory.wrong_record import WrongRecord
 
-_ALPHABET = bytes(code for code in range(128) if is_archive_id(chr(code), any_length=True))
 _ID_LENGTH_MAX = 1024
-_STEP = ARCHIVE_ID_LENGTH + 1
+_SHAPE = bytes(
+    ord("x") if is_archive_id(chr(code), any_length=True) else ord(",") if code == ord(",") else ord("!")
+    for code in range(256)
+)
+_ID_AND_JOINT = b"x" * ARCHIVE_ID_LENGTH + b","
 
 
 def all_are_archive_ids(ids: list[str], *, any_length: bool) -> bool:
     """Tell whether every one of ``ids`` passes ``is_archive_id``."""
     if not ids:
         return True
-    commas = "," * (len(ids) - 1)
-    joined = ",".join(ids)
-    if any_length:
-        lengths = set(map(len, ids))
-        lengths_hold = min(lengths) >= 1 and max(lengths) <= _ID_LENGTH_MAX
-    else:
-        lengths_hold = len(joined) == _STEP * len(ids) - 1 and joined[ARCHIVE_ID_LENGTH::_STEP] == commas
-    # What is left without the alphabet is the joints, or else an id holds something it must not.
-    return lengths_hold and joined.encode("utf-8", "surrogatepass").translate(None, _ALPHABET) == commas.encode()
+    shape = ",".join(ids).encode("utf-8", "surrogatepass").translate(_SHAPE)
+    if not any_length:
+        return shape == (_ID_AND_JOINT * len(ids))[:-1]
+    lengths = set(map(len, ids))
+    # What is left is the joints, or else an id holds something it must not.
+    only_joints_left = shape.translate(None, b"x") == b"," * (len(ids) - 1)
+    return only_joints_left and min(lengths) >= 1 and max(lengths) <= _ID_LENGTH_MAX
 
 
 def checked_id(text: str, *, any_length: bool) -> ArchiveId:
