@@ -24,7 +24,7 @@ READING = {
 }
 
 ALLOWED = {
-    "plan-and-verify.json": READING | {"glacier:InitiateJob"},
+    "plan-and-verify.json": READING | {"glacier:InitiateJob", "glacier:ListVaults"},
     "delete.json": {"glacier:DeleteArchive", "glacier:DescribeVault"},
     "delete-vault.json": {"glacier:DeleteVault", "glacier:DescribeVault", "glacier:ListVaults"},
 }

@@ -23,7 +23,7 @@ UNTIL = NOW + 30 * DAY
 
 PLAN_AND_VERIFY = {
     *("DescribeJob", "DescribeVault", "GetJobOutput", "GetVaultAccessPolicy", "GetVaultLock", "GetVaultNotifications"),
-    *("InitiateJob", "ListJobs", "ListMultipartUploads", "ListTagsForVault"),
+    *("InitiateJob", "ListJobs", "ListMultipartUploads", "ListTagsForVault", "ListVaults"),
 }
 ROLES: dict[str, set[str]] = {
     "plan-and-verify.json": PLAN_AND_VERIFY,
