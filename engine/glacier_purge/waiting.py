@@ -10,15 +10,19 @@ from __future__ import annotations
 
 import time
 from dataclasses import dataclass
-from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Protocol
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Protocol, TypeVar
 
 import anyio
 
-from glacier_purge.errors import Pending
+from glacier_purge.errors import CredentialsFailed, Pending
+from glacier_purge.service.control import NoAnswer
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
+
+_T = TypeVar("_T")
+_ASK_AGAIN_AFTER = timedelta(minutes=5)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -75,3 +79,18 @@ class Impatient:
     async def wait(self, waiting: Waiting) -> None:
         """Stop here."""
         raise Pending(waiting.what, until=waiting.until)
+
+
+async def outlasting(patience: Patience, ask: Callable[[], Awaitable[_T]]) -> _T:
+    """Ask until there is an answer: an outage, or credentials that expired overnight, is waited out like all else.
+
+    For what was answered before: a first question that fails is better told at once.
+    """
+    while True:
+        try:
+            return await ask()
+        except NoAnswer as fault:
+            what = f"the service to answer again ({fault.reply.meaning.value} to {fault.operation})"
+        except CredentialsFailed:
+            what = "new AWS credentials (the old ones are not accepted any more)"
+        await patience.wait(Waiting(what=what, until=patience.now() + _ASK_AGAIN_AFTER))

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import partial
 from typing import TYPE_CHECKING
 
 import anyio
@@ -26,7 +27,7 @@ from glacier_purge.inventory.reading import Reading
 from glacier_purge.inventory.snapshot import Snapshot, spool
 from glacier_purge.inventory.source import CHUNK_BYTES, Source
 from glacier_purge.service.control import ControlRefused, JobState
-from glacier_purge.waiting import Waiting
+from glacier_purge.waiting import Waiting, outlasting
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -139,7 +140,7 @@ class Retrieval:
                 f"{job.created:%Y-%m-%dT%H:%M:%SZ}; such jobs take {JOB_TAKES}"
             )
             await self._patience.wait(Waiting(what=what, until=next_look(job, self._patience.now())))
-            found = await self._control.describe_job(job.job_id)
+            found = await outlasting(self._patience, partial(self._control.describe_job, job.job_id))
             if found is None:
                 raise _GivenUp("the service does not know it any more")
             job = found
@@ -163,14 +164,7 @@ class Retrieval:
         assert job.size_bytes is not None
         while True:
             try:
-                await download(
-                    self._control,
-                    job.job_id,
-                    job.size_bytes,
-                    self._folder / PART_FILE,
-                    chunk_bytes=self._settings.chunk_bytes,
-                    sleep=self._settings.sleep,
-                )
+                await outlasting(self._patience, partial(self._download, job.job_id, job.size_bytes))
             except ControlRefused as refused:
                 if refused.is_not_there:
                     raise _GivenUp("its output expired before it was here") from refused
@@ -185,6 +179,10 @@ class Retrieval:
                     raise
             else:
                 return snapshot
+
+    async def _download(self, job_id: str, size_bytes: int) -> None:
+        how, part = self._settings, self._folder / PART_FILE
+        await download(self._control, job_id, size_bytes, part, chunk_bytes=how.chunk_bytes, sleep=how.sleep)
 
     def _read_through(self, size_bytes: int) -> Snapshot:
         part = self._folder / PART_FILE

@@ -20,7 +20,7 @@ from glacier_purge.audit.recovery import replay
 from glacier_purge.errors import PlanRefused, RunStopped, ServiceRefused
 from glacier_purge.run.certificate import read_certificate
 from glacier_purge.service.control import ControlRefused, Removal
-from glacier_purge.waiting import Waiting
+from glacier_purge.waiting import Waiting, outlasting
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -96,14 +96,18 @@ class VaultRemoval:
         certificate = self._accounted(confirmed_name)
         if not self._even_the_last:
             await self._check_not_the_last()
-        while True:
-            self._note(ASKED)
-            answer = await self._control.delete_vault()
-            self._note(ANSWERED, answer)
-            if answer is not Removal.NOT_YET:
-                return answer
+        answer = await self._ask()
+        while answer is Removal.NOT_YET:
             await self._check_not_written_to(certificate)
             await self._wait()
+            answer = await outlasting(self._patience, self._ask)
+        return answer
+
+    async def _ask(self) -> Removal:
+        self._note(ASKED)
+        answer = await self._control.delete_vault()
+        self._note(ANSWERED, answer)
+        return answer
 
     def _accounted(self, confirmed_name: str) -> Certificate:
         if confirmed_name != self._plan.vault_name:

@@ -21,6 +21,7 @@ from glacier_purge.audit.recovery import replay
 from glacier_purge.audit.verification import PlanFacts
 from glacier_purge.audit.verification import verify as verify_log
 from glacier_purge.errors import AuditDamaged, PlanRefused
+from glacier_purge.inventory.dates import creation_time
 from glacier_purge.inventory.job_choice import Wanted
 from glacier_purge.inventory.progress_file import read_progress
 from glacier_purge.inventory.retrieval import Retrieval, RetrievalSettings, inventory_time
@@ -30,7 +31,7 @@ from glacier_purge.run.certificate import Certificate, read_certificate, write_c
 from glacier_purge.run.outcomes import read_outcomes
 from glacier_purge.run.reading import check_files
 from glacier_purge.run.reconcile import Reconciliation, reconcile
-from glacier_purge.waiting import Waiting
+from glacier_purge.waiting import Waiting, outlasting
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -91,10 +92,20 @@ class Verifying:
                 break
             not_before = taken + timedelta(seconds=1)
         certificate = None
-        if found.is_proven and taken >= last_deletion:
+        if found.is_proven and taken > self._planned_with():
             certificate = self._certificate(ledger, anchor, snapshot, job_id, found)
             write_certificate(self._folder, certificate)
         return Verdict(found=found, inventory_date=snapshot.inventory_date or "", certificate=certificate)
+
+    def _planned_with(self) -> datetime:
+        """When the inventory of the plan was made, or a moment after that where it does not say.
+
+        A newer inventory without an archive that this one listed is proof that the archive is gone.  It need not be
+        newer than the last 204: a lost reply makes the same delete be sent twice, and the second one changes nothing, so
+        the service may never make an inventory after it.
+        """
+        stated = creation_time(self._plan.snapshot.inventory_date or "")
+        return stated or datetime.fromisoformat(self._folder.identity().created)
 
     # -- the inventory ----------------------------------------------------------------------------------------------
 
@@ -118,9 +129,9 @@ class Verifying:
             shutil.rmtree(self._place)  # an earlier verification's
 
     async def _last_inventory(self, not_before: datetime, settled_at: datetime) -> datetime:
+        described = await self._control.describe_vault()
         while True:
-            last = (await self._control.describe_vault()).last_inventory
-            now = self._patience.now()
+            last, now = described.last_inventory, self._patience.now()
             if last is not None:
                 last = last.replace(microsecond=0)
                 if last >= not_before or now >= settled_at:
@@ -131,6 +142,7 @@ class Verifying:
                 "comes about once a day after a change)"
             )
             await self._patience.wait(Waiting(what=what, until=now + _LOOK_EVERY))
+            described = await outlasting(self._patience, self._control.describe_vault)
 
     # -- the comparison ---------------------------------------------------------------------------------------------
 

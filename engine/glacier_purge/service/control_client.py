@@ -21,16 +21,14 @@ from glacier_purge.errors import CredentialsFailed
 from glacier_purge.service.control import (
     JOB_DESCRIPTION,
     ControlRefused,
-    InventoryScope,
     Job,
-    JobAction,
-    JobState,
     NoAnswer,
     Notifications,
     Removal,
     UploadInProgress,
     VaultLock,
 )
+from glacier_purge.service.control_members import read_job, read_removal, read_time
 from glacier_purge.service.reply import Meaning, Reply
 from glacier_purge.service.sdk_reply import as_error, read_answer, read_description, read_fault
 
@@ -43,8 +41,6 @@ if TYPE_CHECKING:
     from glacier_purge.service.session import AwsSession
 
 _READ_BYTES = 256 * 1024
-_NOT_YET = "Vault not empty or recently written to"
-"""DeleteVault's message before a newer inventory says zero (glacier-vault-remove #28)."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -104,12 +100,12 @@ class ControlClient:
         """Go through the vault's jobs."""
         async for page in self._pages("ListJobs", self._client.list_jobs):
             for job in page["JobList"]:
-                yield _job(job)
+                yield read_job(job)
 
     async def describe_job(self, job_id: str) -> Job | None:
         """Ask for one job."""
         members = await self._ask_for("DescribeJob", self._client.describe_job, jobId=job_id)
-        return None if members is None else _job(members)
+        return None if members is None else read_job(members)
 
     async def initiate_inventory(self) -> str:
         """Start a job for the vault's whole inventory in JSON."""
@@ -118,9 +114,14 @@ class ControlClient:
 
     async def job_output(self, job_id: str, first: int, last: int) -> AsyncGenerator[bytes, None]:
         """Read a range of a finished job's output."""
-        members = await self._once(
-            "GetJobOutput", self._client.get_job_output, jobId=job_id, range=f"bytes={first}-{last}"
+        once = partial(
+            self._once, "GetJobOutput", self._client.get_job_output, jobId=job_id, range=f"bytes={first}-{last}"
         )
+        try:
+            members = await once()
+        except CredentialsFailed:
+            await self._session.credentials.renew()
+            members = await once()
         wanted_bytes, read_bytes = last - first + 1, 0
         async with members["body"] as body:
             if not str(members.get("contentRange", "")).startswith(f"bytes {first}-{last}/"):
@@ -146,7 +147,7 @@ class ControlClient:
         if members is None or "Policy" not in members:
             return None
         return VaultLock(
-            policy=members["Policy"], state=members.get("State", ""), expires=_time(members.get("ExpirationDate"))
+            policy=members["Policy"], state=members.get("State", ""), expires=read_time(members.get("ExpirationDate"))
         )
 
     async def access_policy(self) -> str | None:
@@ -197,7 +198,7 @@ class ControlClient:
         try:
             await self._ask("DeleteVault", self._client.delete_vault)
         except ControlRefused as refused:
-            removal = _removal(refused.reply)
+            removal = read_removal(refused.reply)
             if removal is None:
                 raise
             return removal
@@ -280,43 +281,3 @@ def _wait_seconds(backoff: Callable[[RetryCallState], float], state: RetryCallSt
     error = state.outcome.exception()
     asked = error.reply.retry_after_seconds if isinstance(error, NoAnswer) else None
     return max(backoff(state), asked or 0.0)
-
-
-def _removal(reply: Reply) -> Removal | None:
-    if reply.code == "InvalidParameterValueException" and reply.message.startswith(_NOT_YET):
-        return Removal.NOT_YET
-    if reply.meaning is Meaning.NO_LONGER_SUPPORTED:
-        return Removal.NO_LONGER_SUPPORTED
-    return Removal.MISSING if reply.meaning is Meaning.VAULT_MISSING else None
-
-
-def _job(members: Mapping[str, Any]) -> Job:
-    scope = members.get("InventoryRetrievalParameters")
-    created = _time(members["CreationDate"])
-    assert created is not None
-    return Job(
-        job_id=members["JobId"],
-        action=JobAction(members["Action"]),
-        state=JobState(members["StatusCode"]),
-        created=created,
-        completed=_time(members.get("CompletionDate")),
-        status_message=members.get("StatusMessage"),
-        description=members.get("JobDescription"),
-        inventory=None if scope is None else _scope(scope),
-        archive_id=members.get("ArchiveId"),
-        size_bytes=members.get("InventorySizeInBytes"),
-    )
-
-
-def _scope(members: Mapping[str, Any]) -> InventoryScope:
-    return InventoryScope(
-        format=members.get("Format", ""),
-        start_date=members.get("StartDate"),
-        end_date=members.get("EndDate"),
-        limit=members.get("Limit"),
-        marker=members.get("Marker"),
-    )
-
-
-def _time(text: str | None) -> datetime | None:
-    return None if text is None else datetime.fromisoformat(text)
