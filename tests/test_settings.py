@@ -12,6 +12,7 @@ from glacier_purge.cli import main
 from glacier_purge.errors import ConfigurationFailed, UsageError
 from glacier_purge.settings import Settings, load_settings
 from glacier_purge.settings.layers import profile_names
+from glacier_purge.wiring import purge_settings
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -29,7 +30,7 @@ def test_each_layer_wins_over_those_below_it_value_by_value(tmp_path: Path, monk
     monkeypatch.setenv("GLACIER_PURGE_PACE__MAX_PER_SECOND", "40")
     monkeypatch.setenv("GLACIER_PURGE_PACE__MAX_IN_FLIGHT", "14")
     pace = load_settings(file=file, profile="gentle", arguments={"pace": {"max_in_flight": 15}}).pace
-    assert pace.model_dump(exclude={"processes"}) == {
+    assert pace.model_dump(exclude={"processes", "windows"}) == {
         "leave_share": 0.5,
         "first_per_second": 3,
         "max_per_second": 40,
@@ -214,3 +215,15 @@ def test_what_config_show_prints_is_a_settings_file(tmp_path: Path, capsys: pyte
     shown = json.loads(capsys.readouterr().out)
     assert shown["pace"]["max_per_second"] == 25
     assert shown["aws"]["profile"] == 'odd "name" \\'
+
+
+@pytest.mark.parametrize("windows", ["['22:00-06:00']", "['22:00-06:00 Europe/Berlin', '12:00-13:00']"])
+def test_windows_of_hours_are_settings(tmp_path: Path, windows: str) -> None:
+    settings = load_settings(file=write(tmp_path, f"[pace]\nwindows = {windows}\n"))
+    assert len(purge_settings(settings).windows) == len(settings.pace.windows) > 0
+
+
+def test_a_window_that_is_none_is_refused_where_it_stands(tmp_path: Path) -> None:
+    file = write(tmp_path, "[pace]\nwindows = ['22:00-06:00', '22-6']\n")
+    with pytest.raises(ConfigurationFailed, match=r"photos.toml: pace.windows is '22-6': .* write 22:00-06:00"):
+        load_settings(file=file)

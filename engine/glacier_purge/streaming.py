@@ -26,6 +26,7 @@ from glacier_purge.deletion.tally import Tally
 from glacier_purge.deletion.turns import Turns
 from glacier_purge.deletion.workers import Pool
 from glacier_purge.run.host import Host
+from glacier_purge.run.hours import Hours
 from glacier_purge.settings import Settings
 
 if TYPE_CHECKING:
@@ -137,7 +138,10 @@ class _Stream:
             maybe_sent=lambda _: False,
             workers=pace.pace.in_flight_max,
         )
+        hours = Hours(pace.windows, pool, host.wall_clock)
+        hours.look()
         async with receive, anyio.create_task_group() as tasks:
+            tasks.start_soon(hours.keep)
             tasks.start_soon(self._feed_all, ids, send)
             await pool.run()
             tasks.cancel_scope.cancel()

@@ -32,6 +32,7 @@ from glacier_purge.run.folder import run_name
 from glacier_purge.run.limits import known_rate
 from glacier_purge.run.planning import new_folder, write_plan
 from glacier_purge.run.purge import PurgeSettings
+from glacier_purge.run.windows import Window
 from glacier_purge.service.access import Access
 from glacier_purge.service.endpoint import check_region, endpoint_of, is_loopback
 from glacier_purge.service.spread import open_spread
@@ -81,6 +82,7 @@ def purge_settings(settings: Settings) -> PurgeSettings:
         segment_records=audit.segment_records,
         checkpoint_seconds=audit.checkpoint_seconds,
         telemetry_seconds=audit.telemetry_seconds,
+        windows=tuple(Window.parse(text) for text in pace.windows),
     )
 
 

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
 from glacier_purge.cli.options import Aws, AwsOptions, LogOptions, Logs, Output, SettingsOptions, SettingsSource
 from glacier_purge.cli.output import OutputFormat
+from glacier_purge.cli.pace_options import Pace, PaceOptions
 
 if TYPE_CHECKING:
     from glacier_purge.plan.document import Plan
@@ -20,9 +21,7 @@ def apply(
     run_dir: Path,
     *,
     confirm_digest: str | None = None,
-    max_rate: float | None = None,
-    max_in_flight: int | None = None,
-    processes: int | Literal["auto"] | None = None,
+    pace: Pace = PaceOptions(),
     aws: Aws = AwsOptions(),
     source: SettingsSource = SettingsOptions(),
     logs: Logs = LogOptions(),
@@ -39,12 +38,6 @@ def apply(
         Run folder that `plan` made.
     confirm_digest
         The plan's digest, all 64 characters.
-    max_rate
-        Most requests a second.
-    max_in_flight
-        Most requests under way at once.
-    processes
-        Processes that sign and send, or auto: more than one pays where one core is full.
     """
     from glacier_purge.cli.carrying import in_event_loop
     from glacier_purge.cli.logs import configure_logs
@@ -52,9 +45,7 @@ def apply(
     from glacier_purge.run.folder import RunFolder
 
     configure_logs(logs)
-    settings = source.load(
-        aws, pace={"max_per_second": max_rate, "max_in_flight": max_in_flight, "processes": processes}
-    )
+    settings = source.load(aws, pace=pace.overrides())
     folder = RunFolder.open(run_dir)
     plan = read_plan(folder.plan_file)
 

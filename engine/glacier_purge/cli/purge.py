@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Literal
 
 from glacier_purge.cli.choice_options import ChoiceOptions, Which
 from glacier_purge.cli.options import Aws, AwsOptions, LogOptions, Logs, Output, SettingsOptions, SettingsSource
 from glacier_purge.cli.output import OutputFormat
+from glacier_purge.cli.pace_options import Pace, PaceOptions
 
 
 def purge(
@@ -16,12 +16,10 @@ def purge(
     inventory: str,
     run_dir: Path | None = None,
     confirm_digest: str | None = None,
-    max_rate: float | None = None,
-    max_in_flight: int | None = None,
-    processes: int | Literal["auto"] | None = None,
     any_id_length: bool = False,
     set_aside_defects: bool = False,
     which: Which = ChoiceOptions(),
+    pace: Pace = PaceOptions(),
     aws: Aws = AwsOptions(),
     source: SettingsSource = SettingsOptions(),
     logs: Logs = LogOptions(),
@@ -42,12 +40,6 @@ def purge(
         Run folder to make; otherwise runs/VAULT-TIME.
     confirm_digest
         The plan's digest, all 64 characters.
-    max_rate
-        Most requests a second.
-    max_in_flight
-        Most requests under way at once.
-    processes
-        Processes that sign and send, or auto: more than one pays where one core is full.
     any_id_length
         Accept archive ids of other lengths than 138 characters, as other emulators make.
     set_aside_defects
@@ -61,7 +53,7 @@ def purge(
     configure_logs(logs)
     settings = source.load(
         aws,
-        pace={"max_per_second": max_rate, "max_in_flight": max_in_flight, "processes": processes},
+        pace=pace.overrides(),
         inventory={"any_id_length": any_id_length or None},
     )
 

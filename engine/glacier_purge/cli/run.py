@@ -11,6 +11,7 @@ from glacier_purge.cli import version
 from glacier_purge.cli.exit_codes import ExitCode
 from glacier_purge.cli.options import Aws, AwsOptions, LogOptions, Logs, Output, SettingsOptions, SettingsSource
 from glacier_purge.cli.output import OutputFormat, print_result
+from glacier_purge.cli.pace_options import Pace, PaceOptions
 from glacier_purge.cli.waiting import NoWait
 from glacier_purge.errors import Interrupted, Pending
 
@@ -35,7 +36,7 @@ def run(
     delete_vault: str | None = None,
     even_the_last_vault: bool = False,
     set_aside_defects: bool = False,
-    max_rate: float | None = None,
+    pace: Pace = PaceOptions(),
     aws: Aws = AwsOptions(),
     source: SettingsSource = SettingsOptions(),
     logs: Logs = LogOptions(),
@@ -62,8 +63,6 @@ def run(
         Remove it even if it is the account's last vault, after which the account may never make another.
     set_aside_defects
         Plan without invalid and repeated records instead of refusing the inventory.
-    max_rate
-        Most requests a second.
     """
     from glacier_purge.archive import check_vault_name
     from glacier_purge.cli.carrying import in_event_loop
@@ -74,7 +73,7 @@ def run(
 
     configure_logs(logs)
     check_vault_name(vault)
-    settings = source.load(aws, pace={"max_per_second": max_rate})
+    settings = source.load(aws, pace=pace.overrides())
     wishes = Wishes(
         freeze=freeze,
         remove_vault=delete_vault,

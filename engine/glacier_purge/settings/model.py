@@ -12,6 +12,7 @@ from typing import Annotated, Literal, Self
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
+from glacier_purge.run.windows import Window
 from glacier_purge.service.endpoint import check_endpoint_url, check_region
 
 ENVIRONMENT_PREFIX = "GLACIER_PURGE_"
@@ -20,6 +21,11 @@ ENVIRONMENT_DELIMITER = "__"
 
 def _none_from_text(value: object) -> object:
     return None if value == "none" else value
+
+
+def _checked_window(text: str) -> str:
+    Window.parse(text)
+    return text
 
 
 Seconds = Annotated[float, Field(gt=0, le=86_400)]
@@ -76,6 +82,8 @@ class PaceSettings(_Section):
     """Processes that sign and send; auto takes more than one only where one core would be full."""
     leave_share: Annotated[float, Field(ge=0, le=0.9)] = 0.0
     """Part of the limit found that is left to other users of the account."""
+    windows: tuple[Annotated[str, AfterValidator(_checked_window)], ...] = ()
+    """Hours in which deletes may be sent, as in "22:00-06:00" by this host's clock or "22:00-06:00 Europe/Berlin"."""
 
 
 class RetrySettings(_Section):
