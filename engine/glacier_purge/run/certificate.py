@@ -1,6 +1,6 @@
 """The certificate: what a run deleted, shown by a later inventory, signed off with who, when, and what it proves.
 
-Written only when every archive that was recorded as deleted is absent from an inventory taken after the last deletion.
+Written only when every archive that was recorded as deleted is absent from an inventory newer than the plan's.
 It names what it rests on (plan digest, audit anchor, inventory job, date and hash), so that whoever doubts it can
 check; it is not a signature: it proves to those who trust the folder and the service's inventory, and says so.
 """
@@ -23,7 +23,7 @@ CERTIFICATE_TEXT_FILE = "certificate.txt"
 
 PROVES = (
     "The service answered 204 to the deletion of each archive that this run recorded as deleted.",
-    "None of them is in the inventory named here, which the service made after the last of those deletions.",
+    "All of them were listed by the inventory of the plan, and none is by the later one that is named here.",
     "The audit log was whole when this was written: its chain of hashes reaches from the plan's digest to the anchor.",
 )
 DOES_NOT_PROVE = (
