@@ -1,0 +1,62 @@
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from glacier_purge.deletion.retry import WEATHER, RetryPolicy, RetrySettings
+from glacier_purge.service.reply import ENDS_THE_RUN, Meaning
+
+
+def longest(settings: RetrySettings | None = None) -> RetryPolicy:
+    """A policy whose chance always falls on the whole ceiling."""
+    return RetryPolicy(settings or RetrySettings(), random=lambda: 1.0)
+
+
+@pytest.mark.parametrize("meaning", WEATHER)
+@pytest.mark.parametrize("times", [1, 2, 100, 1_000_000])
+def test_weather_never_uses_up_its_attempts(meaning: Meaning, times: int) -> None:
+    assert longest().wait_seconds(meaning, times) is not None
+
+
+@pytest.mark.parametrize(
+    ("times", "seconds"),
+    [(1, 0.5), (2, 1.0), (3, 2.0), (4, 4.0), (5, 8.0), (6, 16.0), (7, 20.0), (8, 20.0), (500, 20.0)],
+)
+def test_the_ceiling_doubles_up_to_its_limit(times: int, seconds: float) -> None:
+    assert longest().wait_seconds(Meaning.THROTTLED, times) == seconds
+
+
+@given(times=st.integers(1, 10_000), chance=st.floats(0, 1, exclude_max=True))
+def test_a_wait_is_a_random_part_of_the_ceiling(times: int, chance: float) -> None:
+    policy = RetryPolicy(RetrySettings(), random=lambda: chance)
+    ceiling, wait = longest().wait_seconds(Meaning.NO_REPLY, times), policy.wait_seconds(Meaning.NO_REPLY, times)
+    assert ceiling is not None
+    assert wait == ceiling * chance
+
+
+def test_an_answer_nobody_knows_is_heard_three_times() -> None:
+    policy = longest()
+    assert [policy.wait_seconds(Meaning.UNKNOWN, times) for times in (1, 2, 3)] == [0.5, 1.0, None]
+
+
+@pytest.mark.parametrize("attempts", [1, 2, 10])
+def test_how_often_it_is_heard_can_be_set(attempts: int) -> None:
+    policy = longest(RetrySettings(unknown_attempts_max=attempts))
+    assert policy.wait_seconds(Meaning.UNKNOWN, attempts) is None
+    assert attempts == 1 or policy.wait_seconds(Meaning.UNKNOWN, attempts - 1) is not None
+
+
+def test_an_archive_does_not_wait_besides_for_credentials() -> None:
+    assert [longest().wait_seconds(Meaning.CREDENTIALS, times) for times in (1, 1_000)] == [0.0, 0.0]
+
+
+@pytest.mark.parametrize("meaning", [*sorted(ENDS_THE_RUN, key=str), Meaning.DELETED])
+def test_what_is_not_tried_again_has_no_policy(meaning: Meaning) -> None:
+    with pytest.raises(KeyError):
+        longest().wait_seconds(meaning, 1)
+
+
+def test_every_meaning_has_its_way() -> None:
+    waited_for = {*WEATHER, Meaning.CREDENTIALS, Meaning.UNKNOWN}
+    assert waited_for | ENDS_THE_RUN | {Meaning.DELETED} == set(Meaning)
