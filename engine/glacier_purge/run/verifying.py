@@ -101,8 +101,8 @@ class Verifying:
         """When the inventory of the plan was made, or a moment after that where it does not say.
 
         A newer inventory without an archive that this one listed is proof that the archive is gone.  It need not be
-        newer than the last 204: a lost reply makes the same delete be sent twice, and the second one changes nothing, so
-        the service may never make an inventory after it.
+        newer than the last 204: a lost reply makes the same delete be sent twice, and the second one changes nothing,
+        so the service may never make an inventory after it.
         """
         stated = creation_time(self._plan.snapshot.inventory_date or "")
         return stated or datetime.fromisoformat(self._folder.identity().created)
@@ -134,7 +134,8 @@ class Verifying:
             last, now = described.last_inventory, self._patience.now()
             if last is not None:
                 last = last.replace(microsecond=0)
-                if last >= not_before or now >= settled_at:
+                says_empty = described.archives == 0 and last > self._planned_with()
+                if last >= not_before or says_empty or now >= settled_at:
                     return last
             newest = "there is none yet" if last is None else f"the last is of {last:%Y-%m-%dT%H:%M:%SZ}"
             what = (
