@@ -28,6 +28,7 @@ from glacier_purge.plan.choosing import Surroundings, open_selection
 from glacier_purge.plan.cost import estimate
 from glacier_purge.plan.forecast import forecast
 from glacier_purge.plan.making import Target
+from glacier_purge.proofs import gathered
 from glacier_purge.run.folder import run_name
 from glacier_purge.run.limits import known_rate
 from glacier_purge.run.planning import new_folder, write_plan
@@ -138,13 +139,15 @@ async def plan_in_new_folder(
             inventory_name=content.name,
             any_id_length=any_id_length,
         )
-        surroundings = Surroundings(now=datetime.now(UTC), any_id_length=any_id_length)
+        reached = access(settings, target.endpoint_url, any_id_length=any_id_length)
+        async with gathered(choices, snapshot, folder.path, reached, vault.region) as proofs:
+            surroundings = Surroundings(now=datetime.now(UTC), any_id_length=any_id_length, proofs=proofs)
 
-        def make() -> Plan:
-            with open_selection(choices, surroundings, folder.path) as selection:
-                return write_plan(folder, snapshot, target, selection, set_aside_defects=set_aside_defects)
+            def make() -> Plan:
+                with open_selection(choices, surroundings, folder.path) as selection:
+                    return write_plan(folder, snapshot, target, selection, set_aside_defects=set_aside_defects)
 
-        plan = await anyio.to_thread.run_sync(make)
+            plan = await anyio.to_thread.run_sync(make)
     return folder, plan
 
 

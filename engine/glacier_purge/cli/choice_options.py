@@ -31,6 +31,11 @@ class ChoiceOptions:
     """Only archives whose ids this file lists, one a line; - reads stdin."""
     exclude_ids: Hyphened | None = None
     """Not the archives whose ids this file lists, one a line; - reads stdin."""
+    migrated: tuple[Hyphened, ...] = ()
+    """Only archives this manifest proves migrated: a DynamoDB export (or dynamodb://TABLE) of AWS's Data Transfer or
+    Re:Freezer, or a CSV of archive_id,size,sha256_tree_hash. May be repeated, also for S3 listings of the copies."""
+    check_s3: str | None = None
+    """Look at each copy that --migrated names, in BUCKET or BUCKET/PREFIX, with HeadObject."""
     limit: int | None = None
     """Only the first so many of those left, in the inventory's order."""
 
@@ -46,6 +51,8 @@ class ChoiceOptions:
             max_size=self.max_size,
             ids=self.ids,
             exclude_ids=self.exclude_ids,
+            migrated=self.migrated,
+            check_s3=self.check_s3,
             limit=self.limit,
         )
 

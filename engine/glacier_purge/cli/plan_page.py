@@ -29,6 +29,8 @@ _DESCRIPTION_CHARACTERS = 60
 
 _FINDINGS = {
     "ids_not_in_inventory": "lines of --ids name no archive of this inventory",
+    "copies_not_looked_at": "nobody looked whether the migrated copies are still there: add --check-s3 "
+    "BUCKET/PREFIX, or an S3 listing with a second --migrated",
     "excluded_ids_not_in_inventory": "lines of --exclude-ids name no archive of this inventory",
 }
 

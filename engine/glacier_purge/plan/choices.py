@@ -27,7 +27,8 @@ _POWERS = "kMGTP"
 class Choices:
     """Which archives a user wants gone; what is None does not choose. Ages, sizes and patterns are as typed.
 
-    ``ids`` and ``exclude_ids`` name files of archive ids, or ``-`` for standard input.
+    ``ids`` and ``exclude_ids`` name files of archive ids, or ``-`` for standard input; ``migrated`` names files and
+    ``dynamodb://`` tables of what was migrated, ``check_s3`` the bucket and prefix where the copies are looked at.
     """
 
     older_than: str | None = None
@@ -37,11 +38,15 @@ class Choices:
     max_size: str | None = None
     ids: str | None = None
     exclude_ids: str | None = None
+    migrated: tuple[str, ...] = ()
+    check_s3: str | None = None
     limit: int | None = None
 
     def __post_init__(self) -> None:
         if self.limit is not None and self.limit < 1:
             raise UsageError(f"--limit {self.limit} would choose nothing. Give 1 or more.")
+        if self.check_s3 is not None and not self.migrated:
+            raise UsageError("--check-s3 looks at the copies that --migrated names. Give a manifest with --migrated.")
 
 
 EVERY_ARCHIVE = Choices()
@@ -55,7 +60,8 @@ def check_standard_input(inventory: str, choices: Choices) -> None:
 
 
 def _files(inventory: str, choices: Choices) -> list[tuple[str, str | None]]:
-    return [("--inventory", inventory), ("--ids", choices.ids), ("--exclude-ids", choices.exclude_ids)]
+    manifests = [("--migrated", file) for file in choices.migrated]
+    return [("--inventory", inventory), ("--ids", choices.ids), ("--exclude-ids", choices.exclude_ids), *manifests]
 
 
 def filters(choices: Choices, now: datetime) -> list[Filter]:

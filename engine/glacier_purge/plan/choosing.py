@@ -1,7 +1,8 @@
 """Puts a selection together from everything that chooses: lists of ids, choices, and last of all the limit.
 
 An archive goes when all of them let it go, so their order decides nothing but the reason that is written down: lists
-first (a deny list before anything), then what the archive itself is, and the limit counts what is left.
+first (a deny list before anything), then what the archive itself is, then what is proven of it, and the limit counts
+what is left.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from glacier_purge.plan.choices import filters
 from glacier_purge.plan.document import Finding
 from glacier_purge.plan.id_lists import IdLists, read_ids
 from glacier_purge.plan.making import Selection
+from glacier_purge.plan.migrated import COPIES_NOT_LOOKED_AT, Unproven, UnseenCopies
 from glacier_purge.plan.selection import first_of
 
 if TYPE_CHECKING:
@@ -22,6 +24,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from glacier_purge.plan.choices import Choices
+    from glacier_purge.plan.migrated import Proofs
     from glacier_purge.plan.selection import Filter
 
 IDS_NOT_IN_INVENTORY = "ids_not_in_inventory"
@@ -30,11 +33,15 @@ EXCLUDED_NOT_IN_INVENTORY = "excluded_ids_not_in_inventory"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Surroundings:
-    """What choices are read against: the time, the files that name archives never to be deleted, and which ids pass."""
+    """What choices are read against: the time, the files that name archives never to be deleted, and which ids pass.
+
+    Where there are ``proofs``, only what they prove goes.
+    """
 
     now: datetime
     deny_files: tuple[str, ...] = ()
     any_id_length: bool = False
+    proofs: Proofs | None = None
 
 
 @contextmanager
@@ -53,15 +60,23 @@ def open_selection(choices: Choices, surroundings: Surroundings, folder: Path) -
         by_list = lists.filter()
         chosen: list[Filter] = [by_list] if by_list.reasons else []
         chosen += filters(choices, surroundings.now)
+        if surroundings.proofs is not None:
+            unproven = opened.enter_context(Unproven(surroundings.proofs, folder))
+            chosen.append(unproven.filter())
         if choices.limit is not None:
             chosen.append(first_of(choices.limit))
-        yield Selection(filters=chosen, findings=lambda: _findings(lists))
+        yield Selection(filters=chosen, findings=lambda: _findings(lists, surroundings))
 
 
 def _given(file: str | None) -> tuple[str, ...]:
     return () if file is None else (file,)
 
 
-def _findings(lists: IdLists) -> list[Finding]:
+def _findings(lists: IdLists, surroundings: Surroundings) -> list[Finding]:
     asked = [(IDS_NOT_IN_INVENTORY, lists.listed), (EXCLUDED_NOT_IN_INVENTORY, lists.excluded)]
-    return [Finding(name, ids.unasked, ids.unasked_samples()) for name, ids in asked if ids is not None and ids.unasked]
+    found = [
+        Finding(name, ids.unasked, ids.unasked_samples()) for name, ids in asked if ids is not None and ids.unasked
+    ]
+    if surroundings.proofs is not None and isinstance(surroundings.proofs.copies, UnseenCopies):
+        found.append(Finding(COPIES_NOT_LOOKED_AT, 0, []))
+    return found
