@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Protocol, TextIO
 
 from glacier_purge.report.terminal import safe
-from glacier_purge.report.words import duration, rate
+from glacier_purge.report.words import duration, rate, share
 
 if TYPE_CHECKING:
     from types import TracebackType
@@ -63,8 +63,8 @@ class PlainDisplay:
 def sentence(moment: Progress) -> str:
     """A moment on one line of plain text."""
     done = moment.deleted + moment.failed
-    share = f"{done:,} of {moment.selected:,} ({moment.share:.1%})"
-    return f"{share}, {figures(moment)} - {safe(moment.why)}"
+    part = f"{done:,} of {moment.selected:,} ({share(done, moment.selected)})"
+    return f"{part}, {figures(moment)} - {safe(moment.why)}"
 
 
 def figures(moment: Progress) -> str:

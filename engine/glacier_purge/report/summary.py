@@ -85,11 +85,6 @@ class Progress:
     why: str
 
     @property
-    def share(self) -> float:
-        """How much of what the plan lets go has an outcome, 0 to 1."""
-        return (self.deleted + self.failed) / self.selected if self.selected else 1.0
-
-    @property
     def remaining_seconds(self) -> float | None:
         """How long the rest takes at the rate of now; None while nothing moves."""
         if not self.rate_per_second:

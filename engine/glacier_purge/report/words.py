@@ -22,7 +22,7 @@ def size(size_bytes: int) -> str:
     """``1536`` is "1.5 KiB"."""
     value = float(size_bytes)
     for unit in _SIZES[:-1]:
-        if value < 1024:
+        if round(value, 1) < 1024:  # as it would be shown: 1,048,575 bytes are a MiB, not 1,024.0 KiB
             return f"{size_bytes:,} B" if unit == "B" else f"{value:,.1f} {unit}"
         value /= 1024
     return f"{value:,.1f} {_SIZES[-1]}"
@@ -31,3 +31,9 @@ def size(size_bytes: int) -> str:
 def rate(per_second: float | None) -> str:
     """``97.32`` is "97.3/s"; None is "-"."""
     return "-" if per_second is None else f"{per_second:,.1f}/s"
+
+
+def share(part: int, whole: int) -> str:
+    """``1`` of ``3`` is "33.3%"; rounded down, so that only all of it is "100.0%"."""
+    tenths = part * 1000 // whole if whole else 1000
+    return f"{tenths // 10}.{tenths % 10}%"
