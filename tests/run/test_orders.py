@@ -56,7 +56,7 @@ async def test_a_paused_run_sends_nothing_until_it_is_resumed(tmp_path: Path) ->
         sent = bench.service.requests
         await anyio.sleep(24 * 3600)
         assert bench.service.requests == sent
-        assert run.obey(Resume(by="eve@host"))["state"] == "sending"
+        assert run.obey(Resume(by="eve@host"))["state"] == "running"
     ordered = [(line["order"], line["by"], line["epoch"]) for line in bench.events("ordered")]
     assert ordered == [("pause", BY, 1), ("resume", "eve@host", 1)]
     assert bench.log()[-1]["event"] == "finished"
@@ -114,7 +114,7 @@ async def test_asking_for_the_status_is_not_written_down(tmp_path: Path) -> None
     bench = Bench(tmp_path, InProcessGlacier(300))
     async with bench.process() as run:
         await anyio.sleep(1)
-        assert run.obey(AskStatus(by=BY))["state"] == "sending"
+        assert run.obey(AskStatus(by=BY))["state"] == "running"
     assert bench.events("ordered") == []
 
 

@@ -10,6 +10,7 @@ import anyio
 import pytest
 
 from glacier_purge.archive import Vault
+from glacier_purge.deletion.pacer import PacerSettings
 from glacier_purge.errors import CredentialsFailed, DiskFailed
 from glacier_purge.run.purge import DRAIN_SECONDS
 from glacier_purge.service.reply import Meaning, Reply
@@ -183,4 +184,15 @@ async def test_a_second_process_begins_near_the_limit_the_first_one_found(tmp_pa
     async with bench.process() as run:
         await anyio.sleep(0.5)
         assert run.telemetry()["limit_per_second"] == pytest.approx(limit, rel=0.01)
+        run.drain("test")
+
+
+async def test_a_share_of_the_limit_is_left_to_others(tmp_path: Path) -> None:
+    bench = Bench(tmp_path, InProcessGlacier(6000, rate_per_second=50))
+    async with bench.process(pace=PacerSettings(rate_per_second_first=40.0, leave_share=0.5)) as run:
+        await anyio.sleep(60)
+        assert "leaving a share of the limit found" in str(run.telemetry()["why"])
+        before = bench.service.requests
+        await anyio.sleep(40)
+        assert bench.service.requests - before == pytest.approx(40 * 25, rel=0.1)
         run.drain("test")

@@ -1,15 +1,21 @@
-"""``status``: how far a run is, from its folder alone, also while another process works on it."""
+"""``status``: how far a run is, what it waits for and until when: from its folder, and from the process at work."""
 
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 from glacier_purge.cli.options import Output
 from glacier_purge.cli.output import OutputFormat, print_result
 
+if TYPE_CHECKING:
+    from glacier_purge.audit.ledger import Ledger
+    from glacier_purge.report.summary import Progress
+    from glacier_purge.run.folder import RunFolder
+
 
 def status(run_dir: Path, *, output: Output = OutputFormat.TEXT) -> int:
-    """Say how far a run is. Reads only what is on disk, asks nobody, disturbs nothing.
+    """Say how far a run is and what it waits for. Counts are what is on disk; disturbs nothing.
 
     Parameters
     ----------
@@ -19,38 +25,71 @@ def status(run_dir: Path, *, output: Output = OutputFormat.TEXT) -> int:
     from glacier_purge.audit.recovery import replay
     from glacier_purge.plan.document import read_plan
     from glacier_purge.report.summary import progress, summarise
-    from glacier_purge.report.words import duration
     from glacier_purge.run.folder import RunFolder
 
     folder = RunFolder.open(run_dir)
     plan = read_plan(folder.plan_file)
+    at_work = folder.is_locked()
+    live = _ask(folder) if at_work else None
     ledger = replay(folder.path)
     summary = summarise(ledger, inventory=plan.counts.inventory, selected=plan.counts.selected, run_dir=str(run_dir))
-    moment = progress(ledger, ledger.last_telemetry or {}, selected=plan.counts.selected)
-    at_work = folder.is_locked()
+    facts = live if live is not None else ledger.last_telemetry or {}
     result = {
         **summary.as_dict(),
-        "state": _state(finished=ledger.finished is not None, at_work=at_work, begun=ledger.epoch > 0),
+        "state": _state(ledger, at_work=at_work, live=live),
         "vault": plan.vault_name,
         "digest": plan.digest,
         "last_deletion": ledger.last_deletion_ts,
     }
     if at_work:
-        result |= {
-            "rate_per_second": moment.rate_per_second,
-            "limit_per_second": moment.limit_per_second,
-            "left": duration(moment.remaining_seconds),
-            "why": moment.why,
-        }
-    elif ledger.stop_reason is not None and ledger.finished is None:
-        result |= {"stopped_because": ledger.stop_reason}
+        result |= _at_work(facts, progress(ledger, facts, selected=plan.counts.selected), live=live is not None)
+    elif ledger.finished is None:
+        result |= _at_rest(ledger, run_dir)
     print_result(result, output)
     return 0
 
 
-def _state(*, finished: bool, at_work: bool, begun: bool) -> str:
-    if finished:
+def _ask(folder: RunFolder) -> dict[str, Any] | None:
+    """The moment as the process at work tells it; None when it tells nothing."""
+    from glacier_purge.errors import UsageError
+    from glacier_purge.run.control import ask
+    from glacier_purge.run.host import who
+    from glacier_purge.run.orders import AskStatus
+
+    try:
+        return ask(folder.path, AskStatus(by=who()))
+    except UsageError:  # it ends, or hangs: what it wrote last has to do
+        return None
+
+
+def _state(ledger: Ledger, *, at_work: bool, live: dict[str, Any] | None) -> str:
+    if ledger.finished is not None:
         return "finished"
     if at_work:
-        return "running"
-    return "stopped, resumable with apply" if begun else "planned, not begun"
+        return "running" if live is None else str(live["state"])
+    return "stopped, resumable with apply" if ledger.epoch > 0 else "planned, not begun"
+
+
+def _at_work(facts: dict[str, Any], moment: Progress, *, live: bool) -> dict[str, object]:
+    from glacier_purge.report.words import duration
+
+    return {
+        "rate_per_second": moment.rate_per_second,
+        "limit_per_second": moment.limit_per_second,
+        "max_per_second": facts.get("max_per_second"),
+        "in_flight": moment.in_flight,
+        "left": duration(moment.remaining_seconds),
+        "why": moment.why or "the process begins or ends",
+        "until": facts.get("until"),
+        "window_closes": facts.get("window_closes"),
+        "as_of": "now" if live else "what was written last",
+    }
+
+
+def _at_rest(ledger: Ledger, run_dir: Path) -> dict[str, object]:
+    """Why nothing happens. A pause that its process did not outlive is told: the next one does not keep it."""
+    rest: dict[str, object] = {} if ledger.stop_reason is None else {"stopped_because": ledger.stop_reason}
+    rest["why"] = f"nobody works on it; go on with: glacier-purge apply {run_dir}"
+    if "operator" in (ledger.last_telemetry or {}).get("paused_by", ()):
+        rest["pause"] = "ended with its process: apply goes on sending"
+    return rest

@@ -54,7 +54,7 @@ def moment(*, tally: Tally, pacer: Pacer, pool: Pool, hours: Hours, active_secon
 def _state(pool: Pool) -> str:
     if pool.stop_reason is not None:
         return "stopping"
-    return "paused" if pool.paused_by else "sending"
+    return "paused" if pool.paused_by else "running"
 
 
 def _figure(per_second: float | None) -> float | None:
