@@ -50,7 +50,7 @@ if TYPE_CHECKING:
     from glacier_purge.plan.forecast import Calendar
     from glacier_purge.run.folder import RunFolder
     from glacier_purge.service.access import StaticCredentials
-    from glacier_purge.service.control import GlacierControl
+    from glacier_purge.service.control_client import ControlClient
     from glacier_purge.service.port import Glacier
     from glacier_purge.settings import PaceSettings, Settings
 
@@ -209,7 +209,7 @@ async def open_service(vault: Vault, access: Access, settings: Settings) -> Asyn
 
 
 @asynccontextmanager
-async def open_control(vault: Vault, access: Access) -> AsyncIterator[GlacierControl]:
+async def open_control(vault: Vault, access: Access) -> AsyncIterator[ControlClient]:
     """Open the door to everything around the deletes of ``vault``, after the same check as ``open_service``."""
     from glacier_purge.service import sdk  # noqa: PLC0415 - keeps what only these verbs need out of the others
 

@@ -15,6 +15,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from glacier_purge.plan.finding import Finding
+    from glacier_purge.service.access import Access
+    from glacier_purge.service.control_client import ControlClient
     from glacier_purge.settings import Settings
 
 
@@ -56,30 +58,36 @@ def doctor(
         counts = {weight.value: weights.count(weight) for weight in Weight}
         print_result({"vault": vault, **counts, "findings": [_as_dict(finding) for finding in found]}, output)
     else:
-        print_text("\n".join(line for finding in found for line in _lines(finding)))
+        print_text("\n".join(line for finding in found for line in as_lines(finding)))
     return ExitCode.USAGE if Weight.BLOCKING in weights else ExitCode.DONE
 
 
 async def _examined(name: str, settings: Settings, place: Path) -> list[Finding]:
     """Open the door without the check that keeps the wrong caller out: here the wrong caller is a finding."""
     from glacier_purge import wiring
+    from glacier_purge.service.sdk import open_control
+
+    vault = await wiring.vault_by_name(name, settings)
+    access = wiring.access(settings, wiring.endpoint(settings, vault.region), any_id_length=False)
+    async with open_control(vault, access) as control:
+        return await examined(control, access, place)
+
+
+async def examined(control: ControlClient, access: Access, place: Path) -> list[Finding]:
+    """Everything that could go wrong with a purge of the control's vault, with a run folder at ``place``."""
     from glacier_purge.plan.examination import Examination, Surroundings
     from glacier_purge.service.endpoint import is_loopback
     from glacier_purge.service.identity import caller_identity
-    from glacier_purge.service.sdk import open_control
     from glacier_purge.waiting import utc_now
 
-    vault = await wiring.vault_by_name(name, settings)
-    endpoint_url = wiring.endpoint(settings, vault.region)
-    access = wiring.access(settings, endpoint_url, any_id_length=False)
-    async with open_control(vault, access) as control:
-        surroundings = Surroundings(
-            caller=None if is_loopback(endpoint_url) else await caller_identity(access, vault.region),
-            lifetime=await control.credentials.lifetime(),
-            disk_free_bytes=shutil.disk_usage(_existing(place)).free,
-            now=utc_now(),
-        )
-        return await Examination(control, surroundings).findings()
+    pretended = access.endpoint_url is not None and is_loopback(access.endpoint_url)
+    surroundings = Surroundings(
+        caller=None if pretended else await caller_identity(access, control.vault.region),
+        lifetime=await control.credentials.lifetime(),
+        disk_free_bytes=shutil.disk_usage(_existing(place)).free,
+        now=utc_now(),
+    )
+    return await Examination(control, surroundings).findings()
 
 
 def _existing(place: Path) -> Path:
@@ -97,7 +105,8 @@ def _as_dict(finding: Finding) -> dict[str, str]:
     }
 
 
-def _lines(finding: Finding) -> Iterator[str]:
+def as_lines(finding: Finding) -> Iterator[str]:
+    """A finding for people: what, why it matters, what to do."""
     yield safe(f"{finding.weight.value:<9} {finding.subject}: {finding.what}")
     if finding.why:
         yield safe(f"{'':<9} why: {finding.why}")

@@ -13,7 +13,7 @@ from glacier_purge.cli.options import Aws, AwsOptions, LogOptions, Logs, Output,
 from glacier_purge.cli.output import OutputFormat, print_result
 from glacier_purge.cli.pace_options import Pace, PaceOptions
 from glacier_purge.cli.waiting import NoWait
-from glacier_purge.errors import Interrupted, Pending
+from glacier_purge.errors import Interrupted, Pending, PlanRefused
 
 if TYPE_CHECKING:
     from glacier_purge.audit.ledger import Ledger
@@ -22,7 +22,8 @@ if TYPE_CHECKING:
     from glacier_purge.run.calendar import Calendar
     from glacier_purge.run.folder import RunFolder
     from glacier_purge.run.lifecycle import Lifecycle, Step
-    from glacier_purge.service.control import GlacierControl
+    from glacier_purge.service.access import Access
+    from glacier_purge.service.control_client import ControlClient
     from glacier_purge.settings import Settings
 
 
@@ -134,7 +135,7 @@ class _Run:
         lifecycle = Lifecycle(self._folder.path, waits.now)
         async with wiring.open_control(address, access) as control:
             helpers = Helpers(
-                preflight=lambda: _preflight(control),
+                preflight=lambda: _preflight(control, access, self._folder.path),
                 approve=self._approve,
                 carry_out=self._carry_out,
                 tell=_tell,
@@ -196,9 +197,21 @@ class _Run:
         }
 
 
-async def _preflight(control: GlacierControl) -> dict[str, Any]:
-    described = await control.describe_vault()
-    return {"vault": described.arn, "archives": described.archives}
+async def _preflight(control: ControlClient, access: Access, place: Path) -> dict[str, Any]:
+    """Look at what could go wrong, tell what is worth telling, and refuse what stands in the way."""
+    from glacier_purge.cli.doctor import as_lines, examined
+    from glacier_purge.plan.finding import Weight
+
+    findings = await examined(control, access, place)
+    for finding in findings:
+        if finding.weight is not Weight.FINE:
+            for line in as_lines(finding):
+                _say(line)
+    blocking = [finding for finding in findings if finding.weight is Weight.BLOCKING]
+    if blocking:
+        told = "; ".join(f"{finding.subject}: {finding.what}" for finding in blocking)
+        raise PlanRefused(f"{control.vault.arn} can't be purged as things are: {told}. Nothing was sent.")
+    return {"findings": len(findings), "warnings": sum(found.weight is Weight.WARNING for found in findings)}
 
 
 def _begin(lifecycle: Lifecycle) -> None:
