@@ -1,0 +1,147 @@
+"""A run folder is one run's: made once, the owner's alone, and one process at a time."""
+
+from __future__ import annotations
+
+import os
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+import pytest
+
+from glacier_purge.archive import Vault
+from glacier_purge.errors import DiskFailed, PlanRefused, RunLocked, UsageError
+from glacier_purge.run.folder import Identity, RunFolder, run_name, vault_lock_file
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+VAULT = Vault(account_id="123456789012", region="eu-west-1", name="photos")
+URL = "https://glacier.eu-west-1.amazonaws.com"
+IDENTITY = Identity(
+    run="run", vault_arn=VAULT.arn, endpoint_url=URL, tool_version="1", package_sha256="0" * 64, created="2026-11-22"
+)
+
+
+@pytest.fixture(autouse=True)
+def own_locks(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
+
+
+def test_a_new_folder_is_the_owners_alone(tmp_path: Path) -> None:
+    folder = RunFolder.create(tmp_path / "deep" / "run")
+    assert folder.path.stat().st_mode & 0o777 == 0o700
+    folder.write_once("note", b"text")
+    assert (folder.path / "note").stat().st_mode & 0o777 == 0o600
+
+
+def test_an_empty_folder_may_be_taken_and_is_closed_to_others(tmp_path: Path) -> None:
+    (tmp_path / "run").mkdir(mode=0o755)
+    assert RunFolder.create(tmp_path / "run").path.stat().st_mode & 0o777 == 0o700
+
+
+def test_nothing_that_is_there_is_taken_over(tmp_path: Path) -> None:
+    (tmp_path / "full").mkdir()
+    (tmp_path / "full" / "something").touch()
+    (tmp_path / "file").touch()
+    (tmp_path / "empty").mkdir()
+    (tmp_path / "link").symlink_to(tmp_path / "empty")
+    for name in ("full", "file", "link"):
+        with pytest.raises(UsageError, match="is not an empty folder"):
+            RunFolder.create(tmp_path / name)
+    with pytest.raises(UsageError, match="cannot be made"):
+        RunFolder.create(tmp_path / "file" / "run")
+
+
+def test_only_a_safe_folder_is_opened(tmp_path: Path) -> None:
+    folder = RunFolder.create(tmp_path / "run")
+    (tmp_path / "link").symlink_to(folder.path)
+    (tmp_path / "file").touch()
+    for name, reason in {"nowhere": "No such file", "link": "symbolic links", "file": "not a run folder"}.items():
+        with pytest.raises(UsageError, match=reason):
+            RunFolder.open(tmp_path / name)
+    for rights in (0o720, 0o702, 0o777):
+        folder.path.chmod(rights)
+        with pytest.raises(UsageError, match="can be written by other users"):
+            RunFolder.open(folder.path)
+    folder.path.chmod(0o755)
+    assert RunFolder.open(folder.path).path == folder.path
+
+
+def test_a_file_is_written_once_whole_and_leaves_nothing_beside(tmp_path: Path) -> None:
+    folder = RunFolder.create(tmp_path / "run")
+    folder.write_once("note", b"first")
+    with pytest.raises(UsageError, match="written once"):
+        folder.write_once("note", b"second")
+    assert os.listdir(folder.path) == ["note"]  # noqa: PTH208 - names
+    assert (folder.path / "note").read_bytes() == b"first"
+
+
+def test_who_the_run_is_comes_back_as_written(tmp_path: Path) -> None:
+    folder = RunFolder.create(tmp_path / "run")
+    with pytest.raises(PlanRefused, match="not a whole run folder"):
+        folder.identity()
+    folder.write_identity(IDENTITY)
+    assert folder.identity() == IDENTITY
+    (folder.path / "run.json").write_bytes(b'{"run": "other", "more": 1}')
+    with pytest.raises(PlanRefused, match="not a whole run folder"):
+        folder.identity()
+
+
+def test_a_run_has_one_process(tmp_path: Path) -> None:
+    folder = RunFolder.create(tmp_path / "run")
+    assert not folder.is_locked()
+    with folder.locked(VAULT, URL):
+        assert folder.is_locked()
+        with pytest.raises(RunLocked, match=rf"works on the run in .*process {os.getpid()}"), folder.locked(VAULT, URL):
+            pass
+    assert not folder.is_locked()
+    with folder.locked(VAULT, URL):
+        pass
+
+
+def test_a_vault_has_one_process_whatever_the_folder(tmp_path: Path) -> None:
+    first, second = RunFolder.create(tmp_path / "first"), RunFolder.create(tmp_path / "second")
+    other = Vault(account_id="123456789012", region="eu-west-1", name="videos")
+    with first.locked(VAULT, URL):
+        with pytest.raises(RunLocked, match="on this host purges arn:aws:glacier"), second.locked(VAULT, URL):
+            pass
+        with second.locked(other, URL):
+            pass
+        with second.locked(VAULT, "http://127.0.0.1:5000"):
+            pass
+
+
+def test_looking_whether_a_run_is_locked_does_not_lock_it(tmp_path: Path) -> None:
+    folder = RunFolder.create(tmp_path / "run")
+    with folder.locked(VAULT, URL):
+        pass
+    assert not folder.is_locked()
+    with folder.locked(VAULT, URL):
+        assert [folder.is_locked() for _ in range(3)] == [True] * 3
+
+
+def test_a_lock_that_cannot_be_written_stops_before_anything_is_sent(tmp_path: Path) -> None:
+    folder = RunFolder.create(tmp_path / "run")
+    (folder.path / "lock").symlink_to(tmp_path / "elsewhere")
+    with pytest.raises(DiskFailed, match="Nothing was sent"), folder.locked(VAULT, URL):
+        pass
+    assert not (tmp_path / "elsewhere").exists()
+
+
+def test_a_vaults_lock_lies_where_every_process_of_the_user_finds_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert vault_lock_file(VAULT, URL) == vault_lock_file(VAULT, URL)
+    assert vault_lock_file(VAULT, URL).is_relative_to(tmp_path / "state")
+    monkeypatch.delenv("XDG_STATE_HOME")
+    monkeypatch.setenv("HOME", str(tmp_path / "home"))
+    assert vault_lock_file(VAULT, URL).is_relative_to(tmp_path / "home" / ".local" / "state")
+
+
+@pytest.mark.parametrize(
+    ("vault", "name"),
+    [("photos", "photos"), (".hidden", "hidden"), ("-x", "x"), ("._-", "_-"), ("..-", "vault"), ("a.b", "a.b")],
+)
+def test_a_runs_name_begins_with_its_vaults_and_never_with_a_dot_or_hyphen(vault: str, name: str) -> None:
+    now = datetime(2026, 11, 22, 15, 14, 3, tzinfo=UTC)
+    assert run_name(vault, now) == f"{name}-2026-11-22T15-14-03Z"
