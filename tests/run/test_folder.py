@@ -82,9 +82,10 @@ def test_who_the_run_is_comes_back_as_written(tmp_path: Path) -> None:
         folder.identity()
     folder.write_identity(IDENTITY)
     assert folder.identity() == IDENTITY
-    (folder.path / "run.json").write_bytes(b'{"run": "other", "more": 1}')
-    with pytest.raises(PlanRefused, match="not a whole run folder"):
-        folder.identity()
+    for spoilt in (b'{"run": "other", "more": 1}', b'{"run": "\xff"}', b""):
+        (folder.path / "run.json").write_bytes(spoilt)
+        with pytest.raises(PlanRefused, match="not a whole run folder"):
+            folder.identity()
 
 
 def test_a_run_has_one_process(tmp_path: Path) -> None:

@@ -136,7 +136,7 @@ def read_plan(path: Path) -> Plan:
             f"{path.parent} holds no plan: planning did not end, or this is not a run folder. "
             "Make one with: glacier-purge plan VAULT --inventory FILE --run-dir DIR"
         ) from None
-    except msgspec.MsgspecError as error:
+    except (OSError, UnicodeDecodeError, msgspec.MsgspecError) as error:
         raise PlanRefused(f"{path} cannot be read as a plan ({error}). Plan again; nothing was sent.") from error
     plan = document.plan
     if plan.format != FORMAT:

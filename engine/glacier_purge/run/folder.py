@@ -92,7 +92,7 @@ class RunFolder:
         file = self.path / IDENTITY_FILE
         try:
             return msgspec.json.decode(file.read_bytes(), type=Identity)
-        except (OSError, msgspec.MsgspecError) as error:
+        except (OSError, UnicodeDecodeError, msgspec.MsgspecError) as error:
             raise PlanRefused(
                 f"{file} cannot be read ({error}): this is not a whole run folder. Plan again."
             ) from error

@@ -1,0 +1,80 @@
+"""Decisions on disk: one byte a record, read back in step with the snapshot, and not to be changed unseen."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from glacier_purge.errors import PlanRefused
+from glacier_purge.inventory.batch import Batch
+from glacier_purge.plan.decisions import check_decisions, decided, decisions_sha256, selected_bitmap, writing
+from glacier_purge.plan.selection import DELETE, DUPLICATE, INVALID
+from tests.plan.archives import archive
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+def write(folder: Path, *batches: tuple[bytes, dict[int, int]]) -> None:
+    with writing(folder) as writer:
+        for decisions, duplicates in batches:
+            writer.write(decisions, duplicates)
+
+
+def batch(first: int, records: int) -> Batch:
+    return Batch(first, records, [archive(ordinal) for ordinal in range(first, first + records)], [])
+
+
+def test_decisions_come_back_with_their_records_however_these_are_cut(tmp_path: Path) -> None:
+    write(tmp_path, (bytes([DELETE, INVALID, DELETE]), {}), (bytes([DUPLICATE, DELETE, DUPLICATE]), {3: 0, 5: 2}))
+    for lengths in ([6], [1, 5], [4, 2], [1] * 6):
+        firsts = [sum(lengths[:index]) for index in range(len(lengths))]
+        read = list(decided(tmp_path, [batch(*one) for one in zip(firsts, lengths, strict=True)]))
+        assert b"".join(one.decisions for one in read) == bytes([0, 1, 0, 2, 0, 2])
+        assert [one.first_ordinal for one in read] == firsts
+        for one in read:
+            own = range(one.first_ordinal, one.first_ordinal + len(one.decisions))
+            assert one.duplicates == {ordinal: first for ordinal, first in {3: 0, 5: 2}.items() if ordinal in own}
+
+
+def test_fewer_decisions_than_records_are_refused(tmp_path: Path) -> None:
+    write(tmp_path, (bytes(5), {}))
+    with pytest.raises(PlanRefused, match="ends before the snapshot does"):
+        list(decided(tmp_path, [batch(0, 6)]))
+
+
+def test_every_byte_counts(tmp_path: Path) -> None:
+    write(tmp_path, (bytes([DELETE, DUPLICATE]), {1: 0}))
+    sha256 = decisions_sha256(tmp_path)
+    check_decisions(tmp_path, sha256)
+    for name in ("decisions", "duplicates"):
+        kept = (tmp_path / name).read_bytes()
+        for spoilt in (kept + b"\0", kept[:-1], bytes([kept[0] ^ 1]) + kept[1:]):
+            (tmp_path / name).write_bytes(spoilt)
+            with pytest.raises(PlanRefused, match="was changed after planning"):
+                check_decisions(tmp_path, sha256)
+        (tmp_path / name).unlink()
+        with pytest.raises(PlanRefused, match="The plan is not whole"):
+            check_decisions(tmp_path, sha256)
+        (tmp_path / name).write_bytes(kept)
+    check_decisions(tmp_path, sha256)
+
+
+def test_nothing_that_is_there_is_written_over(tmp_path: Path) -> None:
+    write(tmp_path, (b"\0", {}))
+    with pytest.raises(FileExistsError):
+        write(tmp_path, (b"\1", {}))
+    assert (tmp_path / "decisions").read_bytes() == b"\0"
+
+
+@given(decisions=st.binary(max_size=100))
+@settings(deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_the_bitmap_has_a_bit_for_what_goes_and_for_nothing_else(tmp_path: Path, decisions: bytes) -> None:
+    (tmp_path / "decisions").write_bytes(decisions)
+    bitmap = selected_bitmap(tmp_path)
+    assert len(bitmap) == (len(decisions) + 7) // 8
+    bits = [bool(bitmap[ordinal >> 3] & 1 << (ordinal & 7)) for ordinal in range(8 * len(bitmap))]
+    assert bits == [decision == DELETE for decision in decisions] + [False] * (len(bits) - len(decisions))
