@@ -153,6 +153,22 @@ async def test_a_window_that_closes_holds_the_run_until_the_next_one(tmp_path: P
 
 
 @pytest.mark.looptime
+@pytest.mark.parametrize("hours", [-6, 6])
+async def test_a_clock_that_is_set_is_noticed_in_half_a_minute(tmp_path: Path, hours: int) -> None:
+    bench = Bench(tmp_path, InProcessGlacier(5000))
+    async with bench.process(windows=(Window.parse("11:00-14:00 UTC"),)) as run:
+        await anyio.sleep(5)
+        assert run.telemetry()["state"] == "running"
+        bench.clock_set_by_seconds = hours * 3600.0
+        await anyio.sleep(30)
+        assert run.telemetry()["state"] == "paused"
+        bench.clock_set_by_seconds = 0.0
+        await anyio.sleep(30)
+        assert run.telemetry()["state"] == "running"
+        run.drain("test")
+
+
+@pytest.mark.looptime
 async def test_a_pause_and_a_closed_window_have_no_end_that_is_known(tmp_path: Path) -> None:
     bench = Bench(tmp_path, InProcessGlacier(50))
     async with bench.process(windows=(Window.parse("13:00-14:00 UTC"),)) as run:

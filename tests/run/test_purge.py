@@ -74,6 +74,24 @@ async def test_expired_credentials_pause_the_run_until_new_ones_are_checked(tmp_
     assert {line["outcome"] for line in bench.outcomes().values()} == {"deleted"}
 
 
+async def test_credentials_that_expire_all_the_time_fail_nothing(tmp_path: Path) -> None:
+    class ShortLived(InProcessGlacier):
+        renewed_at = 0.0
+
+        async def renew_credentials(self) -> None:
+            await super().renew_credentials()
+            self.renewed_at = now()
+
+    service = ShortLived(4000)
+    service.renewal_seconds = 5.0
+    service.weather = lambda _: EXPIRED if now() - service.renewed_at > 20.0 else None
+    bench = Bench(tmp_path, service)
+    await bench.finish(telemetry_seconds=60.0)
+    assert service.renewals >= 2
+    assert {line["outcome"] for line in bench.outcomes().values()} == {"deleted"}
+    assert bench.events("finished")[0]["counts"]["deleted"] == 4000
+
+
 async def test_credentials_of_another_account_end_the_run_and_fail_nothing(tmp_path: Path) -> None:
     other = Vault(account_id="999999999999", region="us-east-1", name="photos")
 

@@ -21,25 +21,25 @@ class _Order(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
         return str(self.__struct_config__.tag)
 
 
-class Pause(_Order, tag="pause"):
+class Pause(_Order, frozen=True, kw_only=True, tag="pause"):
     """Send nothing until ``Resume``."""
 
 
-class Resume(_Order, tag="resume"):
+class Resume(_Order, frozen=True, kw_only=True, tag="resume"):
     """End the pause that ``Pause`` began; other sides may still hold dispatch."""
 
 
-class SetRate(_Order, tag="rate"):
+class SetRate(_Order, frozen=True, kw_only=True, tag="rate"):
     """Never send faster than ``per_second`` from now on; None leaves the rate to the service."""
 
     per_second: float | None
 
 
-class Stop(_Order, tag="stop"):
+class Stop(_Order, frozen=True, kw_only=True, tag="stop"):
     """Send nothing new, settle what is in flight, end the process; the run can be resumed."""
 
 
-class AskStatus(_Order, tag="status"):
+class AskStatus(_Order, frozen=True, kw_only=True, tag="status"):
     """Change nothing; say how the run stands. The only one that is not written down."""
 
 
