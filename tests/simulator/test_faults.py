@@ -67,6 +67,18 @@ def test_a_rule_strikes_its_operation_its_time_and_its_count_only() -> None:
     assert plan.counts == {"throttle": 2}
 
 
+def test_a_rule_can_count_its_time_from_the_first_request_of_an_operation() -> None:
+    plan = FaultPlan([FaultRule("throttle", operation="*", after="DeleteArchive", from_seconds=10, until_seconds=20)])
+    assert not struck(plan, KEYS[:5], "ListVaults", at=15)
+    assert not struck(plan, KEYS[:5], "DeleteArchive", at=1000)
+    assert not struck(plan, KEYS[:5], "DeleteArchive", at=1009.9)
+    assert len(struck(plan, KEYS[:5], "ListVaults", at=1010)) == 5
+    assert not struck(plan, KEYS[:5], "DeleteArchive", at=1020)
+    plan.replace([FaultRule("garbage", after="DeleteArchive", from_seconds=30)])
+    assert not struck(plan, KEYS[:5], at=1029.9)
+    assert len(struck(plan, KEYS[:5], at=1030)) == 5
+
+
 def test_the_first_rule_that_strikes_wins_and_rules_can_be_replaced() -> None:
     plan = FaultPlan([FaultRule("throttle"), FaultRule("garbage", operation="*")])
     assert {fault.kind for fault in struck(plan, KEYS[:9]).values()} == {"throttle"}
@@ -122,6 +134,7 @@ UNREADABLE = {"length-nonsense", "broken-chunks", "bad-status-line"}
 GOOD_204 = {
     "keep-alive-race", "connection-close", "late-reply", "slow-reply", "slow-loris", "byte-a-second",
     "garbage-after-reply", "duplicate-reply", "huge-head", "output-truncated", "output-corrupted", "job-failed",
+    "job-expired",
 }  # fmt: skip
 OTHERS = {"length-too-short", "interim-reply", "empty-error", "broken-json"}
 
@@ -270,6 +283,33 @@ async def test_a_job_can_be_accepted_and_fail_in_the_end() -> None:
             described = await ask(glacier.endpoint_url, "GET", f"/-/vaults/photos/jobs/{job.headers['x-amz-job-id']}")
             statuses.append((described.json["StatusCode"], described.json["Completed"]))
     assert statuses == [("Failed", True), ("Succeeded", True)]
+
+
+@pytest.mark.parametrize("page", ["", "/output"], ids=["DescribeJob", "GetJobOutput"])
+async def test_a_finished_job_can_expire_before_its_time_and_others_do_not(page: str) -> None:
+    rule = FaultRule("job-expired", operation="GetJobOutput" if page else "DescribeJob", count=1)
+    async with SimulatedGlacier(archives=5, faults=[rule]) as glacier:
+        jobs = [
+            await ask(glacier.endpoint_url, "POST", "/-/vaults/photos/jobs", b'{"Type": "inventory-retrieval"}')
+            for _ in range(2)
+        ]
+        glacier.clock.step(21_600)
+        expired, other = (f"/-/vaults/photos/jobs/{job.headers['x-amz-job-id']}" for job in jobs)
+        gone = [await ask(glacier.endpoint_url, "GET", path) for path in (expired + page, expired, expired + "/output")]
+        there = [await ask(glacier.endpoint_url, "GET", path) for path in (other, other + "/output")]
+        listed = await ask(glacier.endpoint_url, "GET", "/-/vaults/photos/jobs")
+    assert [(reply.status, reply.json["code"]) for reply in gone] == [(404, "ResourceNotFoundException")] * 3
+    assert [reply.status for reply in there] == [200, 200]
+    assert len(there[1].json["ArchiveList"]) == 5
+    assert [job["JobId"] for job in listed.json["JobList"]] == [jobs[1].headers["x-amz-job-id"]]
+
+
+async def test_an_unfinished_job_and_a_path_that_leads_nowhere_do_not_expire() -> None:
+    async with SimulatedGlacier(archives=5, faults=[FaultRule("job-expired", operation="*")]) as glacier:
+        job = await ask(glacier.endpoint_url, "POST", "/-/vaults/photos/jobs", b'{"Type": "inventory-retrieval"}')
+        path = f"/-/vaults/photos/jobs/{job.headers['x-amz-job-id']}"
+        assert (await ask(glacier.endpoint_url, "GET", path)).status == 200
+        assert (await ask(glacier.endpoint_url, "GET", "/nowhere")).json["code"] == "UnknownOperationException"
 
 
 async def test_faults_can_be_set_while_it_runs() -> None:

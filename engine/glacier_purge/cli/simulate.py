@@ -74,7 +74,8 @@ def simulate(
     host
         Loopback address to listen on.
     scenario
-        What goes wrong and when: calm, busy-account, bad-week, locked-vault, or a TOML file. Its limits win.
+        What goes wrong and when: calm, busy-account, bad-week (days of it, made for --time-scale 3600), locked-vault,
+        or a TOML file. Its limits win.
     from_
         Inventory (JSON) whose archives to pretend instead of made-up ones; names vault, region and account too.
     state_dir

@@ -81,7 +81,7 @@ class ServiceDesk:
         match = _DELETE_ARCHIVE.fullmatch(url)
         if match is None or not keep_alive or not self._is_plain(match[1].decode(), headers):
             return None
-        now = self._now()
+        now = self._arrived("DeleteArchive")
         self._meter.count(self.clock.real_seconds())
         fault = self.faults.decide("DeleteArchive", match[3], now - self._started)
         if fault is not None:
@@ -99,8 +99,8 @@ class ServiceDesk:
             response = control.answer(self, request)
             response.headers.append(("x-amzn-RequestId", self.glacier.request_id()))
             return self._rendered(response, keep_alive=keep_alive)
-        now = self._now()
         operation, key = _whom(request)
+        now = self._arrived(operation)
         if operation == "DeleteArchive":
             self._meter.count(self.clock.real_seconds())
         fault = self.faults.decide(operation, key, now - self._started)
@@ -126,6 +126,8 @@ class ServiceDesk:
     def _struck(self, fault: Fault, request: Request, now: float, *, keep_alive: bool) -> Outgoing:
         kind = KINDS[fault.kind]
         response = Response(204, [])
+        if kind.beforehand is not None:
+            kind.beforehand(self.glacier, request, now)
         if kind.reaches_service:
             response = self.glacier.handle(request, now, wall=time.time())
         if kind.aftermath is not None:
@@ -153,6 +155,12 @@ class ServiceDesk:
         return Outgoing(chain((head,), body_pieces(response)), seconds, close=not keep_alive)
 
     # Time and what it brings.
+
+    def _arrived(self, operation: str) -> float:
+        """Note a request; return when it came, everything having happened that was due before."""
+        if operation in self._timeline.awaited:
+            self._timeline.begun(operation, self.clock.now() - self._started)
+        return self._now()
 
     def _now(self) -> float:
         self.requests += 1

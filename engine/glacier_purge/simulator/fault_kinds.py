@@ -1,7 +1,8 @@
 """The ways in which a service, a network and the boxes between them fail: one table.
 
-A kind is made of at most four parts: a reply given instead of the service's, a change to the service's reply, a way of
-putting it on the wire, and something done to the service.  ``reaches_service`` says whether the request took
+A kind is made of at most five parts: something done to the service before it is asked, a reply given instead of the
+service's, a change to the service's reply, a way of putting it on the wire, and something done to the service
+afterwards.  ``reaches_service`` says whether the request took
 effect, which is the point of most of them: a client must not be able to tell, and must cope with both.
 
 Kinds that wait do so in real seconds, since it is the client's patience they try, for ``Fault.seconds``.
@@ -12,12 +13,14 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, NamedTuple
 
 from glacier_purge.simulator import spoil
+from glacier_purge.simulator.refusal import Refusal
+from glacier_purge.simulator.routing import route
 from glacier_purge.simulator.wire import Ending
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from glacier_purge.simulator.exchange import Response
+    from glacier_purge.simulator.exchange import Request, Response
     from glacier_purge.simulator.vault import PretendGlacier
 
 _PATIENCE_SECONDS = 600.0  # longer than any sensible client waits
@@ -31,8 +34,19 @@ class Kind(NamedTuple):
     instead: spoil.Instead | None = None
     change: spoil.Change | None = None
     wire: spoil.Wire | None = None
+    beforehand: Callable[[PretendGlacier, Request, float], None] | None = None
     aftermath: Callable[[PretendGlacier, Response], None] | None = None
     seconds: float = 0.0
+
+
+def _expire_job(glacier: PretendGlacier, request: Request, now: float) -> None:
+    """Let the finished job that is asked for be forgotten, as if its day were over."""
+    try:
+        where = route(request)
+    except Refusal:  # a path that leads nowhere names no job
+        return
+    if where.operation in {"DescribeJob", "GetJobOutput"}:
+        glacier.expire_job(where.names[1], now)
 
 
 def _doom_job(glacier: PretendGlacier, response: Response) -> None:
@@ -179,5 +193,6 @@ KINDS: dict[str, Kind] = {
     "output-stalled": Kind("a job's output that stops coming", True, wire=spoil.stalled, seconds=_PATIENCE_SECONDS),
     "output-truncated": Kind("a job's output without its end, of matching length", True, change=spoil.truncated),
     "output-corrupted": Kind("a job's output with one bit changed", True, change=spoil.corrupted),
+    "job-expired": Kind("404 for a finished job, which is forgotten", True, beforehand=_expire_job),
     "job-failed": Kind("a job that is accepted and fails in the end", True, aftermath=_doom_job),
 }

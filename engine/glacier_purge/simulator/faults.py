@@ -8,6 +8,7 @@ run, however the client schedules its work.  Only archives that were struck are 
 
 from __future__ import annotations
 
+from math import inf
 from typing import TYPE_CHECKING
 from zlib import crc32
 
@@ -27,7 +28,8 @@ class Rule(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     ``share`` (0 to 1) of the requests of ``operation`` (a name of the service's API, or ``*``) that arrive from
     ``from_seconds`` until ``until_seconds`` (None: for ever) after the start, in simulated time; ``count`` of them at
-    most.
+    most.  With ``after``, the name of an operation, that time is counted from its first request: a purge may begin
+    whenever it likes and still meets what is meant for purges.
     ``seconds`` is how long the fault waits where it waits, in real time; None is the kind's own default.
     """
 
@@ -38,6 +40,7 @@ class Rule(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     until_seconds: float | None = None
     count: int | None = None
     seconds: float | None = None
+    after: str | None = None
 
     def __post_init__(self) -> None:
         if self.kind not in KINDS:
@@ -48,7 +51,7 @@ class Rule(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
             raise ValueError(f"seconds {self.seconds} of fault {self.kind!r} are not between 0 and 86,400")
 
     def is_on(self, at_seconds: float) -> bool:
-        """Whether it strikes at this moment at all."""
+        """Whether it strikes at this moment, counted as ``after`` says, at all."""
         until = self.until_seconds
         return self.from_seconds <= at_seconds and (until is None or at_seconds < until)
 
@@ -70,6 +73,7 @@ class FaultPlan:
         self._struck: list[int] = []
         self._strikes: dict[int, int] = {}
         self._concerning: dict[str, list[tuple[int, Rule]]] = {}
+        self._begun: dict[str | None, float] = {None: 0.0}
         self.counts: dict[str, int] = {}
         self.replace(rules)
 
@@ -88,6 +92,7 @@ class FaultPlan:
         """The fault that strikes this request, if any. ``key`` is the archive id or the path."""
         concerning = self._concerning.get(operation)
         if concerning is None:
+            self._begun.setdefault(operation, at_seconds)
             concerning = self._concerning[operation] = [
                 (index, rule)
                 for index, rule in enumerate(self._rules)
@@ -97,7 +102,7 @@ class FaultPlan:
             return None
         digest = crc32(key)
         for index, rule in concerning:
-            if not rule.is_on(at_seconds):
+            if not rule.is_on(at_seconds - self._begun.get(rule.after, inf)):
                 continue
             if rule.count is not None and self._struck[index] >= rule.count:
                 continue

@@ -1,9 +1,12 @@
 """A scenario: what happens to the pretended service, and when, in simulated seconds from the start.
 
 Written in TOML, checked when it is read.  ``[start]`` holds what the service begins with, each ``[[change]]`` what is
-different from a moment on, each ``[[fault]]`` a rule of ``faults``, and each ``[[request]]`` what somebody else sends:
-an upload in the middle of a purge, or the start of a vault lock.  There are no timers: what is due is asked for
-whenever a request arrives, so that a scenario runs the same in real, scaled and virtual time.
+different from a moment on, each ``[[fault]]`` a rule of ``faults``, each ``[[request]]`` what somebody else sends, as
+the start of a vault lock, and each ``[[upload]]`` how many archives somebody else uploads.  There are no timers: what
+is due is asked for whenever a request arrives, so that a scenario runs the same in real, scaled and virtual time.
+
+Where it says ``after = "DeleteArchive"`` (or any other operation of the service's API), seconds are counted from the
+first request of that operation, since nobody knows beforehand when a purge will begin.
 """
 
 from __future__ import annotations
@@ -40,6 +43,7 @@ class Change(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tr
     """What is different from ``at_seconds`` on."""
 
     at_seconds: float = 0.0
+    after: str | None = None
     limits: Limits | None = None
     latency_ms: float | None = None
     account_closed: bool | None = None
@@ -53,6 +57,35 @@ class Sent(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True
     path: str
     body: str = ""
     headers: dict[str, str] = {}
+    after: str | None = None
+
+
+class Upload(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """So many small archives that somebody else uploads at ``at_seconds``."""
+
+    at_seconds: float
+    archives: int = 1
+    description: str = "uploaded by somebody else"
+    after: str | None = None
+
+    def __post_init__(self) -> None:
+        if not 1 <= self.archives <= 1000:
+            raise ValueError(f"archives {self.archives} of an upload are not between 1 and 1,000")
+
+    def requests(self) -> list[Sent]:
+        """What is sent."""
+        headers = {"x-amz-archive-description": self.description}
+        return [
+            Sent(
+                at_seconds=self.at_seconds,
+                after=self.after,
+                method="POST",
+                path="/-/vaults/{vault}/archives",
+                body=f"{self.description}, {number}",
+                headers=headers,
+            )
+            for number in range(1, self.archives + 1)
+        ]
 
 
 class Scenario(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -63,30 +96,42 @@ class Scenario(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
     change: list[Change] = []
     fault: list[Rule] = []
     request: list[Sent] = []
+    upload: list[Upload] = []
 
 
 Event = Change | Sent
 
 
 class Timeline:
-    """The events of a scenario that are still to come."""
+    """The events of a scenario that are still to come.
+
+    ``awaited`` are the operations whose first request begins a part of it.
+    """
 
     def __init__(self, scenario: Scenario) -> None:
-        events: list[Event] = [*scenario.change, *scenario.request]
-        self._events = sorted(events, key=lambda event: event.at_seconds)
-        self._next = 0
+        uploads = [request for upload in scenario.upload for request in upload.requests()]
+        self._later: list[Event] = [*scenario.change, *scenario.request, *uploads]
+        self._dated: list[tuple[float, Event]] = []
+        self.awaited = {event.after for event in self._later}
+        self.begun(None, 0.0)
 
     @property
     def next_at_seconds(self) -> float:
-        """When the next event is due; infinity when there is none."""
-        return self._events[self._next].at_seconds if self._next < len(self._events) else float("inf")
+        """When the next event is due; infinity when none has a time."""
+        return self._dated[0][0] if self._dated else float("inf")
+
+    def begun(self, operation: str | None, at_seconds: float) -> None:
+        """Count from now on for what was to come after the first request of ``operation``."""
+        self.awaited.discard(operation)
+        dated = [(at_seconds + event.at_seconds, event) for event in self._later if event.after == operation]
+        self._later = [event for event in self._later if event.after != operation]
+        self._dated = sorted(self._dated + dated, key=lambda pair: pair[0])
 
     def due(self, at_seconds: float) -> list[Event]:
         """The events due by now, in order, each given once."""
-        first = self._next
-        while self.next_at_seconds <= at_seconds:
-            self._next += 1
-        return self._events[first : self._next]
+        events = [event for moment, event in self._dated if moment <= at_seconds]
+        del self._dated[: len(events)]
+        return events
 
 
 def load_scenario(name: str) -> Scenario:

@@ -164,6 +164,12 @@ class StoredVault:
         """The shelf as it is."""
         return Snapshot(moment, bytes(self.shelf.gone), self.shelf.live, self.shelf.live_bytes)
 
+    def forget_job(self, job_id: str) -> None:
+        """Drop a job with its output; ``settle`` is the caller's."""
+        del self.facts.jobs[job_id]
+        self._texts.pop(job_id, None)
+        self._drop_unused_snapshots()
+
     def text(self, job: Job) -> InventoryText:
         """The output of a succeeded inventory job."""
         text = self._texts.get(job.job_id)
@@ -186,9 +192,7 @@ class StoredVault:
             if not job.completed and job.completes <= moment:
                 self._complete(job)
             elif job.completed and job.expires <= moment:
-                del self.facts.jobs[job.job_id]
-                self._texts.pop(job.job_id, None)
-                self._drop_unused_snapshots()
+                self.forget_job(job.job_id)
 
     def _complete(self, job: Job) -> None:
         if job.doomed is not None:

@@ -162,6 +162,15 @@ class PretendGlacier:
             if job is not None:
                 job.doomed = reason
 
+    def expire_job(self, job_id: str, now: float) -> None:
+        """Forget a finished job of the home account and region before its time. Others are left alone."""
+        for vault in self._home.vaults.values():
+            vault.advance(now)
+            job = vault.facts.jobs.get(job_id)
+            if job is not None and job.completed:
+                vault.forget_job(job_id)
+                vault.settle()
+
     def create_vault(self, name: str, now: float) -> StoredVault:
         """Make an empty vault. Raises ``ValueError`` for a name it can't have, as do the two below."""
         return self._place(name, now)
