@@ -119,6 +119,24 @@ def decided(folder: Path, batches: Iterable[Batch]) -> Iterator[Decided]:
             yield Decided(batch.first_ordinal, batch.archives, batch.defects, decisions, duplicates)
 
 
+def merged(stream: Iterable[Decided], records_least: int) -> Iterator[Decided]:
+    """Put consecutive batches together until each has ``records_least`` records or more; the last may have fewer."""
+    whole: Decided | None = None
+    for batch in stream:
+        if whole is None:
+            whole = batch
+        else:
+            whole.archives += batch.archives
+            whole.defects += batch.defects
+            whole.decisions += batch.decisions
+            whole.duplicates |= batch.duplicates
+        if len(whole.decisions) >= records_least:
+            yield whole
+            whole = None
+    if whole is not None:
+        yield whole
+
+
 def _next_pair(file: BinaryIO) -> tuple[int, int] | None:
     content = file.read(_PAIR.size)
     if len(content) < _PAIR.size:
