@@ -101,6 +101,16 @@ def plain_segments(files: dict[str, bytes]) -> dict[str, bytes]:
     return dict(sorted(found.items()))
 
 
+def rechained(lines: list[bytes], first_prev: str = PLAN) -> list[bytes]:
+    """What someone does who recomputes every number and hash."""
+    prev, chained = first_prev, []
+    for seq, line in enumerate(lines):
+        said = json.loads(line) | {"seq": seq, "prev": prev}
+        chained.append(json.dumps(said, separators=(",", ":")).encode() + b"\n")
+        prev = hashlib.sha256(chained[-1]).hexdigest()
+    return chained
+
+
 def log_bytes(files: dict[str, bytes]) -> bytes:
     return b"".join(plain_segments(files).values())
 

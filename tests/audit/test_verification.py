@@ -20,7 +20,18 @@ import zstandard
 import glacier_purge.audit.verification as standalone
 from glacier_purge.audit.pretend_disk import PretendDisk
 from glacier_purge.audit.verification import PlanFacts, Verification, verify
-from tests.audit.logs import PLAN, RUN, commit, dump, finished_run, log_bytes, open_journal, outcome, plain_segments
+from tests.audit.logs import (
+    PLAN,
+    RUN,
+    commit,
+    dump,
+    finished_run,
+    log_bytes,
+    open_journal,
+    outcome,
+    plain_segments,
+    rechained,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -78,16 +89,6 @@ def segment_of(files: Files, seq: int) -> int:
 
 def without(shape: list[int], segment: int, records: int = 1) -> list[int]:
     return [length - records * (place == segment) for place, length in enumerate(shape)]
-
-
-def rechained(lines: list[bytes], first_prev: str = PLAN) -> list[bytes]:
-    """What someone does who recomputes every number and hash."""
-    prev, chained = first_prev, []
-    for seq, line in enumerate(lines):
-        said = json.loads(line) | {"seq": seq, "prev": prev}
-        chained.append(json.dumps(said, separators=(",", ":")).encode() + b"\n")
-        prev = hashlib.sha256(chained[-1]).hexdigest()
-    return chained
 
 
 def unvouched(files: Files) -> Files:

@@ -27,6 +27,7 @@ from binascii import unhexlify
 from collections import Counter
 from contextlib import closing
 from dataclasses import dataclass
+from operator import itemgetter
 from pathlib import Path
 from typing import IO, Any
 
@@ -35,7 +36,10 @@ _SENT = frozenset({b"deleted", b"failed"})
 _FAULTS_MOST = 100
 _TAIL_BYTES_MAX = 1 << 26
 _BLOCK_BYTES = 1 << 17  # fits the processor's second-level cache: a block is gone over about ten times
+_AS_DIGITS = b"01" + bytes(254)
+_LINES_A_PARSED_ONE = 32  # one line read as JSON takes as long as finding the outcomes of so many again
 _HEAD = re.compile(rb'\{"seq":([0-9]+),"ts":"([0-9-]{10}T[0-9:.]{12}Z)","event":"')
+_carried_hash = itemgetter(slice(-67, -3))
 _SEGMENT = re.compile(r"([0-9]{6,})\.jsonl(\.zst)?")
 
 
@@ -114,7 +118,7 @@ def written_by_later_commit(rest: bytes) -> bool:
     return len({head[2] for head in heads if head is not None}) > 1
 
 
-class _TornTail(Exception):  # noqa: N818 - not an error: the readable log ends here
+class _TornTail(Exception):
     """The log ends in what a crash leaves."""
 
 
@@ -200,7 +204,8 @@ class _Account:
         self._folder = folder
         self._plan = plan
         self._records = plan.records if plan else 0
-        self._done = bytearray(self._records)
+        self._done = bytearray((self._records + 7) // 8)
+        """One bit an ordinal, least significant first: set when it has its outcome."""
         self._counts: Counter[bytes] = Counter()
         self._released_through: int | None = None
         self._ts, self._epoch = "", 0
@@ -220,17 +225,35 @@ class _Account:
             return False
         all_deleted = words.count(b"deleted") == len(words)  # counting is dear, and this is how it mostly is
         counts = {b"deleted": len(words)} if all_deleted else Counter(words)
-        if max(ordinals) >= self._records or len(set(ordinals)) != len(ordinals) or not counts.keys() <= _OUTCOMES:
-            return False
-        done = self._done
-        if any(map(done.__getitem__, ordinals)):
+        if max(ordinals) >= self._records or not counts.keys() <= _OUTCOMES:
             return False
         if not counts.keys().isdisjoint(_SENT) and not self._may_all_be_sent(ordinals, words):
             return False
-        for ordinal in ordinals:
-            done[ordinal] = 1
+        if not self._mark(ordinals):
+            return False
         self._counts.update(counts)
         return True
+
+    def _mark(self, ordinals: list[int]) -> bool:
+        """Mark ordinals that have their outcome and say True; or, if one had it before, change nothing."""
+        first, end = min(ordinals) >> 3, (max(ordinals) >> 3) + 1
+        if end - first > len(ordinals):  # too far apart to be marked as one number
+            if len(set(ordinals)) != len(ordinals) or any(map(self._is_done, ordinals)):
+                return False
+            for ordinal in ordinals:
+                self._done[ordinal >> 3] |= 1 << (ordinal & 7)
+            return True
+        start, marks = first << 3, bytearray((end - first) << 3)
+        for ordinal in ordinals:
+            marks[ordinal - start] = 1
+        new, old = int(marks[::-1].translate(_AS_DIGITS), 2), int.from_bytes(self._done[first:end], "little")
+        if marks.count(1) != len(ordinals) or new & old:
+            return False
+        self._done[first:end] = (new | old).to_bytes(end - first, "little")
+        return True
+
+    def _is_done(self, ordinal: int) -> int:
+        return self._done[ordinal >> 3] >> (ordinal & 7) & 1
 
     def _may_all_be_sent(self, ordinals: list[int], words: list[bytes]) -> bool:
         nothing_selected = self._plan is None or self._plan.selected is None
@@ -283,7 +306,7 @@ class _Account:
             self.run = said["run"]
         if self.plan_digest is None:
             self.plan_digest, self._records = said["plan_digest"], int(said["records"])
-            self._done = bytearray(self._records)
+            self._done = bytearray((self._records + 7) // 8)
             if said["prev"] != self.plan_digest:
                 self._findings.fault("changed", "the first record does not carry the digest of the plan it names")
         if said["segment"] != number:
@@ -297,12 +320,12 @@ class _Account:
         if type(ordinal) is not int or not 0 <= ordinal < self._records or word not in _OUTCOMES:
             fault("outcome", f"outcome {word.decode()!r} for ordinal {ordinal!r}, of {self._records} in the plan")
             return
-        if self._done[ordinal]:
+        if self._is_done(ordinal):
             fault("outcome", f"a second terminal outcome for ordinal {ordinal}")
             return
         if word in _SENT and (why := self._why_not_sent(ordinal)):
             fault("outcome", f"ordinal {ordinal} was sent {why}")
-        self._done[ordinal] = 1
+        self._mark([ordinal])
         self._counts[word] += 1
 
     def _take_release(self, first: int, last: int) -> None:
@@ -331,9 +354,10 @@ class _Account:
         told = {word: count for word, count in sorted(told.items()) if count and word.encode() in _OUTCOMES}
         if told != self.counted():
             self._findings.fault("outcome", f"the run ended with {told}, the log holds {self.counted()}")
-        missing = self._done.count(0)
+        done = int.from_bytes(self._done, "little")
+        missing = self._records - done.bit_count()
         if missing:
-            first = f"the first is ordinal {self._done.index(0)}"
+            first = f"the first is ordinal {(~done & (done + 1)).bit_length() - 1}"
             self._findings.fault("outcome", f"the run ended with {missing} records unaccounted for; {first}")
 
 
@@ -347,7 +371,7 @@ class _Chain:
         self._manifest: list[dict[str, Any]] = []
         self._number = 0
         self._may_be_torn = False
-        self._pattern: re.Pattern[bytes] | None = None
+        self._patterns: _Patterns | None = None
         self._last = None if account.plan_digest is None else unhexlify(account.plan_digest)
         """The hash the next record has to carry; None where that can't be known."""
         self._suspect: int | None = None
@@ -407,21 +431,19 @@ class _Chain:
     def _take_in_order(self, data: bytes, lines: list[bytes]) -> bool:
         """Check a block of lines as a whole; take it and say True, or leave everything as it was and say False."""
         begins_segment = self._findings.offset == 0
-        if begins_segment or self._last is None or self._suspect is not None or self._pattern is None:
+        if begins_segment or self._last is None or self._suspect is not None or self._patterns is None:
             return False
         sha256 = hashlib.sha256
         hashes = [sha256(line).digest() for line in lines]
-        try:
-            carried = unhexlify(b"".join([line[-67:-3] for line in lines]))
-        except ValueError:
+        expected = (self._last + b"".join(hashes[:-1])).hex()
+        if b"".join(map(_carried_hash, lines)) != expected.encode() or lines[-1][-3:] != b'"}\n' or not data.isascii():
             return False
-        if carried != self._last + b"".join(hashes[:-1]) or not data.isascii() or lines[-1][-3:] != b'"}\n':
+        outcomes = self._patterns.outcomes(data, lines)
+        if outcomes is None or not self._is_numbered(lines):
             return False
-        facts = self._pattern.findall(data)
-        if len(facts) != len(lines) or not self._is_numbered(lines):
-            return False
-        first_seq = self._findings.seq
-        self._take_block(lines, facts)
+        first_seq, end = self._findings.seq, self._findings.offset + len(data)
+        self._take_block(lines, *outcomes)
+        self._findings.offset = end
         self._last = hashes[-1]
         for seq in self._vouchers.between(first_seq, self._findings.seq):
             self._vouchers.deny(seq, hashes[seq - first_seq].hex())
@@ -433,21 +455,20 @@ class _Chain:
         seq = self._findings.seq
         return first is not None and last is not None and (int(first[1]), int(last[1])) == (seq, seq + len(lines) - 1)
 
-    def _take_block(self, lines: list[bytes], facts: list[tuple[bytes, bytes, bytes]]) -> None:
+    def _take_block(self, lines: list[bytes], numbers: list[bytes], words: list[bytes]) -> None:
         """Take lines whose chain is in order: runs of outcomes together, other events one by one."""
-        findings, start = self._findings, 0
-        for place in (*(place for place, fact in enumerate(facts) if fact[2]), len(lines)):
+        start = 0
+        others = [place for place, number in enumerate(numbers) if not number] if b"" in numbers else []
+        for place in (*others, len(lines)):
             outcomes = lines[start:place]
-            if outcomes:
-                taken = facts[start:place]
-                if self._account.take_outcomes([fact[0] for fact in taken], [fact[1] for fact in taken]):
-                    findings.seq += len(outcomes)
-                    findings.offset += sum(map(len, outcomes))
-                    outcomes = []
+            if outcomes and self._account.take_outcomes(numbers[start:place], words[start:place]):
+                self._findings.seq += len(outcomes)
+                self._findings.offset += sum(map(len, outcomes)) if others else 0  # else the block's end is told
+                outcomes = []
             for line in (*outcomes, *lines[place : place + 1]):
                 said, reason = _parse(line, self._account.run)
                 if said is None:
-                    findings.fault("changed", reason)
+                    self._findings.fault("changed", reason)
                 else:
                     self._account.take(said, self._number)
                 self._step_over(line)
@@ -472,8 +493,8 @@ class _Chain:
             return
         self._judge_link(linked=linked)
         self._account.take(said, self._number)
-        if self._pattern is None and self._account.run is not None:
-            self._pattern = _pattern(json.dumps(self._account.run).encode())
+        if self._patterns is None and self._account.run is not None:
+            self._patterns = _Patterns(json.dumps(self._account.run).encode())
         digest = hashlib.sha256(line)
         self._last = digest.digest()
         if self._vouchers.deny(self._findings.seq, digest.hexdigest()) and self._suspect == self._findings.seq - 1:
@@ -582,16 +603,42 @@ def _segments(folder: Path) -> dict[int, Path]:
     return found
 
 
-def _pattern(run: bytes) -> re.Pattern[bytes]:
-    """Find in each line either (ordinal, outcome, nothing) or (nothing, nothing, event).
+class _Patterns:
+    """Find the outcomes in a block of lines of one run without reading them as JSON.
 
     The fixed skips are for speed: over an id of 138 characters (any other goes the long way), and over part of what
     must follow an outcome (158 bytes at least).
     """
-    run = re.escape(run)
-    archive_id = rb'(?:.{154}|"archive_id":"(?:[^"\\]|\\.)*",)'
-    outcome = rb'outcome","run":%b,"ordinal":([0-9]+),%b"size":[0-9]+,"outcome":"(\w+)".{150}' % (run, archive_id)
-    return re.compile(rb'"event":"(?:%b|(\w+)","run":%b)' % (outcome, run), re.DOTALL)
+
+    def __init__(self, run: bytes) -> None:
+        self._run = re.escape(run)
+        archive_id = rb'(?:.{154}|"archive_id":"(?:[^"\\]|\\.)*",)'
+        outcome = rb'outcome","run":%b,"ordinal":([0-9]+),%b"size":[0-9]+,"outcome":"(\w+)".{150}' % (
+            self._run,
+            archive_id,
+        )
+        self._any = re.compile(rb'"event":"(?:%b|(\w+)","run":%b)' % (outcome, self._run), re.DOTALL)
+        self._deleted: dict[int, re.Pattern[bytes]] = {}
+
+    def outcomes(self, data: bytes, lines: list[bytes]) -> tuple[list[bytes], list[bytes]] | None:
+        """Ordinals in digits and outcomes, line by line, empty for another event; None where in doubt.
+
+        Nearly all lines of nearly all blocks say "deleted", so that is looked for first, and nothing else.
+        """
+        numbers = self._deleted_only(lines[0].find(b",")).findall(b"\n" + data)
+        if len(numbers) == len(lines) >= numbers.count(b"") * _LINES_A_PARSED_ONE:
+            return numbers, [b"deleted"] * len(lines)
+        facts = self._any.findall(data)
+        if len(facts) != len(lines):
+            return None
+        return [fact[0] for fact in facts], [fact[1] for fact in facts]
+
+    def _deleted_only(self, seq_end: int) -> re.Pattern[bytes]:
+        """Find each line whose number ends there as the ordinal of a deletion or as nothing."""
+        if seq_end not in self._deleted:
+            deleted = rb'outcome","run":%b,"ordinal":([0-9]+),.{154}"size":[0-9]+,"outcome":"deleted".{150}' % self._run
+            self._deleted[seq_end] = re.compile(rb'\n.{%d}"event":"(?:%b|)' % (seq_end + 33, deleted), re.DOTALL)
+        return self._deleted[seq_end]
 
 
 def _parse(line: bytes, run: str | None) -> tuple[dict[str, Any] | None, str]:
