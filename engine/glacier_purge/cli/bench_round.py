@@ -15,6 +15,7 @@ import sys
 import tempfile
 import time
 from array import array
+from operator import add
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
@@ -23,6 +24,8 @@ import msgspec
 from glacier_purge.errors import GlacierPurgeError
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from glacier_purge.archive import ArchiveId, Vault
     from glacier_purge.plan.document import Plan
     from glacier_purge.run.folder import RunFolder
@@ -44,6 +47,7 @@ class Order(msgspec.Struct, frozen=True, kw_only=True):
     endpoint_url: str
     transport: Literal["auto", "sdk", "rest"]
     in_flight: int
+    processes: int = 1
     ca_file: str | None = None
     per_second: float | None = None
     core: int | None = None
@@ -52,6 +56,7 @@ class Order(msgspec.Struct, frozen=True, kw_only=True):
 class Measured(msgspec.Struct, frozen=True, kw_only=True):
     """What one round came to. ``limit_per_second`` is what the pacer believes the service allows; None: never met one.
 
+    ``seconds`` is all of it, ``deletes_per_second`` counts from the first request to the last reply.
     Latencies are in milliseconds; ``corrected_latency_ms`` has coordinated omission put right (``report.latency``).
     """
 
@@ -76,6 +81,11 @@ class Stopwatch:
         self._service = service
         self.sent_at = array("d")
         self.took_seconds = array("d")
+
+    def elapsed_seconds(self) -> float:
+        """From the first request to the last reply; 0.0 while there is none."""
+        replied_at = max(map(add, self.sent_at, self.took_seconds), default=0.0)
+        return replied_at - min(self.sent_at, default=0.0)
 
     @property
     def vault(self) -> Vault:
@@ -146,7 +156,7 @@ async def carry_out(
         deleted=deleted,
         failed=ledger.counts["failed"],
         seconds=round(seconds, 3),
-        deletes_per_second=round(deleted / seconds, 1),
+        deletes_per_second=round(deleted / max(watched.elapsed_seconds(), 1e-9), 1),
         cpu_us_per_delete=round(cpu / max(1, deleted) * 1e6, 2),
         plan_cpu_us_per_archive=round(plan_cpu_seconds_each * 1e6, 2),
         throttled_share=round(ledger.throttled / attempts, 5),
@@ -172,6 +182,7 @@ def settings_for(order: Order) -> Settings:
         "first_per_second": order.per_second or UNPACED_PER_SECOND,
         "max_per_second": order.per_second,
         "max_in_flight": order.in_flight,
+        "processes": order.processes,
     }
     return Settings.model_validate({"aws": aws, "pace": pace})
 
@@ -185,15 +196,26 @@ def _latencies(watched: Stopwatch, order: Order) -> tuple[dict[str, float] | Non
         return None, None
     if order.per_second is not None:
         return percentiles_ms(took), percentiles_ms(since_due(sent_at, took, order.per_second))
-    elapsed = max(at + seconds for at, seconds in zip(sent_at, took, strict=True)) - min(sent_at)
-    interval_seconds = elapsed * min(order.in_flight, len(took)) / len(took)
+    interval_seconds = watched.elapsed_seconds() * min(order.in_flight, len(took)) / len(took)
     return percentiles_ms(took), percentiles_ms(with_requests_not_sent(took, interval_seconds))
 
 
 def _cpu_seconds() -> float:
-    """User and system time of this process and of the children it has waited for."""
-    used = [resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
-    return sum(each.ru_utime + each.ru_stime for each in used)
+    """User and system time so far: of this process to the microsecond, of its senders to the kernel's tick."""
+    used = resource.getrusage(resource.RUSAGE_SELF)
+    ticks = sum(map(_ticks_of, _children()))
+    return used.ru_utime + used.ru_stime + ticks / os.sysconf("SC_CLK_TCK")
+
+
+def _children() -> Iterator[str]:
+    """The process ids of what this process has started and not ended; only Linux tells."""
+    for thread in Path("/proc/self/task").glob("*/children"):
+        yield from thread.read_text("ascii").split()
+
+
+def _ticks_of(process_id: str) -> int:
+    fields = Path(f"/proc/{process_id}/stat").read_text("utf-8").rpartition(")")[2].split()
+    return int(fields[11]) + int(fields[12])
 
 
 def _peak_rss_bytes() -> int:
