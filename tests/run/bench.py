@@ -37,6 +37,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from glacier_purge.archive import ArchiveId
+    from glacier_purge.deletion.budget import PacerFor
 
 T = TypeVar("T")
 
@@ -56,6 +57,8 @@ class Bench:
     def __init__(self, place: Path, service: InProcessGlacier) -> None:
         self.service = service
         self.disk = PretendDisk()
+        self.pacer_for: PacerFor | None = None
+        """Where the pace comes from; None is a pacer of the run's own."""
         self.clock_set_by_seconds = 0.0
         """How far somebody has set the wall clock."""
         self.folder = RunFolder.create(place / "run")
@@ -81,7 +84,13 @@ class Bench:
         self._promised = _Promised()
         self.disk.before = self._before_write
         self._run = PurgeRun(
-            self.folder, self.plan, self.service, PurgeSettings(**({"pace": BRISK} | settings)), self.disk, host
+            self.folder,
+            self.plan,
+            self.service,
+            PurgeSettings(**({"pace": BRISK} | settings)),
+            self.disk,
+            host,
+            pacer_for=self.pacer_for,
         )
         return self._run
 

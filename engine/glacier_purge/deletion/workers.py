@@ -26,8 +26,8 @@ from glacier_purge.service.reply import ENDS_THE_RUN, Meaning
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from glacier_purge.deletion.budget import Pacing
     from glacier_purge.deletion.credentials import Renewal
-    from glacier_purge.deletion.pacer import Pacer
     from glacier_purge.deletion.recorder import Recorder
     from glacier_purge.deletion.retry import RetryPolicy
     from glacier_purge.deletion.tally import Tally
@@ -69,7 +69,7 @@ class Pool:
         *,
         service: Glacier,
         turns: Turns,
-        pacer: Pacer,
+        pacer: Pacing,
         policy: RetryPolicy,
         recorder: Recorder,
         tally: Tally,

@@ -41,6 +41,7 @@ if TYPE_CHECKING:
 
     from glacier_purge.audit.disk import Disk
     from glacier_purge.audit.ledger import Ledger
+    from glacier_purge.deletion.budget import PacerFor, Pacing
     from glacier_purge.plan.document import Plan
     from glacier_purge.run.approval import Approval
     from glacier_purge.run.folder import RunFolder
@@ -75,10 +76,22 @@ class PurgeSettings:
 
 
 class PurgeRun:
-    """One process that works on a run. ``carry_out`` does it; the other methods watch and steer meanwhile."""
+    """One process that works on a run. ``carry_out`` does it; the other methods watch and steer meanwhile.
+
+    ``pacer_for`` gives the pace where it is shared with other runs, from the time now and from what an earlier process
+    left; otherwise the run has a pacer of its own.
+    """
 
     def __init__(
-        self, folder: RunFolder, plan: Plan, service: Glacier, settings: PurgeSettings, disk: Disk, host: Host
+        self,
+        folder: RunFolder,
+        plan: Plan,
+        service: Glacier,
+        settings: PurgeSettings,
+        disk: Disk,
+        host: Host,
+        *,
+        pacer_for: PacerFor | None = None,
     ) -> None:
         self._folder = folder
         self._plan = plan
@@ -86,11 +99,12 @@ class PurgeRun:
         self._settings = settings
         self._disk = disk
         self._host = host
+        self._pacer_for = pacer_for or self._own_pacer
         self._tally = Tally()
         self._started_at = host.clock()
         self._journal: Journal | None = None
         self._pool: Pool | None = None
-        self._pacer: Pacer | None = None
+        self._pacer: Pacing | None = None
         self._hours: Hours | None = None
         self._steering: Steering | None = None
         self._work: anyio.CancelScope | None = None
@@ -188,7 +202,7 @@ class PurgeRun:
                     await self._last_words(journal)
             tasks.cancel_scope.cancel()
 
-    async def _delete(self, journal: Journal, pacer: Pacer) -> None:
+    async def _delete(self, journal: Journal, pacer: Pacing) -> None:
         send, receive = anyio.create_memory_object_stream[list[Archive]](_FRESH_BATCHES)
         with send, receive:
             pool = self._pool = self._make_pool(journal, pacer, Turns(receive))
@@ -215,7 +229,7 @@ class PurgeRun:
                     await pool.run()
                     work.cancel_scope.cancel()
 
-    def _make_pool(self, journal: Journal, pacer: Pacer, turns: Turns) -> Pool:
+    def _make_pool(self, journal: Journal, pacer: Pacing, turns: Turns) -> Pool:
         return Pool(
             service=self._service,
             turns=turns,
@@ -237,10 +251,13 @@ class PurgeRun:
         await check_renewed(self._plan, self._service)
         _log.info("credentials.renewed")
 
-    def _make_pacer(self, journal: Journal) -> Pacer:
+    def _make_pacer(self, journal: Journal) -> Pacing:
         kept = journal.pacer_state
         resumed = PacerState(**kept).if_fresh(self._host.wall_clock()) if kept else None
-        return Pacer(self._settings.pace, now=self._host.clock(), random=self._host.random, resumed=resumed)
+        return self._pacer_for(self._host.clock(), resumed)
+
+    def _own_pacer(self, now: float, resumed: PacerState | None) -> Pacing:
+        return Pacer(self._settings.pace, now=now, random=self._host.random, resumed=resumed)
 
     def _opening(self) -> dict[str, object]:
         identity = self._folder.identity()

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from glacier_purge.audit.journal import Journal
-    from glacier_purge.deletion.pacer import Pacer
+    from glacier_purge.deletion.budget import Pacing
     from glacier_purge.deletion.workers import Pool
     from glacier_purge.run.orders import Change
 
@@ -34,7 +34,7 @@ class Steering:
         self,
         *,
         pool: Pool,
-        pacer: Pacer,
+        pacer: Pacing,
         journal: Journal,
         drain: Callable[[str], None],
         wall_clock: Callable[[], float],

@@ -13,7 +13,7 @@ from glacier_purge.deletion.pauses import Side
 from glacier_purge.run.hours import in_words
 
 if TYPE_CHECKING:
-    from glacier_purge.deletion.pacer import Pacer
+    from glacier_purge.deletion.budget import Pacing
     from glacier_purge.deletion.tally import Tally
     from glacier_purge.deletion.workers import Pool
     from glacier_purge.run.hours import Hours
@@ -25,7 +25,7 @@ BEFORE: dict[str, object] = {
 """The moment before there is anything to tell of."""
 
 
-def moment(*, tally: Tally, pacer: Pacer, pool: Pool, hours: Hours, active_seconds: float) -> dict[str, object]:
+def moment(*, tally: Tally, pacer: Pacing, pool: Pool, hours: Hours, active_seconds: float) -> dict[str, object]:
     """Say how the work goes now; latencies are those since they were last cleared."""
     percentiles = [tally.latencies.percentile_seconds(share) for share in (0.5, 0.99)]
     p50_ms, p99_ms = (None if seconds is None else round(seconds * 1000, 1) for seconds in percentiles)
