@@ -13,7 +13,6 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from glacier_purge.audit.ledger import Ledger
 from glacier_purge.audit.pretend_disk import PretendDisk
 from glacier_purge.audit.record import Outcome, read_line
 from glacier_purge.audit.recovery import LogIdentity, read_identity, read_log
@@ -32,6 +31,7 @@ from tests.audit.logs import (
     log_bytes,
     open_journal,
     outcome,
+    rechained,
 )
 
 if TYPE_CHECKING:
@@ -317,10 +317,44 @@ async def test_a_missing_segment_is_refused() -> None:
 async def test_two_outcomes_for_one_ordinal_in_the_log_are_refused() -> None:
     disk = PretendDisk()
     journal = await open_journal(disk, records=9)
+    await commit(journal, [3, 4])
+    lines = log_bytes(disk.contents()).replace(b'"ordinal":4', b'"ordinal":3').splitlines(keepends=True)
+    forged = {"audit/000001.jsonl": b"".join(rechained(lines))}
+    assert "second terminal outcome" in str(await refused(forged, records=9))
+
+
+@pytest.mark.looptime
+async def test_an_outcome_is_taken_once_whether_on_disk_or_not() -> None:
+    disk = PretendDisk()
+    journal = await open_journal(disk, records=20)
     await commit(journal, [3])
-    journal.ledger = Ledger(9)  # a program that forgot
-    await commit(journal, [3])
-    assert "second terminal outcome" in str(await refused(disk.contents(), records=9))
+    journal.record([outcome(11)])
+    for again in (3, 11):
+        with pytest.raises(ValueError, match=f"second terminal outcome for ordinal {again}"):
+            journal.record([outcome(again), outcome(0)])
+    await journal.aclose()
+    resumed = await open_journal(disk, records=20)
+    assert [ordinal for ordinal in range(20) if resumed.ledger.done(ordinal)] == [3, 11]
+    for again in (3, 11):
+        with pytest.raises(ValueError, match="second terminal outcome"):
+            resumed.record([outcome(again)])
+    await resumed.aclose()
+
+
+@pytest.mark.looptime
+async def test_what_is_taken_one_by_one_is_committed_without_being_asked_for() -> None:
+    """One record calls the committer; the next ones need not, whether they come before, in or after a commit."""
+    disk = Sleepy()
+    journal = await open_journal(disk, records=2000)
+    async with anyio.create_task_group() as tasks:
+        tasks.start_soon(journal.run)
+        for ordinal in range(2000):
+            journal.record((outcome(ordinal),))
+            if ordinal % 7 == 0:
+                await anyio.sleep(0.004)
+        await anyio.sleep(5)
+        assert (journal.pending, journal.ledger.counts["deleted"]) == (0, 2000)
+        await journal.aclose()
 
 
 async def cancelled_at_a_commit(journal: Journal) -> None:

@@ -34,7 +34,7 @@ def link(bodies: Iterable[bytes], prev: str) -> tuple[list[bytes], str]:
     append = lines.append
     hash_before = prev.encode()
     for body in bodies:
-        line = body + b',"prev":"' + hash_before + b'"}\n'
+        line = b"".join((body, b',"prev":"', hash_before, b'"}\n'))
         append(line)
         hash_before = sha256(line).hexdigest().encode()
     return lines, hash_before.decode()

@@ -17,7 +17,7 @@ import anyio
 
 from glacier_purge.audit.chain import is_digest
 from glacier_purge.audit.checkpoint import Checkpoint, Position, encode_head, write_checkpoint
-from glacier_purge.audit.record import OUTCOMES, Note, Outcome, make_note
+from glacier_purge.audit.record import OUTCOMES, Note, make_note
 from glacier_purge.audit.recovery import LogIdentity, forget_ahead, read_log, repair
 from glacier_purge.audit.rendering import Renderer
 from glacier_purge.audit.segments import FOLDER, seal, segment_name, unsealed
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
     from glacier_purge.audit.disk import Disk
     from glacier_purge.audit.ledger import Ledger
-    from glacier_purge.audit.record import Record
+    from glacier_purge.audit.record import Outcome, Record
     from glacier_purge.audit.recovery import ReadLog
     from glacier_purge.audit.rendering import Rendered
 
@@ -69,8 +69,8 @@ class Journal:
         self._renderer = Renderer(run=identity.run, epoch=self.epoch, wall_clock=wall_clock)
         self._renderer.continue_after(log.position.ts)
         self._buffer: list[Record] = []
-        self._claimed: set[int] = set()
-        self._taken = 0
+        self._claimed = bytearray(log.ledger.bitmap())
+        """The ledger's bitmap, ahead of the disk: an outcome taken sets its bit at once."""
         self._durable = 0
         self._wanted = 0
         self._work = asyncio.Event()
@@ -142,17 +142,22 @@ class Journal:
 
         Raises ``ValueError``, and takes none of the rest, for a second outcome of one ordinal or an impossible one.
         """
-        claimed, done, limit = self._claimed, self.ledger.done, self._identity.records
-        for outcome in outcomes:
-            ordinal = outcome.ordinal
-            if not 0 <= ordinal < limit or outcome.outcome not in OUTCOMES:
-                raise ValueError(f"outcome {outcome.outcome!r} for ordinal {ordinal} of {limit} records")
-            if ordinal in claimed or done(ordinal):
-                raise ValueError(f"a second terminal outcome for ordinal {ordinal}")
-            claimed.add(ordinal)
-            self._buffer.append(outcome)
-            self._taken += 1
-        self._call_committer()
+        claimed, buffer, limit = self._claimed, self._buffer, self._identity.records
+        before = len(buffer)
+        try:
+            for outcome in outcomes:
+                ordinal = outcome.ordinal
+                if not 0 <= ordinal < limit or outcome.outcome not in OUTCOMES:
+                    raise ValueError(f"outcome {outcome.outcome!r} for ordinal {ordinal} of {limit} records")
+                byte, bit = ordinal >> 3, 1 << (ordinal & 7)
+                if claimed[byte] & bit:
+                    raise ValueError(f"a second terminal outcome for ordinal {ordinal}")
+                claimed[byte] |= bit
+                buffer.append(outcome)
+        finally:
+            # Once called, the committer looks again after each commit: called anew, it would learn nothing.
+            if before == 0 or before < self._commit_records <= len(buffer):
+                self._call_committer()
 
     def note(self, event: str, /, **facts: Any) -> None:
         """Take an event for the next commit. Raises ``ValueError`` for facts that are named like the frame's keys."""
@@ -167,7 +172,7 @@ class Journal:
 
     async def durable(self) -> None:
         """Return when everything taken so far is on disk. Raises ``DiskFailed`` when it never will be."""
-        target = self._wanted = self._taken
+        target = self._wanted = self._durable + len(self._buffer)
         if self._ended.is_set():
             await self._commit_all()
         self._urgent.set()
@@ -179,6 +184,8 @@ class Journal:
     async def run(self) -> None:
         """Commit until closed and all is durable. Raises ``DiskFailed`` at the first write or fsync that fails."""
         self._ended.clear()
+        if self._buffer:
+            self._call_committer()
         try:
             async with anyio.create_task_group() as tasks:
                 tasks.start_soon(self._seal_closed_segments)
@@ -224,7 +231,6 @@ class Journal:
 
     def _take(self, notes: list[Note]) -> None:
         self._buffer += notes
-        self._taken += len(notes)
         self._call_committer()
 
     def _call_committer(self) -> None:
@@ -302,7 +308,6 @@ class Journal:
         self.ledger.apply(opening + batch, ts=rendered.ts, epoch=self.epoch)
         del self._buffer[: len(batch)]
         self._durable += len(batch)
-        self._claimed.difference_update(record.ordinal for record in batch if type(record) is Outcome)
         self._tell_progress()
 
     async def _seal_closed_segments(self) -> None:

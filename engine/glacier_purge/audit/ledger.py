@@ -189,30 +189,32 @@ class Ledger:
                 raise RefusedRecordError(f"epoch {epoch} after epoch {self._state.epoch}", 0)
             self.begin(epoch)
         deleted_before = self._state.counts["deleted"]
-        for index, record in enumerate(records):
-            if type(record) is Outcome:
-                self._take_outcome(record, index)
-            else:
-                assert isinstance(record, Note)
-                self._take_note(record, index)
+        self._take(records)
         if self._state.counts["deleted"] > deleted_before:
             self._state.first_deletion_ts = self._state.first_deletion_ts or ts
             self._state.last_deletion_ts = ts
 
-    def _take_outcome(self, record: Outcome, index: int) -> None:
-        state, ordinal, outcome = self._state, record.ordinal, record.outcome
-        if not 0 <= ordinal < self._records or outcome not in state.counts:
-            raise RefusedRecordError(f"outcome {outcome!r} for ordinal {ordinal} of {self._records} records", index)
-        byte, bit = ordinal >> 3, 1 << (ordinal & 7)
-        if self._bitmap[byte] & bit:
-            raise RefusedRecordError(f"a second terminal outcome for ordinal {ordinal}", index)
-        self._bitmap[byte] |= bit
-        state.counts[outcome] += 1
-        state.current.summed_attempts += record.attempts
-        if outcome == "deleted":
-            state.bytes_deleted += record.size
-        if record.redelete:
-            state.redeleted += 1
+    def _take(self, records: Iterable[Outcome | Note]) -> None:
+        state, counts, counters = self._state, self._state.counts, self._state.current
+        bitmap, limit = self._bitmap, self._records
+        for index, record in enumerate(records):
+            if type(record) is not Outcome:
+                assert isinstance(record, Note)
+                self._take_note(record, index)
+                continue
+            ordinal, outcome = record.ordinal, record.outcome
+            if not 0 <= ordinal < limit or outcome not in counts:
+                raise RefusedRecordError(f"outcome {outcome!r} for ordinal {ordinal} of {limit} records", index)
+            byte, bit = ordinal >> 3, 1 << (ordinal & 7)
+            if bitmap[byte] & bit:
+                raise RefusedRecordError(f"a second terminal outcome for ordinal {ordinal}", index)
+            bitmap[byte] |= bit
+            counts[outcome] += 1
+            counters.summed_attempts += record.attempts
+            if outcome == "deleted":
+                state.bytes_deleted += record.size
+            if record.redelete:
+                state.redeleted += 1
 
     def _take_note(self, note: Note, index: int) -> None:
         state, facts = self._state, note.facts
