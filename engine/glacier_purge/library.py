@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from glacier_purge import wiring
 from glacier_purge.audit.disk import FileDisk
+from glacier_purge.audit.recovery import replay
 from glacier_purge.bundle import one_error
 from glacier_purge.plan.document import read_plan
 from glacier_purge.report.summary import Report, summarise
 from glacier_purge.run.approval import approve_by_digest
 from glacier_purge.run.folder import RunFolder
 from glacier_purge.run.host import Host, who
+from glacier_purge.run.permits import check_fresh
 from glacier_purge.run.purge import PurgeRun
 from glacier_purge.settings import Settings
 
@@ -62,6 +65,8 @@ async def purge(
     settings = settings if settings is not None else Settings()
     folder = RunFolder.open(Path(run_dir))
     found = read_plan(folder.plan_file)
+    if replay(folder.path).approved_digest != found.digest:
+        check_fresh(folder.identity().created, datetime.now(UTC))
     approval = approve_by_digest(found, confirm_digest, who())
     access = wiring.access(
         settings, found.endpoint_url, any_id_length=found.snapshot.any_id_length, credentials=credentials

@@ -29,8 +29,10 @@ from glacier_purge.plan.cost import estimate
 from glacier_purge.plan.forecast import forecast
 from glacier_purge.plan.making import Target
 from glacier_purge.proofs import gathered
+from glacier_purge.run.canary import Caution
 from glacier_purge.run.folder import run_name
 from glacier_purge.run.limits import known_rate
+from glacier_purge.run.permits import Rules, check_place
 from glacier_purge.run.planning import new_folder, write_plan
 from glacier_purge.run.purge import PurgeSettings
 from glacier_purge.run.windows import Window
@@ -84,6 +86,25 @@ def purge_settings(settings: Settings) -> PurgeSettings:
         checkpoint_seconds=audit.checkpoint_seconds,
         telemetry_seconds=audit.telemetry_seconds,
         windows=tuple(Window.parse(text) for text in pace.windows),
+        rules=rules(settings),
+        caution=Caution(
+            stages=settings.safety.canary,
+            failed_max=settings.safety.fuse_failed_max,
+            failed_share_max=settings.safety.fuse_failed_share,
+        ),
+        duration_seconds_max=settings.safety.max_duration_seconds,
+    )
+
+
+def rules(settings: Settings) -> Rules:
+    """What is protected, and how much may be deleted at most."""
+    safety = settings.safety
+    return Rules(
+        deny_vaults=safety.deny_vaults,
+        deny_accounts=safety.deny_accounts,
+        deny_id_files=safety.deny_id_files,
+        max_archives=safety.max_archives,
+        max_bytes=safety.max_bytes,
     )
 
 
@@ -132,6 +153,7 @@ async def plan_in_new_folder(
     with Source(inventory) as content, new_folder(path) as folder:
         snapshot = await anyio.to_thread.run_sync(lambda: spool(content, folder.path, any_id_length=any_id_length))
         vault = await _address(vault_name, snapshot, settings, content.name)
+        check_place(vault, rules(settings))
         target = Target(
             vault=vault,
             endpoint_url=endpoint(settings, vault.region),
@@ -141,7 +163,12 @@ async def plan_in_new_folder(
         )
         reached = access(settings, target.endpoint_url, any_id_length=any_id_length)
         async with gathered(choices, snapshot, folder.path, reached, vault.region) as proofs:
-            surroundings = Surroundings(now=datetime.now(UTC), any_id_length=any_id_length, proofs=proofs)
+            surroundings = Surroundings(
+                now=datetime.now(UTC),
+                deny_files=settings.safety.deny_id_files,
+                any_id_length=any_id_length,
+                proofs=proofs,
+            )
 
             def make() -> Plan:
                 with open_selection(choices, surroundings, folder.path) as selection:

@@ -15,6 +15,7 @@ from glacier_purge.audit.record import Outcome
 from glacier_purge.inventory.batch import Defect
 from glacier_purge.plan.decisions import Decided
 from glacier_purge.plan.selection import DELETE, DUPLICATE, INVALID, TOO_SMALL
+from glacier_purge.run.canary import Canary, Caution
 from glacier_purge.run.feed import RELEASE_MAX, RELEASE_MIN, Feed
 from tests.plan.archives import archive
 
@@ -44,6 +45,10 @@ async def journal(disk: PretendDisk, records: int) -> AsyncIterator[Journal]:
         await opened.aclose()
 
 
+def no_canary(kept: Journal) -> Canary:
+    return Canary(kept, Caution(stages=()), lambda _: None)
+
+
 async def fed(kept: Journal, batches: list[Decided], *, rate_per_second: float = 100.0) -> list[list[Archive]]:
     """The ranges a feed hands on; each is checked to be durably released by then (I3)."""
     send, receive = anyio.create_memory_object_stream[list[Archive]](0)
@@ -53,6 +58,7 @@ async def fed(kept: Journal, batches: list[Decided], *, rate_per_second: float =
         fresh=send,
         rate_per_second=lambda: rate_per_second,
         reasons=REASONS,
+        canary=no_canary(kept),
     )
     ranges: list[list[Archive]] = []
     async with receive, anyio.create_task_group() as tasks:
@@ -107,7 +113,12 @@ async def test_a_feed_whose_pool_is_gone_ends() -> None:
         send, receive = anyio.create_memory_object_stream[list[Archive]](0)
         receive.close()
         feed = Feed(
-            decided=given([everything(0, 99)]), journal=kept, fresh=send, rate_per_second=lambda: 1.0, reasons={}
+            decided=given([everything(0, 99)]),
+            journal=kept,
+            fresh=send,
+            rate_per_second=lambda: 1.0,
+            reasons={},
+            canary=no_canary(kept),
         )
         with pytest.raises(anyio.BrokenResourceError):
             await feed.run()

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from glacier_purge.cli.options import Aws, AwsOptions, LogOptions, Logs, Output, SettingsOptions, SettingsSource
 from glacier_purge.cli.output import OutputFormat
 from glacier_purge.cli.pace_options import Pace, PaceOptions
+from glacier_purge.cli.safety_options import Safety, SafetyOptions
 
 if TYPE_CHECKING:
     from glacier_purge.plan.document import Plan
@@ -22,6 +23,7 @@ def apply(
     *,
     confirm_digest: str | None = None,
     pace: Pace = PaceOptions(),
+    safety: Safety = SafetyOptions(),
     aws: Aws = AwsOptions(),
     source: SettingsSource = SettingsOptions(),
     logs: Logs = LogOptions(),
@@ -45,7 +47,7 @@ def apply(
     from glacier_purge.run.folder import RunFolder
 
     configure_logs(logs)
-    settings = source.load(aws, pace=pace.overrides())
+    settings = source.load(aws, pace=pace.overrides(), safety=safety.overrides())
     folder = RunFolder.open(run_dir)
     plan = read_plan(folder.plan_file)
 
@@ -70,11 +72,13 @@ async def apply_plan(
     from glacier_purge.cli.carrying import Carrying
     from glacier_purge.cli.confirmation import approval_for
     from glacier_purge.cli.waiting import host
+    from glacier_purge.run.permits import check_plan
     from glacier_purge.run.purge import PurgeRun
 
     access = wiring.access(
         settings, plan.endpoint_url, any_id_length=plan.snapshot.any_id_length, credentials=credentials
     )
+    check_plan(plan, wiring.rules(settings))  # before anybody is asked; carrying out checks again, and the archives too
     with folder.locked(plan.vault, plan.endpoint_url):
         approval: Approval = approval_for(folder, plan, confirm_digest)
         async with wiring.open_service(plan.vault, access, settings) as service:

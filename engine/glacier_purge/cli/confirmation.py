@@ -6,6 +6,7 @@ A run that was approved before goes on without asking: its approval is in the au
 from __future__ import annotations
 
 import sys
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from glacier_purge.audit.recovery import replay
@@ -14,6 +15,7 @@ from glacier_purge.report.terminal import safe
 from glacier_purge.report.words import size
 from glacier_purge.run.approval import Approval, approve_by_digest, approve_by_words
 from glacier_purge.run.host import who
+from glacier_purge.run.permits import check_fresh
 
 if TYPE_CHECKING:
     from glacier_purge.plan.document import Plan, Sample
@@ -25,9 +27,12 @@ _DESCRIPTION_CHARACTERS = 50
 
 def approval_for(folder: RunFolder, plan: Plan, confirm_digest: str | None) -> Approval:
     """Return the approval of ``plan``. Raises ``PlanRefused`` when there is none."""
+    is_approved = replay(folder.path).approved_digest == plan.digest
+    if not is_approved:
+        check_fresh(folder.identity().created, datetime.now(UTC))
     if confirm_digest is not None:
         return approve_by_digest(plan, confirm_digest, who())
-    if replay(folder.path).approved_digest == plan.digest:
+    if is_approved:
         return Approval(digest=plan.digest, how="resumed", by=who())
     if not sys.stdin.isatty():
         raise PlanRefused(

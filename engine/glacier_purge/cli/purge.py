@@ -8,6 +8,7 @@ from glacier_purge.cli.choice_options import ChoiceOptions, Which
 from glacier_purge.cli.options import Aws, AwsOptions, LogOptions, Logs, Output, SettingsOptions, SettingsSource
 from glacier_purge.cli.output import OutputFormat
 from glacier_purge.cli.pace_options import Pace, PaceOptions
+from glacier_purge.cli.safety_options import Safety, SafetyOptions
 
 
 def purge(
@@ -20,6 +21,7 @@ def purge(
     set_aside_defects: bool = False,
     which: Which = ChoiceOptions(),
     pace: Pace = PaceOptions(),
+    safety: Safety = SafetyOptions(),
     aws: Aws = AwsOptions(),
     source: SettingsSource = SettingsOptions(),
     logs: Logs = LogOptions(),
@@ -54,6 +56,7 @@ def purge(
     settings = source.load(
         aws,
         pace=pace.overrides(),
+        safety=safety.overrides(),
         inventory={"any_id_length": any_id_length or None},
     )
 

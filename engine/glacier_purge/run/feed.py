@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from glacier_purge.archive import Archive
     from glacier_purge.audit.journal import Journal
     from glacier_purge.plan.decisions import Decided
+    from glacier_purge.run.canary import Canary
 
 RELEASE_SECONDS = 0.5
 RELEASE_MIN = 16
@@ -29,7 +30,10 @@ RELEASE_MAX = 1_000
 
 
 class Feed:
-    """Feeds the pool from decided batches. ``rate_per_second`` tells the pace now; ``reasons`` names decisions."""
+    """Feeds the pool from decided batches, as fast as ``canary`` lets it.
+
+    ``rate_per_second`` tells the pace now; ``reasons`` names decisions.
+    """
 
     def __init__(
         self,
@@ -39,12 +43,14 @@ class Feed:
         fresh: MemoryObjectSendStream[list[Archive]],
         rate_per_second: Callable[[], float],
         reasons: dict[int, str],
+        canary: Canary,
     ) -> None:
         self._decided = decided
         self._journal = journal
         self._fresh = fresh
         self._rate_per_second = rate_per_second
         self._reasons = reasons
+        self._canary = canary
         self._released_through = journal.ledger.released_through
         self._resumed = sum(journal.ledger.counts.values()) > 0
 
@@ -53,8 +59,9 @@ class Feed:
         async with self._fresh:
             async for batch in self._decided:
                 await self._record_what_stays(batch)
-                for archives in self._ranges(self._what_goes(batch)):
+                async for archives in self._ranges(self._what_goes(batch)):
                     await self._release(archives[0].ordinal, archives[-1].ordinal)
+                    self._canary.released(len(archives))
                     await self._fresh.send(archives)
 
     def _what_goes(self, batch: Decided) -> list[Archive]:
@@ -67,10 +74,11 @@ class Feed:
             archives = [archive for archive in archives if not done(archive.ordinal)]
         return archives
 
-    def _ranges(self, archives: list[Archive]) -> Iterator[list[Archive]]:
+    async def _ranges(self, archives: list[Archive]) -> AsyncIterator[list[Archive]]:
         at = 0
         while at < len(archives):
             length = min(RELEASE_MAX, max(RELEASE_MIN, int(self._rate_per_second() * RELEASE_SECONDS)))
+            length = await self._canary.releasable(length)
             yield archives[at : at + length]
             at += length
 

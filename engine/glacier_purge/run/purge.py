@@ -12,6 +12,7 @@ import logging
 import os
 from contextlib import suppress
 from dataclasses import asdict, dataclass, field
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 import anyio
@@ -26,12 +27,16 @@ from glacier_purge.deletion.tally import Tally
 from glacier_purge.deletion.turns import Turns
 from glacier_purge.deletion.workers import Pool
 from glacier_purge.errors import DiskFailed, UsageError
+from glacier_purge.plan.forecast import KnownRate
 from glacier_purge.run import control
+from glacier_purge.run.canary import Canary, Caution
 from glacier_purge.run.feed import Feed
 from glacier_purge.run.host import Host, package_sha256, who
 from glacier_purge.run.hours import Hours
 from glacier_purge.run.identity import check_renewed, check_target
+from glacier_purge.run.limits import remember_rate
 from glacier_purge.run.orders import AskStatus
+from glacier_purge.run.permits import Rules, check_archives, check_plan
 from glacier_purge.run.reading import check_files, read_decided
 from glacier_purge.run.steering import Steering
 from glacier_purge.run.telemetry import BEFORE, moment
@@ -42,6 +47,7 @@ if TYPE_CHECKING:
     from glacier_purge.audit.disk import Disk
     from glacier_purge.audit.ledger import Ledger
     from glacier_purge.deletion.budget import PacerFor, Pacing
+    from glacier_purge.deletion.recorder import Recorder
     from glacier_purge.plan.document import Plan
     from glacier_purge.run.approval import Approval
     from glacier_purge.run.folder import RunFolder
@@ -55,6 +61,7 @@ _log: Any = structlog.wrap_logger(logging.getLogger(__name__))
 DRAIN_SECONDS = 8.0
 """How long requests in flight may take to settle after a stop was asked for (I17: exit within 10 s)."""
 _LAST_WORDS_SECONDS = 2.0
+_PROVEN_BY_DELETES = 100
 _FRESH_BATCHES = 2
 """Released ranges that wait between the feed and the pool; the only buffer."""
 
@@ -73,6 +80,10 @@ class PurgeSettings:
     telemetry_seconds: float = 10.0
     windows: tuple[Window, ...] = ()
     """Outside of these nothing is sent; none is always."""
+    rules: Rules = field(default_factory=Rules)
+    caution: Caution = field(default_factory=Caution)
+    duration_seconds_max: float | None = None
+    """How long this process may send; None is as long as it takes."""
 
 
 class PurgeRun:
@@ -121,6 +132,7 @@ class PurgeRun:
         journal = self._journal = await self._open_journal()
         try:
             if journal.ledger.finished is None:
+                await self._check_rules(journal.ledger)
                 await check_target(self._plan, self._service)
                 await self._carry_out(journal, approval)
         finally:
@@ -173,6 +185,11 @@ class PurgeRun:
 
     # -- inside -------------------------------------------------------------------------------------------------------
 
+    async def _check_rules(self, ledger: Ledger) -> None:
+        rules = self._settings.rules
+        check_plan(self._plan, rules)
+        await self._host.elsewhere(lambda: check_archives(self._folder.path, self._plan, rules, ledger.done))
+
     async def _open_journal(self) -> Journal:
         return await Journal.open(
             self._disk,
@@ -205,7 +222,8 @@ class PurgeRun:
     async def _delete(self, journal: Journal, pacer: Pacing) -> None:
         send, receive = anyio.create_memory_object_stream[list[Archive]](_FRESH_BATCHES)
         with send, receive:
-            pool = self._pool = self._make_pool(journal, pacer, Turns(receive))
+            canary = Canary(journal, self._settings.caution, self.drain)
+            pool = self._pool = self._make_pool(journal, pacer, Turns(receive), canary)
             hours = self._hours = Hours(self._settings.windows, pool, self._host.wall_clock)
             self._steering = Steering(
                 pool=pool, pacer=pacer, journal=journal, drain=self.drain, wall_clock=self._host.wall_clock
@@ -216,6 +234,7 @@ class PurgeRun:
                 fresh=send,
                 rate_per_second=lambda: pacer.rate_per_second,
                 reasons=self._plan.codes,
+                canary=canary,
             )
             hours.look()
             self._note_telemetry_now()
@@ -226,16 +245,22 @@ class PurgeRun:
                     work.start_soon(feed.run)
                     work.start_soon(hours.keep)
                     work.start_soon(control.serve, self._folder.path, self.obey)
+                    work.start_soon(self._stop_in_time)
                     await pool.run()
                     work.cancel_scope.cancel()
 
-    def _make_pool(self, journal: Journal, pacer: Pacing, turns: Turns) -> Pool:
+    async def _stop_in_time(self) -> None:
+        if self._settings.duration_seconds_max is not None:
+            await anyio.sleep(self._settings.duration_seconds_max)
+            self.drain(f"worked for {self._settings.duration_seconds_max:,.0f} s, the --max-duration")
+
+    def _make_pool(self, journal: Journal, pacer: Pacing, turns: Turns, recorder: Recorder) -> Pool:
         return Pool(
             service=self._service,
             turns=turns,
             pacer=pacer,
             policy=RetryPolicy(self._settings.retry, self._host.random),
-            recorder=journal,
+            recorder=recorder,
             tally=self._tally,
             renewal=Renewal(
                 self._renew, clock=self._host.clock, patience_seconds=self._settings.credentials_patience_seconds
@@ -307,3 +332,15 @@ class PurgeRun:
                 _log.warning("run.stopped", reason=reason, in_doubt=len(unknown), **journal.ledger.counts)
             await journal.durable()
             await self._checkpoint()
+            self._remember_rate()
+
+    def _remember_rate(self) -> None:
+        """Keep for the next forecast what pace this account bore; a few deletes prove nothing."""
+        seconds = self._host.clock() - self._started_at
+        if self._pacer is None or self._tally.accepted < _PROVEN_BY_DELETES or seconds <= 0:
+            return
+        limit = self._pacer.limit_per_second
+        per_second = self._tally.accepted / seconds if limit is None else limit
+        seen = datetime.fromtimestamp(self._host.wall_clock(), UTC)
+        known = KnownRate(per_second=per_second, is_limit=limit is not None, seen=seen)
+        remember_rate(self._plan.vault, self._plan.endpoint_url, known)

@@ -9,6 +9,7 @@ from glacier_purge.settings.model import (
     PaceSettings,
     ReportSettings,
     RetrySettings,
+    SafetySettings,
     Settings,
 )
 
@@ -20,6 +21,7 @@ __all__ = [
     "PaceSettings",
     "ReportSettings",
     "RetrySettings",
+    "SafetySettings",
     "Settings",
     "load_settings",
 ]

@@ -7,6 +7,7 @@ sense; each room checks its own figures again.
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Annotated, Literal, Self
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
@@ -28,12 +29,30 @@ def _checked_window(text: str) -> str:
     return text
 
 
+def _checked_absolute(path: str) -> str:
+    if not Path(path).is_absolute():
+        raise ValueError("not an absolute path, so what it protects would depend on where a command is started")
+    return path
+
+
 Seconds = Annotated[float, Field(gt=0, le=86_400)]
 PerSecond = Annotated[float, Field(gt=0, le=1_000_000)]
 PerSecondOrNone = Annotated[
     PerSecond | None, BeforeValidator(_none_from_text, json_schema_input_type=PerSecond | Literal["none"] | None)
 ]
 """TOML and environment variables cannot say None, so they write "none"."""
+Count = Annotated[int, Field(ge=0, le=2**63 - 1)]
+CountOrNone = Annotated[
+    Count | None, BeforeValidator(_none_from_text, json_schema_input_type=Count | Literal["none"] | None)
+]
+Duration = Annotated[float, Field(gt=0, le=366 * 86_400)]
+DurationOrNone = Annotated[
+    Duration | None, BeforeValidator(_none_from_text, json_schema_input_type=Duration | Literal["none"] | None)
+]
+Share = Annotated[float, Field(gt=0, le=1)]
+ShareOrNone = Annotated[
+    Share | None, BeforeValidator(_none_from_text, json_schema_input_type=Share | Literal["none"] | None)
+]
 
 
 class _Section(BaseModel):
@@ -121,6 +140,29 @@ class InventorySettings(_Section):
     """Accept archive ids of other lengths than 138 characters, as other emulators make them."""
 
 
+class SafetySettings(_Section):
+    """What is never deleted, how much at most, and when a run gives up. Checked at plan, apply and resume."""
+
+    deny_vaults: tuple[str, ...] = ()
+    """Globs for names or ARNs of vaults that are never purged."""
+    deny_accounts: tuple[Annotated[str, Field(pattern=r"^[0-9]{12}$")], ...] = ()
+    """Accounts no vault of which is ever purged."""
+    deny_id_files: tuple[Annotated[str, AfterValidator(_checked_absolute)], ...] = ()
+    """Files of archive ids that are never deleted, one a line; absolute paths."""
+    max_archives: CountOrNone = None
+    """A plan that deletes more archives is refused when it is applied."""
+    max_bytes: CountOrNone = None
+    """A plan that deletes more bytes is refused when it is applied."""
+    max_duration_seconds: DurationOrNone = None
+    """A process stops sending after this long; the run can be resumed."""
+    canary: tuple[Annotated[int, Field(ge=1, le=100_000)], ...] = (10, 100)
+    """Archives sent alone at the beginning, stage by stage; one failure in them stops the run."""
+    fuse_failed_max: CountOrNone = 100
+    """More failed archives than this stop the run."""
+    fuse_failed_share: ShareOrNone = 0.01
+    """A larger part of failed archives than this stops the run, once there are 1,000 outcomes."""
+
+
 class EstimateSettings(_Section):
     """What estimates of a plan are made from."""
 
@@ -152,6 +194,7 @@ class Settings(BaseSettings):
     retry: RetrySettings = RetrySettings()
     audit: AuditSettings = AuditSettings()
     inventory: InventorySettings = InventorySettings()
+    safety: SafetySettings = SafetySettings()
     estimate: EstimateSettings = EstimateSettings()
     report: ReportSettings = ReportSettings()
 

@@ -1,0 +1,35 @@
+"""The options that say how much at most, the same for every verb that sends deletes."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Annotated
+
+from cyclopts import Parameter
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SafetyOptions:
+    """How much may be deleted at most. None leaves it to the settings; larger plans are refused."""
+
+    max_archives: int | None = None
+    """Refuse a plan that deletes more archives than this."""
+    max_bytes: str | None = None
+    """Refuse a plan that deletes more than this: bytes, or 10TiB."""
+    max_duration: str | None = None
+    """Stop sending after so long: 8h, 90m, 2d. The same command goes on."""
+
+    def overrides(self) -> dict[str, object]:
+        """The options as a section of the settings; None where one was not given. Raises ``UsageError``."""
+        from glacier_purge.plan.choices import size_bytes, span_seconds
+
+        return {
+            "max_archives": self.max_archives,
+            "max_bytes": None if self.max_bytes is None else size_bytes(self.max_bytes, "--max-bytes"),
+            "max_duration_seconds": (
+                None if self.max_duration is None else span_seconds(self.max_duration, "--max-duration")
+            ),
+        }
+
+
+Safety = Annotated[SafetyOptions, Parameter(name="*", group="At most")]
