@@ -5,14 +5,14 @@ from __future__ import annotations
 from pathlib import Path
 
 from glacier_purge.cli.choice_options import ChoiceOptions, Which
-from glacier_purge.cli.options import Aws, AwsOptions, Output, SettingsOptions, SettingsSource
+from glacier_purge.cli.options import Aws, AwsOptions, Hyphened, Output, SettingsOptions, SettingsSource
 from glacier_purge.cli.output import OutputFormat, print_result, print_text
 
 
 def plan(
     vault: str,
     *,
-    inventory: str,
+    inventory: Hyphened,
     run_dir: Path | None = None,
     any_id_length: bool = False,
     set_aside_defects: bool = False,

@@ -5,7 +5,16 @@ from __future__ import annotations
 from pathlib import Path
 
 from glacier_purge.cli.choice_options import ChoiceOptions, Which
-from glacier_purge.cli.options import Aws, AwsOptions, LogOptions, Logs, Output, SettingsOptions, SettingsSource
+from glacier_purge.cli.options import (
+    Aws,
+    AwsOptions,
+    Hyphened,
+    LogOptions,
+    Logs,
+    Output,
+    SettingsOptions,
+    SettingsSource,
+)
 from glacier_purge.cli.output import OutputFormat
 from glacier_purge.cli.pace_options import Pace, PaceOptions
 from glacier_purge.cli.safety_options import Safety, SafetyOptions
@@ -14,7 +23,7 @@ from glacier_purge.cli.safety_options import Safety, SafetyOptions
 def purge(
     vault: str,
     *,
-    inventory: str,
+    inventory: Hyphened,
     run_dir: Path | None = None,
     confirm_digest: str | None = None,
     any_id_length: bool = False,
