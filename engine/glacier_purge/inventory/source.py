@@ -75,7 +75,7 @@ class Source:
         self._stream = None
 
     def __iter__(self) -> Iterator[bytes]:
-        """Give the unpacked bytes, some hundred KiB at a time and never none."""
+        """Give the unpacked bytes, some dozen KiB at a time and never none."""
         chunks = self._chunks()
         first = next(chunks, b"")
         content = chain([first], chunks) if first else iter(())
