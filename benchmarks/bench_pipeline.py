@@ -39,7 +39,8 @@ if TYPE_CHECKING:
 PYTHON = sys.executable
 ROOT = Path(__file__).parents[1]
 OURS = "glacier-purge"
-GO = "Go net/http, deletes only"
+GO = "Go net/http (deletes only)"
+GO_UNSIGNED = "Go net/http (deletes only and unsigned)"
 NAIVE = "naive aioboto3 pipeline"
 
 
@@ -169,27 +170,31 @@ def go(program: Path, *options: str) -> Callable[[Arena, int, int], Cost]:
     return delete
 
 
+def settled(in_flight: int) -> int:
+    """So many deletes that by the end of them every connection has been opened, whatever the client."""
+    return 10 * in_flight
+
+
 def contestants(folder: Path, deletes: int) -> list[Contestant]:
     """Everybody who can take part on this machine; says aloud who can't and why."""
-    few = max(1, deletes // 20)
     slow = max(200, deletes // 20)
     naive = max(400, deletes // 4)  # its cost grows with what it holds at once, so few would flatter it
     field: list[Contestant] = []
     for name, in_flight, few_deletes, many, delete in (
-        (OURS, 64, few, deletes, ours("rest")),
-        (OURS, 1_000, max(2_000, few), deletes + max(2_000, few), ours("rest")),
+        (OURS, 64, settled(64), deletes + settled(64), ours("rest")),
+        (OURS, 1_000, settled(1_000), deletes + settled(1_000), ours("rest")),
         (f"{OURS} over the SDK", 64, 100, slow, ours("sdk")),
         (NAIVE, 10, 100, naive, python_client("naive_aioboto3", logs=True, tells_in_flight=False)),
         ("tuned aioboto3", 64, 100, slow, python_client("tuned_aioboto3", logs=True)),
-        ("boto3, threads", 10, 100, slow, python_client("boto3_threads", logs=False)),
+        ("boto3 (threads)", 10, 100, slow, python_client("boto3_threads", logs=False)),
     ):
         field.append(Contestant(name=name, in_flight=in_flight, few=few_deletes, many=many, delete=delete))
     if aws := _aws():
-        field.append(Contestant(name="AWS CLI, xargs -P", in_flight=4, few=0, many=4, delete=aws_cli(aws)))
+        field.append(Contestant(name="AWS CLI (xargs -P)", in_flight=4, few=0, many=4, delete=aws_cli(aws)))
     if program := _built_go_client(folder):
-        for name, options in ((GO, ()), (f"{GO}, unsigned", ("-sign=false",))):
+        for name, options in ((GO, ()), (GO_UNSIGNED, ("-sign=false",))):
             for in_flight in (64, 1_000):
-                least = max(2 * in_flight, few)
+                least = settled(in_flight)
                 client = go(program, *options)
                 field.append(Contestant(name=name, in_flight=in_flight, few=least, many=deletes + least, delete=client))
     return field

@@ -55,7 +55,7 @@ def measure(*, deletes: int = 40_000, in_flight: int = 64, transport: Literal["s
             )
             run_folder, plan = runner.run(planning)
             with profile:
-                runner.run(carry_out(order, settings, run_folder, plan, 0.0))
+                runner.run(carry_out(order, settings, run_folder, plan))
     return _top(profile, deletes)
 
 

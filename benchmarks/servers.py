@@ -1,7 +1,8 @@
 """What clients are measured against: nginx answering every DELETE with Glacier's 204 over TLS, on a core of its own.
 
-nginx runs below a temporary folder with a throwaway authority, and answers DescribeVault with one fixed description, so
-that a whole purge can be carried out against it.  Where it is not installed ``sink.py`` takes its place.
+nginx runs below a temporary folder with a throwaway authority, and answers DescribeVault with one fixed description and
+ListJobs with none, so that a whole purge can be planned and carried out against it.  Where it is not installed
+``sink.py`` takes its place.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ from typing import TYPE_CHECKING
 import trustme
 
 from benchmarks.machine import SERVER_CORE, pin
-from benchmarks.sink import DESCRIPTION
+from benchmarks.sink import DESCRIPTION, JOBS
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -37,6 +38,7 @@ http {
     ssl_certificate FOLDER/server.pem; ssl_certificate_key FOLDER/server.pem; ssl_protocols TLSv1.2 TLSv1.3;
     add_header x-amzn-RequestId "REQUEST_ID" always;
     location / { if ($request_method = DELETE) { return 204; } return 200 'DESCRIPTION'; }
+    location ~ /jobs$ { return 200 'JOBS'; }
   }
 }
 """
@@ -64,7 +66,8 @@ def tls_server(folder: Path) -> Iterator[Server]:
         command = [sys.executable, "-m", "benchmarks.sink", str(folder / "server.pem"), str(port)]
     else:
         settings = NGINX.replace("FOLDER", str(folder)).replace("PORT", str(port)).replace("REQUEST_ID", REQUEST_ID)
-        (folder / "nginx.conf").write_text(settings.replace("DESCRIPTION", DESCRIPTION.decode()), "ascii")
+        settings = settings.replace("DESCRIPTION", DESCRIPTION.decode()).replace("JOBS", JOBS.decode())
+        (folder / "nginx.conf").write_text(settings, "ascii")
         command = [program, "-p", str(folder), "-c", str(folder / "nginx.conf")]
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.DEVNULL) as process:
         try:

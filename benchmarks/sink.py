@@ -1,7 +1,7 @@
 """A server that answers every request at once with Amazon Glacier's 204: the floor any client is measured against.
 
 Run as ``python sink.py [CERTIFICATE_AND_KEY.pem [PORT]]``; prints its port, ends with its standard input.  It only
-looks for the ends of requests, so that it is never what a client waits for; what is no DELETE is told about a vault.
+looks for the ends of requests, so that it is never what a client waits for; GET tells of a vault without jobs.
 """
 
 from __future__ import annotations
@@ -21,9 +21,7 @@ DESCRIPTION = (
     b'{"CreationDate":"2012-02-20T17:01:45.198Z","LastInventoryDate":"2026-11-20T08:16:34.000Z","NumberOfArchives":1,'
     b'"SizeInBytes":1,"VaultARN":"arn:aws:glacier:us-east-1:123456789012:vaults/photos","VaultName":"photos"}'
 )
-DESCRIBED = REPLY.replace(b"204 No Content", b"200 OK").replace(
-    b"\r\n\r\n", b"\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n" % len(DESCRIPTION)
-)
+JOBS = b'{"JobList":[],"Marker":null}'
 
 
 class Sink(asyncio.Protocol):
@@ -45,7 +43,11 @@ class Sink(asyncio.Protocol):
 
 
 def _reply_to(request: bytes) -> bytes:
-    return REPLY if request.startswith(b"DELETE") else DESCRIBED + DESCRIPTION
+    if request.startswith(b"DELETE"):
+        return REPLY
+    body = JOBS if b"/jobs" in request.partition(b"\r\n")[0] else DESCRIPTION
+    framing = b"\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n" % len(body)
+    return REPLY.replace(b"204 No Content", b"200 OK").replace(b"\r\n\r\n", framing) + body
 
 
 async def serve(certificate: str | None, port: int) -> None:

@@ -131,7 +131,6 @@ def measured(transport: str, cpu_us: float, per_second: float) -> Measured:
         seconds=1.0,
         deletes_per_second=per_second,
         cpu_us_per_delete=cpu_us,
-        plan_cpu_us_per_archive=3.0,
         throttled_share=0.0,
         limit_per_second=None,
         peak_rss_mb=50.0,

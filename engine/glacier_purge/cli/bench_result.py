@@ -17,7 +17,6 @@ if TYPE_CHECKING:
 _ROWS = {
     "deletes a second": "deletes_per_second",
     "CPU us a delete": "cpu_us_per_delete",
-    "planning, CPU us an archive": "plan_cpu_us_per_archive",
     "throttled, % of requests": "throttled_percent",
     "limit found, a second": "limit_per_second",
     "peak memory, MB": "peak_rss_mb",

@@ -3,7 +3,7 @@
 ``python -m`` this module with an ``Order`` as JSON on stdin; a ``Measured`` as JSON comes on stdout.  A process of its
 own, so that its CPU time and peak memory are the round's and nobody else's.  Nothing is left out to look faster: the
 plan is made and approved by digest, ranges are released, outcomes are chained and fsynced.  CPU time is user and system
-time of all threads from the first check of the plan to the last line of the log (planning is counted apart), latency is
+time of all threads from the first check of the plan to the last line of the log (planning is not in it), latency is
 that of ``delete_archive`` as the worker pool sees it.
 """
 
@@ -66,7 +66,6 @@ class Measured(msgspec.Struct, frozen=True, kw_only=True):
     seconds: float
     deletes_per_second: float
     cpu_us_per_delete: float
-    plan_cpu_us_per_archive: float
     throttled_share: float
     limit_per_second: float | None
     peak_rss_mb: float
@@ -120,17 +119,13 @@ async def measure(order: Order) -> Measured:
 
     settings = settings_for(order)
     with tempfile.TemporaryDirectory(prefix="glacier-purge-bench-") as path:
-        before = _cpu_seconds()
         folder, plan = await plan_in_new_folder(
             order.vault, order.inventory, settings, run_dir=Path(path) / "run", set_aside_defects=False
         )
-        plan_cpu_seconds = _cpu_seconds() - before
-        return await carry_out(order, settings, folder, plan, plan_cpu_seconds / max(1, plan.counts.inventory))
+        return await carry_out(order, settings, folder, plan)
 
 
-async def carry_out(
-    order: Order, settings: Settings, folder: RunFolder, plan: Plan, plan_cpu_seconds_each: float
-) -> Measured:
+async def carry_out(order: Order, settings: Settings, folder: RunFolder, plan: Plan) -> Measured:
     """Carry out a plan that was made before, and measure that."""
     from glacier_purge import wiring
     from glacier_purge.audit.disk import FileDisk
@@ -158,7 +153,6 @@ async def carry_out(
         seconds=round(seconds, 3),
         deletes_per_second=round(deleted / max(watched.elapsed_seconds(), 1e-9), 1),
         cpu_us_per_delete=round(cpu / max(1, deleted) * 1e6, 2),
-        plan_cpu_us_per_archive=round(plan_cpu_seconds_each * 1e6, 2),
         throttled_share=round(ledger.throttled / attempts, 5),
         limit_per_second=limit if isinstance(limit, float) else None,
         peak_rss_mb=round(_peak_rss_bytes() / 1e6, 1),
