@@ -252,6 +252,15 @@ async def vault_by_name(name: str, settings: Settings) -> Vault:
     return await _find(name, None, settings)
 
 
+async def vaults_there(settings: Settings) -> list[Vault]:
+    """All vaults of the account and region that the settings, or the profile, say. Sends nothing but the question."""
+    region = settings.aws.region or _region_of_profile(settings)
+    from glacier_purge.service.lookup import list_vaults  # noqa: PLC0415 - brings botocore in
+
+    reached = access(settings, endpoint(settings, region), any_id_length=False)
+    return await list_vaults(region, reached, settings.aws.account_id)
+
+
 async def _address(name: str, snapshot: Snapshot, settings: Settings, inventory_name: str) -> Vault:
     """The vault's full address: from the settings, else from the inventory, else from the service itself."""
     return await _find(name, _listed_vault(snapshot, inventory_name), settings)

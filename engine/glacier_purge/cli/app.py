@@ -28,6 +28,7 @@ _VERBS = {
     "verify": ("glacier_purge.cli.verify:verify", "Prove by a later inventory that what a run deleted is gone."),
     "delete-vault": ("glacier_purge.cli.delete_vault:delete_vault", "Remove a vault that was proven to be empty."),
     "run": ("glacier_purge.cli.run:run", "Carry a vault from its name to a proven purge, over days."),
+    "fleet": ("glacier_purge.cli.fleet:fleet", "Carry several vaults through all of that side by side."),
     "status": ("glacier_purge.cli.status:status", "Say how far a run is, also while it is going on."),
     "pause": ("glacier_purge.cli.control:pause", "Let a run that is going on send nothing for now."),
     "resume": ("glacier_purge.cli.control:resume", "Go on after pause."),

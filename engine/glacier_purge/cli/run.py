@@ -16,6 +16,8 @@ from glacier_purge.cli.waiting import NoWait
 from glacier_purge.errors import Interrupted, Pending, PlanRefused
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from glacier_purge.audit.ledger import Ledger
     from glacier_purge.plan.document import Plan
     from glacier_purge.run.approval import Approval
@@ -135,7 +137,7 @@ class _Run:
         lifecycle = Lifecycle(self._folder.path, waits.now)
         async with wiring.open_control(address, access) as control:
             helpers = Helpers(
-                preflight=lambda: _preflight(control, access, self._folder.path),
+                preflight=lambda: preflight(control, access, self._folder.path, _say),
                 approve=self._approve,
                 carry_out=self._carry_out,
                 tell=_tell,
@@ -197,7 +199,7 @@ class _Run:
         }
 
 
-async def _preflight(control: ControlClient, access: Access, place: Path) -> dict[str, Any]:
+async def preflight(control: ControlClient, access: Access, place: Path, say: Callable[[str], None]) -> dict[str, Any]:
     """Look at what could go wrong, tell what is worth telling, and refuse what stands in the way."""
     from glacier_purge.cli.doctor import as_lines, examined
     from glacier_purge.plan.finding import Weight
@@ -206,7 +208,7 @@ async def _preflight(control: ControlClient, access: Access, place: Path) -> dic
     for finding in findings:
         if finding.weight is not Weight.FINE:
             for line in as_lines(finding):
-                _say(line)
+                say(line)
     blocking = [finding for finding in findings if finding.weight is Weight.BLOCKING]
     if blocking:
         told = "; ".join(f"{finding.subject}: {finding.what}" for finding in blocking)

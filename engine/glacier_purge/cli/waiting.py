@@ -35,13 +35,17 @@ NoWait = Annotated[
 ]
 
 
-def patience(no_wait: bool, access: Access) -> Patience:
-    """The patience that the command line asked for, on the service's own time where that is a rehearsal's."""
+def patience(no_wait: bool, access: Access, tell: Callable[[Waiting], None] | None = None) -> Patience:
+    """The patience that the command line asked for, on the service's own time where that is a rehearsal's.
+
+    ``tell`` is told of each wait; otherwise a line on stderr says it.
+    """
     simulated = _simulated(access)
+    tell = tell or _Teller()
     if simulated is None:
-        return Impatient() if no_wait else Patient(tell=_Teller())
+        return Impatient() if no_wait else Patient(tell=tell)
     clock, sleep = simulated
-    return Impatient(clock=clock) if no_wait else Patient(tell=_Teller(), clock=clock, sleep=sleep)
+    return Impatient(clock=clock) if no_wait else Patient(tell=tell, clock=clock, sleep=sleep)
 
 
 def host(access: Access) -> Host:

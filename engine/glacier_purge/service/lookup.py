@@ -5,12 +5,15 @@ Used when planning; it reads, and sends nothing that changes anything.
 
 from __future__ import annotations
 
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from glacier_purge.archive import Vault
 from glacier_purge.errors import CredentialsFailed, RunStopped, ServiceRefused
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from glacier_purge.service.access import Access
 
 
@@ -19,26 +22,46 @@ async def find_vault(name: str, region: str, access: Access) -> Vault:
 
     Raises ``CredentialsFailed`` (none, expired), ``ServiceRefused`` (missing, denied) and ``RunStopped`` (no answer).
     """
-    from botocore.exceptions import BotoCoreError, ClientError, NoCredentialsError  # noqa: PLC0415  # heavy
-
     from glacier_purge.service.session import AwsSession  # noqa: PLC0415  # heavy
 
     async with AwsSession(access, region).client("glacier") as client:
-        try:
+        with _translated(f"describe vault {name} in {region}", access):
             answer = await client.describe_vault(accountId="-", vaultName=name)
-        except NoCredentialsError as fault:
-            raise CredentialsFailed(
-                f"{fault}. Give a profile with --profile, or --account-id to plan offline."
-            ) from fault
-        except ClientError as fault:
-            raise ServiceRefused(
-                f"the service did not describe vault {name} in {region}: {fault}. Check name, region and profile."
-            ) from fault
-        except BotoCoreError as fault:
-            raise RunStopped(
-                f"no answer from {access.endpoint_url}: {fault}. Try again, or give --account-id."
-            ) from fault
     return Vault.from_arn(answer["VaultARN"])
+
+
+async def list_vaults(region: str, access: Access, account_id: str | None) -> list[Vault]:
+    """Ask for all vaults of ``account_id`` (None: the account of the credentials), by name.
+
+    Raises what ``find_vault`` raises.
+    """
+    from glacier_purge.service.session import AwsSession  # noqa: PLC0415  # heavy
+
+    vaults: list[Vault] = []
+    marker: dict[str, str] = {}
+    async with AwsSession(access, region).client("glacier") as client:
+        while True:
+            with _translated(f"list the vaults in {region}", access):
+                page = await client.list_vaults(accountId=account_id or "-", **marker)
+            vaults += [Vault.from_arn(vault["VaultARN"]) for vault in page["VaultList"]]
+            if not page.get("Marker"):
+                return vaults
+            marker = {"marker": page["Marker"]}
+
+
+@contextmanager
+def _translated(what: str, access: Access) -> Iterator[None]:
+    """Turn what the SDK raises into errors of our own."""
+    from botocore.exceptions import BotoCoreError, ClientError, NoCredentialsError  # noqa: PLC0415  # heavy
+
+    try:
+        yield
+    except NoCredentialsError as fault:
+        raise CredentialsFailed(f"{fault}. Give a profile with --profile, or --account-id to plan offline.") from fault
+    except ClientError as fault:
+        raise ServiceRefused(f"the service did not {what}: {fault}. Check name, region and profile.") from fault
+    except BotoCoreError as fault:
+        raise RunStopped(f"no answer from {access.endpoint_url}: {fault}. Try again, or give --account-id.") from fault
 
 
 def profile_region(profile: str | None) -> str | None:

@@ -1,0 +1,109 @@
+"""How a fleet stands: a table of vaults and phases on a terminal, lines of news anywhere else.
+
+It is handed rows and draws them.  In a log file nobody wants to read for half a day that a vault waits, so there a row
+is told when it says something new, and once an hour.
+"""
+
+from __future__ import annotations
+
+import time
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Protocol, TextIO
+
+from glacier_purge.report.terminal import safe
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Sequence
+    from datetime import datetime
+    from types import TracebackType
+
+_TELL_AGAIN_SECONDS = 3600.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Row:
+    """One vault at one moment. ``standing`` says what it does or waits for, ``until`` when that is looked at (UTC)."""
+
+    vault: str
+    where: str
+    phase: str
+    standing: str
+    until: datetime | None = None
+
+    @property
+    def until_text(self) -> str:
+        """``until`` in words; empty when nothing is waited for."""
+        return "" if self.until is None else f"{self.until:%Y-%m-%dT%H:%M:%SZ}"
+
+
+class FleetDisplay(Protocol):
+    """Somewhere rows are shown, for as long as it is entered."""
+
+    every_seconds: float
+
+    def show(self, rows: Sequence[Row]) -> None:
+        """Draw all rows."""
+
+    def aside(self) -> _Aside:
+        """A context in which nothing is drawn, so that somebody can be asked."""
+
+    def __enter__(self) -> FleetDisplay: ...
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None: ...
+
+
+class _Aside(Protocol):
+    def __enter__(self) -> None: ...
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> bool | None: ...
+
+
+def fleet_display(stream: TextIO, *, plain_every_seconds: float) -> FleetDisplay:
+    """Choose the display that fits ``stream``: a live table on a terminal, lines elsewhere."""
+    if not stream.isatty():
+        return PlainFleet(stream, every_seconds=plain_every_seconds)
+    from glacier_purge.report.fleet_live import LiveFleet  # noqa: PLC0415 - rich is only loaded where it draws
+
+    return LiveFleet(stream)
+
+
+class PlainFleet:
+    """A line for each row that has news. ``clock`` is monotonic seconds."""
+
+    def __init__(self, stream: TextIO, *, every_seconds: float, clock: Callable[[], float] = time.monotonic) -> None:
+        self.every_seconds = every_seconds
+        self._stream = stream
+        self._clock = clock
+        self._told: dict[tuple[str, str], tuple[str, str, float]] = {}
+
+    def show(self, rows: Sequence[Row]) -> None:
+        """Write the rows that have news."""
+        now = self._clock()
+        for row in rows:
+            phase, standing, at = self._told.get((row.vault, row.where), ("", "", now))
+            if (phase, standing) != (row.phase, row.standing) or now - at >= _TELL_AGAIN_SECONDS:
+                self._told[row.vault, row.where] = (row.phase, row.standing, now)
+                self._stream.write(sentence(row) + "\n")
+        self._stream.flush()
+
+    @contextmanager
+    def aside(self) -> Iterator[None]:
+        """Lines do not disturb a question."""
+        yield
+
+    def __enter__(self) -> PlainFleet:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        return
+
+
+def sentence(row: Row) -> str:
+    """A row on one line of plain text."""
+    until = f"; next look at {row.until_text}" if row.until is not None else ""
+    return safe(f"{row.vault} ({row.where}), {row.phase}: {row.standing}{until}")

@@ -1,0 +1,141 @@
+"""Carries several vaults through their calendars side by side: what ends one does not end another.
+
+One task group owns a task a vault.  All begin at once, so every inventory is asked for before anything else happens and
+their hours pass together.  How each vault ended is kept as a value: done, pending (somebody's approval, or a time to
+come again), stopped, or failed with its message and exit code.
+
+Stopping has two steps: a vault that is sending deletes is drained, one that only waits is let go of at once; being
+cancelled from outside ends them all.  Everything a vault reached is in its own folder, so the same fleet goes on.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import TYPE_CHECKING, Protocol
+
+import anyio
+
+from glacier_purge.errors import GlacierPurgeError, Interrupted, Pending, RunStopped
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+    from datetime import datetime
+
+    from glacier_purge.archive import Vault
+
+_FOLDER_NAME_MAX = 200
+"""File systems allow 255 bytes; a vault's name alone may be that long."""
+
+
+class State(StrEnum):
+    """How a vault stands when its fleet's process ends."""
+
+    DONE = "done"
+    PENDING = "pending"
+    STOPPED = "stopped"
+    FAILED = "failed"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ending:
+    """How it ended for one vault. ``message`` is for people; ``until`` is when to come again, where that is known."""
+
+    state: State
+    exit_code: int = 0
+    message: str = ""
+    until: datetime | None = None
+
+
+class Carried(Protocol):
+    """One vault on its way."""
+
+    async def go_on(self) -> None:
+        """Go on until the vault is done; raises what ends it before."""
+
+    def drain(self, reason: str) -> bool:
+        """End its deletes in good order; False when it sends none, and may be let go of at once."""
+
+
+class Fleet:
+    """Vaults on their way, by name. ``go_on`` does it once; ``endings`` tells of each how it ended."""
+
+    def __init__(self, carried: Mapping[str, Carried]) -> None:
+        self._carried = carried
+        self._scopes = {name: anyio.CancelScope() for name in carried}
+        self._stopped_by: type[RunStopped] | None = None
+        self.endings: dict[str, Ending] = {}
+
+    async def go_on(self) -> None:
+        """Carry all of them until each is done or cannot go on here."""
+        async with anyio.create_task_group() as tasks:
+            for name in self._carried:
+                tasks.start_soon(self._carry, name)
+
+    def stop(self, reason: str, error: type[RunStopped] = Interrupted) -> None:
+        """Drain what sends, let go of what waits; those count as ended by ``error``."""
+        self._stopped_by = error
+        for name, one in self._carried.items():
+            if name not in self.endings and not one.drain(reason):
+                self._scopes[name].cancel()
+
+    @property
+    def exit_code(self) -> int:
+        """What the process ends with: that it was stopped, else that something is pending, else the worst of all."""
+        endings = self.endings.values()
+        if self._stopped_by is not None and any(ending.state is State.STOPPED for ending in endings):
+            return self._stopped_by.exit_code
+        if any(ending.state is State.PENDING for ending in endings):
+            return Pending.exit_code
+        return max((ending.exit_code for ending in endings), default=0)
+
+    async def _carry(self, name: str) -> None:
+        with self._scopes[name]:
+            try:
+                await self._carried[name].go_on()
+            except Exception as error:  # whatever it is, it is this vault's alone
+                self.endings[name] = self._ending(error)
+            else:
+                self.endings[name] = Ending(state=State.DONE)
+            finally:  # cancelled: let go of by ``stop``, or everything with it
+                self.endings.setdefault(name, self._stopped("at once"))
+
+    def _ending(self, error: Exception) -> Ending:
+        causes = list(_causes(error))
+        strange = next((cause for cause in causes if not isinstance(cause, GlacierPurgeError)), None)
+        if strange is not None:
+            return Ending(
+                state=State.FAILED, exit_code=255, message=f"unexpected error: {type(strange).__name__}: {strange}"
+            )
+        ours = causes[0]
+        assert isinstance(ours, GlacierPurgeError)
+        if isinstance(ours, Pending):
+            return Ending(state=State.PENDING, exit_code=ours.exit_code, message=ours.what, until=ours.until)
+        if self._stopped_by is not None and isinstance(ours, RunStopped):
+            return self._stopped("in good order")
+        message = "; ".join(dict.fromkeys(str(cause) for cause in causes))
+        state = State.STOPPED if isinstance(ours, RunStopped) else State.FAILED
+        return Ending(state=state, exit_code=ours.exit_code, message=message)
+
+    def _stopped(self, how: str) -> Ending:
+        error = self._stopped_by or RunStopped
+        message = f"stopped {how}; the same command goes on"
+        return Ending(state=State.STOPPED, exit_code=error.exit_code, message=message)
+
+
+def folder_name(vault: Vault) -> str:
+    """The name of a vault's folder below its fleet's; a very long one is cut, and told apart by its hash."""
+    name = f"{vault.account_id}-{vault.region}-{vault.name}"
+    if len(name) <= _FOLDER_NAME_MAX:
+        return name
+    return f"{name[:_FOLDER_NAME_MAX]}-{hashlib.sha256(name.encode()).hexdigest()[:16]}"
+
+
+def _causes(error: BaseException) -> Iterator[BaseException]:
+    """The errors inside a task group's bundle, or the error itself."""
+    if isinstance(error, BaseExceptionGroup):
+        for inner in error.exceptions:
+            yield from _causes(inner)
+    else:
+        yield error

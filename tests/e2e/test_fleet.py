@@ -1,0 +1,126 @@
+"""``fleet`` by the installed command: three vaults of one account, an hour a second."""
+
+from __future__ import annotations
+
+import json
+import signal
+from hashlib import sha256
+from typing import TYPE_CHECKING, Any
+from urllib.request import ProxyHandler, Request, build_opener
+
+import pytest
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from tests.e2e.conftest import Bench
+
+_DIRECT = build_opener(ProxyHandler({}))
+
+FLEET = """
+deny = ["legal-*"]
+
+[[vaults]]
+name = "p*"
+delete_vault = ["plans"]
+
+[[vaults]]
+name = "films"
+freeze = true
+
+[[vaults]]
+name = "never-was"
+"""
+
+
+def ask(bench: Bench, method: str, path: str, body: bytes = b"") -> None:
+    hashed = sha256(body).hexdigest()
+    headers = {
+        "x-amz-glacier-version": "2012-06-01",
+        "x-amz-content-sha256": hashed,
+        "x-amz-sha256-tree-hash": hashed,
+        "Authorization": "AWS4-HMAC-SHA256 Credential=test/20261122/us-east-1/glacier/aws4_request, "
+        "SignedHeaders=host, Signature=0",
+    }
+    request = Request(f"{bench.simulator.endpoint_url}{path}", body or None, headers, method=method)
+    with _DIRECT.open(request, timeout=30):
+        pass
+
+
+def stock(bench: Bench, vault: str, archives: int) -> None:
+    ask(bench, "PUT", f"/-/vaults/{vault}")
+    for number in range(archives):
+        ask(bench, "POST", f"/-/vaults/{vault}/archives", f"{vault} {number}".encode())
+
+
+def arguments(bench: Bench, fleet_file: Path, *more: str) -> tuple[str, ...]:
+    run_dir = str(bench.folder / "fleet")
+    return ("fleet", str(fleet_file), "--run-dir", run_dir, "--endpoint-url", bench.simulator.endpoint_url, *more)
+
+
+def states(told: dict[str, Any]) -> dict[str, str]:
+    return {vault["vault_arn"].rpartition("/")[2]: vault["state"] for vault in told["vaults"]}
+
+
+def digests(told: dict[str, Any]) -> list[str]:
+    wanted = [vault["confirm_digest"] for vault in told["vaults"] if vault["confirm_digest"]]
+    return [part for digest in wanted for part in ("--confirm-digest", digest)]
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(180)
+@pytest.mark.parametrize("bench", [{"time-scale": 14_400, "archives": 400}], indirect=True)
+def test_three_vaults_go_through_their_calendars_side_by_side(bench: Bench) -> None:
+    # glacier-purge fleet fleet.toml --run-dir fleet [--confirm-digest D]...
+    stock(bench, "plans", 5)
+    stock(bench, "films", 8)
+    stock(bench, "legal-hold", 2)
+    fleet_file = bench.folder / "fleet.toml"
+    fleet_file.write_text(FLEET, "utf-8")
+
+    planned = bench.json(*arguments(bench, fleet_file), exit_code=75)
+    assert states(planned) == {"photos": "pending", "plans": "pending", "films": "pending"}
+    assert {vault["phase"] for vault in planned["vaults"]} == {"approval"}
+    assert [finding.partition(" matches")[0] for finding in planned["findings"]] == ["entry 3 ('never-was')"]
+    assert bench.simulator.ledger()["deletes_received"] == 0
+
+    approved = digests(planned)
+    partly = bench.json(*arguments(bench, fleet_file, "--no-wait", *approved[:4]), exit_code=75)
+    assert {vault["phase"] for vault in partly["vaults"]} == {"verify", "approval"}
+    assert bench.simulator.ledger()["deletes_received"] == 405, "what nobody approved was sent, or what was, was not"
+
+    done = bench.run(*arguments(bench, fleet_file, *approved[4:]))
+    assert done.stdout.count(", done: done") == 3
+    assert bench.simulator.ledger()["archives_left"] == 2, "the vault on the deny list is as it was"
+    for vault in ("photos", "plans", "films"):
+        place = bench.folder / "fleet" / f"123456789012-us-east-1-{vault}"
+        assert (place / "round-1" / "certificate.txt").exists()
+        bench.run("audit", "verify", str(place / "round-1"))
+    gone = bench.run("doctor", "plans", "--endpoint-url", bench.simulator.endpoint_url, exit_code=254)
+    assert "plans" in gone.stderr
+
+    again = bench.json(*arguments(bench, fleet_file))
+    assert set(states(again).values()) == {"done"}
+    fleet_file.write_text(FLEET + "# changed", "utf-8")
+    assert "is not what the fleet" in bench.run(*arguments(bench, fleet_file), exit_code=2).stderr
+
+
+@pytest.mark.slow
+def test_ctrl_c_lets_go_of_all_that_wait_and_the_same_command_goes_on(bench: Bench) -> None:
+    # glacier-purge fleet fleet.toml --run-dir fleet, and Ctrl-C while the inventories are made
+    stock(bench, "films", 1)
+    fleet_file = bench.folder / "fleet.toml"
+    fleet_file.write_text('[[vaults]]\nname = "*"\n', "utf-8")
+    process = bench.start(*arguments(bench, fleet_file, "--output", "json"))
+    assert process.stderr is not None
+    waiting: set[str] = set()
+    while len(waiting) < 2:
+        line = process.stderr.readline()
+        assert line, "it ended by itself"
+        waiting |= {line.partition(" ")[0]} if "waiting for" in line else set()
+    process.send_signal(signal.SIGINT)
+    out, err = process.communicate(timeout=30)
+    assert process.returncode == 130, err
+    assert set(states(json.loads(out)).values()) == {"stopped"}
+    pending = bench.json(*arguments(bench, fleet_file, "--no-wait"), exit_code=75)
+    assert all(vault["phase"] == "inventory" and vault["until"] for vault in pending["vaults"])

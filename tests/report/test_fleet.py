@@ -1,0 +1,53 @@
+"""A fleet's table: news on plain streams, a table on terminals, nothing hostile on either."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from io import StringIO
+
+from glacier_purge.report.fleet import PlainFleet, Row, fleet_display, sentence
+from glacier_purge.report.fleet_live import LiveFleet
+
+AT = datetime(2026, 11, 23, 1, 2, 3, tzinfo=UTC)
+
+
+def row(standing: str = "waiting for an inventory", vault: str = "photos", phase: str = "inventory") -> Row:
+    return Row(vault=vault, where="123456789012 us-east-1", phase=phase, standing=standing, until=AT)
+
+
+def test_a_row_says_which_vault_waits_for_what_and_until_when() -> None:
+    assert sentence(row()) == (
+        "photos (123456789012 us-east-1), inventory: waiting for an inventory; next look at 2026-11-23T01:02:03Z"
+    )
+    assert sentence(Row(vault="a", where="b", phase="c", standing="d\x1b[2J")) == "a (b), c: d\\x1b[2J"
+
+
+def test_plain_lines_are_written_for_news_and_once_an_hour() -> None:
+    stream, now = StringIO(), 0.0
+    table = PlainFleet(stream, every_seconds=10.0, clock=lambda: now)
+    with table, table.aside():
+        for now in (0.0, 10.0, 3599.0, 3600.0, 3610.0):  # noqa: B007 - the clock reads it
+            table.show([row(), row(vault="films")])
+        table.show([row(), row(vault="films", phase="plan")])
+    lines = stream.getvalue().splitlines()
+    assert [line.partition(" ")[0] for line in lines] == ["photos", "films", "photos", "films", "films"]
+
+
+def test_a_terminal_gets_a_table_and_others_get_lines() -> None:
+    class Terminal(StringIO):
+        def isatty(self) -> bool:
+            return True
+
+    stream = Terminal()
+    table = fleet_display(stream, plain_every_seconds=10.0)
+    assert isinstance(table, LiveFleet)
+    with table:
+        table.show([row("3 \x1b[2J")])
+        with table.aside():
+            table.show([row("overdrawn")])
+        table.show([row("3 \x1b[2J")])
+    drawn = stream.getvalue()
+    assert "photos" in drawn
+    assert "3 \\x1b[2J" in drawn
+    assert "overdrawn" not in drawn
+    assert isinstance(fleet_display(StringIO(), plain_every_seconds=10.0), PlainFleet)
