@@ -10,6 +10,7 @@ import os
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import partial
 from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -26,14 +27,16 @@ from glacier_purge.inventory.source import Source
 from glacier_purge.plan.choices import EVERY_ARCHIVE, check_standard_input
 from glacier_purge.plan.choosing import Surroundings, open_selection
 from glacier_purge.plan.cost import estimate
+from glacier_purge.plan.first_reading import FirstReading, Target
 from glacier_purge.plan.forecast import forecast
-from glacier_purge.plan.making import Target
+from glacier_purge.plan.making import decide_all
 from glacier_purge.proofs import gathered
+from glacier_purge.retrievals import held_back
 from glacier_purge.run.canary import Caution
 from glacier_purge.run.folder import run_name
 from glacier_purge.run.limits import known_rate
 from glacier_purge.run.permits import Rules, check_place
-from glacier_purge.run.planning import new_folder, write_plan
+from glacier_purge.run.planning import keep_plan, new_folder
 from glacier_purge.run.purge import PurgeSettings
 from glacier_purge.run.windows import Window
 from glacier_purge.service.access import Access
@@ -41,6 +44,7 @@ from glacier_purge.service.endpoint import check_region, endpoint_of, is_loopbac
 from glacier_purge.service.spread import open_spread
 from glacier_purge.service.transport import choose, open_glacier
 from glacier_purge.settings.prices import read_price_table
+from glacier_purge.waiting import Impatient
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -55,11 +59,13 @@ if TYPE_CHECKING:
     from glacier_purge.service.control_client import ControlClient
     from glacier_purge.service.port import Glacier
     from glacier_purge.settings import PaceSettings, Settings
+    from glacier_purge.waiting import Patience
 
 _log: Any = structlog.wrap_logger(logging.getLogger(__name__))
 
 ONE_CORE_PER_SECOND = 20_000
 """What one core signs, sends and records over TLS: benchmarks/RESULTS.md."""
+IMPATIENT = Impatient()
 LOOPBACK_REGION = "us-east-1"
 """A pretended service has one region; which one, matters to nobody."""
 
@@ -140,11 +146,13 @@ async def plan_in_new_folder(
     *,
     run_dir: Path | None,
     set_aside_defects: bool,
+    patience: Patience = IMPATIENT,
 ) -> tuple[RunFolder, Plan]:
     """Spool the inventory (a path, or ``-`` for stdin) into a new run folder and plan in it.
 
     Without ``run_dir`` the folder is made below ``runs`` in the current one.  Raises ``UsageError`` and its children
     for anything in doubt (the folder is taken away again), and errors of the service when only it can tell the account.
+    ``patience`` waits for archives that are being retrieved, where ``choices`` ask for that.
     """
     check_vault_name(vault_name)
     check_standard_input(inventory, choices)
@@ -161,21 +169,33 @@ async def plan_in_new_folder(
             inventory_name=content.name,
             any_id_length=any_id_length,
         )
-        reached = access(settings, target.endpoint_url, any_id_length=any_id_length)
-        async with gathered(choices, snapshot, folder.path, reached, vault.region) as proofs:
-            surroundings = Surroundings(
-                now=datetime.now(UTC),
-                deny_files=settings.safety.deny_id_files,
-                any_id_length=any_id_length,
-                proofs=proofs,
-            )
-
-            def make() -> Plan:
-                with open_selection(choices, surroundings, folder.path) as selection:
-                    return write_plan(folder, snapshot, target, selection, set_aside_defects=set_aside_defects)
-
-            plan = await anyio.to_thread.run_sync(make)
+        with FirstReading(snapshot, target, set_aside_defects=set_aside_defects) as reading:
+            await anyio.to_thread.run_sync(reading.read)  # before anybody is asked anything about it
+            plan = await _decided(reading, choices, settings, patience)
+        keep_plan(folder, plan)
     return folder, plan
+
+
+async def _decided(reading: FirstReading, choices: Choices, settings: Settings, patience: Patience) -> Plan:
+    """Ask whatever the choices make worth asking, then decide."""
+    snapshot, target = reading.snapshot, reading.target
+    vault, folder = target.vault, snapshot.path.parent
+    reached = access(settings, target.endpoint_url, any_id_length=target.any_id_length)
+    held = await held_back(choices.in_retrieval, partial(open_control, vault, reached), patience)
+    async with gathered(choices, snapshot, folder, reached, vault.region) as proofs:
+        surroundings = Surroundings(
+            now=datetime.now(UTC),
+            deny_files=settings.safety.deny_id_files,
+            any_id_length=target.any_id_length,
+            proofs=proofs,
+            held=held,
+        )
+
+        def decide() -> Plan:
+            with open_selection(choices, surroundings, folder) as selection:
+                return decide_all(reading, selection)
+
+        return await anyio.to_thread.run_sync(decide)
 
 
 def plan_prospects(plan: Plan, settings: Settings) -> tuple[Estimate, Calendar]:

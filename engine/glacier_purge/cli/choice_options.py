@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Literal
 
 from cyclopts import Parameter
 
@@ -36,6 +36,9 @@ class ChoiceOptions:
     Re:Freezer, or a CSV of archive_id,size,sha256_tree_hash. May be repeated, also for S3 listings of the copies."""
     check_s3: str | None = None
     """Look at each copy that --migrated names, in BUCKET or BUCKET/PREFIX, with HeadObject."""
+    in_retrieval: Literal["hold", "wait", "delete"] | None = None
+    """Archives somebody is retrieving (a job in progress, or its output still there): hold them back, wait for them, or
+    delete them. Otherwise they are held back, if the service can be asked."""
     limit: int | None = None
     """Only the first so many of those left, in the inventory's order."""
 
@@ -53,6 +56,7 @@ class ChoiceOptions:
             exclude_ids=self.exclude_ids,
             migrated=self.migrated,
             check_s3=self.check_s3,
+            in_retrieval=self.in_retrieval,
             limit=self.limit,
         )
 

@@ -7,6 +7,7 @@ from pathlib import Path
 from glacier_purge.cli.choice_options import ChoiceOptions, Which
 from glacier_purge.cli.options import Aws, AwsOptions, Hyphened, Output, SettingsOptions, SettingsSource
 from glacier_purge.cli.output import OutputFormat, print_result, print_text
+from glacier_purge.cli.waiting import NoWait
 
 
 def plan(
@@ -17,6 +18,7 @@ def plan(
     any_id_length: bool = False,
     set_aside_defects: bool = False,
     which: Which = ChoiceOptions(),
+    no_wait: NoWait = False,
     aws: Aws = AwsOptions(),
     source: SettingsSource = SettingsOptions(),
     output: Output = OutputFormat.TEXT,
@@ -38,13 +40,21 @@ def plan(
     """
     from glacier_purge.cli.carrying import in_event_loop
     from glacier_purge.cli.plan_page import PlanView
+    from glacier_purge.cli.waiting import patience, settled
+    from glacier_purge.service.access import Access
     from glacier_purge.wiring import plan_in_new_folder, plan_prospects
 
     settings = source.load(aws, inventory={"any_id_length": any_id_length or None})
 
     async def make() -> int:
         folder, made = await plan_in_new_folder(
-            vault, inventory, settings, which.choices(), run_dir=run_dir, set_aside_defects=set_aside_defects
+            vault,
+            inventory,
+            settings,
+            which.choices(),
+            run_dir=run_dir,
+            set_aside_defects=set_aside_defects,
+            patience=patience(no_wait, Access(endpoint_url=settings.aws.endpoint_url)),
         )
         estimate, calendar = plan_prospects(made, settings)
         view = PlanView(run_dir=str(folder.path), plan=made, estimate=estimate, calendar=calendar)
@@ -54,4 +64,4 @@ def plan(
             print_text(view.as_text())
         return 0
 
-    return in_event_loop(make)
+    return in_event_loop(lambda: settled(make, output))

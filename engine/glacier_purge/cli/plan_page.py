@@ -31,6 +31,9 @@ _FINDINGS = {
     "ids_not_in_inventory": "lines of --ids name no archive of this inventory",
     "copies_not_looked_at": "nobody looked whether the migrated copies are still there: add --check-s3 "
     "BUCKET/PREFIX, or an S3 listing with a second --migrated",
+    "retrieval_jobs_ignored": "archives that somebody is retrieving go, too, as --in-retrieval delete asked for",
+    "retrieval_jobs_not_looked_at": "nobody looked whether somebody is retrieving archives: the service was not "
+    "reached or did not tell (--in-retrieval hold says why)",
     "excluded_ids_not_in_inventory": "lines of --exclude-ids name no archive of this inventory",
 }
 

@@ -18,6 +18,7 @@ from glacier_purge.cli.options import (
 from glacier_purge.cli.output import OutputFormat
 from glacier_purge.cli.pace_options import Pace, PaceOptions
 from glacier_purge.cli.safety_options import Safety, SafetyOptions
+from glacier_purge.cli.waiting import NoWait
 
 
 def purge(
@@ -29,6 +30,7 @@ def purge(
     any_id_length: bool = False,
     set_aside_defects: bool = False,
     which: Which = ChoiceOptions(),
+    no_wait: NoWait = False,
     pace: Pace = PaceOptions(),
     safety: Safety = SafetyOptions(),
     aws: Aws = AwsOptions(),
@@ -59,6 +61,8 @@ def purge(
     from glacier_purge.cli.apply import apply_plan
     from glacier_purge.cli.carrying import in_event_loop
     from glacier_purge.cli.logs import configure_logs
+    from glacier_purge.cli.waiting import patience, settled
+    from glacier_purge.service.access import Access
     from glacier_purge.wiring import plan_in_new_folder
 
     configure_logs(logs)
@@ -71,8 +75,14 @@ def purge(
 
     async def plan_and_carry_out() -> int:
         folder, plan = await plan_in_new_folder(
-            vault, inventory, settings, which.choices(), run_dir=run_dir, set_aside_defects=set_aside_defects
+            vault,
+            inventory,
+            settings,
+            which.choices(),
+            run_dir=run_dir,
+            set_aside_defects=set_aside_defects,
+            patience=patience(no_wait, Access(endpoint_url=settings.aws.endpoint_url)),
         )
         return await apply_plan(folder, plan, settings, confirm_digest=confirm_digest, output=output)
 
-    return in_event_loop(plan_and_carry_out)
+    return in_event_loop(lambda: settled(plan_and_carry_out, output))

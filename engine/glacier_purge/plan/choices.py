@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from glacier_purge.errors import UsageError
 from glacier_purge.plan.selection import at_least, at_most, described_like, newer_than, older_than
@@ -23,12 +23,16 @@ _SIZE = re.compile(r"(\d{1,19})(?:\s?([kKMGTP]i?)?B?)?", re.ASCII)
 _POWERS = "kMGTP"
 
 
+InRetrieval = Literal["hold", "wait", "delete"]
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Choices:
     """Which archives a user wants gone; what is None does not choose. Ages, sizes and patterns are as typed.
 
     ``ids`` and ``exclude_ids`` name files of archive ids, or ``-`` for standard input; ``migrated`` names files and
     ``dynamodb://`` tables of what was migrated, ``check_s3`` the bucket and prefix where the copies are looked at.
+    ``in_retrieval`` is what becomes of archives somebody is retrieving; None holds back what the service tells of.
     """
 
     older_than: str | None = None
@@ -40,6 +44,7 @@ class Choices:
     exclude_ids: str | None = None
     migrated: tuple[str, ...] = ()
     check_s3: str | None = None
+    in_retrieval: InRetrieval | None = None
     limit: int | None = None
 
     def __post_init__(self) -> None:

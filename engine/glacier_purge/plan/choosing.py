@@ -16,7 +16,7 @@ from glacier_purge.plan.document import Finding
 from glacier_purge.plan.id_lists import IdLists, read_ids
 from glacier_purge.plan.making import Selection
 from glacier_purge.plan.migrated import COPIES_NOT_LOOKED_AT, Unproven, UnseenCopies
-from glacier_purge.plan.selection import first_of
+from glacier_purge.plan.selection import first_of, not_held
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -28,6 +28,8 @@ if TYPE_CHECKING:
     from glacier_purge.plan.selection import Filter
 
 IDS_NOT_IN_INVENTORY = "ids_not_in_inventory"
+RETRIEVALS_IGNORED = "retrieval_jobs_ignored"
+RETRIEVALS_NOT_LOOKED_AT = "retrieval_jobs_not_looked_at"
 EXCLUDED_NOT_IN_INVENTORY = "excluded_ids_not_in_inventory"
 
 
@@ -35,13 +37,15 @@ EXCLUDED_NOT_IN_INVENTORY = "excluded_ids_not_in_inventory"
 class Surroundings:
     """What choices are read against: the time, the files that name archives never to be deleted, and which ids pass.
 
-    Where there are ``proofs``, only what they prove goes.
+    Where there are ``proofs``, only what they prove goes.  ``held`` are archives somebody is retrieving; None when
+    nobody looked.
     """
 
     now: datetime
     deny_files: tuple[str, ...] = ()
     any_id_length: bool = False
     proofs: Proofs | None = None
+    held: frozenset[str] | None = None
 
 
 @contextmanager
@@ -59,24 +63,28 @@ def open_selection(choices: Choices, surroundings: Surroundings, folder: Path) -
         )
         by_list = lists.filter()
         chosen: list[Filter] = [by_list] if by_list.reasons else []
+        if surroundings.held is not None:
+            chosen.append(not_held(surroundings.held))
         chosen += filters(choices, surroundings.now)
         if surroundings.proofs is not None:
             unproven = opened.enter_context(Unproven(surroundings.proofs, folder))
             chosen.append(unproven.filter())
         if choices.limit is not None:
             chosen.append(first_of(choices.limit))
-        yield Selection(filters=chosen, findings=lambda: _findings(lists, surroundings))
+        yield Selection(filters=chosen, findings=lambda: _findings(lists, choices, surroundings))
 
 
 def _given(file: str | None) -> tuple[str, ...]:
     return () if file is None else (file,)
 
 
-def _findings(lists: IdLists, surroundings: Surroundings) -> list[Finding]:
+def _findings(lists: IdLists, choices: Choices, surroundings: Surroundings) -> list[Finding]:
     asked = [(IDS_NOT_IN_INVENTORY, lists.listed), (EXCLUDED_NOT_IN_INVENTORY, lists.excluded)]
     found = [
         Finding(name, ids.unasked, ids.unasked_samples()) for name, ids in asked if ids is not None and ids.unasked
     ]
     if surroundings.proofs is not None and isinstance(surroundings.proofs.copies, UnseenCopies):
         found.append(Finding(COPIES_NOT_LOOKED_AT, 0, []))
+    if surroundings.held is None:
+        found.append(Finding(RETRIEVALS_IGNORED if choices.in_retrieval else RETRIEVALS_NOT_LOOKED_AT, 0, []))
     return found

@@ -46,6 +46,12 @@ def write_plan(
 ) -> Plan:
     """Plan the purge of the archives in ``snapshot``, which lies in ``folder``; errors as ``make_plan`` raises them."""
     plan = make_plan(snapshot, target, selection, set_aside_defects=set_aside_defects)
+    keep_plan(folder, plan)
+    return plan
+
+
+def keep_plan(folder: RunFolder, plan: Plan) -> None:
+    """Write down what run this is and then its plan, which makes the folder whole."""
     now = datetime.now(UTC)
     folder.write_identity(
         Identity(
@@ -58,4 +64,3 @@ def write_plan(
         )
     )
     folder.write_once(PLAN_FILE, plan_bytes(plan))
-    return plan

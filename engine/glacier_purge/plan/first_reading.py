@@ -1,0 +1,136 @@
+"""The first reading of a snapshot: is it this vault's, is every record sound, and does no id stand twice.
+
+What is in doubt is not planned around: an inventory with invalid or repeated records is refused, naming the first of
+them, unless the caller asks for defects to be set aside.  Only then is anybody asked anything about the archives.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from itertools import chain
+from mmap import ACCESS_READ, mmap
+from typing import TYPE_CHECKING
+
+from glacier_purge.errors import InventoryDamaged
+from glacier_purge.inventory.duplicates import DuplicateFinder
+from glacier_purge.inventory.snapshot import batches
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+    from types import TracebackType
+
+    from glacier_purge.archive import Vault
+    from glacier_purge.inventory.batch import Batch
+    from glacier_purge.inventory.snapshot import Snapshot
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Target:
+    """What the plan is for: the vault, where requests will go, and which version of the tool plans.
+
+    ``inventory_name`` is what messages call the inventory: the file it was read from; ``any_id_length`` tells that
+    ids of other lengths than 138 characters were let in when it was read.
+    """
+
+    vault: Vault
+    endpoint_url: str
+    tool_version: str
+    inventory_name: str
+    any_id_length: bool = False
+
+
+class FirstReading:
+    """Reads a snapshot for ``target``: ``with FirstReading(...) as first: first.read()``."""
+
+    def __init__(self, snapshot: Snapshot, target: Target, *, set_aside_defects: bool) -> None:
+        self.snapshot = snapshot
+        self.target = target
+        self._name = target.inventory_name
+        self._set_aside_defects = set_aside_defects
+        self._finder = DuplicateFinder(snapshot.path.parent)
+        self._pairs: Iterator[tuple[int, int]] = iter(())
+
+    def __enter__(self) -> FirstReading:
+        self._finder.__enter__()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._finder.__exit__(kind, error, trace)
+
+    def read(self) -> None:
+        """Raise ``InventoryDamaged`` for another vault's inventory, and for what must not be planned around."""
+        check_vault(self.snapshot, self.target)
+        for batch in self._read():
+            self._refuse_defects(batch)
+            self._finder.add(batch.archives)
+        pairs = self._finder.duplicates(self._read)
+        first = next(pairs, None)
+        if first is not None:
+            self._refuse_duplicate(first)
+            self._pairs = chain([first], pairs)
+
+    def again(self) -> Iterator[tuple[Batch, dict[int, int]]]:
+        """Read the snapshot once more, with the ordinals that repeat an id and the first ordinal of that id."""
+        waiting = next(self._pairs, None)
+        for batch in self._read():
+            duplicates = {}
+            while waiting is not None and waiting[0] < batch.first_ordinal + batch.records:
+                duplicates[waiting[0]] = waiting[1]
+                waiting = next(self._pairs, None)
+            yield batch, duplicates
+
+    def _read(self) -> Iterator[Batch]:
+        snapshot = self.snapshot
+        return batches(snapshot.path, snapshot.format, any_id_length=self.target.any_id_length)
+
+    def _refuse_defects(self, batch: Batch) -> None:
+        if batch.defects and not self._set_aside_defects:
+            defect = batch.defects[0]
+            raise InventoryDamaged(
+                f"{defect.reason}: {defect.text}. To plan without such records, add --set-aside-defects.",
+                offset_bytes=defect.offset_bytes,
+                file=self._name,
+            )
+
+    def _refuse_duplicate(self, pair: tuple[int, int]) -> None:
+        if not self._set_aside_defects:
+            ordinal, first = pair
+            archive_id = self._archive_id(ordinal)
+            raise InventoryDamaged(
+                f"record {ordinal:,} repeats the archive id of record {first:,}: {archive_id}. An inventory lists an "
+                "archive once. To plan without such records, add --set-aside-defects.",
+                offset_bytes=self._offset_of_second(archive_id),
+                file=self._name,
+            )
+
+    def _archive_id(self, ordinal: int) -> str:
+        for batch in self._read():
+            if ordinal < batch.first_ordinal + batch.records:
+                return next(archive.archive_id for archive in batch.archives if archive.ordinal == ordinal)
+        raise AssertionError(f"record {ordinal} is not in the snapshot any more")
+
+    def _offset_of_second(self, archive_id: str) -> int:
+        """Where an id stands for the second time in the snapshot's bytes."""
+        needle = archive_id.encode("ascii")
+        return _find(self.snapshot.path, needle, behind=_find(self.snapshot.path, needle))
+
+
+def check_vault(snapshot: Snapshot, target: Target) -> None:
+    """Raise ``InventoryDamaged`` when the inventory says that it is another vault's. CSV inventories do not say."""
+    listed = snapshot.vault_arn
+    if listed is not None and listed != target.vault.arn:
+        raise InventoryDamaged(
+            f"it is the inventory of {listed}, the plan would be for {target.vault.arn}. Give the right vault, region "
+            "and account, or the right inventory. Nothing was sent.",
+            offset_bytes=max(0, _find(snapshot.path, listed.encode())),
+            file=target.inventory_name,
+        )
+
+
+def _find(path: Path, needle: bytes, *, behind: int = -1) -> int:
+    """Offset of the first ``needle`` in a file after the byte ``behind``; -1 when there is none."""
+    with path.open("rb") as file, mmap(file.fileno(), 0, access=ACCESS_READ) as content:
+        return content.find(needle, behind + 1)
