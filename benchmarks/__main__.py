@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import subprocess
 import sys
 import time
@@ -60,19 +61,19 @@ def _tables(of: Any) -> Callable[[Any], str]:
 
 
 ALONE = (
-    Question(name="bench_startup", short=["--rounds", "5"], full=["--rounds", "15"], told=_tables(bench_startup)),
+    Question(name="bench_startup", short=["--rounds", "3"], full=["--rounds", "15"], told=_tables(bench_startup)),
     Question(name="bench_parse", short=[], full=["--archives", "1000000"], told=_tables(bench_parse)),
     Question(name="bench_audit", short=["--rounds", "3"], full=[], told=_tables(bench_audit)),
     Question(
         name="bench_pipeline",
-        short=["--deletes", "20000"],
+        short=["--deletes", "16000"],
         full=["--deletes", "100000", "--rounds", "5"],
         told=_tables(bench_pipeline),
     ),
-    Question(name="profile_pipeline", short=[], full=[], told=_tables(profile_pipeline)),
+    Question(name="profile_pipeline", short=["--deletes", "15000"], full=[], told=_tables(profile_pipeline)),
     Question(
         name="bench_simulator",
-        short=["--seconds", "2"],
+        short=["--seconds", "1"],
         full=[],
         told=lambda results: f"## The simulator\n\n{bench_simulator.text(results)}",
     ),
@@ -134,7 +135,7 @@ def ask_all(*, full: bool, only: Sequence[str]) -> list[Answer]:
     return answers
 
 
-def report(answers: Sequence[Answer], figures: dict[str, Any], *, form: str) -> str:
+def report(answers: Sequence[Answer], figures: dict[str, Any], *, form: str, load: float) -> str:
     """Everything for people."""
     machine = description()
     told = [answer.question.told(answer.results) for answer in answers]
@@ -144,7 +145,8 @@ def report(answers: Sequence[Answer], figures: dict[str, Any], *, form: str) -> 
             "# Results",
             "",
             f"Measured {datetime.now(UTC):%Y-%m-%d %H:%M} UTC, {form} form, by `make bench`; not edited by hand.",
-            "README.md beside it says how to read it.",
+            f"README.md beside it says how to read it. The machine's load was {load:.1f} before it began: from 0.5 on it",
+            "was busy with other things, and rates, latencies and the pacer's figures have suffered.",
             "",
             f"{machine['python']}, {machine['system']}, {machine['cores']} cores of {machine['processor']}.",
             ", ".join(f"{name} {version(name)}" for name in ("glacier-purge", *VERSIONS)) + ".",
@@ -180,6 +182,7 @@ def main() -> None:
     parser.add_argument("--only", default="", help="questions, separated by commas; then nothing is rewritten")
     asked = parser.parse_args()
     only = [name for name in asked.only.split(",") if name]
+    load = os.getloadavg()[0]
     answers = ask_all(full=asked.full, only=only)
     results = {answer.question.name: answer.results for answer in answers}
     if only:
@@ -187,9 +190,14 @@ def main() -> None:
             print(answer.question.told(answer.results), end="\n\n")
         return
     figures = headlines(results)
-    text = report(answers, figures, form="long" if asked.full else "short")
+    text = report(answers, figures, form="long" if asked.full else "short", load=load)
     (FOLDER / "RESULTS.md").write_text(text, "utf-8")
-    document = {**figures, "measured": datetime.now(UTC).isoformat(timespec="seconds"), "machine": description()}
+    document = {
+        **figures,
+        "load_before": load,
+        "measured": datetime.now(UTC).isoformat(timespec="seconds"),
+        "machine": description(),
+    }
     (FOLDER / "results.json").write_text(json.dumps({**document, "details": results}, indent=1) + "\n", "utf-8")
     print(text)
 
