@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import json
+import re
 import signal
 from hashlib import sha256
 from typing import TYPE_CHECKING, Any
 from urllib.request import ProxyHandler, Request, build_opener
 
 import pytest
+
+from tests.e2e.test_terminal import Terminal
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -124,3 +127,27 @@ def test_ctrl_c_lets_go_of_all_that_wait_and_the_same_command_goes_on(bench: Ben
     assert set(states(json.loads(out)).values()) == {"stopped"}
     pending = bench.json(*arguments(bench, fleet_file, "--no-wait"), exit_code=75)
     assert all(vault["phase"] == "inventory" and vault["until"] for vault in pending["vaults"])
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(120)
+@pytest.mark.parametrize("bench", [{"time-scale": 14_400, "archives": 40}], indirect=True)
+def test_on_a_terminal_each_plan_is_asked_for_and_a_wrong_answer_is_that_vaults_alone(bench: Bench) -> None:
+    # glacier-purge fleet fleet.toml --run-dir fleet, on a terminal
+    stock(bench, "films", 3)
+    fleet_file = bench.folder / "fleet.toml"
+    fleet_file.write_text('[[vaults]]\nname = "*"\n', "utf-8")
+    terminal, asked = Terminal(bench, *arguments(bench, fleet_file), columns=160), ""
+    try:
+        for answer in ("something else", None):
+            terminal.read_until("anything else to stop: ")
+            asked = re.findall(r"Type (\w+ \d+) to go on", terminal.shown)[-1]
+            terminal.shown = ""
+            terminal.type(f"{answer or asked}\n")
+        assert terminal.read_all() == 2
+    finally:
+        terminal.close()
+    assert "what it does or waits for" in terminal.shown
+    left = {"films 3": 40, "photos 40": 3}
+    assert bench.simulator.ledger()["archives_left"] == left[asked]
+    assert len(list((bench.folder / "fleet").glob("*/round-1/certificate.txt"))) == 1

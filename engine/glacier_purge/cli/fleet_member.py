@@ -26,6 +26,7 @@ from glacier_purge.run.calendar import Calendar, Helpers
 from glacier_purge.run.folder import RunFolder
 from glacier_purge.run.host import who
 from glacier_purge.run.lifecycle import Lifecycle
+from glacier_purge.run.permits import check_place
 from glacier_purge.run.purge import PurgeRun
 
 if TYPE_CHECKING:
@@ -115,6 +116,7 @@ class Member:
 
     async def go_on(self) -> None:
         """Go on from the phase that the folder says until the vault is done."""
+        check_place(self.vault, wiring.rules(self._settings))
         endpoint_url = wiring.endpoint(self._settings, self.vault.region)
         target = Target(
             vault=self.vault,
