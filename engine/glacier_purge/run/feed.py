@@ -10,7 +10,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import anyio
+
 from glacier_purge.audit.record import Outcome
+from glacier_purge.plan.decisions import Decided
 from glacier_purge.plan.selection import DELETE, DUPLICATE, INVALID
 
 if TYPE_CHECKING:
@@ -20,7 +23,6 @@ if TYPE_CHECKING:
 
     from glacier_purge.archive import Archive
     from glacier_purge.audit.journal import Journal
-    from glacier_purge.plan.decisions import Decided
     from glacier_purge.run.canary import Canary
 
 RELEASE_SECONDS = 0.5
@@ -56,13 +58,21 @@ class Feed:
 
     async def run(self) -> None:
         """Walk the plan from its first record to its last, then close the stream."""
-        async with self._fresh:
-            async for batch in self._decided:
+        ahead, batches = anyio.create_memory_object_stream[Decided](1)
+        async with self._fresh, batches, anyio.create_task_group() as tasks:
+            tasks.start_soon(self._read_ahead, ahead)
+            async for batch in batches:
                 await self._record_what_stays(batch)
                 async for archives in self._ranges(self._what_goes(batch)):
                     await self._release(archives[0].ordinal, archives[-1].ordinal)
                     self._canary.released(len(archives))
                     await self._fresh.send(archives)
+
+    async def _read_ahead(self, ahead: MemoryObjectSendStream[Decided]) -> None:
+        """Have the next batch read while this one waits for the disk and the pool."""
+        async with ahead:
+            async for batch in self._decided:
+                await ahead.send(batch)
 
     def _what_goes(self, batch: Decided) -> list[Archive]:
         archives = batch.archives
