@@ -9,6 +9,7 @@ import anyio
 import anyio.lowlevel
 import pytest
 
+from glacier_purge import wiring
 from glacier_purge.archive import Vault
 from glacier_purge.cli.fleet_member import Member
 from glacier_purge.deletion.budget import Budget
@@ -124,3 +125,12 @@ async def test_all_inventories_are_asked_for_before_anybody_waits(tmp_path: Path
     assert {ending.state for ending in fleet.endings.values()} == {State.PENDING}
     assert all(ending.message.startswith("inventory job") for ending in fleet.endings.values())
     assert fleet.exit_code == 75
+
+
+async def test_all_vaults_of_an_account_are_listed_however_many_pages_that_takes() -> None:
+    async with simulated(archives=1) as (glacier, _):
+        for number in range(24):
+            glacier.service.generate_vault(f"vault-{number:02}", 0, OLD)
+        settings = Settings.model_validate({"aws": {"endpoint_url": glacier.endpoint_url}})
+        there = await wiring.vaults_there(settings)
+    assert [vault.name for vault in there] == ["photos", *(f"vault-{number:02}" for number in range(24))]
