@@ -1,9 +1,8 @@
-"""All questions in their short form, in at most five minutes: ``make bench``. Rewrites RESULTS.md and results.json.
+"""All questions in their short form: ``make bench``. Rewrites RESULTS.md and results.json.
 
     python -m benchmarks [--full] [--only NAME,NAME]
 
-Every question is a process of its own.  First those whose figures are times run alone, one after the other; then those
-whose figures are not (what the pacer makes of a limit, what memory is needed) run side by side, on a core each.
+Every question is a process of its own, and runs alone: the pacer's real event loops want more than one core.
 ``--full`` takes the long forms: ten minutes of pacing, ten million archives.  With ``--only`` nothing is rewritten.
 """
 
@@ -15,7 +14,6 @@ import os
 import subprocess
 import sys
 import time
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from importlib.metadata import version
@@ -34,7 +32,7 @@ from benchmarks import (
     profile_pipeline,
 )
 from benchmarks.headlines import headlines
-from benchmarks.machine import CLIENT_CORE, SERVER_CORE, description, pinned
+from benchmarks.machine import description
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -60,7 +58,7 @@ def _tables(of: Any) -> Callable[[Any], str]:
     return lambda results: "\n\n".join(table.markdown() for table in of.tables(results))
 
 
-ALONE = (
+QUESTIONS = (
     Question(name="bench_startup", short=["--rounds", "3"], full=["--rounds", "15"], told=_tables(bench_startup)),
     Question(name="bench_parse", short=[], full=["--archives", "1000000"], told=_tables(bench_parse)),
     Question(name="bench_audit", short=["--rounds", "3"], full=[], told=_tables(bench_audit)),
@@ -77,19 +75,9 @@ ALONE = (
         full=[],
         told=lambda results: f"## The simulator\n\n{bench_simulator.text(results)}",
     ),
-)
-BESIDE_EACH_OTHER = (
-    (
-        SERVER_CORE,
-        (Question(name="bench_pacer_real", short=[], full=["--long"], told=_tables(bench_pacer_real)),),
-    ),
-    (
-        CLIENT_CORE,
-        (
-            Question(name="bench_memory", short=[], full=["--full"], told=_tables(bench_memory)),
-            Question(name="bench_pacer", short=[], full=["--seeds", "10"], told=_tables(bench_pacer)),
-        ),
-    ),
+    Question(name="bench_memory", short=[], full=["--full"], told=_tables(bench_memory)),
+    Question(name="bench_pacer", short=[], full=["--seeds", "10"], told=_tables(bench_pacer)),
+    Question(name="bench_pacer_real", short=[], full=["--long"], told=_tables(bench_pacer_real)),
 )
 
 
@@ -118,21 +106,8 @@ def ask(question: Question, *, full: bool) -> Answer:
 
 
 def ask_all(*, full: bool, only: Sequence[str]) -> list[Answer]:
-    """Ask what is to be asked, alone or side by side."""
-
-    def asked(questions: Sequence[Question]) -> list[Question]:
-        return [question for question in questions if not only or question.name in only]
-
-    answers = [ask(question, full=full) for question in asked(ALONE)]
-
-    def on_core(core: int, questions: Sequence[Question]) -> list[Answer]:
-        with pinned(core):  # a thread's own, and of what it starts
-            return [ask(question, full=full) for question in asked(questions)]
-
-    with ThreadPoolExecutor(len(BESIDE_EACH_OTHER)) as threads:
-        for more in threads.map(on_core, *zip(*BESIDE_EACH_OTHER, strict=True)):
-            answers += more
-    return answers
+    """Ask what is to be asked, one question after the other."""
+    return [ask(question, full=full) for question in QUESTIONS if not only or question.name in only]
 
 
 def report(answers: Sequence[Answer], figures: dict[str, Any], *, form: str, load: float) -> str:
@@ -145,8 +120,8 @@ def report(answers: Sequence[Answer], figures: dict[str, Any], *, form: str, loa
             "# Results",
             "",
             f"Measured {datetime.now(UTC):%Y-%m-%d %H:%M} UTC, {form} form, by `make bench`; not edited by hand.",
-            f"README.md beside it says how to read it. The machine's load was {load:.1f} before it began: from 0.5 on it",
-            "was busy with other things, and rates, latencies and the pacer's figures have suffered.",
+            f"README.md beside it says how to read it. The machine's load was {load:.1f} before it began; from 0.5 on",
+            "it was busy with other things, and rates, latencies and the pacer's figures may have suffered.",
             "",
             f"{machine['python']}, {machine['system']}, {machine['cores']} cores of {machine['processor']}.",
             ", ".join(f"{name} {version(name)}" for name in ("glacier-purge", *VERSIONS)) + ".",

@@ -3,8 +3,9 @@
     python -m benchmarks.bench_pacer_real [--long] [--only NAME,NAME] [--output json]
 
 What ``bench_pacer`` shows in virtual time, once more as a user has it: the installed command's ``apply`` with default
-pace, cold, and a simulator that throttles, seen from the server second by second.  All situations run at the same time
-(together they need less than a core), so the short form takes some 140 s and the long one some 620 s.
+pace, cold, and a simulator that throttles, seen from the server second by second.  All situations run at the same time,
+so the short form takes some 150 s and the long one some 620 s; together they were seen to use 1.2 cores, so on fewer
+than two, or beside other work, the figures are the machine's and not the pacer's.
 
 Steady limits of 30 to 1,000 a second; a limit that goes 100, 30, 300; two clients on one limit; a minute in which every
 request is answered with 500, and one in which every connection is reset.  "Used" and "throttled" count from 30 s after
