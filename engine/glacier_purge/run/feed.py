@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 import anyio
 
 from glacier_purge.audit.record import Outcome
+from glacier_purge.bundle import one_error
 from glacier_purge.plan.decisions import Decided
 from glacier_purge.plan.selection import DELETE, DUPLICATE, INVALID
 
@@ -59,14 +60,18 @@ class Feed:
     async def run(self) -> None:
         """Walk the plan from its first record to its last, then close the stream."""
         ahead, batches = anyio.create_memory_object_stream[Decided](1)
-        async with self._fresh, batches, anyio.create_task_group() as tasks:
-            tasks.start_soon(self._read_ahead, ahead)
-            async for batch in batches:
-                await self._record_what_stays(batch)
-                async for archives in self._ranges(self._what_goes(batch)):
-                    await self._release(archives[0].ordinal, archives[-1].ordinal)
-                    self._canary.released(len(archives))
-                    await self._fresh.send(archives)
+        with one_error():
+            async with self._fresh, batches, anyio.create_task_group() as tasks:
+                tasks.start_soon(self._read_ahead, ahead)
+                async for batch in batches:
+                    await self._feed_batch(batch)
+
+    async def _feed_batch(self, batch: Decided) -> None:
+        await self._record_what_stays(batch)
+        async for archives in self._ranges(self._what_goes(batch)):
+            await self._release(archives[0].ordinal, archives[-1].ordinal)
+            self._canary.released(len(archives))
+            await self._fresh.send(archives)
 
     async def _read_ahead(self, ahead: MemoryObjectSendStream[Decided]) -> None:
         """Have the next batch read while this one waits for the disk and the pool."""
