@@ -102,6 +102,8 @@ def test_the_short_way_never_knows_better_than_the_parser(whole: bytes, at: int,
 def test_the_reply_of_the_service_takes_the_short_way() -> None:
     assert accepted(reply()) is not None
     assert accepted(reply("204 No Content", "Content-Type: application/json", framing="Content-Length: 0")) is not None
+    assert accepted(reply("204 No Content", "Connection: keep-alive")) is not None
+    assert accepted(reply("204 No Content", "Connection: close")) is None
 
 
 @given(st.binary(max_size=200))

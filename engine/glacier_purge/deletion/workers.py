@@ -297,7 +297,8 @@ class Pool:
 
     async def _wait_for_pacer(self, seconds: float) -> None:
         """Wait for a slot. Replies do not shorten it (the pacer is asked again afterwards); a stop does."""
-        with anyio.move_on_after(seconds) as self._pacing:
+        # uvloop counts in whole milliseconds: a shorter timer fires at once and is set again, a hundred times a slot.
+        with anyio.move_on_after(math.ceil(seconds * 1000.0) / 1000.0) as self._pacing:
             await anyio.sleep_forever()
         self._pacing = None
 

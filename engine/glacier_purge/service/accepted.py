@@ -11,7 +11,10 @@ import re
 
 from glacier_purge.service.reply import Meaning, Reply
 
-_OTHER_HEADERS = rb"(?:(?:Date|date|Server|server|Content-Type|content-type): [ -~]*\r\n|[Cc]ontent-[Ll]ength: 0\r\n)*"
+_OTHER_HEADERS = (
+    rb"(?:(?:Date|date|Server|server|Content-Type|content-type): [ -~]*\r\n"
+    rb"|[Cc]ontent-[Ll]ength: 0\r\n|[Cc]onnection: keep-alive\r\n)*"  # what HTTP/1.1 means anyway
+)
 _WHOLE_REPLY = re.compile(
     rb"HTTP/1\.1 204 [ -~]*\r\n"
     + _OTHER_HEADERS
