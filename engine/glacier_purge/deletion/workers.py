@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     from glacier_purge.service.port import Glacier
     from glacier_purge.service.reply import Reply
 
+_TIMER_SECONDS = 0.001
 UNRECORDED_MAX = 4_096
 """Outcomes that may wait for the disk before workers stop sending: bounds memory when the disk is slow."""
 
@@ -298,7 +299,7 @@ class Pool:
     async def _wait_for_pacer(self, seconds: float) -> None:
         """Wait for a slot. Replies do not shorten it (the pacer is asked again afterwards); a stop does."""
         # uvloop counts in whole milliseconds: a shorter timer fires at once and is set again, a hundred times a slot.
-        with anyio.move_on_after(math.ceil(seconds * 1000.0) / 1000.0) as self._pacing:
+        with anyio.move_on_after(max(seconds, _TIMER_SECONDS)) as self._pacing:
             await anyio.sleep_forever()
         self._pacing = None
 
