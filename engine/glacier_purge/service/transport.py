@@ -11,8 +11,7 @@ from typing import TYPE_CHECKING, Literal
 from urllib.parse import urlsplit
 from urllib.request import proxy_bypass_environment  # type: ignore[attr-defined]  # typeshed leaves it out
 
-from glacier_purge.archive import partition_of
-from glacier_purge.service.endpoint import is_loopback
+from glacier_purge.service.endpoint import endpoint_of, is_loopback
 from glacier_purge.service.rest import open_rest
 from glacier_purge.service.sdk import open_sdk
 
@@ -39,7 +38,7 @@ def choose(wish: Wish, *, region: str, endpoint_url: str | None, environment: Ma
     """Decide for a transport. ``environment`` is the process's; what was asked for by name is taken as it is."""
     if wish != "auto":
         return Choice(name=wish, reason=f"{wish} was asked for")
-    variable = _proxy_variable(endpoint_url or _default_endpoint_url(region), environment)
+    variable = _proxy_variable(endpoint_url or endpoint_of(region), environment)
     if variable is not None:
         return Choice(name="sdk", reason=f"{variable} is set, and only the SDK goes through a proxy")
     return Choice(name="rest", reason="nothing stands against the faster one")
@@ -58,8 +57,3 @@ def _proxy_variable(endpoint_url: str, environment: Mapping[str, str]) -> str | 
         return None
     names = (f"{url.scheme}_proxy", f"{url.scheme}_proxy".upper())
     return next((name for name in names if environment.get(name)), None)
-
-
-def _default_endpoint_url(region: str) -> str:
-    suffix = ".cn" if partition_of(region) == "aws-cn" else ""
-    return f"https://glacier.{region}.amazonaws.com{suffix}"
