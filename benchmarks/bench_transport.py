@@ -20,6 +20,7 @@ import tempfile
 import time
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -36,7 +37,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from contextlib import AbstractAsyncContextManager
 
-    from glacier_purge.service.port import Glacier
+    from glacier_purge.service.port import Glacier, Later
+    from glacier_purge.service.reply import Reply
 
 VAULT = Vault(account_id="123456789012", region="us-east-1", name="photos")
 KEYS = StaticCredentials(access_key_id="AKIDBENCHMARK", secret_access_key="s" * 40)
@@ -45,7 +47,6 @@ OPENERS: dict[str, Callable[[Vault, Access], AbstractAsyncContextManager[Glacier
     "rest": open_rest,
 }
 IN_FLIGHT = (64, 1_000)
-WARM_UP_DELETES_EACH = 1
 
 
 def main() -> None:
@@ -102,28 +103,41 @@ async def measure(name: str, access: Access, seconds: float) -> tuple[float, flo
     """Return CPU microseconds per delete and deletes per second, connections already open."""
     async with OPENERS[name](VAULT, access) as glacier:
         every = access.max_in_flight
-        await asyncio.gather(*(delete_some(glacier, worker, WARM_UP_DELETES_EACH) for worker in range(every)))
+        await delete_until(glacier, every, time.perf_counter())
         started, cpu = time.perf_counter(), cpu_seconds()
-        done = sum(await asyncio.gather(*(delete_until(glacier, worker, started + seconds) for worker in range(every))))
+        done = await delete_until(glacier, every, started + seconds)
         return (cpu_seconds() - cpu) / done * 1e6, done / (time.perf_counter() - started)
 
 
-async def delete_some(glacier: Glacier, worker: int, count: int) -> None:
-    for number in range(count):
-        await delete(glacier, worker, number)
+async def delete_until(glacier: Glacier, in_flight: int, end: float) -> int:
+    """Keep so many deletes under way until the end, at least one each; return how many were done."""
+    done = 0
+    async with asyncio.TaskGroup() as tasks:
 
+        async def awaited(later: Later) -> None:
+            await later()
 
-async def delete_until(glacier: Glacier, worker: int, end: float) -> int:
-    number = 0
-    while time.perf_counter() < end:
-        await delete(glacier, worker, number)
-        number += 1
-    return number
+        def send(worker: int, number: int) -> None:
+            archive_id = ArchiveId(f"{worker:069}{number:069}")
+            later = glacier.delete_archive(archive_id, partial(settle, worker, number))
+            if later is not None:
+                tasks.create_task(awaited(later))
 
+        def settle(worker: int, number: int, reply: Reply) -> None:
+            nonlocal done
+            assert reply.meaning is Meaning.DELETED, reply
+            done += 1
+            if time.perf_counter() < end:
+                send(worker, number + 1)
+            else:
+                idle.release()
 
-async def delete(glacier: Glacier, worker: int, number: int) -> None:
-    reply = await glacier.delete_archive(ArchiveId(f"{worker:069}{number:069}"))
-    assert reply.meaning is Meaning.DELETED, reply
+        idle = asyncio.Semaphore(0)
+        for worker in range(in_flight):
+            send(worker, 0)
+        for _ in range(in_flight):
+            await idle.acquire()
+    return done
 
 
 def cpu_seconds() -> float:

@@ -136,7 +136,6 @@ class _Stream:
             ),
             clock=host.clock,
             maybe_sent=lambda _: False,
-            workers=pace.pace.in_flight_max,
         )
         hours = Hours(pace.windows, pool, host.wall_clock)
         hours.look()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import random
 from collections import Counter
+from functools import partial
 from typing import TYPE_CHECKING
 
 import anyio
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from glacier_purge.audit.record import Outcome
+    from glacier_purge.service.port import Later, Settle
 
 VAULT = Vault(account_id="123456789012", region="us-east-1", name="photos")
 
@@ -40,6 +42,7 @@ class InProcessGlacier:
         rate_per_second: float | None = None,
         latency_seconds: float = 0.04,
         weather: Callable[[int], Reply | None] = lambda _: None,
+        seed: int = 7,
     ) -> None:
         limit = None if rate_per_second is None else Limit(rate_per_second, rate_per_second)
         self.pretended = PretendGlacier(limit=limit)
@@ -48,7 +51,7 @@ class InProcessGlacier:
         self.weather = weather
         self.before_send: Callable[[ArchiveId], None] = lambda _: None
         self.found = VAULT
-        self._random = random.Random(7)
+        self._random = random.Random(seed)
         self.requests = 0
         self.in_flight = 0
         self.in_flight_max = 0
@@ -57,9 +60,15 @@ class InProcessGlacier:
         self.described = 0
         self.sent: Counter[str] = Counter()
         self.sent_at: list[float] = []
-        self.last_sent: str | None = None
+        self.last_sent: ArchiveId | None = None
 
-    async def delete_archive(self, archive_id: ArchiveId) -> Reply:
+    def delete_archive(self, archive_id: ArchiveId, settle: Settle) -> Later:
+        return partial(self._delete, archive_id, settle)
+
+    async def _delete(self, archive_id: ArchiveId, settle: Settle) -> None:
+        settle(await self._reply_to(archive_id))
+
+    async def _reply_to(self, archive_id: ArchiveId) -> Reply:
         self.before_send(archive_id)
         self.requests += 1
         self.in_flight += 1

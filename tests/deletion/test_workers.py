@@ -52,7 +52,6 @@ class Work:
             renewal=self.renewal,
             clock=clock,
             maybe_sent=lambda ordinal: ordinal == 3,
-            workers=in_flight_max,
         )
 
     async def feed(self) -> None:
@@ -87,7 +86,7 @@ async def test_every_archive_is_deleted_once_when_nothing_goes_wrong() -> None:
     assert [outcome.ordinal for outcome in work.kept.outcomes if outcome.redelete] == [3]
 
 
-async def test_no_more_requests_are_in_flight_than_workers() -> None:
+async def test_no_more_requests_are_in_flight_than_allowed() -> None:
     work = Work(InProcessGlacier(500), in_flight_max=7)
     await work.delete_everything()
     assert work.service.in_flight_max == 7

@@ -27,8 +27,10 @@ COLD = PacerSettings(in_flight_max=16)
 
 
 def benches(place: Path, *archives: int) -> list[Bench]:
-    """One bench a vault; the limit is their account's."""
-    services = [InProcessGlacier(count, rate_per_second=LIMIT_PER_SECOND) for count in archives]
+    """One bench a vault; the limit is their account's, the latencies are each vault's own."""
+    services = [
+        InProcessGlacier(count, rate_per_second=LIMIT_PER_SECOND, seed=number) for number, count in enumerate(archives)
+    ]
     for service in services:
         service.pretended._home.throttle = services[0].pretended._home.throttle
     made = []

@@ -21,6 +21,7 @@ from glacier_purge.service.access import Access, StaticCredentials
 from glacier_purge.service.reply import Meaning, Reply
 from glacier_purge.service.rest import open_rest
 from glacier_purge.service.sdk import open_sdk
+from tests.service.one_delete import delete
 from tests.service.raw_server import Exchange, HangUpError, RawServer, answers, refusal, reply, serving
 
 if TYPE_CHECKING:
@@ -58,7 +59,7 @@ async def two_deletes(open_transport: Opener, first: Answer, **changes: Any) -> 
         await (first(exchange) if exchange.number == 1 else exchange.send(REFUSED))
 
     async with serving(answer) as server, open_transport(VAULT, access(server.endpoint_url, **changes)) as glacier:
-        return await glacier.delete_archive(ARCHIVE), await glacier.delete_archive(ARCHIVE), server
+        return await delete(glacier, ARCHIVE), await delete(glacier, ARCHIVE), server
 
 
 def sent(data: bytes) -> Answer:
@@ -190,7 +191,7 @@ async def test_both_transports_send_the_same_bytes() -> None:
                 serving(answers(reply())) as server,
                 opener(VAULT, access(server.endpoint_url, credentials=keys)) as glacier,
             ):
-                await glacier.delete_archive(ARCHIVE)
+                await delete(glacier, ARCHIVE)
             requests.append(frozen_parts(server.requests[0]))
     assert requests[0] == requests[1]
     assert requests[2] == requests[3]
@@ -223,11 +224,11 @@ async def test_a_reply_nobody_asked_for_does_not_answer_the_next_delete(open_tra
         repeated.set()
 
     async with serving(twice) as server, open_transport(VAULT, access(server.endpoint_url)) as glacier:
-        first = await glacier.delete_archive(ARCHIVE)
+        first = await delete(glacier, ARCHIVE)
         answered.set()
         await repeated.wait()
         await asyncio.sleep(0.01)  # the repeated reply crosses loopback
-        second = await glacier.delete_archive(ARCHIVE)
+        second = await delete(glacier, ARCHIVE)
     assert (first.meaning, second.meaning) == (DELETED, Meaning.REFUSED)
 
 
@@ -244,11 +245,11 @@ async def test_a_connection_closed_while_idle_is_replaced(open_transport: Opener
         raise HangUpError
 
     async with serving(then_close) as server, open_transport(VAULT, access(server.endpoint_url)) as glacier:
-        first = await glacier.delete_archive(ARCHIVE)
+        first = await delete(glacier, ARCHIVE)
         answered.set()
         await closed.wait()
         await asyncio.sleep(0.01)  # the end crosses loopback
-        second = await glacier.delete_archive(ARCHIVE)
+        second = await delete(glacier, ARCHIVE)
     assert (first.meaning, second.meaning) == (DELETED, Meaning.REFUSED)
     assert (len(server.requests), server.connections) == (2, 2)
 
@@ -260,7 +261,7 @@ async def test_a_kept_connection_that_drops_a_delete_costs_one_request(open_tran
         await exchange.send(reply())
 
     async with serving(drop_the_second) as server, open_transport(VAULT, access(server.endpoint_url)) as glacier:
-        got = [(await glacier.delete_archive(ARCHIVE)).meaning for _ in range(3)]
+        got = [(await delete(glacier, ARCHIVE)).meaning for _ in range(3)]
     assert got == [DELETED, NO_REPLY, DELETED]
     assert len(server.requests) == 3
 
@@ -298,7 +299,7 @@ async def test_a_reply_after_the_time_limit_does_not_answer_the_next_delete(open
         serving(late) as server,
         open_transport(VAULT, access(server.endpoint_url, request_timeout_seconds=45.0)) as glacier,
     ):
-        got = [(await glacier.delete_archive(ARCHIVE)).meaning for _ in range(2)]
+        got = [(await delete(glacier, ARCHIVE)).meaning for _ in range(2)]
     assert got == [NO_REPLY, Meaning.REFUSED]
 
 
@@ -314,13 +315,13 @@ async def test_a_delete_that_is_cancelled_leaves_no_reply_behind(open_transport:
         await exchange.send(reply())
 
     async with serving(wait_for_cancellation) as server, open_transport(VAULT, access(server.endpoint_url)) as glacier:
-        deleting = asyncio.ensure_future(glacier.delete_archive(ARCHIVE))
+        deleting = asyncio.ensure_future(delete(glacier, ARCHIVE))
         await arrived.wait()
         deleting.cancel()
         with suppress(asyncio.CancelledError):
             await deleting
         cancelled.set()
-        assert (await glacier.delete_archive(ARCHIVE)).meaning is Meaning.REFUSED
+        assert (await delete(glacier, ARCHIVE)).meaning is Meaning.REFUSED
 
 
 async def test_as_many_requests_fly_as_are_asked_for_and_no_more_than_allowed(open_transport: Opener) -> None:
@@ -341,7 +342,7 @@ async def test_as_many_requests_fly_as_are_asked_for_and_no_more_than_allowed(op
         serving(count) as server,
         open_transport(VAULT, access(server.endpoint_url, max_in_flight=20)) as glacier,
     ):
-        got = await asyncio.gather(*(glacier.delete_archive(ARCHIVE) for _ in range(50)))
+        got = await asyncio.gather(*(delete(glacier, ARCHIVE) for _ in range(50)))
     assert {each.meaning for each in got} == {DELETED}
     assert most == 20
     assert server.connections == 20
@@ -351,7 +352,7 @@ async def test_nobody_listening_is_no_reply(open_transport: Opener) -> None:
     async with serving(answers(reply())) as server:
         pass
     async with open_transport(VAULT, access(server.endpoint_url)) as glacier:
-        got = await glacier.delete_archive(ARCHIVE)
+        got = await delete(glacier, ARCHIVE)
     assert (got.meaning, got.code, got.status) == (NO_REPLY, "EndpointConnectionError", None)
 
 
@@ -359,7 +360,7 @@ async def test_nobody_listening_is_no_reply(open_transport: Opener) -> None:
 async def test_nothing_but_an_archive_id_is_ever_sent(open_transport: Opener, archive_id: str) -> None:
     async with serving(answers(reply())) as server, open_transport(VAULT, access(server.endpoint_url)) as glacier:
         with pytest.raises(UsageError, match="not sent"):
-            await glacier.delete_archive(ArchiveId(archive_id))
+            await delete(glacier, ArchiveId(archive_id))
     assert server.requests == []
 
 
@@ -368,7 +369,7 @@ async def test_no_credentials_is_a_reply_and_sends_nothing(open_transport: Opene
         serving(answers(reply())) as server,
         open_transport(VAULT, access(server.endpoint_url, credentials=None)) as glacier,
     ):
-        got = await glacier.delete_archive(ARCHIVE)
+        got = await delete(glacier, ARCHIVE)
         with pytest.raises(CredentialsFailed, match="no AWS credentials"):
             await glacier.renew_credentials()
     assert got.meaning is Meaning.CREDENTIALS
@@ -385,10 +386,10 @@ async def test_renewed_credentials_sign_the_next_delete(
         serving(answers(reply())) as server,
         open_transport(VAULT, access(server.endpoint_url, credentials=None)) as glacier,
     ):
-        await glacier.delete_archive(ARCHIVE)
+        await delete(glacier, ARCHIVE)
         file.write_text("[default]\naws_access_key_id=AKIDNEW\naws_secret_access_key=s\naws_session_token=t\n")
         await glacier.renew_credentials()
-        await glacier.delete_archive(ARCHIVE)
+        await delete(glacier, ARCHIVE)
     assert b"Credential=AKIDOLD/" in server.requests[0]
     assert b"Credential=AKIDNEW/" in server.requests[1]
     assert b"X-Amz-Security-Token: t\r\n" in server.requests[1]
@@ -418,7 +419,7 @@ async def test_certificates_are_checked_against_the_bundle_given(
         serving(answers(reply()), tls=server_side(authority)) as server,
         open_transport(VAULT, access(server.endpoint_url, ca_bundle=bundle)) as glacier,
     ):
-        assert (await glacier.delete_archive(ARCHIVE)).meaning is DELETED
+        assert (await delete(glacier, ARCHIVE)).meaning is DELETED
 
 
 async def test_certificates_are_checked_against_the_environments_bundle(
@@ -429,7 +430,7 @@ async def test_certificates_are_checked_against_the_environments_bundle(
         serving(answers(reply()), tls=server_side(authority)) as server,
         open_transport(VAULT, access(server.endpoint_url)) as glacier,
     ):
-        assert (await glacier.delete_archive(ARCHIVE)).meaning is DELETED
+        assert (await delete(glacier, ARCHIVE)).meaning is DELETED
 
 
 @pytest.mark.parametrize("content", [None, "not a certificate"])
@@ -464,7 +465,7 @@ async def test_an_unknown_authority_is_not_trusted(open_transport: Opener, autho
         serving(answers(reply()), tls=server_side(authority)) as server,
         open_transport(VAULT, access(server.endpoint_url)) as glacier,
     ):
-        got = await glacier.delete_archive(ARCHIVE)
+        got = await delete(glacier, ARCHIVE)
     assert (got.meaning, got.code) == (Meaning.UNTRUSTED, "SSLError")
     assert server.requests == []
 
@@ -476,7 +477,7 @@ async def test_a_certificate_for_another_host_is_not_trusted(
         serving(answers(reply()), tls=server_side(authority, "glacier.us-east-1.amazonaws.com")) as server,
         open_transport(VAULT, access(server.endpoint_url, ca_bundle=bundle)) as glacier,
     ):
-        assert (await glacier.delete_archive(ARCHIVE)).meaning is Meaning.UNTRUSTED
+        assert (await delete(glacier, ARCHIVE)).meaning is Meaning.UNTRUSTED
     assert server.requests == []
 
 
@@ -485,7 +486,7 @@ async def test_on_loopback_the_check_can_be_given_up(open_transport: Opener, aut
         serving(answers(reply()), tls=server_side(authority)) as server,
         open_transport(VAULT, access(server.endpoint_url, verify_certificates=False)) as glacier,
     ):
-        assert (await glacier.delete_archive(ARCHIVE)).meaning is DELETED
+        assert (await delete(glacier, ARCHIVE)).meaning is DELETED
 
 
 @pytest.mark.looptime
@@ -494,7 +495,7 @@ async def test_a_server_without_tls_is_no_reply(open_transport: Opener) -> None:
         serving(answers(reply())) as server,
         open_transport(VAULT, access(server.endpoint_url.replace("http:", "https:"))) as glacier,
     ):
-        assert (await glacier.delete_archive(ARCHIVE)).meaning is NO_REPLY
+        assert (await delete(glacier, ARCHIVE)).meaning is NO_REPLY
     assert server.requests == []
 
 
@@ -503,5 +504,5 @@ async def test_an_ipv6_address_is_an_endpoint(open_transport: Opener) -> None:
         serving(answers(reply()), host="::1") as server,
         open_transport(VAULT, access(server.endpoint_url)) as glacier,
     ):
-        assert (await glacier.delete_archive(ARCHIVE)).meaning is DELETED
+        assert (await delete(glacier, ARCHIVE)).meaning is DELETED
     assert f"Host: [::1]:{server.endpoint_url.rpartition(':')[2]}\r\n".encode() in server.requests[0]

@@ -51,18 +51,14 @@ class Keeper:
 
 def exchange(*pieces: bytes) -> tuple[Reply | None, Wire, Keeper]:
     """Send a request and feed the pieces of its reply; the reply is None while it is not whole."""
-    loop = asyncio.new_event_loop()
-    try:
-        keeper, wire = Keeper(), Wire()
-        connection = Connection(keeper)
-        connection.connection_made(wire)
-        answer: asyncio.Future[Reply] = loop.create_future()
-        connection.send(b"request", answer)
-        for piece in pieces:
-            connection.data_received(piece)
-        return (answer.result() if answer.done() else None), wire, keeper
-    finally:
-        loop.close()
+    keeper, wire = Keeper(), Wire()
+    connection = Connection(keeper)
+    connection.connection_made(wire)
+    settled: list[Reply] = []
+    connection.send(b"request", settled.append)
+    for piece in pieces:
+        connection.data_received(piece)
+    return (settled[0] if settled else None), wire, keeper
 
 
 REPLIES = [
@@ -140,16 +136,16 @@ def test_bytes_after_the_reply_end_the_connection(late: bytes) -> None:
     assert (got.meaning, wire.closed, keeper.told) == (Meaning.DELETED, True, ["released"])
 
 
-def test_a_caller_that_left_gets_nothing_and_the_connection_is_not_used_again() -> None:
+def test_what_is_dropped_is_not_settled_and_the_connection_is_not_used_again() -> None:
     connection = Connection(Keeper())
     wire = Wire()
     connection.connection_made(wire)
-    loop = asyncio.new_event_loop()
-    answer: asyncio.Future[Reply] = loop.create_future()
-    connection.send(b"request", answer)
+    settled: list[Reply] = []
+    connection.send(b"request", settled.append)
     connection.drop()
+    connection.data_received(reply())
     connection.connection_lost(None)
-    loop.close()
+    assert settled == []
     assert wire.closed
     assert not connection.usable
     assert not answer.done()

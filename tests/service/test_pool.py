@@ -36,7 +36,9 @@ async def pool_of(limit: int, answer: Answer) -> AsyncIterator[tuple[Pool, RawSe
 
 
 async def ask(pool: Pool) -> Reply:
-    return await pool.send(pool.take() or await pool.wait(), REQUEST)
+    answer: asyncio.Future[Reply] = asyncio.get_running_loop().create_future()
+    pool.send(pool.take() or await pool.wait(), REQUEST, answer.set_result)
+    return await answer
 
 
 async def test_one_after_the_other_shares_one_connection() -> None:
@@ -110,15 +112,20 @@ async def test_idle_connections_are_closed() -> None:
         assert pool.open_connections == 1
 
 
-async def test_closing_answers_what_is_in_flight() -> None:
-    arrived = asyncio.Event()
+async def test_after_closing_nothing_is_settled_any_more() -> None:
+    arrived, closed = asyncio.Event(), asyncio.Event()
+    settled: list[Reply] = []
 
-    async def silence(exchange: Exchange) -> None:
+    async def late(exchange: Exchange) -> None:
         arrived.set()
-        await asyncio.sleep(3600)
+        await closed.wait()
+        await exchange.send(reply())
 
-    async with pool_of(1, silence) as (pool, _):
-        asking = asyncio.ensure_future(ask(pool))
+    async with pool_of(1, late) as (pool, _):
+        pool.send(await pool.wait(), REQUEST, settled.append)
         await arrived.wait()
         pool.close()
-        assert (await asking).meaning is Meaning.NO_REPLY
+        closed.set()
+        await asyncio.sleep(0.01)
+        assert pool.open_connections == 0
+    assert settled == []

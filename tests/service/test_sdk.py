@@ -12,6 +12,7 @@ from glacier_purge.errors import ConfigurationFailed, CredentialsFailed, RunStop
 from glacier_purge.service.access import Access, StaticCredentials
 from glacier_purge.service.reply import Meaning
 from glacier_purge.service.sdk import open_sdk
+from tests.service.one_delete import delete
 from tests.service.raw_server import Exchange, HangUpError, answers, refusal, reply, serving
 
 if TYPE_CHECKING:
@@ -28,7 +29,7 @@ def access(endpoint_url: str | None, **changes: object) -> Access:
 
 async def test_a_delete_is_one_request_for_the_explicit_account() -> None:
     async with serving(answers(reply())) as server, open_sdk(VAULT, access(server.endpoint_url)) as glacier:
-        got = await glacier.delete_archive(ARCHIVE)
+        got = await delete(glacier, ARCHIVE)
     assert (got.meaning, got.status, got.request_id is not None) == (Meaning.DELETED, 204, True)
     (request,) = server.requests
     assert request.startswith(f"DELETE /123456789012/vaults/photos/archives/{ARCHIVE} HTTP/1.1\r\n".encode())
@@ -41,14 +42,14 @@ async def hang_up(exchange: Exchange) -> None:
 
 async def test_a_dropped_connection_costs_one_request_and_no_hidden_second_one() -> None:
     async with serving(hang_up) as server, open_sdk(VAULT, access(server.endpoint_url)) as glacier:
-        assert (await glacier.delete_archive(ARCHIVE)).meaning is Meaning.NO_REPLY
+        assert (await delete(glacier, ARCHIVE)).meaning is Meaning.NO_REPLY
     assert len(server.requests) == 1
 
 
 @pytest.mark.parametrize("status", ["500 Internal Server Error", "503 Service Unavailable", "429 Too Many Requests"])
 async def test_the_sdk_retries_nothing(status: str) -> None:
     async with serving(answers(reply(status))) as server, open_sdk(VAULT, access(server.endpoint_url)) as glacier:
-        await glacier.delete_archive(ARCHIVE)
+        await delete(glacier, ARCHIVE)
     assert len(server.requests) == 1
 
 
@@ -57,7 +58,7 @@ async def test_ids_of_other_emulators_are_admitted_on_request() -> None:
         serving(answers(reply())) as server,
         open_sdk(VAULT, access(server.endpoint_url, any_id_length=True)) as glacier,
     ):
-        assert (await glacier.delete_archive(ArchiveId("900150983cd24fb0"))).meaning is Meaning.DELETED
+        assert (await delete(glacier, ArchiveId("900150983cd24fb0"))).meaning is Meaning.DELETED
 
 
 async def test_no_credentials_is_a_reply_and_sends_nothing() -> None:
@@ -65,7 +66,7 @@ async def test_no_credentials_is_a_reply_and_sends_nothing() -> None:
         serving(answers(reply())) as server,
         open_sdk(VAULT, Access(endpoint_url=server.endpoint_url)) as glacier,
     ):
-        got = await glacier.delete_archive(ARCHIVE)
+        got = await delete(glacier, ARCHIVE)
         with pytest.raises(CredentialsFailed, match="no AWS credentials"):
             await glacier.renew_credentials()
         with pytest.raises(CredentialsFailed, match="no AWS credentials"):
@@ -82,11 +83,11 @@ async def test_new_credentials_in_a_file_are_picked_up(tmp_path: Path, monkeypat
         serving(answers(reply())) as server,
         open_sdk(VAULT, Access(endpoint_url=server.endpoint_url)) as glacier,
     ):
-        await glacier.delete_archive(ARCHIVE)
+        await delete(glacier, ARCHIVE)
         file.write_text("[default]\naws_access_key_id=AKIDNEW\naws_secret_access_key=s\naws_session_token=t\n")
-        await glacier.delete_archive(ARCHIVE)
+        await delete(glacier, ARCHIVE)
         await glacier.renew_credentials()
-        await glacier.delete_archive(ARCHIVE)
+        await delete(glacier, ARCHIVE)
     assert [b"Credential=AKIDOLD" in request for request in server.requests] == [True, True, False]
     assert b"Credential=AKIDNEW" in server.requests[2]
     assert b"X-Amz-Security-Token: t" in server.requests[2]
@@ -98,7 +99,7 @@ async def test_a_pretended_service_needs_nothing_of_the_user(monkeypatch: pytest
     monkeypatch.setenv("AWS_USE_FIPS_ENDPOINT", "true")
     monkeypatch.setenv("HTTP_PROXY", "http://127.0.0.1:9")
     async with serving(answers(reply())) as server, open_sdk(VAULT, access(server.endpoint_url)) as glacier:
-        assert (await glacier.delete_archive(ARCHIVE)).meaning is Meaning.DELETED
+        assert (await delete(glacier, ARCHIVE)).meaning is Meaning.DELETED
 
 
 async def test_a_missing_profile_is_told_at_the_start() -> None:
@@ -158,6 +159,6 @@ async def test_a_vault_that_is_not_described_says_why(answer: bytes, error: type
 async def test_secrets_stay_out_of_debug_logs(caplog: pytest.LogCaptureFixture) -> None:
     with caplog.at_level(logging.DEBUG):
         async with serving(answers(reply())) as server, open_sdk(VAULT, access(server.endpoint_url)) as glacier:
-            await glacier.delete_archive(ARCHIVE)
+            await delete(glacier, ARCHIVE)
     assert "Signature" not in caplog.text
     assert "CanonicalRequest" not in caplog.text

@@ -18,6 +18,7 @@ from glacier_purge.service.sender import Opening, opening_line, read_opening
 from glacier_purge.service.spread import open_spread
 from glacier_purge.service.transport import Choice
 from glacier_purge.simulator.kit import SimulatedGlacier
+from tests.service.one_delete import delete
 
 VAULT = Vault(account_id="123456789012", region="us-east-1", name="photos")
 REST = Choice(name="rest", reason="test")
@@ -47,7 +48,7 @@ async def test_every_delete_gets_its_own_reply_whichever_process_sends_it() -> N
         SimulatedGlacier(archives=300, rate=0, error_rate=0, latency_ms=1) as glacier,
         open_spread(REST, VAULT, access(glacier.endpoint_url), processes=2) as service,
     ):
-        replies = await asyncio.gather(*(service.delete_archive(archive_id) for archive_id in ids(glacier)))
+        replies = await asyncio.gather(*(delete(service, archive_id) for archive_id in ids(glacier)))
         assert {reply.meaning for reply in replies} == {Meaning.DELETED}
         assert len({reply.request_id for reply in replies}) == 300
         assert glacier.ledger["archives_left"] == 0
@@ -61,17 +62,17 @@ async def test_deletes_of_a_sender_that_dies_have_no_reply_and_the_others_go_on(
         SimulatedGlacier(archives=300, rate=0, error_rate=0, latency_ms=200) as glacier,
         open_spread(REST, VAULT, access(glacier.endpoint_url), processes=2) as service,
     ):
-        under_way = [asyncio.ensure_future(service.delete_archive(archive_id)) for archive_id in ids(glacier)[:20]]
+        under_way = [asyncio.ensure_future(delete(service, archive_id)) for archive_id in ids(glacier)[:20]]
         await asyncio.sleep(0.05)
         first, second = children()
         os.kill(first, signal.SIGKILL)
         replies = await asyncio.gather(*under_way)
         assert sorted(reply.meaning.value for reply in replies) == ["deleted"] * 10 + ["no reply"] * 10
-        assert (await service.delete_archive(ids(glacier)[50])).meaning is Meaning.DELETED
+        assert (await delete(service, ids(glacier)[50])).meaning is Meaning.DELETED
         os.kill(second, signal.SIGKILL)
-        assert (await service.delete_archive(ids(glacier)[51])).code == "SenderDied"
+        assert (await delete(service, ids(glacier)[51])).code == "SenderDied"
         with pytest.raises(RunStopped, match="every sending process"):
-            await service.delete_archive(ids(glacier)[52])
+            await delete(service, ids(glacier)[52])
 
 
 async def test_a_sender_that_is_left_alone_ends() -> None:

@@ -15,6 +15,7 @@ from glacier_purge.service.sdk import open_sdk
 from glacier_purge.simulator.fault_kinds import KINDS
 from glacier_purge.simulator.faults import Rule
 from glacier_purge.simulator.kit import SimulatedGlacier
+from tests.service.one_delete import delete
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -43,7 +44,7 @@ async def test_a_service_that_checks_signatures_takes_every_delete(transport: st
     async with SimulatedGlacier(archives=100, secret_keys=keys, tls=tls) as simulated:
         access = Access(endpoint_url=simulated.endpoint_url, credentials=KEYS, ca_bundle=simulated.ca_file)
         async with OPENERS[transport](VAULT, access) as glacier:
-            got = await asyncio.gather(*(glacier.delete_archive(each) for each in archive_ids(simulated)))
+            got = await asyncio.gather(*(delete(glacier, each) for each in archive_ids(simulated)))
             described = await glacier.describe_vault()
         assert {reply.meaning for reply in got} == {Meaning.DELETED}
         assert len({reply.request_id for reply in got}) == 100
@@ -56,7 +57,7 @@ async def test_a_wrong_secret_is_a_matter_of_credentials(transport: str) -> None
     async with SimulatedGlacier(archives=1, secret_keys={KEYS.access_key_id: "another"}) as simulated:
         access = Access(endpoint_url=simulated.endpoint_url, credentials=KEYS)
         async with OPENERS[transport](VAULT, access) as glacier:
-            reply = await glacier.delete_archive(archive_ids(simulated)[0])
+            reply = await delete(glacier, archive_ids(simulated)[0])
         assert (reply.meaning, reply.code) == (Meaning.CREDENTIALS, "InvalidSignatureException")
         assert simulated.ledger["archives_left"] == 1
 
@@ -68,7 +69,7 @@ async def replies_under(kind: str, open_transport: Opener) -> list[Reply]:
         access = Access(endpoint_url=simulated.endpoint_url, credentials=KEYS)
         async with open_transport(VAULT, access) as glacier:
             for archive_id in archive_ids(simulated):
-                reply = await glacier.delete_archive(archive_id)
+                reply = await delete(glacier, archive_id)
                 received = simulated.service.ledger.times_received(archive_id)
                 assert received <= 1, "sent twice"
                 assert received == 1 or reply.meaning is not Meaning.DELETED, "a lie"

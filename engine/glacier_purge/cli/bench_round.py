@@ -15,6 +15,7 @@ import sys
 import tempfile
 import time
 from array import array
+from functools import partial
 from operator import add
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
@@ -29,7 +30,7 @@ if TYPE_CHECKING:
     from glacier_purge.archive import ArchiveId, Vault
     from glacier_purge.plan.document import Plan
     from glacier_purge.run.folder import RunFolder
-    from glacier_purge.service.port import Glacier, VaultDescription
+    from glacier_purge.service.port import Glacier, Later, Settle, VaultDescription
     from glacier_purge.service.reply import Reply
     from glacier_purge.settings import Settings
 
@@ -96,13 +97,14 @@ class Stopwatch:
         """See ``Glacier``."""
         return self._service.endpoint_url
 
-    async def delete_archive(self, archive_id: ArchiveId) -> Reply:
+    def delete_archive(self, archive_id: ArchiveId, settle: Settle) -> Later | None:
         """See ``Glacier``."""
-        began = time.perf_counter()
-        reply = await self._service.delete_archive(archive_id)
+        return self._service.delete_archive(archive_id, partial(self._replied, time.perf_counter(), settle))
+
+    def _replied(self, began: float, settle: Settle, reply: Reply) -> None:
         self.took_seconds.append(time.perf_counter() - began)
         self.sent_at.append(began)
-        return reply
+        settle(reply)
 
     async def describe_vault(self) -> VaultDescription:
         """See ``Glacier``."""

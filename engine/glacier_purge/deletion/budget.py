@@ -19,6 +19,9 @@ from glacier_purge.deletion.pacer import LONGEST_WAIT_SECONDS, Pacer
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
+_LATE_SECONDS, _EARLY_SECONDS = 0.005, 0.001
+"""How near to its time a lane is expected to ask: timers count in milliseconds and are late by one or two."""
+
 
 class Pacing(Protocol):
     """When the next request may leave: what a ``Pacer`` and a ``Lane`` have in common."""
@@ -77,6 +80,7 @@ class Budget:
         self._random = random
         self._pacer: Pacer | None = None
         self._lanes: list[Lane] = []
+        self._refused: dict[Lane, float] = {}
 
     @contextmanager
     def lane(self, rate_per_second_max: float | None = None) -> Iterator[Lane]:
@@ -86,6 +90,7 @@ class Budget:
             yield lane
         finally:
             self._lanes = [other for other in self._lanes if other is not lane]
+            self._refused.pop(lane, None)
 
     @property
     def in_flight(self) -> int:
@@ -98,6 +103,27 @@ class Budget:
             self._pacer = Pacer(self._settings, now=now, random=self._random, resumed=resumed)
         self._lanes.append(lane)
         return self._pacer
+
+    def refused(self, lane: Lane, again_at: float) -> None:
+        """Know that a lane found no slot and asks again at ``again_at``; whoever was refused first keeps its place."""
+        self._refused[lane] = again_at
+
+    def served(self, lane: Lane) -> None:
+        """Know that a lane got its slot."""
+        self._refused.pop(lane, None)
+
+    def is_another_ones_turn(self, lane: Lane, now: float) -> bool:
+        """Tell whether another lane was refused before this one and is due to ask about now.
+
+        Otherwise whoever's timer was set first would win each slot, and the runs would fall into step.  A lane that
+        does not come, because it was stopped or has nothing left to send, gives its place up after a moment.
+        """
+        for other, again_at in self._refused.items():
+            if other is lane:
+                return False
+            if now - _LATE_SECONDS <= again_at <= now + _EARLY_SECONDS:
+                return True
+        return False
 
 
 class Lane:
@@ -143,13 +169,19 @@ class Lane:
         """Take a slot of the budget, unless this lane's own cap says later."""
         if self._rate_max is not None and self._next_slot > now:
             return min(self._next_slot - now, LONGEST_WAIT_SECONDS)
-        seconds = self._shared.take(now)
-        if seconds == 0.0:
-            self.in_flight += 1
-            if self._rate_max is not None:
-                interval = 1.0 / self._rate_max
-                self._next_slot = max(self._next_slot, now - interval) + interval
-        return seconds
+        if self._budget.is_another_ones_turn(self, now):
+            seconds = min(1.0 / self._shared.rate_per_second, LONGEST_WAIT_SECONDS)
+        else:
+            seconds = self._shared.take(now)
+        if seconds > 0.0:
+            self._budget.refused(self, now + seconds)
+            return seconds
+        self._budget.served(self)
+        self.in_flight += 1
+        if self._rate_max is not None:
+            interval = 1.0 / self._rate_max
+            self._next_slot = max(self._next_slot, now - interval) + interval
+        return 0.0
 
     def replied(
         self,

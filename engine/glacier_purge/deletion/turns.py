@@ -65,11 +65,13 @@ class Turns:
 
     def ready(self, now: float) -> bool:
         """Tell whether ``take`` has something to hand out now."""
-        return self._due(now) or self._fresh_here()
+        if self._parked:
+            return self._due(now) or self._fresh_here()
+        return bool(self._batch) or self._fresh_here()
 
     def take(self, now: float) -> Turn:
         """Hand out the next archive; only after ``ready`` said there is one."""
-        if self._due(now):
+        if self._parked and self._due(now):
             return heapq.heappop(self._parked)[2]
         return Turn(self._batch.popleft())
 
@@ -91,7 +93,7 @@ class Turns:
         return [turn for _, _, turn in self._parked]
 
     def _due(self, now: float) -> bool:
-        return bool(self._parked) and self._parked[0][0] <= now
+        return self._parked[0][0] <= now
 
     def _full(self) -> bool:
         return len(self._parked) >= self._parked_max

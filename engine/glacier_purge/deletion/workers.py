@@ -1,18 +1,20 @@
-"""The worker pool: every worker reads *pace, call, classify, record - or wait its turn and go first*.
+"""The worker pool: deletes under way, each *pace, send, classify, record - or wait its turn and go first*.
 
-One turnstile hands out turns: whoever stands in it waits for the pacer, for an archive and for whatever holds the
-run, so those waits happen once and not once a worker.  When nothing has to be waited for, a worker passes beside it
-without a task switch.  The first delete of a process goes alone: until the service has accepted one, nothing else
-is sent, so a denied or misdirected run makes one request and not one a worker.
+A worker is a delete under way, not a task.  A reply comes as a call from the transport; in that call it is settled
+(recorded or parked, never lost) and whatever may go next is sent, so the happy path has no task, no timer, no future
+and no exception for each archive.  What has to be waited for - the pacer, archives, room in the log, the end of a
+pause - is waited for by one dispatcher.  A request that can't leave at once (it needs a connection, credentials, the
+SDK) is a task of the pool's own group.  The first delete of a process goes alone: until the service has accepted one,
+nothing else is sent, so a denied or misdirected run makes one request and not one a worker.
 
-A reply is settled in sync code between two awaits: it is either recorded or parked, never lost to a cancellation.
 The pool never retries inside a call, never decides what to delete, and writes no outcome but the two it has seen
 itself: ``deleted`` after a 204 for that id, ``failed`` after the retry policy gave up.
 """
 
 from __future__ import annotations
 
-import math
+from enum import Enum
+from functools import partial
 from typing import TYPE_CHECKING
 
 import anyio
@@ -26,6 +28,8 @@ from glacier_purge.service.reply import ENDS_THE_RUN, Meaning
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from anyio.abc import TaskGroup
+
     from glacier_purge.deletion.budget import Pacing
     from glacier_purge.deletion.credentials import Renewal
     from glacier_purge.deletion.recorder import Recorder
@@ -37,7 +41,7 @@ if TYPE_CHECKING:
 
 _TIMER_SECONDS = 0.001
 UNRECORDED_MAX = 4_096
-"""Outcomes that may wait for the disk before workers stop sending: bounds memory when the disk is slow."""
+"""Outcomes that may wait for the disk before nothing more is sent: bounds memory when the disk is slow."""
 
 _SIGNALS: dict[Meaning, Signal] = {
     Meaning.THROTTLED: Signal.THROTTLED,
@@ -58,8 +62,16 @@ _REFUSALS: dict[Meaning, str] = {
 }
 
 
+class Held(Enum):
+    """What holds the next delete back."""
+
+    POOL = "a stop, a pause, the disk, or as many in flight as may be"
+    NO_ARCHIVE = "no archive is there or due"
+    PACER = "the pacer's next slot"
+
+
 class Pool:
-    """Sends deletes for the archives of ``turns`` with up to ``workers`` in flight and records what came of each.
+    """Sends deletes for the archives of ``turns``, as many at once as ``pacer`` allows, and records what came of each.
 
     ``clock`` gives monotonic seconds; ``maybe_sent`` tells whether an ordinal may have been sent by an earlier
     process that did not live to record it.
@@ -77,7 +89,6 @@ class Pool:
         renewal: Renewal,
         clock: Callable[[], float],
         maybe_sent: Callable[[int], bool],
-        workers: int,
     ) -> None:
         self._service = service
         self._turns = turns
@@ -88,13 +99,20 @@ class Pool:
         self._renewal = renewal
         self._clock = clock
         self._maybe_sent = maybe_sent
-        self._workers = workers
-        self._turnstile = anyio.Lock(fast_acquire=True)
-        self._waiting: anyio.CancelScope | None = None
+        self._tasks: TaskGroup | None = None
+        self._held: anyio.CancelScope | None = None
+        self._starved: anyio.CancelScope | None = None
         self._pacing: anyio.CancelScope | None = None
+        self._wait = {
+            Held.POOL: self._wait_for_change,
+            Held.NO_ARCHIVE: self._wait_for_archives,
+            Held.PACER: self._wait_for_pacer,
+        }
+        self._slot_seconds = 0.0
         self._in_flight: dict[int, Turn] = {}
         self._stop_reason: str | None = None
         self._refused_by: GlacierPurgeError | None = None
+        self._broken_by: Exception | None = None
         self._pauses = Pauses()
 
     # -- for those who watch and steer ------------------------------------------------------------------------------
@@ -161,22 +179,63 @@ class Pool:
         """
         async with anyio.create_task_group() as keepers:
             keepers.start_soon(self._keep_credentials)
-            async with anyio.create_task_group() as workers:
-                for _ in range(self._workers):
-                    workers.start_soon(self._work)
+            async with anyio.create_task_group() as self._tasks:
+                await self._dispatch()
             keepers.cancel_scope.cancel()
         if self._refused_by is not None:
             raise self._refused_by
 
-    async def _work(self) -> None:
-        while (turn := self._turn_now() or await self._turn_later()) is not None:
-            reply = await self._service.delete_archive(turn.archive.archive_id)
-            self._settle(turn, reply)
-            if self._recorder.pending > UNRECORDED_MAX:
-                await self._recorder.room()
+    async def _dispatch(self) -> None:
+        """Send what may go, wait for whatever holds the next one back, and again, until nothing is left to do."""
+        try:
+            while not self._over():
+                now = self._clock()
+                held_by = self._send_what_may_go(now)
+                if self._broken_by is not None:
+                    raise self._broken_by
+                await self._wait[held_by](now)
+        finally:
+            self._tasks = None
 
-    def _settle(self, turn: Turn, reply: Reply) -> None:
-        now = self._clock()
+    def _send_what_may_go(self, now: float) -> Held:
+        """Send until something holds the next delete back, and say what."""
+        while not self._is_held(now):
+            if not self._turns.ready(now):
+                return Held.NO_ARCHIVE
+            if (seconds := self._pacer.take(now)) > 0.0:
+                self._slot_seconds = seconds
+                return Held.PACER
+            self._send(now)
+        return Held.POOL
+
+    def _send(self, now: float) -> None:
+        turn = self._turns.take(now)
+        archive = turn.archive
+        turn.sent_at = now
+        turn.attempts += 1
+        self._tally.sent += 1
+        self._in_flight[archive.ordinal] = turn
+        later = self._service.delete_archive(archive.archive_id, partial(self._replied, turn))
+        if later is not None:
+            assert self._tasks is not None
+            self._tasks.start_soon(later)
+
+    def _replied(self, turn: Turn, reply: Reply) -> None:
+        """Take a reply, and send what may go next. The transport's call: whatever it raised, nobody would hear."""
+        if self._tasks is None:  # cancelled: what was in flight is in doubt, and stays so
+            return
+        try:
+            now = self._clock()
+            self._settle(turn, reply, now)
+            held_by = self._send_what_may_go(now)
+        except Exception as fault:
+            self._broken_by = fault
+            self._wake()
+            return
+        if not self._in_flight or (self._held is not None and held_by is not Held.POOL):
+            self._wake()
+
+    def _settle(self, turn: Turn, reply: Reply, now: float) -> None:
         latency_seconds = now - turn.sent_at
         meaning = reply.meaning
         del self._in_flight[turn.archive.ordinal]
@@ -191,8 +250,6 @@ class Pool:
                 self._refuse(reply)
             else:
                 self._once_more(turn, reply, now)
-        if self._waiting is not None:
-            self._waiting.cancel()
 
     def _once_more(self, turn: Turn, reply: Reply, now: float) -> None:
         wait_seconds = self._policy.wait_seconds(reply.meaning, turn.count(reply.meaning))
@@ -208,6 +265,8 @@ class Pool:
         if reply.meaning is Meaning.NO_REPLY:
             turn.maybe_deleted = True
         self._turns.park(turn, now + wait_seconds)
+        if self._starved is not None:
+            self._starved.cancel()
 
     def _record(self, turn: Turn, reply: Reply, outcome: str, latency_seconds: float) -> None:
         archive = turn.archive
@@ -235,76 +294,49 @@ class Pool:
             )
         self.drain(f"refused: {reply.meaning.value}")
 
-    # -- whose turn it is ---------------------------------------------------------------------------------------------
+    # -- what holds the next one back --------------------------------------------------------------------------------
 
-    def _turn_now(self) -> Turn | None:
-        """Take a turn at once where nothing has to be waited for.
-
-        Also past workers who wait in the turnstile: all are alike, and a queue of them would never dissolve.
-        """
-        now = self._clock()
-        if self._held(now) or not self._turns.ready(now) or self._pacer.take(now) > 0.0:
-            return None
-        return self._dispatch(now)
-
-    async def _turn_later(self) -> Turn | None:
-        """Stand in the turnstile until there is a turn; None when there will be none any more."""
-        async with self._turnstile:
-            while not self._over():
-                now = self._clock()
-                if self._held(now):
-                    await self._wait_for_change()
-                elif not self._turns.ready(now):
-                    await self._wait_for_archives(self._turns.seconds_until_due(now))
-                elif (seconds := self._pacer.take(now)) > 0.0:
-                    await self._wait_for_pacer(seconds)
-                else:
-                    return self._dispatch(now)
-        return None
-
-    def _dispatch(self, now: float) -> Turn:
-        turn = self._turns.take(now)
-        turn.sent_at = now
-        turn.attempts += 1
-        self._tally.sent += 1
-        self._in_flight[turn.archive.ordinal] = turn
-        return turn
-
-    def _held(self, now: float) -> bool:
-        """Tell whether a stop, a pause, or the requests in flight keep the next one back."""
+    def _is_held(self, now: float) -> bool:
+        """Tell whether a stop, a pause, the disk, or the requests in flight keep the next one back."""
         if self._stop_reason is not None or self._pauses:
             return True
         if not self._tally.accepted:
             return bool(self._in_flight)
-        return len(self._in_flight) >= self._pacer.in_flight_cap(now)
+        return len(self._in_flight) >= self._pacer.in_flight_cap(now) or self._recorder.pending > UNRECORDED_MAX
 
     def _over(self) -> bool:
+        if self._in_flight:
+            return False
         if self._stop_reason is not None:
             return True
-        return self._turns.ended and not self._turns and not self._in_flight and not self._turns.ready(self._clock())
+        return self._turns.ended and not self._turns and not self._turns.ready(self._clock())
 
-    async def _wait_for_change(self) -> None:
-        """Wait until a reply, a stop or the end of a pause changes what holds the next request back."""
-        with anyio.CancelScope() as self._waiting:
+    async def _wait_for_change(self, _now: float) -> None:
+        """Wait until the log has room, or until a reply, a stop or the end of a pause changes what holds the next."""
+        if self._recorder.pending > UNRECORDED_MAX:
+            await self._recorder.room()
+            return
+        with anyio.CancelScope() as self._held:
             await anyio.sleep_forever()
-        self._waiting = None
+        self._held = None
 
-    async def _wait_for_archives(self, seconds: float | None) -> None:
-        """Wait for fresh archives, for a parked one's time (in ``seconds``), or for a change."""
-        deadline = math.inf if seconds is None else anyio.current_time() + seconds
-        with anyio.CancelScope(deadline=deadline) as self._waiting:
+    async def _wait_for_archives(self, now: float) -> None:
+        """Wait for fresh archives, for a parked one's time, or for the last reply."""
+        seconds = self._turns.seconds_until_due(now)
+        with anyio.move_on_after(seconds) as self._starved:
             await self._turns.more()
-        self._waiting = None
+        self._starved = None
 
-    async def _wait_for_pacer(self, seconds: float) -> None:
+    async def _wait_for_pacer(self, _now: float) -> None:
         """Wait for a slot. Replies do not shorten it (the pacer is asked again afterwards); a stop does."""
         # uvloop counts in whole milliseconds: a shorter timer fires at once and is set again, a hundred times a slot.
-        with anyio.move_on_after(max(seconds, _TIMER_SECONDS)) as self._pacing:
+        with anyio.move_on_after(max(self._slot_seconds, _TIMER_SECONDS)) as self._pacing:
             await anyio.sleep_forever()
         self._pacing = None
 
     def _wake(self) -> None:
-        for scope in (self._waiting, self._pacing):
+        """Have the dispatcher look again."""
+        for scope in (self._held, self._starved, self._pacing):
             if scope is not None:
                 scope.cancel()
 

@@ -267,7 +267,6 @@ class PurgeRun:
             ),
             clock=self._host.clock,
             maybe_sent=journal.ledger.maybe_sent,
-            workers=self._settings.pace.in_flight_max,
         )
 
     async def _renew(self) -> None:

@@ -10,12 +10,15 @@ the pool, which looks at ``expires_at`` now and then.
 from __future__ import annotations
 
 import asyncio
-from typing import Protocol, cast
+from typing import TYPE_CHECKING, Protocol, cast
 
 import httptools
 
 from glacier_purge.service.accepted import accepted
-from glacier_purge.service.reply import Reply, no_reply, read_reply
+from glacier_purge.service.reply import no_reply, read_reply
+
+if TYPE_CHECKING:
+    from glacier_purge.service.port import Settle
 
 REPLY_BYTES_MAX = 65_536
 """An error of the service has some hundred bytes; whatever is longer than this isn't one."""
@@ -42,30 +45,30 @@ class Connection(asyncio.Protocol):
         self._owner = owner
         self._transport: asyncio.Transport | None = None
         self._parser = httptools.HttpResponseParser(self)
-        self._waiting: asyncio.Future[Reply] | None = None
+        self._settle: Settle | None = None
         self._forget_reply()
 
     @property
     def usable(self) -> bool:
         """Tell whether a request may be sent on it now."""
-        return self._transport is not None and not self._transport.is_closing() and self._waiting is None
+        return self._transport is not None and not self._transport.is_closing() and self._settle is None
 
-    def send(self, request: bytes, answer: asyncio.Future[Reply]) -> None:
-        """Send one request; ``answer`` gets what came back, which may be that nothing did."""
-        assert self._waiting is None
+    def send(self, request: bytes, settle: Settle) -> None:
+        """Send one request; ``settle`` gets what came back, which may be that nothing did."""
+        assert self._settle is None
         assert self._transport is not None
-        self._waiting = answer
+        self._settle = settle
         self._transport.write(request)
 
     def drop(self) -> None:
-        """Close at once, whatever is in flight; used by callers that leave before the reply."""
-        self._waiting = None
+        """Close at once; what is in flight is not settled any more."""
+        self._settle = None
         if self._transport is not None:
             self._transport.abort()
 
     def expire(self) -> None:
         """End a wait that took too long, or an idle time that did."""
-        if self._waiting is None:
+        if self._settle is None:
             self.drop()
         else:
             self._fail("ReadTimeoutError", "no whole reply came in time")
@@ -78,15 +81,14 @@ class Connection(asyncio.Protocol):
 
     def data_received(self, data: bytes) -> None:
         """Read on; deliver when the reply is whole."""
-        answer = self._waiting
-        if answer is None:
+        settle = self._settle
+        if settle is None:
             self.drop()
             return
         if self._received_bytes == 0 and (reply := accepted(data)) is not None:
-            self._waiting = None
+            self._settle = None
             self._owner.released(self)
-            if not answer.done():
-                answer.set_result(reply)
+            settle(reply)
             return
         self._received_bytes += len(data)
         if self._received_bytes > REPLY_BYTES_MAX:
@@ -148,10 +150,10 @@ class Connection(asyncio.Protocol):
 
     @property
     def _ends_with_connection(self) -> bool:
-        return self._waiting is not None and self._in_body and not self._is_framed and not self._complete
+        return self._settle is not None and self._in_body and not self._is_framed and not self._complete
 
     def _deliver(self) -> None:
-        answer, self._waiting = self._waiting, None
+        settle, self._settle = self._settle, None
         reply = read_reply(self._status, self._headers, b"".join(self._body))
         reusable = self._stays_open and not self._something_behind
         self._forget_reply()
@@ -159,14 +161,14 @@ class Connection(asyncio.Protocol):
             self._owner.released(self)
         else:
             self.drop()
-        if answer is not None and not answer.done():
-            answer.set_result(reply)
+        if settle is not None:
+            settle(reply)
 
     def _fail(self, fault: str, message: str) -> None:
-        answer, self._waiting = self._waiting, None
+        settle = self._settle
         self.drop()
-        if answer is not None and not answer.done():
-            answer.set_result(no_reply(fault, message))
+        if settle is not None:
+            settle(no_reply(fault, message))
 
     def _forget_reply(self) -> None:
         self._status = 0

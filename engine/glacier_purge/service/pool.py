@@ -16,7 +16,7 @@ from glacier_purge.service.reply import no_reply
 
 if TYPE_CHECKING:
     from glacier_purge.service.dial import Dialer
-    from glacier_purge.service.reply import Reply
+    from glacier_purge.service.port import Settle
 
 KEEP_ALIVE_SECONDS = 12.0
 """Idle connections are closed by us before the service does it under a request; the SDK's own figure."""
@@ -68,12 +68,10 @@ class Pool:
             self._places_taken += 1
         return await self._open()
 
-    def send(self, connection: Connection, request: bytes) -> asyncio.Future[Reply]:
-        """Send a request on a connection that was taken; the future gets the reply and is never failed."""
-        answer: asyncio.Future[Reply] = self._loop.create_future()
+    def send(self, connection: Connection, request: bytes, settle: Settle) -> None:
+        """Send a request on a connection that was taken; ``settle`` gets what came back, which may be nothing."""
         connection.expires_at = self._now + self._request_timeout_seconds
-        connection.send(request, answer)
-        return answer
+        connection.send(request, settle)
 
     def released(self, connection: Connection) -> None:
         """Hand a connection that is free again to the next in line, or keep it."""
@@ -95,12 +93,12 @@ class Pool:
         self._give_place_away()
 
     def close(self) -> None:
-        """Drop every connection; requests in flight are answered with no reply."""
+        """Drop every connection; requests in flight are not settled any more."""
         if self._sweeping is not None:
             self._sweeping.cancel()
             self._sweeping = None
         for connection in self._connections:
-            connection.expire()
+            connection.drop()
         self._idle.clear()
 
     async def _wait_in_line(self) -> Connection | None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import ssl
 import time
 from contextlib import asynccontextmanager
+from functools import partial
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
@@ -25,7 +26,7 @@ if TYPE_CHECKING:
 
     from glacier_purge.service.access import Access
     from glacier_purge.service.credentials import CredentialSource
-    from glacier_purge.service.port import VaultDescription
+    from glacier_purge.service.port import Later, Settle, VaultDescription
     from glacier_purge.service.sdk_client import SdkGlacier
 
 
@@ -69,6 +70,7 @@ class RestGlacier:
 
     def __init__(self, sdk: SdkGlacier, pool: Pool, request: DeleteRequest, *, any_id_length: bool) -> None:
         self._sdk = sdk
+        self._credentials = sdk.credentials
         self._pool = pool
         self._request = request
         self._any_id_length = any_id_length
@@ -86,25 +88,28 @@ class RestGlacier:
     @property
     def credentials(self) -> CredentialSource:
         """What the requests are signed with."""
-        return self._sdk.credentials
+        return self._credentials
 
-    async def delete_archive(self, archive_id: ArchiveId) -> Reply:
-        """Send one DeleteArchive and say what came back; raises ``UsageError`` for an id that must not be sent."""
+    def delete_archive(self, archive_id: ArchiveId, settle: Settle) -> Later | None:
+        """See ``Glacier``; it leaves at once where credentials are fresh and a connection is idle."""
         if not is_archive_id(archive_id, any_length=self._any_id_length):
             raise UsageError(f"{archive_id!r} is not an archive id. It was not sent.")
+        credentials = self._credentials.fresh()
+        if credentials is None or (connection := self._pool.take()) is None:
+            return partial(self._delete_later, archive_id, settle)
+        self._pool.send(connection, self._request.to_delete(archive_id, credentials, time.time()), settle)
+        return None
+
+    async def _delete_later(self, archive_id: ArchiveId, settle: Settle) -> None:
         try:
-            credentials = self._sdk.credentials.fresh() or await self._sdk.credentials.get_frozen_credentials()
+            credentials = await self._credentials.get_frozen_credentials()
             connection = self._pool.take() or await self._pool.wait()
         except CredentialsFailed as failure:
-            return Reply(Meaning.CREDENTIALS, code=type(failure.__cause__ or failure).__name__, message=str(failure))
+            settle(Reply(Meaning.CREDENTIALS, code=type(failure.__cause__ or failure).__name__, message=str(failure)))
         except NotConnectedError as fault:
-            return fault.reply
-        answer = self._pool.send(connection, self._request.to_delete(archive_id, credentials, time.time()))
-        try:
-            return await answer
-        finally:
-            if answer.cancelled():
-                connection.drop()
+            settle(fault.reply)
+        else:
+            self._pool.send(connection, self._request.to_delete(archive_id, credentials, time.time()), settle)
 
     async def describe_vault(self) -> VaultDescription:
         """Ask for the vault's description; raises as ``Glacier.describe_vault`` says."""

@@ -5,6 +5,7 @@ It never retries.
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import BotoCoreError, ClientError
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from glacier_purge.service.credentials import CredentialSource
-    from glacier_purge.service.port import VaultDescription
+    from glacier_purge.service.port import Later, Settle, VaultDescription
     from glacier_purge.service.session import AwsSession
 
 
@@ -52,12 +53,11 @@ class SdkGlacier:
         """The PEM file server certificates are checked against; None when they are not (loopback only)."""
         return self._session.authorities
 
-    async def delete_archive(self, archive_id: ArchiveId) -> Reply:
-        """Send one DeleteArchive and say what came back; raises ``UsageError`` for an id that must not be sent."""
+    def delete_archive(self, archive_id: ArchiveId, settle: Settle) -> Later:
+        """See ``Glacier``; the SDK sends nothing without being awaited."""
         if not is_archive_id(archive_id, any_length=self._any_id_length):
             raise UsageError(f"{archive_id!r} is not an archive id. It was not sent.")
-        reply, _ = await self._ask(self._client.delete_archive, archiveId=archive_id)
-        return reply
+        return partial(self._delete, archive_id, settle)
 
     async def describe_vault(self) -> VaultDescription:
         """Ask for the vault's description; raises as ``Glacier.describe_vault`` says."""
@@ -69,6 +69,10 @@ class SdkGlacier:
     async def renew_credentials(self) -> None:
         """Go through AWS's credential chain afresh. Raises ``CredentialsFailed`` when there is nothing to be had."""
         await self._session.credentials.renew()
+
+    async def _delete(self, archive_id: ArchiveId, settle: Settle) -> None:
+        reply, _ = await self._ask(self._client.delete_archive, archiveId=archive_id)
+        settle(reply)
 
     async def _ask(self, operation: Any, **arguments: str) -> tuple[Reply, Mapping[str, Any]]:
         """Make one request; return what it means and the members of the answer."""

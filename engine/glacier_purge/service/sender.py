@@ -10,6 +10,7 @@ import asyncio
 import signal
 import socket
 import sys
+from functools import partial
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -21,7 +22,8 @@ from glacier_purge.service.frames import Answer, Answers, Frames, Orders, Ready,
 from glacier_purge.service.transport import Choice, open_glacier
 
 if TYPE_CHECKING:
-    from glacier_purge.service.port import Glacier
+    from glacier_purge.service.port import Glacier, Later
+    from glacier_purge.service.reply import Reply
 
 _CHUNK_BYTES = 1 << 18
 
@@ -68,12 +70,13 @@ class _Sender:
             tasks.create_task(self._renew())
             return
         for number, archive_id in order.deletes:
-            task = tasks.create_task(self._delete(number, ArchiveId(archive_id)))
-            self._under_way.add(task)
-            task.add_done_callback(self._under_way.discard)
+            later = self._service.delete_archive(ArchiveId(archive_id), partial(self._replied, number))
+            if later is not None:
+                task = tasks.create_task(_done(later))
+                self._under_way.add(task)
+                task.add_done_callback(self._under_way.discard)
 
-    async def _delete(self, number: int, archive_id: ArchiveId) -> None:
-        reply = await self._service.delete_archive(archive_id)
+    def _replied(self, number: int, reply: Reply) -> None:
         if not self._answers:
             asyncio.get_running_loop().call_soon(self._report)
         self._answers.append(answer(number, reply))
@@ -89,6 +92,10 @@ class _Sender:
             self._writer.write(frame(Ready(str(error))))
         else:
             self._writer.write(frame(Ready(None)))
+
+
+async def _done(later: Later) -> None:
+    await later()
 
 
 async def main(handle: int) -> None:

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
     from glacier_purge.archive import ArchiveId, Vault
     from glacier_purge.service.access import Access
-    from glacier_purge.service.port import Glacier, VaultDescription
+    from glacier_purge.service.port import Glacier, Settle, VaultDescription
     from glacier_purge.service.transport import Choice
 
 _ENDING_SECONDS_MAX = 5.0
@@ -66,12 +66,13 @@ class SpreadGlacier:
         """Where requests go, as resolved."""
         return self._control.endpoint_url
 
-    async def delete_archive(self, archive_id: ArchiveId) -> Reply:
-        """Have one of the senders send the delete, in turn. Raises ``RunStopped`` when none is left."""
+    def delete_archive(self, archive_id: ArchiveId, settle: Settle) -> None:
+        """See ``Glacier``; the senders take turns. Raises ``RunStopped`` when none is left."""
         for _ in self._senders:
             self._next = (self._next + 1) % len(self._senders)
             if self._senders[self._next].is_alive:
-                return await self._senders[self._next].delete(archive_id)
+                self._senders[self._next].delete(archive_id, settle)
+                return
         raise RunStopped("every sending process has ended. What is on disk stays valid; the same command resumes.")
 
     async def describe_vault(self) -> VaultDescription:
@@ -92,7 +93,7 @@ class _Sender(asyncio.Protocol):
         self._loop = asyncio.get_running_loop()
         self._transport: asyncio.Transport | None = None
         self._frames = Frames()
-        self._waiting: dict[int, asyncio.Future[Reply]] = {}
+        self._waiting: dict[int, Settle] = {}
         self._orders: list[tuple[int, str]] = []
         self._numbers = 0
         self._ready: asyncio.Future[str | None] = self._loop.create_future()
@@ -102,15 +103,13 @@ class _Sender(asyncio.Protocol):
         """Whether the process is there to send."""
         return self._transport is not None
 
-    def delete(self, archive_id: ArchiveId) -> asyncio.Future[Reply]:
-        """Order one delete of a sender that is alive; the future is its reply and never fails."""
-        answer: asyncio.Future[Reply] = self._loop.create_future()
+    def delete(self, archive_id: ArchiveId, settle: Settle) -> None:
+        """Order one delete of a sender that is alive."""
         self._numbers += 1
-        self._waiting[self._numbers] = answer
+        self._waiting[self._numbers] = settle
         if not self._orders:
             self._loop.call_soon(self._order)
         self._orders.append((self._numbers, archive_id))
-        return answer
 
     async def opened(self) -> None:
         """Wait until the sender is ready. Raises ``CredentialsFailed`` with its message when it can't be."""
@@ -135,19 +134,16 @@ class _Sender(asyncio.Protocol):
             said = read_answer(body)
             if isinstance(said, Answers):
                 for answer in said.answers:
-                    waiting = self._waiting.pop(answer.number)
-                    if not waiting.done():  # cancelled with its worker
-                        waiting.set_result(answer.reply())
+                    self._waiting.pop(answer.number)(answer.reply())
             elif not self._ready.done():
                 self._ready.set_result(said.fault)
 
     def connection_lost(self, exc: Exception | None) -> None:
         """asyncio: the sender is gone, and what it had in hand may or may not have been sent."""
         self._transport = None
-        for waiting in self._waiting.values():
-            if not waiting.done():
-                waiting.set_result(_DIED)
-        self._waiting.clear()
+        waiting, self._waiting = self._waiting, {}
+        for settle in waiting.values():
+            settle(_DIED)
         if not self._ready.done():
             self._ready.set_result("a sending process ended at once; its message is on stderr.")
 
