@@ -148,4 +148,3 @@ def test_what_is_dropped_is_not_settled_and_the_connection_is_not_used_again() -
     assert settled == []
     assert wire.closed
     assert not connection.usable
-    assert not answer.done()
