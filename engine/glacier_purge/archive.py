@@ -42,12 +42,11 @@ def is_archive_id(text: str, *, any_length: bool = False) -> bool:
     return pattern.fullmatch(text) is not None
 
 
-class Archive(msgspec.Struct, gc=False, omit_defaults=True):
+class Archive(msgspec.Struct, gc=False):
     """One record of a vault inventory, as Glacier's JSON has it (GetJobOutput, "Response body"), and its place in it.
 
     ``ordinal`` is its position in the snapshot, counted from 0 over all records, also invalid ones; it is the
-    archive's name everywhere after the inventory.  It is no part of the JSON: whoever decodes a record numbers it, and
-    one that is not numbered yet is written without.
+    archive's name everywhere after the inventory.  It is no part of the JSON: whoever decodes a record numbers it.
     ``size_bytes`` is without the service's overhead.
     ``created`` is the upload time as the inventory writes it (ISO 8601, UTC, with or without milliseconds).
     ``description`` is display text only; bytes that are not UTF-8 are kept escaped.

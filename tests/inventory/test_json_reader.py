@@ -204,7 +204,7 @@ def test_a_header_behind_a_list_of_thousands_is_found() -> None:
 
 
 def test_escaped_slashes_are_believed_without_reading_each_record_alone() -> None:
-    """Some writers escape ``/``; written again the batch differs, but its colons add up."""
+    """Some writers escape ``/``; the batch is longer than it need be, but its colons add up."""
     inventory = [record(n, ArchiveDescription="a/b:c") for n in range(500)]
     document = as_glacier_json(inventory).replace(b"a/b", b"a\\/b")
     assert [plain(archive) for archive in read(JsonReader(), document).archives] == [expected(o) for o in inventory]

@@ -14,6 +14,8 @@ from __future__ import annotations
 
 import re
 
+import orjson
+
 from glacier_purge.archive import ARCHIVE_SIZE_BYTES_MAX, Archive, ArchiveId
 from glacier_purge.errors import InventoryDamaged
 from glacier_purge.inventory.batch import Batch, Defect
@@ -103,7 +105,7 @@ class CsvReader:
             return None
         if max(map(len, lines)) * _CHARACTER_BYTES_MAX > LINE_BYTES_MAX:
             return None
-        ids: list[str] = [archive.archive_id for archive in archives]
+        ids = orjson.dumps([archive.archive_id for archive in archives])
         return archives if all_are_archive_ids(ids, any_length=self._any_id_length) else None
 
     def _one_by_one(self, block: bytes, offset_bytes: int) -> tuple[list[Archive], list[Defect]]:

@@ -4,7 +4,9 @@ msgspec decodes straight into archives.  It is strict about numbers and about be
 equal keys win and does not look into values that nobody asked for.  So a batch is believed only on proof that it holds
 the five known keys of each record and nothing else.  The proof is one of two:
 
-- The records, written again, are byte for byte what stood there.  (Glacier's own files, nearly always.)
+- The lengths add up.  All five keys are required, so each stands there, with the value that was decoded, and orjson
+  writes a value in as few bytes as JSON can.  A batch of just as many bytes as its keys and values need has no room
+  for another key, or the same one again, however it is spelled.  (Glacier's own files, nearly always.)
 - The colons add up: five for each record, plus those inside the values.  An extra key brings at least one more, and
   no colon can hide in the values, because a batch with any ``\\u003…`` in it (an escaped colon) is not believed.
 
@@ -16,6 +18,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import msgspec
+import orjson
 
 from glacier_purge.archive import Archive
 from glacier_purge.inventory.identity import all_are_archive_ids
@@ -24,7 +27,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
 _decode = msgspec.json.Decoder(list[Archive]).decode
-_encode_into = msgspec.json.Encoder().encode_into
+_KEYS_BYTES = len(b'"ArchiveId":"ArchiveDescription":"CreationDate":"Size":"SHA256TreeHash":')
 
 
 class BatchReader:
@@ -35,7 +38,6 @@ class BatchReader:
 
     def __init__(self, *, any_id_length: bool) -> None:
         self._any_id_length = any_id_length
-        self._written_again = bytearray()
 
     def read(self, json_list: bytes | bytearray, *, first_ordinal: int) -> list[Archive] | None:
         """Read a JSON list of sound records; None when there is any doubt about any of them."""
@@ -43,14 +45,22 @@ class BatchReader:
             archives = _decode(json_list)
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
             return None
-        _encode_into(archives, self._written_again)
-        if self._written_again != json_list and not _colons_add_up(json_list, archives):
+        ids = orjson.dumps([archive.archive_id for archive in archives])
+        if not (_lengths_add_up(json_list, archives, ids) or _colons_add_up(json_list, archives)):
             return None
-        if not all_are_archive_ids([archive.archive_id for archive in archives], any_length=self._any_id_length):
+        if not all_are_archive_ids(ids, any_length=self._any_id_length):
             return None
         for ordinal, archive in enumerate(archives, first_ordinal):  # whatever an inventory says of "ordinal"
             archive.ordinal = ordinal
         return archives
+
+
+def _lengths_add_up(json_list: bytes | bytearray, archives: list[Archive], ids: bytes) -> bool:
+    """Tell whether there is room for nothing but the records; ``ids`` is a JSON list of their ids."""
+    others = orjson.dumps([(one.description, one.created, one.size_bytes, one.tree_hash) for one in archives])
+    # A list of values is as long as an object of them without its keys.  The ids' own list has a comma for each id,
+    # as the objects do, and one bracket in place of the comma behind the last, so the other bracket is too much.
+    return len(json_list) == len(others) + len(ids) - len(b"[") + _KEYS_BYTES * len(archives)
 
 
 def _colons_add_up(json_list: bytes | bytearray, archives: list[Archive]) -> bool:
