@@ -154,6 +154,13 @@ def test_a_bad_line_is_a_defect_and_its_neighbours_are_kept(old: bytes, new: byt
     assert reason in result.defects[0].reason
 
 
+@pytest.mark.parametrize("size", [b"", b"[]", b" ", b"7]", b"7\t", b'"7', b"1" + b"0" * 18 + b"0"])
+def test_a_bad_size_is_a_defect_also_where_no_other_line_is_beside_it(size: bytes) -> None:
+    result = read(CsvReader(), CSV_HEADER + LINE.replace(b",7000,", b"," + size + b",") + b"\n")
+    assert result.archives == []
+    assert [defect.ordinal for defect in result.defects] == [0]
+
+
 @pytest.mark.parametrize("cut", range(1, len(LINE)))
 def test_a_torn_last_line_is_damage(cut: int) -> None:
     data = as_csv([record(1)]) + LINE[:cut]

@@ -13,7 +13,10 @@ raises ``InventoryDamaged``.  A CSV inventory names neither its vault nor its da
 from __future__ import annotations
 
 import re
+from itertools import count
+from typing import Annotated
 
+import msgspec
 import orjson
 
 from glacier_purge.archive import ARCHIVE_SIZE_BYTES_MAX, Archive, ArchiveId
@@ -29,6 +32,7 @@ _COLUMNS = "ArchiveId,ArchiveDescription,CreationDate,Size,SHA256TreeHash"
 _INTEGER = re.compile(r"0|[1-9][0-9]{0,18}")
 _TREE_HASH = re.compile(r"[0-9a-fA-F]{64}")
 _CHARACTER_BYTES_MAX = 4
+_decode_sizes = msgspec.json.Decoder(list[Annotated[int, msgspec.Meta(ge=0, le=ARCHIVE_SIZE_BYTES_MAX)]]).decode
 
 
 class CsvReader:
@@ -100,13 +104,15 @@ class CsvReader:
             lines = block.decode().split("\n")
             if b"\r" in block:
                 lines = [line.removesuffix("\r") for line in lines]
-            archives = [_archive(line, ordinal) for ordinal, line in enumerate(lines, self._next_ordinal)]
+            ids, descriptions, dates, written_sizes, tree_hashes = zip(*map(_columns, lines), strict=True)
+            sizes = _sizes_bytes(written_sizes)
         except ValueError:
             return None
-        if max(map(len, lines)) * _CHARACTER_BYTES_MAX > LINE_BYTES_MAX:
+        if len(block) > LINE_BYTES_MAX and max(map(len, lines)) * _CHARACTER_BYTES_MAX > LINE_BYTES_MAX:
             return None
-        ids = orjson.dumps([archive.archive_id for archive in archives])
-        return archives if all_are_archive_ids(ids, any_length=self._any_id_length) else None
+        if not all_are_archive_ids(orjson.dumps(ids), any_length=self._any_id_length):
+            return None
+        return list(map(Archive, ids, descriptions, dates, sizes, tree_hashes, count(self._next_ordinal)))
 
     def _one_by_one(self, block: bytes, offset_bytes: int) -> tuple[list[Archive], list[Defect]]:
         archives: list[Archive] = []
@@ -128,34 +134,43 @@ def _check_header(raw: bytes) -> None:
         raise InventoryDamaged(f"its first line is not the header {_COLUMNS}", offset_bytes=0)
 
 
-def _archive(line: str, ordinal: int) -> Archive:
-    """Take one line apart. Raises ``ValueError`` for too few columns or a size not written as integers are."""
+def _columns(line: str) -> tuple[str, str, str, str, str]:
+    """Take one line apart. Raises ``ValueError`` for too few columns."""
     archive_id, _, rest = line.partition(",")
     description, created, size, tree_hash = rest.rsplit(",", 3)
     if '"' in line:
-        archive_id, created, size, tree_hash = map(_unquoted, (archive_id, created, size, tree_hash))
         description = _unquoted(description).replace('\\"', '"')
-    size_bytes = int(size)
-    if str(size_bytes) != size or not 0 <= size_bytes <= ARCHIVE_SIZE_BYTES_MAX:
-        raise ValueError(size)
-    return Archive(ArchiveId(archive_id), description, created, size_bytes, tree_hash, ordinal)
+        if '"' in f"{archive_id}{created}{size}{tree_hash}":  # Glacier has none there
+            archive_id, created, size, tree_hash = map(_unquoted, (archive_id, created, size, tree_hash))
+    return archive_id, description, created, size, tree_hash
+
+
+def _sizes_bytes(written: tuple[str, ...]) -> list[int]:
+    """Read sizes. Raises ``ValueError`` unless all are in bounds and written without needless zeros or signs."""
+    json_list = f"[{','.join(written)}]"
+    sizes = _decode_sizes(json_list)
+    if len(sizes) != len(written) or orjson.dumps(sizes) != json_list.encode():
+        raise ValueError(json_list)
+    return sizes
 
 
 def _checked_archive(raw: bytes, ordinal: int, *, any_id_length: bool) -> Archive:
     """Take one line apart, and say what is wrong with it if something is."""
-    archive_id, _, rest = raw.removesuffix(b"\r").partition(b",")
+    raw_id, _, rest = raw.removesuffix(b"\r").partition(b",")
     columns = rest.rsplit(b",", 3)
     if len(columns) != 4:
         raise WrongRecord("it has fewer than 5 columns")
     description = columns[0].decode("utf-8", "backslashreplace")
     try:
-        strict_id, created, size, tree_hash = (part.decode() for part in (archive_id, *columns[1:]))
+        strict_id, created, size, tree_hash = (part.decode() for part in (raw_id, *columns[1:]))
     except UnicodeDecodeError:
         raise WrongRecord("bytes that are not UTF-8 stand in it, outside of the description") from None
     checked_id(_unquoted(strict_id), any_length=any_id_length)
     if not _INTEGER.fullmatch(_unquoted(size)) or int(_unquoted(size)) > ARCHIVE_SIZE_BYTES_MAX:
         raise WrongRecord("Size is not an integer between 0 and 2^63 - 1")
-    return _archive(f"{strict_id},{description},{created},{size},{tree_hash}", ordinal)
+    line = f"{strict_id},{description},{created},{size},{tree_hash}"
+    archive_id, description, created, size, tree_hash = _columns(line)
+    return Archive(ArchiveId(archive_id), description, created, int(size), tree_hash, ordinal)
 
 
 def _unquoted(text: str) -> str:
