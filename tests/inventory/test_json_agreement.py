@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -10,17 +11,29 @@ from hypothesis import strategies as st
 
 from glacier_purge.errors import InventoryDamaged
 from glacier_purge.inventory.json_reader import JsonReader
-from tests.inventory.inventories import HOSTILE_DESCRIPTIONS, as_glacier_json, read, record
+from tests.inventory.inventories import HEADER, HOSTILE_DESCRIPTIONS, as_glacier_json, read, record
 
 if TYPE_CHECKING:
     from glacier_purge.archive import Archive
 
-DOCUMENT = as_glacier_json(
-    [record(n, ArchiveDescription=HOSTILE_DESCRIPTIONS[n % len(HOSTILE_DESCRIPTIONS)]) for n in range(25)],
-    ensure_ascii=False,
-)
+INVENTORY = [record(n, ArchiveDescription=HOSTILE_DESCRIPTIONS[n % len(HOSTILE_DESCRIPTIONS)]) for n in range(25)]
+DOCUMENT = as_glacier_json(INVENTORY, ensure_ascii=False)
+SPACED = json.dumps({**HEADER, "ArchiveList": INVENTORY}).encode()
+INDENTED = json.dumps({**HEADER, "ArchiveList": INVENTORY}, indent="\t").encode()
 PIECES = [b'"', b"\\", b"{", b"}", b"[", b"]", b",", b":", b'},{"A', b'"Size":', b"\\u003a", b" ", b"\n", b"\x00", b"-"]
-PIECES += [b"\xff", b"\xc3\xa9", b"null", b"1e5", b'"ArchiveId":"x",', b'"Archive\\u0049d":"x",', b"\\ud800", b"9" * 30]
+PIECES += [
+    b"}, {",
+    b"},\n\t\t{\n\t\t\t",
+    b'}, {"A',
+    b"\xff",
+    b"\xc3\xa9",
+    b"null",
+    b"1e5",
+    b'"ArchiveId":"x",',
+    b'"Archive\\u0049d":"x",',
+    b"\\ud800",
+    b"9" * 30,
+]
 
 
 @dataclass(frozen=True)
@@ -46,11 +59,12 @@ changes = st.lists(
 )
 
 
-@given(changes=changes)
-@settings(max_examples=400, deadline=None)
-def test_a_space_in_front_changes_the_way_but_not_the_findings(changes: list[tuple[int, int, bytes]]) -> None:
-    """With a space in front it isn't Glacier's layout any more, so it is read exactly from the first byte."""
-    document = DOCUMENT
+@given(document=st.sampled_from([DOCUMENT, SPACED, INDENTED]), changes=changes)
+@settings(max_examples=600, deadline=None)
+def test_a_space_in_front_changes_the_way_but_not_the_findings(
+    document: bytes, changes: list[tuple[int, int, bytes]]
+) -> None:
+    """With a space in front it isn't a layout that is read fast any more, but exactly from the first byte."""
     for place, removed, piece in changes:
         document = document[:place] + piece + document[place + removed :]
     assert found(document, 0) == found(b" " + document, 1)

@@ -63,8 +63,22 @@ def test_other_layouts_give_the_same_archives(layout: str, count: int) -> None:
 
 def test_a_document_in_another_layout_says_that_it_is_read_by_ijson() -> None:
     reader = JsonReader()
-    read(reader, laid_out_otherwise(HOSTILE)["indented"])
+    read(reader, laid_out_otherwise(HOSTILE)["keys turned round"])
     assert reader.mode == "ijson (yajl2_c)"
+
+
+@pytest.mark.parametrize("layout", ["spaced", "indented"])
+@pytest.mark.parametrize("chunk_bytes", [100, 57_344, 250_000])
+def test_white_space_as_other_tools_put_it_is_read_fast(layout: str, chunk_bytes: int) -> None:
+    inventory = [record(n) for n in range(1000)]
+    inventory[500]["Size"] = -1
+    document = laid_out_otherwise(inventory)[layout]
+    reader = JsonReader()
+    result = read(reader, document, range(chunk_bytes, len(document), chunk_bytes))
+    del inventory[500]
+    assert [plain(archive) for archive in result.archives] == [expected(one) for one in inventory]
+    assert [defect.ordinal for defect in result.defects] == [500]
+    assert (reader.mode, reader.vault_arn, reader.inventory_date) == ("fast", VAULT_ARN, HEADER["InventoryDate"])
 
 
 @given(inventory=st.lists(records, max_size=8), data=st.data())

@@ -15,19 +15,15 @@ It never says what is wrong with a batch; ``json_record`` does, with the offset.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import msgspec
 import orjson
 
 from glacier_purge.archive import Archive
 from glacier_purge.inventory.identity import all_are_archive_ids
 
-if TYPE_CHECKING:
-    from collections.abc import Iterable
-
 _decode = msgspec.json.Decoder(list[Archive]).decode
 _KEYS_BYTES = len(b'"ArchiveId":"ArchiveDescription":"CreationDate":"Size":"SHA256TreeHash":')
+_COLONS = 5
 
 
 class BatchReader:
@@ -46,29 +42,23 @@ class BatchReader:
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
             return None
         ids = orjson.dumps([archive.archive_id for archive in archives])
-        if not (_lengths_add_up(json_list, archives, ids) or _colons_add_up(json_list, archives)):
-            return None
+        others = orjson.dumps([(one.description, one.created, one.size_bytes, one.tree_hash) for one in archives])
         if not all_are_archive_ids(ids, any_length=self._any_id_length):
+            return None
+        records = len(archives)
+        if not (_lengths_add_up(json_list, ids, others, records) or _colons_add_up(json_list, others, records)):
             return None
         for ordinal, archive in enumerate(archives, first_ordinal):  # whatever an inventory says of "ordinal"
             archive.ordinal = ordinal
         return archives
 
 
-def _lengths_add_up(json_list: bytes | bytearray, archives: list[Archive], ids: bytes) -> bool:
-    """Tell whether there is room for nothing but the records; ``ids`` is a JSON list of their ids."""
-    others = orjson.dumps([(one.description, one.created, one.size_bytes, one.tree_hash) for one in archives])
+def _lengths_add_up(json_list: bytes | bytearray, ids: bytes, others: bytes, records: int) -> bool:
     # A list of values is as long as an object of them without its keys.  The ids' own list has a comma for each id,
     # as the objects do, and one bracket in place of the comma behind the last, so the other bracket is too much.
-    return len(json_list) == len(others) + len(ids) - len(b"[") + _KEYS_BYTES * len(archives)
+    return len(json_list) == len(ids) - len(b"[") + len(others) + _KEYS_BYTES * records
 
 
-def _colons_add_up(json_list: bytes | bytearray, archives: list[Archive]) -> bool:
-    if b"\\u003" in json_list:
-        return False
-    values = _colons(one.archive_id + one.description + one.created + one.tree_hash for one in archives)
-    return json_list.count(b":") == 5 * len(archives) + values
-
-
-def _colons(texts: Iterable[str]) -> int:
-    return "".join(texts).count(":")
+def _colons_add_up(json_list: bytes | bytearray, others: bytes, records: int) -> bool:
+    # There is none in ids, and none in JSON between the values of a list.
+    return b"\\u003" not in json_list and json_list.count(b":") == others.count(b":") + _COLONS * records

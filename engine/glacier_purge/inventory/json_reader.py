@@ -2,8 +2,9 @@
 
 Glacier writes one compact line whose records begin with ``{"ArchiveId"``.  That is read fast: windows of 64 KiB are cut
 at ``},{"A``, which cannot stand inside of a string (its quote would be escaped), and each window is read as a whole by
-``json_batch``.  Anything else, be it a document in another layout or one window with any doubt in it, is read exactly
-by ``json_structure`` and ``json_record``, which agree with the fast way on sound records and name the byte of every
+``json_batch``.  Other tools put white space in there, always the same, and the cut is learned from the first of them.
+Anything else, be it a document in another layout or one window with any doubt in it, is read exactly by
+``json_structure`` and ``json_record``, which agree with the fast way on sound records and name the byte of every
 fault.  After a doubtful window the fast way goes on, unless the cut turned out not to be between two records.
 
 A bad record is a ``Defect``; a document that can't be trusted as a whole raises ``InventoryDamaged``.  This module
@@ -44,11 +45,12 @@ _LAYOUT_BYTES = 4096
 """Glacier's header has some 200 bytes; after this many without a match it is another layout."""
 
 _LIST_BEGINS, _LIST_ENDS = b"[", b"]"
-_CUT = b'},{"A'
 _BYTE_ORDER_MARK = b"\xef\xbb\xbf"
-_GLACIERS_HEADER = re.compile(
-    rb'\{(?:"(?:VaultARN|InventoryDate)":"[ !#-\[\]-~]*",){0,2}"ArchiveList":\[(?=\{"A)'  # plain ASCII, no escapes
+_GAP = rb"[ \t\r\n]*"
+_HEADER = re.compile(  # in plain ASCII, without escapes
+    rb'\{(?:~"(?:VaultARN|InventoryDate)"~:~"[ !#-\[\]-\x7e]*"~,){0,2}~"ArchiveList"~:~\[(?=~\{~"A)'.replace(b"~", _GAP)
 )
+_CUT = re.compile(rb'\}~,~\{~"A'.replace(b"~", _GAP))
 _EXACT_GROUP_RECORDS = 256
 
 
@@ -65,6 +67,8 @@ class JsonReader:
         """What was fed and not read yet, behind a bracket: read up to a cut, with the other bracket in the place of the
         comma there, it is a JSON list, and so it is copied only once."""
         self._held_offset_bytes = 0
+        self._cut = b""
+        """What stands between two records, from brace to letter; empty until the first was seen."""
         self._next_ordinal = 0
         self._fast_header: dict[str, str] | None = None
         self._structure: JsonStructure | None = None
@@ -116,8 +120,8 @@ class JsonReader:
         return None if self._fast_header is None else self._fast_header.get(name)
 
     def _look_at_the_layout(self) -> None:
-        """Choose the fast way if this begins exactly as Glacier's own inventories do."""
-        match = _GLACIERS_HEADER.match(self._held, len(_LIST_BEGINS))
+        """Choose the fast way if this begins as Glacier's own inventories do, white space aside."""
+        match = _HEADER.match(self._held, len(_LIST_BEGINS))
         if match is None:
             return
         head = bytes(match.group()) + b"]}"
@@ -130,15 +134,23 @@ class JsonReader:
     def _read_windows(self) -> list[Batch]:
         """Read what is held up to the last cut, window by window."""
         batches: list[Batch] = []
-        while self._structure is None and (cut := self._last_cut()) >= 0:
-            batches += self._read_window(cut + 1)
+        while self._structure is None and (comma := self._last_comma()) >= 0:
+            batches += self._read_window(comma)
         if self._structure is not None or len(self._held) > len(_LIST_BEGINS) + _WINDOW_BYTES:
             batches += self._go_exact()
         return batches
 
-    def _last_cut(self) -> int:
-        """Where the last record of the first window ends; -1 when none does."""
-        return self._held.rfind(_CUT, 0, len(_LIST_BEGINS) + _WINDOW_BYTES + len(_CUT) - 1)
+    def _last_comma(self) -> int:
+        """Where the comma behind the last record of the first window is; -1 when none is."""
+        if not self._cut:
+            first = _CUT.search(self._held)
+            if first is None:
+                return -1
+            self._cut = first.group()
+        before_comma = self._cut.index(b",")
+        window_ends = len(_LIST_BEGINS) + _WINDOW_BYTES
+        cut = self._held.rfind(self._cut, 0, window_ends + len(self._cut) - before_comma)
+        return cut if cut < 0 else cut + before_comma
 
     def _read_window(self, end: int) -> list[Batch]:
         """Read the window that ends before the comma at ``end``, and hold on to what follows it."""
