@@ -16,7 +16,7 @@ import msgspec
 from glacier_purge.inventory.batch import Defect  # noqa: TC001 - msgspec resolves the annotations at run time
 from glacier_purge.inventory.dates import Period
 from glacier_purge.inventory.duplicates import DuplicateFinder
-from glacier_purge.inventory.reading import Reading
+from glacier_purge.inventory.reading import HashedReading
 from glacier_purge.inventory.snapshot import spool
 from glacier_purge.inventory.source import Source
 
@@ -87,7 +87,7 @@ class _Inspecting:
         self._name = name
         self._folder = folder
         self._any_id_length = any_id_length
-        self._reading: Reading | None = None
+        self._reading: HashedReading | None = None
         self._archives = 0
         self._archive_bytes = 0
         self._period = Period()
@@ -127,7 +127,7 @@ class _Inspecting:
         )
 
     def _read(self) -> Iterator[Batch]:
-        self._reading = reading = Reading(name=self._name, any_id_length=self._any_id_length)
+        self._reading = reading = HashedReading(name=self._name, any_id_length=self._any_id_length)
         with Source(self._file) as source:
             for chunk in source:
                 yield from reading.take(chunk)

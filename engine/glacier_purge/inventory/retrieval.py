@@ -23,7 +23,7 @@ from glacier_purge.inventory.dates import creation_time
 from glacier_purge.inventory.download import PART_FILE, download
 from glacier_purge.inventory.job_choice import JOB_TAKES, Wanted, choose, next_look, why_not
 from glacier_purge.inventory.progress_file import Progress, read_progress, write_progress
-from glacier_purge.inventory.reading import Reading
+from glacier_purge.inventory.reading import HashedReading
 from glacier_purge.inventory.snapshot import Snapshot, spool
 from glacier_purge.inventory.source import CHUNK_BYTES, Source
 from glacier_purge.service.control import ControlRefused, JobState
@@ -218,7 +218,7 @@ class Retrieval:
     def _again(self, sha256: str) -> Snapshot:
         """Read the inventory that an earlier call got. Raises ``PlanRefused`` when it was changed since."""
         path = self._folder / INVENTORY_FILE
-        reading = Reading(name=str(path), any_id_length=self._settings.any_id_length)
+        reading = HashedReading(name=str(path), any_id_length=self._settings.any_id_length)
         try:
             with path.open("rb") as file:
                 while chunk := file.read(CHUNK_BYTES):

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from typing import IO, TYPE_CHECKING
 
 from glacier_purge.errors import PlanRefused, UsageError
-from glacier_purge.inventory.reading import Format, Reading
+from glacier_purge.inventory.reading import Format, HashedReading, Reading
 from glacier_purge.inventory.source import CHUNK_BYTES
 
 if TYPE_CHECKING:
@@ -46,7 +46,7 @@ def spool(source: Source, folder: Path, *, any_id_length: bool = False) -> Snaps
     Raises ``InventoryDamaged`` when the inventory can't be believed as a whole (single bad records are for the plan
     to judge), and ``UsageError`` when the files are there already or can't be written.
     """
-    reading = Reading(name=source.name, any_id_length=any_id_length)
+    reading = HashedReading(name=source.name, any_id_length=any_id_length)
     chunks = iter(source)
     first = next(chunks, b"")
     reading.take(first)
