@@ -35,17 +35,17 @@ DESCRIPTIONS = (
 
 
 def generate(folder: Path, archives: int) -> None:
-    """Write one inventory as Glacier lays it out, as other tools space it, with its keys turned round, and as CSV."""
+    """Write one inventory as Glacier lays it out, as others space it, with a header for ijson only, and as CSV."""
     source = random.Random(1)
     header = '"VaultARN":"arn:aws:glacier:eu-west-1:012345678901:vaults/photos","InventoryDate":"2026-11-20T08:16:34Z"'
     with (
         (folder / "glacier.json").open("w") as compact,
         (folder / "spaced.json").open("w") as spaced,
-        (folder / "turned.json").open("w") as turned,
+        (folder / "other.json").open("w") as other,
         (folder / "inventory.csv").open("w") as csv,
     ):
-        for file in (compact, turned):
-            file.write("{" + header + ',"ArchiveList":[')
+        compact.write("{" + header + ',"ArchiveList":[')
+        other.write('{"Format":"JSON",' + header + ',"ArchiveList":[')
         spaced.write("{ " + header + ', "ArchiveList": [')
         csv.write("ArchiveId,ArchiveDescription,CreationDate,Size,SHA256TreeHash\n")
         for number in range(archives):
@@ -58,11 +58,11 @@ def generate(folder: Path, archives: int) -> None:
                 "SHA256TreeHash": source.randbytes(32).hex(),
             }
             compact.write(("," if number else "") + json.dumps(record, separators=(",", ":")))
-            turned.write(("," if number else "") + json.dumps(dict(reversed(record.items())), separators=(",", ":")))
+            other.write(("," if number else "") + json.dumps(record, separators=(",", ":")))
             spaced.write((", " if number else "") + json.dumps(record))
             quoted = '"' + text.replace('"', '\\"') + '"' if '"' in text or "," in text else text
             csv.write(",".join(map(str, {**record, "ArchiveDescription": quoted}.values())) + "\n")
-        for file in (compact, spaced, turned):
+        for file in (compact, spaced, other):
             file.write("]}")
 
 
@@ -93,7 +93,7 @@ def with_json_load(path: Path) -> int:
 CONTESTANTS = {
     "ours, Glacier's layout": (ours, "glacier.json"),
     "ours, white space": (ours, "spaced.json"),
-    "ours, another layout": (ours, "turned.json"),
+    "ours, another layout": (ours, "other.json"),
     "ours, CSV": (ours, "inventory.csv"),
     "ijson items": (with_ijson, "glacier.json"),
     "json.load": (with_json_load, "glacier.json"),

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 INVENTORY = [record(n, ArchiveDescription=HOSTILE_DESCRIPTIONS[n % len(HOSTILE_DESCRIPTIONS)]) for n in range(25)]
 DOCUMENT = as_glacier_json(INVENTORY, ensure_ascii=False)
 SPACED = json.dumps({**HEADER, "ArchiveList": INVENTORY}).encode()
+TURNED = as_glacier_json([dict(reversed(one.items())) for one in INVENTORY], ensure_ascii=False)
 INDENTED = json.dumps({**HEADER, "ArchiveList": INVENTORY}, indent="\t").encode()
 PIECES = [b'"', b"\\", b"{", b"}", b"[", b"]", b",", b":", b'},{"A', b'"Size":', b"\\u003a", b" ", b"\n", b"\x00", b"-"]
 PIECES += [
@@ -59,7 +60,7 @@ changes = st.lists(
 )
 
 
-@given(document=st.sampled_from([DOCUMENT, SPACED, INDENTED]), changes=changes)
+@given(document=st.sampled_from([DOCUMENT, TURNED, SPACED, INDENTED]), changes=changes)
 @settings(max_examples=600, deadline=None)
 def test_a_space_in_front_changes_the_way_but_not_the_findings(
     document: bytes, changes: list[tuple[int, int, bytes]]

@@ -1,8 +1,10 @@
 """A JSON inventory: bytes in, batches out, one chunk and one record held.
 
 Glacier writes one compact line whose records begin with ``{"ArchiveId"``.  That is read fast: windows of 64 KiB are cut
-at ``},{"A``, which cannot stand inside of a string (its quote would be escaped), and each window is read as a whole by
-``json_batch``.  Other tools put white space in there, always the same, and the cut is learned from the first of them.
+at ``},{"A``, which cannot stand inside of a string (its quote would be escaped) nor at the end of one (no letter can
+follow), and each window is read as a whole by ``json_batch``.  Other tools put white space in there, or another letter,
+but always the same, so the cut is learned from the first one.
+
 Anything else, be it a document in another layout or one window with any doubt in it, is read exactly by
 ``json_structure`` and ``json_record``, which agree with the fast way on sound records and name the byte of every
 fault.  After a doubtful window the fast way goes on, unless the cut turned out not to be between two records.
@@ -48,9 +50,11 @@ _LIST_BEGINS, _LIST_ENDS = b"[", b"]"
 _BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 _GAP = rb"[ \t\r\n]*"
 _HEADER = re.compile(  # in plain ASCII, without escapes
-    rb'\{(?:~"(?:VaultARN|InventoryDate)"~:~"[ !#-\[\]-\x7e]*"~,){0,2}~"ArchiveList"~:~\[(?=~\{~"A)'.replace(b"~", _GAP)
+    rb'\{(?:~"(?:VaultARN|InventoryDate)"~:~"[ !#-\[\]-\x7e]*"~,){0,2}~"ArchiveList"~:~\['.replace(b"~", _GAP)
 )
-_CUT = re.compile(rb'\}~,~\{~"A'.replace(b"~", _GAP))
+_RECORD_BEGINS = rb'~\{~"[A-Za-z]'.replace(b"~", _GAP)
+_FIRST_RECORD = re.compile(_RECORD_BEGINS)
+_CUT = re.compile(rb"\}~,".replace(b"~", _GAP) + _RECORD_BEGINS)
 _EXACT_GROUP_RECORDS = 256
 
 
@@ -120,9 +124,9 @@ class JsonReader:
         return None if self._fast_header is None else self._fast_header.get(name)
 
     def _look_at_the_layout(self) -> None:
-        """Choose the fast way if this begins as Glacier's own inventories do, white space aside."""
+        """Choose the fast way if this begins as Glacier's own inventories do, white space and first key aside."""
         match = _HEADER.match(self._held, len(_LIST_BEGINS))
-        if match is None:
+        if match is None or not _FIRST_RECORD.match(self._held, match.end()):
             return
         head = bytes(match.group()) + b"]}"
         keys = members(head)
