@@ -17,6 +17,8 @@ from glacier_purge.errors import InventoryDamaged, PlanRefused, RunLocked, Servi
 from glacier_purge.run.folder import RunFolder
 from glacier_purge.simulator.faults import Rule
 from glacier_purge.simulator.kit import SimulatedGlacier
+from tests.doors import control
+from tests.simulator.raw_client import ask
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterator
@@ -89,6 +91,29 @@ async def test_nothing_is_sent_for_another_plans_digest_or_a_locked_run(
     ):
         await glacier_purge.purge(tmp_path / "run", confirm_digest=plan.digest, settings=how, credentials=CREDENTIALS)
     assert glacier.ledger["requests"] == before
+
+
+async def test_a_plan_is_the_same_whether_the_service_could_be_asked_or_not(
+    glacier: SimulatedGlacier, inventory: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def planned(name: str) -> tuple[str, bool | None]:
+        folder = tmp_path / name
+        plan = await glacier_purge.make_plan("photos", inventory=inventory, run_dir=folder, settings=settings(glacier))
+        return plan.digest, RunFolder.open(folder).identity().retrievals_looked_at
+
+    unasked, looked = await planned("unasked")
+    assert looked is False
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "test")
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "test")
+    assert await planned("asked") == (unasked, True)
+    async with control(glacier.endpoint_url) as door:
+        await door.initiate_inventory()
+    assert await planned("a job for something else") == (unasked, True)
+    job = json.dumps({"Type": "archive-retrieval", "ArchiveId": ids_in(glacier)[7]}).encode()
+    assert (await ask(glacier.endpoint_url, "POST", "/-/vaults/photos/jobs", job)).status == 202
+    retrieved, looked = await planned("an archive in retrieval")
+    assert looked is True
+    assert retrieved != unasked
 
 
 @pytest.fixture

@@ -171,17 +171,23 @@ async def plan_in_new_folder(
         )
         with FirstReading(snapshot, target, set_aside_defects=set_aside_defects) as reading:
             await anyio.to_thread.run_sync(reading.read)  # before anybody is asked anything about it
-            plan = await _decided(reading, choices, settings, patience)
-        keep_plan(folder, plan)
+            held = await _held(target, choices, settings, patience)
+            plan = await _decided(reading, choices, settings, held or frozenset())
+        keep_plan(folder, plan, retrievals_looked_at=held is not None)
     return folder, plan
 
 
-async def _decided(reading: FirstReading, choices: Choices, settings: Settings, patience: Patience) -> Plan:
-    """Ask whatever the choices make worth asking, then decide."""
+async def _held(target: Target, choices: Choices, settings: Settings, patience: Patience) -> frozenset[str] | None:
+    """The archives that somebody is retrieving; None when it was not looked."""
+    reached = access(settings, target.endpoint_url, any_id_length=target.any_id_length)
+    return await held_back(choices.in_retrieval, partial(open_control, target.vault, reached), patience)
+
+
+async def _decided(reading: FirstReading, choices: Choices, settings: Settings, held: frozenset[str]) -> Plan:
+    """Gather whatever else the choices need, then decide."""
     snapshot, target = reading.snapshot, reading.target
     vault, folder = target.vault, snapshot.path.parent
     reached = access(settings, target.endpoint_url, any_id_length=target.any_id_length)
-    held = await held_back(choices.in_retrieval, partial(open_control, vault, reached), patience)
     async with gathered(choices, snapshot, folder, reached, vault.region) as proofs:
         surroundings = Surroundings(
             now=datetime.now(UTC),

@@ -22,15 +22,18 @@ if TYPE_CHECKING:
 NOW = datetime(2026, 11, 23, tzinfo=UTC)
 
 
-def view(tmp_path: Path, archives: list[Archive], choices: Choices) -> PlanView:
+def view(
+    tmp_path: Path, archives: list[Archive], choices: Choices, *held: str, retrievals_looked_at: bool = False
+) -> PlanView:
     folder = tmp_path / "run"
     spooled = snapshot(folder, archives)
-    with open_selection(choices, Surroundings(now=NOW), folder) as selection:
+    with open_selection(choices, Surroundings(now=NOW, held=frozenset(held)), folder) as selection:
         plan = make_plan(spooled, TARGET, selection, set_aside_defects=False)
     calendar = forecast(plan.counts.selected, NOW, known=None, per_second_max=None, has_inventory=True)
     return PlanView(
         run_dir="runs/photos",
         plan=plan,
+        retrievals_looked_at=retrievals_looked_at,
         estimate=estimate(plan, read_price_table(None), NOW.date()),
         calendar=calendar,
     )
@@ -55,6 +58,24 @@ def test_the_page_says_what_goes_what_stays_and_what_it_costs(tmp_path: Path) ->
         assert line in page.splitlines()
     assert "  early deletion  0.01 USD for 1 archives younger than 90 days (1.0 GiB); keeping them" in page
     assert "NOTE: nobody looked whether somebody is retrieving archives" in page
+
+
+def test_the_page_says_whether_retrievals_were_looked_at(tmp_path: Path) -> None:
+    def told(name: str, choices: Choices, *held: str, looked: bool) -> list[str]:
+        archives = [archive(number) for number in range(3)]
+        (tmp_path / name).mkdir()
+        page = view(tmp_path / name, archives, choices, *held, retrievals_looked_at=looked).as_text().splitlines()
+        return [line.strip() for line in page if "retriev" in line and not line.startswith("    ")]
+
+    assert told("none", Choices(), looked=True) == ["retrievals  looked at; nobody retrieves an archive"]
+    held = archive(1).archive_id
+    assert told("one", Choices(), held, looked=True) == ["retrievals  looked at; 1 archives are being retrieved"]
+    unseen = told("unseen", Choices(), looked=False)
+    assert unseen[0] == "retrievals  not looked at"
+    assert unseen[1].startswith("NOTE: nobody looked whether somebody is retrieving archives")
+    ignored = told("ignored", Choices(in_retrieval="delete"), looked=False)
+    assert [line.partition(":")[0] for line in ignored[1:]] == ["NOTE"]
+    assert "as --in-retrieval delete asked for" in ignored[1]
 
 
 def test_months_are_shown_as_years_where_there_are_many(tmp_path: Path) -> None:

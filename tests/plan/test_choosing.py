@@ -33,7 +33,7 @@ def ids(file: Path, *numbers: int) -> str:
 def planned(tmp_path: Path, choices: Choices, *deny_files: str, archives: int = 10) -> tuple[Plan, bytes]:
     folder = tmp_path / "run"
     spooled = snapshot(folder, [archive(number, size_bytes=number) for number in range(archives)])
-    with open_selection(choices, Surroundings(now=NOW, deny_files=deny_files, held=frozenset()), folder) as selection:
+    with open_selection(choices, Surroundings(now=NOW, deny_files=deny_files), folder) as selection:
         plan = make_plan(spooled, TARGET, selection, set_aside_defects=False)
     return plan, (folder / DECISIONS_FILE).read_bytes()
 

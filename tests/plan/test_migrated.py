@@ -64,9 +64,7 @@ def row(number: int, status: str = "downloaded", **changed: Any) -> dict[str, st
 
 def planned(tmp_path: Path, spooled: Snapshot, tables: Tables, copies: Copies) -> tuple[Plan, list[int]]:
     folder = tmp_path / "run"
-    surroundings = Surroundings(
-        now=NOW, held=frozenset(), proofs=Proofs(migration=Migration(tables.claims), copies=copies)
-    )
+    surroundings = Surroundings(now=NOW, proofs=Proofs(migration=Migration(tables.claims), copies=copies))
     with open_selection(Choices(), surroundings, folder) as selection:
         plan = make_plan(spooled, TARGET, selection, set_aside_defects=False)
     return plan, list((folder / DECISIONS_FILE).read_bytes())

@@ -133,7 +133,7 @@ async def test_a_service_that_does_not_tell_matters_only_to_who_asked() -> None:
         await service.held_back("hold")
 
 
-def planned(tmp_path: Path, choices: Choices, held: frozenset[str] | None) -> Plan:
+def planned(tmp_path: Path, choices: Choices, held: frozenset[str]) -> Plan:
     folder = tmp_path / "run"
     spooled = snapshot(folder, [archive(number) for number in range(3)])
     with open_selection(choices, Surroundings(now=NOW, held=held), folder) as selection:
@@ -144,19 +144,26 @@ def planned(tmp_path: Path, choices: Choices, held: frozenset[str] | None) -> Pl
     ("choice", "held", "reasons", "findings"),
     [
         (None, frozenset({archive(1).archive_id}), {"delete": 2, "in_retrieval": 1}, []),
-        (None, frozenset(), {"delete": 3, "in_retrieval": 0}, []),
-        (None, None, {"delete": 3}, ["retrieval_jobs_not_looked_at"]),
-        ("delete", None, {"delete": 3}, ["retrieval_jobs_ignored"]),
+        (None, frozenset({archive(7).archive_id}), {"delete": 3}, []),
+        (None, frozenset(), {"delete": 3}, []),
+        ("delete", frozenset(), {"delete": 3}, ["retrieval_jobs_ignored"]),
     ],
 )
-def test_the_plan_says_whether_anybody_looked(
-    tmp_path: Path,
-    choice: InRetrieval | None,
-    held: frozenset[str] | None,
-    reasons: dict[str, int],
-    findings: list[str],
+def test_the_plan_says_what_is_held_back_and_what_was_asked_for(
+    tmp_path: Path, choice: InRetrieval | None, held: frozenset[str], reasons: dict[str, int], findings: list[str]
 ) -> None:
     plan = planned(tmp_path, Choices(in_retrieval=choice), held)
     told = {reason.name: reason.records for reason in plan.reasons if reason.name not in {"invalid", "duplicate"}}
     assert told == reasons
     assert [finding.name for finding in plan.findings] == findings
+
+
+def test_plans_differ_by_what_is_held_back_and_by_nothing_else_of_it(tmp_path: Path) -> None:
+    held = {"none": (), "one": (1,), "another": (2,), "elsewhere": (7,)}
+    digests = {}
+    for name, numbers in held.items():
+        (tmp_path / name).mkdir()
+        ids = frozenset(archive(number).archive_id for number in numbers)
+        digests[name] = planned(tmp_path / name, Choices(), ids).digest
+    assert digests["none"] == digests["elsewhere"]
+    assert len({digests[name] for name in ("none", "one", "another")}) == 3

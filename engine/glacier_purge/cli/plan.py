@@ -57,7 +57,13 @@ def plan(
             patience=patience(no_wait, Access(endpoint_url=settings.aws.endpoint_url)),
         )
         estimate, calendar = plan_prospects(made, settings)
-        view = PlanView(run_dir=str(folder.path), plan=made, estimate=estimate, calendar=calendar)
+        view = PlanView(
+            run_dir=str(folder.path),
+            plan=made,
+            retrievals_looked_at=folder.identity().retrievals_looked_at is True,
+            estimate=estimate,
+            calendar=calendar,
+        )
         if output is OutputFormat.JSON:
             print_result(view.as_dict(), output)
         else:

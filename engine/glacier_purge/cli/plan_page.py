@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
+from glacier_purge.plan.choosing import RETRIEVALS_IGNORED
+from glacier_purge.plan.selection import IN_RETRIEVAL
 from glacier_purge.report.terminal import safe
 from glacier_purge.report.words import duration, size
 
@@ -32,18 +34,27 @@ _FINDINGS = {
     "copies_not_looked_at": "nobody looked whether the migrated copies are still there: add --check-s3 "
     "BUCKET/PREFIX, or an S3 listing with a second --migrated",
     "retrieval_jobs_ignored": "archives that somebody is retrieving go, too, as --in-retrieval delete asked for",
-    "retrieval_jobs_not_looked_at": "nobody looked whether somebody is retrieving archives: the service was not "
-    "reached or did not tell (--in-retrieval hold says why)",
     "excluded_ids_not_in_inventory": "lines of --exclude-ids name no archive of this inventory",
 }
 
 
+_NOT_LOOKED_AT = (
+    "NOTE: nobody looked whether somebody is retrieving archives: the service was not reached or did not tell "
+    "(--in-retrieval hold says why)"
+)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PlanView:
-    """A plan with what was computed for the day it is looked at."""
+    """A plan with what was computed for the day it is looked at.
+
+    ``retrievals_looked_at`` tells whether the service said which archives are being retrieved; it decided nothing that
+    the plan does not say, so it is not in the plan.
+    """
 
     run_dir: str
     plan: Plan
+    retrievals_looked_at: bool
     estimate: Estimate
     calendar: Calendar
 
@@ -67,6 +78,7 @@ class PlanView:
             "oldest": plan.oldest,
             "newest": plan.newest,
             "digest": plan.digest,
+            "retrievals_looked_at": self.retrievals_looked_at,
             **_plain({name: getattr(plan, name) for name in ("reasons", "findings", "uploads", "sizes", "samples")}),
             "estimate": asdict(self.estimate),
             "forecast": _plain(asdict(self.calendar)),
@@ -81,7 +93,7 @@ class PlanView:
             self._samples(),
             self._estimate(),
             self._forecast(),
-            [f"NOTE: {_finding(finding)}" for finding in self.plan.findings],
+            self._notes(),
             [f"digest  {self.plan.digest}", f"Nothing was sent. To delete: glacier-purge apply {self.run_dir}"],
         ]
         return "\n\n".join("\n".join(map(safe, section)) for section in sections if section)
@@ -102,7 +114,19 @@ class PlanView:
             f"  goes        {counts.selected:,} archives, {size(plan.selected_bytes)}, uploaded {period}",
             f"  stays       {counts.inventory - counts.selected:,} records",
             *stays,
+            f"  retrievals  {self._retrievals()}",
         ]
+
+    def _retrievals(self) -> str:
+        if not self.retrievals_looked_at:
+            return "not looked at"
+        held = next((reason.records for reason in self.plan.reasons if reason.decision == IN_RETRIEVAL), 0)
+        return f"looked at; {held:,} archives are being retrieved" if held else "looked at; nobody retrieves an archive"
+
+    def _notes(self) -> list[str]:
+        notes = [f"NOTE: {_finding(finding)}" for finding in self.plan.findings]
+        asked_not_to = any(finding.name == RETRIEVALS_IGNORED for finding in self.plan.findings)
+        return notes if self.retrievals_looked_at or asked_not_to else [*notes, _NOT_LOOKED_AT]
 
     def _samples(self) -> list[str]:
         lines = [

@@ -29,7 +29,6 @@ if TYPE_CHECKING:
 
 IDS_NOT_IN_INVENTORY = "ids_not_in_inventory"
 RETRIEVALS_IGNORED = "retrieval_jobs_ignored"
-RETRIEVALS_NOT_LOOKED_AT = "retrieval_jobs_not_looked_at"
 EXCLUDED_NOT_IN_INVENTORY = "excluded_ids_not_in_inventory"
 
 
@@ -37,15 +36,14 @@ EXCLUDED_NOT_IN_INVENTORY = "excluded_ids_not_in_inventory"
 class Surroundings:
     """What choices are read against: the time, the files that name archives never to be deleted, and which ids pass.
 
-    Where there are ``proofs``, only what they prove goes.  ``held`` are archives somebody is retrieving; None when
-    nobody looked.
+    Where there are ``proofs``, only what they prove goes.  ``held`` are archives somebody is retrieving.
     """
 
     now: datetime
     deny_files: tuple[str, ...] = ()
     any_id_length: bool = False
     proofs: Proofs | None = None
-    held: frozenset[str] | None = None
+    held: frozenset[str] = frozenset()
 
 
 @contextmanager
@@ -63,8 +61,7 @@ def open_selection(choices: Choices, surroundings: Surroundings, folder: Path) -
         )
         by_list = lists.filter()
         chosen: list[Filter] = [by_list] if by_list.reasons else []
-        if surroundings.held is not None:
-            chosen.append(not_held(surroundings.held))
+        chosen.append(not_held(surroundings.held))
         chosen += filters(choices, surroundings.now)
         if surroundings.proofs is not None:
             unproven = opened.enter_context(Unproven(surroundings.proofs, folder))
@@ -85,6 +82,6 @@ def _findings(lists: IdLists, choices: Choices, surroundings: Surroundings) -> l
     ]
     if surroundings.proofs is not None and isinstance(surroundings.proofs.copies, UnseenCopies):
         found.append(Finding(COPIES_NOT_LOOKED_AT, 0, []))
-    if surroundings.held is None:
-        found.append(Finding(RETRIEVALS_IGNORED if choices.in_retrieval else RETRIEVALS_NOT_LOOKED_AT, 0, []))
+    if choices.in_retrieval == "delete":
+        found.append(Finding(RETRIEVALS_IGNORED, 0, []))
     return found

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from glacier_purge.inventory.dates import Period
 from glacier_purge.plan.census import Census
 from glacier_purge.plan.document import Counts, Reason, Sample
-from glacier_purge.plan.selection import ALWAYS, DELETE, DUPLICATE, INVALID, REASONS
+from glacier_purge.plan.selection import ALWAYS, DELETE, DUPLICATE, INVALID, REASONS, UNCHOSEN
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -59,10 +59,11 @@ class Counting:
 
     @property
     def reasons(self) -> list[Reason]:
-        """Every decision that could be made, with how often it was."""
+        """Every decision that could be made, with how often it was; of those that nobody chose, the ones made."""
         return [
             Reason(decision, REASONS[decision], self._parameters[decision], records)
             for decision, records in sorted(self._counted.items())
+            if records or decision not in UNCHOSEN
         ]
 
     @property

@@ -73,6 +73,10 @@ REASONS: dict[int, str] = {
 ALWAYS = (DELETE, INVALID, DUPLICATE)
 """Decisions that any plan may make; the others come from filters."""
 
+UNCHOSEN = frozenset({IN_RETRIEVAL})
+"""Decisions that nobody chose. Where none was made the plan does not say that it could have been: a plan made where the
+service was not asked, and one made where it had nothing to tell, are the same plan."""
+
 
 @dataclass(frozen=True, slots=True)
 class Filter:

@@ -33,7 +33,11 @@ _LOCK_FILE = "lock"
 
 
 class Identity(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """What run this is; written once when the folder is made. ``created`` is UTC, ISO 8601."""
+    """What run this is; written once when the folder is made. ``created`` is UTC, ISO 8601.
+
+    ``retrievals_looked_at`` tells whether the service said which archives are being retrieved when the run was planned;
+    it stands here and not in the plan, whose digest must not depend on where it was made.  None in older folders.
+    """
 
     run: str
     vault_arn: str
@@ -41,6 +45,7 @@ class Identity(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     tool_version: str
     package_sha256: str
     created: str
+    retrievals_looked_at: bool | None = None
 
 
 class RunFolder:

@@ -46,11 +46,11 @@ def write_plan(
 ) -> Plan:
     """Plan the purge of the archives in ``snapshot``, which lies in ``folder``; errors as ``make_plan`` raises them."""
     plan = make_plan(snapshot, target, selection, set_aside_defects=set_aside_defects)
-    keep_plan(folder, plan)
+    keep_plan(folder, plan, retrievals_looked_at=False)
     return plan
 
 
-def keep_plan(folder: RunFolder, plan: Plan) -> None:
+def keep_plan(folder: RunFolder, plan: Plan, *, retrievals_looked_at: bool) -> None:
     """Write down what run this is and then its plan, which makes the folder whole."""
     now = datetime.now(UTC)
     folder.write_identity(
@@ -61,6 +61,7 @@ def keep_plan(folder: RunFolder, plan: Plan) -> None:
             tool_version=plan.tool_version,
             package_sha256=package_sha256(),
             created=now.strftime("%Y-%m-%dT%H:%M:%SZ"),
+            retrievals_looked_at=retrievals_looked_at,
         )
     )
     folder.write_once(PLAN_FILE, plan_bytes(plan))
