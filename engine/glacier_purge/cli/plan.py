@@ -2,21 +2,18 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 from glacier_purge.cli.choice_options import ChoiceOptions, Which
-from glacier_purge.cli.options import Aws, AwsOptions, Hyphened, Output, SettingsOptions, SettingsSource
+from glacier_purge.cli.options import Aws, AwsOptions, Output, SettingsOptions, SettingsSource
 from glacier_purge.cli.output import OutputFormat, print_result, print_text
+from glacier_purge.cli.planning_options import From, RecordOptions, Records
 from glacier_purge.cli.waiting import NoWait
 
 
 def plan(
     vault: str,
     *,
-    inventory: Hyphened,
-    run_dir: Path | None = None,
-    any_id_length: bool = False,
-    set_aside_defects: bool = False,
+    planned_from: From,
+    records: Records = RecordOptions(),
     which: Which = ChoiceOptions(),
     no_wait: NoWait = False,
     aws: Aws = AwsOptions(),
@@ -29,32 +26,17 @@ def plan(
     ----------
     vault
         Name of the vault.
-    inventory
-        Vault inventory, JSON or CSV, plain, gzip or zstd; - reads stdin.
-    run_dir
-        Run folder to make; otherwise runs/VAULT-TIME.
-    any_id_length
-        Accept archive ids of other lengths than 138 characters, as other emulators make.
-    set_aside_defects
-        Plan without invalid and repeated records instead of refusing the inventory.
     """
     from glacier_purge.cli.carrying import in_event_loop
     from glacier_purge.cli.plan_page import PlanView
-    from glacier_purge.cli.waiting import patience, settled
-    from glacier_purge.service.access import Access
-    from glacier_purge.wiring import plan_in_new_folder, plan_prospects
+    from glacier_purge.cli.waiting import settled
+    from glacier_purge.wiring import plan_prospects
 
-    settings = source.load(aws, inventory={"any_id_length": any_id_length or None})
+    settings = source.load(aws, inventory=records.overrides())
 
     async def make() -> int:
-        folder, made = await plan_in_new_folder(
-            vault,
-            inventory,
-            settings,
-            which.choices(),
-            run_dir=run_dir,
-            set_aside_defects=set_aside_defects,
-            patience=patience(no_wait, Access(endpoint_url=settings.aws.endpoint_url)),
+        folder, made = await planned_from.plan(
+            vault, which.choices(), settings, set_aside_defects=records.set_aside_defects, no_wait=no_wait
         )
         estimate, calendar = plan_prospects(made, settings)
         view = PlanView(
