@@ -7,7 +7,7 @@ import json
 import os
 from contextlib import aclosing
 from itertools import cycle
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -91,6 +91,43 @@ async def test_nothing_is_sent_for_another_plans_digest_or_a_locked_run(
     ):
         await glacier_purge.purge(tmp_path / "run", confirm_digest=plan.digest, settings=how, credentials=CREDENTIALS)
     assert glacier.ledger["requests"] == before
+
+
+async def test_a_plan_takes_choices_and_deletes_what_they_leave(
+    glacier: SimulatedGlacier, inventory: Path, tmp_path: Path
+) -> None:
+    wanted = ids_in(glacier)[10:15]
+    (tmp_path / "ids").write_text("\n".join(wanted), "ascii")
+    how, some = settings(glacier), glacier_purge.Choices(ids=str(tmp_path / "ids"), limit=3)
+    plan = await glacier_purge.make_plan(
+        "photos", inventory=inventory, run_dir=tmp_path / "run", settings=how, choices=some
+    )
+    assert (plan.counts.selected, plan.counts.skipped) == (3, 197)
+    await glacier_purge.purge(tmp_path / "run", confirm_digest=plan.digest, settings=how, credentials=CREDENTIALS)
+    assert set(wanted) - set(ids_in(glacier)) == set(wanted[:3])
+    assert glacier.ledger["archives_left"] == 197
+
+
+@pytest.mark.parametrize(
+    ("choices", "said"),
+    [
+        ({"min_size": "1PiB"}, "no archive is left to delete"),
+        ({"older_than": "soon"}, "neither an age"),
+        ({"limit": 0}, "nothing"),
+    ],
+)
+async def test_choices_that_choose_nothing_leave_no_folder(
+    glacier: SimulatedGlacier, inventory: Path, tmp_path: Path, choices: dict[str, Any], said: str
+) -> None:
+    with pytest.raises(UsageError, match=said):
+        await glacier_purge.make_plan(
+            "photos",
+            inventory=inventory,
+            run_dir=tmp_path / "run",
+            settings=settings(glacier),
+            choices=glacier_purge.Choices(**choices),
+        )
+    assert not (tmp_path / "run").exists()
 
 
 async def test_a_plan_is_the_same_whether_the_service_could_be_asked_or_not(

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
         DiskFailed,
         GlacierPurgeError,
         InventoryDamaged,
+        Pending,
         PlanRefused,
         RunLocked,
         RunStopped,
@@ -35,6 +36,7 @@ if TYPE_CHECKING:
         UsageError,
     )
     from glacier_purge.library import make_plan, purge
+    from glacier_purge.plan.choices import Choices
     from glacier_purge.plan.document import Plan
     from glacier_purge.report.summary import Report
     from glacier_purge.service.access import StaticCredentials
@@ -43,12 +45,14 @@ if TYPE_CHECKING:
 
 _HOMES = {
     "AuditDamaged": "errors",
+    "Choices": "plan.choices",
     "CredentialsFailed": "errors",
     "DiskFailed": "errors",
     "GlacierPurgeError": "errors",
     "InventoryDamaged": "errors",
     "Outcome": "audit.record",
     "Plan": "plan.document",
+    "Pending": "errors",
     "PlanRefused": "errors",
     "Report": "report.summary",
     "RunLocked": "errors",
@@ -65,11 +69,13 @@ _HOMES = {
 
 __all__ = [
     "AuditDamaged",
+    "Choices",
     "CredentialsFailed",
     "DiskFailed",
     "GlacierPurgeError",
     "InventoryDamaged",
     "Outcome",
+    "Pending",
     "Plan",
     "PlanRefused",
     "Report",

@@ -10,6 +10,7 @@ from glacier_purge import wiring
 from glacier_purge.audit.disk import FileDisk
 from glacier_purge.audit.recovery import replay
 from glacier_purge.bundle import one_error
+from glacier_purge.plan.choices import EVERY_ARCHIVE
 from glacier_purge.plan.document import read_plan
 from glacier_purge.report.summary import Report, summarise
 from glacier_purge.run.approval import approve_by_digest
@@ -20,6 +21,7 @@ from glacier_purge.run.purge import PurgeRun
 from glacier_purge.settings import Settings
 
 if TYPE_CHECKING:
+    from glacier_purge.plan.choices import Choices
     from glacier_purge.plan.document import Plan
     from glacier_purge.service.access import StaticCredentials
 
@@ -30,17 +32,24 @@ async def make_plan(
     inventory: str | Path,
     run_dir: str | Path,
     settings: Settings | None = None,
+    choices: Choices = EVERY_ARCHIVE,
     set_aside_defects: bool = False,
 ) -> Plan:
     """Plan the purge of ``vault`` from an inventory file into the new folder ``run_dir``; sends no delete.
 
-    ``inventory`` is JSON or CSV, plain, gzip or zstd.  ``Plan.digest`` is what ``purge`` wants to see quoted.  Raises
-    ``InventoryDamaged`` (with file, byte offset and reason), ``PlanRefused`` and ``UsageError``; no folder is left.
+    ``inventory`` is JSON or CSV, plain, gzip or zstd.  ``choices`` say which archives go, as in
+    ``Choices(older_than="90d", min_size="10MiB")``; what they keep is counted in ``Plan.reasons``.  ``Plan.digest`` is
+    what ``purge`` wants to see quoted.
+
+    Raises ``InventoryDamaged`` (with file, byte offset and reason), ``PlanRefused`` and ``UsageError``, also where
+    nothing is left to delete; no folder is left.  ``Choices(in_retrieval="wait")`` raises ``Pending`` while archives
+    are being retrieved, ``"hold"`` and ``"wait"`` what the service answers.
     """
     _, made = await wiring.plan_in_new_folder(
         vault,
         str(inventory),
         settings if settings is not None else Settings(),
+        choices,
         run_dir=Path(run_dir),
         set_aside_defects=set_aside_defects,
     )

@@ -17,6 +17,11 @@ async def a_whole_run() -> None:
         "photos", inventory="inventory.json", run_dir=Path("run"), settings=settings, set_aside_defects=True
     )
     assert_type(plan, glacier_purge.Plan)
+    some = glacier_purge.Choices(older_than="90d", min_size="10MiB", migrated=("moved.csv",), in_retrieval="wait")
+    try:
+        await glacier_purge.make_plan("photos", inventory=Path("inventory.json"), run_dir="some", choices=some)
+    except glacier_purge.Pending as error:
+        assert_type(error.what, str)
     assert_type(plan.digest, str)
     try:
         report = await glacier_purge.purge("run", confirm_digest=plan.digest, settings=settings)
@@ -48,6 +53,8 @@ async def ids() -> AsyncIterator[str]:
 
 
 def refused_by_the_checker() -> None:
+    glacier_purge.Choices("90d")  # type: ignore[call-arg]  # by name only
+    glacier_purge.Choices(in_retrieval="ask")  # type: ignore[arg-type]  # hold, wait or delete
     glacier_purge.Vault("123456789012", "eu-west-1", "photos")  # type: ignore[call-arg]  # by name only: easy to swap
     glacier_purge.delete_archives("photos", [])  # type: ignore[arg-type]  # a vault is more than a name
     glacier_purge.purge("run")  # type: ignore[call-arg, unused-coroutine]  # no yes is ever assumed
