@@ -8,7 +8,7 @@ from __future__ import annotations
 import logging
 import os
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from functools import partial
 from importlib.metadata import version
@@ -19,25 +19,23 @@ import anyio.to_thread
 import structlog
 
 from glacier_purge.archive import Vault, check_vault_name
+from glacier_purge.deciding import Circumstances, decide
 from glacier_purge.deletion.pacer import PacerSettings
 from glacier_purge.deletion.retry import RetrySettings
 from glacier_purge.errors import CredentialsFailed, InventoryDamaged, UsageError
 from glacier_purge.inventory.snapshot import spool
 from glacier_purge.inventory.source import Source
 from glacier_purge.plan.choices import EVERY_ARCHIVE, check_standard_input
-from glacier_purge.plan.choosing import Surroundings, open_selection
 from glacier_purge.plan.cost import estimate
 from glacier_purge.plan.first_reading import FirstReading, Target
 from glacier_purge.plan.forecast import forecast
-from glacier_purge.plan.making import decide_all
-from glacier_purge.proofs import gathered
-from glacier_purge.retrievals import held_back
 from glacier_purge.run.canary import Caution
 from glacier_purge.run.folder import run_name
 from glacier_purge.run.limits import known_rate
-from glacier_purge.run.permits import Rules, check_place
+from glacier_purge.run.permits import Rules, check_place, check_plan
 from glacier_purge.run.planning import keep_plan, new_folder
 from glacier_purge.run.purge import PurgeSettings
+from glacier_purge.run.terms import check_files
 from glacier_purge.run.windows import Window
 from glacier_purge.service.access import Access
 from glacier_purge.service.endpoint import check_region, endpoint_of, is_loopback
@@ -50,11 +48,14 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
     from glacier_purge.inventory.snapshot import Snapshot
-    from glacier_purge.plan.choices import Choices
+    from glacier_purge.plan.choices import Caps, Choices
+    from glacier_purge.plan.choosing import Earlier
     from glacier_purge.plan.cost import Estimate
     from glacier_purge.plan.document import Plan
     from glacier_purge.plan.forecast import Calendar
+    from glacier_purge.plan.making import Decided
     from glacier_purge.run.folder import RunFolder
+    from glacier_purge.run.terms import Terms
     from glacier_purge.service.access import StaticCredentials
     from glacier_purge.service.control_client import ControlClient
     from glacier_purge.service.port import Glacier
@@ -171,37 +172,53 @@ async def plan_in_new_folder(
         )
         with FirstReading(snapshot, target, set_aside_defects=set_aside_defects) as reading:
             await anyio.to_thread.run_sync(reading.read)  # before anybody is asked anything about it
-            held = await _held(target, choices, settings, patience)
-            plan = await _decided(reading, choices, settings, held or frozenset())
-        keep_plan(folder, plan, retrievals_looked_at=held is not None)
-    return folder, plan
+            decided = await decide(reading, choices, _circumstances(target, settings, patience, datetime.now(UTC)))
+        keep_plan(folder, decided.plan, retrievals_looked_at=decided.retrievals_looked_at)
+    return folder, decided.plan
 
 
-async def _held(target: Target, choices: Choices, settings: Settings, patience: Patience) -> frozenset[str] | None:
-    """The archives that somebody is retrieving; None when it was not looked."""
+async def decide_round(
+    snapshot: Snapshot,
+    target: Target,
+    terms: Terms,
+    settings: Settings,
+    patience: Patience,
+    earlier: Earlier | None,
+    *,
+    set_aside_defects: bool,
+) -> Decided:
+    """Plan one round of a calendar from the inventory in its folder, by the terms it began with; writes no plan.
+
+    Raises ``InventoryDamaged``, ``NothingToDelete``, and ``PlanRefused`` for what is protected, for a plan larger than
+    allowed and for files of the terms that were changed.
+    """
+    await anyio.to_thread.run_sync(check_files, terms)
+    with FirstReading(snapshot, target, set_aside_defects=set_aside_defects) as reading:
+        await anyio.to_thread.run_sync(reading.read)
+        circumstances = _circumstances(target, settings, patience, terms.began, earlier)
+        decided = await decide(reading, terms.choices, circumstances)
+    check_plan(decided.plan, rules(settings))
+    return decided
+
+
+def capped(settings: Settings, caps: Caps) -> Settings:
+    """The settings with the caps that somebody gave."""
+    given = {name: cap for name, cap in asdict(caps).items() if cap is not None}
+    return settings.model_copy(update={"safety": settings.safety.model_copy(update=given)})
+
+
+def _circumstances(
+    target: Target, settings: Settings, patience: Patience, now: datetime, earlier: Earlier | None = None
+) -> Circumstances:
     reached = access(settings, target.endpoint_url, any_id_length=target.any_id_length)
-    return await held_back(choices.in_retrieval, partial(open_control, target.vault, reached), patience)
-
-
-async def _decided(reading: FirstReading, choices: Choices, settings: Settings, held: frozenset[str]) -> Plan:
-    """Gather whatever else the choices need, then decide."""
-    snapshot, target = reading.snapshot, reading.target
-    vault, folder = target.vault, snapshot.path.parent
-    reached = access(settings, target.endpoint_url, any_id_length=target.any_id_length)
-    async with gathered(choices, snapshot, folder, reached, vault.region) as proofs:
-        surroundings = Surroundings(
-            now=datetime.now(UTC),
-            deny_files=settings.safety.deny_id_files,
-            any_id_length=target.any_id_length,
-            proofs=proofs,
-            held=held,
-        )
-
-        def decide() -> Plan:
-            with open_selection(choices, surroundings, folder) as selection:
-                return decide_all(reading, selection)
-
-        return await anyio.to_thread.run_sync(decide)
+    return Circumstances(
+        access=reached,
+        control=partial(open_control, target.vault, reached),
+        patience=patience,
+        now=now,
+        deny_files=settings.safety.deny_id_files,
+        earlier=earlier,
+    )
 
 
 def plan_prospects(plan: Plan, settings: Settings) -> tuple[Estimate, Calendar]:

@@ -23,11 +23,11 @@ from glacier_purge.audit.verification import verify
 from glacier_purge.deletion.pacer import PacerSettings
 from glacier_purge.inventory.snapshot import spool
 from glacier_purge.inventory.source import Source
-from glacier_purge.plan.making import Target
+from glacier_purge.plan.making import Target, make_plan
 from glacier_purge.run.approval import approve_by_digest
 from glacier_purge.run.folder import RunFolder
 from glacier_purge.run.host import Host
-from glacier_purge.run.planning import write_plan
+from glacier_purge.run.planning import keep_plan
 from glacier_purge.run.purge import PurgeRun, PurgeSettings
 from tests.audit.logs import dump, log_bytes
 from tests.deletion.pretended import VAULT, InProcessGlacier
@@ -62,7 +62,8 @@ class Bench:
         self.clock_set_by_seconds = 0.0
         """How far somebody has set the wall clock."""
         self.folder = RunFolder.create(place / "run")
-        self.plan = write_plan(self.folder, self._spooled(place), _target(place), set_aside_defects=False)
+        self.plan = make_plan(self._spooled(place), _target(place), set_aside_defects=False)
+        keep_plan(self.folder, self.plan, retrievals_looked_at=False)
         self._place = place
         self._ordinals = {archive.archive_id: archive.ordinal for archive in service.archives()}
         self._promised = _Promised()

@@ -12,12 +12,15 @@ from glacier_purge.errors import UsageError
 from glacier_purge.inventory.snapshot import spool
 from glacier_purge.inventory.source import Source
 from glacier_purge.plan.document import read_plan
+from glacier_purge.plan.making import make_plan
 from glacier_purge.run.folder import RunFolder
-from glacier_purge.run.planning import new_folder, write_plan
+from glacier_purge.run.planning import clear_unfinished, keep_plan, new_folder
 from tests.plan.archives import TARGET, archive_id
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+    from glacier_purge.plan.document import Plan
 
 
 @pytest.fixture
@@ -37,14 +40,20 @@ def inventory(tmp_path: Path) -> Path:
     return path
 
 
+def planned(folder: RunFolder, source: Source) -> Plan:
+    return make_plan(spool(source, folder.path), TARGET, set_aside_defects=False)
+
+
 def test_a_plan_and_who_made_it_lie_in_the_folder(tmp_path: Path, inventory: Path) -> None:
     with Source(str(inventory)) as source, new_folder(tmp_path / "run") as folder:
-        plan = write_plan(folder, spool(source, folder.path), TARGET, set_aside_defects=False)
+        plan = planned(folder, source)
+        keep_plan(folder, plan, retrievals_looked_at=True)
     opened = RunFolder.open(tmp_path / "run")
     assert read_plan(opened.plan_file) == plan
     identity = opened.identity()
     assert (identity.run, identity.vault_arn, identity.endpoint_url) == ("run", TARGET.vault.arn, TARGET.endpoint_url)
     assert len(identity.package_sha256) == 64
+    assert identity.retrievals_looked_at is True
 
 
 def fail_while_planning(path: Path, failure: BaseException) -> None:
@@ -66,9 +75,21 @@ def test_a_disk_that_fails_is_said_and_nothing_left(tmp_path: Path) -> None:
     assert not (tmp_path / "run").exists()
 
 
+def test_planning_that_was_killed_halfway_can_be_done_again(tmp_path: Path, inventory: Path) -> None:
+    folder = RunFolder.create(tmp_path / "run")
+    with Source(str(inventory)) as source:
+        snapshot = spool(source, folder.path)
+    first = make_plan(snapshot, TARGET, set_aside_defects=False)
+    folder.write_once("run.json", b"killed here")
+    clear_unfinished(folder)
+    assert make_plan(snapshot, TARGET, set_aside_defects=False) == first
+    keep_plan(folder, first, retrievals_looked_at=False)
+    assert read_plan(folder.plan_file) == first
+
+
 def plan_and_fail(path: Path, inventory: Path) -> None:
     with Source(str(inventory)) as source, new_folder(path) as folder:
-        write_plan(folder, spool(source, folder.path), TARGET, set_aside_defects=False)
+        keep_plan(folder, planned(folder, source), retrievals_looked_at=False)
         raise KeyboardInterrupt
 
 

@@ -14,8 +14,9 @@ from glacier_purge import wiring
 from glacier_purge.audit.disk import FileDisk
 from glacier_purge.cli import version
 from glacier_purge.cli.confirmation import approval_for, question
-from glacier_purge.cli.run import preflight
+from glacier_purge.cli.run import preflight, settled_terms, what_holds
 from glacier_purge.errors import Pending, RunStopped
+from glacier_purge.plan.choices import EVERY_ARCHIVE, UNCAPPED
 from glacier_purge.plan.making import Target
 from glacier_purge.report.fleet import Row
 from glacier_purge.report.summary import progress
@@ -28,6 +29,7 @@ from glacier_purge.run.host import who
 from glacier_purge.run.lifecycle import Lifecycle
 from glacier_purge.run.permits import check_place
 from glacier_purge.run.purge import PurgeRun
+from glacier_purge.run.standing import Noting
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterator
@@ -36,6 +38,7 @@ if TYPE_CHECKING:
     from glacier_purge.archive import Vault
     from glacier_purge.audit.ledger import Ledger
     from glacier_purge.deletion.budget import Budget
+    from glacier_purge.plan.choices import Caps, Choices
     from glacier_purge.plan.document import Plan
     from glacier_purge.report.fleet import FleetDisplay
     from glacier_purge.run.approval import Approval
@@ -90,6 +93,8 @@ class Member:
         settings: Settings,
         wishes: Wishes,
         *,
+        choices: Choices = EVERY_ARCHIVE,
+        caps: Caps = UNCAPPED,
         lane_of: tuple[Budget, float | None],
         digests: frozenset[str],
         ask: Ask | None,
@@ -100,6 +105,8 @@ class Member:
         self.path = path
         self._settings = settings
         self._wishes = wishes
+        self._choices = choices
+        self._caps = caps
         self._budget, self._max_rate = lane_of
         self._digests = digests
         self._ask = ask
@@ -128,11 +135,25 @@ class Member:
         access = wiring.access(self._settings, endpoint_url, any_id_length=target.any_id_length)
         folder = RunFolder.open_or_create(self.path)
         with folder.held():
-            patience = self._patience_for(self._note_wait)
-            self._lifecycle = Lifecycle(folder.path, patience.now)
+            waits = self._patience_for(self._note_wait)
+            self._lifecycle = Lifecycle(folder.path, waits.now)
+            patience = Noting(waits, folder, self._lifecycle)
+            terms = await settled_terms(folder, target, self._lifecycle, self._choices, self._caps)
+            self._settings = settings = wiring.capped(self._settings, terms.caps)
+            for line in what_holds(self._lifecycle, terms, self._wishes):
+                self._say(line)
             async with wiring.open_control(self.vault, access) as control:
                 helpers = Helpers(
                     preflight=lambda: preflight(control, access, folder.path, self._say),
+                    decide=lambda snapshot, earlier: wiring.decide_round(
+                        snapshot,
+                        target,
+                        terms,
+                        settings,
+                        patience,
+                        earlier,
+                        set_aside_defects=self._wishes.set_aside_defects,
+                    ),
                     approve=self._approve,
                     carry_out=self._carry_out,
                     tell=self._tell,

@@ -8,22 +8,28 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from glacier_purge.cli import version
+from glacier_purge.cli.choice_options import ChoiceOptions, Which
 from glacier_purge.cli.exit_codes import ExitCode
 from glacier_purge.cli.options import Aws, AwsOptions, LogOptions, Logs, Output, SettingsOptions, SettingsSource
 from glacier_purge.cli.output import OutputFormat, print_result
 from glacier_purge.cli.pace_options import Pace, PaceOptions
+from glacier_purge.cli.planning_options import RecordOptions, Records
+from glacier_purge.cli.safety_options import Safety, SafetyOptions
 from glacier_purge.cli.waiting import NoWait
 from glacier_purge.errors import Interrupted, Pending, PlanRefused
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
     from glacier_purge.audit.ledger import Ledger
+    from glacier_purge.plan.choices import Caps, Choices
     from glacier_purge.plan.document import Plan
+    from glacier_purge.plan.making import Target
     from glacier_purge.run.approval import Approval
-    from glacier_purge.run.calendar import Calendar
+    from glacier_purge.run.calendar import Calendar, Wishes
     from glacier_purge.run.folder import RunFolder
     from glacier_purge.run.lifecycle import Lifecycle, Step
+    from glacier_purge.run.terms import Terms
     from glacier_purge.service.access import Access
     from glacier_purge.service.control_client import ControlClient
     from glacier_purge.settings import Settings
@@ -38,8 +44,10 @@ def run(
     freeze: bool = False,
     delete_vault: str | None = None,
     even_the_last_vault: bool = False,
-    set_aside_defects: bool = False,
+    records: Records = RecordOptions(),
+    which: Which = ChoiceOptions(),
     pace: Pace = PaceOptions(),
+    safety: Safety = SafetyOptions(),
     aws: Aws = AwsOptions(),
     source: SettingsSource = SettingsOptions(),
     logs: Logs = LogOptions(),
@@ -49,6 +57,10 @@ def run(
 
     Takes days, most of them waiting, and says for what and until when. Stopped at any point, the same command goes on.
     The plan has to be approved: typed on a terminal, or by giving the command again with --confirm-digest.
+
+    Which archives go, and how much at most, is settled when it begins and holds for every round: ages count from that
+    moment, and another choice later is refused. Archives that the plan keeps are kept, and said to be in the
+    certificate; a vault that keeps any is not removed.
 
     Parameters
     ----------
@@ -64,8 +76,6 @@ def run(
         Remove the vault itself when it is proven empty; its name has to be given again.
     even_the_last_vault
         Remove it even if it is the account's last vault, after which the account may never make another.
-    set_aside_defects
-        Plan without invalid and repeated records instead of refusing the inventory.
     """
     from glacier_purge.archive import check_vault_name
     from glacier_purge.cli.carrying import in_event_loop
@@ -76,20 +86,21 @@ def run(
 
     configure_logs(logs)
     check_vault_name(vault)
-    settings = source.load(aws, pace=pace.overrides())
+    settings = source.load(aws, pace=pace.overrides(), safety=safety.overrides(), inventory=records.overrides())
     wishes = Wishes(
         freeze=freeze,
         remove_vault=delete_vault,
         even_the_last=even_the_last_vault,
-        set_aside_defects=set_aside_defects,
+        set_aside_defects=records.set_aside_defects,
     )
+    choices, caps = which.choices(), safety.caps()
     path = run_dir if run_dir is not None else Path("runs") / (vault.lstrip(".-") or "vault")
 
     async def work() -> int:
         folder = RunFolder.open_or_create(path)
         with folder.held():
             carried = _Run(vault, folder, settings, wishes, confirm_digest=confirm_digest, output=output)
-            return await carried.go_on(no_wait=no_wait)
+            return await carried.go_on(choices, caps, no_wait=no_wait)
 
     return in_event_loop(lambda: settled(work, output))
 
@@ -114,7 +125,7 @@ class _Run:
         self._confirm_digest = confirm_digest
         self._output = output
 
-    async def go_on(self, *, no_wait: bool) -> int:
+    async def go_on(self, choices: Choices, caps: Caps, *, no_wait: bool) -> int:
         """Go on from the phase the folder says; print where the calendar got to."""
         from glacier_purge import wiring
         from glacier_purge.cli.waiting import patience
@@ -122,6 +133,7 @@ class _Run:
         from glacier_purge.run.calendar import Calendar, Helpers
         from glacier_purge.run.host import who
         from glacier_purge.run.lifecycle import Lifecycle
+        from glacier_purge.run.standing import Noting
 
         settings = self._settings
         address = await wiring.vault_by_name(self._vault, settings)
@@ -135,15 +147,27 @@ class _Run:
         access = wiring.access(settings, target.endpoint_url, any_id_length=target.any_id_length)
         waits = patience(no_wait, access)
         lifecycle = Lifecycle(self._folder.path, waits.now)
+        terms = await settled_terms(self._folder, target, lifecycle, choices, caps)
+        settings = self._settings = wiring.capped(settings, terms.caps)
+        waits = Noting(waits, self._folder, lifecycle)
         async with wiring.open_control(address, access) as control:
             helpers = Helpers(
                 preflight=lambda: preflight(control, access, self._folder.path, _say),
+                decide=lambda snapshot, earlier: wiring.decide_round(
+                    snapshot,
+                    target,
+                    terms,
+                    settings,
+                    waits,
+                    earlier,
+                    set_aside_defects=self._wishes.set_aside_defects,
+                ),
                 approve=self._approve,
                 carry_out=self._carry_out,
                 tell=_tell,
             )
             calendar = Calendar(self._folder, lifecycle, control, target, self._wishes, helpers, waits, by=who())
-            _begin(lifecycle)
+            _begin(lifecycle, terms, self._wishes)
             await calendar.go_on()
         print_result(self._result(lifecycle, calendar), self._output)
         return ExitCode.DONE
@@ -193,7 +217,10 @@ class _Run:
             "rounds": lifecycle.round,
             "vault": self._vault,
             "vault_deleted": lifecycle.fact(Event.DELETED, "answer") is not None,
-            "certificate": lifecycle.fact(Event.PROVEN, "certificate"),
+            "certificate": (
+                lifecycle.fact(Event.PROVEN, "certificate") or lifecycle.fact(Event.KEPT_REST, "certificate")
+            ),
+            "kept": lifecycle.fact(Event.KEPT_REST, "kept") or lifecycle.fact(Event.NOTHING_CHOSEN, "kept") or 0,
             "last_round": None if calendar.planned is None else str(calendar.planned.path),
             "run_dir": str(self._folder.path),
         }
@@ -216,9 +243,43 @@ async def preflight(control: ControlClient, access: Access, place: Path, say: Ca
     return {"findings": len(findings), "warnings": sum(found.weight is Weight.WARNING for found in findings)}
 
 
-def _begin(lifecycle: Lifecycle) -> None:
+async def settled_terms(folder: RunFolder, target: Target, lifecycle: Lifecycle, choices: Choices, caps: Caps) -> Terms:
+    """What the calendar in ``folder`` was begun with; settled now where it begins. Raises as ``settle`` does."""
+    import anyio.to_thread
+
+    from glacier_purge.run.terms import settle
+
+    return await anyio.to_thread.run_sync(
+        lambda: settle(
+            folder,
+            target.vault,
+            target.endpoint_url,
+            lifecycle.steps,
+            lifecycle.now(),
+            choices=choices,
+            caps=caps,
+        )
+    )
+
+
+def what_holds(lifecycle: Lifecycle, terms: Terms, wishes: Wishes) -> Iterator[str]:
+    """What somebody who starts a calendar should know of how it was begun."""
+    from glacier_purge.plan.choices import EVERY_ARCHIVE
+
     if lifecycle.steps:
-        _say(f"going on in phase {lifecycle.phase.value!r} of round {lifecycle.round}")
+        yield f"going on in phase {lifecycle.phase.value!r} of round {lifecycle.round}"
+    if told := terms.told():
+        yield f"as settled at {terms.begun}: {', '.join(told)}"
+    if wishes.remove_vault is not None and terms.choices != EVERY_ARCHIVE and not lifecycle.steps:
+        yield (
+            "only an empty vault can be removed: if what was chosen keeps an archive, its plan will be refused as long "
+            "as --delete-vault is given"
+        )
+
+
+def _begin(lifecycle: Lifecycle, terms: Terms, wishes: Wishes) -> None:
+    for line in what_holds(lifecycle, terms, wishes):
+        _say(line)
 
 
 def _tell(step: Step) -> None:

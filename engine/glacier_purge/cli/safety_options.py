@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Annotated
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING, Annotated
 
 from cyclopts import Parameter
+
+if TYPE_CHECKING:
+    from glacier_purge.plan.choices import Caps
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -21,15 +24,19 @@ class SafetyOptions:
 
     def overrides(self) -> dict[str, object]:
         """The options as a section of the settings; None where one was not given. Raises ``UsageError``."""
-        from glacier_purge.plan.choices import size_bytes, span_seconds
+        return asdict(self.caps())
 
-        return {
-            "max_archives": self.max_archives,
-            "max_bytes": None if self.max_bytes is None else size_bytes(self.max_bytes, "--max-bytes"),
-            "max_duration_seconds": (
+    def caps(self) -> Caps:
+        """How much at most, as numbers. Raises ``UsageError`` for text that means nothing."""
+        from glacier_purge.plan.choices import Caps, size_bytes, span_seconds
+
+        return Caps(
+            max_archives=self.max_archives,
+            max_bytes=None if self.max_bytes is None else size_bytes(self.max_bytes, "--max-bytes"),
+            max_duration_seconds=(
                 None if self.max_duration is None else span_seconds(self.max_duration, "--max-duration")
             ),
-        }
+        )
 
 
 Safety = Annotated[SafetyOptions, Parameter(name="*", group="At most")]

@@ -57,6 +57,18 @@ class Choices:
 EVERY_ARCHIVE = Choices()
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Caps:
+    """How much may be deleted at most; None leaves it to the settings. ``max_duration_seconds`` is of one process."""
+
+    max_archives: int | None = None
+    max_bytes: int | None = None
+    max_duration_seconds: int | None = None
+
+
+UNCAPPED = Caps()
+
+
 def check_standard_input(inventory: str, choices: Choices) -> None:
     """Raise ``UsageError`` when standard input is to be read for two things at once."""
     from_stdin = [name for name, file in _files(inventory, choices) if file == "-"]

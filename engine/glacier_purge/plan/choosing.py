@@ -13,13 +13,13 @@ from typing import TYPE_CHECKING
 
 from glacier_purge.plan.choices import filters
 from glacier_purge.plan.document import Finding
-from glacier_purge.plan.id_lists import IdLists, read_ids
+from glacier_purge.plan.id_lists import IdLists, kept_before, read_ids
 from glacier_purge.plan.making import Selection
 from glacier_purge.plan.migrated import COPIES_NOT_LOOKED_AT, Unproven, UnseenCopies
 from glacier_purge.plan.selection import first_of, not_held
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterable, Iterator
     from datetime import datetime
     from pathlib import Path
 
@@ -33,10 +33,21 @@ EXCLUDED_NOT_IN_INVENTORY = "excluded_ids_not_in_inventory"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Earlier:
+    """What earlier rounds of the same calendar came to: ``kept`` gives the ids of the archives that they let be,
+    ``deleted`` is how many archives are gone by them, which count against a limit.
+    """
+
+    kept: Callable[[], Iterable[str]]
+    deleted: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Surroundings:
     """What choices are read against: the time, the files that name archives never to be deleted, and which ids pass.
 
-    Where there are ``proofs``, only what they prove goes.  ``held`` are archives somebody is retrieving.
+    Where there are ``proofs``, only what they prove goes.  ``held`` are archives somebody is retrieving.  What was kept
+    ``earlier`` stays, so that a later round takes up what is left over and chooses nothing anew.
     """
 
     now: datetime
@@ -44,6 +55,7 @@ class Surroundings:
     any_id_length: bool = False
     proofs: Proofs | None = None
     held: frozenset[str] = frozenset()
+    earlier: Earlier | None = None
 
 
 @contextmanager
@@ -61,13 +73,16 @@ def open_selection(choices: Choices, surroundings: Surroundings, folder: Path) -
         )
         by_list = lists.filter()
         chosen: list[Filter] = [by_list] if by_list.reasons else []
+        if surroundings.earlier is not None:
+            chosen.append(kept_before(surroundings.earlier.kept(), folder, opened))
         chosen.append(not_held(surroundings.held))
         chosen += filters(choices, surroundings.now)
         if surroundings.proofs is not None:
             unproven = opened.enter_context(Unproven(surroundings.proofs, folder))
             chosen.append(unproven.filter())
         if choices.limit is not None:
-            chosen.append(first_of(choices.limit))
+            used = 0 if surroundings.earlier is None else surroundings.earlier.deleted
+            chosen.append(first_of(max(0, choices.limit - used)))
         yield Selection(filters=chosen, findings=lambda: _findings(lists, choices, surroundings))
 
 

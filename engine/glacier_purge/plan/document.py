@@ -15,6 +15,7 @@ import msgspec
 from glacier_purge.archive import Vault
 from glacier_purge.errors import PlanRefused
 from glacier_purge.plan.census import SizeClass, Uploads  # noqa: TC001 - msgspec resolves the annotations at run time
+from glacier_purge.plan.selection import ALWAYS
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -55,6 +56,11 @@ class Reason(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     def code(self) -> str:
         """The reason in one word, as outcomes have it."""
         return self.name if self.parameter is None else f"{self.name}:{self.parameter}"
+
+    @property
+    def keeps(self) -> bool:
+        """Whether archives stay for it; what is no archive, or stands there twice, is not kept."""
+        return self.decision not in ALWAYS
 
 
 class Finding(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

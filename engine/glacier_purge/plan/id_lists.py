@@ -12,7 +12,7 @@ from glacier_purge.archive import is_archive_id
 from glacier_purge.errors import UsageError
 from glacier_purge.inventory.source import Source
 from glacier_purge.plan.rows import Rows
-from glacier_purge.plan.selection import DELETE, DENIED, EXCLUDED, NOT_LISTED, Filter
+from glacier_purge.plan.selection import DELETE, DENIED, EXCLUDED, KEPT_BEFORE, NOT_LISTED, Filter
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -108,6 +108,18 @@ def read_ids(files: Iterable[str], folder: Path, opened: ExitStack, *, any_lengt
         return None
     rows.seal()
     return IdList(rows)
+
+
+def kept_before(ids: Iterable[str], folder: Path, opened: ExitStack) -> Filter:
+    """Keep the archives that an earlier round kept, by way of a nameless file in ``folder`` that ``opened`` closes."""
+    rows = opened.enter_context(Rows(folder))
+    for archive_id in ids:
+        rows.add(archive_id)
+    rows.seal()
+    return Filter(
+        lambda archive: KEPT_BEFORE if rows.positions(archive.archive_id) else DELETE,
+        {KEPT_BEFORE: None},
+    )
 
 
 def lines(source: Source) -> Iterator[bytes]:

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from glacier_purge.plan.document import Finding
     from glacier_purge.plan.selection import Filter
 
-__all__ = ["EVERYTHING", "Selection", "Target", "decide_all", "make_plan"]
+__all__ = ["EVERYTHING", "Decided", "NothingToDelete", "Selection", "Target", "decide_all", "make_plan"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,12 +37,28 @@ class Selection:
 EVERYTHING = Selection()
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Decided:
+    """A plan that is not written down yet, and whether the service said which archives are being retrieved."""
+
+    plan: Plan
+    retrievals_looked_at: bool
+
+
+class NothingToDelete(UsageError):
+    """The inventory lists nothing that goes; ``kept`` archives of it stay because something was chosen."""
+
+    def __init__(self, message: str, *, kept: int) -> None:
+        super().__init__(message)
+        self.kept = kept
+
+
 def make_plan(
     snapshot: Snapshot, target: Target, selection: Selection = EVERYTHING, *, set_aside_defects: bool
 ) -> Plan:
     """Read ``snapshot`` through and decide every record of it; the caller writes ``plan.json``.
 
-    Raises ``InventoryDamaged`` as ``FirstReading.read`` does, and ``UsageError`` when nothing at all is to be deleted.
+    Raises ``InventoryDamaged`` as ``FirstReading.read`` does, and ``NothingToDelete``.
     """
     with FirstReading(snapshot, target, set_aside_defects=set_aside_defects) as reading:
         reading.read()
@@ -50,10 +66,7 @@ def make_plan(
 
 
 def decide_all(reading: FirstReading, selection: Selection) -> Plan:
-    """Decide every record that was read and write the decisions beside the snapshot.
-
-    Raises ``UsageError`` when nothing at all is to be deleted.
-    """
+    """Decide every record that was read and write the decisions beside the snapshot. Raises ``NothingToDelete``."""
     snapshot, target = reading.snapshot, reading.target
     counting = Counting(selection.filters)
     with writing(snapshot.path.parent) as writer:
@@ -62,7 +75,7 @@ def decide_all(reading: FirstReading, selection: Selection) -> Plan:
             writer.write(bytes(decisions), duplicates)
             counting.take(batch, decisions)
     if not counting.counts.selected:
-        raise UsageError(f"{target.vault.arn}: {_why_nothing(counting)}")
+        raise NothingToDelete(f"{target.vault.arn}: {_why_nothing(counting)}", kept=counting.counts.skipped)
     return Plan(
         format=FORMAT,
         tool_version=target.tool_version,

@@ -44,6 +44,7 @@ COPY_MISSING = 17
 COPY_DIFFERS = 18
 COPY_NOT_SEEN = 19
 OVER_LIMIT = 20
+KEPT_BEFORE = 21
 
 REASONS: dict[int, str] = {
     DELETE: "delete",
@@ -67,6 +68,7 @@ REASONS: dict[int, str] = {
     COPY_DIFFERS: "copy_size_differs",
     COPY_NOT_SEEN: "copy_not_looked_at",
     OVER_LIMIT: "over_limit",
+    KEPT_BEFORE: "kept_by_an_earlier_round",
 }
 """What each decision byte means, as written into the plan and into the outcome of an archive that stays."""
 

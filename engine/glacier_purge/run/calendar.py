@@ -13,17 +13,18 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-import anyio.to_thread
-
 from glacier_purge.errors import PlanRefused, RunStopped
 from glacier_purge.inventory.job_choice import Wanted
 from glacier_purge.inventory.retrieval import Retrieval, RetrievalSettings
+from glacier_purge.plan.choosing import Earlier
 from glacier_purge.plan.document import read_plan
+from glacier_purge.plan.making import NothingToDelete
 from glacier_purge.run.approval import Approval
 from glacier_purge.run.folder import RunFolder
 from glacier_purge.run.freeze import freeze, thaw
 from glacier_purge.run.lifecycle import ROUNDS_MAX, Event, Phase
-from glacier_purge.run.planning import write_plan
+from glacier_purge.run.planning import clear_unfinished, keep_plan
+from glacier_purge.run.reading import kept_ids
 from glacier_purge.run.removal import VaultRemoval
 from glacier_purge.run.verifying import Verifying
 
@@ -32,8 +33,9 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from glacier_purge.audit.ledger import Ledger
+    from glacier_purge.inventory.snapshot import Snapshot
     from glacier_purge.plan.document import Plan
-    from glacier_purge.plan.making import Target
+    from glacier_purge.plan.making import Decided, Target
     from glacier_purge.run.lifecycle import Lifecycle, Step
     from glacier_purge.service.control import GlacierControl
     from glacier_purge.waiting import Patience
@@ -51,9 +53,10 @@ class Wishes:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Helpers:
-    """What only the caller can do: check beforehand, ask a person, carry a plan out with progress, and tell."""
+    """What only the caller can do: check beforehand, decide, ask a person, carry out with progress, and tell."""
 
     preflight: Callable[[], Awaitable[dict[str, Any]]]
+    decide: Callable[[Snapshot, Earlier | None], Awaitable[Decided]]
     approve: Callable[[RunFolder, Plan], Approval]
     carry_out: Callable[[RunFolder, Plan, Approval], Awaitable[Ledger]]
     tell: Callable[[Step], None]
@@ -129,15 +132,22 @@ class Calendar:
             snapshot, _ = await self._retrieval(place).fetch()  # fetched already: read again
             if not snapshot.records:
                 return (Event.NOTHING_LEFT if self.planned else Event.NOTHING_LISTED), {}
-            set_aside = self._wishes.set_aside_defects
-            await anyio.to_thread.run_sync(
-                lambda: write_plan(place, snapshot, self._target, set_aside_defects=set_aside)
-            )
+            clear_unfinished(place)
+            try:
+                decided = await self._helpers.decide(snapshot, self._earlier())
+            except NothingToDelete as nothing:
+                if not nothing.kept:
+                    raise
+                self._check_vault_may_go(nothing.kept)
+                return (Event.ONLY_KEPT if self.planned else Event.NOTHING_CHOSEN), {"kept": nothing.kept}
+            self._check_vault_may_go(decided.plan.counts.skipped)
+            keep_plan(place, decided.plan, retrievals_looked_at=decided.retrievals_looked_at)
         plan = read_plan(place.plan_file)
         return Event.PLANNED, {
             "digest": plan.digest,
             "archives": plan.counts.selected,
             "bytes": plan.selected_bytes,
+            "kept": plan.counts.skipped,
             "run_dir": str(place.path),
         }
 
@@ -172,16 +182,26 @@ class Calendar:
         found = verdict.found
         if found.vault_is_empty and verdict.certificate is not None:
             return Event.PROVEN, {"certificate": verdict.certificate.digest, "inventory": verdict.inventory_date}
+        if verdict.certificate is not None and (not found.new_since or self._only_kept_is_left()):
+            return Event.KEPT_REST, {
+                "certificate": verdict.certificate.digest,
+                "inventory": verdict.inventory_date,
+                "kept": found.kept,
+                "new_since": found.new_since,
+            }
         if self._lifecycle.round >= ROUNDS_MAX:
             raise RunStopped(
-                f"{found.listed:,} archives are still listed after {ROUNDS_MAX} rounds: somebody goes on uploading, or "
-                f"the service does not delete them. See {place.path / 'verification'}; --freeze stops uploads."
+                f"{found.listed - found.kept:,} archives are still listed after {ROUNDS_MAX} rounds: somebody goes on "
+                f"uploading, or the service does not delete them. See {place.path / 'verification'}; --freeze stops "
+                "uploads."
             )
         return Event.SOMETHING_LEFT, {
             "listed": found.listed,
             "new_since": found.new_since,
             "never_deleted": found.never_deleted,
             "still_listed": found.still_listed,
+            "gone": found.gone,
+            "run_dir": str(place.path),
         }
 
     async def _delete_vault(self) -> Happened:
@@ -206,6 +226,28 @@ class Calendar:
     def _retrieval(self, place: RunFolder) -> Retrieval:
         how = RetrievalSettings(any_id_length=self._target.any_id_length)
         return Retrieval(self._control, place.path, Wanted(), self._patience, how)
+
+    def _earlier(self) -> Earlier | None:
+        """What the rounds before this one came to; None in the first."""
+        place = self.planned
+        if place is None:
+            return None
+        plan = read_plan(place.plan_file)
+        left = [step.facts for step in self._lifecycle.steps if step.event is Event.SOMETHING_LEFT]
+        gone = {facts["run_dir"]: facts["gone"] for facts in left if "gone" in facts}  # a round may be verified twice
+        return Earlier(kept=lambda: kept_ids(place.path, plan), deleted=sum(gone.values()))
+
+    def _only_kept_is_left(self) -> bool:
+        """Whether a newer inventory was gone through, and nothing in it was to be deleted."""
+        return self._lifecycle.steps[-1].event is Event.ONLY_KEPT
+
+    def _check_vault_may_go(self, kept: int) -> None:
+        if self._wishes.remove_vault is not None and kept:
+            raise PlanRefused(
+                f"{self._target.vault.arn} is to be removed, and {kept:,} archives would be kept in it: only an empty "
+                "vault can be removed. Nothing was planned or sent. Give the command without --delete-vault to go on "
+                "and keep the vault, or begin another calendar, which keeps nothing, with another --run-dir."
+            )
 
     def _planned(self) -> tuple[RunFolder, Plan]:
         place = self.planned

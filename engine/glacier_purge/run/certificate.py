@@ -35,7 +35,10 @@ DOES_NOT_PROVE = (
 
 
 class Certificate(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """What was proven. Times are UTC, ISO 8601; hashes are SHA-256 in hex; ``audit_anchor`` is ``SEQ:HASH``."""
+    """What was proven. Times are UTC, ISO 8601; hashes are SHA-256 in hex; ``audit_anchor`` is ``SEQ:HASH``.
+
+    ``kept_because`` counts the archives that the plan let be, by its reasons.
+    """
 
     format: int = 1
     run: str
@@ -45,6 +48,7 @@ class Certificate(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
     tool_version: str
     audit_anchor: str
     planned: int
+    kept_because: dict[str, int] = {}
     deleted: int
     bytes_deleted: int
     first_deletion: str | None
@@ -111,6 +115,7 @@ def as_text(certificate: Certificate) -> str:
         f"  lists        {found.listed:,} archives",
         f"  gone         {found.gone:,} of those deleted; still listed: {found.still_listed:,}",
         f"  kept         {found.kept:,} that the plan let be",
+        *(f"    {records:>9,}  {reason}" for reason, records in it.kept_because.items()),
         f"  new since    {found.new_since:,} that the plan did not know",
         "",
         f"Signed off by  {it.by}",

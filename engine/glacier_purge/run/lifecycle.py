@@ -4,6 +4,8 @@
                     ↑                                             │
                     └──────── what is left: another round ────────┘
 
+What a plan kept is not left over: a calendar is done when a newer inventory lists nothing but that.
+
 Every step is a line in ``lifecycle.jsonl``, on disk before the next phase begins, so a calendar that was stopped at any
 moment goes on in the phase it was in; phases therefore have to bear being begun twice.  What may follow what is the
 table and nothing else: an event that a phase does not know raises and changes nothing.
@@ -20,7 +22,7 @@ import msgspec
 from glacier_purge.errors import AuditDamaged, UsageError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable
     from datetime import datetime
     from pathlib import Path
 
@@ -51,12 +53,15 @@ class Event(StrEnum):
     FETCHED = "inventory fetched"
     PLANNED = "planned"
     NOTHING_LISTED = "the inventory lists nothing to delete"
+    NOTHING_CHOSEN = "nothing the inventory lists is to be deleted"
+    ONLY_KEPT = "nothing a newer inventory lists is to be deleted"
     NOTHING_LEFT = "a newer inventory lists nothing any more"
     APPROVED = "approved"
     FROZEN = "uploads denied"
     NOT_FROZEN = "uploads not denied"
     ACCOUNTED = "every record accounted for"
     PROVEN = "proven empty"
+    KEPT_REST = "proven, and what is left is kept"
     SOMETHING_LEFT = "something is left"
     DELETED = "vault deleted"
     KEPT = "vault kept"
@@ -68,12 +73,15 @@ TRANSITIONS: dict[tuple[Phase, Event], Phase] = {
     (Phase.INVENTORY, Event.FETCHED): Phase.PLAN,
     (Phase.PLAN, Event.PLANNED): Phase.APPROVAL,
     (Phase.PLAN, Event.NOTHING_LISTED): Phase.DONE,
+    (Phase.PLAN, Event.NOTHING_CHOSEN): Phase.DONE,
     (Phase.PLAN, Event.NOTHING_LEFT): Phase.VERIFY,
+    (Phase.PLAN, Event.ONLY_KEPT): Phase.VERIFY,
     (Phase.APPROVAL, Event.APPROVED): Phase.FREEZE,
     (Phase.FREEZE, Event.FROZEN): Phase.PURGE,
     (Phase.FREEZE, Event.NOT_FROZEN): Phase.PURGE,
     (Phase.PURGE, Event.ACCOUNTED): Phase.VERIFY,
     (Phase.VERIFY, Event.PROVEN): Phase.DELETE_VAULT,
+    (Phase.VERIFY, Event.KEPT_REST): Phase.DELETE_VAULT,
     (Phase.VERIFY, Event.SOMETHING_LEFT): Phase.INVENTORY,
     (Phase.DELETE_VAULT, Event.DELETED): Phase.DONE,
     (Phase.DELETE_VAULT, Event.KEPT): Phase.THAW,
@@ -97,7 +105,7 @@ class Lifecycle:
 
     def __init__(self, folder: Path, now: Callable[[], datetime]) -> None:
         self._file = folder / LIFECYCLE_FILE
-        self._now = now
+        self.now = now
         self.phase = Phase.PREFLIGHT
         self.round = 1
         self.steps: list[Step] = []
@@ -107,13 +115,13 @@ class Lifecycle:
     def advance(self, event: Event, **facts: Any) -> None:
         """Make the step that ``event`` leads to, durably. Raises ``UsageError`` for one the table does not have."""
         step = Step(
-            at=self._now().strftime("%Y-%m-%dT%H:%M:%SZ"),
+            at=self.now().strftime("%Y-%m-%dT%H:%M:%SZ"),
             round=self.round,
             phase=self.phase,
             event=event,
             facts=facts,
         )
-        self._next(step)
+        following(step.phase, step.event)
         handle = os.open(self._file, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_NOFOLLOW, 0o600)
         with os.fdopen(handle, "ab") as file:
             file.write(msgspec.json.encode(step) + b"\n")
@@ -125,32 +133,52 @@ class Lifecycle:
         """What the last ``event`` said of ``name``; None when it has not happened."""
         return next((step.facts.get(name) for step in reversed(self.steps) if step.event is event), None)
 
-    def _next(self, step: Step) -> Phase:
-        try:
-            return TRANSITIONS[step.phase, step.event]
-        except KeyError:
-            raise UsageError(
-                f"{step.event.value!r} can't happen in phase {step.phase.value!r}. Nothing was changed."
-            ) from None
-
     def _take(self, step: Step) -> None:
-        self.phase = self._next(step)
-        if step.event is Event.SOMETHING_LEFT:
-            self.round += 1
+        self.phase, self.round = _after(step, self.round)
         self.steps.append(step)
 
     def _read(self) -> list[Step]:
-        if not self._file.exists():
-            return []
-        content = self._file.read_bytes()
-        whole, _, torn = content.rpartition(b"\n")
-        if torn:  # a crash in the middle of a line: that step was not made
-            with self._file.open("r+b") as file:
-                file.truncate(len(content) - len(torn))
-                os.fsync(file.fileno())
-        try:
-            return [msgspec.json.decode(line, type=Step) for line in whole.split(b"\n") if line]
-        except msgspec.MsgspecError as error:
-            raise AuditDamaged(
-                f"not a step ({error}). Restore the file.", file=str(self._file), offset_bytes=0
-            ) from error
+        steps = read_steps(self._file.parent)
+        if self._file.exists():
+            content = self._file.read_bytes()
+            _, _, torn = content.rpartition(b"\n")
+            if torn:  # a crash in the middle of a line: that step was not made
+                with self._file.open("r+b") as file:
+                    file.truncate(len(content) - len(torn))
+                    os.fsync(file.fileno())
+        return steps
+
+
+def read_steps(folder: Path) -> list[Step]:
+    """The steps in a folder's file, also while another process writes it: a torn line is passed over.
+
+    Raises ``AuditDamaged`` for a line that is no step.
+    """
+    file = folder / LIFECYCLE_FILE
+    try:
+        whole, _, _ = file.read_bytes().rpartition(b"\n")
+        return [msgspec.json.decode(line, type=Step) for line in whole.split(b"\n") if line]
+    except FileNotFoundError:
+        return []
+    except msgspec.MsgspecError as error:
+        raise AuditDamaged(f"not a step ({error}). Restore the file.", file=str(file), offset_bytes=0) from error
+
+
+def position(steps: Iterable[Step]) -> tuple[Phase, int]:
+    """The phase and the round that ``steps`` lead to. Raises ``UsageError`` for a step the table does not have."""
+    phase, number = Phase.PREFLIGHT, 1
+    for step in steps:
+        phase, number = _after(step, number)
+    return phase, number
+
+
+def following(phase: Phase, event: Event) -> Phase:
+    """What follows when ``event`` happens in ``phase``. Raises ``UsageError`` where the table says nothing."""
+    try:
+        return TRANSITIONS[phase, event]
+    except KeyError:
+        raise UsageError(f"{event.value!r} can't happen in phase {phase.value!r}. Nothing was changed.") from None
+
+
+def _after(step: Step, number: int) -> tuple[Phase, int]:
+    return following(step.phase, step.event), number + (step.event is Event.SOMETHING_LEFT)

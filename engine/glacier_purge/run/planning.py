@@ -8,18 +8,17 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from glacier_purge.errors import UsageError
+from glacier_purge.plan.decisions import DECISIONS_FILE, DUPLICATES_FILE
 from glacier_purge.plan.document import plan_bytes
-from glacier_purge.plan.making import EVERYTHING, make_plan
-from glacier_purge.run.folder import PLAN_FILE, Identity, RunFolder
+from glacier_purge.plan.migrated import UNPROVEN_FILE
+from glacier_purge.run.folder import IDENTITY_FILE, PLAN_FILE, Identity, RunFolder
 from glacier_purge.run.host import package_sha256
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from glacier_purge.inventory.snapshot import Snapshot
     from glacier_purge.plan.document import Plan
-    from glacier_purge.plan.making import Selection, Target
 
 
 @contextmanager
@@ -41,13 +40,13 @@ def new_folder(path: Path) -> Iterator[RunFolder]:
         raise
 
 
-def write_plan(
-    folder: RunFolder, snapshot: Snapshot, target: Target, selection: Selection = EVERYTHING, *, set_aside_defects: bool
-) -> Plan:
-    """Plan the purge of the archives in ``snapshot``, which lies in ``folder``; errors as ``make_plan`` raises them."""
-    plan = make_plan(snapshot, target, selection, set_aside_defects=set_aside_defects)
-    keep_plan(folder, plan, retrievals_looked_at=False)
-    return plan
+def clear_unfinished(folder: RunFolder) -> None:
+    """Take away what planning left in a folder without a plan when it was refused or killed, so that it can be done
+    again. The inventory stays.
+    """
+    assert not folder.plan_file.exists(), "a plan is made once"
+    for name in (DECISIONS_FILE, DUPLICATES_FILE, UNPROVEN_FILE, IDENTITY_FILE):
+        (folder.path / name).unlink(missing_ok=True)
 
 
 def keep_plan(folder: RunFolder, plan: Plan, *, retrievals_looked_at: bool) -> None:

@@ -10,11 +10,13 @@ from typing import TYPE_CHECKING
 
 from glacier_purge.inventory.snapshot import Snapshot, batches, verify
 from glacier_purge.plan.decisions import check_decisions, decided, merged
+from glacier_purge.plan.selection import ALWAYS
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
+    from collections.abc import AsyncIterator, Iterator
     from pathlib import Path
 
+    from glacier_purge.inventory.batch import Batch
     from glacier_purge.plan.decisions import Decided
     from glacier_purge.plan.document import Plan
     from glacier_purge.run.host import Elsewhere
@@ -41,12 +43,21 @@ def check_files(folder: Path, plan: Plan) -> None:
     check_decisions(folder, plan.decisions_sha256)
 
 
+def kept_ids(folder: Path, plan: Plan) -> Iterator[str]:
+    """Give the ids of the archives that the plan lets be, in flat memory."""
+    for batch in decided(folder, _records(folder, plan)):
+        for archive in batch.archives:
+            if batch.decisions[archive.ordinal - batch.first_ordinal] not in ALWAYS:
+                yield archive.archive_id
+
+
 async def read_decided(folder: Path, plan: Plan, elsewhere: Elsewhere) -> AsyncIterator[Decided]:
     """Give the plan's records with their decisions, in flat memory."""
-    facts = plan.snapshot
-    snapshot = batches(
-        folder / facts.file, "csv" if facts.format == "csv" else "json", any_id_length=facts.any_id_length
-    )
-    stream = merged(decided(folder, snapshot), READ_RECORDS)
+    stream = merged(decided(folder, _records(folder, plan)), READ_RECORDS)
     while (batch := await elsewhere(lambda: next(stream, None))) is not None:
         yield batch
+
+
+def _records(folder: Path, plan: Plan) -> Iterator[Batch]:
+    facts = plan.snapshot
+    return batches(folder / facts.file, "csv" if facts.format == "csv" else "json", any_id_length=facts.any_id_length)

@@ -189,6 +189,7 @@ class Verifying:
             tool_version=version("glacier-purge"),
             audit_anchor=anchor,
             planned=self._plan.counts.selected,
+            kept_because={one.code: one.records for one in self._plan.reasons if one.records and one.keeps},
             deleted=ledger.counts["deleted"],
             bytes_deleted=ledger.bytes_deleted,
             first_deletion=ledger.first_deletion_ts,

@@ -1,0 +1,228 @@
+"""Calendars in which something was chosen, over the simulator, days stepped: what goes, what stays, how it ends."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import random
+from typing import TYPE_CHECKING
+
+import pytest
+
+from glacier_purge.cli.fleet_member import Member
+from glacier_purge.deletion.budget import Budget
+from glacier_purge.deletion.pacer import PacerSettings
+from glacier_purge.plan.choices import UNCAPPED, Caps, Choices
+from glacier_purge.run.approval import approve_by_digest
+from glacier_purge.run.calendar import Wishes
+from glacier_purge.run.certificate import read_certificate
+from glacier_purge.run.fleet import Ending, Fleet, State
+from glacier_purge.run.folder import RunFolder
+from glacier_purge.run.host import Host
+from glacier_purge.run.lifecycle import Event, read_steps
+from glacier_purge.settings import Settings
+from glacier_purge.waiting import Impatient
+from tests.doors import VAULT, Stepping, simulated
+from tests.simulator.raw_client import ask
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+    from pathlib import Path
+
+    from glacier_purge.plan.document import Plan
+    from glacier_purge.run.approval import Approval
+    from glacier_purge.simulator import SimulatedGlacier
+    from glacier_purge.waiting import Patience
+
+    Ask = Callable[[RunFolder, Plan], Awaitable[Approval]]
+
+NO_WISHES = Wishes()
+FILM = b"film"
+HASHED = hashlib.sha256(FILM).hexdigest()
+UPLOAD = {"x-amz-content-sha256": HASHED, "x-amz-sha256-tree-hash": HASHED, "x-amz-archive-description": "a film"}
+
+
+@pytest.fixture(autouse=True)
+def credentials(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "test")
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "test")
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
+
+
+async def said_yes(folder: RunFolder, plan: Plan) -> Approval:
+    del folder
+    return approve_by_digest(plan, plan.digest, "me@here")
+
+
+async def upload(glacier: SimulatedGlacier) -> None:
+    assert (await ask(glacier.endpoint_url, "POST", "/-/vaults/photos/archives", FILM, **UPLOAD)).status == 201
+
+
+async def carried(
+    glacier: SimulatedGlacier,
+    place: Path,
+    choices: Choices,
+    *,
+    caps: Caps = UNCAPPED,
+    wishes: Wishes = NO_WISHES,
+    approve: Ask = said_yes,
+    patience: Patience | None = None,
+) -> Ending:
+    """One process's part of a calendar in ``place``."""
+    settings = Settings.model_validate(
+        {"aws": {"endpoint_url": glacier.endpoint_url}, "pace": {"first_per_second": 1000.0, "processes": 1}}
+    )
+    waits = patience or Stepping(glacier)
+    member = Member(
+        VAULT,
+        place,
+        settings,
+        wishes,
+        choices=choices,
+        caps=caps,
+        lane_of=(Budget(PacerSettings(rate_per_second_first=1000.0), random.Random(1).random), None),
+        digests=frozenset(),
+        ask=approve,
+        patience_for=lambda _: waits,
+        host=Host(wall_clock=glacier.clock.now),
+    )
+    fleet = Fleet({"photos": member})
+    await fleet.go_on()
+    return fleet.endings["photos"]
+
+
+def ids_of(glacier: SimulatedGlacier) -> list[str]:
+    return [record["ArchiveId"] for record in json.loads(glacier.inventory_text())["ArchiveList"]]
+
+
+def listed(file: Path, ids: list[str]) -> str:
+    file.write_text("\n".join(ids), "ascii")
+    return str(file)
+
+
+def events(place: Path) -> list[Event]:
+    return [step.event for step in read_steps(place)]
+
+
+async def test_what_was_chosen_goes_the_rest_is_kept_and_the_certificate_says_so(tmp_path: Path) -> None:
+    place = tmp_path / "calendar"
+    async with simulated(archives=30) as (glacier, _):
+        before = ids_of(glacier)
+        choices = Choices(ids=listed(tmp_path / "ids", before[5:15]), limit=8)
+        ending = await carried(glacier, place, choices)
+        left = ids_of(glacier)
+        received = glacier.ledger["deletes_received"]
+    assert ending.state is State.DONE, ending.message
+    assert set(left) == set(before) - set(before[5:13])
+    assert received == 8
+    assert events(place)[-3:] == [Event.KEPT_REST, Event.KEPT, Event.THAWED]
+    certificate = read_certificate(RunFolder.open(place / "round-1"))
+    assert certificate is not None
+    assert (certificate.deleted, certificate.found.gone, certificate.found.kept) == (8, 8, 22)
+    assert certificate.kept_because == {"not_listed": 20, "over_limit:8": 2}
+    text = (place / "round-1/certificate.txt").read_text("utf-8")
+    assert "  kept         22 that the plan let be\n           20  not_listed\n            2  over_limit:8\n" in text
+
+
+async def test_a_later_round_takes_up_what_is_new_and_nothing_that_was_kept(tmp_path: Path) -> None:
+    place, approved = tmp_path / "calendar", []
+    async with simulated(archives=30) as (glacier, _):
+        before = ids_of(glacier)
+
+        async def yes_while_somebody_uploads(folder: RunFolder, plan: Plan) -> Approval:
+            approved.append((plan.counts.selected, plan.counts.skipped))
+            if len(approved) == 1:
+                await upload(glacier)
+            return await said_yes(folder, plan)
+
+        choices = Choices(limit=10)
+        ending = await carried(glacier, place, choices, approve=yes_while_somebody_uploads)
+        left = set(ids_of(glacier))
+    assert ending.state is State.DONE, ending.message
+    assert approved == [(10, 20)], "the ten of the limit were used up"
+    assert left >= set(before[10:])
+    assert len(left) == 21
+    assert events(place).count(Event.ONLY_KEPT) == 1
+    assert events(place)[-3:] == [Event.KEPT_REST, Event.KEPT, Event.THAWED]
+
+
+async def test_what_is_uploaded_meanwhile_and_matches_is_another_round(tmp_path: Path) -> None:
+    place, approved = tmp_path / "calendar", []
+    async with simulated(archives=30) as (glacier, _):
+        before = ids_of(glacier)
+
+        async def yes_while_somebody_uploads(folder: RunFolder, plan: Plan) -> Approval:
+            approved.append({reason.name: reason.records for reason in plan.reasons if reason.records})
+            if len(approved) == 1:
+                await upload(glacier)
+            return await said_yes(folder, plan)
+
+        choices = Choices(exclude_ids=listed(tmp_path / "ids", before[:4]))
+        ending = await carried(glacier, place, choices, approve=yes_while_somebody_uploads)
+        left = ids_of(glacier)
+    assert ending.state is State.DONE, ending.message
+    assert approved == [{"delete": 26, "excluded": 4}, {"delete": 1, "excluded": 4}]
+    assert set(left) == set(before[:4])
+
+
+async def test_a_vault_that_would_keep_archives_is_not_removed_and_nothing_is_planned(tmp_path: Path) -> None:
+    place = tmp_path / "calendar"
+    async with simulated(archives=30) as (glacier, _):
+        choices = Choices(limit=29)
+        removing = Wishes(remove_vault="photos", even_the_last=True)
+        refused = await carried(glacier, place, choices, wishes=removing)
+        received = glacier.ledger["deletes_received"]
+        again = await carried(glacier, place, choices, wishes=removing)
+        kept = await carried(glacier, place, choices)
+        left = glacier.ledger["archives_left"]
+    assert (refused.state, refused.exit_code) == (State.FAILED, 2)
+    assert "1 archives would be kept in it" in refused.message
+    assert again == refused
+    assert received == 0
+    assert (kept.state, left) == (State.DONE, 1)
+
+
+async def test_choices_that_keep_nothing_let_the_vault_go(tmp_path: Path) -> None:
+    async with simulated(archives=10) as (glacier, _):
+        removing = Wishes(remove_vault="photos", even_the_last=True)
+        ending = await carried(glacier, tmp_path / "calendar", Choices(limit=10), wishes=removing)
+    assert ending.state is State.DONE, ending.message
+    assert events(tmp_path / "calendar")[-1] is Event.DELETED
+
+
+async def test_choices_that_leave_nothing_end_the_calendar_without_a_plan(tmp_path: Path) -> None:
+    place = tmp_path / "calendar"
+    async with simulated(archives=10) as (glacier, _):
+        ending = await carried(glacier, place, Choices(min_size="1PiB"))
+        received = glacier.ledger["deletes_received"]
+    assert (ending.state, received) == (State.DONE, 0)
+    assert read_steps(place)[-1].facts == {"kept": 10}
+    assert events(place)[-1] is Event.NOTHING_CHOSEN
+
+
+async def test_a_list_that_changes_while_it_is_waited_is_refused(tmp_path: Path) -> None:
+    place = tmp_path / "calendar"
+    async with simulated(archives=10) as (glacier, _):
+        choices = Choices(ids=listed(tmp_path / "ids", ids_of(glacier)[:2]))
+        hasty = Impatient(clock=Stepping(glacier).now)
+        pending = await carried(glacier, place, choices, patience=hasty)
+        listed(tmp_path / "ids", ids_of(glacier)[:3])
+        refused = await carried(glacier, place, Choices())
+        listed(tmp_path / "ids", ids_of(glacier)[:2])
+        done = await carried(glacier, place, Choices())
+        received = glacier.ledger["deletes_received"]
+    assert pending.state is State.PENDING
+    assert "ids was changed since the calendar began" in refused.message
+    assert (done.state, received) == (State.DONE, 2)
+
+
+async def test_a_plan_over_the_cap_is_refused_before_anybody_is_asked(tmp_path: Path) -> None:
+    async def nobody(folder: RunFolder, plan: Plan) -> Approval:
+        raise AssertionError("asked")
+
+    async with simulated(archives=10) as (glacier, _):
+        capped = Caps(max_archives=9)
+        refused = await carried(glacier, tmp_path / "calendar", Choices(), caps=capped, approve=nobody)
+        again = await carried(glacier, tmp_path / "calendar", Choices(), approve=nobody)
+    assert "more than the 9 of --max-archives" in refused.message
+    assert again == refused, "the cap holds where it is not given again"

@@ -1,0 +1,150 @@
+"""What a calendar was begun with: settled once, compared by what it means, pinned where it names files."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from glacier_purge.archive import Vault
+from glacier_purge.errors import PlanRefused, UsageError
+from glacier_purge.plan.choices import UNCAPPED, Caps, Choices
+from glacier_purge.run.folder import RunFolder
+from glacier_purge.run.lifecycle import Event, Phase, Step
+from glacier_purge.run.terms import TERMS_FILE, Terms, read_terms, settle
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+PHOTOS = Vault(account_id="123456789012", region="us-east-1", name="photos")
+FILMS = Vault(account_id="123456789012", region="us-east-1", name="films")
+URL = "http://127.0.0.1:1"
+NOW = datetime(2026, 11, 23, tzinfo=UTC)
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> RunFolder:
+    return RunFolder.create(tmp_path / "calendar")
+
+
+def settled(
+    folder: RunFolder, caps: Caps = UNCAPPED, days: int = 0, steps: tuple[Step, ...] = (), **choices: Any
+) -> Terms:
+    """Start the calendar ``days`` after it began, with these choices on the command line."""
+    now = NOW + timedelta(days=days)
+    return settle(folder, PHOTOS, URL, list(steps), now, choices=Choices(**choices), caps=caps)
+
+
+def test_what_was_chosen_first_holds_for_whoever_chooses_nothing_later(folder: RunFolder) -> None:
+    begun = settled(folder, Caps(max_archives=7), older_than="90d", min_size="10MiB", migrated=("dynamodb://moved",))
+    assert settled(folder, days=9) == begun == read_terms(folder.path)
+    assert begun.choices == Choices(older_than="90d", min_size="10MiB", migrated=("dynamodb://moved",))
+    assert begun.told() == [
+        "--older-than 90d (2026-08-25T00:00:00Z)",
+        "--min-size 10MiB",
+        "--migrated dynamodb://moved",
+        "--max-archives 7",
+    ]
+
+
+@pytest.mark.parametrize(
+    "again",
+    [
+        {"older_than": "90d"},
+        {"older_than": "2026-08-25"},
+        {"older_than": "2026-08-25T02:00:00+02:00", "min_size": "10485760"},
+        {"min_size": "10MiB", "limit": 5},
+        {"caps": Caps(max_bytes=1_000)},
+    ],
+)
+def test_the_same_may_be_given_again_in_other_words_and_days_later(folder: RunFolder, again: dict[str, Any]) -> None:
+    begun = settled(folder, Caps(max_bytes=1_000), older_than="90d", min_size="10MiB", limit=5)
+    assert settled(folder, days=3, **again) == begun
+
+
+@pytest.mark.parametrize(
+    ("other", "began", "now"),
+    [
+        ({"older_than": "30d"}, "--older-than 90d (2026-08-25T00:00:00Z)", "--older-than 30d (2026-10-24T00:00:00Z)"),
+        ({"limit": 5}, "no --limit", "--limit 5"),
+        ({"description": "a*"}, "--description b*", "--description a*"),
+        ({"migrated": ("dynamodb://a", "dynamodb://b")}, "no --migrated", "--migrated dynamodb://a dynamodb://b"),
+        ({"in_retrieval": "delete"}, "no --in-retrieval", "--in-retrieval delete"),
+        ({"caps": Caps(max_archives=8)}, "--max-archives 7", "--max-archives 8"),
+        ({"caps": Caps(max_duration_seconds=60)}, "no --max-duration", "--max-duration 60 seconds"),
+        (
+            {"older_than": "90d", "description": "a*", "limit": 5},
+            "--description b*, no --limit",
+            "--description a*, --limit 5",
+        ),
+    ],
+)
+def test_another_choice_later_is_refused_with_both(
+    folder: RunFolder, other: dict[str, Any], began: str, now: str
+) -> None:
+    settled(folder, Caps(max_archives=7), older_than="90d", description="b*")
+    with pytest.raises(PlanRefused) as caught:
+        settled(folder, days=3, **other)
+    assert f"began with {began}; given now is {now}. What it deletes was settled at 2026-11-23T00:00:00Z" in str(
+        caught.value
+    )
+    assert "another --run-dir" in str(caught.value)
+
+
+def test_a_list_is_known_by_its_place_and_its_content(
+    folder: RunFolder, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "ids").write_text("one")
+    (tmp_path / "moved.csv").write_text("two")
+    monkeypatch.chdir(tmp_path)
+    begun = settled(folder, ids="ids", migrated=("moved.csv", "dynamodb://t"))
+    assert set(begun.files) == {str(tmp_path / "ids"), str(tmp_path / "moved.csv")}
+    monkeypatch.chdir("/")
+    assert settled(folder, ids=str(tmp_path / "ids")) == begun
+    with pytest.raises(PlanRefused, match="began with --ids .*/ids; given now is --ids ids"):
+        settled(folder, ids="ids")
+    (tmp_path / "moved.csv").write_text("three")
+    with pytest.raises(PlanRefused, match="moved.csv was changed since the calendar began at 2026-11-23T00:00:00Z"):
+        settled(folder)
+    (tmp_path / "moved.csv").unlink()
+    with pytest.raises(UsageError, match="cannot read .*moved.csv"):
+        settled(folder)
+
+
+@pytest.mark.parametrize(
+    ("choices", "said"),
+    [
+        ({"ids": "-"}, "--ids - reads standard input, which is gone"),
+        ({"exclude_ids": "-"}, "--exclude-ids - reads standard input"),
+        ({"migrated": ("-",)}, "--migrated - reads standard input"),
+        ({"older_than": "long ago"}, "neither an age"),
+        ({"description": "/(/"}, "not a regular expression"),
+        ({"ids": "/nowhere/ids"}, "cannot read /nowhere/ids"),
+    ],
+)
+def test_what_cannot_be_kept_is_refused_when_it_begins(folder: RunFolder, choices: dict[str, Any], said: str) -> None:
+    with pytest.raises(UsageError, match=said):
+        settled(folder, **choices)
+    assert read_terms(folder.path) is None
+
+
+def test_a_calendar_is_of_one_vault(folder: RunFolder) -> None:
+    settled(folder)
+    with pytest.raises(PlanRefused, match=r"is of arn:.*vaults/photos at .*, not of arn:.*vaults/films"):
+        settle(folder, FILMS, URL, [], NOW)
+    with pytest.raises(PlanRefused, match="another --run-dir"):
+        settle(folder, PHOTOS, "http://127.0.0.1:2", [], NOW)
+
+
+def test_a_calendar_begun_before_there_were_choices_takes_none(folder: RunFolder) -> None:
+    step = Step(at="2026-11-20T00:00:00Z", round=1, phase=Phase.PREFLIGHT, event=Event.CLEAR)
+    with pytest.raises(PlanRefused, match="began with no --limit; given now is --limit 5"):
+        settled(folder, steps=(step,), limit=5)
+    assert settled(folder, steps=(step,)).begun == step.at
+
+
+def test_terms_that_cannot_be_read_are_refused(folder: RunFolder) -> None:
+    (folder.path / TERMS_FILE).write_bytes(b'{"vault_arn": 5}')
+    with pytest.raises(PlanRefused, match=r"terms\.json cannot be read"):
+        settled(folder)
