@@ -8,6 +8,7 @@ import pytest
 
 from glacier_purge.archive import Vault
 from glacier_purge.errors import UsageError
+from glacier_purge.plan.choices import Caps, Choices
 from glacier_purge.run.fleet_plan import Entry, Place, expand, read_fleet
 
 if TYPE_CHECKING:
@@ -37,6 +38,20 @@ def test_everything_an_entry_may_say_is_read() -> None:
         even_the_last_vault = true
         set_aside_defects = true
         max_rate = 50
+        older_than = "90d"
+        newer_than = "2012-08-21"
+        description = "/^tmp-/"
+        min_size = 1
+        max_size = "2GiB"
+        ids = "these.ids"
+        exclude_ids = "not-these.ids"
+        migrated = ["moved.csv", "dynamodb://moved"]
+        check_s3 = "bucket/prefix"
+        in_retrieval = "wait"
+        limit = 1000
+        max_archives = 2000
+        max_bytes = "1TiB"
+        max_duration = "8h"
         [[vaults]]
         name = "films"
         """
@@ -53,6 +68,20 @@ def test_everything_an_entry_may_say_is_read() -> None:
             even_the_last_vault=True,
             set_aside_defects=True,
             max_rate=50.0,
+            choices=Choices(
+                older_than="90d",
+                newer_than="2012-08-21",
+                description="/^tmp-/",
+                min_size="1",
+                max_size="2GiB",
+                ids="these.ids",
+                exclude_ids="not-these.ids",
+                migrated=("moved.csv", "dynamodb://moved"),
+                check_s3="bucket/prefix",
+                in_retrieval="wait",
+                limit=1000,
+            ),
+            caps=Caps(max_archives=2000, max_bytes=1 << 40, max_duration_seconds=28_800),
         ),
         Entry(number=2, name="films"),
     )
@@ -85,6 +114,24 @@ def test_everything_an_entry_may_say_is_read() -> None:
         ("[[vaults]]\nname = 'a'\nmax_rate = true", "above 0"),
         ("[[vaults]]\nname = 'a'\nmax_rate = inf", "above 0"),
         ("[[vaults]]\nname = 'a'\nmax_rate = '5'", "above 0"),
+        ("[[vaults]]\nname = 'a'\nolder_then = '90d'", "older_then is nothing a fleet knows. Did you mean older_than?"),
+        ("[[vaults]]\nname = 'a'\nolder_than = 'long ago'", "entry 1: --older-than 'long ago' is neither an age"),
+        ("[[vaults]]\nname = 'a'\nolder_than = 90", "entry 1: older_than has to be a text, not 90"),
+        ("[[vaults]]\nname = 'a'\nolder_than = 2020-01-01", "entry 1: older_than has to be a text"),
+        ("[[vaults]]\nname = 'a'\ndescription = '/(/'", "entry 1: --description /(/ is not a regular expression"),
+        ("[[vaults]]\nname = 'a'\nmin_size = -1", "entry 1: min_size has to be a whole number, 0 or more"),
+        ("[[vaults]]\nname = 'a'\nmin_size = true", "entry 1: min_size has to be a whole number"),
+        ("[[vaults]]\nname = 'a'\nmax_size = 'big'", "entry 1: --max-size 'big' is not a size"),
+        ("[[vaults]]\nname = 'a'\nids = '-'", "entry 1: ids has to be a file"),
+        ("[[vaults]]\nname = 'a'\nmigrated = ['-']", "entry 1: migrated has to be a file"),
+        ("[[vaults]]\nname = 'a'\nmigrated = []", "an empty list"),
+        ("[[vaults]]\nname = 'a'\ncheck_s3 = 'b'", "entry 1: --check-s3 looks at the copies"),
+        ("[[vaults]]\nname = 'a'\nin_retrieval = 'no'", "one of hold, wait, delete, not 'no'"),
+        ("[[vaults]]\nname = 'a'\nlimit = 0", "entry 1: limit has to be a whole number, 1 or more, not 0"),
+        ("[[vaults]]\nname = 'a'\nmax_archives = '5'", "entry 1: max_archives has to be a whole number"),
+        ("[[vaults]]\nname = 'a'\nmax_bytes = 'much'", "entry 1: max_bytes 'much' is not a size"),
+        ("[[vaults]]\nname = 'a'\nmax_duration = 8", "entry 1: max_duration has to be a text"),
+        ("[[vaults]]\nname = 'a'\nmax_duration = '8'", "entry 1: max_duration '8' is not a span of time"),
         ("deny = 5\n[[vaults]]\nname = 'a'", "deny has to be a text"),
     ],
 )

@@ -8,6 +8,7 @@ import pytest
 
 from glacier_purge.archive import Vault
 from glacier_purge.errors import PlanRefused, UsageError
+from glacier_purge.plan.choices import Caps, Choices
 from glacier_purge.run.fleet_plan import Place, expand, read_fleet
 from glacier_purge.run.folder import RunFolder
 from glacier_purge.run.roster import Enlisted, Roster, enlisted, fingerprint, read_roster, write_roster
@@ -20,6 +21,9 @@ profile = "archive"
 freeze = true
 delete_vault = "photos"
 max_rate = 5
+older_than = "90d"
+exclude_ids = "not-these.ids"
+max_archives = 10
 """
 
 
@@ -45,6 +49,8 @@ def test_a_settled_fleet_is_read_back_as_it_was(tmp_path: Path) -> None:
             even_the_last_vault=False,
             set_aside_defects=False,
             max_rate=5.0,
+            choices=Choices(older_than="90d", exclude_ids=str(Path("not-these.ids").absolute())),
+            caps=Caps(max_archives=10),
         ),
     )
     with pytest.raises(UsageError, match="written once"):

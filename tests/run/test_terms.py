@@ -102,13 +102,13 @@ def test_a_list_is_known_by_its_place_and_its_content(
     assert set(begun.files) == {str(tmp_path / "ids"), str(tmp_path / "moved.csv")}
     monkeypatch.chdir("/")
     assert settled(folder, ids=str(tmp_path / "ids")) == begun
-    with pytest.raises(PlanRefused, match="began with --ids .*/ids; given now is --ids ids"):
+    with pytest.raises(PlanRefused, match=r"began with --ids .*/ids; given now is --ids ids"):
         settled(folder, ids="ids")
     (tmp_path / "moved.csv").write_text("three")
-    with pytest.raises(PlanRefused, match="moved.csv was changed since the calendar began at 2026-11-23T00:00:00Z"):
+    with pytest.raises(PlanRefused, match=r"moved\.csv was changed since the calendar began at 2026-11-23T00:00:00Z"):
         settled(folder)
     (tmp_path / "moved.csv").unlink()
-    with pytest.raises(UsageError, match="cannot read .*moved.csv"):
+    with pytest.raises(UsageError, match=r"cannot read .*moved\.csv"):
         settled(folder)
 
 

@@ -54,8 +54,9 @@ def fleet(
     Parameters
     ----------
     fleet_file
-        TOML file: a [[vaults]] with name (a glob), profile, region, freeze, delete_vault, max_rate for each kind; and
-        deny, globs that are never touched. It is settled when the fleet begins.
+        TOML file: a [[vaults]] with name (a glob), profile, region, freeze, delete_vault, max_rate for each kind, and
+        the options of `run` that say which archives go and how much at most, as older_than = "90d"; and deny, globs
+        that are never touched. It is settled when the fleet begins.
     run_dir
         Folder of the fleet, with a folder for each vault in it.
     confirm_digest
@@ -178,6 +179,8 @@ class _Carrying:
                 even_the_last=one.even_the_last_vault,
                 set_aside_defects=one.set_aside_defects,
             ),
+            choices=one.choices,
+            caps=one.caps,
             lane_of=(self._budget((vault.account_id, vault.region, endpoint_url), settings), one.max_rate),
             digests=self._digests,
             ask=ask,

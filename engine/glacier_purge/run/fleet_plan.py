@@ -11,6 +11,7 @@
     even_the_last_vault = true
     set_aside_defects = true
     max_rate = 50                           # deletes a second of each of these vaults
+    older_than = "90d"                      # which archives go, and how much at most: see ``fleet_choices``
 
 A name that is not understood is refused with the nearest that is, a vault that two entries reach is an error: what
 would be done to it must not depend on the order of a file.  What matched nothing is no error (the vault may be gone
@@ -28,6 +29,8 @@ from typing import TYPE_CHECKING
 
 from glacier_purge.archive import check_vault_name
 from glacier_purge.errors import UsageError
+from glacier_purge.plan.choices import EVERY_ARCHIVE, UNCAPPED, Caps, Choices
+from glacier_purge.run.fleet_choices import CAPS, CHOICES, read_caps, read_choices
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -60,6 +63,8 @@ class Entry:
     even_the_last_vault: bool = False
     set_aside_defects: bool = False
     max_rate: float | None = None
+    choices: Choices = EVERY_ARCHIVE
+    caps: Caps = UNCAPPED
 
     @property
     def places(self) -> tuple[Place, ...]:
@@ -166,11 +171,14 @@ def _unmatched(entry: Entry, names: set[str]) -> Iterator[str]:
 
 def _entry(number: int, table: dict[str, object]) -> Entry:
     what = f"entry {number}"
-    _check_names(table, tuple(_READ), what)
+    _check_names(table, (*_READ, *CHOICES, *CAPS), what)
     if "name" not in table:
         raise UsageError(f"{what} of the fleet file has no name. Write which vaults it is about: name = 'photos-*'.")
-    values = {_FIELDS.get(name, name): _READ[name](value, f"{what}: {name}") for name, value in table.items()}
-    return Entry(number=number, **values)  # type: ignore[arg-type]  # each was read to the type of its field
+    values = {
+        _FIELDS.get(name, name): _READ[name](value, f"{what}: {name}") for name, value in table.items() if name in _READ
+    }
+    choices, caps = read_choices(table, what), read_caps(table, what)
+    return Entry(number=number, choices=choices, caps=caps, **values)  # type: ignore[arg-type]  # read to their types
 
 
 def _check_names(table: Mapping[str, object], known: tuple[str, ...], what: str) -> None:

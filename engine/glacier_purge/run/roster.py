@@ -13,6 +13,8 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from glacier_purge.errors import PlanRefused
+from glacier_purge.plan.choices import EVERY_ARCHIVE, UNCAPPED, Caps, Choices
+from glacier_purge.run.terms import absolute
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -24,7 +26,7 @@ ROSTER_FILE = "fleet.json"
 
 
 class Enlisted(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """One vault and what is wished for it. ``max_rate`` is in deletes a second."""
+    """One vault and what is wished for it. ``max_rate`` is in deletes a second; files are named by whole paths."""
 
     vault_arn: str
     endpoint_url: str
@@ -34,6 +36,8 @@ class Enlisted(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     even_the_last_vault: bool
     set_aside_defects: bool
     max_rate: float | None
+    choices: Choices = EVERY_ARCHIVE
+    caps: Caps = UNCAPPED
 
 
 class Roster(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -56,6 +60,8 @@ def enlisted(chosen: Chosen, endpoint_url: str) -> Enlisted:
         even_the_last_vault=entry.even_the_last_vault,
         set_aside_defects=entry.set_aside_defects,
         max_rate=entry.max_rate,
+        choices=absolute(entry.choices),
+        caps=entry.caps,
     )
 
 
