@@ -29,7 +29,7 @@ from glacier_purge.run.host import who
 from glacier_purge.run.lifecycle import Lifecycle
 from glacier_purge.run.permits import check_place
 from glacier_purge.run.purge import PurgeRun
-from glacier_purge.run.standing import Noting
+from glacier_purge.run.standing import Noting, noting_the_end
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterator
@@ -134,7 +134,7 @@ class Member:
         )
         access = wiring.access(self._settings, endpoint_url, any_id_length=target.any_id_length)
         folder = RunFolder.open_or_create(self.path)
-        with folder.held():
+        with folder.held(), noting_the_end(folder):
             waits = self._patience_for(self._note_wait)
             self._lifecycle = Lifecycle(folder.path, waits.now)
             patience = Noting(waits, folder, self._lifecycle)

@@ -83,6 +83,7 @@ def run(
     from glacier_purge.cli.waiting import settled
     from glacier_purge.run.calendar import Wishes
     from glacier_purge.run.folder import RunFolder
+    from glacier_purge.run.standing import noting_the_end
 
     configure_logs(logs)
     check_vault_name(vault)
@@ -98,7 +99,7 @@ def run(
 
     async def work() -> int:
         folder = RunFolder.open_or_create(path)
-        with folder.held():
+        with folder.held(), noting_the_end(folder):
             carried = _Run(vault, folder, settings, wishes, confirm_digest=confirm_digest, output=output)
             return await carried.go_on(choices, caps, no_wait=no_wait)
 

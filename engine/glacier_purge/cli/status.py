@@ -1,4 +1,7 @@
-"""``status``: how far a run is, what it waits for and until when: from its folder, and from the process at work."""
+"""``status``: how far a run, a calendar or a fleet is, what it waits for and until when.
+
+Told from its folder, and for deletes under way from the process that sends them.
+"""
 
 from __future__ import annotations
 
@@ -6,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from glacier_purge.cli.options import Output
-from glacier_purge.cli.output import OutputFormat, print_result
+from glacier_purge.cli.output import OutputFormat, print_result, print_text
 
 if TYPE_CHECKING:
     from glacier_purge.audit.ledger import Ledger
@@ -15,22 +18,38 @@ if TYPE_CHECKING:
 
 
 def status(run_dir: Path, *, output: Output = OutputFormat.TEXT) -> int:
-    """Say how far a run is and what it waits for. Counts are what is on disk; disturbs nothing.
+    """Say how far a run, a calendar or a fleet is and what it waits for. Counts are what is on disk; disturbs nothing.
 
     Parameters
     ----------
     run_dir
-        The run folder.
+        The folder of a run (`plan`), of a calendar (`run`) or of a fleet.
     """
+    from glacier_purge.cli.status_calendar import CalendarView, fleet_view
+    from glacier_purge.run.folder import RunFolder
+    from glacier_purge.run.roster import settled_roster
+    from glacier_purge.run.standing import is_calendar
+
+    folder = RunFolder.open(run_dir)
+    roster = settled_roster(folder)
+    if roster is not None:
+        facts, table = fleet_view(folder, roster)
+        print_text(table) if output is OutputFormat.TEXT else print_result(facts, output)
+    elif is_calendar(run_dir):
+        print_result(CalendarView.of(folder).as_dict(), output)
+    else:
+        print_result(_of_run(folder), output)
+    return 0
+
+
+def _of_run(folder: RunFolder) -> dict[str, object]:
     from glacier_purge.audit.recovery import replay
     from glacier_purge.plan.document import read_plan
     from glacier_purge.report.summary import progress, summarise
-    from glacier_purge.run.folder import RunFolder
 
-    folder = RunFolder.open(run_dir)
-    plan = read_plan(folder.plan_file)
+    run_dir, plan = folder.path, read_plan(folder.plan_file)
     at_work = folder.is_locked()
-    live = _ask(folder) if at_work else None
+    live = moment_of(folder) if at_work else None
     ledger = replay(folder.path)
     summary = summarise(ledger, inventory=plan.counts.inventory, selected=plan.counts.selected, run_dir=str(run_dir))
     facts = live if live is not None else ledger.last_telemetry or {}
@@ -45,11 +64,10 @@ def status(run_dir: Path, *, output: Output = OutputFormat.TEXT) -> int:
         result |= _at_work(facts, progress(ledger, facts, selected=plan.counts.selected), live=live is not None)
     elif ledger.finished is None:
         result |= _at_rest(ledger, run_dir)
-    print_result(result, output)
-    return 0
+    return result
 
 
-def _ask(folder: RunFolder) -> dict[str, Any] | None:
+def moment_of(folder: RunFolder) -> dict[str, Any] | None:
     """The moment as the process at work tells it; None when it tells nothing."""
     from glacier_purge.errors import UsageError
     from glacier_purge.run.control import ask

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from types import TracebackType
 
 _TELL_AGAIN_SECONDS = 3600.0
+COLUMNS = ("vault", "where", "phase", "what it does or waits for", "next look (UTC)")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -101,6 +102,16 @@ class PlainFleet:
 
     def __exit__(self, *_: object) -> None:
         return
+
+
+def as_table(rows: Sequence[Row]) -> str:
+    """Rows as aligned lines of plain text under their headings."""
+    cells = [COLUMNS, *((row.vault, row.where, row.phase, row.standing, row.until_text) for row in rows)]
+    shown = [[safe(cell) for cell in line] for line in cells]
+    widths = [max(len(line[column]) for line in shown) for column in range(len(COLUMNS))]
+    return "\n".join(
+        "  ".join(f"{cell:<{width}}" for cell, width in zip(line, widths, strict=True)).rstrip() for line in shown
+    )
 
 
 def sentence(row: Row) -> str:

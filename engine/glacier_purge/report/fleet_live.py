@@ -10,14 +10,14 @@ from rich.live import Live
 from rich.table import Table
 from rich.text import Text
 
+from glacier_purge.report.fleet import COLUMNS
+from glacier_purge.report.screen import fit
 from glacier_purge.report.terminal import safe
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from glacier_purge.report.fleet import Row
-
-_COLUMNS = ("vault", "where", "phase", "what it does or waits for", "next look (UTC)")
 
 
 class LiveFleet:
@@ -26,11 +26,13 @@ class LiveFleet:
     every_seconds = 1.0
 
     def __init__(self, stream: TextIO) -> None:
+        self._stream = stream
         self._live = Live(console=Console(file=stream), auto_refresh=False)
 
     def show(self, rows: Sequence[Row]) -> None:
         """Redraw; not while somebody is asked."""
         if self._live.is_started:
+            fit(self._live.console, self._stream)
             self._live.update(_table(rows), refresh=True)
 
     @contextmanager
@@ -51,7 +53,7 @@ class LiveFleet:
 
 
 def _table(rows: Sequence[Row]) -> Table:
-    table = Table(*_COLUMNS, expand=True)
+    table = Table(*COLUMNS, expand=True)
     for row in rows:
         table.add_row(*(Text(safe(cell)) for cell in (row.vault, row.where, row.phase, row.standing, row.until_text)))
     return table

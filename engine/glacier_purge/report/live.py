@@ -11,6 +11,7 @@ from rich.progress import Progress as Bar
 from rich.text import Text
 
 from glacier_purge.report.console import figures
+from glacier_purge.report.screen import fit
 from glacier_purge.report.terminal import safe
 
 if TYPE_CHECKING:
@@ -29,11 +30,13 @@ class LiveDisplay:
             TextColumn("[bold]{task.description}"), BarColumn(bar_width=None), TaskProgressColumn(), expand=True
         )
         self._task = self._bar.add_task("deleted", total=None)
+        self._stream = stream
         self._live = Live(console=Console(file=stream), auto_refresh=False)
 
     def show(self, moment: Progress) -> None:
         """Redraw."""
         done = moment.deleted + moment.failed
+        fit(self._live.console, self._stream)
         self._bar.update(
             self._task, total=moment.selected, completed=done, description=f"{done:,} of {moment.selected:,}"
         )

@@ -76,19 +76,24 @@ def read_roster(folder: RunFolder, file: Path, content: bytes) -> Roster | None:
     Raises ``PlanRefused`` when it cannot be read, and when ``content`` of the fleet's ``file`` is not what it began
     with.
     """
-    place = folder.path / ROSTER_FILE
-    if not place.exists():
-        return None
-    try:
-        roster = msgspec.json.decode(place.read_bytes(), type=Roster)
-    except (OSError, msgspec.MsgspecError, UnicodeDecodeError) as error:
-        raise PlanRefused(f"{place} cannot be read ({error}). Begin the fleet again in another folder.") from error
-    if roster.fleet_file_sha256 != fingerprint(content):
+    roster = settled_roster(folder)
+    if roster is not None and roster.fleet_file_sha256 != fingerprint(content):
         raise PlanRefused(
             f"{file} is not what the fleet in {folder.path} began with, and what a fleet does is settled when it "
             "begins. Put the file back, or begin another fleet with another --run-dir. Nothing was sent."
         )
     return roster
+
+
+def settled_roster(folder: RunFolder) -> Roster | None:
+    """The fleet in ``folder`` as it was settled; None when it has not begun. Raises ``PlanRefused``."""
+    place = folder.path / ROSTER_FILE
+    try:
+        return msgspec.json.decode(place.read_bytes(), type=Roster)
+    except FileNotFoundError:
+        return None
+    except (OSError, msgspec.MsgspecError, UnicodeDecodeError) as error:
+        raise PlanRefused(f"{place} cannot be read ({error}). Begin the fleet again in another folder.") from error
 
 
 def fingerprint(content: bytes) -> str:

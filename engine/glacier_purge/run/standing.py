@@ -1,18 +1,20 @@
 """How a calendar stands, from its folder alone: also while a process works on it, and without disturbing that.
 
 The phase and the round are the lifecycle's.  What a process waits for is nobody's step, so it is put into
-``waiting.json`` while it is waited for, and stays there when the process ends instead of waiting.
+``waiting.json`` while it is waited for, and stays there when the process ends instead of waiting.  What ended a process
+before the calendar's end stands in ``ended.json`` until the next one begins.  Both are notes: nothing goes by them.
 """
 
 from __future__ import annotations
 
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import datetime  # noqa: TC003 - msgspec resolves the annotations at run time
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 import msgspec
 
-from glacier_purge.errors import PlanRefused
+from glacier_purge.errors import GlacierPurgeError, Pending, PlanRefused
 from glacier_purge.plan.document import read_plan
 from glacier_purge.run.folder import PLAN_FILE, RunFolder
 from glacier_purge.run.lifecycle import LIFECYCLE_FILE, Phase, position, read_steps
@@ -20,6 +22,7 @@ from glacier_purge.run.terms import TERMS_FILE, read_terms
 from glacier_purge.waiting import Waiting
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from pathlib import Path
 
     from glacier_purge.plan.document import Plan
@@ -28,6 +31,10 @@ if TYPE_CHECKING:
     from glacier_purge.waiting import Patience
 
 WAITING_FILE = "waiting.json"
+ENDED_FILE = "ended.json"
+
+
+_Note = TypeVar("_Note")
 
 
 class _Noted(msgspec.Struct, frozen=True, kw_only=True):
@@ -35,6 +42,29 @@ class _Noted(msgspec.Struct, frozen=True, kw_only=True):
     round: int
     what: str
     until: datetime
+
+
+class Ended(msgspec.Struct, frozen=True, kw_only=True):
+    """What ended the last process before the calendar's end, and the exit code it stands for."""
+
+    message: str
+    exit_code: int
+
+
+@contextmanager
+def noting_the_end(folder: RunFolder) -> Iterator[None]:
+    """Write down what ends the work in ``folder``; being told to come again later is no end."""
+    (folder.path / ENDED_FILE).unlink(missing_ok=True)
+    try:
+        yield
+    except Pending:
+        raise
+    except GlacierPurgeError as error:
+        with suppress(OSError):  # a disk that is full is bad enough without a second error in place of the first
+            folder.replace(
+                ENDED_FILE, msgspec.json.encode(Ended(message=str(error), exit_code=error.exit_code)) + b"\n"
+            )
+        raise
 
 
 class Noting:
@@ -61,7 +91,7 @@ class Noting:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Standing:
     """How one calendar stands. ``waiting`` is what it waits for, None where it does not; ``planned`` is the folder of
-    the last round that has a plan, with the plan."""
+    the last round that has a plan, with the plan; ``ended`` is what ended the last process, where that is known."""
 
     phase: Phase
     round: int
@@ -70,6 +100,7 @@ class Standing:
     at_work: bool
     waiting: Waiting | None
     planned: tuple[RunFolder, Plan] | None
+    ended: Ended | None
 
 
 def is_calendar(path: Path) -> bool:
@@ -90,6 +121,7 @@ def read_standing(folder: RunFolder) -> Standing:
         at_work=at_work,
         waiting=_waiting(folder.path, phase, number),
         planned=_planned(folder.path, number),
+        ended=_read_note(folder.path / ENDED_FILE, Ended),
     )
 
 
@@ -103,13 +135,16 @@ def _planned(path: Path, last: int) -> tuple[RunFolder, Plan] | None:
 
 def _waiting(path: Path, phase: Phase, number: int) -> Waiting | None:
     """What was noted in this very phase; an older note is of a process that was killed."""
-    file = path / WAITING_FILE
+    noted = _read_note(path / WAITING_FILE, _Noted)
+    if noted is None or (noted.phase, noted.round) != (phase, number):
+        return None
+    return Waiting(what=noted.what, until=noted.until)
+
+
+def _read_note(file: Path, kind: type[_Note]) -> _Note | None:
     try:
-        noted = msgspec.json.decode(file.read_bytes(), type=_Noted)
+        return msgspec.json.decode(file.read_bytes(), type=kind)
     except FileNotFoundError:
         return None
     except (OSError, msgspec.MsgspecError) as error:
         raise PlanRefused(f"{file} cannot be read ({error}). Take it away; it is only a note.") from error
-    if (noted.phase, noted.round) != (phase, number):
-        return None
-    return Waiting(what=noted.what, until=noted.until)
