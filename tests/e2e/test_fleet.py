@@ -30,6 +30,8 @@ delete_vault = ["plans"]
 [[vaults]]
 name = "films"
 freeze = true
+limit = 6
+max_archives = 6
 
 [[vaults]]
 name = "never-was"
@@ -86,6 +88,13 @@ def test_three_vaults_go_through_their_calendars_side_by_side(bench: Bench) -> N
     assert {vault["phase"] for vault in planned["vaults"]} == {"approval"}
     assert [finding.partition(" matches")[0] for finding in planned["findings"]] == ["entry 3 ('never-was')"]
     assert bench.simulator.ledger()["deletes_received"] == 0
+    shown = bench.json("status", str(bench.folder / "fleet"))
+    assert (shown["state"], shown["pending"]) == ("pending", 3)
+    assert {vault["vault"]: (vault["phase"], vault["selected"], vault["kept"]) for vault in shown["vaults"]} == {
+        "photos": ("approval", 400, 0),
+        "plans": ("approval", 5, 0),
+        "films": ("approval", 6, 2),
+    }
 
     approved = digests(planned)
     partly = bench.json(*arguments(bench, fleet_file, "--no-wait", *approved[:4]), exit_code=75)
@@ -94,7 +103,7 @@ def test_three_vaults_go_through_their_calendars_side_by_side(bench: Bench) -> N
 
     done = bench.run(*arguments(bench, fleet_file, *approved[4:]))
     assert done.stdout.count(", done: done") == 3
-    assert bench.simulator.ledger()["archives_left"] == 2, "the vault on the deny list is as it was"
+    assert bench.simulator.ledger()["archives_left"] == 4, "the vault on the deny list is as it was, and two are kept"
     for vault in ("photos", "plans", "films"):
         place = bench.folder / "fleet" / f"123456789012-us-east-1-{vault}"
         assert (place / "round-1" / "certificate.txt").exists()
@@ -104,6 +113,10 @@ def test_three_vaults_go_through_their_calendars_side_by_side(bench: Bench) -> N
 
     again = bench.json(*arguments(bench, fleet_file))
     assert set(states(again).values()) == {"done"}
+    table = bench.run("status", str(bench.folder / "fleet")).stdout
+    assert [line.split()[0] for line in table.splitlines()] == ["vault", "photos", "plans", "films"]
+    assert "deleted 6 of 6 (100.0%), 2 kept" in table
+    assert "deleted 5 of 5 (100.0%), the vault is gone" in table
     fleet_file.write_text(FLEET + "# changed", "utf-8")
     assert "is not what the fleet" in bench.run(*arguments(bench, fleet_file), exit_code=2).stderr
 
