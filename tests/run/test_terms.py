@@ -13,6 +13,7 @@ from glacier_purge.plan.choices import UNCAPPED, Caps, Choices
 from glacier_purge.run.folder import RunFolder
 from glacier_purge.run.lifecycle import Event, Phase, Step
 from glacier_purge.run.terms import TERMS_FILE, Terms, read_terms, settle
+from tests.plan.archives import archive_id
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -95,8 +96,9 @@ def test_another_choice_later_is_refused_with_both(
 def test_a_list_is_known_by_its_place_and_its_content(
     folder: RunFolder, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    (tmp_path / "ids").write_text("one")
-    (tmp_path / "moved.csv").write_text("two")
+    (tmp_path / "ids").write_text(archive_id(1))
+    moved = f"archive_id,size,sha256_tree_hash\n{archive_id(1)},1,{'0' * 64}\n"
+    (tmp_path / "moved.csv").write_text(moved)
     monkeypatch.chdir(tmp_path)
     begun = settled(folder, ids="ids", migrated=("moved.csv", "dynamodb://t"))
     assert set(begun.files) == {str(tmp_path / "ids"), str(tmp_path / "moved.csv")}
@@ -104,7 +106,7 @@ def test_a_list_is_known_by_its_place_and_its_content(
     assert settled(folder, ids=str(tmp_path / "ids")) == begun
     with pytest.raises(PlanRefused, match=r"began with --ids .*/ids; given now is --ids ids"):
         settled(folder, ids="ids")
-    (tmp_path / "moved.csv").write_text("three")
+    (tmp_path / "moved.csv").write_text(moved.replace(",1,", ",2,"))
     with pytest.raises(PlanRefused, match=r"moved\.csv was changed since the calendar began at 2026-11-23T00:00:00Z"):
         settled(folder)
     (tmp_path / "moved.csv").unlink()
@@ -126,6 +128,18 @@ def test_a_list_is_known_by_its_place_and_its_content(
 def test_what_cannot_be_kept_is_refused_when_it_begins(folder: RunFolder, choices: dict[str, Any], said: str) -> None:
     with pytest.raises(UsageError, match=said):
         settled(folder, **choices)
+    assert read_terms(folder.path) is None
+
+
+@pytest.mark.parametrize("name", ["ids", "exclude_ids", "migrated"])
+def test_a_list_that_is_none_is_refused_before_the_inventory_is_waited_for(
+    folder: RunFolder, tmp_path: Path, name: str
+) -> None:
+    file = tmp_path / "list"
+    file.write_text("archive_id,size,sha256_tree_hash\nshort,1,0\n")
+    named: dict[str, Any] = {name: (str(file),) if name == "migrated" else str(file)}
+    with pytest.raises(UsageError, match="is no archive id"):
+        settled(folder, **named)
     assert read_terms(folder.path) is None
 
 

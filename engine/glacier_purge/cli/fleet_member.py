@@ -13,8 +13,9 @@ import anyio
 from glacier_purge import wiring
 from glacier_purge.audit.disk import FileDisk
 from glacier_purge.cli import version
+from glacier_purge.cli.calendar_terms import settled_terms, what_holds
 from glacier_purge.cli.confirmation import approval_for, question
-from glacier_purge.cli.run import preflight, settled_terms, what_holds
+from glacier_purge.cli.run import preflight
 from glacier_purge.errors import Pending, RunStopped
 from glacier_purge.plan.choices import EVERY_ARCHIVE, UNCAPPED
 from glacier_purge.plan.making import Target

@@ -19,12 +19,11 @@ from glacier_purge.cli.waiting import NoWait
 from glacier_purge.errors import Interrupted, Pending, PlanRefused
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable
 
     from glacier_purge.audit.ledger import Ledger
     from glacier_purge.plan.choices import Caps, Choices
     from glacier_purge.plan.document import Plan
-    from glacier_purge.plan.making import Target
     from glacier_purge.run.approval import Approval
     from glacier_purge.run.calendar import Calendar, Wishes
     from glacier_purge.run.folder import RunFolder
@@ -129,6 +128,7 @@ class _Run:
     async def go_on(self, choices: Choices, caps: Caps, *, no_wait: bool) -> int:
         """Go on from the phase the folder says; print where the calendar got to."""
         from glacier_purge import wiring
+        from glacier_purge.cli.calendar_terms import settled_terms
         from glacier_purge.cli.waiting import patience
         from glacier_purge.plan.making import Target
         from glacier_purge.run.calendar import Calendar, Helpers
@@ -244,41 +244,9 @@ async def preflight(control: ControlClient, access: Access, place: Path, say: Ca
     return {"findings": len(findings), "warnings": sum(found.weight is Weight.WARNING for found in findings)}
 
 
-async def settled_terms(folder: RunFolder, target: Target, lifecycle: Lifecycle, choices: Choices, caps: Caps) -> Terms:
-    """What the calendar in ``folder`` was begun with; settled now where it begins. Raises as ``settle`` does."""
-    import anyio.to_thread
-
-    from glacier_purge.run.terms import settle
-
-    return await anyio.to_thread.run_sync(
-        lambda: settle(
-            folder,
-            target.vault,
-            target.endpoint_url,
-            lifecycle.steps,
-            lifecycle.now(),
-            choices=choices,
-            caps=caps,
-        )
-    )
-
-
-def what_holds(lifecycle: Lifecycle, terms: Terms, wishes: Wishes) -> Iterator[str]:
-    """What somebody who starts a calendar should know of how it was begun."""
-    from glacier_purge.plan.choices import EVERY_ARCHIVE
-
-    if lifecycle.steps:
-        yield f"going on in phase {lifecycle.phase.value!r} of round {lifecycle.round}"
-    if told := terms.told():
-        yield f"as settled at {terms.begun}: {', '.join(told)}"
-    if wishes.remove_vault is not None and terms.choices != EVERY_ARCHIVE and not lifecycle.steps:
-        yield (
-            "only an empty vault can be removed: if what was chosen keeps an archive, its plan will be refused as long "
-            "as --delete-vault is given"
-        )
-
-
 def _begin(lifecycle: Lifecycle, terms: Terms, wishes: Wishes) -> None:
+    from glacier_purge.cli.calendar_terms import what_holds
+
     for line in what_holds(lifecycle, terms, wishes):
         _say(line)
 

@@ -12,6 +12,7 @@ A ``dynamodb://`` table cannot be pinned; it is read for each round.
 from __future__ import annotations
 
 import hashlib
+from contextlib import ExitStack
 from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
@@ -21,6 +22,9 @@ import msgspec
 
 from glacier_purge.errors import PlanRefused, UsageError
 from glacier_purge.plan.choices import EVERY_ARCHIVE, UNCAPPED, Caps, Choices, cut_off, filters, size_bytes
+from glacier_purge.plan.id_lists import read_ids
+from glacier_purge.plan.manifest_files import Tables, read_file
+from glacier_purge.plan.rows import Rows
 from glacier_purge.plan.selection import instant
 
 if TYPE_CHECKING:
@@ -67,15 +71,21 @@ def settle(
     *,
     choices: Choices = EVERY_ARCHIVE,
     caps: Caps = UNCAPPED,
+    any_id_length: bool = False,
 ) -> Terms:
     """Read what the calendar in ``folder`` was begun with, or settle it; ``choices`` and ``caps`` are those given now.
 
-    ``steps`` are those it has made already.  Raises ``UsageError`` for choices that mean nothing or cannot be kept, and
-    ``PlanRefused`` where the calendar is of another vault, was begun with other choices, or a file of them changed.
+    ``steps`` are those it has made already, ``any_id_length`` lets ids of any length into lists.  Raises ``UsageError``
+    for choices that mean nothing or cannot be kept, and ``PlanRefused`` where the calendar is of another vault, was
+    begun with other choices, or a file of them changed.
     """
     terms = read_terms(folder.path)
     if terms is None:
-        terms = _begin(folder, vault, endpoint_url, steps, now, choices, caps)
+        begun = steps[0].at if steps else instant(now)
+        terms = Terms(vault_arn=vault.arn, endpoint_url=endpoint_url, begun=begun)
+        if not steps:  # one that has made steps was begun before there was anything to choose
+            terms = _chosen(terms, choices, caps, folder.path, any_id_length=any_id_length)
+        folder.write_once(TERMS_FILE, msgspec.json.format(msgspec.json.encode(terms), indent=2) + b"\n")
     if (terms.vault_arn, terms.endpoint_url) != (vault.arn, endpoint_url):
         raise PlanRefused(
             f"the calendar in {folder.path} is of {terms.vault_arn} at {terms.endpoint_url}, not of {vault.arn} at "
@@ -123,19 +133,22 @@ def absolute(choices: Choices) -> Choices:
     )
 
 
-def _begin(
-    folder: RunFolder, vault: Vault, endpoint_url: str, steps: list[Step], now: datetime, choices: Choices, caps: Caps
-) -> Terms:
-    """Settle what holds. A calendar that has made steps without choices was begun before there were any to make."""
-    begun = steps[0].at if steps else instant(now)
-    terms = Terms(vault_arn=vault.arn, endpoint_url=endpoint_url, begun=begun)
-    if not steps:
-        filters(choices, terms.began)  # what means nothing is told now, and not when the inventory is there
-        choices = absolute(choices)
-        hashes = {file: _sha256(Path(file)) for file in _files(choices)}
-        terms = msgspec.structs.replace(terms, choices=choices, caps=caps, files=hashes)
-    folder.write_once(TERMS_FILE, msgspec.json.format(msgspec.json.encode(terms), indent=2) + b"\n")
-    return terms
+def _chosen(terms: Terms, choices: Choices, caps: Caps, folder: Path, *, any_id_length: bool) -> Terms:
+    """The terms with what was chosen, after it was read through: what means nothing is told now, and not when the
+    inventory has come hours later.
+    """
+    filters(choices, terms.began)
+    choices = absolute(choices)
+    files = {file: _sha256(Path(file)) for file in _files(choices)}
+    for file in (choices.ids, choices.exclude_ids):
+        if file is not None:
+            with ExitStack() as opened:
+                read_ids((file,), folder, opened, any_length=any_id_length)
+    with Rows(folder) as claims, Rows(folder) as objects:
+        for file in choices.migrated:
+            if file in files:
+                read_file(file, Tables(claims=claims, objects=objects, any_id_length=any_id_length))
+    return msgspec.structs.replace(terms, choices=choices, caps=caps, files=files)
 
 
 def _check_same(folder: Path, terms: Terms, choices: Choices, caps: Caps) -> None:

@@ -1,0 +1,49 @@
+"""What a calendar was begun with, for the verbs that carry calendars: settled off the event loop, and told."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import anyio.to_thread
+
+from glacier_purge.plan.choices import EVERY_ARCHIVE
+from glacier_purge.run.terms import settle
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from glacier_purge.plan.choices import Caps, Choices
+    from glacier_purge.plan.making import Target
+    from glacier_purge.run.calendar import Wishes
+    from glacier_purge.run.folder import RunFolder
+    from glacier_purge.run.lifecycle import Lifecycle
+    from glacier_purge.run.terms import Terms
+
+
+async def settled_terms(folder: RunFolder, target: Target, lifecycle: Lifecycle, choices: Choices, caps: Caps) -> Terms:
+    """What the calendar in ``folder`` was begun with; settled now where it begins. Raises as ``settle`` does."""
+    return await anyio.to_thread.run_sync(
+        lambda: settle(
+            folder,
+            target.vault,
+            target.endpoint_url,
+            lifecycle.steps,
+            lifecycle.now(),
+            choices=choices,
+            caps=caps,
+            any_id_length=target.any_id_length,
+        )
+    )
+
+
+def what_holds(lifecycle: Lifecycle, terms: Terms, wishes: Wishes) -> Iterator[str]:
+    """What somebody who starts a calendar should know of how it was begun."""
+    if lifecycle.steps:
+        yield f"going on in phase {lifecycle.phase.value!r} of round {lifecycle.round}"
+    if told := terms.told():
+        yield f"as settled at {terms.begun}: {', '.join(told)}"
+    if wishes.remove_vault is not None and terms.choices != EVERY_ARCHIVE and not lifecycle.steps:
+        yield (
+            "only an empty vault can be removed: if what was chosen keeps an archive, its plan will be refused as long "
+            "as --delete-vault is given"
+        )
