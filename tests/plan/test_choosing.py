@@ -10,11 +10,11 @@ import pytest
 
 from glacier_purge.errors import UsageError
 from glacier_purge.plan.choices import Choices
-from glacier_purge.plan.choosing import Surroundings, open_selection
+from glacier_purge.plan.choosing import Earlier, Surroundings, open_selection
 from glacier_purge.plan.decisions import DECISIONS_FILE
 from glacier_purge.plan.document import Finding, plan_bytes, read_plan
-from glacier_purge.plan.making import make_plan
-from glacier_purge.plan.selection import DELETE, DENIED, EXCLUDED, NOT_LISTED, OVER_LIMIT, TOO_SMALL
+from glacier_purge.plan.making import NothingToDelete, make_plan
+from glacier_purge.plan.selection import DELETE, DENIED, EXCLUDED, KEPT_BEFORE, NOT_LISTED, OVER_LIMIT, TOO_SMALL
 from tests.plan.archives import TARGET, archive, archive_id, snapshot
 
 if TYPE_CHECKING:
@@ -30,10 +30,12 @@ def ids(file: Path, *numbers: int) -> str:
     return str(file)
 
 
-def planned(tmp_path: Path, choices: Choices, *deny_files: str, archives: int = 10) -> tuple[Plan, bytes]:
+def planned(
+    tmp_path: Path, choices: Choices, *deny_files: str, archives: int = 10, earlier: Earlier | None = None
+) -> tuple[Plan, bytes]:
     folder = tmp_path / "run"
     spooled = snapshot(folder, [archive(number, size_bytes=number) for number in range(archives)])
-    with open_selection(choices, Surroundings(now=NOW, deny_files=deny_files), folder) as selection:
+    with open_selection(choices, Surroundings(now=NOW, deny_files=deny_files, earlier=earlier), folder) as selection:
         plan = make_plan(spooled, TARGET, selection, set_aside_defects=False)
     return plan, (folder / DECISIONS_FILE).read_bytes()
 
@@ -63,6 +65,30 @@ def test_lists_sizes_and_limit_each_keep_their_reason(tmp_path: Path) -> None:
         Finding("excluded_ids_not_in_inventory", 1, [archive_id(77)]),
     ]
     assert (plan.counts.selected, plan.counts.skipped, plan.counts.inventory) == (2, 8, 10)
+
+
+@pytest.mark.parametrize(
+    ("limit", "deleted", "expected"),
+    [
+        (None, 4, [DELETE, KEPT_BEFORE, KEPT_BEFORE, DELETE, DELETE]),
+        (6, 4, [DELETE, KEPT_BEFORE, KEPT_BEFORE, DELETE, OVER_LIMIT]),
+        (7, 4, [DELETE, KEPT_BEFORE, KEPT_BEFORE, DELETE, DELETE]),
+        (9, 0, [DELETE, KEPT_BEFORE, KEPT_BEFORE, DELETE, DELETE]),
+    ],
+)
+def test_a_later_round_keeps_what_was_kept_and_has_what_is_left_of_the_limit(
+    tmp_path: Path, limit: int | None, deleted: int, expected: list[int]
+) -> None:
+    earlier = Earlier(kept=lambda: [archive_id(1), archive_id(2), archive_id(77)], deleted=deleted)
+    _, decisions = planned(tmp_path, Choices(limit=limit), archives=5, earlier=earlier)
+    assert list(decisions) == expected
+
+
+def test_a_limit_that_earlier_rounds_used_up_leaves_nothing(tmp_path: Path) -> None:
+    earlier = Earlier(kept=lambda: [archive_id(1)], deleted=3)
+    with pytest.raises(NothingToDelete) as caught:
+        planned(tmp_path, Choices(limit=2), archives=5, earlier=earlier)
+    assert caught.value.kept == 5
 
 
 def test_the_digest_covers_the_moments_and_the_reasons(tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import TYPE_CHECKING
 
 import pytest
@@ -13,8 +14,9 @@ from glacier_purge.run.fleet import State
 from glacier_purge.run.folder import RunFolder
 from glacier_purge.run.lifecycle import Event, read_steps
 from glacier_purge.waiting import Impatient
-from tests.doors import Stepping, simulated
+from tests.doors import HOUR, Stepping, simulated
 from tests.run.calendars import carried, ids_of, listed, said_yes, upload
+from tests.simulator.raw_client import ask
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -106,10 +108,44 @@ async def test_a_vault_that_would_keep_archives_is_not_removed_and_nothing_is_pl
         kept = await carried(glacier, place, choices)
         left = glacier.ledger["archives_left"]
     assert (refused.state, refused.exit_code) == (State.FAILED, 2)
-    assert "1 archives would be kept in it" in refused.message
+    assert "1 archives would be kept in it (1 over_limit:29): only an empty vault" in refused.message
     assert again == refused
     assert received == 0
     assert (kept.state, left) == (State.DONE, 1)
+
+
+async def test_a_vault_is_removed_once_nobody_retrieves_from_it(tmp_path: Path) -> None:
+    place, removing = tmp_path / "calendar", Wishes(remove_vault="photos", even_the_last=True)
+    async with simulated(archives=10) as (glacier, _):
+        job = json.dumps({"Type": "archive-retrieval", "ArchiveId": ids_of(glacier)[3]}).encode()
+        assert (await ask(glacier.endpoint_url, "POST", "/-/vaults/photos/jobs", job)).status == 202
+        refused = await carried(glacier, place, wishes=removing)
+        glacier.clock.step(48 * HOUR)
+        ending = await carried(glacier, place, wishes=removing)
+    assert "1 archives would be kept in it (1 in_retrieval)" in refused.message
+    assert ending.state is State.DONE, ending.message
+    assert events(place)[-1] is Event.DELETED
+
+
+async def test_what_was_retrieved_when_it_was_planned_stays_kept_in_later_rounds(tmp_path: Path) -> None:
+    place, approved = tmp_path / "calendar", []
+    async with simulated(archives=10) as (glacier, _):
+        held = ids_of(glacier)[3]
+        job = json.dumps({"Type": "archive-retrieval", "ArchiveId": held}).encode()
+        assert (await ask(glacier.endpoint_url, "POST", "/-/vaults/photos/jobs", job)).status == 202
+
+        async def yes_while_somebody_uploads(folder: RunFolder, plan: Plan) -> Approval:
+            approved.append({reason.name: reason.records for reason in plan.reasons if reason.records})
+            if len(approved) == 1:
+                await upload(glacier)
+            glacier.clock.step(48 * HOUR)
+            return await said_yes(folder, plan)
+
+        ending = await carried(glacier, place, approve=yes_while_somebody_uploads)
+        left = ids_of(glacier)
+    assert ending.state is State.DONE, ending.message
+    assert approved == [{"delete": 9, "in_retrieval": 1}, {"delete": 1, "kept_by_an_earlier_round": 1}]
+    assert left == [held]
 
 
 async def test_choices_that_keep_nothing_let_the_vault_go(tmp_path: Path) -> None:

@@ -138,9 +138,10 @@ class Calendar:
             except NothingToDelete as nothing:
                 if not nothing.kept:
                     raise
-                self._check_vault_may_go(nothing.kept)
+                self._check_vault_may_go(nothing.kept, str(nothing))
                 return (Event.ONLY_KEPT if self.planned else Event.NOTHING_CHOSEN), {"kept": nothing.kept}
-            self._check_vault_may_go(decided.plan.counts.skipped)
+            kept = [f"{one.records:,} {one.code}" for one in decided.plan.reasons if one.keeps and one.records]
+            self._check_vault_may_go(decided.plan.counts.skipped, ", ".join(kept))
             keep_plan(place, decided.plan, retrievals_looked_at=decided.retrievals_looked_at)
         plan = read_plan(place.plan_file)
         return Event.PLANNED, {
@@ -241,12 +242,13 @@ class Calendar:
         """Whether a newer inventory was gone through, and nothing in it was to be deleted."""
         return self._lifecycle.steps[-1].event is Event.ONLY_KEPT
 
-    def _check_vault_may_go(self, kept: int) -> None:
+    def _check_vault_may_go(self, kept: int, because: str) -> None:
         if self._wishes.remove_vault is not None and kept:
             raise PlanRefused(
-                f"{self._target.vault.arn} is to be removed, and {kept:,} archives would be kept in it: only an empty "
-                "vault can be removed. Nothing was planned or sent. Give the command without --delete-vault to go on "
-                "and keep the vault, or begin another calendar, which keeps nothing, with another --run-dir."
+                f"{self._target.vault.arn} is to be removed, and {kept:,} archives would be kept in it ({because}): "
+                "only an empty vault can be removed. Nothing was planned or sent. Give the same command again once "
+                "nobody retrieves them, if that is why they are kept; without --delete-vault to go on and keep the "
+                "vault; or begin another calendar, which keeps nothing, with another --run-dir."
             )
 
     def _planned(self) -> tuple[RunFolder, Plan]:
