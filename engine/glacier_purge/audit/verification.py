@@ -23,13 +23,12 @@ import re
 import subprocess
 import sys
 import zlib
-from binascii import unhexlify
 from collections import Counter
 from contextlib import closing
 from dataclasses import dataclass
 from operator import itemgetter
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, Any, NamedTuple
 
 _OUTCOMES = frozenset({b"deleted", b"failed", b"skipped", b"invalid", b"duplicate"})
 _SENT = frozenset({b"deleted", b"failed"})
@@ -38,8 +37,9 @@ _TAIL_BYTES_MAX = 1 << 26
 _BLOCK_BYTES = 1 << 17  # fits the processor's second-level cache: a block is gone over about ten times
 _AS_DIGITS = b"01" + bytes(254)
 _LINES_A_PARSED_ONE = 32  # one line read as JSON takes as long as finding the outcomes of so many again
+_STRIDES = (64, 8, 1)  # lines matched at a time; a line that is no deletion ends a stride
 _HEAD = re.compile(rb'\{"seq":([0-9]+),"ts":"([0-9-]{10}T[0-9:.]{12}Z)","event":"')
-_carried_hash = itemgetter(slice(-67, -3))
+_line_end = itemgetter(slice(-76, None))
 _SEGMENT = re.compile(r"([0-9]{6,})\.jsonl(\.zst)?")
 
 
@@ -217,26 +217,23 @@ class _Account:
         """Terminal outcomes by kind."""
         return {word.decode(): count for word, count in sorted(self._counts.items()) if count}
 
-    def take_outcomes(self, numbers: list[bytes], words: list[bytes]) -> bool:
-        """Take many outcomes (ordinals in digits, and words) if all of them may be; else change nothing."""
-        try:
-            ordinals: list[int] = json.loads(b"[%b]" % b",".join(numbers))
-        except ValueError:
-            return False
+    def take_outcomes(self, ordinals: list[int], words: list[bytes]) -> bool:
+        """Take many outcomes if all of them may be; else change nothing."""
         all_deleted = words.count(b"deleted") == len(words)  # counting is dear, and this is how it mostly is
         counts = {b"deleted": len(words)} if all_deleted else Counter(words)
-        if max(ordinals) >= self._records or not counts.keys() <= _OUTCOMES:
+        in_order = sorted(ordinals)  # they nearly are: faster than looking for the least and the greatest
+        if in_order[-1] >= self._records or not counts.keys() <= _OUTCOMES:
             return False
-        if not counts.keys().isdisjoint(_SENT) and not self._may_all_be_sent(ordinals, words):
+        if not counts.keys().isdisjoint(_SENT) and not self._may_all_be_sent(ordinals, words, in_order[-1]):
             return False
-        if not self._mark(ordinals):
+        if not self._mark(in_order):
             return False
         self._counts.update(counts)
         return True
 
     def _mark(self, ordinals: list[int]) -> bool:
-        """Mark ordinals that have their outcome and say True; or, if one had it before, change nothing."""
-        first, end = min(ordinals) >> 3, (max(ordinals) >> 3) + 1
+        """Mark ordinals, least first, that have their outcome and say True; if one had it before, change nothing."""
+        first, end = ordinals[0] >> 3, (ordinals[-1] >> 3) + 1
         if end - first > len(ordinals):  # too far apart to be marked as one number
             if len(set(ordinals)) != len(ordinals) or any(map(self._is_done, ordinals)):
                 return False
@@ -255,9 +252,9 @@ class _Account:
     def _is_done(self, ordinal: int) -> int:
         return self._done[ordinal >> 3] >> (ordinal & 7) & 1
 
-    def _may_all_be_sent(self, ordinals: list[int], words: list[bytes]) -> bool:
+    def _may_all_be_sent(self, ordinals: list[int], words: list[bytes], greatest: int) -> bool:
         nothing_selected = self._plan is None or self._plan.selected is None
-        if nothing_selected and (self._released_through is None or max(ordinals) <= self._released_through):
+        if nothing_selected and (self._released_through is None or greatest <= self._released_through):
             return True
         sent = (ordinal for ordinal, word in zip(ordinals, words, strict=True) if word in _SENT)
         return not any(self._why_not_sent(ordinal) for ordinal in sent)
@@ -372,14 +369,14 @@ class _Chain:
         self._number = 0
         self._may_be_torn = False
         self._patterns: _Patterns | None = None
-        self._last = None if account.plan_digest is None else unhexlify(account.plan_digest)
+        self._last = account.plan_digest
         """The hash the next record has to carry; None where that can't be known."""
         self._suspect: int | None = None
         """The record before a broken link: changed, unless the one after the link turns out to be."""
 
     def anchor(self) -> str | None:
         """The last record's number and hash."""
-        return f"{self._findings.seq - 1}:{self._last.hex()}" if self._findings.seq and self._last else None
+        return f"{self._findings.seq - 1}:{self._last}" if self._findings.seq and self._last else None
 
     def read(self, folder: Path) -> None:
         """Check everything."""
@@ -434,19 +431,19 @@ class _Chain:
         if begins_segment or self._last is None or self._suspect is not None or self._patterns is None:
             return False
         sha256 = hashlib.sha256
-        hashes = [sha256(line).digest() for line in lines]
-        expected = (self._last + b"".join(hashes[:-1])).hex()
-        if b"".join(map(_carried_hash, lines)) != expected.encode() or lines[-1][-3:] != b'"}\n' or not data.isascii():
+        hashes = [sha256(line).hexdigest() for line in lines]
+        carried = '"}\n,"prev":"'.join([self._last, *hashes[:-1]])
+        if b"".join(map(_line_end, lines)) != b',"prev":"%b"}\n' % carried.encode() or not data.isascii():
             return False
         outcomes = self._patterns.outcomes(data, lines)
         if outcomes is None or not self._is_numbered(lines):
             return False
         first_seq, end = self._findings.seq, self._findings.offset + len(data)
-        self._take_block(lines, *outcomes)
+        self._take_block(lines, outcomes)
         self._findings.offset = end
         self._last = hashes[-1]
         for seq in self._vouchers.between(first_seq, self._findings.seq):
-            self._vouchers.deny(seq, hashes[seq - first_seq].hex())
+            self._vouchers.deny(seq, hashes[seq - first_seq])
         return True
 
     def _is_numbered(self, lines: list[bytes]) -> bool:
@@ -455,15 +452,14 @@ class _Chain:
         seq = self._findings.seq
         return first is not None and last is not None and (int(first[1]), int(last[1])) == (seq, seq + len(lines) - 1)
 
-    def _take_block(self, lines: list[bytes], numbers: list[bytes], words: list[bytes]) -> None:
+    def _take_block(self, lines: list[bytes], found: _Outcomes) -> None:
         """Take lines whose chain is in order: runs of outcomes together, other events one by one."""
         start = 0
-        others = [place for place, number in enumerate(numbers) if not number] if b"" in numbers else []
-        for place in (*others, len(lines)):
+        for place in (*found.others, len(lines)):
             outcomes = lines[start:place]
-            if outcomes and self._account.take_outcomes(numbers[start:place], words[start:place]):
+            if outcomes and self._account.take_outcomes(found.ordinals[start:place], found.words[start:place]):
                 self._findings.seq += len(outcomes)
-                self._findings.offset += sum(map(len, outcomes)) if others else 0  # else the block's end is told
+                self._findings.offset += sum(map(len, outcomes)) if found.others else 0  # else the block's end is told
                 outcomes = []
             for line in (*outcomes, *lines[place : place + 1]):
                 said, reason = _parse(line, self._account.run)
@@ -479,7 +475,7 @@ class _Chain:
     def _read_line(self, line: bytes, following: list[bytes], file: IO[bytes]) -> None:
         """Check one line, name what is wrong with it, and find the way back to the next good one."""
         said, reason = _parse(line, self._account.run)
-        linked = said is not None and (self._last is None or said["prev"] == self._last.hex())
+        linked = said is not None and self._last in (None, said["prev"])
         if said is None:
             if self._is_torn_tail(line, following, file):
                 raise _TornTail
@@ -495,9 +491,8 @@ class _Chain:
         self._account.take(said, self._number)
         if self._patterns is None and self._account.run is not None:
             self._patterns = _Patterns(json.dumps(self._account.run).encode())
-        digest = hashlib.sha256(line)
-        self._last = digest.digest()
-        if self._vouchers.deny(self._findings.seq, digest.hexdigest()) and self._suspect == self._findings.seq - 1:
+        self._last = hashlib.sha256(line).hexdigest()
+        if self._vouchers.deny(self._findings.seq, self._last) and self._suspect == self._findings.seq - 1:
             self._suspect = None  # the blame is on this record
         self._step_over(line)
 
@@ -546,6 +541,8 @@ class _Chain:
             return False
         if self._vouchers.between(findings.seq, sys.maxsize):
             return False
+        if _parse(line, None)[0] is not None:  # a crash leaves zeros or nothing, never another run's record
+            return False
         here = file.tell()
         rest = line + b"".join(following) + file.read(_TAIL_BYTES_MAX)
         if len(rest) > _TAIL_BYTES_MAX or written_by_later_commit(rest):
@@ -583,7 +580,7 @@ class _Chain:
         end = self._findings.seq
         found = {"records": end - first_seq, "first_seq": first_seq, "last_seq": end - 1}
         wrong = [key for key, value in found.items() if entry.get(key) != value]
-        if self._last is None or entry.get("last_hash") != self._last.hex():
+        if self._last is None or entry.get("last_hash") != self._last:
             wrong.append("last_hash")
         if sha256 is not None and entry.get("sha256") != sha256:
             wrong.append("sha256")
@@ -603,42 +600,97 @@ def _segments(folder: Path) -> dict[int, Path]:
     return found
 
 
+class _Outcomes(NamedTuple):
+    """What a block of lines says, line by line: ordinals and outcomes, and the places of the lines with neither."""
+
+    ordinals: list[int]
+    words: list[bytes]
+    others: list[int]
+
+
 class _Patterns:
     """Find the outcomes in a block of lines of one run without reading them as JSON.
 
-    The fixed skips are for speed: over an id of 138 characters (any other goes the long way), and over part of what
-    must follow an outcome (158 bytes at least).
+    Nearly all lines of nearly all blocks say "deleted" and have numbers of the same length, so that is looked for
+    first, many lines at a time.  The fixed skips are for speed: over an id of 138 characters (any other goes the long
+    way), and over part of what must follow an outcome (158 bytes at least).
     """
 
     def __init__(self, run: bytes) -> None:
-        self._run = re.escape(run)
+        self._head = b'"event":"outcome","run":%b,"ordinal":' % run
+        self._first = re.compile(re.escape(self._head) + b"([0-9]+),")
+        run = re.escape(run)
         archive_id = rb'(?:.{154}|"archive_id":"(?:[^"\\]|\\.)*",)'
-        outcome = rb'outcome","run":%b,"ordinal":([0-9]+),%b"size":[0-9]+,"outcome":"(\w+)".{150}' % (
-            self._run,
-            archive_id,
-        )
-        self._any = re.compile(rb'"event":"(?:%b|(\w+)","run":%b)' % (outcome, self._run), re.DOTALL)
-        self._deleted: dict[int, re.Pattern[bytes]] = {}
+        outcome = rb'outcome","run":%b,"ordinal":([0-9]+),%b"size":[0-9]+,"outcome":"(\w+)".{150}' % (run, archive_id)
+        self._any = re.compile(rb'"event":"(?:%b|(\w+)","run":%b)' % (outcome, run), re.DOTALL)
+        self._deleted: dict[tuple[int, int], list[tuple[int, re.Pattern[bytes]]]] = {}
 
-    def outcomes(self, data: bytes, lines: list[bytes]) -> tuple[list[bytes], list[bytes]] | None:
-        """Ordinals in digits and outcomes, line by line, empty for another event; None where in doubt.
+    def outcomes(self, data: bytes, lines: list[bytes]) -> _Outcomes | None:
+        """Find them; None where in doubt."""
+        try:
+            return self._mostly_deleted(data, lines) or self._mixed(data, lines)
+        except ValueError:  # an ordinal with a leading zero, which is no JSON
+            return None
 
-        Nearly all lines of nearly all blocks say "deleted", so that is looked for first, and nothing else.
-        """
-        numbers = self._deleted_only(lines[0].find(b",")).findall(b"\n" + data)
-        if len(numbers) == len(lines) >= numbers.count(b"") * _LINES_A_PARSED_ONE:
-            return numbers, [b"deleted"] * len(lines)
+    def _mixed(self, data: bytes, lines: list[bytes]) -> _Outcomes | None:
         facts = self._any.findall(data)
         if len(facts) != len(lines):
             return None
-        return [fact[0] for fact in facts], [fact[1] for fact in facts]
+        ordinals = json.loads(b"[%b]" % b",".join([fact[0] or b"-1" for fact in facts]))
+        others = [place for place, fact in enumerate(facts) if not fact[0]]
+        return _Outcomes(ordinals, [fact[1] for fact in facts], others)
 
-    def _deleted_only(self, seq_end: int) -> re.Pattern[bytes]:
-        """Find each line whose number ends there as the ordinal of a deletion or as nothing."""
-        if seq_end not in self._deleted:
-            deleted = rb'outcome","run":%b,"ordinal":([0-9]+),.{154}"size":[0-9]+,"outcome":"deleted".{150}' % self._run
-            self._deleted[seq_end] = re.compile(rb'\n.{%d}"event":"(?:%b|)' % (seq_end + 33, deleted), re.DOTALL)
-        return self._deleted[seq_end]
+    def _mostly_deleted(self, data: bytes, lines: list[bytes]) -> _Outcomes | None:
+        seq_end = data.find(b",")
+        first = self._first.search(data)
+        if first is None or lines[-1][seq_end : seq_end + 1] != b",":
+            return None
+        start, digits = seq_end + 33 + len(self._head), len(first[1])
+        others = self._no_deletions(seq_end, digits, data, lines)
+        if others is None:
+            return None
+        deletions = list(lines)
+        for place in reversed(others):
+            del deletions[place]
+        numbers = b"".join(map(itemgetter(slice(start, start + digits + 1)), deletions))
+        ordinals = json.loads(b"[%b]" % numbers[:-1])
+        for place in others:
+            ordinals.insert(place, -1)
+        return _Outcomes(ordinals, [b"deleted"] * len(lines), others)
+
+    def _no_deletions(self, seq_end: int, digits: int, data: bytes, lines: list[bytes]) -> list[int] | None:
+        """Places of lines that are no deletions with numbers of this length; None if there are many.
+
+        Each match has a line end for each of its lines at least.  So if the lines counted are as many as there are,
+        every match was of whole lines, and no fixed skip went over an end.
+        """
+        strides = self._deletions(seq_end, digits)
+        others: list[int] = []
+        place = at = 0
+        while True:
+            for many, pattern in strides:
+                while place + many <= len(lines) and (match := pattern.match(data, at)):
+                    place, at = place + many, match.end()
+            if place >= len(lines):
+                return others if at == len(data) else None
+            others.append(place)
+            if len(others) * _LINES_A_PARSED_ONE > len(lines):
+                return None
+            place, at = place + 1, data.find(b"\n", at) + 1
+
+    def _deletions(self, seq_end: int, digits: int) -> list[tuple[int, re.Pattern[bytes]]]:
+        """Match some lines, whose own numbers end there, as deletions of ordinals with so many digits.
+
+        What all lines have in common is spelt out in the first alone: to compare with that takes half as long.
+        """
+        if (seq_end, digits) not in self._deleted:
+            line = rb".{%d}%%b[0-9]{%d},.{154}%%b[0-9]++%%b.{150}[^\n]*+\n" % (seq_end + 33, digits)
+            first = line % (b"(%b)" % re.escape(self._head), b'("size":)', b'(,"outcome":"deleted")')
+            other = line % (rb"\1", rb"\2", rb"\3")
+            self._deleted[seq_end, digits] = [
+                (many, re.compile(rb"%b(?:%b){%d}+" % (first, other, many - 1), re.DOTALL)) for many in _STRIDES
+            ]
+        return self._deleted[seq_end, digits]
 
 
 def _parse(line: bytes, run: str | None) -> tuple[dict[str, Any] | None, str]:
