@@ -7,6 +7,7 @@ and hash recomputed, so that only what the records say can give it away.
 from __future__ import annotations
 
 import asyncio
+import hashlib
 import json
 import random
 from functools import cache
@@ -16,7 +17,7 @@ import pytest
 
 from glacier_purge.audit.pretend_disk import PretendDisk
 from glacier_purge.audit.verification import PlanFacts, verify
-from tests.audit.logs import PLAN, dump, log_bytes, open_journal, outcome, rechained
+from tests.audit.logs import PLAN, RUN, dump, log_bytes, open_journal, outcome, rechained
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -90,6 +91,49 @@ def test_a_log_that_is_as_it_was_written_passes(order: str, tmp_path: Path) -> N
 def test_a_forged_record_among_many_good_ones_is_named(forgery: str, seq: int, order: str, tmp_path: Path) -> None:
     forged = rechained(FORGERIES[forgery](list(log(order)), seq))
     assert faults(forged, tmp_path) == [seq]
+
+
+def rehashed(lines: list[bytes]) -> list[bytes]:
+    """Hashes recomputed in lines that are no JSON, and not all ours."""
+    prev, chained = PLAN.encode(), []
+    for line in lines:
+        chained.append(line[:-67] + prev + b'"}\n')
+        prev = hashlib.sha256(chained[-1]).hexdigest().encode()
+    return chained
+
+
+def test_an_ordinal_that_is_no_json_is_named(tmp_path: Path) -> None:
+    lines = list(log("in order"))
+    lines[300] = lines[300].replace(b'"ordinal":298,', b'"ordinal":098,').replace(b"298", b"098", 1)
+    assert faults(rehashed(lines), tmp_path) == [300]
+
+
+@pytest.mark.parametrize("pairs", [1, 2, 30, 2000])
+def test_a_line_too_short_for_a_deletion_is_named_whatever_the_next_one_holds(pairs: int, tmp_path: Path) -> None:
+    """The next one holds what should follow the ordinal, just where a longer line would have it."""
+    lines = list(log("in order"))
+    begin = len(lines)
+    frame = b'{"seq":%d,"ts":"2026-11-22T15:15:00.%03dZ","event":"%b,"prev":"' + bytes(64) + b'"}\n'
+    for seq in range(begin, begin + 2 * pairs, 2):
+        short = frame % (seq, seq % 1000, b'outcome","run":"%b","ordinal":%d' % (RUN.encode(), 100 + seq))
+        before = 154 - len(b'"prev":""}\n') - 64 - len(b'{"seq":%d,"ts":"","event":"' % (seq + 1)) - 24
+        filled = b"-" * before + b'"size":1,"outcome":"deleted","":"%b"' % (b"-" * 150)
+        lines += [short, frame % (seq + 1, (seq + 1) % 1000, filled)]
+    assert faults(rehashed(lines), tmp_path)[:100] == list(range(begin, len(lines)))[:100]
+
+
+@pytest.mark.parametrize("late", [1, 5, 40])
+@pytest.mark.parametrize("again", [0, 1])
+def test_outcomes_that_come_late_are_taken_once(late: int, again: int, tmp_path: Path) -> None:
+    """Archives tried again for long: their ordinals lie far before all others of the block."""
+    lines = list(log("in order"))
+    for number in range(FIRST + 100, len(lines)):
+        lines = with_facts(lines, number, ordinal=json.loads(lines[number])["ordinal"] + 50_000)
+    for number in range(late):
+        lines = with_facts(lines, FIRST + 300 + 3 * number, ordinal=1_000 + number)
+    if again:
+        lines = with_facts(lines, FIRST + 300 + 3 * late, ordinal=1_000)
+    assert faults(rechained(lines), tmp_path) == [FIRST + 300 + 3 * late] * again
 
 
 @pytest.mark.parametrize("order", ORDINALS)

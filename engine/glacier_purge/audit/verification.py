@@ -94,6 +94,7 @@ def verify(folder: Path, *, plan: PlanFacts | None = None, anchor: str | None = 
     vouchers = _Vouchers(findings)
     if anchor is not None:
         vouchers.add_anchor(anchor)
+    _keep_freed_memory()
     # Read before the log: a run that goes on only ever adds to what they vouch for.
     vouchers.add_checkpoints(folder)
     account = _Account(findings, folder, plan)
@@ -661,7 +662,8 @@ class _Patterns:
         deletions = list(lines)
         for place in reversed(others):
             del deletions[place]
-        ordinals = list(map(int, map(itemgetter(slice(start, start + digits)), deletions)))
+        numbers = b"".join(map(itemgetter(slice(start, start + digits + 1)), deletions)).decode()
+        ordinals = json.loads(f"[{numbers[:-1]}]")  # and not int(), which takes numbers that are no JSON
         for place in others:
             ordinals.insert(place, -1)
         return _Outcomes(ordinals, [b"deleted"] * len(lines), others)
@@ -669,22 +671,21 @@ class _Patterns:
     def _no_deletions(self, seq_end: int, digits: int, data: bytes, lines: list[bytes]) -> list[int] | None:
         """Places of lines that are no deletions with numbers of this length; None if there are many.
 
-        Each match has a line end for each of its lines at least.  So if the lines counted are as many as there are,
-        every match was of whole lines, and no fixed skip went over an end.
+        Each line counted here takes up one line end at least.  So a fixed skip that went over a line end shows: the
+        data ends before all lines are counted.
         """
-        strides = self._deletions(seq_end, digits)
         others: list[int] = []
         place = at = 0
-        while True:
-            for many, pattern in strides:
+        while place < len(lines):
+            for many, pattern in self._deletions(seq_end, digits):
                 while place + many <= len(lines) and (match := pattern.match(data, at)):
                     place, at = place + many, match.end()
-            if place >= len(lines):
-                return others if at == len(data) else None
-            others.append(place)
-            if len(others) * _LINES_A_PARSED_ONE > len(lines):
-                return None
-            place, at = place + 1, data.find(b"\n", at) + 1
+            if place < len(lines):
+                others.append(place)
+                place, at = place + 1, data.find(b"\n", at) + 1
+                if at == 0 or len(others) * _LINES_A_PARSED_ONE > len(lines):
+                    return None
+        return others
 
     def _deletions(self, seq_end: int, digits: int) -> list[tuple[int, re.Pattern[bytes]]]:
         """Match some lines, whose own numbers end there, as deletions of ordinals with so many digits.
@@ -743,6 +744,14 @@ def _open(path: Path) -> IO[bytes]:
         return io.BytesIO(unpacked)
     stream = zstandard.ZstdDecompressor().stream_reader(path.open("rb"), read_across_frames=True, closefd=True)
     return io.BufferedReader(stream, _BLOCK_BYTES)
+
+
+def _keep_freed_memory() -> None:
+    """Have the C library keep a block's memory for the next block, where it would give it back and ask again each time.
+
+    glibc goes by the largest piece that was ever freed (mallopt(3), M_MMAP_THRESHOLD).  Never written to, it is free.
+    """
+    bytes(16 * _BLOCK_BYTES)
 
 
 def main() -> int:
