@@ -122,6 +122,20 @@ def test_a_line_too_short_for_a_deletion_is_named_whatever_the_next_one_holds(pa
     assert faults(rehashed(lines), tmp_path)[:100] == list(range(begin, len(lines)))[:100]
 
 
+@pytest.mark.parametrize("order", ORDINALS)
+@pytest.mark.parametrize("seq", [FIRST + 300, FIRST + OUTCOMES - 2, FIRST + OUTCOMES - 1])
+@pytest.mark.parametrize("change", [b'"outcome:"', b'"outcome\\":"', b'"outcome\0":"'])
+def test_a_changed_record_is_no_torn_tail(change: bytes, seq: int, order: str, tmp_path: Path) -> None:
+    """Zeros are what a crash leaves, but then no other record carries the hash of that."""
+    lines = list(log(order))
+    lines[seq] = lines[seq].replace(b'"outcome":"', change)
+    rechained_to_the_end = rehashed(lines)
+    if b"\0" not in change:
+        assert faults(lines, tmp_path / "as it was") == [seq]
+    if b"\0" not in change or seq < len(lines) - 1:
+        assert faults(rechained_to_the_end, tmp_path / "rehashed") == [seq]
+
+
 @pytest.mark.parametrize("late", [1, 5, 40])
 @pytest.mark.parametrize("again", [0, 1])
 def test_outcomes_that_come_late_are_taken_once(late: int, again: int, tmp_path: Path) -> None:
