@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 import random
 from collections import Counter
+from functools import partial
+from typing import TYPE_CHECKING
 
 import anyio
 import pytest
@@ -17,9 +19,16 @@ from glacier_purge.deletion.retry import RetryPolicy, RetrySettings
 from glacier_purge.deletion.tally import Tally
 from glacier_purge.deletion.turns import Turns
 from glacier_purge.deletion.workers import Pool
-from glacier_purge.errors import CredentialsFailed, ServiceRefused
+from glacier_purge.errors import CredentialsFailed, ServiceRefused, UsageError
 from glacier_purge.service.reply import Meaning, Reply
 from tests.deletion.pretended import InProcessGlacier, Kept
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from glacier_purge.archive import ArchiveId
+    from glacier_purge.audit.record import Outcome
+    from glacier_purge.service.port import Later, Settle
 
 pytestmark = pytest.mark.looptime
 
@@ -32,11 +41,18 @@ EXPIRED = Reply(Meaning.CREDENTIALS, 403, "ExpiredTokenException")
 class Work:
     """One pool over one pretended service."""
 
-    def __init__(self, service: InProcessGlacier, *, in_flight_max: int = 16, first_per_second: float = 1000.0) -> None:
+    def __init__(
+        self,
+        service: InProcessGlacier,
+        *,
+        in_flight_max: int = 16,
+        first_per_second: float = 1000.0,
+        recorder: Kept | None = None,
+    ) -> None:
         clock = asyncio.get_running_loop().time
         chance = random.Random(3).random
         self.service = service
-        self.kept = Kept()
+        self.kept = Kept() if recorder is None else recorder
         self.tally = Tally()
         self.renewal = Renewal(service.renew_credentials, clock=clock, patience_seconds=600)
         self.send, self.receive = anyio.create_memory_object_stream[list[Archive]](2)
@@ -311,3 +327,60 @@ async def test_no_archive_is_lost_or_doubled_in_any_weather(seed: int) -> None:
     await work.delete_everything()
     work.check()
     assert work.service.pretended.ledger.archives_left == 0
+
+
+class Full(Kept):
+    """A recorder that breaks after so many outcomes."""
+
+    def __init__(self, most: int) -> None:
+        super().__init__()
+        self._most = most
+
+    def record(self, outcomes: Sequence[Outcome], /) -> None:
+        super().record(outcomes)
+        if len(self.outcomes) >= self._most:
+            raise ValueError("a second terminal outcome")
+
+
+async def test_an_error_where_nobody_listens_ends_the_run() -> None:
+    """Replies and records are calls of the event loop, which would log an exception and go on."""
+    work = Work(InProcessGlacier(500), recorder=Full(50))
+    with pytest.raises(ExceptionGroup) as caught:
+        await work.delete_everything()
+    assert caught.group_contains(ValueError, match="a second terminal outcome")
+    assert work.service.requests < 100
+
+
+async def test_an_id_that_must_not_be_sent_ends_the_run() -> None:
+    service = InProcessGlacier(100)
+    bad = service.archives()[40].archive_id
+
+    def refuse(archive_id: str) -> None:
+        if archive_id == bad:
+            raise UsageError("not an archive id. It was not sent.")
+
+    service.before_send = refuse
+    work = Work(service)
+    with pytest.raises(ExceptionGroup) as caught:
+        await work.delete_everything()
+    assert caught.group_contains(UsageError)
+    assert service.requests <= 100
+    assert bad not in {outcome.archive_id for outcome in work.kept.outcomes}
+
+
+async def test_a_cancelled_pool_keeps_what_was_settled_and_takes_no_later_reply() -> None:
+    work = Work(InProcessGlacier(5000))
+    late: list[Callable[[], object]] = []
+    send = work.service.delete_archive
+
+    def remember(archive_id: ArchiveId, settle: Settle) -> Later:
+        late.append(partial(settle, Reply(Meaning.DELETED, 204, request_id="late")))
+        return send(archive_id, settle)
+
+    work.service.delete_archive = remember  # type: ignore[method-assign]  # to have replies that come too late
+    with anyio.move_on_after(2):
+        await work.delete_everything()
+    kept, in_doubt = list(work.kept.outcomes), work.pool.unknown()
+    assert len(kept) + len(in_doubt) == work.service.requests
+    late[-1]()
+    assert (work.kept.outcomes, work.pool.unknown()) == (kept, in_doubt)

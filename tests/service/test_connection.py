@@ -9,10 +9,10 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from glacier_purge.service.accepted import accepted
+from glacier_purge.service.accepted import AcceptedReplies
 from glacier_purge.service.connection import REPLY_BYTES_MAX, Connection
 from glacier_purge.service.reply import Meaning
-from tests.service.raw_server import refusal, reply
+from tests.service.raw_server import REQUEST_ID, refusal, reply
 
 if TYPE_CHECKING:
     from glacier_purge.service.reply import Reply
@@ -49,10 +49,18 @@ class Keeper:
         self.told.append("lost")
 
 
+def accepted(data: bytes) -> Reply | None:
+    """What the short way makes of ``data`` when it is the first reply, which it has to make of it later, too."""
+    replies = AcceptedReplies()
+    first = replies.read(data)
+    assert replies.read(data) == first
+    return first
+
+
 def exchange(*pieces: bytes) -> tuple[Reply | None, Wire, Keeper]:
     """Send a request and feed the pieces of its reply; the reply is None while it is not whole."""
     keeper, wire = Keeper(), Wire()
-    connection = Connection(keeper)
+    connection = Connection(keeper, AcceptedReplies())
     connection.connection_made(wire)
     settled: list[Reply] = []
     connection.send(b"request", settled.append)
@@ -93,6 +101,16 @@ def test_the_short_way_never_knows_better_than_the_parser(whole: bytes, at: int,
         long, wire, _ = exchange(*(data[index : index + 1] for index in range(len(data))))
         assert long == short
         assert not wire.closed
+
+
+@given(st.sampled_from(REPLIES), st.integers(0, 400), st.binary(max_size=3), st.integers(0, 3))
+@example(reply(), reply().index(REQUEST_ID.encode()), b"\r\n", 2)
+def test_what_the_last_reply_looked_like_admits_nothing_else(whole: bytes, at: int, put_in: bytes, cut: int) -> None:
+    """A reply is taken for what it is, whatever was remembered of the one before it."""
+    data = whole[:at] + put_in + whole[at + cut :]
+    replies = AcceptedReplies()
+    replies.read(reply())
+    assert replies.read(data) == AcceptedReplies().read(data)
 
 
 def test_the_reply_of_the_service_takes_the_short_way() -> None:
@@ -137,7 +155,7 @@ def test_bytes_after_the_reply_end_the_connection(late: bytes) -> None:
 
 
 def test_what_is_dropped_is_not_settled_and_the_connection_is_not_used_again() -> None:
-    connection = Connection(Keeper())
+    connection = Connection(Keeper(), AcceptedReplies())
     wire = Wire()
     connection.connection_made(wire)
     settled: list[Reply] = []

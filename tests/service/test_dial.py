@@ -8,6 +8,7 @@ from contextlib import closing
 
 import pytest
 
+from glacier_purge.service.accepted import AcceptedReplies
 from glacier_purge.service.connection import Connection
 from glacier_purge.service.dial import Dialer, NotConnectedError, first_to_connect, interleaved
 from glacier_purge.service.reply import Meaning
@@ -69,7 +70,7 @@ async def test_a_refused_connection_is_a_reply() -> None:
         port = gone.getsockname()[1]
     dialer = Dialer("127.0.0.1", port, tls=None, timeout_seconds=5, patience_seconds=30)
     with pytest.raises(NotConnectedError) as fault:
-        await dialer.dial(lambda: Connection(Nobody()))
+        await dialer.dial(lambda: Connection(Nobody(), AcceptedReplies()))
     assert fault.value.reply.meaning is Meaning.NO_REPLY
     assert fault.value.reply.code == "EndpointConnectionError"
     assert f"127.0.0.1:{port}" in fault.value.reply.message
@@ -91,7 +92,7 @@ async def test_a_moved_service_is_found_again() -> None:
     dialer = Dialer("localhost", port, tls=None, timeout_seconds=5, patience_seconds=30)
     for _ in range(2):
         with pytest.raises(NotConnectedError):
-            await dialer.dial(lambda: Connection(Nobody()))
+            await dialer.dial(lambda: Connection(Nobody(), AcceptedReplies()))
     async with serving(answers(reply())) as server:
         dialer = Dialer(
             "localhost",
@@ -101,7 +102,7 @@ async def test_a_moved_service_is_found_again() -> None:
             patience_seconds=30,
         )
         for _ in range(3):
-            (await dialer.dial(lambda: Connection(Nobody()))).drop()
+            (await dialer.dial(lambda: Connection(Nobody(), AcceptedReplies()))).drop()
     assert len(asked) == 3
 
 
@@ -114,5 +115,5 @@ async def test_a_tls_handshake_that_never_ends_is_given_up() -> None:
         context = ssl.create_default_context()
         dialer = Dialer("127.0.0.1", port, tls=context, timeout_seconds=5, patience_seconds=30)
         with pytest.raises(NotConnectedError) as fault:
-            await dialer.dial(lambda: Connection(Nobody()))
+            await dialer.dial(lambda: Connection(Nobody(), AcceptedReplies()))
     assert fault.value.reply.code == "ConnectTimeoutError"

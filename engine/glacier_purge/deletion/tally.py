@@ -6,13 +6,14 @@ percentile is right to 10 % at any number of requests and the memory is that of 
 
 from __future__ import annotations
 
-import math
+from bisect import bisect_left
 
 from glacier_purge.service.reply import Meaning
 
 _FIRST_BUCKET_SECONDS = 0.0005
-_GROWTH = math.log(1.1)
+_GROWTH = 1.1
 _BUCKETS = 140  # 0.5 ms * 1.1**139 = 284 s, longer than any request may take
+_ENDS = [_FIRST_BUCKET_SECONDS * _GROWTH**bucket for bucket in range(_BUCKETS - 1)]
 
 
 class Latencies:
@@ -23,11 +24,7 @@ class Latencies:
 
     def add(self, seconds: float) -> None:
         """Count one latency."""
-        if seconds <= _FIRST_BUCKET_SECONDS:
-            self._counts[0] += 1
-            return
-        bucket = int(math.log(seconds / _FIRST_BUCKET_SECONDS) / _GROWTH) + 1
-        self._counts[min(bucket, _BUCKETS - 1)] += 1
+        self._counts[bisect_left(_ENDS, seconds)] += 1
 
     def percentile_seconds(self, share: float) -> float | None:
         """The latency that ``share`` (0..1) of the counted ones did not exceed; None when nothing was counted."""
@@ -36,7 +33,7 @@ class Latencies:
         for bucket, count in enumerate(self._counts):
             seen += count
             if count and seen >= wanted:
-                return float(_FIRST_BUCKET_SECONDS * math.exp(_GROWTH * bucket))
+                return _FIRST_BUCKET_SECONDS * _GROWTH**bucket
         return None
 
     def clear(self) -> None:

@@ -13,6 +13,7 @@ itself: ``deleted`` after a 204 for that id, ``failed`` after the retry policy g
 
 from __future__ import annotations
 
+import asyncio
 from enum import Enum
 from functools import partial
 from typing import TYPE_CHECKING
@@ -110,6 +111,7 @@ class Pool:
         }
         self._slot_seconds = 0.0
         self._in_flight: dict[int, Turn] = {}
+        self._settled: list[Outcome] = []
         self._stop_reason: str | None = None
         self._refused_by: GlacierPurgeError | None = None
         self._broken_by: Exception | None = None
@@ -196,6 +198,7 @@ class Pool:
                 await self._wait[held_by](now)
         finally:
             self._tasks = None
+            self._hand_on_settled()
 
     def _send_what_may_go(self, now: float) -> Held:
         """Send until something holds the next delete back, and say what."""
@@ -229,8 +232,7 @@ class Pool:
             self._settle(turn, reply, now)
             held_by = self._send_what_may_go(now)
         except Exception as fault:
-            self._broken_by = fault
-            self._wake()
+            self._break_down(fault)
             return
         if not self._in_flight or (self._held is not None and held_by is not Held.POOL):
             self._wake()
@@ -283,7 +285,26 @@ class Pool:
             round(latency_seconds * 1000, 1),
             turn.maybe_deleted or self._maybe_sent(archive.ordinal),
         )
-        self._recorder.record((done,))
+        if not self._settled:
+            asyncio.get_running_loop().call_soon(self._turn_of_the_loop_over)
+        self._settled.append(done)
+
+    def _turn_of_the_loop_over(self) -> None:
+        """Hand on what was settled in one turn of the event loop: its call, to which nobody listens when it fails."""
+        try:
+            self._hand_on_settled()
+        except Exception as fault:
+            self._break_down(fault)
+
+    def _hand_on_settled(self) -> None:
+        if self._settled:
+            settled, self._settled = self._settled, []
+            self._recorder.record(settled)
+
+    def _break_down(self, fault: Exception) -> None:
+        """Have the dispatcher raise what was raised where nobody listens."""
+        self._broken_by = fault
+        self._wake()
 
     def _refuse(self, reply: Reply) -> None:
         if self._refused_by is None:

@@ -14,10 +14,10 @@ from typing import TYPE_CHECKING, Protocol, cast
 
 import httptools
 
-from glacier_purge.service.accepted import accepted
 from glacier_purge.service.reply import no_reply, read_reply
 
 if TYPE_CHECKING:
+    from glacier_purge.service.accepted import AcceptedReplies
     from glacier_purge.service.port import Settle
 
 REPLY_BYTES_MAX = 65_536
@@ -40,9 +40,10 @@ class Owner(Protocol):
 class Connection(asyncio.Protocol):
     """One connection. ``send`` only when idle: the owner hands it to one caller at a time."""
 
-    def __init__(self, owner: Owner) -> None:
+    def __init__(self, owner: Owner, accepted: AcceptedReplies) -> None:
         self.expires_at = float("inf")
         self._owner = owner
+        self._accepted = accepted
         self._transport: asyncio.Transport | None = None
         self._parser = httptools.HttpResponseParser(self)
         self._settle: Settle | None = None
@@ -85,7 +86,7 @@ class Connection(asyncio.Protocol):
         if settle is None:
             self.drop()
             return
-        if self._received_bytes == 0 and (reply := accepted(data)) is not None:
+        if self._received_bytes == 0 and (reply := self._accepted.read(data)) is not None:
             self._settle = None
             self._owner.released(self)
             settle(reply)

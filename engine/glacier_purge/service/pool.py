@@ -10,6 +10,7 @@ import asyncio
 from collections import deque
 from typing import TYPE_CHECKING
 
+from glacier_purge.service.accepted import AcceptedReplies
 from glacier_purge.service.connection import Connection
 from glacier_purge.service.dial import NotConnectedError
 from glacier_purge.service.reply import no_reply
@@ -35,6 +36,7 @@ class Pool:
         self._dialer = dialer
         self._limit = limit
         self._request_timeout_seconds = request_timeout_seconds
+        self._accepted = AcceptedReplies()
         self._loop = asyncio.get_running_loop()
         self._now = self._loop.time()
         self._sweeping: asyncio.TimerHandle | None = None
@@ -129,7 +131,7 @@ class Pool:
     async def _open(self) -> Connection:
         """Open a connection in the place that was taken for it."""
         try:
-            connection = await self._dialer.dial(lambda: Connection(self))
+            connection = await self._dialer.dial(lambda: Connection(self, self._accepted))
             if not connection.usable:
                 raise NotConnectedError(no_reply("ConnectionClosedError", "the connection was lost as soon as made"))
         except BaseException:
