@@ -31,6 +31,7 @@ from botocore.httpsession import get_cert_path
 from glacier_purge.errors import ConfigurationFailed, UsageError
 from glacier_purge.service.credentials import CredentialSource
 from glacier_purge.service.endpoint import check_endpoint_url, is_loopback
+from glacier_purge.service.sdk_data import OurServicesOnly
 
 if TYPE_CHECKING:
     from glacier_purge.service.access import Access
@@ -191,9 +192,11 @@ class _Chain:
 
 def _new_core(access: Access) -> AioSession:
     if access.credentials is not None:
-        return AioSession(session_vars=_NOTHING_OF_THE_USER)
-    core = AioSession(profile=access.profile)
-    core.get_scoped_config()  # a missing profile is missed here rather than in the middle of a run
+        core = AioSession(session_vars=_NOTHING_OF_THE_USER)
+    else:
+        core = AioSession(profile=access.profile)
+        core.get_scoped_config()  # a missing profile is missed here rather than in the middle of a run
+    core.get_component("data_loader").file_loader = OurServicesOnly()
     return core
 
 
