@@ -22,8 +22,8 @@ if TYPE_CHECKING:
     from glacier_purge.run.host import Elsewhere
 
 
-READ_RECORDS = 4_096
-"""Records read at a time: enough to make the change of threads cheap, some 2 MB in memory."""
+READ_RECORDS = 1_024
+"""Records read at a time: enough to make the change of threads cheap; some 0.6 MB, of which four are under way."""
 
 
 def check_files(folder: Path, plan: Plan) -> None:
