@@ -63,7 +63,8 @@ def write_checkpoint(disk: Disk, head: bytes, bitmap: bytes) -> None:
     if disk.size(_TEMPORARY) is not None:
         disk.remove(_TEMPORARY)
     disk.create(_TEMPORARY)
-    disk.append(_TEMPORARY, b"".join((head, bitmap, b"\n%08x\n" % crc)))
+    for part in (head, bitmap, b"\n%08x\n" % crc):  # one after the other: joined, the bitmap would be there twice
+        disk.append(_TEMPORARY, part)
     disk.sync(_TEMPORARY)
     if disk.size(NEWEST) is not None:
         disk.rename(NEWEST, PREVIOUS)
@@ -76,14 +77,15 @@ def read_checkpoint(disk: Disk, name: str) -> tuple[Checkpoint, bytes] | None:
     if disk.size(name) is None:
         return None
     data = disk.read(name)
-    content, crc = data[:-_CRC_BYTES], data[-_CRC_BYTES:]
-    if crc != b"\n%08x\n" % zlib.crc32(content):
+    content = memoryview(data)[:-_CRC_BYTES]
+    if data[-_CRC_BYTES:] != b"\n%08x\n" % zlib.crc32(content):
         return None
-    head, _, bitmap = content.partition(b"\n")
+    head_bytes = data.find(b"\n")
     try:
-        checkpoint = msgspec.json.decode(head, type=Checkpoint)
+        checkpoint = msgspec.json.decode(content[:head_bytes], type=Checkpoint)
     except msgspec.DecodeError:
         return None
+    bitmap = bytes(content[head_bytes + 1 :])
     if checkpoint.format != 1 or len(bitmap) != (checkpoint.records + 7) // 8:
         return None
     return checkpoint, bitmap
