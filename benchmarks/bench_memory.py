@@ -3,8 +3,8 @@
     python -m benchmarks.bench_memory [--sizes 10000,100000,1000000] [--full] [--output json]
 
 The installed command plans and applies vaults of each size against nginx over TLS, certificates checked, 64 in flight,
-audit log on disk.  Peak memory is what the kernel saw (``wait4``), for ``plan`` and for ``apply``.  ``--full`` goes to
-ten million: about 12 GB of disk in the temporary folder and ten minutes.
+audit log on disk, and verifies the log.  Peak memory is what the kernel saw (``wait4``), for each of the three.
+``--full`` goes to ten million: about 12 GB of disk in the temporary folder and ten minutes.
 """
 
 from __future__ import annotations
@@ -42,6 +42,8 @@ class Row(TypedDict):
     apply_peak_rss_mb: float
     apply_seconds: float
     apply_cpu_us_each: float
+    verify_peak_rss_mb: float
+    verify_seconds: float
 
 
 def measure(*, sizes: Sequence[int] = SIZES) -> list[Row]:
@@ -71,6 +73,7 @@ def _purge(arena: Arena, archives: int) -> Row:
     applying = [*command, "apply", run_dir, "--confirm-digest", json.loads(plan.output)["digest"], "--output", "json"]
     apply = run(applying, environment)
     assert json.loads(apply.output)["deleted"] == archives
+    verify = run([*command, "audit", "verify", run_dir, "--output", "json"], environment)
     shutil.rmtree(folder)
     return {
         "archives": archives,
@@ -79,6 +82,8 @@ def _purge(arena: Arena, archives: int) -> Row:
         "apply_peak_rss_mb": round(apply.peak_rss_mb, 1),
         "apply_seconds": round(apply.seconds, 2),
         "apply_cpu_us_each": round(apply.cpu_seconds / archives * 1e6, 1),
+        "verify_peak_rss_mb": round(verify.peak_rss_mb, 1),
+        "verify_seconds": round(verify.seconds, 2),
     }
 
 
@@ -87,8 +92,11 @@ def tables(rows: list[Row]) -> list[Table]:
     return [
         Table(
             title="Memory and time by size of vault",
-            about="One whole plan and one whole apply each, start-up included, TLS, 64 in flight.",
-            columns=("archives", "plan MB", "plan s", "apply MB", "apply s", "apply CPU us/archive"),
+            about="One whole plan, apply and audit verify each, start-up included, TLS, 64 in flight.",
+            columns=(
+                *("archives", "plan MB", "plan s", "apply MB", "apply s", "apply CPU us/archive"),
+                *("verify MB", "verify s"),
+            ),
             rows=[
                 (
                     f"{row['archives']:,}",
@@ -97,6 +105,8 @@ def tables(rows: list[Row]) -> list[Table]:
                     row["apply_peak_rss_mb"],
                     row["apply_seconds"],
                     row["apply_cpu_us_each"],
+                    row["verify_peak_rss_mb"],
+                    row["verify_seconds"],
                 )
                 for row in rows
             ],
