@@ -13,6 +13,9 @@ import os
 import sys
 from typing import TYPE_CHECKING
 
+import glacier_purge.cli.without_rich  # noqa: F401
+
+# isort: split
 import structlog
 
 from glacier_purge.cli.redaction import HIDDEN, SECRET_NAMES, redact
