@@ -1,6 +1,6 @@
 """The append-only audit log of one run, written by its one process: records in, durable lines out, ledger kept.
 
-``record`` and ``note`` only take; ``run`` commits what was taken every 100 ms or 256 records, whichever is first, as
+``record`` and ``note`` only take; ``run`` commits what was taken every 100 ms or 1,024 records, whichever is first, as
 one write and one fdatasync in one writer thread, and only then lets the ledger know: nothing it says runs ahead of the
 disk (I6).  The first write or fsync that fails ends it (I10): an fsync that failed once may "succeed" the second time
 with the data gone, so it is never asked again.  What was taken and is not on disk stays in ``pending`` and is simply
@@ -33,10 +33,10 @@ if TYPE_CHECKING:
     from glacier_purge.audit.recovery import ReadLog
     from glacier_purge.audit.rendering import Rendered
 
-_ONE_WRITE_MOST = 4096
-"""Records in one write: bounds what the event loop renders at a stretch to some 6 ms."""
+_ONE_WRITE_MOST = 1024
+"""Records in one write: bounds what the event loop renders at a stretch to some 2 ms."""
 
-_PENDING_COMMITS = 16
+_PENDING_COMMITS = 4
 """``room`` waits while more than this many full commits are not durable: some 2 MB."""
 
 
@@ -93,7 +93,7 @@ class Journal:
         records: int,
         wall_clock: Callable[[], float],
         commit_seconds: float = 0.1,
-        commit_records: int = 256,
+        commit_records: int = 1024,
         segment_records: int = 1_000_000,
     ) -> Self:
         """Repair a torn tail, replay the log into the ledger, and make ready to append.

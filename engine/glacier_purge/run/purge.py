@@ -74,7 +74,7 @@ class PurgeSettings:
     retry: RetrySettings = field(default_factory=RetrySettings)
     credentials_patience_seconds: float = 900.0
     commit_seconds: float = 0.1
-    commit_records: int = 256
+    commit_records: int = 1024
     segment_records: int = 1_000_000
     checkpoint_seconds: float = 60.0
     telemetry_seconds: float = 10.0

@@ -123,7 +123,7 @@ class AuditSettings(_Section):
 
     commit_seconds: Annotated[float, Field(gt=0, le=10)] = 0.1
     """A record is on disk at most this long after its reply."""
-    commit_records: Annotated[int, Field(ge=1, le=100_000)] = 256
+    commit_records: Annotated[int, Field(ge=1, le=100_000)] = 1024
     """Records waiting for the disk after which they are not kept waiting longer."""
     segment_records: Annotated[int, Field(ge=1_000, le=100_000_000)] = 1_000_000
     """Records after which a new file is begun."""
