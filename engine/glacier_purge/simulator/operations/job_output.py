@@ -9,7 +9,8 @@ from glacier_purge.simulator import refusal
 from glacier_purge.simulator.archives import filler
 from glacier_purge.simulator.exchange import Response
 from glacier_purge.simulator.inventory import CONTENT_TYPES
-from glacier_purge.simulator.operations.jobs import checksum_of, find_job
+from glacier_purge.simulator.job_description import checksum_of
+from glacier_purge.simulator.operations.jobs import find_job
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -26,7 +26,7 @@ def get_notifications(call: Call) -> Response:
 
 
 def set_notifications(call: Call) -> Response:
-    """Answer SetVaultNotifications. Nobody is ever notified; the topic is not even looked at."""
+    """Answer SetVaultNotifications. Only queues hear of a topic; whether there is one, is not even looked at."""
     facts = call.vault().facts
     body = call.json_object()
     topic, events = text_of(body, "SNSTopic"), body.get("Events")
