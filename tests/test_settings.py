@@ -191,7 +191,7 @@ def test_the_standard_profile_spells_out_every_default() -> None:
     spelt = {(section, name) for section, values in tomllib.loads(text).items() for name in values}
     known = {(section, name) for section, values in Settings().model_dump().items() for name in values}
     unsaid = {("aws", name) for name in ("profile", "region", "endpoint_url", "account_id", "ca_bundle")}
-    assert known - spelt == unsaid | {("estimate", "prices_file")}
+    assert known - spelt == unsaid | {("estimate", "prices_file"), ("inventory", "job_queue")}
 
 
 # glacier-purge config schema

@@ -15,7 +15,7 @@ from glacier_purge.cli.output import OutputFormat, print_result
 from glacier_purge.cli.pace_options import Pace, PaceOptions
 from glacier_purge.cli.planning_options import RecordOptions, Records
 from glacier_purge.cli.safety_options import Safety, SafetyOptions
-from glacier_purge.cli.waiting import NoWait
+from glacier_purge.cli.waiting import JobQueue, NoWait
 from glacier_purge.errors import Interrupted, Pending, PlanRefused
 
 if TYPE_CHECKING:
@@ -39,6 +39,7 @@ def run(
     *,
     run_dir: Path | None = None,
     no_wait: NoWait = False,
+    job_queue: JobQueue = None,
     confirm_digest: str | None = None,
     freeze: bool = False,
     delete_vault: str | None = None,
@@ -86,7 +87,8 @@ def run(
 
     configure_logs(logs)
     check_vault_name(vault)
-    settings = source.load(aws, pace=pace.overrides(), safety=safety.overrides(), inventory=records.overrides())
+    inventory = {**records.overrides(), "job_queue": job_queue}
+    settings = source.load(aws, pace=pace.overrides(), safety=safety.overrides(), inventory=inventory)
     wishes = Wishes(
         freeze=freeze,
         remove_vault=delete_vault,
@@ -130,6 +132,7 @@ class _Run:
         from glacier_purge import wiring
         from glacier_purge.cli.calendar_terms import settled_terms
         from glacier_purge.cli.waiting import patience
+        from glacier_purge.listening import listeners
         from glacier_purge.plan.making import Target
         from glacier_purge.run.calendar import Calendar, Helpers
         from glacier_purge.run.host import who
@@ -151,7 +154,7 @@ class _Run:
         terms = await settled_terms(self._folder, target, lifecycle, choices, caps)
         settings = self._settings = wiring.capped(settings, terms.caps)
         waits = Noting(waits, self._folder, lifecycle)
-        async with wiring.open_control(address, access) as control:
+        async with wiring.open_control(address, access) as control, listeners(_say) as listening:
             helpers = Helpers(
                 preflight=lambda: preflight(control, access, self._folder.path, _say),
                 decide=lambda snapshot, earlier: wiring.decide_round(
@@ -167,7 +170,11 @@ class _Run:
                 carry_out=self._carry_out,
                 tell=_tell,
             )
-            calendar = Calendar(self._folder, lifecycle, control, target, self._wishes, helpers, waits, by=who())
+            calendar = Calendar(
+                *(self._folder, lifecycle, control, target, self._wishes, helpers, waits),
+                by=who(),
+                announcements=await listening.of(address, access, settings),
+            )
             _begin(lifecycle, terms, self._wishes)
             await calendar.go_on()
         print_result(self._result(lifecycle, calendar), self._output)

@@ -34,6 +34,14 @@ NoWait = Annotated[
     Parameter(name="--no-wait", help="Do what can be done now; end with 75 and the next time on stdout, for cron."),
 ]
 
+JobQueue = Annotated[
+    str | None,
+    Parameter(
+        name="--job-queue",
+        help="URL of an SQS queue subscribed to the vault's SNS topic: a finished job is then noticed by its message.",
+    ),
+]
+
 
 def patience(no_wait: bool, access: Access, tell: Callable[[Waiting], None] | None = None) -> Patience:
     """The patience that the command line asked for, on the service's own time where that is a rehearsal's.
@@ -71,6 +79,12 @@ async def settled(work: Callable[[], Awaitable[int]], output: OutputFormat) -> i
         until = f"{pending.until:%Y-%m-%dT%H:%M:%SZ}"
         print_result({"state": "pending", "waiting_for": pending.what, "until": until}, output)
         return ExitCode.PENDING
+
+
+def tell(message: str) -> None:
+    """Say on stderr what a person who waits should know."""
+    sys.stderr.write(f"glacier-purge: {safe(message)}\n")
+    sys.stderr.flush()
 
 
 class _Teller:

@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from glacier_purge.audit.ledger import Ledger
+    from glacier_purge.inventory.announcements import Announcements
     from glacier_purge.inventory.snapshot import Snapshot
     from glacier_purge.plan.document import Plan
     from glacier_purge.plan.making import Decided, Target
@@ -66,7 +67,10 @@ Happened = tuple[Event, dict[str, Any]]
 
 
 class Calendar:
-    """One vault's calendar in ``folder``. ``by`` is who runs it; ``target`` is what every round plans for."""
+    """One vault's calendar in ``folder``. ``by`` is who runs it; ``target`` is what every round plans for.
+
+    ``announcements`` is where the ends of its inventory jobs are listened for, if anywhere.
+    """
 
     def __init__(
         self,
@@ -79,6 +83,7 @@ class Calendar:
         patience: Patience,
         *,
         by: str,
+        announcements: Announcements | None = None,
     ) -> None:
         self._folder = folder
         self._lifecycle = lifecycle
@@ -88,6 +93,7 @@ class Calendar:
         self._helpers = helpers
         self._patience = patience
         self._by = by
+        self._announcements = announcements
         self._do: dict[Phase, Callable[[], Awaitable[Happened]]] = {
             Phase.PREFLIGHT: self._preflight,
             Phase.INVENTORY: self._inventory,
@@ -179,7 +185,10 @@ class Calendar:
 
     async def _verify(self) -> Happened:
         place, plan = self._planned()
-        verdict = await Verifying(self._control, place, plan, self._patience, by=self._by).verify()
+        verifying = Verifying(
+            self._control, place, plan, self._patience, by=self._by, announcements=self._announcements
+        )
+        verdict = await verifying.verify()
         found = verdict.found
         if found.vault_is_empty and verdict.certificate is not None:
             return Event.PROVEN, {"certificate": verdict.certificate.digest, "inventory": verdict.inventory_date}
@@ -226,7 +235,7 @@ class Calendar:
 
     def _retrieval(self, place: RunFolder) -> Retrieval:
         how = RetrievalSettings(any_id_length=self._target.any_id_length)
-        return Retrieval(self._control, place.path, Wanted(), self._patience, how)
+        return Retrieval(self._control, place.path, Wanted(), self._patience, how, self._announcements)
 
     def _earlier(self) -> Earlier | None:
         """What the rounds before this one came to; None in the first."""

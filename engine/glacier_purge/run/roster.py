@@ -26,7 +26,10 @@ ROSTER_FILE = "fleet.json"
 
 
 class Enlisted(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """One vault and what is wished for it. ``max_rate`` is in deletes a second; files are named by whole paths."""
+    """One vault and what is wished for it. ``max_rate`` is in deletes a second; files are named by whole paths.
+
+    ``job_queue`` is a URL.
+    """
 
     vault_arn: str
     endpoint_url: str
@@ -38,6 +41,7 @@ class Enlisted(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     max_rate: float | None
     choices: Choices = EVERY_ARCHIVE
     caps: Caps = UNCAPPED
+    job_queue: str | None = None
 
 
 class Roster(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -62,6 +66,7 @@ def enlisted(chosen: Chosen, endpoint_url: str) -> Enlisted:
         max_rate=entry.max_rate,
         choices=absolute(entry.choices),
         caps=entry.caps,
+        job_queue=entry.job_queue,
     )
 
 

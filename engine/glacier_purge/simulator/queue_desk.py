@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from glacier_purge.simulator.exchange import Request, Response
     from glacier_purge.simulator.wire import Step
 
-_LOOK_EVERY_SECONDS = (0.01, 0.25)
+_LOOK_EVERY_SECONDS = (0.01, 1.0)
 """Real seconds between two looks: at the most scaled clock and at the slowest."""
 
 
