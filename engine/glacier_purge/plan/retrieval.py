@@ -2,7 +2,8 @@
 
 An archive is held back while a retrieval job for it is in progress, because the job may fail when the archive goes, and
 while the output of one that succeeded can still be downloaded, because whoever asked may find it damaged and ask again.
-A job asked for after the delete cannot be seen from here; it fails.  Pure: jobs and the time are values.
+A job asked for after the delete is accepted and fails; while it is in progress it looks like any other, so an archive
+that only an older inventory still lists is held back until then.  Pure: jobs and the time are values.
 """
 
 from __future__ import annotations
