@@ -9,7 +9,7 @@ import logging
 import os
 from contextlib import asynccontextmanager
 from dataclasses import asdict, dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from functools import partial
 from importlib.metadata import version
 from pathlib import Path
@@ -43,15 +43,17 @@ from glacier_purge.service.spread import open_spread
 from glacier_purge.service.transport import choose, open_glacier
 from glacier_purge.settings.prices import read_price_table
 from glacier_purge.waiting import Impatient
+from glacier_purge.writers import signs_of_writers
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
+    from collections.abc import AsyncIterator, Callable
 
     from glacier_purge.inventory.snapshot import Snapshot
     from glacier_purge.plan.choices import Caps, Choices
     from glacier_purge.plan.choosing import Earlier
     from glacier_purge.plan.cost import Estimate
     from glacier_purge.plan.document import Plan
+    from glacier_purge.plan.finding import Finding
     from glacier_purge.plan.forecast import Calendar
     from glacier_purge.plan.making import Decided
     from glacier_purge.run.folder import RunFolder
@@ -115,6 +117,11 @@ def rules(settings: Settings) -> Rules:
     )
 
 
+def recent(settings: Settings) -> timedelta:
+    """How long ago an upload is a sign that somebody still writes to a vault."""
+    return timedelta(days=settings.inventory.recent_upload_days)
+
+
 def access(
     settings: Settings, endpoint_url: str, *, any_id_length: bool, credentials: StaticCredentials | None = None
 ) -> Access:
@@ -148,12 +155,14 @@ async def plan_in_new_folder(
     run_dir: Path | None,
     set_aside_defects: bool,
     patience: Patience = IMPATIENT,
+    notice: Callable[[Finding], None] | None = None,
 ) -> tuple[RunFolder, Plan]:
     """Spool the inventory (a path, or ``-`` for stdin) into a new run folder and plan in it.
 
     Without ``run_dir`` the folder is made below ``runs`` in the current one.  Raises ``UsageError`` and its children
     for anything in doubt (the folder is taken away again), and errors of the service when only it can tell the account.
-    ``patience`` waits for archives that are being retrieved, where ``choices`` ask for that.
+    ``patience`` waits for archives that are being retrieved, where ``choices`` ask for that.  ``notice`` gets what
+    shows whether somebody still writes to the vault, of which the service is asked where it was reached anyway.
     """
     check_vault_name(vault_name)
     check_standard_input(inventory, choices)
@@ -172,7 +181,11 @@ async def plan_in_new_folder(
         )
         with FirstReading(snapshot, target, set_aside_defects=set_aside_defects) as reading:
             await anyio.to_thread.run_sync(reading.read)  # before anybody is asked anything about it
-            decided = await decide(reading, choices, _circumstances(target, settings, patience, datetime.now(UTC)))
+            circumstances = _circumstances(target, settings, patience, datetime.now(UTC))
+            decided = await decide(reading, choices, circumstances)
+        if notice is not None:
+            control = circumstances.control if decided.retrievals_looked_at else None
+            notice(await signs_of_writers(snapshot, control, patience.now(), recent(settings)))
         keep_plan(folder, decided.plan, retrievals_looked_at=decided.retrievals_looked_at)
     return folder, decided.plan
 

@@ -42,6 +42,8 @@ def fetch(bench: Bench, *options: str) -> tuple[str, ...]:
     return ("inventory", "fetch", "photos", "--endpoint-url", bench.simulator.endpoint_url, "--no-wait", *options)
 
 
+@pytest.mark.slow
+@pytest.mark.timeout(180)
 @pytest.mark.parametrize("bench", [SMALL], indirect=True)
 def test_a_vault_is_fetched_run_and_verified_with_a_queue_and_its_messages_are_taken_away(bench: Bench) -> None:
     # glacier-purge run photos --job-queue URL --no-wait
@@ -62,6 +64,8 @@ def test_a_vault_is_fetched_run_and_verified_with_a_queue_and_its_messages_are_t
     assert (queue(bench)["sent"], queue(bench)["deleted"], queue(bench)["messages"]) == (2, 2, [])
 
 
+@pytest.mark.slow
+@pytest.mark.timeout(180)
 @pytest.mark.parametrize("bench", [SMALL], indirect=True)
 def test_verify_listens_too(bench: Bench) -> None:
     # glacier-purge verify run --job-queue URL --no-wait

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
@@ -23,6 +23,7 @@ def around() -> Surroundings:
         lifetime=Lifetime.LASTING,
         disk_free_bytes=10**12,
         now=datetime.now(UTC),
+        recent=timedelta(days=7),
     )
 
 
@@ -42,6 +43,7 @@ async def test_a_quiet_vault_has_nothing_in_the_way_and_is_not_touched() -> None
     subjects = by_subject(found)
     assert {"caller", "clock", "vault lock", "vault access policy", "tags", "retrievals", "disk"} <= set(subjects)
     assert subjects["account"].weight is Weight.WARNING
+    assert subjects["writers"].weight is Weight.WARNING, "the simulator's last inventory is half a day old"
 
 
 async def test_what_others_do_with_the_vault_is_found() -> None:

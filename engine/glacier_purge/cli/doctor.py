@@ -56,7 +56,7 @@ def doctor(
     weights = [finding.weight for finding in found]
     if output is OutputFormat.JSON:
         counts = {weight.value: weights.count(weight) for weight in Weight}
-        print_result({"vault": vault, **counts, "findings": [_as_dict(finding) for finding in found]}, output)
+        print_result({"vault": vault, **counts, "findings": [as_dict(finding) for finding in found]}, output)
     else:
         print_text("\n".join(line for finding in found for line in as_lines(finding)))
     return ExitCode.USAGE if Weight.BLOCKING in weights else ExitCode.DONE
@@ -70,11 +70,12 @@ async def _examined(name: str, settings: Settings, place: Path) -> list[Finding]
     vault = await wiring.vault_by_name(name, settings)
     access = wiring.access(settings, wiring.endpoint(settings, vault.region), any_id_length=False)
     async with open_control(vault, access) as control:
-        return await examined(control, access, place)
+        return await examined(control, access, place, settings)
 
 
-async def examined(control: ControlClient, access: Access, place: Path) -> list[Finding]:
+async def examined(control: ControlClient, access: Access, place: Path, settings: Settings) -> list[Finding]:
     """Everything that could go wrong with a purge of the control's vault, with a run folder at ``place``."""
+    from glacier_purge import wiring
     from glacier_purge.plan.examination import Examination, Surroundings
     from glacier_purge.service.endpoint import is_loopback
     from glacier_purge.service.identity import caller_identity
@@ -86,6 +87,7 @@ async def examined(control: ControlClient, access: Access, place: Path) -> list[
         lifetime=await control.credentials.lifetime(),
         disk_free_bytes=shutil.disk_usage(_existing(place)).free,
         now=utc_now(),
+        recent=wiring.recent(settings),
     )
     return await Examination(control, surroundings).findings()
 
@@ -95,7 +97,8 @@ def _existing(place: Path) -> Path:
     return next(folder for folder in (place.absolute(), *place.absolute().parents) if folder.exists())
 
 
-def _as_dict(finding: Finding) -> dict[str, str]:
+def as_dict(finding: Finding) -> dict[str, str]:
+    """A finding for programs."""
     return {
         "weight": finding.weight.value,
         "subject": finding.subject,
@@ -103,6 +106,16 @@ def _as_dict(finding: Finding) -> dict[str, str]:
         "why": finding.why,
         "advice": finding.advice,
     }
+
+
+def notice(finding: Finding) -> None:
+    """Say on stderr what was found, unless all is well."""
+    from glacier_purge.cli.waiting import tell
+    from glacier_purge.plan.finding import Weight
+
+    if finding.weight is not Weight.FINE:
+        for line in as_lines(finding):
+            tell(line)
 
 
 def as_lines(finding: Finding) -> Iterator[str]:

@@ -15,7 +15,7 @@ from glacier_purge.audit.disk import FileDisk
 from glacier_purge.cli import version
 from glacier_purge.cli.calendar_terms import settled_terms, what_holds
 from glacier_purge.cli.confirmation import approval_for, question
-from glacier_purge.cli.run import preflight
+from glacier_purge.cli.run import look_for_writers, preflight
 from glacier_purge.errors import Pending, RunStopped
 from glacier_purge.plan.choices import EVERY_ARCHIVE, UNCAPPED
 from glacier_purge.plan.making import Target
@@ -148,7 +148,7 @@ class Member:
                 self._say(line)
             async with wiring.open_control(self.vault, access) as control:
                 helpers = Helpers(
-                    preflight=lambda: preflight(control, access, folder.path, self._say),
+                    preflight=lambda: preflight(control, access, folder.path, settings, self._say),
                     decide=lambda snapshot, earlier: wiring.decide_round(
                         snapshot,
                         target,
@@ -158,6 +158,7 @@ class Member:
                         earlier,
                         set_aside_defects=self._wishes.set_aside_defects,
                     ),
+                    look_at=lambda snapshot: look_for_writers(control, snapshot, patience.now(), settings, self._say),
                     approve=self._approve,
                     carry_out=self._carry_out,
                     tell=self._tell,

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from glacier_purge.cli.choice_options import ChoiceOptions, Which
 from glacier_purge.cli.options import Aws, AwsOptions, Output, SettingsOptions, SettingsSource
 from glacier_purge.cli.output import OutputFormat, print_result, print_text
 from glacier_purge.cli.planning_options import From, RecordOptions, Records
 from glacier_purge.cli.waiting import NoWait
+
+if TYPE_CHECKING:
+    from glacier_purge.plan.finding import Finding
 
 
 def plan(
@@ -33,10 +38,16 @@ def plan(
     from glacier_purge.wiring import plan_prospects
 
     settings = source.load(aws, inventory=records.overrides())
+    noticed: list[Finding] = []
 
     async def make() -> int:
         folder, made = await planned_from.plan(
-            vault, which.choices(), settings, set_aside_defects=records.set_aside_defects, no_wait=no_wait
+            vault,
+            which.choices(),
+            settings,
+            set_aside_defects=records.set_aside_defects,
+            no_wait=no_wait,
+            notice=noticed.append,
         )
         estimate, calendar = plan_prospects(made, settings)
         view = PlanView(
@@ -45,6 +56,7 @@ def plan(
             retrievals_looked_at=folder.identity().retrievals_looked_at is True,
             estimate=estimate,
             calendar=calendar,
+            noticed=tuple(noticed),
         )
         if output is OutputFormat.JSON:
             print_result(view.as_dict(), output)

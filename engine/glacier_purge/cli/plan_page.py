@@ -10,7 +10,9 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
+from glacier_purge.cli.doctor import as_dict, as_lines
 from glacier_purge.plan.choosing import RETRIEVALS_IGNORED
+from glacier_purge.plan.finding import Weight
 from glacier_purge.plan.selection import IN_RETRIEVAL
 from glacier_purge.report.terminal import safe
 from glacier_purge.report.words import duration, size
@@ -22,6 +24,7 @@ if TYPE_CHECKING:
     from glacier_purge.plan.census import SizeClass, Uploads
     from glacier_purge.plan.cost import Estimate
     from glacier_purge.plan.document import Finding, Plan
+    from glacier_purge.plan.finding import Finding as Noticed
     from glacier_purge.plan.forecast import Calendar
 
 _BAR_CHARACTERS = 40
@@ -57,6 +60,8 @@ class PlanView:
     retrievals_looked_at: bool
     estimate: Estimate
     calendar: Calendar
+    noticed: tuple[Noticed, ...] = ()
+    """What was noticed about the vault when it was planned for; no part of the plan, as it changes by the hour."""
 
     def as_dict(self) -> dict[str, Any]:
         """The plan as a result for programs."""
@@ -80,6 +85,7 @@ class PlanView:
             "digest": plan.digest,
             "retrievals_looked_at": self.retrievals_looked_at,
             **_plain({name: getattr(plan, name) for name in ("reasons", "findings", "uploads", "sizes", "samples")}),
+            "vault_findings": [as_dict(noticed) for noticed in self.noticed],
             "estimate": asdict(self.estimate),
             "forecast": _plain(asdict(self.calendar)),
         }
@@ -94,6 +100,7 @@ class PlanView:
             self._estimate(),
             self._forecast(),
             self._notes(),
+            [line for noticed in self.noticed if noticed.weight is not Weight.FINE for line in as_lines(noticed)],
             [f"digest  {self.plan.digest}", f"Nothing was sent. To delete: glacier-purge apply {self.run_dir}"],
         ]
         return "\n\n".join("\n".join(map(safe, section)) for section in sections if section)

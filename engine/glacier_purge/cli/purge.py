@@ -48,6 +48,7 @@ def purge(
     """
     from glacier_purge.cli.apply import apply_plan
     from glacier_purge.cli.carrying import in_event_loop
+    from glacier_purge.cli.doctor import notice
     from glacier_purge.cli.logs import configure_logs
     from glacier_purge.cli.waiting import settled
 
@@ -61,7 +62,12 @@ def purge(
 
     async def plan_and_carry_out() -> int:
         folder, plan = await planned_from.plan(
-            vault, which.choices(), settings, set_aside_defects=records.set_aside_defects, no_wait=no_wait
+            vault,
+            which.choices(),
+            settings,
+            set_aside_defects=records.set_aside_defects,
+            no_wait=no_wait,
+            notice=notice,
         )
         return await apply_plan(folder, plan, settings, confirm_digest=confirm_digest, output=output)
 

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from glacier_purge.audit.ledger import Ledger
+    from glacier_purge.inventory.snapshot import Snapshot
     from glacier_purge.plan.choices import Caps, Choices
     from glacier_purge.plan.document import Plan
     from glacier_purge.run.approval import Approval
@@ -156,7 +157,7 @@ class _Run:
         waits = Noting(waits, self._folder, lifecycle)
         async with wiring.open_control(address, access) as control, listeners(_say) as listening:
             helpers = Helpers(
-                preflight=lambda: preflight(control, access, self._folder.path, _say),
+                preflight=lambda: preflight(control, access, self._folder.path, settings, _say),
                 decide=lambda snapshot, earlier: wiring.decide_round(
                     snapshot,
                     target,
@@ -166,6 +167,7 @@ class _Run:
                     earlier,
                     set_aside_defects=self._wishes.set_aside_defects,
                 ),
+                look_at=lambda snapshot: look_for_writers(control, snapshot, waits.now(), settings, _say),
                 approve=self._approve,
                 carry_out=self._carry_out,
                 tell=_tell,
@@ -234,12 +236,14 @@ class _Run:
         }
 
 
-async def preflight(control: ControlClient, access: Access, place: Path, say: Callable[[str], None]) -> dict[str, Any]:
+async def preflight(
+    control: ControlClient, access: Access, place: Path, settings: Settings, say: Callable[[str], None]
+) -> dict[str, Any]:
     """Look at what could go wrong, tell what is worth telling, and refuse what stands in the way."""
     from glacier_purge.cli.doctor import as_lines, examined
     from glacier_purge.plan.finding import Weight
 
-    findings = await examined(control, access, place)
+    findings = await examined(control, access, place, settings)
     for finding in findings:
         if finding.weight is not Weight.FINE:
             for line in as_lines(finding):
@@ -249,6 +253,23 @@ async def preflight(control: ControlClient, access: Access, place: Path, say: Ca
         told = "; ".join(f"{finding.subject}: {finding.what}" for finding in blocking)
         raise PlanRefused(f"{control.vault.arn} can't be purged as things are: {told}. Nothing was sent.")
     return {"findings": len(findings), "warnings": sum(found.weight is Weight.WARNING for found in findings)}
+
+
+async def look_for_writers(
+    control: ControlClient, snapshot: Snapshot, now: datetime, settings: Settings, say: Callable[[str], None]
+) -> None:
+    """Tell when an inventory that was fetched, or the service, shows that somebody still writes to the vault."""
+    from contextlib import nullcontext
+
+    from glacier_purge import wiring
+    from glacier_purge.cli.doctor import as_lines
+    from glacier_purge.plan.finding import Weight
+    from glacier_purge.writers import signs_of_writers
+
+    finding = await signs_of_writers(snapshot, lambda: nullcontext(control), now, wiring.recent(settings))
+    if finding.weight is not Weight.FINE:
+        for line in as_lines(finding):
+            say(line)
 
 
 def _begin(lifecycle: Lifecycle, terms: Terms, wishes: Wishes) -> None:

@@ -19,12 +19,12 @@ import anyio.to_thread
 import msgspec
 
 from glacier_purge.errors import InventoryDamaged, PlanRefused, RunStopped, UsageError
-from glacier_purge.inventory.dates import creation_time
+from glacier_purge.inventory.dates import Period, creation_time
 from glacier_purge.inventory.download import PART_FILE, download
 from glacier_purge.inventory.job_choice import JOB_TAKES, Wanted, choose, next_look, next_look_meanwhile, why_not
 from glacier_purge.inventory.progress_file import Progress, read_progress, write_progress
 from glacier_purge.inventory.reading import HashedReading
-from glacier_purge.inventory.snapshot import Snapshot, spool
+from glacier_purge.inventory.snapshot import Snapshot, note_uploads, spool
 from glacier_purge.inventory.source import CHUNK_BYTES, Source
 from glacier_purge.service.control import ControlRefused, JobState
 from glacier_purge.waiting import Waiting, outlasting
@@ -235,14 +235,14 @@ class Retrieval:
     def _again(self, sha256: str) -> Snapshot:
         """Read the inventory that an earlier call got. Raises ``PlanRefused`` when it was changed since."""
         path = self._folder / INVENTORY_FILE
-        reading = HashedReading(name=str(path), any_id_length=self._settings.any_id_length)
+        reading, period = HashedReading(name=str(path), any_id_length=self._settings.any_id_length), Period()
         try:
             with path.open("rb") as file:
                 while chunk := file.read(CHUNK_BYTES):
-                    reading.take(chunk)
+                    note_uploads(period, reading.take(chunk))
         except OSError as error:
             raise PlanRefused(f"{path} cannot be read: {error.strerror}. Fetch it into a new folder.") from error
-        reading.finish()
+        note_uploads(period, reading.finish())
         if reading.sha256 != sha256:
             raise PlanRefused(f"{path} was changed after it was fetched. Fetch it into a new folder.")
         return Snapshot(
@@ -253,6 +253,7 @@ class Retrieval:
             records=reading.records,
             vault_arn=reading.vault_arn,
             inventory_date=reading.inventory_date,
+            newest=period.newest,
         )
 
 

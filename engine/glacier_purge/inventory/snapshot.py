@@ -14,11 +14,12 @@ from dataclasses import dataclass
 from typing import IO, TYPE_CHECKING
 
 from glacier_purge.errors import PlanRefused, UsageError
+from glacier_purge.inventory.dates import Period
 from glacier_purge.inventory.reading import Format, HashedReading, Reading
 from glacier_purge.inventory.source import CHUNK_BYTES
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
     from pathlib import Path
 
     from glacier_purge.inventory.batch import Batch
@@ -29,7 +30,10 @@ _NEW_FILE = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_NOFOLLOW", 0)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Snapshot:
-    """A spooled inventory. ``sha256`` is in hex, over the file's bytes; CSV names no vault and no date."""
+    """A spooled inventory. ``sha256`` is in hex, over the file's bytes; CSV names no vault and no date.
+
+    ``newest`` is the latest date of upload in it as the inventory writes it, where it was read for that.
+    """
 
     path: Path
     format: Format
@@ -38,6 +42,7 @@ class Snapshot:
     records: int
     vault_arn: str | None
     inventory_date: str | None
+    newest: str | None = None
 
 
 def spool(source: Source, folder: Path, *, any_id_length: bool = False) -> Snapshot:
@@ -47,16 +52,17 @@ def spool(source: Source, folder: Path, *, any_id_length: bool = False) -> Snaps
     to judge), and ``UsageError`` when the files are there already or can't be written.
     """
     reading = HashedReading(name=source.name, any_id_length=any_id_length)
+    period = Period()
     chunks = iter(source)
     first = next(chunks, b"")
-    reading.take(first)
+    note_uploads(period, reading.take(first))
     path = folder / f"inventory.{reading.format}"
     with _new_file(path) as file:
         file.write(first)
         for chunk in chunks:
-            reading.take(chunk)
+            note_uploads(period, reading.take(chunk))
             file.write(chunk)
-        reading.finish()
+        note_uploads(period, reading.finish())
     with _new_file(folder / f"{path.name}.sha256") as file:
         file.write(f"{reading.sha256}  {path.name}\n".encode())
     _sync_folder(folder)
@@ -68,7 +74,14 @@ def spool(source: Source, folder: Path, *, any_id_length: bool = False) -> Snaps
         records=reading.records,
         vault_arn=reading.vault_arn,
         inventory_date=reading.inventory_date,
+        newest=period.newest,
     )
+
+
+def note_uploads(period: Period, batches: Iterable[Batch]) -> None:
+    """Take the dates of upload of all sound records in."""
+    for batch in batches:
+        period.add([archive.created for archive in batch.archives])
 
 
 def verify(snapshot: Snapshot) -> None:

@@ -7,13 +7,13 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeVar
 
 from glacier_purge.inventory.job_choice import OUTPUT_LASTS
-from glacier_purge.plan import preflight, vault_findings
+from glacier_purge.plan import preflight, vault_findings, writers
 from glacier_purge.plan.vault_findings import JobCounts
 from glacier_purge.service.control import ControlRefused, JobAction, JobState
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable
-    from datetime import datetime
+    from datetime import datetime, timedelta
 
     from glacier_purge.plan.finding import Finding
     from glacier_purge.service.control import GlacierControl
@@ -26,12 +26,16 @@ _NO_JOB = "0" * 92
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Surroundings:
-    """What the machine and the credentials are like. ``caller`` is None for a pretended service."""
+    """What the machine and the credentials are like. ``caller`` is None for a pretended service.
+
+    ``recent`` is how long ago a change of the vault is a sign that somebody still writes to it.
+    """
 
     caller: Caller | None
     lifetime: Lifetime
     disk_free_bytes: int
     now: datetime
+    recent: timedelta
 
 
 class Examination:
@@ -52,6 +56,7 @@ class Examination:
             preflight.judge_clock(around.now, await control.service_time()),
             preflight.judge_credentials(around.lifetime),
             vault_findings.judge_vault(described),
+            writers.judge_last_change(described, around.now, around.recent),
         ]
         tags = await self._asked("ListTagsForVault", control.tags)
         lock = await self._asked("GetVaultLock", control.vault_lock)

@@ -54,9 +54,13 @@ class Wishes:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Helpers:
-    """What only the caller can do: check beforehand, decide, ask a person, carry out with progress, and tell."""
+    """What only the caller can do: check beforehand, decide, ask a person, carry out with progress, and tell.
+
+    ``look_at`` gets each inventory that was fetched, and tells what a person should know of it.
+    """
 
     preflight: Callable[[], Awaitable[dict[str, Any]]]
+    look_at: Callable[[Snapshot], Awaitable[None]]
     decide: Callable[[Snapshot, Earlier | None], Awaitable[Decided]]
     approve: Callable[[RunFolder, Plan], Approval]
     carry_out: Callable[[RunFolder, Plan, Approval], Awaitable[Ledger]]
@@ -130,6 +134,7 @@ class Calendar:
     async def _inventory(self) -> Happened:
         place = RunFolder.open_or_create(self._round_path(self._lifecycle.round))
         snapshot, job_id = await self._retrieval(place).fetch()
+        await self._helpers.look_at(snapshot)
         return Event.FETCHED, {"job": job_id, "records": snapshot.records, "of": snapshot.inventory_date}
 
     async def _plan(self) -> Happened:

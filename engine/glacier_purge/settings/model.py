@@ -139,6 +139,8 @@ class InventorySettings(_Section):
 
     any_id_length: bool = False
     """Accept archive ids of other lengths than 138 characters, as other emulators make them."""
+    recent_upload_days: Annotated[int, Field(ge=0, le=3650)] = 7
+    """An upload younger than this is told of, as a sign that somebody still writes to the vault."""
     job_queue: Annotated[str, AfterValidator(check_queue_url)] | None = None
     """URL of an SQS queue subscribed to the vault's SNS topic, to hear there of finished jobs; otherwise by asking."""
 
