@@ -9,6 +9,7 @@ import pytest
 
 from tests.e2e.conftest import Bench, start_simulator
 from tests.e2e.test_fleet import ask
+from tests.e2e.test_foreign import by_boto3
 from tests.e2e.test_least_privilege import filled_in
 
 if TYPE_CHECKING:
@@ -176,3 +177,30 @@ def test_listening_takes_the_optional_policy_and_its_absence_only_costs_time(
     assert ("config/iam/job-queue.json" in told) is not is_heard
     guarded.simulator.post("clock", step_seconds=6 * HOUR)
     assert guarded.json(*arguments)["records"] == 20
+
+
+READ = """
+import json, sys
+import boto3
+sqs = boto3.client("sqs", endpoint_url=sys.argv[1], region_name="us-east-1")
+asked = {"QueueUrl": sys.argv[2], "MaxNumberOfMessages": 10, "WaitTimeSeconds": 1}
+(first,) = sqs.receive_message(**asked)["Messages"]
+sqs.change_message_visibility(QueueUrl=sys.argv[2], ReceiptHandle=first["ReceiptHandle"], VisibilityTimeout=0)
+(second,) = sqs.receive_message(**asked)["Messages"]
+sqs.delete_message(QueueUrl=sys.argv[2], ReceiptHandle=second["ReceiptHandle"])
+assert "Messages" not in sqs.receive_message(**asked)
+assert first["MessageId"] == second["MessageId"]
+print(json.dumps({"told": json.loads(json.loads(first["Body"])["Message"])}))
+"""
+
+
+@pytest.mark.witness
+@pytest.mark.parametrize("bench", [SMALL], indirect=True)
+def test_the_pretended_queue_is_one_to_boto3(bench: Bench, witness: Path) -> None:
+    subscribed(bench)
+    bench.json(*fetch(bench), exit_code=75)
+    bench.simulator.post("clock", step_seconds=6 * HOUR)
+    told = json.loads(by_boto3(witness, READ, bench.simulator.endpoint_url, queue_url(bench)))["told"]
+    assert (told["Action"], told["StatusCode"], told["Completed"]) == ("InventoryRetrieval", "Succeeded", True)
+    assert told["VaultARN"] == "arn:aws:glacier:us-east-1:123456789012:vaults/photos"
+    assert (queue(bench)["deleted"], queue(bench)["messages"]) == (1, [])
