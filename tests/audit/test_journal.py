@@ -77,9 +77,9 @@ async def none_pending(journal: Journal) -> None:
 
 
 @pytest.mark.looptime
-async def test_a_commit_comes_after_100_ms_or_256_records() -> None:
+async def test_a_commit_comes_after_100_ms_or_1024_records() -> None:
     disk = Sleepy()
-    journal = await open_journal(disk, records=1000)
+    journal = await open_journal(disk, records=2000)
     loop = asyncio.get_running_loop()
     async with anyio.create_task_group() as tasks:
         tasks.start_soon(journal.run)
@@ -88,11 +88,11 @@ async def test_a_commit_comes_after_100_ms_or_256_records() -> None:
         await none_pending(journal)
         assert 0.1 <= loop.time() - began <= 0.15
         began = loop.time()
-        journal.record([outcome(ordinal) for ordinal in range(1, 257)])
+        journal.record([outcome(ordinal) for ordinal in range(1, 1025)])
         await none_pending(journal)
         assert loop.time() - began <= 0.04
         began = loop.time()
-        journal.record([outcome(300)])
+        journal.record([outcome(1500)])
         await journal.durable()
         assert loop.time() - began <= 0.04
         await journal.aclose()
@@ -131,7 +131,7 @@ async def test_room_waits_for_the_disk() -> None:
             most = max(most, journal.pending)
             await journal.room()
         await journal.aclose()
-    assert most <= 16 * 256 + 64
+    assert most <= 4 * 1024 + 64
     assert journal.ledger.counts["deleted"] == 30_016
 
 
