@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING
 import trustme
 
 from benchmarks.machine import SERVER_CORE, pin
-from benchmarks.sink import DESCRIPTION, JOBS
+from benchmarks.sink import DESCRIPTION, JOBS, UPLOADS
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -39,6 +39,7 @@ http {
     add_header x-amzn-RequestId "REQUEST_ID" always;
     location / { if ($request_method = DELETE) { return 204; } return 200 'DESCRIPTION'; }
     location ~ /jobs$ { return 200 'JOBS'; }
+    location ~ /multipart-uploads$ { return 200 'UPLOADS'; }
   }
 }
 """
@@ -67,6 +68,7 @@ def tls_server(folder: Path) -> Iterator[Server]:
     else:
         settings = NGINX.replace("FOLDER", str(folder)).replace("PORT", str(port)).replace("REQUEST_ID", REQUEST_ID)
         settings = settings.replace("DESCRIPTION", DESCRIPTION.decode()).replace("JOBS", JOBS.decode())
+        settings = settings.replace("UPLOADS", UPLOADS.decode())
         (folder / "nginx.conf").write_text(settings, "ascii")
         command = [program, "-p", str(folder), "-c", str(folder / "nginx.conf")]
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.DEVNULL) as process:

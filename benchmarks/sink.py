@@ -22,6 +22,7 @@ DESCRIPTION = (
     b'"SizeInBytes":1,"VaultARN":"arn:aws:glacier:us-east-1:123456789012:vaults/photos","VaultName":"photos"}'
 )
 JOBS = b'{"JobList":[],"Marker":null}'
+UPLOADS = b'{"UploadsList":[],"Marker":null}'
 
 
 class Sink(asyncio.Protocol):
@@ -45,7 +46,8 @@ class Sink(asyncio.Protocol):
 def _reply_to(request: bytes) -> bytes:
     if request.startswith(b"DELETE"):
         return REPLY
-    body = JOBS if b"/jobs" in request.partition(b"\r\n")[0] else DESCRIPTION
+    line = request.partition(b"\r\n")[0]
+    body = JOBS if b"/jobs" in line else UPLOADS if b"/multipart-uploads" in line else DESCRIPTION
     framing = b"\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n" % len(body)
     return REPLY.replace(b"204 No Content", b"200 OK").replace(b"\r\n\r\n", framing) + body
 

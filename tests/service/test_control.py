@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from glacier_purge.errors import CredentialsFailed
+from glacier_purge.errors import CredentialsFailed, RunStopped
 from glacier_purge.service.control import ControlRefused, JobAction, JobState, NoAnswer, Removal
 from glacier_purge.simulator import SimulatedGlacier
 from glacier_purge.simulator.faults import Rule
@@ -198,3 +198,11 @@ async def test_an_output_that_breaks_off_gives_what_came_and_then_says_so(kind: 
 async def gather_into(came: list[bytes], pieces: AsyncIterator[bytes]) -> None:
     async for piece in pieces:
         came.append(piece)  # noqa: PERF401 - what came before the fault is to be kept
+
+
+async def test_an_answer_without_its_list_does_not_mean_that_there_is_nothing() -> None:
+    strange = reply("200 OK", body=b'{"VaultARN":"arn"}')
+    async with serving(answers(strange)) as server, control(server.endpoint_url) as door:
+        for asked, member in ((door.list_jobs(), "JobList"), (door.multipart_uploads(), "UploadsList")):
+            with pytest.raises(RunStopped, match=f"without {member}"):
+                [item async for item in asked]

@@ -17,7 +17,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 from botocore.parsers import ResponseParserError
 from tenacity import AsyncRetrying, RetryCallState, retry_if_exception_type, stop_after_attempt, wait_random_exponential
 
-from glacier_purge.errors import CredentialsFailed
+from glacier_purge.errors import CredentialsFailed, RunStopped
 from glacier_purge.service.control import (
     JOB_DESCRIPTION,
     ControlRefused,
@@ -98,9 +98,8 @@ class ControlClient:
 
     async def list_jobs(self) -> AsyncIterator[Job]:
         """Go through the vault's jobs."""
-        async for page in self._pages("ListJobs", self._client.list_jobs):
-            for job in page["JobList"]:
-                yield read_job(job)
+        async for job in self._each("ListJobs", self._client.list_jobs, "JobList"):
+            yield read_job(job)
 
     async def describe_job(self, job_id: str) -> Job | None:
         """Ask for one job."""
@@ -180,14 +179,13 @@ class ControlClient:
 
     async def multipart_uploads(self) -> AsyncIterator[UploadInProgress]:
         """Go through the vault's multipart uploads in progress."""
-        async for page in self._pages("ListMultipartUploads", self._client.list_multipart_uploads):
-            for upload in page["UploadsList"]:
-                yield UploadInProgress(
-                    upload_id=upload["MultipartUploadId"],
-                    description=upload.get("ArchiveDescription") or "",
-                    created=datetime.fromisoformat(upload["CreationDate"]),
-                    part_size_bytes=upload["PartSizeInBytes"],
-                )
+        async for upload in self._each("ListMultipartUploads", self._client.list_multipart_uploads, "UploadsList"):
+            yield UploadInProgress(
+                upload_id=upload["MultipartUploadId"],
+                description=upload.get("ArchiveDescription") or "",
+                created=datetime.fromisoformat(upload["CreationDate"]),
+                part_size_bytes=upload["PartSizeInBytes"],
+            )
 
     async def abort_multipart_upload(self, upload_id: str) -> None:
         """End a multipart upload."""
@@ -206,17 +204,23 @@ class ControlClient:
 
     async def list_vaults(self) -> AsyncIterator[VaultDescription]:
         """Go through all vaults of the account in this region."""
-        async for page in self._pages("ListVaults", self._client.list_vaults):
-            for vault in page["VaultList"]:
-                yield read_description(vault)
+        async for vault in self._each("ListVaults", self._client.list_vaults, "VaultList"):
+            yield read_description(vault)
 
     # -- asking -------------------------------------------------------------------------------------------------------
 
-    async def _pages(self, name: str, operation: Any) -> AsyncIterator[Mapping[str, Any]]:
+    async def _each(self, name: str, operation: Any, member: str) -> AsyncIterator[Mapping[str, Any]]:
+        """Go through what all pages list as ``member``; a page without it says nothing, and not that there is none."""
         marker: dict[str, str] = {}
         while True:
             page = await self._ask(name, operation, **marker)
-            yield page
+            if member not in page:
+                raise RunStopped(
+                    f"{self._vault.arn}: {name} was answered, but without {member}: whoever answers is not the "
+                    "service as it is known. Look at the endpoint and at what stands in between."
+                )
+            for item in page[member]:
+                yield item
             if not page.get("Marker"):
                 return
             marker = {"marker": page["Marker"]}
