@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from glacier_purge.audit.ledger import LedgerState  # noqa: TC001 - msgspec reads the annotation
+from glacier_purge.json_document import DocumentUnreadable, decoded
 
 if TYPE_CHECKING:
     from glacier_purge.audit.disk import Disk
@@ -82,8 +83,8 @@ def read_checkpoint(disk: Disk, name: str) -> tuple[Checkpoint, bytes] | None:
         return None
     head_bytes = data.find(b"\n")
     try:
-        checkpoint = msgspec.json.decode(content[:head_bytes], type=Checkpoint)
-    except msgspec.DecodeError:
+        checkpoint = decoded(content[:head_bytes], Checkpoint)
+    except DocumentUnreadable:
         return None
     bitmap = bytes(content[head_bytes + 1 :])
     if checkpoint.format != 1 or len(bitmap) != (checkpoint.records + 7) // 8:

@@ -15,6 +15,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import msgspec
 
+from glacier_purge.json_document import NO_JSON
+
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
@@ -145,7 +147,7 @@ def read_line(line: bytes) -> Line:
     if line.find(_OUTCOME_MARK, 0, _HEAD_BYTES) >= 0:
         try:
             it = _OUTCOME_DECODER.decode(line)
-        except msgspec.DecodeError as bad:
+        except NO_JSON as bad:
             raise ValueError(str(bad)) from bad
         outcome = Outcome(
             it.ordinal,
@@ -160,10 +162,10 @@ def read_line(line: bytes) -> Line:
             it.redelete,
         )
         return Line(it.seq, it.ts, it.run, it.epoch, it.prev, outcome)
-    facts = json.loads(line)
     try:
+        facts = json.loads(line)
         frame = {key: facts.pop(key) for key in ("seq", "ts", "event", "run", "epoch", "prev")}
-    except (AttributeError, KeyError, TypeError) as missing:
+    except (AttributeError, KeyError, TypeError, RecursionError) as missing:
         raise ValueError(f"no line of an audit log: {missing}") from missing
     if (type(frame["seq"]), type(frame["epoch"]), type(frame["event"])) != (int, int, str):
         raise ValueError("no line of an audit log: seq, epoch or event is of the wrong type")

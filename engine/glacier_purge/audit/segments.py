@@ -21,6 +21,7 @@ import zstandard
 
 from glacier_purge.audit.chain import digest
 from glacier_purge.errors import AuditDamaged
+from glacier_purge.json_document import DocumentUnreadable, decoded
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -193,8 +194,8 @@ def _read_manifest(disk: Disk) -> list[bytes]:
 
 def _is_entry(line: bytes) -> bool:
     try:
-        msgspec.json.decode(line, type=ManifestEntry)
-    except msgspec.DecodeError:
+        decoded(line, ManifestEntry)
+    except DocumentUnreadable:
         return False
     return line.endswith(b"\n")
 

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from glacier_purge.errors import UsageError
+from glacier_purge.json_document import DocumentUnreadable, read_document
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -36,10 +37,8 @@ def read_progress(folder: Path) -> Progress | None:
     """Read what an earlier process left; None when there is nothing. Raises ``UsageError`` for what cannot be read."""
     file = folder / PROGRESS_FILE
     try:
-        return msgspec.json.decode(file.read_bytes(), type=Progress)
-    except FileNotFoundError:
-        return None
-    except (OSError, msgspec.MsgspecError) as error:
+        return read_document(file, Progress)
+    except DocumentUnreadable as error:
         raise UsageError(f"{file} cannot be read ({error}). Remove it to fetch the inventory afresh.") from error
 
 

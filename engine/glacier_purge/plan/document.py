@@ -14,6 +14,7 @@ import msgspec
 
 from glacier_purge.archive import Vault
 from glacier_purge.errors import PlanRefused
+from glacier_purge.json_document import DocumentUnreadable, read_document
 from glacier_purge.plan.census import SizeClass, Uploads  # noqa: TC001 - msgspec resolves the annotations at run time
 from glacier_purge.plan.selection import ALWAYS
 
@@ -136,14 +137,14 @@ def plan_bytes(plan: Plan) -> bytes:
 def read_plan(path: Path) -> Plan:
     """Read ``plan.json``. Raises ``PlanRefused`` when it is missing, damaged, edited or of another format."""
     try:
-        document = msgspec.json.decode(path.read_bytes(), type=_Document)
-    except FileNotFoundError:
+        document = read_document(path, _Document)
+    except DocumentUnreadable as error:
+        raise PlanRefused(f"{path} cannot be read as a plan ({error}). Plan again; nothing was sent.") from error
+    if document is None:
         raise PlanRefused(
             f"{path.parent} holds no plan: planning did not end, or this is not a run folder. "
             "Make one with: glacier-purge plan VAULT --inventory FILE --run-dir DIR"
-        ) from None
-    except (OSError, UnicodeDecodeError, msgspec.MsgspecError) as error:
-        raise PlanRefused(f"{path} cannot be read as a plan ({error}). Plan again; nothing was sent.") from error
+        )
     plan = document.plan
     if plan.format != FORMAT:
         raise PlanRefused(f"{path} has format {plan.format}, this version reads {FORMAT}. Plan again.")

@@ -15,7 +15,7 @@ from enum import Enum
 from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING, Any
 
-import msgspec
+from glacier_purge.json_document import DocumentUnreadable, decoded
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -69,10 +69,11 @@ def rules_against_deleting(policy: str, tags: Mapping[str, str]) -> list[Rule]:
 
 def _statements(policy: str) -> list[dict[str, Any]]:
     try:
-        document = msgspec.json.decode(policy)
-        found = document["Statement"]
-    except (msgspec.DecodeError, TypeError, KeyError) as error:
+        found = decoded(policy, dict[str, Any])["Statement"]
+    except DocumentUnreadable as error:
         raise PolicyUnreadable(str(error)) from error
+    except KeyError as error:
+        raise PolicyUnreadable("it has no Statement") from error
     statements = found if isinstance(found, list) else [found]
     if not all(isinstance(statement, dict) for statement in statements):
         raise PolicyUnreadable("a statement is no object")

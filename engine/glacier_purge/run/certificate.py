@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from glacier_purge.errors import PlanRefused
+from glacier_purge.json_document import DocumentUnreadable, read_document
 from glacier_purge.run.reconcile import Reconciliation  # noqa: TC001 - msgspec reads the annotation
 
 if TYPE_CHECKING:
@@ -84,13 +85,13 @@ def read_certificate(folder: RunFolder) -> Certificate | None:
     """Read the certificate; None when there is none. Raises ``PlanRefused`` when it was changed or is not readable."""
     file = folder.path / CERTIFICATE_FILE
     try:
-        document = msgspec.json.decode(file.read_bytes(), type=_Document)
-    except FileNotFoundError:
-        return None
-    except (OSError, msgspec.MsgspecError) as error:
+        document = read_document(file, _Document)
+    except DocumentUnreadable as error:
         raise PlanRefused(
             f"{file} cannot be read as a certificate ({error}). Take it away and verify again."
         ) from error
+    if document is None:
+        return None
     if document.digest != document.certificate.digest:
         raise PlanRefused(f"{file} was changed after it was written. Take it away and verify again.")
     return document.certificate

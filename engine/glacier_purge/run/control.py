@@ -28,6 +28,7 @@ from anyio.abc import SocketListener
 from anyio.streams.buffered import BufferedByteReceiveStream
 
 from glacier_purge.errors import UsageError
+from glacier_purge.json_document import DocumentUnreadable, decoded
 from glacier_purge.run.orders import read_order, write_order
 
 if TYPE_CHECKING:
@@ -92,7 +93,13 @@ def ask(folder: Path, order: Order) -> Facts | None:
 def _facts(line: bytes, folder: Path) -> Facts:
     if not line.endswith(b"\n"):
         raise UsageError(f"the process that worked on the run in {folder} ended before it answered.")
-    facts: Facts = msgspec.json.decode(line, type=dict[str, object])
+    try:
+        facts = decoded(line, dict[str, object])
+    except DocumentUnreadable as error:
+        raise UsageError(
+            f"the process that works on the run in {folder} gave an answer that is none ({error}). Whether it took the "
+            "order, its audit log says."
+        ) from error
     if "error" in facts:
         raise UsageError(str(facts["error"]))
     return facts

@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from glacier_purge.errors import DiskFailed, PlanRefused, RunLocked, UsageError
+from glacier_purge.json_document import DocumentUnreadable, read_document
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -96,11 +97,14 @@ class RunFolder:
         """Read ``run.json``; raises ``PlanRefused`` when it cannot be read."""
         file = self.path / IDENTITY_FILE
         try:
-            return msgspec.json.decode(file.read_bytes(), type=Identity)
-        except (OSError, UnicodeDecodeError, msgspec.MsgspecError) as error:
+            identity = read_document(file, Identity)
+        except DocumentUnreadable as error:
             raise PlanRefused(
                 f"{file} cannot be read ({error}): this is not a whole run folder. Plan again."
             ) from error
+        if identity is None:
+            raise PlanRefused(f"{file} is missing: this is not a whole run folder. Plan again.")
+        return identity
 
     def write_identity(self, identity: Identity) -> None:
         """Write ``run.json``, once."""

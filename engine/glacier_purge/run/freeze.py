@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from glacier_purge.errors import PlanRefused, ServiceRefused
+from glacier_purge.json_document import DocumentUnreadable, decoded, read_document
 from glacier_purge.service.control import ControlRefused
 
 if TYPE_CHECKING:
@@ -79,10 +80,8 @@ def read_frozen(folder: RunFolder) -> Frozen | None:
     """What a freeze left to be taken back; None when the vault was never frozen by this run."""
     file = folder.path / FREEZE_FILE
     try:
-        return msgspec.json.decode(file.read_bytes(), type=Frozen)
-    except FileNotFoundError:
-        return None
-    except (OSError, msgspec.MsgspecError) as error:
+        return read_document(file, Frozen)
+    except DocumentUnreadable as error:
         raise PlanRefused(
             f"{file} cannot be read ({error}). Look at the vault's access policy and take the statement that begins "
             "with GlacierPurgeFreeze out by hand."
@@ -136,12 +135,11 @@ def _has(policy: str, sid: str) -> bool:
 
 def _read(policy: str) -> dict[str, Any]:
     try:
-        document = msgspec.json.decode(policy)
-    except msgspec.DecodeError as error:
-        raise ServiceRefused(f"the vault's access policy is no JSON ({error}). It was not touched.") from error
-    if not isinstance(document, dict):
-        raise ServiceRefused("the vault's access policy is no policy document. It was not touched.")
-    return document
+        return decoded(policy, dict[str, Any])
+    except DocumentUnreadable as error:
+        raise ServiceRefused(
+            f"the vault's access policy is no policy document ({error}). It was not touched."
+        ) from error
 
 
 def _statements(document: dict[str, Any]) -> list[dict[str, Any]]:

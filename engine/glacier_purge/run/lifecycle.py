@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from glacier_purge.errors import AuditDamaged, UsageError
+from glacier_purge.json_document import DocumentUnreadable, decoded
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -157,10 +158,10 @@ def read_steps(folder: Path) -> list[Step]:
     file = folder / LIFECYCLE_FILE
     try:
         whole, _, _ = file.read_bytes().rpartition(b"\n")
-        return [msgspec.json.decode(line, type=Step) for line in whole.split(b"\n") if line]
+        return [decoded(line, Step) for line in whole.split(b"\n") if line]
     except FileNotFoundError:
         return []
-    except msgspec.MsgspecError as error:
+    except DocumentUnreadable as error:
         raise AuditDamaged(f"not a step ({error}). Restore the file.", file=str(file), offset_bytes=0) from error
 
 

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 import structlog
 
+from glacier_purge.json_document import DocumentUnreadable, read_document
 from glacier_purge.plan.forecast import KnownRate
 
 if TYPE_CHECKING:
@@ -56,8 +57,10 @@ def remember_rate(vault: Vault, endpoint_url: str, known: KnownRate) -> None:
 def known_rate(vault: Vault, endpoint_url: str) -> KnownRate | None:
     """Read what the last run for this account, region and endpoint ended with; None when none did on this host."""
     try:
-        limit = msgspec.json.decode(limits_file(vault, endpoint_url).read_bytes(), type=_Limit)
-    except (OSError, msgspec.MsgspecError):
+        limit = read_document(limits_file(vault, endpoint_url), _Limit)
+    except DocumentUnreadable:
+        return None
+    if limit is None:
         return None
     if (limit.account_id, limit.region, limit.endpoint_url) != (vault.account_id, vault.region, endpoint_url):
         return None

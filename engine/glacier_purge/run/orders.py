@@ -9,6 +9,7 @@ from __future__ import annotations
 import msgspec
 
 from glacier_purge.errors import UsageError
+from glacier_purge.json_document import NO_JSON
 
 
 class _Order(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, tag_field="order"):
@@ -58,5 +59,5 @@ def read_order(line: bytes) -> Order:
     """Read one line. Raises ``UsageError`` for anything but an order."""
     try:
         return _DECODER.decode(line)
-    except msgspec.MsgspecError as error:
+    except NO_JSON as error:
         raise UsageError(f"that is no order this version understands ({error}); nothing was changed.") from error

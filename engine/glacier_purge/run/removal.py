@@ -18,6 +18,7 @@ import msgspec
 
 from glacier_purge.audit.recovery import replay
 from glacier_purge.errors import PlanRefused, RunStopped, ServiceRefused
+from glacier_purge.json_document import DocumentUnreadable, decoded
 from glacier_purge.run.certificate import read_certificate
 from glacier_purge.service.control import ControlRefused, Removal
 from glacier_purge.waiting import Waiting, outlasting
@@ -184,6 +185,6 @@ def read_removal(folder: Path) -> list[RemovalLine]:
     if torn:
         os.truncate(file, len(content) - len(torn))
     try:
-        return [msgspec.json.decode(line, type=RemovalLine) for line in whole.splitlines()]
-    except msgspec.MsgspecError as error:
+        return [decoded(line, RemovalLine) for line in whole.splitlines()]
+    except DocumentUnreadable as error:
         raise PlanRefused(f"{file} cannot be read ({error}). Move it aside; nothing was sent.") from error

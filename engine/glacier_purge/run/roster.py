@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from glacier_purge.errors import PlanRefused
+from glacier_purge.json_document import DocumentUnreadable, read_document
 from glacier_purge.plan.choices import EVERY_ARCHIVE, UNCAPPED, Caps, Choices
 from glacier_purge.run.terms import absolute
 
@@ -94,10 +95,8 @@ def settled_roster(folder: RunFolder) -> Roster | None:
     """The fleet in ``folder`` as it was settled; None when it has not begun. Raises ``PlanRefused``."""
     place = folder.path / ROSTER_FILE
     try:
-        return msgspec.json.decode(place.read_bytes(), type=Roster)
-    except FileNotFoundError:
-        return None
-    except (OSError, msgspec.MsgspecError, UnicodeDecodeError) as error:
+        return read_document(place, Roster)
+    except DocumentUnreadable as error:
         raise PlanRefused(f"{place} cannot be read ({error}). Begin the fleet again in another folder.") from error
 
 

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, TypeVar
 import msgspec
 
 from glacier_purge.errors import GlacierPurgeError, Pending, PlanRefused
+from glacier_purge.json_document import DocumentUnreadable, read_document
 from glacier_purge.plan.document import read_plan
 from glacier_purge.run.folder import PLAN_FILE, RunFolder
 from glacier_purge.run.lifecycle import LIFECYCLE_FILE, Phase, position, read_steps
@@ -143,8 +144,6 @@ def _waiting(path: Path, phase: Phase, number: int) -> Waiting | None:
 
 def _read_note(file: Path, kind: type[_Note]) -> _Note | None:
     try:
-        return msgspec.json.decode(file.read_bytes(), type=kind)
-    except FileNotFoundError:
-        return None
-    except (OSError, msgspec.MsgspecError) as error:
+        return read_document(file, kind)
+    except DocumentUnreadable as error:
         raise PlanRefused(f"{file} cannot be read ({error}). Take it away; it is only a note.") from error

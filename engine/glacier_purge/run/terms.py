@@ -21,6 +21,7 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from glacier_purge.errors import PlanRefused, UsageError
+from glacier_purge.json_document import DocumentUnreadable, read_document
 from glacier_purge.plan.choices import EVERY_ARCHIVE, UNCAPPED, Caps, Choices, cut_off, filters, size_bytes
 from glacier_purge.plan.id_lists import read_ids
 from glacier_purge.plan.manifest_files import Tables, read_file
@@ -100,10 +101,8 @@ def read_terms(folder: Path) -> Terms | None:
     """What the calendar in ``folder`` was begun with; None when it was not. Raises ``PlanRefused``."""
     file = folder / TERMS_FILE
     try:
-        return msgspec.json.decode(file.read_bytes(), type=Terms)
-    except FileNotFoundError:
-        return None
-    except (OSError, UnicodeDecodeError, msgspec.MsgspecError) as error:
+        return read_document(file, Terms)
+    except DocumentUnreadable as error:
         raise PlanRefused(f"{file} cannot be read ({error}). Restore it, or begin in another folder.") from error
 
 

@@ -18,6 +18,8 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
+from glacier_purge.json_document import NO_JSON
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
@@ -198,7 +200,7 @@ def read_error(body: bytes, error_type: str | None) -> tuple[str | None, str]:
     """
     try:
         told = _ERROR_BODY.decode(body)
-    except (msgspec.DecodeError, UnicodeDecodeError):
+    except NO_JSON:
         told = _ErrorBody()
     code = error_type or told.code or told.kind
     if not code:
