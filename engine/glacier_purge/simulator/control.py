@@ -6,7 +6,7 @@ replies are JSON; a body that is not understood changes nothing and is answered 
 clock's ``now_seconds`` (since 1970, with fractions) and ``time_scale`` (simulated seconds a real second) are what a
 client needs to live on the simulator's time.
 
-    GET  /_simulator/ledger                                   what was asked for and what is left
+    GET  /_simulator/ledger                                   what was asked for, by operation, and what is left
     GET  /_simulator/clock                                    simulated time, and how fast it runs:
                              {"now": "2027-01-15T08:00:00.250Z", "now_seconds": 1800000000.25, "time_scale": 3600.0}
     POST /_simulator/clock   {"step_seconds": 86400}          let time pass at once

@@ -61,6 +61,8 @@ class ServiceDesk:
     ) -> None:
         self.body_bytes_max = BODY_BYTES_MAX
         self.requests = 0
+        self.operations: dict[str, int] = {}
+        """Requests by the operation they asked for, whatever became of them; "" is none of the service's."""
         self.glacier = glacier
         self.clock = clock
         self.faults = faults
@@ -175,6 +177,7 @@ class ServiceDesk:
 
     def _arrived(self, operation: str) -> float:
         """Note a request; return when it came, everything having happened that was due before."""
+        self.operations[operation] = self.operations.get(operation, 0) + 1
         if operation in self._timeline.awaited:
             self._timeline.begun(operation, self.clock.now() - self._started)
         return self._now()
@@ -230,6 +233,7 @@ class ServiceDesk:
         return {
             **self.glacier.ledger.summary(),
             "requests": self.requests,
+            "operations": dict(self.operations),
             "peak_deletes_a_second": self._meter.peak,
             "faults": dict(self.faults.counts),
         }
