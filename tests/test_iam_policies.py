@@ -25,7 +25,13 @@ READING = {
 
 ALLOWED = {
     "plan-and-verify.json": READING | {"glacier:InitiateJob", "glacier:ListVaults"},
-    "delete.json": {"glacier:DeleteArchive", "glacier:DescribeVault"},
+    "delete.json": {
+        "glacier:DeleteArchive",
+        "glacier:DescribeVault",
+        "glacier:GetVaultAccessPolicy",
+        "glacier:GetVaultLock",
+        "glacier:ListTagsForVault",
+    },
     "delete-vault.json": {"glacier:DeleteVault", "glacier:DescribeVault", "glacier:ListVaults"},
     "job-queue.json": {"sqs:ChangeMessageVisibility", "sqs:DeleteMessage", "sqs:ReceiveMessage"},
 }

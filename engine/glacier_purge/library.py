@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -82,7 +83,15 @@ async def purge(
     )
     with folder.locked(found.vault, found.endpoint_url):
         async with wiring.open_service(found.vault, access, settings) as service:
-            run = PurgeRun(folder, found, service, wiring.purge_settings(settings), FileDisk(folder.path), Host())
+            run = PurgeRun(
+                folder,
+                found,
+                service,
+                wiring.purge_settings(settings),
+                FileDisk(folder.path),
+                Host(),
+                open_guarded=partial(wiring.open_control, found.vault, access),
+            )
             with one_error():
                 ledger = await run.carry_out(approval)
     return summarise(ledger, inventory=found.counts.inventory, selected=found.counts.selected, run_dir=str(folder.path))

@@ -12,7 +12,8 @@ import errno
 import json
 import random
 from collections import Counter
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, nullcontext
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -33,11 +34,12 @@ from tests.audit.logs import dump, log_bytes
 from tests.deletion.pretended import VAULT, InProcessGlacier
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable
+    from collections.abc import AsyncIterator, Callable, Mapping
     from pathlib import Path
 
     from glacier_purge.archive import ArchiveId
     from glacier_purge.deletion.budget import PacerFor
+    from glacier_purge.service.control import VaultLock
 
 T = TypeVar("T")
 
@@ -51,6 +53,24 @@ async def at_once(work: Callable[[], T]) -> T:
     return work()
 
 
+@dataclass
+class Protection:
+    """What protects the pretended vault: nothing, until a test says otherwise."""
+
+    lock: VaultLock | None = None
+    policy: str | None = None
+    tagged: dict[str, str] = field(default_factory=dict)
+
+    async def vault_lock(self) -> VaultLock | None:
+        return self.lock
+
+    async def access_policy(self) -> str | None:
+        return self.policy
+
+    async def tags(self) -> Mapping[str, str]:
+        return self.tagged
+
+
 class Bench:
     """One planned run, its service and its disk. Make it in the test's folder, then start processes on it."""
 
@@ -59,6 +79,7 @@ class Bench:
         self.disk = PretendDisk()
         self.pacer_for: PacerFor | None = None
         """Where the pace comes from; None is a pacer of the run's own."""
+        self.protection = Protection()
         self.clock_set_by_seconds = 0.0
         """How far somebody has set the wall clock."""
         self.folder = RunFolder.create(place / "run")
@@ -91,6 +112,7 @@ class Bench:
             PurgeSettings(**({"pace": BRISK} | settings)),
             self.disk,
             host,
+            open_guarded=lambda: nullcontext(self.protection),
             pacer_for=self.pacer_for,
         )
         return self._run

@@ -82,6 +82,14 @@ async def apply_plan(
     with folder.locked(plan.vault, plan.endpoint_url):
         approval: Approval = approval_for(folder, plan, confirm_digest)
         async with wiring.open_service(plan.vault, access, settings) as service:
-            run = PurgeRun(folder, plan, service, wiring.purge_settings(settings), FileDisk(folder.path), host(access))
+            run = PurgeRun(
+                folder,
+                plan,
+                service,
+                wiring.purge_settings(settings),
+                FileDisk(folder.path),
+                host(access),
+                open_guarded=lambda: wiring.open_control(plan.vault, access),
+            )
             carrying = Carrying(run, folder, plan, plain_every_seconds=settings.report.progress_seconds)
             return await carrying.carry_out(approval, output)

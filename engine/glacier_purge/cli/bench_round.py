@@ -15,6 +15,7 @@ import sys
 import tempfile
 import time
 from array import array
+from contextlib import nullcontext
 from functools import partial
 from operator import add
 from pathlib import Path
@@ -138,9 +139,20 @@ async def carry_out(order: Order, settings: Settings, folder: RunFolder, plan: P
 
     keys = StaticCredentials(access_key_id="SIMULATED", secret_access_key="simulated")  # noqa: S106 - no secret
     access = wiring.access(settings, plan.endpoint_url, any_id_length=False, credentials=keys)
-    async with wiring.open_service(plan.vault, access, settings) as service:
+    async with (
+        wiring.open_service(plan.vault, access, settings) as service,
+        wiring.open_control(plan.vault, access) as control,
+    ):
         watched = Stopwatch(service)
-        run = PurgeRun(folder, plan, watched, wiring.purge_settings(settings), FileDisk(folder.path), Host())
+        run = PurgeRun(
+            folder,
+            plan,
+            watched,
+            wiring.purge_settings(settings),
+            FileDisk(folder.path),
+            Host(),
+            open_guarded=lambda: nullcontext(control),
+        )
         cpu, began = _cpu_seconds(), time.perf_counter()
         ledger = await run.carry_out(approve_by_digest(plan, plan.digest, who()))
         seconds, cpu = time.perf_counter() - began, _cpu_seconds() - cpu

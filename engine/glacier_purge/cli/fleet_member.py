@@ -224,7 +224,16 @@ class Member:
         with place.locked(plan.vault, plan.endpoint_url), self._budget.lane(self._max_rate) as lane:
             async with wiring.open_service(plan.vault, access, self._settings) as service:
                 settings, disk = wiring.purge_settings(self._settings), FileDisk(place.path)
-                run = PurgeRun(place, plan, service, settings, disk, self._host, pacer_for=lane.begin)
+                run = PurgeRun(
+                    place,
+                    plan,
+                    service,
+                    settings,
+                    disk,
+                    self._host,
+                    open_guarded=lambda: wiring.open_control(plan.vault, access),
+                    pacer_for=lane.begin,
+                )
                 with self._sending(run, plan):
                     ledger = await run.carry_out(approval)
         if self._drained:

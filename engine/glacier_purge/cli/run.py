@@ -16,7 +16,7 @@ from glacier_purge.cli.pace_options import Pace, PaceOptions
 from glacier_purge.cli.planning_options import RecordOptions, Records
 from glacier_purge.cli.safety_options import Safety, SafetyOptions
 from glacier_purge.cli.waiting import JobQueue, NoWait
-from glacier_purge.errors import Interrupted, Pending, PlanRefused
+from glacier_purge.errors import Interrupted, Pending, UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -88,6 +88,11 @@ def run(
 
     configure_logs(logs)
     check_vault_name(vault)
+    if delete_vault is not None and delete_vault != vault:
+        raise UsageError(
+            f"--delete-vault {delete_vault!r} is not {vault!r}, the vault of this calendar. Give that name once more, "
+            "or leave the option away and keep the vault. Nothing was sent."
+        )
     inventory = {**records.overrides(), "job_queue": job_queue}
     settings = source.load(aws, pace=pace.overrides(), safety=safety.overrides(), inventory=inventory)
     wishes = Wishes(
@@ -138,10 +143,12 @@ class _Run:
         from glacier_purge.run.calendar import Calendar, Helpers
         from glacier_purge.run.host import who
         from glacier_purge.run.lifecycle import Lifecycle
+        from glacier_purge.run.permits import check_place
         from glacier_purge.run.standing import Noting
 
         settings = self._settings
         address = await wiring.vault_by_name(self._vault, settings)
+        check_place(address, wiring.rules(settings))  # carrying out checks again; by then uploads would be denied
         target = Target(
             vault=address,
             endpoint_url=wiring.endpoint(settings, address.region),
@@ -212,6 +219,7 @@ class _Run:
                     wiring.purge_settings(self._settings),
                     FileDisk(place.path),
                     host(access),
+                    open_guarded=lambda: wiring.open_control(plan.vault, access),
                 )
                 carrying = Carrying(purging, place, plan, plain_every_seconds=self._settings.report.progress_seconds)
                 await carrying.watch(approval)
@@ -242,16 +250,14 @@ async def preflight(
     """Look at what could go wrong, tell what is worth telling, and refuse what stands in the way."""
     from glacier_purge.cli.doctor import as_lines, examined
     from glacier_purge.plan.finding import Weight
+    from glacier_purge.plan.protection import check_clear
 
     findings = await examined(control, access, place, settings)
     for finding in findings:
         if finding.weight is not Weight.FINE:
             for line in as_lines(finding):
                 say(line)
-    blocking = [finding for finding in findings if finding.weight is Weight.BLOCKING]
-    if blocking:
-        told = "; ".join(f"{finding.subject}: {finding.what}" for finding in blocking)
-        raise PlanRefused(f"{control.vault.arn} can't be purged as things are: {told}. Nothing was sent.")
+    check_clear(control.vault, findings)
     return {"findings": len(findings), "warnings": sum(found.weight is Weight.WARNING for found in findings)}
 
 

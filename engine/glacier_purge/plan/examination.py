@@ -4,22 +4,22 @@ from __future__ import annotations
 
 from contextlib import aclosing
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING
 
 from glacier_purge.inventory.job_choice import OUTPUT_LASTS
 from glacier_purge.plan import preflight, vault_findings, writers
+from glacier_purge.plan.protection import Asking, protections
 from glacier_purge.plan.vault_findings import JobCounts
 from glacier_purge.service.control import ControlRefused, JobAction, JobState
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Awaitable, Callable
+    from collections.abc import AsyncIterator
     from datetime import datetime, timedelta
 
     from glacier_purge.plan.finding import Finding
     from glacier_purge.service.control import GlacierControl
     from glacier_purge.service.identity import Caller, Lifetime
 
-_T = TypeVar("_T")
 _NO_JOB = "0" * 92
 """The id of a job that can't be there: asking for it shows whether asking is allowed, and reads nothing."""
 
@@ -44,7 +44,7 @@ class Examination:
     def __init__(self, control: GlacierControl, surroundings: Surroundings) -> None:
         self._control = control
         self._surroundings = surroundings
-        self._denied: set[str] = set()
+        self._asked = Asking(lambda refused: refused.is_denied)
 
     async def findings(self) -> list[Finding]:
         """Everything found. Raises ``ControlRefused`` when the vault is missing or can't be described at all."""
@@ -58,20 +58,11 @@ class Examination:
             vault_findings.judge_vault(described),
             writers.judge_last_change(described, around.now, around.recent),
         ]
-        tags = await self._asked("ListTagsForVault", control.tags)
-        lock = await self._asked("GetVaultLock", control.vault_lock)
-        policy = await self._asked("GetVaultAccessPolicy", control.access_policy)
-        for operation, kind, text in (
-            ("GetVaultLock", "lock", None if lock is None else lock.policy),
-            ("GetVaultAccessPolicy", "access policy", policy),
-        ):
-            if operation not in self._denied:
-                found += vault_findings.judge_policy(kind, text, tags or {}, described)
-        found += [] if tags is None else [vault_findings.judge_tags(tags)]
+        found += await protections(control, described, self._asked)
         found += [finding async for finding in self._about_others()]
         await self._asked("DescribeJob", lambda: control.describe_job(_NO_JOB))
         await self._asked("GetJobOutput", self._read_no_output)
-        found += preflight.judge_permissions(self._denied)
+        found += preflight.judge_permissions(self._asked.refused)
         found += [
             preflight.judge_disk(around.disk_free_bytes, described.archives),
             preflight.judge_cost(described.archives),
@@ -88,7 +79,7 @@ class Examination:
         if uploads is not None:
             yield vault_findings.judge_uploads(uploads)
         topic = await self._asked("GetVaultNotifications", control.notifications)
-        if "GetVaultNotifications" not in self._denied:
+        if "GetVaultNotifications" not in self._asked.refused:
             yield vault_findings.judge_notifications(topic)
         vaults = await self._asked("ListVaults", self._vaults)
         if vaults is not None:
@@ -121,13 +112,3 @@ class Examination:
         except ControlRefused as refused:
             if not refused.is_not_there:
                 raise
-
-    async def _asked(self, operation: str, ask: Callable[[], Awaitable[_T]]) -> _T | None:
-        """Ask, and note when it is denied; None then."""
-        try:
-            return await ask()
-        except ControlRefused as refused:
-            if not refused.is_denied:
-                raise
-            self._denied.add(operation)
-            return None

@@ -124,6 +124,18 @@ def judge_tags(tags: Mapping[str, str]) -> Finding:
     return Finding(weight=Weight.FINE, subject="tags", what="none that asks for the vault to be kept")
 
 
+def judge_unread(refused: Mapping[str, str]) -> Finding:
+    """What of the vault's protection the service did not show: operations, and the error code of each."""
+    return Finding(
+        weight=Weight.WARNING,
+        subject="permissions",
+        what="not readable: " + ", ".join(f"{operation} ({code})" for operation, code in refused.items()),
+        why="a lock or policy that denies deletes would show at the first one, a tag that asks for the vault to be "
+        "kept not at all",
+        advice="grant them on this vault (config/iam/delete.json), or have somebody who may run glacier-purge doctor",
+    )
+
+
 def judge_jobs(jobs: JobCounts) -> Finding:
     """Retrievals of archives, which deleting may break."""
     if not jobs.in_progress and not jobs.downloadable:

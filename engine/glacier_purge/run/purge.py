@@ -30,6 +30,7 @@ from glacier_purge.errors import DiskFailed, UsageError
 from glacier_purge.plan.forecast import KnownRate
 from glacier_purge.run import control
 from glacier_purge.run.canary import Canary, Caution
+from glacier_purge.run.clearance import check_unprotected
 from glacier_purge.run.feed import Feed
 from glacier_purge.run.host import Host, package_sha256, who
 from glacier_purge.run.hours import Hours
@@ -50,6 +51,7 @@ if TYPE_CHECKING:
     from glacier_purge.deletion.recorder import Recorder
     from glacier_purge.plan.document import Plan
     from glacier_purge.run.approval import Approval
+    from glacier_purge.run.clearance import OpenGuarded
     from glacier_purge.run.folder import RunFolder
     from glacier_purge.run.orders import Order
     from glacier_purge.run.windows import Window
@@ -89,6 +91,7 @@ class PurgeSettings:
 class PurgeRun:
     """One process that works on a run. ``carry_out`` does it; the other methods watch and steer meanwhile.
 
+    ``open_guarded`` opens the door to what protects the vault, asked once before anything is sent.
     ``pacer_for`` gives the pace where it is shared with other runs, from the time now and from what an earlier process
     left; otherwise the run has a pacer of its own.
     """
@@ -102,6 +105,7 @@ class PurgeRun:
         disk: Disk,
         host: Host,
         *,
+        open_guarded: OpenGuarded,
         pacer_for: PacerFor | None = None,
     ) -> None:
         self._folder = folder
@@ -110,6 +114,7 @@ class PurgeRun:
         self._settings = settings
         self._disk = disk
         self._host = host
+        self._open_guarded = open_guarded
         self._pacer_for = pacer_for or self._own_pacer
         self._tally = Tally()
         self._started_at = host.clock()
@@ -133,7 +138,7 @@ class PurgeRun:
         try:
             if journal.ledger.finished is None:
                 await self._check_rules(journal.ledger)
-                await check_target(self._plan, self._service)
+                await self._check_vault()
                 await self._carry_out(journal, approval)
         finally:
             with anyio.CancelScope(shield=True), suppress(DiskFailed):
@@ -189,6 +194,10 @@ class PurgeRun:
         rules = self._settings.rules
         check_plan(self._plan, rules)
         await self._host.elsewhere(lambda: check_archives(self._folder.path, self._plan, rules, ledger.done))
+
+    async def _check_vault(self) -> None:
+        described = await check_target(self._plan, self._service)
+        await check_unprotected(self._plan.vault, described, self._open_guarded)
 
     async def _open_journal(self) -> Journal:
         return await Journal.open(
