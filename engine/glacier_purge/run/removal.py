@@ -14,12 +14,14 @@ import os
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
+import anyio.to_thread
 import msgspec
 
 from glacier_purge.audit.recovery import replay
 from glacier_purge.errors import PlanRefused, RunStopped, ServiceRefused
 from glacier_purge.json_document import DocumentUnreadable, decoded
 from glacier_purge.run.certificate import read_certificate
+from glacier_purge.run.soundness import sound_ledger
 from glacier_purge.service.control import ControlRefused, Removal
 from glacier_purge.waiting import Waiting, outlasting
 
@@ -94,7 +96,7 @@ class VaultRemoval:
         Raises ``PlanRefused`` when anything speaks against it (nothing was sent), ``ServiceRefused`` when the vault was
         written to since, ``RunStopped`` after three days, and ``Pending`` as the patience has it.
         """
-        certificate = self._accounted(confirmed_name)
+        certificate = await anyio.to_thread.run_sync(self._accounted, confirmed_name)
         if not self._even_the_last:
             await self._check_not_the_last()
         answer = await self._ask()
@@ -119,6 +121,12 @@ class VaultRemoval:
         reasons = why_not(self._plan, replay(self._folder.path), certificate)
         if certificate is None or reasons:
             raise PlanRefused(f"{self._plan.vault.arn} is not removed: {'; '.join(reasons)}. Nothing was sent.")
+        _, anchor = sound_ledger(self._folder.path, self._plan)
+        if anchor != certificate.audit_anchor:
+            raise PlanRefused(
+                f"{self._plan.vault.arn} is not removed: the audit log is not the one that the certificate rests on. "
+                "Verify again. Nothing was sent."
+            )
         return certificate
 
     async def _check_not_the_last(self) -> None:

@@ -17,20 +17,15 @@ from typing import TYPE_CHECKING
 
 import anyio.to_thread
 
-from glacier_purge.audit.recovery import replay
-from glacier_purge.audit.verification import PlanFacts
-from glacier_purge.audit.verification import verify as verify_log
-from glacier_purge.errors import AuditDamaged, PlanRefused
 from glacier_purge.inventory.dates import creation_time
 from glacier_purge.inventory.job_choice import Wanted
 from glacier_purge.inventory.progress_file import read_progress
 from glacier_purge.inventory.retrieval import Retrieval, RetrievalSettings, inventory_time
 from glacier_purge.inventory.snapshot import batches
-from glacier_purge.plan.decisions import check_decisions, selected_bitmap
 from glacier_purge.run.certificate import Certificate, read_certificate, write_certificate
 from glacier_purge.run.outcomes import read_outcomes
-from glacier_purge.run.reading import check_files
 from glacier_purge.run.reconcile import Reconciliation, reconcile
+from glacier_purge.run.soundness import sound_ledger
 from glacier_purge.waiting import Waiting, outlasting
 
 if TYPE_CHECKING:
@@ -89,7 +84,7 @@ class Verifying:
 
         Raises ``PlanRefused`` for a run not finished or changed, ``AuditDamaged``, and what ``Retrieval`` raises.
         """
-        ledger, anchor = await anyio.to_thread.run_sync(self._sound_ledger)
+        ledger, anchor = await anyio.to_thread.run_sync(sound_ledger, self._folder.path, self._plan)
         existing = read_certificate(self._folder)
         if existing is not None and existing.found.vault_is_empty and existing.audit_anchor == anchor:
             return Verdict(found=existing.found, inventory_date=existing.inventory_date, certificate=existing)
@@ -158,24 +153,6 @@ class Verifying:
             described = await outlasting(self._patience, self._control.describe_vault)
 
     # -- the comparison ---------------------------------------------------------------------------------------------
-
-    def _sound_ledger(self) -> tuple[Ledger, str]:
-        """The run's durable state and its log's anchor, after everything was held against everything."""
-        folder, plan = self._folder.path, self._plan
-        ledger = replay(folder)
-        if ledger.finished is None:
-            raise PlanRefused(
-                f"the run in {folder} is not finished, so there is nothing to verify yet. Go on with: "
-                f"glacier-purge apply {folder}"
-            )
-        check_files(folder, plan)
-        check_decisions(folder, plan.decisions_sha256)
-        facts = PlanFacts(digest=plan.digest, records=plan.counts.inventory, selected=selected_bitmap(folder))
-        log = verify_log(folder, plan=facts)
-        for fault in log.faults:
-            raise AuditDamaged(fault.message, file=fault.file, offset_bytes=fault.offset_bytes, record=fault.record)
-        assert log.anchor is not None, "a finished run has records"
-        return ledger, log.anchor
 
     def _compare(self, snapshot: Snapshot) -> Reconciliation:
         facts = self._plan.snapshot
