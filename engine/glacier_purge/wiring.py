@@ -25,6 +25,7 @@ from glacier_purge.deletion.retry import RetrySettings
 from glacier_purge.errors import CredentialsFailed, InventoryDamaged, UsageError
 from glacier_purge.inventory.snapshot import spool
 from glacier_purge.inventory.source import Source
+from glacier_purge.inventory_age import check_current
 from glacier_purge.plan.choices import EVERY_ARCHIVE, check_standard_input
 from glacier_purge.plan.cost import estimate
 from glacier_purge.plan.first_reading import FirstReading, Target
@@ -114,6 +115,9 @@ def rules(settings: Settings) -> Rules:
         deny_id_files=safety.deny_id_files,
         max_archives=safety.max_archives,
         max_bytes=safety.max_bytes,
+        inventory_age_max=(
+            None if safety.inventory_max_age_seconds is None else timedelta(seconds=safety.inventory_max_age_seconds)
+        ),
     )
 
 
@@ -182,6 +186,7 @@ async def plan_in_new_folder(
         with FirstReading(snapshot, target, set_aside_defects=set_aside_defects) as reading:
             await anyio.to_thread.run_sync(reading.read)  # before anybody is asked anything about it
             circumstances = _circumstances(target, settings, patience, datetime.now(UTC))
+            await check_current(snapshot.inventory_date, rules(settings), patience.now(), circumstances.control)
             decided = await decide(reading, choices, circumstances)
         if notice is not None:
             control = circumstances.control if decided.retrievals_looked_at else None

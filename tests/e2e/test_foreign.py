@@ -31,7 +31,8 @@ for number in range(int(sys.argv[2])):
     records.append({"ArchiveId": kept["archiveId"], "ArchiveDescription": f"number {number}",
                     "CreationDate": "2020-01-01T00:00:00Z", "Size": 1, "SHA256TreeHash": kept["checksum"]})
 vault = glacier.describe_vault(vaultName="photos")
-print(json.dumps({"VaultARN": vault["VaultARN"], "InventoryDate": "2020-01-02T00:00:00Z", "ArchiveList": records}))
+print(json.dumps({"VaultARN": vault["VaultARN"], "InventoryDate": vault["LastInventoryDate"],
+                  "ArchiveList": records}))
 """
 """moto takes its time over an inventory job, so the inventory is written from the uploads."""
 

@@ -19,6 +19,7 @@ def plan(
     *,
     planned_from: From,
     records: Records = RecordOptions(),
+    inventory_max_age: str | None = None,
     which: Which = ChoiceOptions(),
     no_wait: NoWait = False,
     aws: Aws = AwsOptions(),
@@ -31,13 +32,20 @@ def plan(
     ----------
     vault
         Name of the vault.
+    inventory_max_age
+        Take an older inventory than this only if it is still the vault's last: 7d (the default), 12h; none takes any.
     """
     from glacier_purge.cli.carrying import in_event_loop
     from glacier_purge.cli.plan_page import PlanView
+    from glacier_purge.cli.safety_options import age_seconds
     from glacier_purge.cli.waiting import settled
     from glacier_purge.wiring import plan_prospects
 
-    settings = source.load(aws, inventory=records.overrides())
+    settings = source.load(
+        aws,
+        inventory=records.overrides(),
+        safety={"inventory_max_age_seconds": age_seconds(inventory_max_age)},
+    )
     noticed: list[Finding] = []
 
     async def make() -> int:

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 
     from glacier_purge.archive import Vault
     from glacier_purge.plan.document import Plan
+    from glacier_purge.service.port import VaultDescription
 
 PLAN_VALID = timedelta(days=7)
 _CLOCKS_DIFFER = timedelta(hours=1)
@@ -42,6 +43,8 @@ class Rules:
     deny_id_files: tuple[str, ...] = ()
     max_archives: int | None = None
     max_bytes: int | None = None
+    inventory_age_max: timedelta | None = timedelta(days=7)
+    """How old an inventory may be that the service has a newer one of; None is any age."""
 
 
 def check_place(vault: Vault, rules: Rules) -> None:
@@ -94,6 +97,43 @@ def check_archives(folder: Path, plan: Plan, rules: Rules, is_done: Callable[[in
                         f"record {archive.ordinal:,} of the plan, {archive.archive_id}, stands on a deny list "
                         "(safety.deny_id_files in the settings). Plan again, and it stays. Nothing was sent."
                     )
+
+
+def is_aged(inventory_date: str | None, rules: Rules, now: datetime) -> bool:
+    """Whether an inventory is so old that the service has to be asked for its last one.
+
+    An inventory without a date, as every CSV is, tells nothing about its age and is never called old.
+    """
+    taken = creation_time(inventory_date or "")
+    return taken is not None and rules.inventory_age_max is not None and now - taken > rules.inventory_age_max
+
+
+def check_inventory(
+    inventory_date: str | None, rules: Rules, now: datetime, described: VaultDescription | None, why_unknown: str = ""
+) -> None:
+    """Raise ``PlanRefused`` for an inventory that is too old at ``now``.
+
+    The service makes no new inventory of a vault that did not change, so one that is years old and still the vault's
+    last (LastInventoryDate) is as good as new.  ``described`` is None where the service could not be asked, because of
+    ``why_unknown``.
+    """
+    taken = creation_time(inventory_date or "")
+    if taken is None or not is_aged(inventory_date, rules, now):
+        return
+    last = None if described is None else described.last_inventory
+    if last is not None and last.replace(microsecond=0) <= taken:  # the two are written with and without milliseconds
+        return
+    if last is not None:
+        told = f"the service has a newer one, of {last:%Y-%m-%dT%H:%M:%SZ}"
+    else:
+        told = (
+            f"nobody can tell whether the vault changed since ({why_unknown or 'the service knows no inventory of it'})"
+        )
+    raise PlanRefused(
+        f"the inventory is {duration((now - taken).total_seconds())} old (of {inventory_date}), and {told}. Fetch a "
+        "new one (glacier-purge inventory fetch) and plan with that; or, knowing what you do, allow an old one with "
+        "--inventory-max-age. Nothing was sent."
+    )
 
 
 def check_fresh(created: str, now: datetime) -> None:

@@ -37,7 +37,7 @@ from glacier_purge.run.hours import Hours
 from glacier_purge.run.identity import check_renewed, check_target
 from glacier_purge.run.limits import remember_rate
 from glacier_purge.run.orders import AskStatus
-from glacier_purge.run.permits import Rules, check_archives, check_plan
+from glacier_purge.run.permits import Rules, check_archives, check_inventory, check_plan
 from glacier_purge.run.reading import check_files, read_decided
 from glacier_purge.run.steering import Steering
 from glacier_purge.run.telemetry import BEFORE, moment
@@ -138,7 +138,7 @@ class PurgeRun:
         try:
             if journal.ledger.finished is None:
                 await self._check_rules(journal.ledger)
-                await self._check_vault()
+                await self._check_vault(journal.ledger)
                 await self._carry_out(journal, approval)
         finally:
             with anyio.CancelScope(shield=True), suppress(DiskFailed):
@@ -195,8 +195,11 @@ class PurgeRun:
         check_plan(self._plan, rules)
         await self._host.elsewhere(lambda: check_archives(self._folder.path, self._plan, rules, ledger.done))
 
-    async def _check_vault(self) -> None:
+    async def _check_vault(self, ledger: Ledger) -> None:
         described = await check_target(self._plan, self._service)
+        if ledger.approved_digest is None:  # a run that was begun makes the vault's inventories newer by itself
+            now = datetime.fromtimestamp(self._host.wall_clock(), UTC)
+            check_inventory(self._plan.snapshot.inventory_date, self._settings.rules, now, described)
         await check_unprotected(self._plan.vault, described, self._open_guarded)
 
     async def _open_journal(self) -> Journal:

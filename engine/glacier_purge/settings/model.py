@@ -158,6 +158,8 @@ class SafetySettings(_Section):
     """A plan that deletes more archives is refused when it is applied."""
     max_bytes: CountOrNone = None
     """A plan that deletes more bytes is refused when it is applied."""
+    inventory_max_age_seconds: DurationOrNone = 7 * 86_400.0
+    """An older inventory is refused unless it is still the vault's last one; "none" allows any."""
     max_duration_seconds: DurationOrNone = None
     """A process stops sending after this long; the run can be resumed."""
     canary: tuple[Annotated[int, Field(ge=1, le=100_000)], ...] = (10, 100)
