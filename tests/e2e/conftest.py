@@ -1,7 +1,7 @@
 """The installed command against the simulator, as processes; and the invariants, checked after every run.
 
-Nothing here is imported from the engine: what a run wrote is read with the json module, what the server received is
-asked from the server.
+What a run wrote is read with the json module, what the server received is asked from the server; ``shell`` has the
+command in this process, for tests that ask for much and get little.
 """
 
 from __future__ import annotations
@@ -20,9 +20,13 @@ from urllib.request import ProxyHandler, Request, build_opener
 
 import pytest
 
+from tests.e2e.shell import Shell, process_settings_kept
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
+
+    from tests.e2e.desk import Desk, Prepared
 
 COMMAND = (sys.executable, "-m", "glacier_purge")
 _DIRECT = build_opener(ProxyHandler({}))
@@ -224,3 +228,44 @@ def bench(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Bench]:
         simulator.process.send_signal(signal.SIGTERM)
         _, err = simulator.process.communicate(timeout=20)
         assert simulator.process.returncode == 0, err.decode()
+
+
+@pytest.fixture(scope="module")
+def simulator() -> Iterator[Simulator]:
+    """A simulator of 60 archives for a whole module, whose tests delete none of them."""
+    simulator = start_simulator("--rate", "0", "--latency-ms", "1", "--error-rate", "0", archives=60)
+    yield simulator
+    simulator.process.send_signal(signal.SIGTERM)
+    _, err = simulator.process.communicate(timeout=20)
+    assert simulator.process.returncode == 0, err.decode()
+
+
+@pytest.fixture
+def shell(
+    tmp_path: Path, simulator: Simulator, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> Iterator[Shell]:
+    """The command in this process, with credentials that any simulator takes."""
+    for name, value in {"AWS_ACCESS_KEY_ID": "test", "AWS_SECRET_ACCESS_KEY": "test"}.items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
+    with process_settings_kept():
+        yield Shell(tmp_path, simulator, capsys)
+
+
+@pytest.fixture(scope="module")
+def prepared(simulator: Simulator, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Prepared]:
+    """Run folders for a whole module: planned, begun, and proven."""
+    from tests.e2e.desk import prepare  # it needs what stands above
+
+    with prepare(simulator, tmp_path_factory.mktemp("prepared")) as made:
+        yield made
+
+
+@pytest.fixture
+def desk(shell: Shell, prepared: Prepared, monkeypatch: pytest.MonkeyPatch) -> Iterator[Desk]:
+    """A desk to make wrong requests from."""
+    from tests.e2e.desk import Desk
+
+    desk = Desk(shell.folder, shell.simulator, shell.capsys, prepared, monkeypatch)
+    yield desk
+    desk.leave()
