@@ -113,25 +113,18 @@ def test_never_more_than_the_cap_in_any_window(rate: float, first: float, gaps: 
 @settings(deadline=None, max_examples=60, derandomize=True)
 @given(data=st.data())
 def test_whatever_comes_back_the_answers_make_sense(data: st.DataObject) -> None:
-    """Waits are never negative or NaN and at most a second, the rate stays positive, nothing leaves while held."""
-    it, now, paused = pacer(data.draw(st.floats(0.1, 1e6)), in_flight=64), 0.0, False
+    """Waits are never negative or NaN and at most a second, the rate stays positive."""
+    it, now = pacer(data.draw(st.floats(0.1, 1e6)), in_flight=64), 0.0
     for _ in range(data.draw(st.integers(1, 80))):
         now += data.draw(st.sampled_from([0.0, 1e-6, 0.01, 0.1, 1.0, 20.0, 4000.0]))
-        match data.draw(st.sampled_from(["take", "reply", "hold", "release", "cap"])):
+        match data.draw(st.sampled_from(["take", "reply", "cap"])):
             case "take":
                 wait_seconds = it.take(now)
                 assert 0.0 <= wait_seconds <= 1.0
-                assert not (paused and wait_seconds == 0.0)
             case "reply":
                 ago = data.draw(st.sampled_from([0.0, 0.04, 2.0, 60.0]))
                 asked = data.draw(st.sampled_from([None, 0.0, 0.2, 5.0, -3.0, math.nan, math.inf]))
                 it.replied(now, now - ago, data.draw(st.sampled_from(list(Signal))), ago, asked)
-            case "hold":
-                it.hold()
-                paused = True
-            case "release":
-                it.release()
-                paused = False
             case _:
                 it.set_rate_max(data.draw(st.sampled_from([None, 0.2, 50.0])))
         assert 0.0 < it.rate_per_second < math.inf
@@ -362,16 +355,7 @@ def test_any_answer_closes_the_breaker_and_the_rate_comes_back_within_seconds(an
     assert it.rate_per_second > 65.0
 
 
-# -- pausing, capping, resuming -----------------------------------------------------------------------------------
-
-
-def test_nothing_leaves_while_held() -> None:
-    it = pacer()
-    it.hold()
-    assert {it.take(second * 1.0) for second in range(100)} == {0.25}
-    assert it.why(100.0, in_flight=0) == "paused on request"
-    it.release()
-    assert it.take(100.0) == 0.0
+# -- capping, resuming -----------------------------------------------------------------------------------
 
 
 def test_a_new_cap_counts_at_once() -> None:

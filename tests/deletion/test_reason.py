@@ -8,7 +8,6 @@ from glacier_purge.deletion.limit_search import Phase
 from glacier_purge.deletion.reason import Standing, reason
 
 AT_PACE = Standing(
-    paused=False,
     breaker_open=False,
     fault_factor=1.0,
     hold_seconds=-1.0,
@@ -52,7 +51,6 @@ AT_PACE = Standing(
         ({"hold_seconds": 0.06}, "the service throttles: waiting 0.06 s"),
         ({"fault_factor": 0.25}, "the service is failing: slowed to 25% of the rate until it recovers"),
         ({"breaker_open": True}, "the service is failing: one probe every 5 s until it answers"),
-        ({"paused": True, "breaker_open": True}, "paused on request"),
     ],
 )
 def test_the_most_urgent_cause_is_named(changes: dict[str, object], expected: str) -> None:

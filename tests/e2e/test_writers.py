@@ -28,15 +28,21 @@ def test_doctor_plan_and_run_tell_who_still_uploads_and_go_on(bench: Bench) -> N
     bench.variables["GLACIER_PURGE_INVENTORY__RECENT_UPLOAD_DAYS"] = "0"
     endpoint = ("--endpoint-url", bench.simulator.endpoint_url)
     inventory = bench.simulator.inventory(bench.folder / "inventory.json")
-    quiet = bench.json("plan", "photos", "--inventory", str(inventory), *endpoint)
+    quiet = bench.json(
+        "plan", "photos", "--inventory", str(inventory), "--run-dir", str(bench.folder / "quiet"), *endpoint
+    )
     assert writers(quiet, "vault_findings")["weight"] == "fine"
 
     ask(bench, "POST", "/-/vaults/photos/archives", b"late")
     bench.simulator.post("clock", step_seconds=24 * HOUR)
-    page = bench.run("plan", "photos", "--inventory", str(inventory), *endpoint).stdout
+    page = bench.run(
+        "plan", "photos", "--inventory", str(inventory), "--run-dir", str(bench.folder / "page"), *endpoint
+    ).stdout
     assert "warning   writers: somebody may still write to the vault: the service counts 21 archives as of" in page
     assert "1 more than are listed" in page
-    plan = bench.json("plan", "photos", "--inventory", str(inventory), *endpoint)
+    plan = bench.json(
+        "plan", "photos", "--inventory", str(inventory), "--run-dir", str(bench.folder / "plan"), *endpoint
+    )
     assert writers(plan, "vault_findings")["weight"] == "warning"
     assert plan["digest"] == quiet["digest"], "what the service says today is no part of the plan"
 

@@ -27,7 +27,7 @@ PLAN_AND_VERIFY = {
 }
 ROLES: dict[str, set[str]] = {
     "plan-and-verify.json": PLAN_AND_VERIFY,
-    "delete.json": {"DeleteArchive", "DescribeVault"},
+    "delete.json": {"DeleteArchive", "DescribeVault", "GetVaultAccessPolicy", "GetVaultLock", "ListTagsForVault"},
     "delete-vault.json": {"DeleteVault", "DescribeVault", "ListVaults"},
 }
 

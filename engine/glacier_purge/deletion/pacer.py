@@ -30,8 +30,7 @@ __all__ = ["Pacer", "PacerSettings", "PacerState", "Signal"]
 
 RESUMED_SHARE = 0.8
 LONGEST_WAIT_SECONDS = 1.0
-"""``take`` never asks for a longer wait, so that a changed rate, a release or a closed breaker is noticed."""
-_PAUSED_WAIT_SECONDS = 0.25
+"""``take`` never asks for a longer wait, so that a changed rate or a closed breaker is noticed."""
 _SAVED_SLOTS_MIN = 1.0
 _SAVED_SLOTS_SECONDS = 0.02
 """Slots missed by a late timer may be caught up: one, or 20 ms' worth. More would be a burst."""
@@ -71,7 +70,6 @@ class Pacer:
         "_latency_sum",
         "_next_slot",
         "_p99",
-        "_paused",
         "_rate",
         "_rate_max",
         "_round_trip",
@@ -106,7 +104,6 @@ class Pacer:
         self._accepted_in_all = 0
         self._latency_sum = 0.0
         self._round_trip = self._p99 = _LATENCY_SECONDS_FIRST
-        self._paused = False
         self._next_slot = self._hold_until = self._ticked_at = now
         self._set_pace(now)
 
@@ -117,8 +114,6 @@ class Pacer:
         slot = self._next_slot
         if slot > now:
             return min(slot - now, LONGEST_WAIT_SECONDS)
-        if self._paused:
-            return _PAUSED_WAIT_SECONDS
         earliest = now - self._tolerance
         self._next_slot = max(earliest, slot) + self._interval
         self._sent += 1
@@ -150,14 +145,6 @@ class Pacer:
             self._obey(now, retry_after_seconds)
         if now >= self._tick_due:
             self._tick(now)
-
-    def hold(self) -> None:
-        """Pause: no slot is given until ``release``."""
-        self._paused = True
-
-    def release(self) -> None:
-        """End the pause."""
-        self._paused = False
 
     def set_rate_max(self, rate_per_second: float | None) -> None:
         """Change the cap while running; None lifts it. Raises ``UsageError`` unless it is above 0."""
@@ -224,7 +211,6 @@ class Pacer:
         recent = self._traffic.over(self._pressing_window_seconds())
         return reason(
             Standing(
-                paused=self._paused,
                 breaker_open=self._faults.breaker_open,
                 fault_factor=self._faults.factor,
                 hold_seconds=self._hold_until - now,

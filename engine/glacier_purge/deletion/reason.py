@@ -14,7 +14,6 @@ _NEARLY = 0.8
 class Standing:
     """Where a pacer stands. ``presses``: the pace, and nothing else, holds sending back."""
 
-    paused: bool
     breaker_open: bool
     fault_factor: float
     hold_seconds: float
@@ -31,8 +30,6 @@ class Standing:
 
 def reason(standing: Standing) -> str:
     """Name what holds the next request back: the most urgent cause only."""
-    if standing.paused:
-        return "paused on request"
     if standing.breaker_open:
         return "the service is failing: one probe every 5 s until it answers"
     if standing.fault_factor < 1.0:
