@@ -165,7 +165,7 @@ class Ledger:
 
     def maybe_sent(self, ordinal: int) -> bool:
         """Tell whether an earlier process may have sent this delete without an outcome on disk."""
-        return not self.done(ordinal) and (ordinal <= self._state.maybe_through or ordinal in self._unknown)
+        return (ordinal <= self._state.maybe_through or ordinal in self._unknown) and not self.done(ordinal)
 
     def begin(self, epoch: int) -> None:
         """Enter the epoch of a new process. What the one before left open may have been sent."""

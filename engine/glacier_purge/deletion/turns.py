@@ -12,6 +12,7 @@ from collections import deque
 from typing import TYPE_CHECKING
 
 import anyio
+import msgspec
 
 if TYPE_CHECKING:
     from anyio.streams.memory import MemoryObjectReceiveStream
@@ -22,17 +23,14 @@ if TYPE_CHECKING:
 PARKED_MAX = 10_000
 
 
-class Turn:
+class Turn(msgspec.Struct, gc=False):
     """One archive's way through the pool: what was tried so far, and whether a try may have deleted it unseen."""
 
-    __slots__ = ("archive", "attempts", "maybe_deleted", "replies", "sent_at")
-
-    def __init__(self, archive: Archive) -> None:
-        self.archive = archive
-        self.attempts = 0
-        self.sent_at = 0.0
-        self.maybe_deleted = False
-        self.replies: dict[Meaning, int] | None = None
+    archive: Archive
+    attempts: int = 0
+    sent_at: float = 0.0
+    maybe_deleted: bool = False
+    replies: dict[Meaning, int] | None = None
 
     def count(self, meaning: Meaning) -> int:
         """Count a reply that was not a deletion, and say how many of its kind there were."""
@@ -49,6 +47,7 @@ class Turns:
     def __init__(self, fresh: MemoryObjectReceiveStream[list[Archive]], *, parked_max: int = PARKED_MAX) -> None:
         self._fresh = fresh
         self._batch: deque[Archive] = deque()
+        self._is_dry = False
         self._parked: list[tuple[float, int, Turn]] = []
         self._parked_max = parked_max
         self._parked_ever = 0
@@ -85,6 +84,7 @@ class Turns:
             await anyio.sleep_forever()
         try:
             self._batch.extend(await self._fresh.receive())
+            self._is_dry = False
         except anyio.EndOfStream:
             self.ended = True
 
@@ -103,8 +103,11 @@ class Turns:
             return False
         if self._batch:
             return True
+        if self._is_dry:  # a stream found empty once is waited for in ``more``: each look would cost an exception
+            return False
         try:
             self._batch.extend(self._fresh.receive_nowait())
         except (anyio.WouldBlock, anyio.EndOfStream):
+            self._is_dry = True
             return False
         return bool(self._batch)
