@@ -45,8 +45,17 @@ def taken(turns: Turns, now: float) -> list[int]:
 
 async def test_fresh_archives_come_in_order_without_waiting() -> None:
     with made() as (send, turns):
+        send.send_nowait(batch(0, 1))
+        send.send_nowait(batch(2))
+        assert taken(turns, 0.0) == [0, 1, 2]
+
+
+async def test_a_stream_found_empty_is_waited_for_before_it_is_looked_at_again() -> None:
+    with made() as (send, turns):
         assert not turns.ready(0.0)
         send.send_nowait(batch(0, 1))
+        assert not turns.ready(0.0)
+        await turns.more()
         send.send_nowait(batch(2))
         assert taken(turns, 0.0) == [0, 1, 2]
 

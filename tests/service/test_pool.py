@@ -11,6 +11,7 @@ import pytest
 from glacier_purge.service.dial import Dialer, NotConnectedError
 from glacier_purge.service.pool import KEEP_ALIVE_SECONDS, SWEEP_SECONDS, Pool
 from glacier_purge.service.reply import Meaning
+from tests.service.one_delete import into
 from tests.service.raw_server import Exchange, answers, reply, serving
 
 if TYPE_CHECKING:
@@ -37,7 +38,7 @@ async def pool_of(limit: int, answer: Answer) -> AsyncIterator[tuple[Pool, RawSe
 
 async def ask(pool: Pool) -> Reply:
     answer: asyncio.Future[Reply] = asyncio.get_running_loop().create_future()
-    pool.send(pool.take() or await pool.wait(), REQUEST, answer.set_result)
+    pool.send(pool.take() or await pool.wait(), REQUEST, into(answer))
     return await answer
 
 

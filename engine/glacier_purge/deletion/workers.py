@@ -209,11 +209,10 @@ class Pool:
             if (seconds := self._pacer.take(now)) > 0.0:
                 self._slot_seconds = seconds
                 return Held.PACER
-            self._send(now)
+            self._send(self._turns.take(now), now)
         return Held.POOL
 
-    def _send(self, now: float) -> None:
-        turn = self._turns.take(now)
+    def _send(self, turn: Turn, now: float) -> None:
         archive = turn.archive
         turn.sent_at = now
         turn.attempts += 1

@@ -47,22 +47,21 @@ class Connection(asyncio.Protocol):
         self._transport: asyncio.Transport | None = None
         self._parser = httptools.HttpResponseParser(self)
         self._settle: Settle | None = None
+        self.usable = False
+        """Whether a request may be sent on it now."""
         self._forget_reply()
-
-    @property
-    def usable(self) -> bool:
-        """Tell whether a request may be sent on it now."""
-        return self._transport is not None and not self._transport.is_closing() and self._settle is None
 
     def send(self, request: bytes, settle: Settle) -> None:
         """Send one request; ``settle`` gets what came back, which may be that nothing did."""
-        assert self._settle is None
+        assert self.usable
         assert self._transport is not None
+        self.usable = False
         self._settle = settle
         self._transport.write(request)
 
     def drop(self) -> None:
         """Close at once; what is in flight is not settled any more."""
+        self.usable = False
         self._settle = None
         if self._transport is not None:
             self._transport.abort()
@@ -79,6 +78,7 @@ class Connection(asyncio.Protocol):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Take over the connection."""
         self._transport = cast("asyncio.Transport", transport)
+        self.usable = True
 
     def data_received(self, data: bytes) -> None:
         """Read on; deliver when the reply is whole."""
@@ -88,6 +88,7 @@ class Connection(asyncio.Protocol):
             return
         if self._received_bytes == 0 and (reply := self._accepted.read(data)) is not None:
             self._settle = None
+            self.usable = True
             self._owner.released(self)
             settle(reply)
             return
@@ -103,8 +104,13 @@ class Connection(asyncio.Protocol):
         if self._complete:
             self._deliver()
 
+    def eof_received(self) -> None:
+        """Take no more requests: the other side has ended, and the transport closes once this returns None."""
+        self.usable = False
+
     def connection_lost(self, exc: Exception | None) -> None:
         """Settle what was in flight: a reply that ends with the connection is whole, any other is none."""
+        self.usable = False
         if exc is None and self._ends_with_connection:
             self._complete = True
             self._deliver()
@@ -159,6 +165,7 @@ class Connection(asyncio.Protocol):
         reusable = self._stays_open and not self._something_behind
         self._forget_reply()
         if reusable:
+            self.usable = True
             self._owner.released(self)
         else:
             self.drop()
