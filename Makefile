@@ -86,7 +86,7 @@ $(VENV)/.uv: requirements-bootstrap.lock
 	@touch $@
 
 $(VENV)/.ready: $(VENV)/.uv requirements.lock pyproject.toml
-	@$(UV) pip sync --quiet --require-hashes --python $(BIN)/python requirements.lock
+	@$(UV) pip sync --quiet --require-hashes --compile-bytecode --python $(BIN)/python requirements.lock
 	@$(UV) pip install --quiet --no-deps --no-build-isolation --python $(BIN)/python --editable .
 	@touch $@
 
