@@ -6,16 +6,22 @@ byte in a text is ``UnicodeDecodeError``, nesting without end is ``RecursionErro
 as "a bug".  Here they are one error, which says what is wrong; whose fault it is and what to do, says the reader that
 knows the file.
 
+What we wrote has every key of its type and no other, so a key that is unknown or missing, however deep, is damage too:
+read past, ``max_archive`` for ``max_archives`` would be a cap that is gone without a word, because msgspec lets unknown
+keys of a dataclass pass and gives a default for missing ones.
+
 Files that other people make - inventories, manifests, settings - have readers of their own, which name the place.
 """
 
 from __future__ import annotations
 
+from itertools import chain
 from typing import TYPE_CHECKING, TypeVar
 
 import msgspec
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from pathlib import Path
 
 _T = TypeVar("_T")
@@ -31,9 +37,13 @@ class DocumentUnreadable(ValueError):
 def decoded(content: bytes | memoryview | str, kind: type[_T]) -> _T:
     """Decode JSON as ``kind``. Raises ``DocumentUnreadable`` for everything else."""
     try:
-        return msgspec.json.decode(content, type=kind)
+        found = msgspec.json.decode(content, type=kind)
+        wrong = next(_wrong_keys(msgspec.json.decode(content), msgspec.to_builtins(found, str_keys=True), "$"), None)
     except NO_JSON as error:
         raise DocumentUnreadable(str(error)) from error
+    if wrong is not None:
+        raise DocumentUnreadable(wrong)
+    return found
 
 
 def read_document(file: Path, kind: type[_T]) -> _T | None:
@@ -48,3 +58,18 @@ def read_document(file: Path, kind: type[_T]) -> _T | None:
     except OSError as error:
         raise DocumentUnreadable(error.strerror or str(error)) from error
     return decoded(content, kind)
+
+
+def _wrong_keys(written: object, understood: object, place: str) -> Iterator[str]:
+    """What the file has and its type does not, and the reverse; ``place`` is written as msgspec writes it."""
+    if isinstance(written, dict) and isinstance(understood, dict):
+        unknown, missing = written.keys() - understood.keys(), understood.keys() - written.keys()
+        yield from (f"it has the key `{key}`, which nobody knows - at `{place}`" for key in sorted(unknown))
+        yield from (f"its key `{key}` is missing - at `{place}`" for key in sorted(missing))
+        below = ((written[key], understood[key], f"{place}.{key}") for key in written.keys() & understood.keys())
+    elif isinstance(written, list) and isinstance(understood, list | tuple):
+        pairs = enumerate(zip(written, understood, strict=True))
+        below = ((one, other, f"{place}[{number}]") for number, (one, other) in pairs)
+    else:
+        return
+    yield from chain.from_iterable(_wrong_keys(*pair) for pair in below)

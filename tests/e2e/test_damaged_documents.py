@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import json
 import re
 import shutil
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 import pytest
@@ -19,7 +20,7 @@ from glacier_purge.waiting import utc_now
 from tests.e2e.desk import Desk, deletes
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
     from pathlib import Path
 
     from tests.e2e.shell import Said
@@ -173,6 +174,35 @@ def test_a_damaged_document_is_named_with_what_to_do(name: str, desk: Desk) -> N
         assert str(file) in said.err, damage.__name__
         assert document.says in said.err, damage.__name__
         assert "Traceback" not in said.err
+    assert deletes(desk.simulator) + deletes(desk.proven.simulator) == before
+
+
+def misspelt(value: Any) -> Iterator[tuple[str, Any]]:
+    """The value once for each key in it, with that key misspelt; what a step tells people has no fixed keys."""
+    if isinstance(value, dict):
+        for key, inner in value.items():
+            yield key, {f"{key}x" if other == key else other: one for other, one in value.items()}
+            if key != "facts":
+                yield from ((name, value | {key: one}) for name, one in misspelt(inner))
+    elif isinstance(value, list):
+        for number, inner in enumerate(value):
+            yield from ((name, [*value[:number], one, *value[number + 1 :]]) for name, one in misspelt(inner))
+
+
+@pytest.mark.parametrize("name", DOCUMENTS)
+def test_a_misspelt_key_is_refused_wherever_it_stands(name: str, desk: Desk) -> None:
+    """Among others those of caps and choices, which would be lost without a word."""
+    document = DOCUMENTS[name]
+    file = document.make(desk)
+    good = file.read_bytes()
+    before = deletes(desk.simulator) + deletes(desk.proven.simulator)
+    lines = good.splitlines() if name.endswith(".jsonl") else [good]
+    for key, variant in misspelt(json.loads(lines[0])):
+        file.write_bytes(b"\n".join([json.dumps(variant).encode(), *lines[1:]]) + b"\n")
+        said = document.ask(desk)
+        assert said.exit_code == document.code, (key, said)
+        assert str(file) in said.err, key
+        assert document.says in said.err, key
     assert deletes(desk.simulator) + deletes(desk.proven.simulator) == before
 
 
