@@ -71,6 +71,17 @@ def test_help_prints_the_table_of_exit_codes() -> None:
     assert answer.stderr == ""
 
 
+# glacier-purge run --help
+def test_help_breaks_lines_at_the_edge_and_tells_no_default_that_tells_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", "300")
+    told = start("run", "--help").stdout
+    assert told.startswith("Usage: glacier-purge run [OPTIONS] VAULT\n\nCarry a vault")
+    assert "AWS's Data Transfer or Re:Freezer, or a CSV" in told
+    assert "[default: text]" in told
+    assert "[default: False]" not in told
+    assert "[default: ()]" not in told
+
+
 def test_the_module_is_the_command() -> None:
     answer = subprocess.run(
         [sys.executable, "-m", "glacier_purge", "--version"], capture_output=True, text=True, timeout=30, check=False

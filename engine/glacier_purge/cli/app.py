@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 from cyclopts import App, CycloptsError, Parameter
 
 from glacier_purge.cli import exit_codes, version
+from glacier_purge.cli.help_panels import HelpPanels
 from glacier_purge.errors import UsageError
 
 if TYPE_CHECKING:
@@ -72,6 +73,7 @@ def build() -> App:
         help_epilogue=f"Exit codes:\n\n{exit_codes.table()}",
         help_format="plaintext",
         version=lambda: f"{_COMMAND} {version()}",
+        help_formatter=HelpPanels(),
         default_parameter=Parameter(negative=""),
     )
     _register(app, _VERBS)
