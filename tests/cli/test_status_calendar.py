@@ -121,7 +121,7 @@ async def test_a_fleet_is_a_table_of_its_vaults(tmp_path: Path, capsys: pytest.C
     ]
     assert len(lines) == 3
     assert lines[0].split()[:3] == ["vault", "where", "phase"]
-    assert lines[1].startswith("photos  123456789012 us-east-1  done      deleted 30 of 30 (100.0%)")
+    assert " ".join(lines[1].split()).startswith("photos 123456789012 us-east-1 done deleted 30 of 30 (100.0%)")
     assert facts["vaults"][1]["confirm_digest"] in lines[2]
 
 

@@ -5,8 +5,10 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from io import StringIO
 
+from rich.console import Console
+
 from glacier_purge.report.fleet import PlainFleet, Row, fleet_display, sentence
-from glacier_purge.report.fleet_live import LiveFleet
+from glacier_purge.report.fleet_live import LiveFleet, _table
 
 AT = datetime(2026, 11, 23, 1, 2, 3, tzinfo=UTC)
 
@@ -20,6 +22,17 @@ def test_a_row_says_which_vault_waits_for_what_and_until_when() -> None:
         "photos (123456789012 us-east-1), inventory: waiting for an inventory; next look at 2026-11-23T01:02:03Z"
     )
     assert sentence(Row(vault="a", where="b", phase="c", standing="d\x1b[2J")) == "a (b), c: d\\x1b[2J"
+
+
+def test_a_moment_is_whole_on_a_narrow_terminal() -> None:
+    """Broken at its space, never cut."""
+    console = Console(file=StringIO(), width=80)
+    console.print(_table([row("waiting for the vault's first inventory, which comes half a day after an upload")]))
+    drawn = console.file.getvalue()  # type: ignore[attr-defined]  # the StringIO from above
+    assert "2026-11-23" in drawn
+    assert "01:02:03" in drawn
+    assert "\u2026" not in drawn
+    assert max(map(len, drawn.splitlines())) == 80
 
 
 def test_plain_lines_are_written_for_news_and_once_an_hour() -> None:
@@ -46,7 +59,12 @@ def test_a_terminal_gets_a_table_and_others_get_lines() -> None:
         with table.aside():
             table.show([row("overdrawn")])
         table.show([row("3 \x1b[2J")])
-    drawn = stream.getvalue()
+        table.show([row("3 \x1b[2J")])
+        with table.aside():
+            stream.write("a question\n")
+    drawn, _, after = stream.getvalue().partition("a question\n")
+    assert "\x1b[1A" in drawn
+    assert "\x1b[1A" not in after.partition("photos")[0], "the next table begins below the question"
     assert "photos" in drawn
     assert "3 \\x1b[2J" in drawn
     assert "overdrawn" not in drawn

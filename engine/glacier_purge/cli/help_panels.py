@@ -1,4 +1,4 @@
-"""How ``--help`` draws its panels: texts run on where a docstring's line ends, and defaults are told that tell something.
+"""How ``--help`` draws its panels: texts run on where a docstring's line ends, defaults that tell nothing are left out.
 
 cyclopts takes a line's end in a docstring for one on the screen, which leaves half-empty lines in the middle of a text.
 It is rich that draws, so it is only imported when somebody asks for help.

@@ -19,7 +19,8 @@ if TYPE_CHECKING:
     from types import TracebackType
 
 _TELL_AGAIN_SECONDS = 3600.0
-COLUMNS = ("vault", "where", "phase", "what it does or waits for", "next look (UTC)")
+COLUMNS = ("vault", "where", "phase", "next look (UTC)", "what it does or waits for")
+"""The long one is the last, so that the others stay in line where it is broken."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -33,9 +34,10 @@ class Row:
     until: datetime | None = None
 
     @property
-    def until_text(self) -> str:
-        """``until`` in words; empty when nothing is waited for."""
-        return "" if self.until is None else f"{self.until:%Y-%m-%dT%H:%M:%SZ}"
+    def cells(self) -> tuple[str, ...]:
+        """What stands below each of ``COLUMNS``."""
+        until = "" if self.until is None else f"{self.until:%Y-%m-%d %H:%M:%S}"  # with a place to break it
+        return self.vault, self.where, self.phase, until, self.standing
 
 
 class FleetDisplay(Protocol):
@@ -106,7 +108,7 @@ class PlainFleet:
 
 def as_table(rows: Sequence[Row]) -> str:
     """Rows as aligned lines of plain text under their headings."""
-    cells = [COLUMNS, *((row.vault, row.where, row.phase, row.standing, row.until_text) for row in rows)]
+    cells = [COLUMNS, *(row.cells for row in rows)]
     shown = [[safe(cell) for cell in line] for line in cells]
     widths = [max(len(line[column]) for line in shown) for column in range(len(COLUMNS))]
     return "\n".join(
@@ -116,5 +118,5 @@ def as_table(rows: Sequence[Row]) -> str:
 
 def sentence(row: Row) -> str:
     """A row on one line of plain text."""
-    until = f"; next look at {row.until_text}" if row.until is not None else ""
+    until = "" if row.until is None else f"; next look at {row.until:%Y-%m-%dT%H:%M:%SZ}"
     return safe(f"{row.vault} ({row.where}), {row.phase}: {row.standing}{until}")

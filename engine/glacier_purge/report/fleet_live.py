@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, TextIO
 
 from rich.console import Console
 from rich.live import Live
-from rich.table import Table
+from rich.table import Column, Table
 from rich.text import Text
 
 from glacier_purge.report.fleet import COLUMNS
@@ -27,21 +27,23 @@ class LiveFleet:
 
     def __init__(self, stream: TextIO) -> None:
         self._stream = stream
-        self._live = Live(console=Console(file=stream), auto_refresh=False)
+        self._console = Console(file=stream)
+        self._live = Live(console=self._console, auto_refresh=False)
 
     def show(self, rows: Sequence[Row]) -> None:
         """Redraw; not while somebody is asked."""
         if self._live.is_started:
-            fit(self._live.console, self._stream)
+            fit(self._console, self._stream)
             self._live.update(_table(rows), refresh=True)
 
     @contextmanager
     def aside(self) -> Iterator[None]:
-        """Leave the terminal to a question."""
+        """Leave the terminal to a question, which stays there: the next table begins below it."""
         self._live.stop()
         try:
             yield
-        finally:
+        finally:  # the one before would draw over as many lines as its table had
+            self._live = Live(console=self._console, auto_refresh=False)
             self._live.start()
 
     def __enter__(self) -> LiveFleet:
@@ -53,7 +55,7 @@ class LiveFleet:
 
 
 def _table(rows: Sequence[Row]) -> Table:
-    table = Table(*COLUMNS, expand=True)
+    table = Table(*(Column(name, overflow="fold") for name in COLUMNS), expand=True)
     for row in rows:
-        table.add_row(*(Text(safe(cell)) for cell in (row.vault, row.where, row.phase, row.standing, row.until_text)))
+        table.add_row(*(Text(safe(cell)) for cell in row.cells))
     return table
