@@ -49,9 +49,9 @@ def test_the_page_says_what_goes_what_stays_and_what_it_costs(tmp_path: Path) ->
     for line in [
         "Plan for vault photos in eu-west-1, account 123456789012",
         "  goes        9 archives, 1.0 GiB, uploaded 2012-01-01T00:00:00Z to 2026-11-01T00:00:00Z",
-        "                  1  smaller than 2",
-        "  2012-01              2      2.0 KiB  ########################################",
-        "  1 GiB to 32 GiB              1      1.0 GiB  #####",
+        "                  1  smaller than 2 bytes",
+        "  2012-01              2      2.0 KiB  ################################",
+        "  1 GiB to 32 GiB              1      1.0 GiB  ####",
         "Estimates, at prices as of 2021-11 (put your own in: estimate.prices_file)",
         "Nothing was sent. To delete: glacier-purge apply runs/photos",
     ]:
@@ -81,7 +81,7 @@ def test_the_page_says_whether_retrievals_were_looked_at(tmp_path: Path) -> None
 def test_months_are_shown_as_years_where_there_are_many(tmp_path: Path) -> None:
     archives = [archive(n, created=f"{2012 + n // 12}-{n % 12 + 1:02}-01T00:00:00Z") for n in range(36)]
     page = view(tmp_path, archives, Choices()).as_text()
-    assert "  2013             12     11.7 KiB  ########################################" in page.splitlines()
+    assert "  2013             12     11.7 KiB  ################################" in page.splitlines()
 
 
 def test_what_strangers_wrote_cannot_steer_the_terminal(tmp_path: Path) -> None:

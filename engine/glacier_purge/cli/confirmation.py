@@ -22,7 +22,8 @@ if TYPE_CHECKING:
     from glacier_purge.run.folder import RunFolder
 
 _SAMPLES_SHOWN = 3
-_DESCRIPTION_CHARACTERS = 50
+_DESCRIPTION_CHARACTERS = 46
+"""What is left of 80 columns."""
 
 
 def approval_for(folder: RunFolder, plan: Plan, confirm_digest: str | None) -> Approval:

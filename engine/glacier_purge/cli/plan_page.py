@@ -13,7 +13,7 @@ import msgspec
 from glacier_purge.cli.doctor import as_dict, as_lines
 from glacier_purge.plan.choosing import RETRIEVALS_IGNORED
 from glacier_purge.plan.finding import Weight
-from glacier_purge.plan.selection import IN_RETRIEVAL
+from glacier_purge.plan.selection import IN_RETRIEVAL, TOO_LARGE, TOO_SMALL
 from glacier_purge.report.terminal import safe
 from glacier_purge.report.words import duration, size
 
@@ -23,14 +23,15 @@ if TYPE_CHECKING:
 
     from glacier_purge.plan.census import SizeClass, Uploads
     from glacier_purge.plan.cost import Estimate
-    from glacier_purge.plan.document import Finding, Plan
+    from glacier_purge.plan.document import Finding, Plan, Reason
     from glacier_purge.plan.finding import Finding as Noticed
     from glacier_purge.plan.forecast import Calendar
 
-_BAR_CHARACTERS = 40
+_BAR_CHARACTERS = 32
 _MONTHS_SHOWN_MAX = 24
 _SAMPLES_SHOWN = 5
-_DESCRIPTION_CHARACTERS = 60
+_DESCRIPTION_CHARACTERS = 43
+"""What is left of 80 columns."""
 
 _FINDINGS = {
     "ids_not_in_inventory": "lines of --ids name no archive of this inventory",
@@ -108,7 +109,7 @@ class PlanView:
     def _head(self) -> list[str]:
         plan, counts = self.plan, self.plan.counts
         stays = [
-            f"    {reason.records:>15,}  {reason.name.replace('_', ' ')} {reason.parameter or ''}".rstrip()
+            f"    {reason.records:>15,}  {reason.name.replace('_', ' ')} {_parameter(reason)}".rstrip()
             for reason in plan.reasons
             if reason.name != "delete" and reason.records
         ]
@@ -224,6 +225,12 @@ def _finding(finding: Finding) -> str:
 
 def _moment(time: datetime) -> str:
     return f"{time:%Y-%m-%d %H:%M}"
+
+
+def _parameter(reason: Reason) -> str:
+    if reason.parameter is None:
+        return ""
+    return f"{int(reason.parameter):,} bytes" if reason.decision in {TOO_SMALL, TOO_LARGE} else reason.parameter
 
 
 def _plain(value: Any) -> Any:
