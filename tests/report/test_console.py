@@ -29,7 +29,11 @@ def test_a_moment_is_one_line_with_its_reason() -> None:
 
 def test_what_is_not_known_yet_is_not_made_up() -> None:
     start = replace(MOMENT, deleted=0, rate_per_second=None, limit_per_second=None, in_flight=0, throttled=0)
-    assert figures(start) == "-, no limit met, 0 in flight, 0 throttled, unknown left"
+    assert figures(start) == "-, no limit met, 0 in flight, 0 throttled, time left unknown"
+
+
+def test_where_nothing_is_left_no_time_is_left_either() -> None:
+    assert figures(replace(MOMENT, deleted=12_000)).endswith("3 throttled")
 
 
 def test_what_waits_and_what_failed_is_said_when_there_is_any() -> None:

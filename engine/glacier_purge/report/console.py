@@ -79,5 +79,7 @@ def figures(moment: Progress) -> str:
         parts.append(f"{moment.waiting:,} wait for another turn")
     if moment.failed:
         parts.append(f"{moment.failed:,} FAILED")
-    parts.append(f"{duration(moment.remaining_seconds)} left")
+    if moment.deleted + moment.failed < moment.selected:
+        left = moment.remaining_seconds
+        parts.append("time left unknown" if left is None else f"{duration(left)} left")
     return ", ".join(parts)
