@@ -119,7 +119,7 @@ async def test_a_stop_drains_what_sends_and_lets_go_of_what_waits() -> None:
         stopped_at = anyio.current_time()
     assert 3 < anyio.current_time() - stopped_at < 5
     assert endings(fleet) == [(State.STOPPED, 130), (State.STOPPED, 130)]
-    assert fleet.endings["vault-1"].message == "stopped in good order; the same command goes on"
+    assert fleet.endings["vault-1"].message == "in good order; the same command goes on"
     assert fleet.exit_code == 130
     assert not waits.finished
 

@@ -143,8 +143,9 @@ async def test_what_speaks_against_it_is_all_told_and_nothing_sent(tmp_path: Pat
     listing = msgspec.structs.replace(certificate, found=msgspec.structs.replace(certificate.found, listed=3))
     larger = msgspec.structs.replace(plan, counts=msgspec.structs.replace(plan.counts, inventory=11))
     assert why_not(plan, ledger, None) == ["there is no certificate: run glacier-purge verify first"]
-    assert why_not(plan, ledger, other) == ["the certificate is of another run"]
-    assert why_not(plan, ledger, listing) == ["the certificate's inventory lists 3 archives"]
+    assert why_not(plan, ledger, other) == ["the certificate is of another run (verify this one again)"]
+    advice = "(plan and apply once more, from a new inventory, and remove by that)"
+    assert why_not(plan, ledger, listing) == [f"the certificate's inventory lists 3 archives {advice}"]
     assert any("not finished: 10 of 11" in reason for reason in why_not(larger, ledger, certificate))
 
 

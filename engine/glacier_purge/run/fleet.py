@@ -120,7 +120,7 @@ class Fleet:
 
     def _stopped(self, how: str) -> Ending:
         error = self._stopped_by or RunStopped
-        message = f"stopped {how}; the same command goes on"
+        message = f"{how}; the same command goes on"
         return Ending(state=State.STOPPED, exit_code=error.exit_code, message=message)
 
 

@@ -32,6 +32,10 @@ if TYPE_CHECKING:
 
 PLAN_VALID = timedelta(days=7)
 _CLOCKS_DIFFER = timedelta(hours=1)
+_CHOOSE_AGAIN = (
+    "Choose less, for example with --limit, or allow more; a calendar or a fleet has settled both and begins again in "
+    "another --run-dir. Nothing was sent."
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -66,12 +70,12 @@ def check_plan(plan: Plan, rules: Rules) -> None:
     if rules.max_archives is not None and plan.counts.selected > rules.max_archives:
         raise PlanRefused(
             f"the plan would delete {plan.counts.selected:,} archives, more than the {rules.max_archives:,} of "
-            "--max-archives. Choose fewer with plan --limit, or allow more. Nothing was sent."
+            f"--max-archives. {_CHOOSE_AGAIN}"
         )
     if rules.max_bytes is not None and plan.selected_bytes > rules.max_bytes:
         raise PlanRefused(
             f"the plan would delete {size(plan.selected_bytes)} ({plan.selected_bytes:,} bytes), more than the "
-            f"{rules.max_bytes:,} bytes of --max-bytes. Choose less, or allow more. Nothing was sent."
+            f"{rules.max_bytes:,} bytes of --max-bytes. {_CHOOSE_AGAIN}"
         )
 
 

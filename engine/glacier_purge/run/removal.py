@@ -57,16 +57,18 @@ def why_not(plan: Plan, ledger: Ledger, certificate: Certificate | None) -> list
     reasons = []
     accounted = sum(ledger.counts.values())
     if ledger.finished is None or accounted != plan.counts.inventory:
-        reasons.append(f"the run is not finished: {accounted:,} of {plan.counts.inventory:,} records are accounted for")
+        part = f"{accounted:,} of {plan.counts.inventory:,} records are accounted for"
+        reasons.append(f"the run is not finished: {part} (go on with apply)")
     if ledger.counts.get("failed"):
         reasons.append(f"{ledger.counts['failed']:,} archives failed")
     if certificate is None:
         reasons.append("there is no certificate: run glacier-purge verify first")
         return reasons
     if certificate.plan_digest != plan.digest or certificate.vault_arn != plan.vault.arn:
-        reasons.append("the certificate is of another run")
+        reasons.append("the certificate is of another run (verify this one again)")
     if not certificate.found.vault_is_empty:
-        reasons.append(f"the certificate's inventory lists {certificate.found.listed:,} archives")
+        listed = f"the certificate's inventory lists {certificate.found.listed:,} archives"
+        reasons.append(f"{listed} (plan and apply once more, from a new inventory, and remove by that)")
     return reasons
 
 
