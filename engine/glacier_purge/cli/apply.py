@@ -43,12 +43,12 @@ def apply(
     """
     from glacier_purge.cli.carrying import in_event_loop
     from glacier_purge.cli.logs import configure_logs
+    from glacier_purge.cli.run_dir import open_run
     from glacier_purge.plan.document import read_plan
-    from glacier_purge.run.folder import RunFolder
 
     configure_logs(logs)
     settings = source.load(aws, pace=pace.overrides(), safety=safety.overrides())
-    folder = RunFolder.open(run_dir)
+    folder = open_run(run_dir)
     plan = read_plan(folder.plan_file)
 
     async def carry_out() -> int:

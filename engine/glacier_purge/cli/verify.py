@@ -39,16 +39,16 @@ def verify(
     from glacier_purge import wiring
     from glacier_purge.cli.carrying import in_event_loop
     from glacier_purge.cli.logs import configure_logs
+    from glacier_purge.cli.run_dir import open_run
     from glacier_purge.cli.waiting import patience, settled, tell
     from glacier_purge.listening import listeners
     from glacier_purge.plan.document import read_plan
-    from glacier_purge.run.folder import RunFolder
     from glacier_purge.run.host import who
     from glacier_purge.run.verifying import Verifying
 
     configure_logs(logs)
     settings = source.load(aws, inventory={"job_queue": job_queue})
-    folder = RunFolder.open(run_dir)
+    folder = open_run(run_dir)
     plan = read_plan(folder.plan_file)
     access = wiring.access(settings, plan.endpoint_url, any_id_length=plan.snapshot.any_id_length)
 

@@ -1,0 +1,45 @@
+"""The run folder that a verb was given, told apart from the folders of calendars and fleets, which have theirs below.
+
+Only a folder without a plan is looked into, so that verbs that work for days load nothing for it.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from glacier_purge.run.folder import RunFolder
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+_TOLD_MAX = 5
+
+
+def open_run(run_dir: Path) -> RunFolder:
+    """Take an existing folder. Raises ``UsageError`` where it is a calendar's or a fleet's, with the runs in it."""
+    folder = RunFolder.open(run_dir)
+    if not folder.plan_file.exists():
+        _check_is_no_parent(folder)
+    return folder
+
+
+def _check_is_no_parent(folder: RunFolder) -> None:
+    from glacier_purge.errors import UsageError
+    from glacier_purge.run.folder import PLAN_FILE
+    from glacier_purge.run.roster import ROSTER_FILE
+    from glacier_purge.run.standing import is_calendar
+
+    path = folder.path
+    if (path / ROSTER_FILE).exists():
+        verb, plans = "fleet", path.glob(f"*/round-*/{PLAN_FILE}")
+    elif is_calendar(path):
+        verb, plans = "run", path.glob(f"round-*/{PLAN_FILE}")
+    else:
+        return
+    runs = sorted(str(plan.parent) for plan in plans)
+    more = f" and {len(runs) - _TOLD_MAX:,} more" if len(runs) > _TOLD_MAX else ""
+    below = f"Give one of the runs in it: {', '.join(runs[:_TOLD_MAX])}{more}" if runs else "It has planned no run yet"
+    raise UsageError(
+        f"{path} was begun with glacier-purge {verb}, which goes on with it, and is no run folder. {below}. "
+        f"How it stands: glacier-purge status {path}"
+    )
