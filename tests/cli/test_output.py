@@ -1,6 +1,10 @@
 from __future__ import annotations
 
 import json
+import os
+import pty
+import sys
+import termios
 from typing import TYPE_CHECKING
 
 from glacier_purge.cli.output import OutputFormat, as_text, print_result
@@ -27,3 +31,15 @@ def test_text_is_aligned_and_safe() -> None:
 def test_nothing_to_say_is_an_empty_line(capsys: pytest.CaptureFixture[str]) -> None:
     print_result({}, OutputFormat.TEXT)
     assert capsys.readouterr().out == "\n"
+
+
+def test_on_a_terminal_a_result_is_broken_to_fit_and_json_is_not(monkeypatch: pytest.MonkeyPatch) -> None:
+    ours, theirs = pty.openpty()
+    termios.tcsetwinsize(theirs, (24, 40))
+    with os.fdopen(theirs, "w") as terminal, os.fdopen(ours, "rb", buffering=0) as screen:
+        monkeypatch.setattr(sys, "stdout", terminal)
+        result = {"why": "somebody paused it and went away for the rest of the day"}
+        print_result(result, OutputFormat.TEXT)
+        print_result(result, OutputFormat.JSON)
+        shown = screen.read(1000).decode().splitlines()
+    assert shown == ["why  somebody paused it and went away", "     for the rest of the day", json.dumps(result)]

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from glacier_purge.cli.exit_codes import ExitCode
 from glacier_purge.cli.options import Aws, AwsOptions, LogOptions, Logs, Output, SettingsOptions, SettingsSource
-from glacier_purge.cli.output import OutputFormat, print_result, print_text
+from glacier_purge.cli.output import OutputFormat, print_page, print_result
 from glacier_purge.report.terminal import safe
 
 if TYPE_CHECKING:
@@ -58,7 +58,7 @@ def doctor(
         counts = {weight.value: weights.count(weight) for weight in Weight}
         print_result({"vault": vault, **counts, "findings": [as_dict(finding) for finding in found]}, output)
     else:
-        print_text("\n".join(line for finding in found for line in as_lines(finding)))
+        print_page("\n".join(line for finding in found for line in as_lines(finding)))
     return ExitCode.USAGE if Weight.BLOCKING in weights else ExitCode.DONE
 
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import anyio
 
 from glacier_purge.cli.options import Aws, AwsOptions, LogOptions, Logs, Output, SettingsOptions, SettingsSource
-from glacier_purge.cli.output import OutputFormat, print_result, print_text
+from glacier_purge.cli.output import OutputFormat, print_page, print_result
 from glacier_purge.cli.pace_options import Pace, PaceOptions
 from glacier_purge.cli.waiting import JobQueue, NoWait
 from glacier_purge.errors import Interrupted, PlanRefused, RunStopped, UsageError
@@ -255,7 +255,7 @@ def _print(members: Mapping[str, Member], fleet: Fleet, roster: Roster, output: 
     from glacier_purge.report.fleet import sentence
 
     if output is OutputFormat.TEXT:
-        print_text("\n".join(map(sentence, _rows(members, fleet))))
+        print_page("\n".join(map(sentence, _rows(members, fleet))))
         return
     vaults = [_facts(name, member, fleet) for name, member in members.items()]
     counts = {

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from glacier_purge.cli.exit_codes import ExitCode
 from glacier_purge.cli.options import Hyphened, Output
-from glacier_purge.cli.output import OutputFormat, as_text, print_result, print_text
+from glacier_purge.cli.output import OutputFormat, as_text, print_page, print_result
 from glacier_purge.errors import UsageError
 from glacier_purge.report.terminal import safe
 
@@ -41,7 +41,7 @@ def inspect(file: Hyphened, *, any_id_length: bool = False, output: Output = Out
         print_result(result, output)
     else:
         counts = {name: value for name, value in result.items() if not isinstance(value, list)}
-        print_text("\n".join([as_text(counts), *_lines(found)]))
+        print_page("\n".join([as_text(counts), *_lines(found)]))
     return ExitCode.DONE if found.is_sound else ExitCode.USAGE
 
 

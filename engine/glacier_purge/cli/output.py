@@ -13,6 +13,7 @@ import sys
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
+from glacier_purge.report.page import fitted
 from glacier_purge.report.terminal import safe
 
 if TYPE_CHECKING:
@@ -28,7 +29,24 @@ class OutputFormat(StrEnum):
 
 def print_result(result: Mapping[str, object], output: OutputFormat) -> None:
     """Write one result to stdout and flush it."""
-    print_text(json.dumps(result, default=str) if output is OutputFormat.JSON else as_text(result))
+    if output is OutputFormat.JSON:
+        print_text(json.dumps(result, default=str))
+    else:
+        print_page(as_text(result))
+
+
+def print_page(text: str) -> None:
+    """Write text for people, already safe, as ``print_text`` does; on a terminal, lines are broken to fit its width."""
+    columns = _terminal_columns()
+    print_text(fitted(text, columns) if columns else text)
+
+
+def _terminal_columns() -> int | None:
+    """How wide the terminal is that stdout is; None or 0 where it is none or does not know."""
+    try:
+        return os.get_terminal_size(sys.stdout.fileno()).columns
+    except (OSError, ValueError):  # no file behind it, or none that is a terminal
+        return None
 
 
 def print_text(text: str) -> None:

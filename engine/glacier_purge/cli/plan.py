@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from glacier_purge.cli.choice_options import ChoiceOptions, Which
 from glacier_purge.cli.options import Aws, AwsOptions, Output, SettingsOptions, SettingsSource
-from glacier_purge.cli.output import OutputFormat, print_result, print_text
+from glacier_purge.cli.output import OutputFormat, print_page, print_result
 from glacier_purge.cli.planning_options import From, RecordOptions, Records
 from glacier_purge.cli.waiting import NoWait
 
@@ -69,7 +69,7 @@ def plan(
         if output is OutputFormat.JSON:
             print_result(view.as_dict(), output)
         else:
-            print_text(view.as_text())
+            print_page(view.as_text())
         return 0
 
     return in_event_loop(lambda: settled(make, output))

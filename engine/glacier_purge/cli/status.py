@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from glacier_purge.cli.options import Output
-from glacier_purge.cli.output import OutputFormat, print_result, print_text
+from glacier_purge.cli.output import OutputFormat, print_page, print_result
 
 if TYPE_CHECKING:
     from glacier_purge.audit.ledger import Ledger
@@ -34,7 +34,7 @@ def status(run_dir: Path, *, output: Output = OutputFormat.TEXT) -> int:
     roster = settled_roster(folder)
     if roster is not None:
         facts, table = fleet_view(folder, roster)
-        print_text(table) if output is OutputFormat.TEXT else print_result(facts, output)
+        print_page(table) if output is OutputFormat.TEXT else print_result(facts, output)
     elif is_calendar(run_dir):
         print_result(CalendarView.of(folder).as_dict(), output)
     else:
