@@ -273,6 +273,19 @@ def test_a_vault_that_is_not_there_takes_one_request(options: tuple[str, ...], v
     assert shell.simulator.ledger()["archives_left"] == 60
 
 
+def test_a_vault_nobody_has_is_told_in_the_services_words(shell: Shell) -> None:
+    said = shell("doctor", "videos", "--region", "us-east-1", "--endpoint-url", shell.simulator.endpoint_url)
+    assert said.exit_code == 254
+    assert "did not describe vault videos in us-east-1: ResourceNotFoundException: Vault not found for" in said.err
+    assert "retries" not in said.err
+
+
+def test_a_fleet_file_that_is_not_there_is_named_once(shell: Shell) -> None:
+    said = shell("fleet", "nope.toml", "--run-dir", str(shell.folder / "fleet"))
+    assert said.exit_code == 2
+    assert "the fleet file nope.toml cannot be read: No such file or directory." in said.err
+
+
 PROTECTION = ("ListTagsForVault", "GetVaultLock", "GetVaultAccessPolicy")
 READS = 1 + len(PROTECTION)
 """What is asked before the first delete: the vault is described, and what protects it."""

@@ -96,7 +96,8 @@ def _read(file: Path) -> bytes:
         content = file.read_bytes()
         content.decode()
     except (OSError, UnicodeDecodeError) as error:
-        raise UsageError(f"the fleet file {file} cannot be read: {error}.") from error
+        because = error.strerror if isinstance(error, OSError) else error
+        raise UsageError(f"the fleet file {file} cannot be read: {because}.") from error
     return content
 
 

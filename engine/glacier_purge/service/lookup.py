@@ -59,7 +59,9 @@ def _translated(what: str, access: Access) -> Iterator[None]:
     except NoCredentialsError as fault:
         raise CredentialsFailed(f"{fault}. Give a profile with --profile, or --account-id to plan offline.") from fault
     except ClientError as fault:
-        raise ServiceRefused(f"the service did not {what}: {fault}. Check name, region and profile.") from fault
+        error = fault.response.get("Error", {})
+        said = ": ".join(filter(None, (error.get("Code"), error.get("Message")))).rstrip(".") or str(fault)
+        raise ServiceRefused(f"the service did not {what}: {said}. Check name, region and profile.") from fault
     except BotoCoreError as fault:
         raise RunStopped(f"no answer from {access.endpoint_url}: {fault}. Try again, or give --account-id.") from fault
 
