@@ -36,10 +36,10 @@ def test_nothing_to_say_is_an_empty_line(capsys: pytest.CaptureFixture[str]) -> 
 def test_on_a_terminal_a_result_is_broken_to_fit_and_json_is_not(monkeypatch: pytest.MonkeyPatch) -> None:
     ours, theirs = pty.openpty()
     termios.tcsetwinsize(theirs, (24, 40))
-    with os.fdopen(theirs, "w") as terminal, os.fdopen(ours, "rb", buffering=0) as screen:
+    with os.fdopen(theirs, "w") as terminal, os.fdopen(ours, "rb") as screen:
         monkeypatch.setattr(sys, "stdout", terminal)
         result = {"why": "somebody paused it and went away for the rest of the day"}
         print_result(result, OutputFormat.TEXT)
         print_result(result, OutputFormat.JSON)
-        shown = screen.read(1000).decode().splitlines()
+        shown = [screen.readline().decode().rstrip("\r\n") for _ in range(3)]
     assert shown == ["why  somebody paused it and went away", "     for the rest of the day", json.dumps(result)]

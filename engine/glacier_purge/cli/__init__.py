@@ -111,9 +111,10 @@ def _causes(error: BaseException) -> Iterator[BaseException]:
 
 
 def _say(message: str) -> None:
+    from glacier_purge.cli.output import fitted_to
     from glacier_purge.report.terminal import safe_lines
 
-    sys.stderr.write(f"glacier-purge: {safe_lines(message)}\n")
+    sys.stderr.write(fitted_to(sys.stderr, f"glacier-purge: {safe_lines(message)}") + "\n")
 
 
 def _output_is_closed() -> bool:

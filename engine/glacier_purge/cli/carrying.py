@@ -15,9 +15,9 @@ import anyio
 
 from glacier_purge.cli.exit_codes import ExitCode
 from glacier_purge.cli.output import print_result
+from glacier_purge.cli.telling import tell
 from glacier_purge.report.console import display
 from glacier_purge.report.summary import Report, progress, summarise
-from glacier_purge.report.terminal import safe
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -50,7 +50,7 @@ class Carrying:
             summary = self._summary()
             if summary is not None:
                 print_result(summary.as_dict(), output)
-                _tell(f"audit anchor {self._run.anchor}: kept elsewhere, it shows any later change of the log")
+                tell(f"audit anchor {self._run.anchor}: kept elsewhere, it shows any later change of the log")
         return self._exit_code(summary)
 
     async def watch(self, approval: Approval) -> None:
@@ -74,10 +74,10 @@ class Carrying:
                 self._signals.append(number)
                 name = "Ctrl-C" if number == signal.SIGINT else signal.Signals(number).name
                 if len(self._signals) > 1:
-                    _tell(f"{name} again: stopping at once. The same command resumes.")
+                    tell(f"{name} again: stopping at once. The same command resumes.")
                     everything.cancel()
                 else:
-                    _tell(f"{name}: nothing new is sent, requests in flight settle. Once more stops at once.")
+                    tell(f"{name}: nothing new is sent, requests in flight settle. Once more stops at once.")
                     self._run.drain(name)
 
     async def _show(self, screen: Display) -> None:
@@ -99,10 +99,10 @@ class Carrying:
 
     def _exit_code(self, summary: Report | None) -> int:
         if summary is None or not summary.complete:
-            _tell(f"stopped before the end. Go on with: glacier-purge apply {self._folder.path}")
+            tell(f"stopped before the end. Go on with: glacier-purge apply {self._folder.path}")
             return ExitCode.INTERRUPTED if self.was_interrupted else ExitCode.STOPPED
         if summary.failed:
-            _tell(f'{summary.failed:,} archives failed: look for "failed" in {self._folder.path}/audit')
+            tell(f'{summary.failed:,} archives failed: look for "failed" in {self._folder.path}/audit')
             return ExitCode.FAILED
         return ExitCode.DONE
 
@@ -117,8 +117,3 @@ def in_event_loop(work: Callable[[], Awaitable[int]]) -> int:
         options = {"use_uvloop": True}
     exit_code: int = anyio.run(work, backend_options=options)
     return exit_code
-
-
-def _tell(message: str) -> None:
-    sys.stderr.write(f"glacier-purge: {safe(message)}\n")
-    sys.stderr.flush()

@@ -110,7 +110,7 @@ def as_dict(finding: Finding) -> dict[str, str]:
 
 def notice(finding: Finding) -> None:
     """Say on stderr what was found, unless all is well."""
-    from glacier_purge.cli.waiting import tell
+    from glacier_purge.cli.telling import tell
     from glacier_purge.plan.finding import Weight
 
     if finding.weight is not Weight.FINE:

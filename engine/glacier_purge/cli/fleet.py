@@ -13,6 +13,7 @@ import anyio
 from glacier_purge.cli.options import Aws, AwsOptions, LogOptions, Logs, Output, SettingsOptions, SettingsSource
 from glacier_purge.cli.output import OutputFormat, print_page, print_result
 from glacier_purge.cli.pace_options import Pace, PaceOptions
+from glacier_purge.cli.telling import tell
 from glacier_purge.cli.waiting import JobQueue, NoWait
 from glacier_purge.errors import Interrupted, PlanRefused, RunStopped, UsageError
 
@@ -137,7 +138,7 @@ class _Carrying:
         """Carry every vault as far as it goes here, and print how each of them ended."""
         from glacier_purge.listening import listeners
 
-        async with listeners(_say) as listening:
+        async with listeners(tell) as listening:
             return await self._carry(listening, no_wait=no_wait, output=output)
 
     async def _carry(self, listening: Listeners, *, no_wait: bool, output: OutputFormat) -> int:
@@ -146,7 +147,7 @@ class _Carrying:
         from glacier_purge.run.fleet import Fleet
 
         for finding in self._roster.findings:
-            _say(finding)
+            tell(finding)
         every_seconds = self._settings_for(None, None, None).report.progress_seconds
         with fleet_display(sys.stderr, plain_every_seconds=every_seconds) as screen:
             ask = Asking(screen) if sys.stdin.isatty() else None
@@ -226,10 +227,10 @@ async def _listen(fleet: Fleet, everything: anyio.CancelScope) -> None:
         async for number in signals:
             name = "Ctrl-C" if number == signal.SIGINT else signal.Signals(number).name
             if stopping:
-                _say(f"{name} again: stopping at once. The same command goes on.")
+                tell(f"{name} again: stopping at once. The same command goes on.")
                 everything.cancel()
             else:
-                _say(f"{name}: nothing new is sent, requests in flight settle. Once more stops at once.")
+                tell(f"{name}: nothing new is sent, requests in flight settle. Once more stops at once.")
                 fleet.stop(name, Interrupted if number == signal.SIGINT else RunStopped)
             stopping = True
 
@@ -277,10 +278,3 @@ def _facts(name: str, member: Member, fleet: Fleet) -> dict[str, object]:
         "confirm_digest": member.digest_wanted,
         "run_dir": str(member.path),
     }
-
-
-def _say(message: str) -> None:
-    from glacier_purge.report.terminal import safe
-
-    sys.stderr.write(f"glacier-purge: {safe(message)}\n")
-    sys.stderr.flush()

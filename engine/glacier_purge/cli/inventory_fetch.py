@@ -110,7 +110,8 @@ async def _fetch(
     vault: str, folder: RunFolder, wanted: Wanted, settings: Settings, *, no_wait: bool, chunk_bytes: int
 ) -> dict[str, object]:
     from glacier_purge import wiring
-    from glacier_purge.cli.waiting import patience, tell
+    from glacier_purge.cli.telling import tell
+    from glacier_purge.cli.waiting import patience
     from glacier_purge.inventory.retrieval import Retrieval, RetrievalSettings
     from glacier_purge.listening import listeners
 

@@ -11,7 +11,7 @@ import json
 import os
 import sys
 from enum import StrEnum
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TextIO
 
 from glacier_purge.report.page import fitted
 from glacier_purge.report.terminal import safe
@@ -37,16 +37,16 @@ def print_result(result: Mapping[str, object], output: OutputFormat) -> None:
 
 def print_page(text: str) -> None:
     """Write text for people, already safe, as ``print_text`` does; on a terminal, lines are broken to fit its width."""
-    columns = _terminal_columns()
-    print_text(fitted(text, columns) if columns else text)
+    print_text(fitted_to(sys.stdout, text))
 
 
-def _terminal_columns() -> int | None:
-    """How wide the terminal is that stdout is; None or 0 where it is none or does not know."""
+def fitted_to(stream: TextIO, text: str) -> str:
+    """The text with its lines broken to fit ``stream``, where that is a terminal."""
     try:
-        return os.get_terminal_size(sys.stdout.fileno()).columns
+        columns = os.get_terminal_size(stream.fileno()).columns
     except (OSError, ValueError):  # no file behind it, or none that is a terminal
-        return None
+        return text
+    return fitted(text, columns) if columns else text  # a pseudo-terminal that nobody gave a size says 0
 
 
 def print_text(text: str) -> None:

@@ -15,6 +15,7 @@ from glacier_purge.cli.output import OutputFormat, print_result
 from glacier_purge.cli.pace_options import Pace, PaceOptions
 from glacier_purge.cli.planning_options import RecordOptions, Records
 from glacier_purge.cli.safety_options import Safety, SafetyOptions
+from glacier_purge.cli.telling import tell
 from glacier_purge.cli.waiting import JobQueue, NoWait
 from glacier_purge.errors import Interrupted, Pending, UsageError
 
@@ -162,9 +163,9 @@ class _Run:
         terms = await settled_terms(self._folder, target, lifecycle, choices, caps)
         settings = self._settings = wiring.capped(settings, terms.caps)
         waits = Noting(waits, self._folder, lifecycle)
-        async with wiring.open_control(address, access) as control, listeners(_say) as listening:
+        async with wiring.open_control(address, access) as control, listeners(tell) as listening:
             helpers = Helpers(
-                preflight=lambda: preflight(control, access, self._folder.path, settings, _say),
+                preflight=lambda: preflight(control, access, self._folder.path, settings, tell),
                 decide=lambda snapshot, earlier: wiring.decide_round(
                     snapshot,
                     target,
@@ -174,7 +175,7 @@ class _Run:
                     earlier,
                     set_aside_defects=self._wishes.set_aside_defects,
                 ),
-                look_at=lambda snapshot: look_for_writers(control, snapshot, waits.now(), settings, _say),
+                look_at=lambda snapshot: look_for_writers(control, snapshot, waits.now(), settings, tell),
                 approve=self._approve,
                 carry_out=self._carry_out,
                 tell=_tell,
@@ -282,16 +283,9 @@ def _begin(lifecycle: Lifecycle, terms: Terms, wishes: Wishes) -> None:
     from glacier_purge.cli.calendar_terms import what_holds
 
     for line in what_holds(lifecycle, terms, wishes):
-        _say(line)
+        tell(line)
 
 
 def _tell(step: Step) -> None:
     facts = ", ".join(f"{name} {value}" for name, value in step.facts.items())
-    _say(f"{step.at} round {step.round}, {step.phase.value}: {step.event.value}" + (f" ({facts})" if facts else ""))
-
-
-def _say(message: str) -> None:
-    from glacier_purge.report.terminal import safe
-
-    sys.stderr.write(f"glacier-purge: {safe(message)}\n")
-    sys.stderr.flush()
+    tell(f"{step.at} round {step.round}, {step.phase.value}: {step.event.value}" + (f" ({facts})" if facts else ""))

@@ -40,7 +40,8 @@ def verify(
     from glacier_purge.cli.carrying import in_event_loop
     from glacier_purge.cli.logs import configure_logs
     from glacier_purge.cli.run_dir import open_run
-    from glacier_purge.cli.waiting import patience, settled, tell
+    from glacier_purge.cli.telling import tell
+    from glacier_purge.cli.waiting import patience, settled
     from glacier_purge.listening import listeners
     from glacier_purge.plan.document import read_plan
     from glacier_purge.run.host import who

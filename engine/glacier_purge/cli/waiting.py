@@ -6,7 +6,6 @@ more only when an hour has passed.
 
 from __future__ import annotations
 
-import sys
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Annotated
 
@@ -15,8 +14,8 @@ from cyclopts import Parameter
 from glacier_purge.cli.exit_codes import ExitCode
 from glacier_purge.cli.output import print_result
 from glacier_purge.cli.rehearsal import rehearsal_time
+from glacier_purge.cli.telling import tell
 from glacier_purge.errors import Pending
-from glacier_purge.report.terminal import safe
 from glacier_purge.run.host import Host
 from glacier_purge.waiting import Impatient, Patient
 
@@ -81,12 +80,6 @@ async def settled(work: Callable[[], Awaitable[int]], output: OutputFormat) -> i
         return ExitCode.PENDING
 
 
-def tell(message: str) -> None:
-    """Say on stderr what a person who waits should know."""
-    sys.stderr.write(f"glacier-purge: {safe(message)}\n")
-    sys.stderr.flush()
-
-
 class _Teller:
     def __init__(self) -> None:
         self._what: str | None = None
@@ -95,9 +88,6 @@ class _Teller:
     def __call__(self, waiting: Waiting) -> None:
         if waiting.what == self._what and self._tell_again is not None and waiting.until < self._tell_again:
             return
+        way_out = "" if waiting.what == self._what else ". Ctrl-C stops, the same command goes on."
         self._what, self._tell_again = waiting.what, waiting.until + _TELL_AGAIN
-        sys.stderr.write(
-            f"glacier-purge: waiting for {safe(waiting.what)}; next look at {waiting.until:%Y-%m-%dT%H:%M:%SZ}. "
-            "Ctrl-C stops, the same command goes on.\n"
-        )
-        sys.stderr.flush()
+        tell(f"waiting for {waiting.what}; next look at {waiting.until:%Y-%m-%dT%H:%M:%SZ}{way_out}")

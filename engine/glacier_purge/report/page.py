@@ -11,7 +11,7 @@ import re
 import textwrap
 
 _COMMAND = "glacier-purge "
-_LABEL_CHARACTERS_MAX = 24
+_LABEL_CHARACTERS_MAX = 32
 _LABEL = re.compile(r".*(?:\S {2,}|^ +)(?=\S)")
 """Up to where a line's text begins: after the last gap that is wider than one space."""
 
