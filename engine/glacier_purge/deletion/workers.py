@@ -13,7 +13,6 @@ itself: ``deleted`` after a 204 for that id, ``failed`` after the retry policy g
 
 from __future__ import annotations
 
-import asyncio
 from enum import Enum
 from functools import partial
 from typing import TYPE_CHECKING
@@ -23,7 +22,9 @@ import anyio
 from glacier_purge.audit.record import Outcome
 from glacier_purge.deletion.pacer import Signal
 from glacier_purge.deletion.pauses import Pauses, Side
-from glacier_purge.errors import GlacierPurgeError, ServiceRefused
+from glacier_purge.deletion.refusal import refusal
+from glacier_purge.deletion.settled import Settled
+from glacier_purge.errors import GlacierPurgeError
 from glacier_purge.service.reply import ENDS_THE_RUN, Meaning
 
 if TYPE_CHECKING:
@@ -41,25 +42,12 @@ if TYPE_CHECKING:
     from glacier_purge.service.reply import Reply
 
 _TIMER_SECONDS = 0.001
-UNRECORDED_MAX = 4_096
-"""Outcomes that may wait for the disk before nothing more is sent: bounds memory when the disk is slow."""
+"""uvloop counts in whole milliseconds: a shorter timer fires at once and is set again, a hundred times a slot."""
 
 _SIGNALS: dict[Meaning, Signal] = {
     Meaning.THROTTLED: Signal.THROTTLED,
     Meaning.SERVER_FAULT: Signal.FAULT,
     Meaning.NO_REPLY: Signal.FAULT,
-}
-
-_REFUSALS: dict[Meaning, str] = {
-    Meaning.REFUSED: "the service denied DeleteArchive. Check the role's permission (config/iam/delete.json), "
-    "the vault's access policy and its vault lock",
-    Meaning.VAULT_MISSING: "the vault was not found. Check its name, region and account; it may have been deleted",
-    Meaning.WRONG_VAULT: "the service says these archive ids belong to another vault: "
-    "the inventory is not this vault's",
-    Meaning.NO_LONGER_SUPPORTED: "the account counts as a new customer, for whom the service is closed: it holds no "
-    "archives here any more, or never did",
-    Meaning.NOT_AWS: "the answer did not come from AWS but from something in between (a proxy or a login page)",
-    Meaning.UNTRUSTED: "the server's TLS certificate does not hold: someone may stand in between",
 }
 
 
@@ -95,7 +83,7 @@ class Pool:
         self._turns = turns
         self._pacer = pacer
         self._policy = policy
-        self._recorder = recorder
+        self._settled = Settled(recorder, self._break_down)
         self._tally = tally
         self._renewal = renewal
         self._clock = clock
@@ -111,11 +99,9 @@ class Pool:
         }
         self._slot_seconds = 0.0
         self._in_flight: dict[int, Turn] = {}
-        self._settled: list[Outcome] = []
         self._stop_reason: str | None = None
         self._refused_by: GlacierPurgeError | None = None
         self._broken_by: Exception | None = None
-        self._waits_for_disk = False
         self._pauses = Pauses()
 
     # -- for those who watch and steer ------------------------------------------------------------------------------
@@ -199,7 +185,7 @@ class Pool:
                 await self._wait[held_by](now)
         finally:
             self._tasks = None
-            self._hand_on_settled()
+            self._settled.hand_on()
 
     def _send_what_may_go(self, now: float) -> Held:
         """Send until something holds the next delete back, and say what."""
@@ -285,22 +271,7 @@ class Pool:
             int(latency_seconds * 10_000 + 0.5) / 10,  # ``round`` to a tenth takes four times as long
             turn.maybe_deleted or self._maybe_sent(archive.ordinal),
         )
-        if not self._settled:
-            asyncio.get_running_loop().call_soon(self._turn_of_the_loop_over)
-        self._settled.append(done)
-
-    def _turn_of_the_loop_over(self) -> None:
-        """Hand on what was settled in one turn of the event loop: its call, to which nobody listens when it fails."""
-        try:
-            self._hand_on_settled()
-        except Exception as fault:
-            self._break_down(fault)
-
-    def _hand_on_settled(self) -> None:
-        if self._settled:
-            settled, self._settled = self._settled, []
-            self._recorder.record(settled)
-            self._waits_for_disk = self._recorder.pending > UNRECORDED_MAX
+        self._settled.add(done)
 
     def _break_down(self, fault: Exception) -> None:
         """Have the dispatcher raise what was raised where nobody listens."""
@@ -309,18 +280,14 @@ class Pool:
 
     def _refuse(self, reply: Reply) -> None:
         if self._refused_by is None:
-            detail = " ".join(part for part in (reply.code, reply.message) if part)
-            self._refused_by = ServiceRefused(
-                f"{self._service.vault.arn}: {_REFUSALS[reply.meaning]}. The service answered "
-                f"{reply.status or 'nothing'}: {detail or 'no text'}. Dispatch stopped; nothing is marked failed."
-            )
+            self._refused_by = refusal(self._service.vault, reply)
         self.drain(f"refused: {reply.meaning.value}")
 
     # -- what holds the next one back --------------------------------------------------------------------------------
 
     def _room(self, now: float) -> int:
         """How many more deletes a stop, a pause, the disk and the requests in flight let be sent."""
-        if self._stop_reason is not None or self._pauses or self._waits_for_disk:
+        if self._stop_reason is not None or self._pauses or self._settled.waits_for_disk:
             return 0
         most = self._pacer.in_flight_cap(now) if self._tally.accepted else 1
         return most - len(self._in_flight)
@@ -334,9 +301,8 @@ class Pool:
 
     async def _wait_for_change(self, _now: float) -> None:
         """Wait until the log has room, or until a reply, a stop or the end of a pause changes what holds the next."""
-        if self._waits_for_disk:
-            await self._recorder.room()
-            self._waits_for_disk = False
+        if self._settled.waits_for_disk:
+            await self._settled.room()
             return
         with anyio.CancelScope() as self._held:
             await anyio.sleep_forever()
@@ -351,7 +317,6 @@ class Pool:
 
     async def _wait_for_pacer(self, _now: float) -> None:
         """Wait for a slot. Replies do not shorten it (the pacer is asked again afterwards); a stop does."""
-        # uvloop counts in whole milliseconds: a shorter timer fires at once and is set again, a hundred times a slot.
         with anyio.move_on_after(max(self._slot_seconds, _TIMER_SECONDS)) as self._pacing:
             await anyio.sleep_forever()
         self._pacing = None
