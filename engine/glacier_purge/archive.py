@@ -25,7 +25,7 @@ ARCHIVE_ID_LENGTH = 138
 ARCHIVE_SIZE_BYTES_MAX = 2**63 - 1
 UNNUMBERED = -1
 
-_EXACT_ID = re.compile(r"[A-Za-z0-9_-]{138}")
+_ALPHABET = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_-"
 _ANY_LENGTH_ID = re.compile(r"[A-Za-z0-9_-]{1,1024}")
 _ACCOUNT_ID = re.compile(r"[0-9]{12}")
 _REGION = re.compile(r"[a-z]{2}(-[a-z0-9]+){1,3}-[0-9]{1,2}")
@@ -38,8 +38,9 @@ def is_archive_id(text: str, *, any_length: bool = False) -> bool:
 
     ``any_length`` admits ids of other lengths (1-1024), as other emulators make; the alphabet never changes.
     """
-    pattern = _ANY_LENGTH_ID if any_length else _EXACT_ID
-    return pattern.fullmatch(text) is not None
+    if any_length:
+        return _ANY_LENGTH_ID.fullmatch(text) is not None
+    return len(text) == ARCHIVE_ID_LENGTH and text.isascii() and not text.encode().translate(None, _ALPHABET)
 
 
 class Archive(msgspec.Struct, gc=False):

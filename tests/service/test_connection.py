@@ -39,6 +39,8 @@ class Wire(asyncio.Transport):
 class Keeper:
     """An owner that notes what it is told."""
 
+    reply_due_at = 30.0
+
     def __init__(self) -> None:
         self.told: list[str] = []
 

@@ -60,6 +60,8 @@ async def test_the_first_fault_is_told_when_all_addresses_fail() -> None:
 
 
 class Nobody:
+    reply_due_at = 30.0
+
     def released(self, connection: Connection) -> None: ...
 
     def lost(self, connection: Connection) -> None: ...

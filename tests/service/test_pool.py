@@ -38,7 +38,8 @@ async def pool_of(limit: int, answer: Answer) -> AsyncIterator[tuple[Pool, RawSe
 
 async def ask(pool: Pool) -> Reply:
     answer: asyncio.Future[Reply] = asyncio.get_running_loop().create_future()
-    pool.send(pool.take() or await pool.wait(), REQUEST, into(answer))
+    connection = pool.take() or await pool.wait()
+    connection.send(REQUEST, into(answer))
     return await answer
 
 
@@ -123,7 +124,7 @@ async def test_after_closing_nothing_is_settled_any_more() -> None:
         await exchange.send(reply())
 
     async with pool_of(1, late) as (pool, _):
-        pool.send(await pool.wait(), REQUEST, settled.append)
+        (await pool.wait()).send(REQUEST, settled.append)
         await arrived.wait()
         pool.close()
         closed.set()

@@ -30,6 +30,9 @@ _FRAMING_HEADERS = frozenset({b"content-length", b"transfer-encoding"})
 class Owner(Protocol):
     """Whoever keeps connections and wants to know when one can be used again, or no more."""
 
+    reply_due_at: float
+    """Until when a request that is sent now has to be answered, on the loop's clock."""
+
     def released(self, connection: Connection) -> None:
         """The connection has delivered its reply and can take the next request."""
 
@@ -56,6 +59,7 @@ class Connection(asyncio.Protocol):
         assert self.usable
         assert self._transport is not None
         self.usable = False
+        self.expires_at = self._owner.reply_due_at
         self._settle = settle
         self._transport.write(request)
 

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from glacier_purge.service.credentials import FrozenCredentials
 
 _INVOCATION_ID_PREFIX_CHARACTERS = 24  # of a UUID's 36; the rest counts
-_END = "\r\namz-sdk-request: attempt=1\r\nContent-Length: 0\r\nAccept-Encoding: identity\r\nAccept: */*\r\n\r\n"
+_END = b"\r\namz-sdk-request: attempt=1\r\nContent-Length: 0\r\nAccept-Encoding: identity\r\nAccept: */*\r\n\r\n"
 
 
 def host_header(endpoint_url: str) -> str:
@@ -39,7 +39,7 @@ class DeleteRequest:
         self._agent = f"glacier-purge/{version('glacier-purge')} transport/rest"
         self._invocation = str(uuid.uuid4())[:_INVOCATION_ID_PREFIX_CHARACTERS]
         self._sent = 0
-        self._start = f"DELETE {self._path}"
+        self._start = f"DELETE {self._path}".encode()
         self._second: int | None = None
         self._credentials: FrozenCredentials | None = None
 
@@ -49,10 +49,9 @@ class DeleteRequest:
         if second != self._second or credentials is not self._credentials:
             self._lay_out(credentials, second)
         self._sent += 1
-        return (
-            f"{self._start}{archive_id}{self._middle}{self._signing.signature(archive_id)}"
-            f"{self._before_count}{self._sent:012x}{_END}"
-        ).encode("ascii")
+        name = archive_id.encode("ascii")
+        signature = self._signing.signature(name)
+        return b"".join((self._start, name, self._middle, signature, self._before_count, b"%012x" % self._sent, _END))
 
     def _lay_out(self, credentials: FrozenCredentials, second: int) -> None:
         if credentials is not self._credentials:
@@ -69,5 +68,5 @@ class DeleteRequest:
         self._middle = (
             f" HTTP/1.1\r\nHost: {self._host}\r\nUser-Agent: {self._agent}\r\nx-amz-glacier-version: {API_VERSION}\r\n"
             f"X-Amz-Date: {self._signing.amz_date}\r\n{token}Authorization: {self._signing.authorization}"
-        )
-        self._before_count = f"\r\namz-sdk-invocation-id: {self._invocation}"
+        ).encode("ascii")
+        self._before_count = f"\r\namz-sdk-invocation-id: {self._invocation}".encode()

@@ -17,7 +17,6 @@ from glacier_purge.service.reply import no_reply
 
 if TYPE_CHECKING:
     from glacier_purge.service.dial import Dialer
-    from glacier_purge.service.port import Settle
 
 KEEP_ALIVE_SECONDS = 12.0
 """Idle connections are closed by us before the service does it under a request; the SDK's own figure."""
@@ -39,6 +38,8 @@ class Pool:
         self._accepted = AcceptedReplies()
         self._loop = asyncio.get_running_loop()
         self._now = self._loop.time()
+        self.reply_due_at = self._now + request_timeout_seconds
+        """Until when a request that is sent now has to be answered."""
         self._sweeping: asyncio.TimerHandle | None = None
         self._places_taken = 0
         self._connections: set[Connection] = set()
@@ -69,11 +70,6 @@ class Pool:
         else:
             self._places_taken += 1
         return await self._open()
-
-    def send(self, connection: Connection, request: bytes, settle: Settle) -> None:
-        """Send a request on a connection that was taken; ``settle`` gets what came back, which may be nothing."""
-        connection.expires_at = self._now + self._request_timeout_seconds
-        connection.send(request, settle)
 
     def released(self, connection: Connection) -> None:
         """Hand a connection that is free again to the next in line, or keep it."""
@@ -145,6 +141,7 @@ class Pool:
     def _sweep(self) -> None:
         """End what has lasted too long, and come again while there is anything to look at."""
         self._now = self._loop.time()
+        self.reply_due_at = self._now + self._request_timeout_seconds
         for connection in [each for each in self._connections if each.expires_at <= self._now]:
             connection.expire()
         if self._connections:

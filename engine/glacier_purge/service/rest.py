@@ -97,7 +97,7 @@ class RestGlacier:
         credentials = self._credentials.fresh()
         if credentials is None or (connection := self._pool.take()) is None:
             return partial(self._delete_later, archive_id, settle)
-        self._pool.send(connection, self._request.to_delete(archive_id, credentials, time.time()), settle)
+        connection.send(self._request.to_delete(archive_id, credentials, time.time()), settle)
         return None
 
     async def _delete_later(self, archive_id: ArchiveId, settle: Settle) -> None:
@@ -109,7 +109,7 @@ class RestGlacier:
         except NotConnectedError as fault:
             settle(fault.reply)
         else:
-            self._pool.send(connection, self._request.to_delete(archive_id, credentials, time.time()), settle)
+            connection.send(self._request.to_delete(archive_id, credentials, time.time()), settle)
 
     async def describe_vault(self) -> VaultDescription:
         """Ask for the vault's description; raises as ``Glacier.describe_vault`` says."""

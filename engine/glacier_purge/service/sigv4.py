@@ -67,7 +67,7 @@ class DeleteSigner:
                 f"AWS4-HMAC-SHA256 Credential={self._keys.access_key_id}/{scope}, SignedHeaders={names}, Signature="
             ),
             canonical_start=self._canonical_start,
-            canonical_end=f"\n\n{lines}\n{names}\n{_SHA256_OF_NOTHING}",
+            canonical_end=f"\n\n{lines}\n{names}\n{_SHA256_OF_NOTHING}".encode(),
             inner=inner,
             outer=self._outer,
         )
@@ -83,7 +83,7 @@ class DeleteSigner:
 
 
 class SigningSecond:
-    """Signs every delete of one second. ``authorization`` is the header's value up to the signature."""
+    """Signs every delete of one second, in bytes. ``authorization`` is the header's value up to the signature."""
 
     __slots__ = ("_canonical_end", "_canonical_start", "_inner", "_outer", "amz_date", "authorization")
 
@@ -93,7 +93,7 @@ class SigningSecond:
         amz_date: str,
         authorization: str,
         canonical_start: hashlib._Hash,
-        canonical_end: str,
+        canonical_end: bytes,
         inner: hashlib._Hash,
         outer: hashlib._Hash,
     ) -> None:
@@ -104,12 +104,12 @@ class SigningSecond:
         self._inner = inner
         self._outer = outer
 
-    def signature(self, archive_id: str) -> str:
+    def signature(self, archive_id: bytes) -> bytes:
         """Return the signature, in hexadecimal digits, of the delete of one archive."""
         canonical = self._canonical_start.copy()
-        canonical.update((archive_id + self._canonical_end).encode())
+        canonical.update(archive_id + self._canonical_end)
         inner = self._inner.copy()
         inner.update(canonical.hexdigest().encode())
         outer = self._outer.copy()
         outer.update(inner.digest())
-        return outer.hexdigest()
+        return outer.hexdigest().encode()
