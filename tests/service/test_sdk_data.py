@@ -5,9 +5,10 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+import botocore.session
 import pytest
 from botocore import BOTOCORE_ROOT
-from botocore.loaders import JSONFileLoader
+from botocore.loaders import JSONFileLoader, create_loader
 from botocore.regions import EndpointResolver
 
 from glacier_purge.service.access import Access, StaticCredentials
@@ -50,7 +51,8 @@ def test_every_other_file_is_botocores(tmp_path: Path) -> None:
     assert loader.load_file(str(tmp_path / "endpoints")) is None
 
 
-async def test_clients_are_made_with_it() -> None:
+async def test_clients_are_made_with_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(botocore.session, "create_loader", create_loader)  # tests share one, which others may have fed
     keys = StaticCredentials(access_key_id="AKIDEXAMPLE", secret_access_key="secret")
     session = AwsSession(Access(endpoint_url=None, credentials=keys), "eu-west-1")
     async with session.client("glacier") as client:
