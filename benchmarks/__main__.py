@@ -64,7 +64,7 @@ QUESTIONS = (
     Question(name="bench_audit", short=["--rounds", "3"], full=[], told=_tables(bench_audit)),
     Question(
         name="bench_pipeline",
-        short=["--deletes", "12000"],
+        short=["--deletes", "10000"],
         full=["--deletes", "100000", "--rounds", "5"],
         told=_tables(bench_pipeline),
     ),
