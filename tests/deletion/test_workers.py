@@ -329,26 +329,49 @@ async def test_no_archive_is_lost_or_doubled_in_any_weather(seed: int) -> None:
     assert work.service.pretended.ledger.archives_left == 0
 
 
+def remembered(service: InProcessGlacier) -> list[Callable[[], object]]:
+    """A list that will have, for each delete that is sent, what gives it a reply."""
+    replies: list[Callable[[], object]] = []
+    send = service.delete_archive
+
+    def remember(archive_id: ArchiveId, settle: Settle) -> Later:
+        replies.append(partial(settle, Reply(Meaning.DELETED, 204, request_id="remembered")))
+        return send(archive_id, settle)
+
+    service.delete_archive = remember  # type: ignore[method-assign]  # to give replies when the test wants them
+    return replies
+
+
 class Full(Kept):
     """A recorder that breaks after so many outcomes."""
 
     def __init__(self, most: int) -> None:
         super().__init__()
         self._most = most
+        self.tally = Tally()
+        self.sent_before = 0
+        self.replies: list[Callable[[], object]] = []
 
     def record(self, outcomes: Sequence[Outcome], /) -> None:
         super().record(outcomes)
         if len(self.outcomes) >= self._most:
+            self.sent_before = self.sent_before or self.tally.sent
+            asyncio.get_running_loop().call_soon(self.replies[-1])
             raise ValueError("a second terminal outcome")
 
 
 async def test_an_error_where_nobody_listens_ends_the_run() -> None:
-    """Replies and records are calls of the event loop, which would log an exception and go on."""
-    work = Work(InProcessGlacier(500), recorder=Full(50))
+    """Replies and records are calls of the event loop, which would log an exception and go on.
+
+    A reply that comes before the dispatcher has heard of the error must not send the next delete.
+    """
+    full = Full(50)
+    work = Work(InProcessGlacier(500), recorder=full)
+    full.tally, full.replies = work.tally, remembered(work.service)
     with pytest.raises(ExceptionGroup) as caught:
         await work.delete_everything()
     assert caught.group_contains(ValueError, match="a second terminal outcome")
-    assert work.service.requests < 100
+    assert work.tally.sent == full.sent_before, "something was sent after the error"
 
 
 async def test_an_id_that_must_not_be_sent_ends_the_run() -> None:
@@ -370,14 +393,7 @@ async def test_an_id_that_must_not_be_sent_ends_the_run() -> None:
 
 async def test_a_cancelled_pool_keeps_what_was_settled_and_takes_no_later_reply() -> None:
     work = Work(InProcessGlacier(5000))
-    late: list[Callable[[], object]] = []
-    send = work.service.delete_archive
-
-    def remember(archive_id: ArchiveId, settle: Settle) -> Later:
-        late.append(partial(settle, Reply(Meaning.DELETED, 204, request_id="late")))
-        return send(archive_id, settle)
-
-    work.service.delete_archive = remember  # type: ignore[method-assign]  # to have replies that come too late
+    late = remembered(work.service)
     with anyio.move_on_after(2):
         await work.delete_everything()
     kept, in_doubt = list(work.kept.outcomes), work.pool.unknown()

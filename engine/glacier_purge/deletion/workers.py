@@ -274,9 +274,9 @@ class Pool:
         self._settled.add(done)
 
     def _break_down(self, fault: Exception) -> None:
-        """Have the dispatcher raise what was raised where nobody listens."""
+        """Send nothing more, and have the dispatcher raise what was raised where nobody listens."""
         self._broken_by = fault
-        self._wake()
+        self.drain("an error ended the process")
 
     def _refuse(self, reply: Reply) -> None:
         if self._refused_by is None:
