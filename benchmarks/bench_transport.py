@@ -20,7 +20,7 @@ import tempfile
 import time
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
-from functools import partial
+from itertools import count
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -34,7 +34,7 @@ from glacier_purge.service.rest import open_rest
 from glacier_purge.service.sdk import open_sdk
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Sequence
     from contextlib import AbstractAsyncContextManager
 
     from glacier_purge.service.port import Glacier, Later
@@ -109,6 +109,13 @@ async def measure(name: str, access: Access, seconds: float) -> tuple[float, flo
         return (cpu_seconds() - cpu) / done * 1e6, done / (time.perf_counter() - started)
 
 
+class Numbered:
+    """An archive that nobody has stored."""
+
+    def __init__(self, number: int) -> None:
+        self.archive_id = ArchiveId(f"{number:0138}")
+
+
 async def delete_until(glacier: Glacier, in_flight: int, end: float) -> int:
     """Keep so many deletes under way until the end, at least one each; return how many were done."""
     done = 0
@@ -117,24 +124,23 @@ async def delete_until(glacier: Glacier, in_flight: int, end: float) -> int:
         async def awaited(later: Later) -> None:
             await later()
 
-        def send(worker: int, number: int) -> None:
-            archive_id = ArchiveId(f"{worker:069}{number:069}")
-            later = glacier.delete_archive(archive_id, partial(settle, worker, number))
-            if later is not None:
+        def send(most: int) -> None:
+            for later in glacier.delete_archives([Numbered(next(numbers)) for _ in range(most)]):
                 tasks.create_task(awaited(later))
 
-        def settle(worker: int, number: int, reply: Reply) -> None:
+        def settle(replies: Sequence[tuple[Numbered, Reply]]) -> None:
             nonlocal done
-            assert reply.meaning is Meaning.DELETED, reply
-            done += 1
+            assert all(reply.meaning is Meaning.DELETED for _, reply in replies), replies
+            done += len(replies)
             if time.perf_counter() < end:
-                send(worker, number + 1)
+                send(len(replies))
             else:
-                idle.release()
+                for _ in replies:
+                    idle.release()
 
-        idle = asyncio.Semaphore(0)
-        for worker in range(in_flight):
-            send(worker, 0)
+        idle, numbers = asyncio.Semaphore(0), count()
+        glacier.deliver_to(settle)
+        send(in_flight)
         for _ in range(in_flight):
             await idle.acquire()
     return done

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 import glacier_purge
-from glacier_purge.deletion.settled import UNRECORDED_MAX
+from glacier_purge.deletion.workers import UNRECORDED_MAX
 from glacier_purge.errors import InventoryDamaged, PlanRefused, RunLocked, ServiceRefused, UsageError
 from glacier_purge.run.folder import RunFolder
 from glacier_purge.simulator.faults import Rule

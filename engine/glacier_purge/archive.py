@@ -13,11 +13,14 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from typing import Annotated, NewType
+from typing import TYPE_CHECKING, Annotated, NewType
 
 import msgspec
 
 from glacier_purge.errors import UsageError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 ArchiveId = NewType("ArchiveId", str)
 
@@ -40,7 +43,23 @@ def is_archive_id(text: str, *, any_length: bool = False) -> bool:
     """
     if any_length:
         return _ANY_LENGTH_ID.fullmatch(text) is not None
-    return len(text) == ARCHIVE_ID_LENGTH and text.isascii() and not text.encode().translate(None, _ALPHABET)
+    return len(text) == ARCHIVE_ID_LENGTH and _are_of_the_alphabet(text)
+
+
+def _are_of_the_alphabet(text: str) -> bool:
+    return text.isascii() and not text.encode().translate(None, _ALPHABET)
+
+
+def check_archive_ids(texts: Sequence[str], *, any_length: bool = False) -> None:
+    """Raise ``UsageError`` unless every text passes ``is_archive_id``: the check right before sending.
+
+    It is made for each of millions of deletes, so ids of the usual length are looked at together.
+    """
+    if not any_length and set(map(len, texts)) == {ARCHIVE_ID_LENGTH} and _are_of_the_alphabet("".join(texts)):
+        return
+    for text in texts:
+        if not is_archive_id(text, any_length=any_length):
+            raise UsageError(f"{text!r} is not an archive id. It was not sent.")
 
 
 class Archive(msgspec.Struct, gc=False):

@@ -135,7 +135,7 @@ class _Stream:
                 self._service.renew_credentials, clock=host.clock, patience_seconds=pace.credentials_patience_seconds
             ),
             clock=host.clock,
-            maybe_sent=lambda _: False,
+            maybe_sent=None,
         )
         hours = Hours(pace.windows, pool, host.wall_clock)
         hours.look()

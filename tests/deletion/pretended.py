@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from glacier_purge.audit.record import Outcome
-    from glacier_purge.service.port import Later, Settle
+    from glacier_purge.service.port import Addressed, Later, Settle
 
 VAULT = Vault(account_id="123456789012", region="us-east-1", name="photos")
 
@@ -51,6 +51,7 @@ class InProcessGlacier:
         self.weather = weather
         self.before_send: Callable[[ArchiveId], None] = lambda _: None
         self.found = VAULT
+        self.settle: Settle = lambda _: None
         self._random = random.Random(seed)
         self.requests = 0
         self.in_flight = 0
@@ -62,11 +63,15 @@ class InProcessGlacier:
         self.sent_at: list[float] = []
         self.last_sent: ArchiveId | None = None
 
-    def delete_archive(self, archive_id: ArchiveId, settle: Settle) -> Later:
-        return partial(self._delete, archive_id, settle)
+    def deliver_to(self, settle: Settle) -> None:
+        self.settle = settle
 
-    async def _delete(self, archive_id: ArchiveId, settle: Settle) -> None:
-        settle(await self._reply_to(archive_id))
+    def delete_archives(self, archives: Sequence[Addressed]) -> Sequence[Later]:
+        return [partial(self._delete, archive) for archive in archives]
+
+    async def _delete(self, archive: Addressed) -> None:
+        reply = await self._reply_to(archive.archive_id)
+        self.settle([(archive, reply)])
 
     async def _reply_to(self, archive_id: ArchiveId) -> Reply:
         self.before_send(archive_id)

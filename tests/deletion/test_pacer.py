@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import copy
 import dataclasses
 import itertools
 import json
@@ -71,6 +72,39 @@ def test_a_refused_take_takes_nothing() -> None:
     waits = [it.take(1.0) for _ in range(5)]
     assert waits[0] > 0.0
     assert len(set(waits)) == 1
+
+
+@settings(deadline=None, max_examples=200, derandomize=True)
+@given(
+    rate=st.sampled_from([0.5, 10.0, 400.0, 3000.0, 1e6]),
+    gaps=st.lists(st.tuples(st.floats(0.0, 0.3), st.integers(1, 80)), min_size=1, max_size=40),
+)
+def test_slots_taken_together_are_those_taken_one_by_one(rate: float, gaps: list[tuple[float, int]]) -> None:
+    it, now = pacer(rate, rate_max=rate), 0.0
+    for gap, most in gaps:
+        now += gap
+        twin = copy.deepcopy(it)
+        together = 1 + it.take_more(now, most - 1) if it.take(now) == 0.0 else 0
+        one_by_one = 0
+        while one_by_one < most and twin.take(now) == 0.0:
+            one_by_one += 1
+        assert abs(together - one_by_one) <= 1, "a slot that falls on this very moment is there or not by a rounding"
+
+
+@settings(deadline=None, max_examples=100, derandomize=True)
+@given(batches=st.lists(st.lists(st.floats(0.0, 2.0), max_size=9), max_size=20))
+def test_replies_learnt_from_together_teach_what_they_teach_one_by_one(batches: list[list[float]]) -> None:
+    together, one_by_one, now = pacer(10.0), pacer(10.0), 0.0
+    for latencies in batches:
+        now += 0.03
+        for it in (together, one_by_one):
+            it.take(now)  # a slice that is over ends here, and not between two replies
+        together.accepted(now, latencies)
+        for latency in latencies:
+            one_by_one.replied(now, now - latency, ACCEPTED, latency)
+        assert together.latency_p99_seconds == pytest.approx(one_by_one.latency_p99_seconds)
+        assert together.rate_per_second == one_by_one.rate_per_second
+        assert together.accepted_per_second == pytest.approx(one_by_one.accepted_per_second)
 
 
 @pytest.mark.parametrize("late_seconds", [0.0, 0.001, 0.005])

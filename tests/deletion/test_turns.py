@@ -39,7 +39,7 @@ def made(*, parked_max: int = 100) -> Iterator[tuple[MemoryObjectSendStream[list
 def taken(turns: Turns, now: float) -> list[int]:
     ordinals = []
     while turns.ready(now):
-        ordinals.append(turns.take(now).archive.ordinal)
+        ordinals += [turn.archive.ordinal for turn in turns.take(now, turns.ready(now))]
     return ordinals
 
 
@@ -63,13 +63,14 @@ async def test_a_stream_found_empty_is_waited_for_before_it_is_looked_at_again()
 async def test_those_that_wait_go_first_once_their_wait_is_over() -> None:
     with made() as (send, turns):
         send.send_nowait(batch(0, 1, 2, 3))
-        first, second = turns.take(0.0) if turns.ready(0.0) else None, turns.take(0.0)
-        assert first is not None
+        assert turns.ready(0.0) == 4
+        first, second = turns.take(0.0, 2)
         turns.park(first, ready_at=5.0)
         turns.park(second, ready_at=3.0)
         assert turns.seconds_until_due(1.0) == 2.0
-        assert turns.take(1.0).archive.ordinal == 2
-        assert [turns.take(5.0).archive.ordinal for _ in range(2)] == [1, 0]
+        assert [turn.archive.ordinal for turn in turns.take(1.0, 1)] == [2]
+        assert turns.ready(5.0) == 1
+        assert [turn.archive.ordinal for _ in range(2) for turn in turns.take(5.0, 1)] == [1, 0]
         assert taken(turns, 5.0) == [3]
         assert turns.seconds_until_due(5.0) is None
 
@@ -86,12 +87,13 @@ async def test_a_full_heap_lets_nothing_fresh_in() -> None:
         send.send_nowait(batch(0, 1, 2))
         for ready_at in (10.0, 20.0):
             assert turns.ready(0.0)
-            turns.park(turns.take(0.0), ready_at)
-        assert (len(turns), turns.ready(0.0)) == (2, False)
+            (turn,) = turns.take(0.0, 1)
+            turns.park(turn, ready_at)
+        assert (len(turns), turns.ready(0.0)) == (2, 0)
         with anyio.move_on_after(0) as waiting:
             await turns.more()
         assert waiting.cancelled_caught, "it waits for a place"
-        assert turns.take(10.0).archive.ordinal == 0
+        assert [turn.archive.ordinal for turn in turns.take(10.0, 1)] == [0]
         assert turns.ready(0.0)
 
 

@@ -26,14 +26,14 @@ from tests.deletion.pretended import InProcessGlacier, Kept
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from glacier_purge.archive import ArchiveId
     from glacier_purge.audit.record import Outcome
-    from glacier_purge.service.port import Later, Settle
+    from glacier_purge.service.port import Addressed, Later
 
 pytestmark = pytest.mark.looptime
 
 SERVER_FAULT = Reply(Meaning.SERVER_FAULT, 500, "InternalFailure")
 LOST = Reply(Meaning.NO_REPLY, None, "ConnectionReset")
+THROTTLED = Reply(Meaning.THROTTLED, 400, "ThrottlingException")
 UNKNOWN = Reply(Meaning.UNKNOWN, 400, "BadRequest")
 EXPIRED = Reply(Meaning.CREDENTIALS, 403, "ExpiredTokenException")
 
@@ -332,13 +332,15 @@ async def test_no_archive_is_lost_or_doubled_in_any_weather(seed: int) -> None:
 def remembered(service: InProcessGlacier) -> list[Callable[[], object]]:
     """A list that will have, for each delete that is sent, what gives it a reply."""
     replies: list[Callable[[], object]] = []
-    send = service.delete_archive
+    send = service.delete_archives
 
-    def remember(archive_id: ArchiveId, settle: Settle) -> Later:
-        replies.append(partial(settle, Reply(Meaning.DELETED, 204, request_id="remembered")))
-        return send(archive_id, settle)
+    def remember(archives: Sequence[Addressed]) -> Sequence[Later]:
+        for archive in archives:
+            remembered = Reply(Meaning.DELETED, 204, request_id="remembered")
+            replies.append(partial(service.settle, [(archive, remembered)]))
+        return send(archives)
 
-    service.delete_archive = remember  # type: ignore[method-assign]  # to give replies when the test wants them
+    service.delete_archives = remember  # type: ignore[method-assign]  # to give replies when the test wants them
     return replies
 
 
@@ -372,6 +374,55 @@ async def test_an_error_where_nobody_listens_ends_the_run() -> None:
         await work.delete_everything()
     assert caught.group_contains(ValueError, match="a second terminal outcome")
     assert work.tally.sent == full.sent_before, "something was sent after the error"
+
+
+async def test_replies_that_come_together_are_each_settled_as_they_are() -> None:
+    """One call with a deletion, a throttle, a lost reply, and two that the policy gives up in the end."""
+    service = InProcessGlacier(200, latency_seconds=0.0)
+    fates = dict(enumerate([None, LOST, UNKNOWN, UNKNOWN, THROTTLED] * 8))
+    rounds: Counter[int] = Counter()
+
+    def all_at_once(archives: Sequence[Archive]) -> Sequence[Later]:
+        replies = []
+        for archive in archives:
+            rounds[archive.ordinal] += 1
+            fate = fates.get(archive.ordinal)
+            again = fate is None or (fate is not UNKNOWN and rounds[archive.ordinal] > 1)
+            replies.append((archive, Reply(Meaning.DELETED, 204, request_id="r") if again or fate is None else fate))
+        asyncio.get_running_loop().call_later(0.05, service.settle, replies)
+        return ()
+
+    service.delete_archives = all_at_once  # type: ignore[assignment]  # a transport that answers in whole batches
+    work = Work(service)
+    await work.delete_everything()
+    outcomes = {outcome.ordinal: outcome for outcome in work.kept.outcomes}
+    assert len(work.kept.outcomes) == len(outcomes) == 200
+    for ordinal, outcome in outcomes.items():
+        fate = fates.get(ordinal)
+        assert outcome.outcome == ("failed" if fate is UNKNOWN else "deleted")
+        assert outcome.redelete == (fate is LOST or ordinal == 3)
+        assert outcome.attempts == rounds[ordinal]
+    assert work.tally.accepted == 200 - 16
+    assert work.tally.throttled == 8
+
+
+async def test_what_was_accepted_is_recorded_though_another_reply_of_its_turn_breaks_the_run() -> None:
+    service = InProcessGlacier(100, latency_seconds=0.0)
+
+    def all_at_once(archives: Sequence[Archive]) -> Sequence[Later]:
+        replies = [(archive, Reply(Meaning.DELETED, 204, request_id="r")) for archive in archives]
+        if work.tally.accepted >= 20:
+            replies.insert(len(replies) // 2, (replies[0][0], replies[0][1]))  # a second reply to one delete
+        asyncio.get_running_loop().call_later(0.05, service.settle, replies)
+        return ()
+
+    service.delete_archives = all_at_once  # type: ignore[assignment]  # a transport that answers in whole batches
+    work = Work(service)
+    with pytest.raises(ExceptionGroup) as caught:
+        await work.delete_everything()
+    assert caught.group_contains(KeyError)
+    assert len(work.kept.outcomes) == work.tally.accepted
+    assert len(work.kept.outcomes) + len(work.pool.unknown()) == work.tally.sent
 
 
 async def test_an_id_that_must_not_be_sent_ends_the_run() -> None:

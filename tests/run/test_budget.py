@@ -131,6 +131,19 @@ async def test_a_budget_nobody_used_meanwhile_begins_anew(tmp_path: Path) -> Non
         assert (again.rate_per_second, again.rate_per_second_max) == (10.0, None)
 
 
+async def test_slots_taken_together_heed_the_cap_of_the_lane() -> None:
+    shared = budget()
+    now = asyncio.get_running_loop().time()
+    with shared.lane() as wide, shared.lane(2.0) as narrow:
+        wide.begin(now, None)
+        narrow.begin(now, None)
+        assert narrow.take(now + 1.0) == 0.0
+        assert narrow.take_more(now + 1.0, 50) == 1, "one a cap of 2/s saved up, and no more"
+        assert (narrow.in_flight, shared.in_flight) == (2, 2)
+        narrow.accepted(now + 1.1, [0.1, 0.1])
+        assert (narrow.in_flight, shared.in_flight) == (0, 0)
+
+
 def test_a_cap_that_is_none_is_refused() -> None:
     with pytest.raises(UsageError, match="above 0"), budget().lane(0.0):
         pass

@@ -3,28 +3,40 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from glacier_purge.archive import ArchiveId
-    from glacier_purge.service.port import Glacier, Settle
+    from glacier_purge.service.port import Glacier
     from glacier_purge.service.reply import Reply
 
 
-def into(answer: asyncio.Future[Reply]) -> Settle:
-    """Settle a future, unless the test has given up on it."""
+def _future() -> asyncio.Future[Reply]:
+    return asyncio.get_running_loop().create_future()
 
-    def settle(reply: Reply) -> None:
-        if not answer.done():
-            answer.set_result(reply)
 
-    return settle
+@dataclass
+class Asked:
+    """A delete that was asked for, and the reply to it."""
+
+    archive_id: ArchiveId
+    answer: asyncio.Future[Reply] = field(default_factory=_future)
+
+
+def settle(replies: Sequence[tuple[Asked, Reply]]) -> None:
+    """Give replies to those who asked, unless they have given up."""
+    for asked, reply in replies:
+        if not asked.answer.done():
+            asked.answer.set_result(reply)
 
 
 async def delete(glacier: Glacier, archive_id: ArchiveId) -> Reply:
     """Send one DeleteArchive and wait for its reply."""
-    answer: asyncio.Future[Reply] = asyncio.get_running_loop().create_future()
-    later = glacier.delete_archive(archive_id, into(answer))
-    if later is not None:
+    glacier.deliver_to(settle)
+    asked = Asked(archive_id)
+    for later in glacier.delete_archives([asked]):
         await later()
-    return await answer
+    return await asked.answer

@@ -21,7 +21,7 @@ from glacier_purge.service.access import Access, StaticCredentials
 from glacier_purge.service.reply import Meaning, Reply
 from glacier_purge.service.rest import open_rest
 from glacier_purge.service.sdk import open_sdk
-from tests.service.one_delete import delete
+from tests.service.one_delete import Asked, delete
 from tests.service.raw_server import Exchange, HangUpError, RawServer, answers, refusal, reply, serving
 
 if TYPE_CHECKING:
@@ -362,6 +362,36 @@ async def test_nothing_but_an_archive_id_is_ever_sent(open_transport: Opener, ar
         with pytest.raises(UsageError, match="not sent"):
             await delete(glacier, ArchiveId(archive_id))
     assert server.requests == []
+
+
+async def test_one_bad_id_keeps_all_that_were_to_go_with_it_from_being_sent(open_transport: Opener) -> None:
+    async with serving(answers(reply())) as server, open_transport(VAULT, access(server.endpoint_url)) as glacier:
+        await delete(glacier, ARCHIVE)  # so that there is an idle connection
+        with pytest.raises(UsageError, match="not sent"):
+            glacier.delete_archives([Asked(ARCHIVE), Asked(ArchiveId("..")), Asked(ARCHIVE)])
+    assert len(server.requests) == 1
+
+
+async def test_deletes_sent_together_each_get_their_own_reply(open_transport: Opener) -> None:
+    """More than there are connections, of which some are idle and some are still to be made."""
+
+    async def by_number(exchange: Exchange) -> None:
+        last = exchange.request.split(b" ")[1][-1:].decode()
+        await exchange.send(
+            refusal("403 Forbidden", "AccessDeniedException") if last == "x" else reply(request_id=last)
+        )
+
+    ids = [ArchiveId("a" * 137 + last) for last in "abcdefghix"]
+    async with (
+        serving(by_number) as server,
+        open_transport(VAULT, access(server.endpoint_url, max_in_flight=4)) as glacier,
+    ):
+        await asyncio.gather(delete(glacier, ids[0]), delete(glacier, ids[1]))
+        asked = [Asked(archive_id) for archive_id in ids]
+        await asyncio.gather(*(later() for later in glacier.delete_archives(asked)))
+        replies = [await each.answer for each in asked]
+    assert [each.meaning for each in replies] == [DELETED] * 9 + [Meaning.REFUSED]
+    assert [each.request_id for each in replies[:9]] == list("abcdefghi")
 
 
 async def test_no_credentials_is_a_reply_and_sends_nothing(open_transport: Opener) -> None:

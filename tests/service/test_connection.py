@@ -62,10 +62,10 @@ def accepted(data: bytes) -> Reply | None:
 def exchange(*pieces: bytes) -> tuple[Reply | None, Wire, Keeper]:
     """Send a request and feed the pieces of its reply; the reply is None while it is not whole."""
     keeper, wire = Keeper(), Wire()
-    connection = Connection(keeper, AcceptedReplies())
-    connection.connection_made(wire)
     settled: list[Reply] = []
-    connection.send(b"request", settled.append)
+    connection = Connection(keeper, AcceptedReplies(), list.append)
+    connection.connection_made(wire)
+    connection.send(b"request", settled)
     for piece in pieces:
         connection.data_received(piece)
     return (settled[0] if settled else None), wire, keeper
@@ -157,11 +157,11 @@ def test_bytes_after_the_reply_end_the_connection(late: bytes) -> None:
 
 
 def test_what_is_dropped_is_not_settled_and_the_connection_is_not_used_again() -> None:
-    connection = Connection(Keeper(), AcceptedReplies())
+    connection = Connection(Keeper(), AcceptedReplies(), list.append)
     wire = Wire()
     connection.connection_made(wire)
     settled: list[Reply] = []
-    connection.send(b"request", settled.append)
+    connection.send(b"request", settled)
     connection.drop()
     connection.data_received(reply())
     connection.connection_lost(None)

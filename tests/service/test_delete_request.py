@@ -39,7 +39,7 @@ def test_the_host_is_named_as_it_is_signed(endpoint_url: str, host: str) -> None
 
 
 def test_the_path_has_six_segments() -> None:
-    request = DeleteRequest(VAULT, host="h").to_delete(ARCHIVE, Keys(), 0)
+    (request,) = DeleteRequest(VAULT, host="h").to_delete([ARCHIVE], Keys(), 0)
     path = request.split(b" ")[1].decode()
     assert path == f"/123456789012/vaults/a..b/archives/{ARCHIVE}"
     assert len(path.split("/")) == 6
@@ -47,19 +47,20 @@ def test_the_path_has_six_segments() -> None:
 
 def test_the_date_follows_the_clock_and_the_keys_follow_the_credentials() -> None:
     request = DeleteRequest(VAULT, host="h")
-    first = request.to_delete(ARCHIVE, Keys(), 1_000_000_000.9)
+    (first,) = request.to_delete([ARCHIVE], Keys(), 1_000_000_000.9)
     assert header(first, "X-Amz-Date") == "20010909T014640Z"
-    later = request.to_delete(ARCHIVE, Keys(), 1_000_000_001.0)
+    (later,) = request.to_delete([ARCHIVE], Keys(), 1_000_000_001.0)
     assert header(later, "X-Amz-Date") == "20010909T014641Z"
-    earlier = request.to_delete(ARCHIVE, Keys(), 999_999_999.0)  # a clock may be set back
+    (earlier,) = request.to_delete([ARCHIVE], Keys(), 999_999_999.0)  # a clock may be set back
     assert header(earlier, "X-Amz-Date") == "20010909T014639Z"
-    renewed = request.to_delete(ARCHIVE, Keys(access_key="NEW", token="t"), 999_999_999.0)
+    (renewed,) = request.to_delete([ARCHIVE], Keys(access_key="NEW", token="t"), 999_999_999.0)
     assert "Credential=NEW/20010909/" in header(renewed, "Authorization")
     assert header(renewed, "X-Amz-Security-Token") == "t"
 
 
 def test_no_two_deletes_share_an_invocation_id() -> None:
     request = DeleteRequest(VAULT, host="h")
-    ids = [header(request.to_delete(ARCHIVE, Keys(), 0), "amz-sdk-invocation-id") for _ in range(3)]
-    assert len(set(ids)) == 3
+    requests = [made for many in (1, 2, 3) for made in request.to_delete([ARCHIVE] * many, Keys(), 0)]
+    ids = [header(made, "amz-sdk-invocation-id") for made in requests]
+    assert len(set(ids)) == 6
     assert {len(each) for each in ids} == {36}

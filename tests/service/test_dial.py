@@ -66,13 +66,15 @@ class Nobody:
 
     def lost(self, connection: Connection) -> None: ...
 
+    def replied(self, archive: object, outcome: object) -> None: ...
+
 
 async def test_a_refused_connection_is_a_reply() -> None:
     with closing(socket.create_server(("127.0.0.1", 0))) as gone:
         port = gone.getsockname()[1]
     dialer = Dialer("127.0.0.1", port, tls=None, timeout_seconds=5, patience_seconds=30)
     with pytest.raises(NotConnectedError) as fault:
-        await dialer.dial(lambda: Connection(Nobody(), AcceptedReplies()))
+        await dialer.dial(lambda: Connection(Nobody(), AcceptedReplies(), Nobody().replied))
     assert fault.value.reply.meaning is Meaning.NO_REPLY
     assert fault.value.reply.code == "EndpointConnectionError"
     assert f"127.0.0.1:{port}" in fault.value.reply.message
@@ -94,7 +96,7 @@ async def test_a_moved_service_is_found_again() -> None:
     dialer = Dialer("localhost", port, tls=None, timeout_seconds=5, patience_seconds=30)
     for _ in range(2):
         with pytest.raises(NotConnectedError):
-            await dialer.dial(lambda: Connection(Nobody(), AcceptedReplies()))
+            await dialer.dial(lambda: Connection(Nobody(), AcceptedReplies(), Nobody().replied))
     async with serving(answers(reply())) as server:
         dialer = Dialer(
             "localhost",
@@ -104,7 +106,7 @@ async def test_a_moved_service_is_found_again() -> None:
             patience_seconds=30,
         )
         for _ in range(3):
-            (await dialer.dial(lambda: Connection(Nobody(), AcceptedReplies()))).drop()
+            (await dialer.dial(lambda: Connection(Nobody(), AcceptedReplies(), Nobody().replied))).drop()
     assert len(asked) == 3
 
 
@@ -117,5 +119,5 @@ async def test_a_tls_handshake_that_never_ends_is_given_up() -> None:
         context = ssl.create_default_context()
         dialer = Dialer("127.0.0.1", port, tls=context, timeout_seconds=5, patience_seconds=30)
         with pytest.raises(NotConnectedError) as fault:
-            await dialer.dial(lambda: Connection(Nobody(), AcceptedReplies()))
+            await dialer.dial(lambda: Connection(Nobody(), AcceptedReplies(), Nobody().replied))
     assert fault.value.reply.code == "ConnectTimeoutError"

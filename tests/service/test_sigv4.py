@@ -54,9 +54,10 @@ def test_every_signature_is_botocores(seed: int, monkeypatch: pytest.MonkeyPatch
             epoch_seconds = chance.randrange(10**9, 2 * 10**9)
             now = datetime.fromtimestamp(epoch_seconds, UTC)
             moment = signer.at(epoch_seconds)
-            for _ in range(3):
-                archive_id = text(ID_CHARACTERS, 138)
-                ours = moment.authorization + moment.signature(archive_id.encode()).decode()
+            archive_ids = [text(ID_CHARACTERS, 138) for _ in range(3)]
+            signatures = moment.signatures([archive_id.encode() for archive_id in archive_ids])
+            for archive_id, signature in zip(archive_ids, signatures, strict=True):
+                ours = moment.authorization + signature.decode()
                 scheme = "https" if host.startswith("glacier") else "http"
                 assert ours == by_botocore(keys, region, f"{scheme}://{host}{path}{archive_id}", now, monkeypatch)
 

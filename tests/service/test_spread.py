@@ -12,7 +12,7 @@ import pytest
 from glacier_purge.archive import ArchiveId, Vault
 from glacier_purge.errors import RunStopped
 from glacier_purge.service.access import Access, StaticCredentials
-from glacier_purge.service.frames import Answers, Frames, Orders, answer, frame, read_answer, read_order
+from glacier_purge.service.frames import Answers, Frames, Ordered, Orders, answer, frame, read_answer, read_order
 from glacier_purge.service.reply import Meaning, Reply
 from glacier_purge.service.sender import Opening, opening_line, read_opening
 from glacier_purge.service.spread import open_spread
@@ -84,11 +84,13 @@ async def test_a_sender_that_is_left_alone_ends() -> None:
 
 def test_frames_are_cut_anywhere_and_come_out_whole() -> None:
     reply = Reply(Meaning.THROTTLED, 400, "ThrottlingException", "Rate exceeded", "id", 1.5)
-    stream = frame(Orders([(1, "a"), (2, "-b")])) + frame(Answers([answer(7, reply)]))
+    stream = frame(Orders([Ordered(1, ArchiveId("a")), Ordered(2, ArchiveId("-b"))])) + frame(
+        Answers([answer(7, reply)])
+    )
     for cut in range(len(stream)):
         frames = Frames()
         orders, answers = [*frames.feed(stream[:cut]), *frames.feed(stream[cut:])]
-        assert read_order(orders) == Orders([(1, "a"), (2, "-b")])
+        assert read_order(orders) == Orders([Ordered(1, ArchiveId("a")), Ordered(2, ArchiveId("-b"))])
         said = read_answer(answers)
         assert isinstance(said, Answers)
         assert (said.answers[0].number, said.answers[0].reply()) == (7, reply)

@@ -4,7 +4,7 @@
 own, so that its CPU time and peak memory are the round's and nobody else's.  Nothing is left out to look faster: the
 plan is made and approved by digest, ranges are released, outcomes are chained and fsynced.  CPU time is user and system
 time of all threads from the first check of the plan to the last line of the log (planning is not in it), latency is
-that of ``delete_archive`` as the worker pool sees it.
+that of a delete as the worker pool sees it.
 """
 
 from __future__ import annotations
@@ -16,7 +16,6 @@ import tempfile
 import time
 from array import array
 from contextlib import nullcontext
-from functools import partial
 from operator import add
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
@@ -26,12 +25,12 @@ import msgspec
 from glacier_purge.errors import GlacierPurgeError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
     from glacier_purge.archive import ArchiveId, Vault
     from glacier_purge.plan.document import Plan
     from glacier_purge.run.folder import RunFolder
-    from glacier_purge.service.port import Glacier, Later, Settle, VaultDescription
+    from glacier_purge.service.port import Addressed, Glacier, Later, Settle, VaultDescription
     from glacier_purge.service.reply import Reply
     from glacier_purge.settings import Settings
 
@@ -80,6 +79,8 @@ class Stopwatch:
 
     def __init__(self, service: Glacier) -> None:
         self._service = service
+        self._settle: Settle | None = None
+        self._began: dict[ArchiveId, float] = {}
         self.sent_at = array("d")
         self.took_seconds = array("d")
 
@@ -98,14 +99,26 @@ class Stopwatch:
         """See ``Glacier``."""
         return self._service.endpoint_url
 
-    def delete_archive(self, archive_id: ArchiveId, settle: Settle) -> Later | None:
+    def deliver_to(self, settle: Settle) -> None:
         """See ``Glacier``."""
-        return self._service.delete_archive(archive_id, partial(self._replied, time.perf_counter(), settle))
+        self._settle = settle
+        self._service.deliver_to(self._replied)
 
-    def _replied(self, began: float, settle: Settle, reply: Reply) -> None:
-        self.took_seconds.append(time.perf_counter() - began)
-        self.sent_at.append(began)
-        settle(reply)
+    def delete_archives(self, archives: Sequence[Addressed]) -> Sequence[Later]:
+        """See ``Glacier``."""
+        began = time.perf_counter()
+        for archive in archives:
+            self._began[archive.archive_id] = began
+        return self._service.delete_archives(archives)
+
+    def _replied(self, replies: Sequence[tuple[Addressed, Reply]]) -> None:
+        now = time.perf_counter()
+        for archive, _ in replies:
+            began = self._began.pop(archive.archive_id)
+            self.sent_at.append(began)
+            self.took_seconds.append(now - began)
+        assert self._settle is not None
+        self._settle(replies)
 
     async def describe_vault(self) -> VaultDescription:
         """See ``Glacier``."""

@@ -17,7 +17,7 @@ from glacier_purge.deletion.pace import PacerSettings, PacerState, Signal, check
 from glacier_purge.deletion.pacer import LONGEST_WAIT_SECONDS, Pacer
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Sequence
 
 _LATE_SECONDS, _EARLY_SECONDS = 0.005, 0.001
 """How near to its time a lane is expected to ask: timers count in milliseconds and are late by one or two."""
@@ -45,6 +45,12 @@ class Pacing(Protocol):
     def take(self, now: float) -> float:
         """Take a slot: 0.0 means send now; otherwise ask again in that many seconds."""
 
+    def take_more(self, now: float, most: int) -> int:
+        """Take further slots that are due already, up to ``most``, right after ``take`` gave one; say how many."""
+
+    def accepted(self, now: float, latencies_seconds: Sequence[float]) -> None:
+        """Learn from deletes that were accepted, by how long each took."""
+
     def replied(
         self,
         now: float,
@@ -53,7 +59,7 @@ class Pacing(Protocol):
         latency_seconds: float,
         retry_after_seconds: float | None = None,
     ) -> None:
-        """Learn from a reply to a request that left at ``sent_at``."""
+        """Learn from one reply, of whatever kind, to a request that left at ``sent_at``."""
 
     def in_flight_cap(self, now: float) -> int:
         """Say how many requests may be under way."""
@@ -183,6 +189,18 @@ class Lane:
             self._next_slot = max(self._next_slot, now - interval) + interval
         return 0.0
 
+    def take_more(self, now: float, most: int) -> int:
+        """Take further slots, each as ``take`` does."""
+        taken = 0
+        while taken < most and self.take(now) == 0.0:
+            taken += 1
+        return taken
+
+    def accepted(self, now: float, latencies_seconds: Sequence[float]) -> None:
+        """Let the budget learn from deletes that were accepted."""
+        self.in_flight -= len(latencies_seconds)
+        self._shared.accepted(now, latencies_seconds)
+
     def replied(
         self,
         now: float,
@@ -191,7 +209,7 @@ class Lane:
         latency_seconds: float,
         retry_after_seconds: float | None = None,
     ) -> None:
-        """Let the budget learn from a reply."""
+        """Let the budget learn from one reply."""
         self.in_flight -= 1
         self._shared.replied(now, sent_at, signal, latency_seconds, retry_after_seconds)
 

@@ -24,7 +24,7 @@ from glacier_purge.deletion.reason import Standing, reason
 from glacier_purge.deletion.traffic import SLICE_SECONDS, Slice, Traffic
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
 __all__ = ["Pacer", "PacerSettings", "PacerState", "Signal"]
 
@@ -47,6 +47,8 @@ _ACCEPTED_SENDS = 10.0
 _IN_FLIGHT_MIN = 4
 _LATENCY_SECONDS_FIRST = 0.5
 _P99_STEP = 0.1
+_P99_UP = 1.0 + 0.99 * _P99_STEP
+_P99_DOWN = 1.0 - 0.01 * _P99_STEP
 _P99_SECONDS_MIN = 0.001
 """It moves by shares of itself, so from nothing it would never rise again."""
 _MEAN_WEIGHT = 0.2
@@ -119,6 +121,28 @@ class Pacer:
         self._sent += 1
         return 0.0
 
+    def take_more(self, now: float, most: int) -> int:
+        """Take further slots that are due already, up to ``most``, right after ``take`` gave one; say how many."""
+        if most <= 0 or self._next_slot > now:
+            return 0
+        taken = min(most, int((now - self._next_slot) / self._interval) + 1)
+        self._next_slot += taken * self._interval
+        self._sent += taken
+        return taken
+
+    def accepted(self, now: float, latencies_seconds: Sequence[float]) -> None:
+        """Learn from deletes that were accepted, by how long each took."""
+        replies = len(latencies_seconds)
+        self._answered += replies
+        self._accepted += replies
+        self._latency_sum += sum(latencies_seconds)
+        p99 = self._p99
+        for latency_seconds in latencies_seconds:
+            p99 *= _P99_UP if latency_seconds > p99 else _P99_DOWN
+        self._p99 = p99
+        if now >= self._tick_due:
+            self._tick(now)
+
     def replied(
         self,
         now: float,
@@ -127,18 +151,13 @@ class Pacer:
         latency_seconds: float,
         retry_after_seconds: float | None = None,
     ) -> None:
-        """Learn from a reply to a request that left at ``sent_at``."""
-        self._answered += 1
+        """Learn from one reply, of whatever kind, to a request that left at ``sent_at``."""
         if signal is Signal.ACCEPTED:
-            self._accepted += 1
-            self._latency_sum += latency_seconds
-            if latency_seconds > self._p99:
-                self._p99 *= 1.0 + 0.99 * _P99_STEP
-            else:
-                self._p99 *= 1.0 - 0.01 * _P99_STEP
-        elif signal is Signal.THROTTLED:
-            if sent_at >= self._search.cut_at:
-                self._cut(now)
+            self.accepted(now, (latency_seconds,))
+        else:
+            self._answered += 1
+        if signal is Signal.THROTTLED and sent_at >= self._search.cut_at:
+            self._cut(now)
         elif signal is Signal.FAULT:
             self._faulted += 1
         if retry_after_seconds is not None:

@@ -7,8 +7,12 @@ percentile is right to 10 % at any number of requests and the memory is that of 
 from __future__ import annotations
 
 from bisect import bisect_left
+from typing import TYPE_CHECKING
 
 from glacier_purge.service.reply import Meaning
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
 
 _FIRST_BUCKET_SECONDS = 0.0005
 _GROWTH = 1.1
@@ -22,9 +26,11 @@ class Latencies:
     def __init__(self) -> None:
         self._counts = [0] * _BUCKETS
 
-    def add(self, seconds: float) -> None:
-        """Count one latency."""
-        self._counts[bisect_left(_ENDS, seconds)] += 1
+    def add(self, latencies_seconds: Iterable[float]) -> None:
+        """Count latencies."""
+        counts = self._counts
+        for seconds in latencies_seconds:
+            counts[bisect_left(_ENDS, seconds)] += 1
 
     def percentile_seconds(self, share: float) -> float | None:
         """The latency that ``share`` (0..1) of the counted ones did not exceed; None when nothing was counted."""
@@ -60,10 +66,12 @@ class Tally:
         """Requests that met a fault of the service, of the network or of the credentials."""
         return self.refused[Meaning.SERVER_FAULT] + self.refused[Meaning.NO_REPLY] + self.refused[Meaning.CREDENTIALS]
 
-    def count(self, meaning: Meaning, latency_seconds: float) -> None:
-        """Count one reply."""
-        if meaning is Meaning.DELETED:  # spares nearly every reply the dictionary of an enumeration
-            self.accepted += 1
-        else:
-            self.refused[meaning] += 1
-        self.latencies.add(latency_seconds)
+    def accept(self, latencies_seconds: Sequence[float]) -> None:
+        """Count accepted deletes, by how long each took."""
+        self.accepted += len(latencies_seconds)
+        self.latencies.add(latencies_seconds)
+
+    def refuse(self, meaning: Meaning, latency_seconds: float) -> None:
+        """Count one reply of another meaning."""
+        self.refused[meaning] += 1
+        self.latencies.add((latency_seconds,))

@@ -8,7 +8,6 @@ length holds ``parked_max`` archives in memory and no more.  Never sleeps, sends
 from __future__ import annotations
 
 import heapq
-from collections import deque
 from typing import TYPE_CHECKING
 
 import anyio
@@ -46,7 +45,8 @@ class Turns:
 
     def __init__(self, fresh: MemoryObjectReceiveStream[list[Archive]], *, parked_max: int = PARKED_MAX) -> None:
         self._fresh = fresh
-        self._batch: deque[Archive] = deque()
+        self._batch: list[Archive] = []
+        self._at = 0
         self._is_dry = False
         self._parked: list[tuple[float, int, Turn]] = []
         self._parked_max = parked_max
@@ -62,17 +62,18 @@ class Turns:
         self._parked_ever += 1
         heapq.heappush(self._parked, (ready_at, self._parked_ever, turn))
 
-    def ready(self, now: float) -> bool:
-        """Tell whether ``take`` has something to hand out now."""
-        if self._parked:
-            return self._due(now) or self._fresh_here()
-        return bool(self._batch) or self._fresh_here()
-
-    def take(self, now: float) -> Turn:
-        """Hand out the next archive; only after ``ready`` said there is one."""
+    def ready(self, now: float) -> int:
+        """Say how many archives ``take`` may be asked for now. Of those that wait it is one, however many are due."""
         if self._parked and self._due(now):
-            return heapq.heappop(self._parked)[2]
-        return Turn(self._batch.popleft())
+            return 1
+        return len(self._batch) - self._at if self._fresh_here() else 0
+
+    def take(self, now: float, most: int) -> list[Turn]:
+        """Hand out the next archives, at most as many as ``ready`` said there are."""
+        if self._parked and self._due(now):
+            return [heapq.heappop(self._parked)[2]]
+        begin, self._at = self._at, self._at + most
+        return [Turn(archive) for archive in self._batch[begin : self._at]]
 
     def seconds_until_due(self, now: float) -> float | None:
         """Seconds until the first parked archive may go again; None when none is parked."""
@@ -83,7 +84,7 @@ class Turns:
         if self.ended or self._full():
             await anyio.sleep_forever()
         try:
-            self._batch.extend(await self._fresh.receive())
+            self._begin(await self._fresh.receive())
             self._is_dry = False
         except anyio.EndOfStream:
             self.ended = True
@@ -101,13 +102,17 @@ class Turns:
     def _fresh_here(self) -> bool:
         if self._full():
             return False
-        if self._batch:
+        if self._at < len(self._batch):
             return True
         if self._is_dry:  # a stream found empty once is waited for in ``more``: each look would cost an exception
             return False
         try:
-            self._batch.extend(self._fresh.receive_nowait())
+            self._begin(self._fresh.receive_nowait())
         except (anyio.WouldBlock, anyio.EndOfStream):
             self._is_dry = True
             return False
         return bool(self._batch)
+
+    def _begin(self, batch: list[Archive]) -> None:
+        self._batch = self._batch[self._at :] + batch
+        self._at = 0

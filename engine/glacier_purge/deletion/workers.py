@@ -1,11 +1,12 @@
 """The worker pool: deletes under way, each *pace, send, classify, record - or wait its turn and go first*.
 
-A worker is a delete under way, not a task.  A reply comes as a call from the transport; in that call it is settled
-(recorded or parked, never lost) and whatever may go next is sent, so the happy path has no task, no timer, no future
-and no exception for each archive.  What has to be waited for - the pacer, archives, room in the log, the end of a
-pause - is waited for by one dispatcher.  A request that can't leave at once (it needs a connection, credentials, the
-SDK) is a task of the pool's own group.  The first delete of a process goes alone: until the service has accepted one,
-nothing else is sent, so a denied or misdirected run makes one request and not one a worker.
+A worker is a delete under way, not a task.  The replies of one turn of the event loop come in one call from the
+transport; in that call they are settled (recorded or parked, never lost) and whatever may go next is sent together, so
+the happy path has no task, timer, future or exception for each archive, and few calls.  What has to be waited for - the
+pacer, archives, room in the log, the end of a pause - is waited for by one dispatcher.  A request that can't leave at
+once (it needs a connection, credentials, the SDK) is a task of the pool's own group.  The first delete of a process
+goes alone: until the service has accepted one, nothing else is sent, so a denied or misdirected run makes one request
+and not one a worker.
 
 The pool never retries inside a call, never decides what to delete, and writes no outcome but the two it has seen
 itself: ``deleted`` after a 204 for that id, ``failed`` after the retry policy gave up.
@@ -14,7 +15,6 @@ itself: ``deleted`` after a 204 for that id, ``failed`` after the retry policy g
 from __future__ import annotations
 
 from enum import Enum
-from functools import partial
 from typing import TYPE_CHECKING
 
 import anyio
@@ -23,15 +23,15 @@ from glacier_purge.audit.record import Outcome
 from glacier_purge.deletion.pacer import Signal
 from glacier_purge.deletion.pauses import Pauses, Side
 from glacier_purge.deletion.refusal import refusal
-from glacier_purge.deletion.settled import Settled
 from glacier_purge.errors import GlacierPurgeError
 from glacier_purge.service.reply import ENDS_THE_RUN, Meaning
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     from anyio.abc import TaskGroup
 
+    from glacier_purge.archive import Archive
     from glacier_purge.deletion.budget import Pacing
     from glacier_purge.deletion.credentials import Renewal
     from glacier_purge.deletion.recorder import Recorder
@@ -44,11 +44,17 @@ if TYPE_CHECKING:
 _TIMER_SECONDS = 0.001
 """uvloop counts in whole milliseconds: a shorter timer fires at once and is set again, a hundred times a slot."""
 
+UNRECORDED_MAX = 4_096
+"""Outcomes that may wait for the disk before nothing more is sent: bounds memory when the disk is slow."""
+
 _SIGNALS: dict[Meaning, Signal] = {
     Meaning.THROTTLED: Signal.THROTTLED,
     Meaning.SERVER_FAULT: Signal.FAULT,
     Meaning.NO_REPLY: Signal.FAULT,
 }
+
+
+_DELETED = Meaning.DELETED
 
 
 class Held(Enum):
@@ -63,7 +69,7 @@ class Pool:
     """Sends deletes for the archives of ``turns``, as many at once as ``pacer`` allows, and records what came of each.
 
     ``clock`` gives monotonic seconds; ``maybe_sent`` tells whether an ordinal may have been sent by an earlier
-    process that did not live to record it.
+    process that did not live to record it, and is None where there was no earlier process.
     """
 
     def __init__(
@@ -77,13 +83,13 @@ class Pool:
         tally: Tally,
         renewal: Renewal,
         clock: Callable[[], float],
-        maybe_sent: Callable[[int], bool],
+        maybe_sent: Callable[[int], bool] | None,
     ) -> None:
         self._service = service
         self._turns = turns
         self._pacer = pacer
         self._policy = policy
-        self._settled = Settled(recorder, self._break_down)
+        self._recorder = recorder
         self._tally = tally
         self._renewal = renewal
         self._clock = clock
@@ -103,6 +109,7 @@ class Pool:
         self._refused_by: GlacierPurgeError | None = None
         self._broken_by: Exception | None = None
         self._pauses = Pauses()
+        service.deliver_to(self._replied)
 
     # -- for those who watch and steer ------------------------------------------------------------------------------
 
@@ -185,37 +192,38 @@ class Pool:
                 await self._wait[held_by](now)
         finally:
             self._tasks = None
-            self._settled.hand_on()
 
     def _send_what_may_go(self, now: float) -> Held:
         """Send until something holds the next delete back, and say what."""
-        for _ in range(self._room(now)):
-            if not self._turns.ready(now):
+        while (room := self._room(now)) > 0:
+            ready = self._turns.ready(now)
+            if not ready:
                 return Held.NO_ARCHIVE
             if (seconds := self._pacer.take(now)) > 0.0:
                 self._slot_seconds = seconds
                 return Held.PACER
-            self._send(self._turns.take(now), now)
+            slots = 1 + self._pacer.take_more(now, min(room, ready) - 1)
+            self._send(self._turns.take(now, slots), now)
         return Held.POOL
 
-    def _send(self, turn: Turn, now: float) -> None:
-        archive = turn.archive
-        turn.sent_at = now
-        turn.attempts += 1
-        self._tally.sent += 1
-        self._in_flight[archive.ordinal] = turn
-        later = self._service.delete_archive(archive.archive_id, partial(self._replied, turn))
-        if later is not None:
+    def _send(self, turns: Sequence[Turn], now: float) -> None:
+        archives = [turn.archive for turn in turns]
+        for turn, archive in zip(turns, archives, strict=True):
+            turn.sent_at = now
+            turn.attempts += 1
+            self._in_flight[archive.ordinal] = turn
+        self._tally.sent += len(turns)
+        for later in self._service.delete_archives(archives):
             assert self._tasks is not None
             self._tasks.start_soon(later)
 
-    def _replied(self, turn: Turn, reply: Reply) -> None:
-        """Take a reply, and send what may go next. The transport's call: whatever it raised, nobody would hear."""
+    def _replied(self, replies: Sequence[tuple[Archive, Reply]]) -> None:
+        """Take replies, and send what may go next. The transport's call: whatever it raised, nobody would hear."""
         if self._tasks is None:  # cancelled: what was in flight is in doubt, and stays so
             return
         try:
             now = self._clock()
-            self._settle(turn, reply, now)
+            self._settle(replies, now)
             held_by = self._send_what_may_go(now)
         except Exception as fault:
             self._break_down(fault)
@@ -223,27 +231,41 @@ class Pool:
         if not self._in_flight or (self._held is not None and held_by is not Held.POOL):
             self._wake()
 
-    def _settle(self, turn: Turn, reply: Reply, now: float) -> None:
-        latency_seconds = now - turn.sent_at
-        meaning = reply.meaning
-        del self._in_flight[turn.archive.ordinal]
-        self._tally.count(meaning, latency_seconds)
-        if meaning is Meaning.DELETED:
-            self._pacer.replied(now, turn.sent_at, Signal.ACCEPTED, latency_seconds)
-            self._record(turn, reply, "deleted", latency_seconds)
-        else:
-            signal = _SIGNALS.get(meaning, Signal.OTHER)
-            self._pacer.replied(now, turn.sent_at, signal, latency_seconds, reply.retry_after_seconds)
-            if meaning in ENDS_THE_RUN:
-                self._refuse(reply)
-            else:
-                self._once_more(turn, reply, now)
+    def _settle(self, replies: Sequence[tuple[Archive, Reply]], now: float) -> None:
+        """Record what is over, let the rest wait for another turn, and have pace and counts learn from all."""
+        done: list[Outcome] = []
+        accepted_after_seconds: list[float] = []
+        try:
+            for archive, reply in replies:
+                turn = self._in_flight.pop(archive.ordinal)
+                latency_seconds = now - turn.sent_at
+                if reply.meaning is _DELETED:
+                    accepted_after_seconds.append(latency_seconds)
+                    done.append(self._outcome(turn, reply, "deleted", latency_seconds))
+                elif not self._goes_again(turn, reply, now, latency_seconds):
+                    done.append(self._outcome(turn, reply, "failed", latency_seconds))
+        finally:
+            if accepted_after_seconds:
+                self._tally.accept(accepted_after_seconds)
+                self._pacer.accepted(now, accepted_after_seconds)
+            if done:
+                self._recorder.record(done)
 
-    def _once_more(self, turn: Turn, reply: Reply, now: float) -> None:
+    def _goes_again(self, turn: Turn, reply: Reply, now: float, latency_seconds: float) -> bool:
+        """Tell whether a delete that was not accepted has another turn, or none only because the run ends."""
+        signal = _SIGNALS.get(reply.meaning, Signal.OTHER)
+        self._tally.refuse(reply.meaning, latency_seconds)
+        self._pacer.replied(now, turn.sent_at, signal, latency_seconds, reply.retry_after_seconds)
+        if reply.meaning in ENDS_THE_RUN:
+            self._refuse(reply)
+            return True
+        return self._once_more(turn, reply, now)
+
+    def _once_more(self, turn: Turn, reply: Reply, now: float) -> bool:
+        """Let the archive wait for another turn, unless the policy gives it up."""
         wait_seconds = self._policy.wait_seconds(reply.meaning, turn.count(reply.meaning))
         if wait_seconds is None:
-            self._record(turn, reply, "failed", now - turn.sent_at)
-            return
+            return False
         if reply.meaning is Meaning.CREDENTIALS and self._renewal.ask(reply, turn.sent_at):
             self.pause(
                 Side.CREDENTIALS,
@@ -255,11 +277,12 @@ class Pool:
         self._turns.park(turn, now + wait_seconds)
         if self._starved is not None:
             self._starved.cancel()
+        return True
 
-    def _record(self, turn: Turn, reply: Reply, outcome: str, latency_seconds: float) -> None:
+    def _outcome(self, turn: Turn, reply: Reply, outcome: str, latency_seconds: float) -> Outcome:
         archive = turn.archive
         # Positional, as keywords would double the cost of the one object made per archive.
-        done = Outcome(
+        return Outcome(
             archive.ordinal,
             archive.archive_id,
             archive.size_bytes,
@@ -269,9 +292,8 @@ class Pool:
             reply.code,
             reply.request_id,
             int(latency_seconds * 10_000 + 0.5) / 10,  # ``round`` to a tenth takes four times as long
-            turn.maybe_deleted or self._maybe_sent(archive.ordinal),
+            turn.maybe_deleted or (self._maybe_sent is not None and self._maybe_sent(archive.ordinal)),
         )
-        self._settled.add(done)
 
     def _break_down(self, fault: Exception) -> None:
         """Send nothing more, and have the dispatcher raise what was raised where nobody listens."""
@@ -287,10 +309,14 @@ class Pool:
 
     def _room(self, now: float) -> int:
         """How many more deletes a stop, a pause, the disk and the requests in flight let be sent."""
-        if self._stop_reason is not None or self._pauses or self._settled.waits_for_disk:
+        if self._stop_reason is not None or self._pauses or self._waits_for_disk:
             return 0
         most = self._pacer.in_flight_cap(now) if self._tally.accepted else 1
         return most - len(self._in_flight)
+
+    @property
+    def _waits_for_disk(self) -> bool:
+        return self._recorder.pending > UNRECORDED_MAX
 
     def _over(self) -> bool:
         if self._in_flight:
@@ -301,8 +327,8 @@ class Pool:
 
     async def _wait_for_change(self, _now: float) -> None:
         """Wait until the log has room, or until a reply, a stop or the end of a pause changes what holds the next."""
-        if self._settled.waits_for_disk:
-            await self._settled.room()
+        if self._waits_for_disk:
+            await self._recorder.room()
             return
         with anyio.CancelScope() as self._held:
             await anyio.sleep_forever()

@@ -278,7 +278,7 @@ class PurgeRun:
                 self._renew, clock=self._host.clock, patience_seconds=self._settings.credentials_patience_seconds
             ),
             clock=self._host.clock,
-            maybe_sent=journal.ledger.maybe_sent,
+            maybe_sent=journal.ledger.maybe_sent if journal.epoch > 1 else None,
         )
 
     async def _renew(self) -> None:

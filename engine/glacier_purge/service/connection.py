@@ -17,8 +17,14 @@ import httptools
 from glacier_purge.service.reply import no_reply, read_reply
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import Any
+
     from glacier_purge.service.accepted import AcceptedReplies
-    from glacier_purge.service.port import Settle
+    from glacier_purge.service.reply import Reply
+
+    TakesReply = Callable[[Any, Reply], object]
+    """Takes what a request was sent for, and what came back for it."""
 
 REPLY_BYTES_MAX = 65_536
 """An error of the service has some hundred bytes; whatever is longer than this isn't one."""
@@ -41,38 +47,43 @@ class Owner(Protocol):
 
 
 class Connection(asyncio.Protocol):
-    """One connection. ``send`` only when idle: the owner hands it to one caller at a time."""
+    """One connection. ``send`` only when idle: the owner hands it to one caller at a time.
 
-    def __init__(self, owner: Owner, accepted: AcceptedReplies) -> None:
+    What came back goes to ``replied``, beside what the request was sent for.
+    """
+
+    def __init__(self, owner: Owner, accepted: AcceptedReplies, replied: TakesReply) -> None:
         self.expires_at = float("inf")
         self._owner = owner
-        self._accepted = accepted
+        self._read_accepted = accepted.read
+        self._replied = replied
         self._transport: asyncio.Transport | None = None
         self._parser = httptools.HttpResponseParser(self)
-        self._settle: Settle | None = None
+        self._asked_for: Any = None
+        """What the request under way was sent for; None while none is."""
         self.usable = False
         """Whether a request may be sent on it now."""
         self._forget_reply()
 
-    def send(self, request: bytes, settle: Settle) -> None:
-        """Send one request; ``settle`` gets what came back, which may be that nothing did."""
+    def send(self, request: bytes, archive: Any) -> None:
+        """Send one request; what came back for ``archive`` may be that nothing did."""
         assert self.usable
         assert self._transport is not None
         self.usable = False
         self.expires_at = self._owner.reply_due_at
-        self._settle = settle
+        self._asked_for = archive
         self._transport.write(request)
 
     def drop(self) -> None:
         """Close at once; what is in flight is not settled any more."""
         self.usable = False
-        self._settle = None
+        self._asked_for = None
         if self._transport is not None:
             self._transport.abort()
 
     def expire(self) -> None:
         """End a wait that took too long, or an idle time that did."""
-        if self._settle is None:
+        if self._asked_for is None:
             self.drop()
         else:
             self._fail("ReadTimeoutError", "no whole reply came in time")
@@ -86,15 +97,15 @@ class Connection(asyncio.Protocol):
 
     def data_received(self, data: bytes) -> None:
         """Read on; deliver when the reply is whole."""
-        settle = self._settle
-        if settle is None:
+        archive = self._asked_for
+        if archive is None:
             self.drop()
             return
-        if self._received_bytes == 0 and (reply := self._accepted.read(data)) is not None:
-            self._settle = None
+        if self._received_bytes == 0 and (reply := self._read_accepted(data)) is not None:
+            self._asked_for = None
             self.usable = True
+            self._replied(archive, reply)
             self._owner.released(self)
-            settle(reply)
             return
         self._received_bytes += len(data)
         if self._received_bytes > REPLY_BYTES_MAX:
@@ -161,26 +172,26 @@ class Connection(asyncio.Protocol):
 
     @property
     def _ends_with_connection(self) -> bool:
-        return self._settle is not None and self._in_body and not self._is_framed and not self._complete
+        return self._asked_for is not None and self._in_body and not self._is_framed and not self._complete
 
     def _deliver(self) -> None:
-        settle, self._settle = self._settle, None
+        archive, self._asked_for = self._asked_for, None
         reply = read_reply(self._status, self._headers, b"".join(self._body))
         reusable = self._stays_open and not self._something_behind
         self._forget_reply()
+        if archive is not None:
+            self._replied(archive, reply)
         if reusable:
             self.usable = True
             self._owner.released(self)
         else:
             self.drop()
-        if settle is not None:
-            settle(reply)
 
     def _fail(self, fault: str, message: str) -> None:
-        settle = self._settle
+        archive = self._asked_for
         self.drop()
-        if settle is not None:
-            settle(no_reply(fault, message))
+        if archive is not None:
+            self._replied(archive, no_reply(fault, message))
 
     def _forget_reply(self) -> None:
         self._status = 0

@@ -15,6 +15,8 @@ from urllib.parse import urlsplit
 from glacier_purge.service.sigv4 import API_VERSION, DeleteSigner, SigningKeys, SigningSecond
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from glacier_purge.archive import ArchiveId, Vault
     from glacier_purge.service.credentials import FrozenCredentials
 
@@ -43,15 +45,21 @@ class DeleteRequest:
         self._second: int | None = None
         self._credentials: FrozenCredentials | None = None
 
-    def to_delete(self, archive_id: ArchiveId, credentials: FrozenCredentials, epoch_seconds: float) -> bytes:
-        """Return the signed request to delete one archive, whose id has been checked."""
+    def to_delete(
+        self, archive_ids: Sequence[ArchiveId], credentials: FrozenCredentials, epoch_seconds: float
+    ) -> list[bytes]:
+        """Return the signed requests to delete archives, whose ids have been checked."""
         second = int(epoch_seconds)
         if second != self._second or credentials is not self._credentials:
             self._lay_out(credentials, second)
-        self._sent += 1
-        name = archive_id.encode("ascii")
-        signature = self._signing.signature(name)
-        return b"".join((self._start, name, self._middle, signature, self._before_count, b"%012x" % self._sent, _END))
+        names = [archive_id.encode("ascii") for archive_id in archive_ids]
+        counts = range(self._sent + 1, self._sent + len(names) + 1)
+        self._sent += len(names)
+        start, middle, before_count, join = self._start, self._middle, self._before_count, b"".join
+        return [
+            join((start, name, middle, signature, before_count, b"%012x" % count, _END))
+            for name, signature, count in zip(names, self._signing.signatures(names), counts, strict=True)
+        ]
 
     def _lay_out(self, credentials: FrozenCredentials, second: int) -> None:
         if credentials is not self._credentials:

@@ -11,20 +11,28 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
+from glacier_purge.archive import ArchiveId  # noqa: TC001 - msgspec reads the annotations of Ordered
 from glacier_purge.service.reply import Meaning, Reply
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator
 
 _LENGTH = struct.Struct(">I")
 _MEANINGS = tuple(Meaning)
 _NUMBER_OF = {meaning: number for number, meaning in enumerate(_MEANINGS)}
 
 
-class Orders(msgspec.Struct, array_like=True, tag="orders"):
-    """Deletes to send: (number, archive id); ``number`` comes back with the reply."""
+class Ordered(msgspec.Struct, array_like=True, gc=False):
+    """A delete to send; ``number`` comes back with the reply."""
 
-    deletes: list[tuple[int, str]]
+    number: int
+    archive_id: ArchiveId
+
+
+class Orders(msgspec.Struct, array_like=True, tag="orders"):
+    """Deletes to send."""
+
+    deletes: list[Ordered]
 
 
 class Renew(msgspec.Struct, array_like=True, tag="renew"):
@@ -113,8 +121,3 @@ def read_order(body: bytes) -> Orders | Renew:
 def read_answer(body: bytes) -> Answers | Ready:
     """What a sender says. Raises ``msgspec.MsgspecError`` for anything else."""
     return _FROM_SENDER.decode(body)
-
-
-def numbered(deletes: Sequence[tuple[int, str]]) -> bytes:
-    """A batch of deletes as a frame."""
-    return frame(Orders(list(deletes)))

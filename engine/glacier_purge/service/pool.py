@@ -16,6 +16,7 @@ from glacier_purge.service.dial import NotConnectedError
 from glacier_purge.service.reply import no_reply
 
 if TYPE_CHECKING:
+    from glacier_purge.service.connection import TakesReply
     from glacier_purge.service.dial import Dialer
 
 KEEP_ALIVE_SECONDS = 12.0
@@ -26,13 +27,14 @@ SWEEP_SECONDS = 0.25
 
 
 class Pool:
-    """Hands out connections to one caller at a time. ``close`` drops all of them.
+    """Hands out connections to one caller at a time; what comes back on them goes to ``replied``.
 
-    ``request_timeout_seconds`` bounds a request from its sending to its whole reply.
+    ``close`` drops all of them.  ``request_timeout_seconds`` bounds a request from its sending to its whole reply.
     """
 
-    def __init__(self, dialer: Dialer, *, limit: int, request_timeout_seconds: float) -> None:
+    def __init__(self, dialer: Dialer, replied: TakesReply, *, limit: int, request_timeout_seconds: float) -> None:
         self._dialer = dialer
+        self._replied = replied
         self._limit = limit
         self._request_timeout_seconds = request_timeout_seconds
         self._accepted = AcceptedReplies()
@@ -51,16 +53,19 @@ class Pool:
         """How many connections there are now."""
         return len(self._connections)
 
-    def take(self) -> Connection | None:
-        """Return an idle connection, without waiting, if there is one."""
-        while self._idle:
+    def take(self, most: int) -> list[Connection]:
+        """Return idle connections, without waiting, as far as there are any."""
+        taken: list[Connection] = []
+        while self._idle and len(taken) < most:
             connection = self._idle.pop()
             if connection.usable:
-                return connection
-        return None
+                taken.append(connection)
+        return taken
 
     async def wait(self) -> Connection:
-        """Open a connection, or wait for one when the limit is reached. Raises ``NotConnectedError``."""
+        """Return an idle connection, open one, or wait in line at the limit. Raises ``NotConnectedError``."""
+        if idle := self.take(1):
+            return idle[0]
         if self._places_taken >= self._limit:
             handed_over = await self._wait_in_line()
             if handed_over is not None and handed_over.usable:
@@ -127,7 +132,7 @@ class Pool:
     async def _open(self) -> Connection:
         """Open a connection in the place that was taken for it."""
         try:
-            connection = await self._dialer.dial(lambda: Connection(self, self._accepted))
+            connection = await self._dialer.dial(lambda: Connection(self, self._accepted, self._replied))
             if not connection.usable:
                 raise NotConnectedError(no_reply("ConnectionClosedError", "the connection was lost as soon as made"))
         except BaseException:

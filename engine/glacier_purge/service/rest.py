@@ -13,20 +13,22 @@ from functools import partial
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
-from glacier_purge.archive import ArchiveId, Vault, is_archive_id
-from glacier_purge.errors import CredentialsFailed, UsageError
+from glacier_purge.archive import check_archive_ids
+from glacier_purge.errors import CredentialsFailed
 from glacier_purge.service.delete_request import DeleteRequest, host_header
 from glacier_purge.service.dial import Dialer, NotConnectedError
 from glacier_purge.service.pool import Pool
+from glacier_purge.service.replies import Replies
 from glacier_purge.service.reply import Meaning, Reply
 from glacier_purge.service.sdk import open_sdk
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
+    from collections.abc import AsyncIterator, Sequence
 
+    from glacier_purge.archive import Vault
     from glacier_purge.service.access import Access
     from glacier_purge.service.credentials import CredentialSource
-    from glacier_purge.service.port import Later, Settle, VaultDescription
+    from glacier_purge.service.port import Addressed, Later, Settle, VaultDescription
     from glacier_purge.service.sdk_client import SdkGlacier
 
 
@@ -47,10 +49,13 @@ async def open_rest(vault: Vault, access: Access) -> AsyncIterator[RestGlacier]:
             timeout_seconds=access.connect_timeout_seconds,
             patience_seconds=access.request_timeout_seconds,
         )
-        pool = Pool(dialer, limit=access.max_in_flight, request_timeout_seconds=access.request_timeout_seconds)
+        replies = Replies()
+        pool = Pool(
+            dialer, replies.add, limit=access.max_in_flight, request_timeout_seconds=access.request_timeout_seconds
+        )
         try:
             request = DeleteRequest(vault, host=host_header(sdk.endpoint_url))
-            yield RestGlacier(sdk, pool, request, any_id_length=access.any_id_length)
+            yield RestGlacier(sdk, pool, request, replies, any_id_length=access.any_id_length)
         finally:
             pool.close()
 
@@ -68,11 +73,14 @@ def _tls(authorities: str | None) -> ssl.SSLContext:
 class RestGlacier:
     """``service.port.Glacier`` on connections of our own. Made by ``open_rest``."""
 
-    def __init__(self, sdk: SdkGlacier, pool: Pool, request: DeleteRequest, *, any_id_length: bool) -> None:
+    def __init__(
+        self, sdk: SdkGlacier, pool: Pool, request: DeleteRequest, replies: Replies, *, any_id_length: bool
+    ) -> None:
         self._sdk = sdk
         self._credentials = sdk.credentials
         self._pool = pool
         self._request = request
+        self._replies = replies
         self._any_id_length = any_id_length
 
     @property
@@ -90,26 +98,35 @@ class RestGlacier:
         """What the requests are signed with."""
         return self._credentials
 
-    def delete_archive(self, archive_id: ArchiveId, settle: Settle) -> Later | None:
-        """See ``Glacier``; it leaves at once where credentials are fresh and a connection is idle."""
-        if not is_archive_id(archive_id, any_length=self._any_id_length):
-            raise UsageError(f"{archive_id!r} is not an archive id. It was not sent.")
-        credentials = self._credentials.fresh()
-        if credentials is None or (connection := self._pool.take()) is None:
-            return partial(self._delete_later, archive_id, settle)
-        connection.send(self._request.to_delete(archive_id, credentials, time.time()), settle)
-        return None
+    def deliver_to(self, settle: Settle) -> None:
+        """See ``Glacier``."""
+        self._replies.deliver_to(settle)
 
-    async def _delete_later(self, archive_id: ArchiveId, settle: Settle) -> None:
+    def delete_archives(self, archives: Sequence[Addressed]) -> Sequence[Later]:
+        """See ``Glacier``; those leave at once for which credentials are fresh and connections idle."""
+        archive_ids = [archive.archive_id for archive in archives]
+        check_archive_ids(archive_ids, any_length=self._any_id_length)
+        credentials = self._credentials.fresh()
+        if credentials is None:
+            return [partial(self._delete_later, archive) for archive in archives]
+        connections = self._pool.take(len(archives))
+        requests = self._request.to_delete(archive_ids[: len(connections)], credentials, time.time())
+        for connection, request, archive in zip(connections, requests, archives, strict=False):
+            connection.send(request, archive)
+        return [partial(self._delete_later, archive) for archive in archives[len(connections) :]]
+
+    async def _delete_later(self, archive: Addressed) -> None:
         try:
             credentials = await self._credentials.get_frozen_credentials()
-            connection = self._pool.take() or await self._pool.wait()
+            connection = await self._pool.wait()
         except CredentialsFailed as failure:
-            settle(Reply(Meaning.CREDENTIALS, code=type(failure.__cause__ or failure).__name__, message=str(failure)))
+            code = type(failure.__cause__ or failure).__name__
+            self._replies.add(archive, Reply(Meaning.CREDENTIALS, code=code, message=str(failure)))
         except NotConnectedError as fault:
-            settle(fault.reply)
+            self._replies.add(archive, fault.reply)
         else:
-            connection.send(self._request.to_delete(archive_id, credentials, time.time()), settle)
+            (request,) = self._request.to_delete([archive.archive_id], credentials, time.time())
+            connection.send(request, archive)
 
     async def describe_vault(self) -> VaultDescription:
         """Ask for the vault's description; raises as ``Glacier.describe_vault`` says."""

@@ -11,16 +11,17 @@ from typing import TYPE_CHECKING, Any
 from botocore.exceptions import BotoCoreError, ClientError
 from botocore.parsers import ResponseParserError
 
-from glacier_purge.archive import ArchiveId, Vault, is_archive_id
-from glacier_purge.errors import CredentialsFailed, UsageError
+from glacier_purge.archive import Vault, check_archive_ids
+from glacier_purge.errors import CredentialsFailed
+from glacier_purge.service.replies import Replies
 from glacier_purge.service.reply import Meaning, Reply
 from glacier_purge.service.sdk_reply import as_error, read_answer, read_description, read_fault
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from glacier_purge.service.credentials import CredentialSource
-    from glacier_purge.service.port import Later, Settle, VaultDescription
+    from glacier_purge.service.port import Addressed, Later, Settle, VaultDescription
     from glacier_purge.service.session import AwsSession
 
 
@@ -32,6 +33,7 @@ class SdkGlacier:
         self._vault = vault
         self._any_id_length = any_id_length
         self._session = session
+        self._replies = Replies()
 
     @property
     def vault(self) -> Vault:
@@ -53,11 +55,14 @@ class SdkGlacier:
         """The PEM file server certificates are checked against; None when they are not (loopback only)."""
         return self._session.authorities
 
-    def delete_archive(self, archive_id: ArchiveId, settle: Settle) -> Later:
+    def deliver_to(self, settle: Settle) -> None:
+        """See ``Glacier``."""
+        self._replies.deliver_to(settle)
+
+    def delete_archives(self, archives: Sequence[Addressed]) -> Sequence[Later]:
         """See ``Glacier``; the SDK sends nothing without being awaited."""
-        if not is_archive_id(archive_id, any_length=self._any_id_length):
-            raise UsageError(f"{archive_id!r} is not an archive id. It was not sent.")
-        return partial(self._delete, archive_id, settle)
+        check_archive_ids([archive.archive_id for archive in archives], any_length=self._any_id_length)
+        return [partial(self._delete, archive) for archive in archives]
 
     async def describe_vault(self) -> VaultDescription:
         """Ask for the vault's description; raises as ``Glacier.describe_vault`` says."""
@@ -70,9 +75,9 @@ class SdkGlacier:
         """Go through AWS's credential chain afresh. Raises ``CredentialsFailed`` when there is nothing to be had."""
         await self._session.credentials.renew()
 
-    async def _delete(self, archive_id: ArchiveId, settle: Settle) -> None:
-        reply, _ = await self._ask(self._client.delete_archive, archiveId=archive_id)
-        settle(reply)
+    async def _delete(self, archive: Addressed) -> None:
+        reply, _ = await self._ask(self._client.delete_archive, archiveId=archive.archive_id)
+        self._replies.add(archive, reply)
 
     async def _ask(self, operation: Any, **arguments: str) -> tuple[Reply, Mapping[str, Any]]:
         """Make one request; return what it means and the members of the answer."""

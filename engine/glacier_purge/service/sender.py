@@ -10,18 +10,20 @@ import asyncio
 import signal
 import socket
 import sys
-from functools import partial
 from typing import TYPE_CHECKING
 
 import msgspec
 
-from glacier_purge.archive import ArchiveId, Vault
+from glacier_purge.archive import Vault  # noqa: TC001 - and here
 from glacier_purge.errors import GlacierPurgeError
 from glacier_purge.service.access import Access  # noqa: TC001 - msgspec reads the annotations of Opening
-from glacier_purge.service.frames import Answer, Answers, Frames, Orders, Ready, Renew, answer, frame, read_order
+from glacier_purge.service.frames import Answers, Frames, Orders, Ready, Renew, answer, frame, read_order
 from glacier_purge.service.transport import Choice, open_glacier
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from glacier_purge.service.frames import Ordered
     from glacier_purge.service.port import Glacier, Later
     from glacier_purge.service.reply import Reply
 
@@ -47,12 +49,12 @@ def read_opening(line: bytes) -> Opening:
 
 
 class _Sender:
-    """Sends what it is told, many at once, and gathers replies until the loop has nothing else to do."""
+    """Sends what it is told, and reports the replies of each turn of the loop."""
 
     def __init__(self, service: Glacier, writer: asyncio.StreamWriter) -> None:
         self._service = service
         self._writer = writer
-        self._answers: list[Answer] = []
+        service.deliver_to(self._report)
         self._under_way: set[asyncio.Task[None]] = set()
 
     async def serve(self, reader: asyncio.StreamReader) -> None:
@@ -69,21 +71,13 @@ class _Sender:
         if isinstance(order, Renew):
             tasks.create_task(self._renew())
             return
-        for number, archive_id in order.deletes:
-            later = self._service.delete_archive(ArchiveId(archive_id), partial(self._replied, number))
-            if later is not None:
-                task = tasks.create_task(_done(later))
-                self._under_way.add(task)
-                task.add_done_callback(self._under_way.discard)
+        for later in self._service.delete_archives(order.deletes):
+            task = tasks.create_task(_done(later))
+            self._under_way.add(task)
+            task.add_done_callback(self._under_way.discard)
 
-    def _replied(self, number: int, reply: Reply) -> None:
-        if not self._answers:
-            asyncio.get_running_loop().call_soon(self._report)
-        self._answers.append(answer(number, reply))
-
-    def _report(self) -> None:
-        answers, self._answers = self._answers, []
-        self._writer.write(frame(Answers(answers)))
+    def _report(self, replies: Sequence[tuple[Ordered, Reply]]) -> None:
+        self._writer.write(frame(Answers([answer(ordered.number, reply) for ordered, reply in replies])))
 
     async def _renew(self) -> None:
         try:

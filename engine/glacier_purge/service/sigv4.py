@@ -14,6 +14,10 @@ import hashlib
 import hmac
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 API_VERSION = "2012-06-01"
 """The only version of the vault API, sent and signed as ``x-amz-glacier-version``."""
@@ -104,12 +108,19 @@ class SigningSecond:
         self._inner = inner
         self._outer = outer
 
-    def signature(self, archive_id: bytes) -> bytes:
-        """Return the signature, in hexadecimal digits, of the delete of one archive."""
-        canonical = self._canonical_start.copy()
-        canonical.update(archive_id + self._canonical_end)
-        inner = self._inner.copy()
-        inner.update(canonical.hexdigest().encode())
-        outer = self._outer.copy()
-        outer.update(inner.digest())
-        return outer.hexdigest().encode()
+    def signatures(self, archive_ids: Sequence[bytes]) -> list[bytes]:
+        """Return the signatures, in hexadecimal digits, of the deletes of archives.
+
+        A call for one of them costs a quarter more than its part of a call for many.
+        """
+        start, end, inner, outer = self._canonical_start.copy, self._canonical_end, self._inner.copy, self._outer.copy
+        made: list[bytes] = []
+        for archive_id in archive_ids:
+            canonical = start()
+            canonical.update(archive_id + end)
+            to_sign = inner()
+            to_sign.update(canonical.hexdigest().encode())
+            signed = outer()
+            signed.update(to_sign.digest())
+            made.append(signed.hexdigest().encode())
+        return made

@@ -2,7 +2,7 @@
 
 Only the sending is spread.  Plan, released ranges, pace and the audit log stay in the run's own process, so there is
 one budget, one journal and one chain whatever the number of senders, and nothing that keeps a purge safe has to be
-agreed on between processes.  Deletes of one turn of the event loop travel as one frame.  A sender that dies leaves
+agreed on between processes.  Deletes that are sent together travel as one frame.  A sender that dies leaves
 its deletes without a reply, as a broken connection does: they are sent again.
 """
 
@@ -14,20 +14,22 @@ import sys
 from asyncio.subprocess import PIPE, Process
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import replace
+from itertools import count
 from typing import TYPE_CHECKING, cast
 
 from glacier_purge.errors import CredentialsFailed, RunStopped
-from glacier_purge.service.frames import Answers, Frames, Renew, frame, numbered, read_answer
+from glacier_purge.service.frames import Answers, Frames, Ordered, Orders, Renew, frame, read_answer
+from glacier_purge.service.replies import Replies
 from glacier_purge.service.reply import Meaning, Reply
 from glacier_purge.service.sender import Opening, opening_line
 from glacier_purge.service.transport import open_glacier
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
+    from collections.abc import AsyncIterator, Sequence
 
-    from glacier_purge.archive import ArchiveId, Vault
+    from glacier_purge.archive import Vault
     from glacier_purge.service.access import Access
-    from glacier_purge.service.port import Glacier, Settle, VaultDescription
+    from glacier_purge.service.port import Addressed, Glacier, Later, Settle, VaultDescription
     from glacier_purge.service.transport import Choice
 
 _ENDING_SECONDS_MAX = 5.0
@@ -44,17 +46,19 @@ async def open_spread(choice: Choice, vault: Vault, access: Access, processes: i
     opening = Opening(vault, share, choice)
     async with AsyncExitStack() as stack:
         control = await stack.enter_async_context(open_glacier(choice, vault, access))
-        senders = [await stack.enter_async_context(_sender(opening)) for _ in range(processes)]
-        yield SpreadGlacier(control, senders)
+        replies = Replies()
+        senders = [await stack.enter_async_context(_sender(opening, replies)) for _ in range(processes)]
+        yield SpreadGlacier(control, senders, replies)
 
 
 class SpreadGlacier:
     """``service.port.Glacier`` over senders. Made by ``open_spread``."""
 
-    def __init__(self, control: Glacier, senders: list[_Sender]) -> None:
+    def __init__(self, control: Glacier, senders: list[_Sender], replies: Replies) -> None:
         self._control = control
         self._senders = senders
-        self._next = 0
+        self._replies = replies
+        self._turn = 0
 
     @property
     def vault(self) -> Vault:
@@ -66,14 +70,19 @@ class SpreadGlacier:
         """Where requests go, as resolved."""
         return self._control.endpoint_url
 
-    def delete_archive(self, archive_id: ArchiveId, settle: Settle) -> None:
-        """See ``Glacier``; the senders take turns. Raises ``RunStopped`` when none is left."""
-        for _ in self._senders:
-            self._next = (self._next + 1) % len(self._senders)
-            if self._senders[self._next].is_alive:
-                self._senders[self._next].delete(archive_id, settle)
-                return
-        raise RunStopped("every sending process has ended. What is on disk stays valid; the same command resumes.")
+    def deliver_to(self, settle: Settle) -> None:
+        """See ``Glacier``."""
+        self._replies.deliver_to(settle)
+
+    def delete_archives(self, archives: Sequence[Addressed]) -> Sequence[Later]:
+        """See ``Glacier``; the senders get equal shares. Raises ``RunStopped`` when none is left."""
+        alive = [sender for sender in self._senders if sender.is_alive]
+        if not alive:
+            raise RunStopped("every sending process has ended. What is on disk stays valid; the same command resumes.")
+        for index, sender in enumerate(alive):
+            sender.delete(archives[(index - self._turn) % len(alive) :: len(alive)])
+        self._turn = (self._turn + len(archives)) % len(alive)
+        return ()
 
     async def describe_vault(self) -> VaultDescription:
         """Ask for the vault's description; raises as ``Glacier.describe_vault`` says."""
@@ -89,13 +98,13 @@ class SpreadGlacier:
 class _Sender(asyncio.Protocol):
     """This end of the socket to one sender."""
 
-    def __init__(self) -> None:
+    def __init__(self, replies: Replies) -> None:
         self._loop = asyncio.get_running_loop()
+        self._replies = replies
         self._transport: asyncio.Transport | None = None
         self._frames = Frames()
-        self._waiting: dict[int, Settle] = {}
-        self._orders: list[tuple[int, str]] = []
-        self._numbers = 0
+        self._waiting: dict[int, Addressed] = {}
+        self._numbers = count(1)
         self._ready: asyncio.Future[str | None] = self._loop.create_future()
 
     @property
@@ -103,13 +112,13 @@ class _Sender(asyncio.Protocol):
         """Whether the process is there to send."""
         return self._transport is not None
 
-    def delete(self, archive_id: ArchiveId, settle: Settle) -> None:
-        """Order one delete of a sender that is alive."""
-        self._numbers += 1
-        self._waiting[self._numbers] = settle
-        if not self._orders:
-            self._loop.call_soon(self._order)
-        self._orders.append((self._numbers, archive_id))
+    def delete(self, archives: Sequence[Addressed]) -> None:
+        """Order deletes of a sender that is alive."""
+        if archives and self._transport is not None:
+            numbered = dict(zip(self._numbers, archives, strict=False))
+            self._waiting |= numbered
+            orders = [Ordered(number, archive.archive_id) for number, archive in numbered.items()]
+            self._transport.write(frame(Orders(orders)))
 
     async def opened(self) -> None:
         """Wait until the sender is ready. Raises ``CredentialsFailed`` with its message when it can't be."""
@@ -134,7 +143,7 @@ class _Sender(asyncio.Protocol):
             said = read_answer(body)
             if isinstance(said, Answers):
                 for answer in said.answers:
-                    self._waiting.pop(answer.number)(answer.reply())
+                    self._replies.add(self._waiting.pop(answer.number), answer.reply())
             elif not self._ready.done():
                 self._ready.set_result(said.fault)
 
@@ -142,19 +151,14 @@ class _Sender(asyncio.Protocol):
         """asyncio: the sender is gone, and what it had in hand may or may not have been sent."""
         self._transport = None
         waiting, self._waiting = self._waiting, {}
-        for settle in waiting.values():
-            settle(_DIED)
+        for archive in waiting.values():
+            self._replies.add(archive, _DIED)
         if not self._ready.done():
             self._ready.set_result("a sending process ended at once; its message is on stderr.")
 
-    def _order(self) -> None:
-        orders, self._orders = self._orders, []
-        if self._transport is not None:
-            self._transport.write(numbered(orders))
-
 
 @asynccontextmanager
-async def _sender(opening: Opening) -> AsyncIterator[_Sender]:
+async def _sender(opening: Opening, replies: Replies) -> AsyncIterator[_Sender]:
     ours, theirs = socket.socketpair()
     with theirs:
         process = await asyncio.create_subprocess_exec(
@@ -164,7 +168,7 @@ async def _sender(opening: Opening) -> AsyncIterator[_Sender]:
         )
     assert process.stdin is not None
     process.stdin.write(opening_line(opening))
-    transport, sender = await asyncio.get_running_loop().create_unix_connection(_Sender, sock=ours)
+    transport, sender = await asyncio.get_running_loop().create_unix_connection(lambda: _Sender(replies), sock=ours)
     try:
         await sender.opened()
         yield sender
