@@ -37,10 +37,22 @@ class Measured:
     attempts: int
 
 
-def run(scenario: Scenario, controllers: Sequence[Callable[[Random], Controller]], *, seed: int = 1) -> list[Client]:
-    """Let controllers share one server for the scenario's length; return what each did."""
+def run(
+    scenario: Scenario,
+    controllers: Sequence[Callable[[Random], Controller]],
+    *,
+    seed: int = 1,
+    apart_seconds: float = 0.0,
+) -> list[Client]:
+    """Let controllers share one server for the scenario's length; return what each did.
+
+    One begins at once, each next one ``apart_seconds`` later.
+    """
     random = Random(seed)
-    clients = [Client(make(random), seconds=scenario.seconds, workers=scenario.workers) for make in controllers]
+    clients = [
+        Client(make(random), seconds=scenario.seconds, workers=scenario.workers, starts_at=number * apart_seconds)
+        for number, make in enumerate(controllers)
+    ]
     server = Server(scenario.model, random)
     Simulation(server, clients, seconds=scenario.seconds, random=random).run()
     return clients

@@ -228,7 +228,7 @@ def test_throttles_in_quick_succession_cut_deeper() -> None:
         it.replied(now, now, THROTTLED, ROUND_TRIP_SECONDS)
         rates.append(it.rate_per_second)
     cuts = [1.0 - later / sooner for sooner, later in itertools.pairwise(rates)]
-    assert cuts == pytest.approx([0.03, 0.06, 0.12], abs=0.005)
+    assert cuts == pytest.approx([0.04, 0.08, 0.16], abs=0.005)
 
 
 def test_cuts_stop_at_what_was_accepted_within_the_last_second() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import statistics
 from functools import partial
 from random import Random
 from typing import TYPE_CHECKING
@@ -68,6 +69,19 @@ def test_two_instances_share_a_limit_fairly(seed: int) -> None:
     shares = [used_between(STEADY, client, 30, STEADY.seconds) for client in clients]
     assert jain(shares) >= 0.95
     assert sum(shares) >= 0.98
+
+
+@pytest.mark.parametrize(("apart_seconds", "median", "least"), [(0.7, 0.98, 0.9), (5.0, 0.97, 0.7), (30.0, 0.97, 0.7)])
+def test_whoever_comes_later_gets_its_share(apart_seconds: float, median: float, least: float) -> None:
+    """Chance decides who is throttled first, and what it did wears off: looked at from half a minute on, for 100 s."""
+    begin = round(apart_seconds) + 30
+    shared = steady(100.0, seconds=begin + 100, workers=1000)
+    indices = []
+    for seed in range(9):
+        clients = run(shared, [ours, ours], seed=seed, apart_seconds=apart_seconds)
+        indices.append(jain([used_between(shared, client, begin, shared.seconds) for client in clients]))
+    assert statistics.median(indices) >= median
+    assert min(indices) >= least
 
 
 @pytest.mark.parametrize("seed", [1, 2])

@@ -2,10 +2,13 @@
 
 The service rejects what is too much; it does not slow down.  So latency says nothing, and the one good measurement is
 what it *accepted* while it rejected.  The rate doubles every second until the first throttle.  From then on it
-returns quickly to just under the rate that was too much, creeps on from there at 0.2 % a second, and only after a
-quiet spell tries faster and faster.  A throttle cuts by 3 %, throttles in quick succession by 6, 12, 24, 30 %, never
-below 85 % of what was just accepted.  The optimum is flat: each figure below was halved and doubled in simulation,
-and the share of the limit used moved by less than 0.2 % (benchmarks/bench_pacer.py has the ten scenarios).
+returns quickly to just under the rate that was too much, creeps on from there (at 100/s by 0.2 % a second), and only
+after a quiet spell tries faster and faster.  A throttle cuts by 4 %, throttles in quick succession by 8, 16, 30 %,
+never below 85 % of what was just accepted.  The optimum is flat: each figure below was halved and doubled in
+simulation, and the share of the limit used moved by less than 0.2 % (benchmarks/bench_pacer.py has the ten scenarios).
+
+Clients that share a limit draw level, though none knows of another: whoever sends more is throttled more often, and
+whoever sends less creeps faster for its size and is never quiet for long.
 
 What it never does: cut twice for one burst (throttles of requests sent before the last cut are not brought here),
 grow while something else holds sending back, or look at a clock.
@@ -17,19 +20,23 @@ import math
 from enum import Enum
 
 RATE_PER_SECOND_MIN = 0.5
-_CUT_FIRST = 0.03
+_CUT_FIRST = 0.04
 _CUT_MAX = 0.3
 _SAME_TROUBLE_SECONDS = 1.0
 _SAME_TROUBLE_ROUND_TRIPS = 3.0
 _ACCEPTED_FLOOR = 0.85
 _SENT_CEILING = 1.1
 """A cut starts from what was really sent, and a tenth: a rate never reached says nothing about the limit."""
-_REGAIN_BELOW = 0.97
-_REGAIN_TO = 0.98
+_REGAIN_BELOW = 0.96
+_REGAIN_TO = 0.97
 _REGAIN_SECONDS = 2.0
 _REGAIN_PER_SECOND_MAX = 0.25
-_CREEP_PER_SECOND = 0.002
+_CREEP_AT_ONE = 0.02
+_CREEP_PER_SECOND_MIN, _CREEP_PER_SECOND_MAX = 0.002, 0.0037
+"""The share of the rate gained a second falls with its square root between 30/s and 100/s, and is the same outside."""
+_QUIET_REQUESTS = 270.0
 _QUIET_SECONDS_MIN = 5.0
+_QUIET_SECONDS_MAX = 9.0
 _LOG_2 = math.log(2.0)
 _SEEN_FROM_ABOVE = 1.2
 _ESTIMATE_SECONDS_MIN = 2.0
@@ -158,7 +165,8 @@ class LimitSearch:
             self.rate += min(step, self.rate * _REGAIN_PER_SECOND_MAX * seconds)
         else:
             over_seconds = max(0.0, self._quiet_seconds - self._quiet_needed_seconds())
-            speed = min(_LOG_2, _CREEP_PER_SECOND * 2.0 ** min(over_seconds, 60.0))
+            creep = max(_CREEP_PER_SECOND_MIN, min(_CREEP_PER_SECOND_MAX, _CREEP_AT_ONE / math.sqrt(self.rate)))
+            speed = min(_LOG_2, creep * 2.0 ** min(over_seconds, 60.0))
             self.rate *= math.exp(speed * seconds)
 
     def doubt(self) -> None:
@@ -166,8 +174,8 @@ class LimitSearch:
         self._quiet_seconds = 0.0
 
     def _quiet_needed_seconds(self) -> float:
-        # 0.4 % of the rate has to make one and a half requests, or the creep was never felt by the service.
-        return max(_QUIET_SECONDS_MIN, 1.5 / (0.004 * self.rate))
+        # Long enough for the service to have felt the creep; longer, and whoever has a small share would keep it.
+        return min(_QUIET_SECONDS_MAX, max(_QUIET_SECONDS_MIN, _QUIET_REQUESTS / self.rate))
 
     def _measure_limit(self, now: float, accepted_in_all: int) -> None:
         """Take what was accepted from one throttle to another as the limit.
