@@ -31,7 +31,7 @@ def headlines(results: dict[str, Any]) -> dict[str, Any]:
         "pipeline_1000_in_flight_cpu_us": ours_1000["cpu_us"],
         "go_1000_in_flight_cpu_us": _of(pipeline.get((GO, 1_000)), "cpu_us"),
         "go_unsigned_cpu_us": _of(pipeline.get((GO_UNSIGNED, 64)), "cpu_us"),
-        "parse_peak_mib": round(_row(results["bench_parse"], "reader", "ours, Glacier's layout")["peak_mib"], 1),
+        "parse_peak_mb": round(_row(results["bench_parse"], "reader", "ours, Glacier's layout")["peak_mb"], 1),
         "version_seconds": _row(results["bench_startup"], "command", "glacier-purge --version")["seconds"],
         "help_seconds": _row(results["bench_startup"], "command", "glacier-purge --help")["seconds"],
     }

@@ -53,7 +53,7 @@ ANSWERS: dict[str, Any] = {
         pipeline_row(OURS, 1000, 30, 1.0),
         pipeline_row(NAIVE, 10, 1000, 0.025),
     ],
-    "bench_parse": [{"reader": "ours, Glacier's layout", "records_per_second": 2e6, "peak_mib": 17.0}],
+    "bench_parse": [{"reader": "ours, Glacier's layout", "records_per_second": 2e6, "peak_mb": 17.0}],
     "bench_audit": {"verify_per_second": 1_000_000},
     "bench_memory": [
         {"archives": archives, "plan_peak_rss_mb": 50.0, "apply_peak_rss_mb": 90.0} for archives in (10_000, 1_000_000)
