@@ -64,14 +64,14 @@ QUESTIONS = (
     Question(name="bench_audit", short=["--rounds", "3"], full=[], told=_tables(bench_audit)),
     Question(
         name="bench_pipeline",
-        short=["--deletes", "10000"],
+        short=["--deletes", "8000"],
         full=["--deletes", "100000", "--rounds", "5"],
         told=_tables(bench_pipeline),
     ),
     Question(name="profile_pipeline", short=["--deletes", "15000"], full=[], told=_tables(profile_pipeline)),
     Question(
         name="bench_simulator",
-        short=["--seconds", "1"],
+        short=["--seconds", "1", "--rounds", "2"],
         full=[],
         told=lambda results: f"## The simulator\n\n{bench_simulator.text(results)}",
     ),

@@ -91,8 +91,8 @@ class Second:
 
 def situations(*, long: bool) -> list[Situation]:
     """All of them; the long ones last ten minutes."""
-    steady, steps = (600, (0, 200, 400)) if long else (130, (0, 40, 75))
-    outage_at = 60 if long else 30
+    steady, steps = (600, (0, 200, 400)) if long else (110, (0, 35, 65))
+    outage_at = 60 if long else 10
     after = outage_at + OUTAGE_SECONDS + 41
     return [
         *(
