@@ -102,10 +102,10 @@ def measure_all(endpoints: dict[str, str], authority: Path, rounds: int, seconds
 async def measure(name: str, access: Access, seconds: float) -> tuple[float, float]:
     """Return CPU microseconds per delete and deletes per second, connections already open."""
     async with OPENERS[name](VAULT, access) as glacier:
-        every = access.max_in_flight
-        await delete_until(glacier, every, time.perf_counter())
+        sender = Sender(glacier, access.max_in_flight)
+        await sender.send_until(time.perf_counter())
         started, cpu = time.perf_counter(), cpu_seconds()
-        done = await delete_until(glacier, every, started + seconds)
+        done = await sender.send_until(started + seconds)
         return (cpu_seconds() - cpu) / done * 1e6, done / (time.perf_counter() - started)
 
 
@@ -116,34 +116,44 @@ class Numbered:
         self.archive_id = ArchiveId(f"{number:0138}")
 
 
-async def delete_until(glacier: Glacier, in_flight: int, end: float) -> int:
-    """Keep so many deletes under way until the end, at least one each; return how many were done."""
-    done = 0
-    async with asyncio.TaskGroup() as tasks:
+class Sender:
+    """Keeps as many deletes under way as it is told."""
 
-        async def awaited(later: Later) -> None:
-            await later()
+    def __init__(self, glacier: Glacier, in_flight: int) -> None:
+        self._glacier = glacier
+        self._in_flight = in_flight
+        self._numbers = count()
+        self._end = 0.0
+        self._done = 0
+        self._idle = asyncio.Semaphore(0)
+        glacier.deliver_to(self._settle)
 
-        def send(most: int) -> None:
-            for later in glacier.delete_archives([Numbered(next(numbers)) for _ in range(most)]):
+    async def send_until(self, end: float) -> int:
+        """Send until the end, as many as may be under way at least; return how many were done."""
+        self._end, self._done = end, 0
+        async with asyncio.TaskGroup() as tasks:
+            for later in self._send(self._in_flight):
                 tasks.create_task(awaited(later))
+            for _ in range(self._in_flight):
+                await self._idle.acquire()
+        return self._done
 
-        def settle(replies: Sequence[tuple[Numbered, Reply]]) -> None:
-            nonlocal done
-            assert all(reply.meaning is Meaning.DELETED for _, reply in replies), replies
-            done += len(replies)
-            if time.perf_counter() < end:
-                send(len(replies))
-            else:
-                for _ in replies:
-                    idle.release()
+    def _send(self, most: int) -> Sequence[Later]:
+        return self._glacier.delete_archives([Numbered(next(self._numbers)) for _ in range(most)])
 
-        idle, numbers = asyncio.Semaphore(0), count()
-        glacier.deliver_to(settle)
-        send(in_flight)
-        for _ in range(in_flight):
-            await idle.acquire()
-    return done
+    def _settle(self, replies: Sequence[tuple[Numbered, Reply]]) -> None:
+        assert all(reply.meaning is Meaning.DELETED for _, reply in replies), replies
+        self._done += len(replies)
+        if time.perf_counter() < self._end:
+            for later in self._send(len(replies)):
+                asyncio.ensure_future(later())  # noqa: RUF006 - its end is a reply, and those are counted
+        else:
+            for _ in replies:
+                self._idle.release()
+
+
+async def awaited(later: Later) -> None:
+    await later()
 
 
 def cpu_seconds() -> float:

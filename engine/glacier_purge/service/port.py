@@ -61,7 +61,7 @@ class Glacier(Protocol):
         """Where requests go, as resolved."""
 
     def deliver_to(self, settle: Settle) -> None:
-        """Name who takes the replies; comes before the first delete."""
+        """Name who takes the replies, before the first delete. Raises ``RuntimeError`` for another one after that."""
 
     def delete_archives(self, archives: Sequence[Addressed]) -> Sequence[Later]:
         """Send a DeleteArchive for each, and let what came back be settled; faults of the network are replies too.

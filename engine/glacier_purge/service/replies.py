@@ -25,7 +25,9 @@ class Replies:
         self._arrived: list[tuple[Any, Reply]] = []
 
     def deliver_to(self, settle: Settle) -> None:
-        """Name who takes them."""
+        """Name who takes them, once and for all. Raises ``RuntimeError`` for another one."""
+        if self._settle not in (None, settle):
+            raise RuntimeError("replies go to somebody else already, who may still wait for some")
         self._settle = settle
 
     def add(self, archive: Any, reply: Reply) -> None:
