@@ -92,7 +92,7 @@ class Second:
 def situations(*, long: bool) -> list[Situation]:
     """All of them; the long ones last ten minutes."""
     steady, steps = (600, (0, 200, 400)) if long else (110, (0, 35, 65))
-    outage_at = 60 if long else 10
+    outage_at = 60 if long else 15
     after = outage_at + OUTAGE_SECONDS + 41
     return [
         *(

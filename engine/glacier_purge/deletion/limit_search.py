@@ -34,9 +34,9 @@ _REGAIN_PER_SECOND_MAX = 0.25
 _CREEP_AT_ONE = 0.02
 _CREEP_PER_SECOND_MIN, _CREEP_PER_SECOND_MAX = 0.002, 0.0037
 """The share of the rate gained a second falls with its square root between 30/s and 100/s, and is the same outside."""
-_QUIET_REQUESTS = 270.0
+_QUIET_REQUESTS = 300.0
 _QUIET_SECONDS_MIN = 5.0
-_QUIET_SECONDS_MAX = 9.0
+_QUIET_SECONDS_MAX = 10.0
 _LOG_2 = math.log(2.0)
 _SEEN_FROM_ABOVE = 1.2
 _ESTIMATE_SECONDS_MIN = 2.0
