@@ -101,8 +101,8 @@ def measure_all(endpoints: dict[str, str], authority: Path, rounds: int, seconds
 
 async def measure(name: str, access: Access, seconds: float) -> tuple[float, float]:
     """Return CPU microseconds per delete and deletes per second, connections already open."""
-    async with OPENERS[name](VAULT, access) as glacier:
-        sender = Sender(glacier, access.max_in_flight)
+    async with OPENERS[name](VAULT, access) as glacier, asyncio.TaskGroup() as tasks:
+        sender = Sender(glacier, access.max_in_flight, tasks)
         await sender.send_until(time.perf_counter())
         started, cpu = time.perf_counter(), cpu_seconds()
         done = await sender.send_until(started + seconds)
@@ -119,9 +119,10 @@ class Numbered:
 class Sender:
     """Keeps as many deletes under way as it is told."""
 
-    def __init__(self, glacier: Glacier, in_flight: int) -> None:
+    def __init__(self, glacier: Glacier, in_flight: int, tasks: asyncio.TaskGroup) -> None:
         self._glacier = glacier
         self._in_flight = in_flight
+        self._tasks = tasks
         self._numbers = count()
         self._end = 0.0
         self._done = 0
@@ -131,22 +132,20 @@ class Sender:
     async def send_until(self, end: float) -> int:
         """Send until the end, as many as may be under way at least; return how many were done."""
         self._end, self._done = end, 0
-        async with asyncio.TaskGroup() as tasks:
-            for later in self._send(self._in_flight):
-                tasks.create_task(awaited(later))
-            for _ in range(self._in_flight):
-                await self._idle.acquire()
+        self._send(self._in_flight)
+        for _ in range(self._in_flight):
+            await self._idle.acquire()
         return self._done
 
-    def _send(self, most: int) -> Sequence[Later]:
-        return self._glacier.delete_archives([Numbered(next(self._numbers)) for _ in range(most)])
+    def _send(self, most: int) -> None:
+        for later in self._glacier.delete_archives([Numbered(next(self._numbers)) for _ in range(most)]):
+            self._tasks.create_task(awaited(later))
 
     def _settle(self, replies: Sequence[tuple[Numbered, Reply]]) -> None:
         assert all(reply.meaning is Meaning.DELETED for _, reply in replies), replies
         self._done += len(replies)
         if time.perf_counter() < self._end:
-            for later in self._send(len(replies)):
-                asyncio.ensure_future(later())  # noqa: RUF006 - its end is a reply, and those are counted
+            self._send(len(replies))
         else:
             for _ in replies:
                 self._idle.release()

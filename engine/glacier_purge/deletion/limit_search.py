@@ -37,6 +37,7 @@ _CREEP_PER_SECOND_MIN, _CREEP_PER_SECOND_MAX = 0.002, 0.0037
 _QUIET_REQUESTS = 300.0
 _QUIET_SECONDS_MIN = 5.0
 _QUIET_SECONDS_MAX = 10.0
+"""Quiet for as long as so many requests take, between 30/s and 60/s, before more than the creep is tried."""
 _LOG_2 = math.log(2.0)
 _SEEN_FROM_ABOVE = 1.2
 _ESTIMATE_SECONDS_MIN = 2.0

@@ -1,7 +1,7 @@
 """Replies on their way to whoever asked for the deletes: together once a turn of the event loop, not one by one.
 
 A turn brings dozens of replies at full speed, and all that follows (settling, recording, the next deletes) costs much
-less for dozens together.  Nothing is delayed by it: what is sent during a turn leaves at its end in any case.
+less for dozens together.  Little is delayed by it: uvloop writes what a turn has sent when the turn ends in any case.
 """
 
 from __future__ import annotations

@@ -14,9 +14,9 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from glacier_purge.archive import Vault  # noqa: TC001 - and here
+from glacier_purge.archive import Vault  # noqa: TC001 - msgspec reads the annotations of Opening
 from glacier_purge.errors import GlacierPurgeError
-from glacier_purge.service.access import Access  # noqa: TC001 - msgspec reads the annotations of Opening
+from glacier_purge.service.access import Access  # noqa: TC001 - and here
 from glacier_purge.service.frames import Answers, Frames, Orders, Ready, Renew, answer, frame, read_order
 from glacier_purge.service.transport import Choice, open_glacier
 
