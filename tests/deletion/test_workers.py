@@ -442,6 +442,37 @@ async def test_an_id_that_must_not_be_sent_ends_the_run() -> None:
     assert bad not in {outcome.archive_id for outcome in work.kept.outcomes}
 
 
+async def test_replies_that_are_here_when_a_pool_is_cancelled_are_kept_and_nothing_follows_them() -> None:
+    """A turn's replies are delivered at its end, and the cancellation may come first."""
+    service = InProcessGlacier(500, latency_seconds=0.0)
+    sent: list[int] = []
+
+    def never_answered(archives: Sequence[Archive]) -> Sequence[Later]:
+        sent.extend(archive.ordinal for archive in archives)
+        if len(sent) == 1:  # the first goes alone: let the others follow it
+            asyncio.get_running_loop().call_soon(deliver, list(archives))
+        return ()
+
+    def deliver(archives: Sequence[Archive]) -> None:
+        service.settle([(archive, Reply(Meaning.DELETED, 204, request_id="r")) for archive in archives])
+
+    service.delete_archives = never_answered  # type: ignore[assignment]  # replies are given when the test wants them
+    work = Work(service, first_per_second=1e6)
+    with anyio.CancelScope() as scope:
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(work.delete_everything)
+            await anyio.sleep(1.0)
+            in_flight = work.service.archives()[1:17]
+            assert sorted(sent) == list(range(17))
+            scope.cancel()
+            asyncio.get_running_loop().call_soon(deliver, in_flight[:10])
+    assert len(sent) == 17, "something was sent by a cancelled pool"
+    assert sorted(outcome.ordinal for outcome in work.kept.outcomes) == list(range(11))
+    assert work.pool.unknown() == list(range(11, 17))
+    deliver(in_flight[10:])
+    assert len(work.kept.outcomes) == 11
+
+
 async def test_a_cancelled_pool_keeps_what_was_settled_and_takes_no_later_reply() -> None:
     work = Work(InProcessGlacier(5000))
     late = remembered(work.service)

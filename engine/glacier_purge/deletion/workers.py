@@ -18,6 +18,7 @@ from enum import Enum
 from typing import TYPE_CHECKING
 
 import anyio
+from anyio.lowlevel import checkpoint
 
 from glacier_purge.audit.record import Outcome
 from glacier_purge.deletion.pacer import Signal
@@ -95,6 +96,7 @@ class Pool:
         self._clock = clock
         self._maybe_sent = maybe_sent
         self._tasks: TaskGroup | None = None
+        self._is_over = False
         self._held: anyio.CancelScope | None = None
         self._starved: anyio.CancelScope | None = None
         self._pacing: anyio.CancelScope | None = None
@@ -192,6 +194,9 @@ class Pool:
                 await self._wait[held_by](now)
         finally:
             self._tasks = None
+            with anyio.CancelScope(shield=True):
+                await checkpoint()  # replies that are here are delivered when this turn of the loop is over
+            self._is_over = True
 
     def _send_what_may_go(self, now: float) -> Held:
         """Send until something holds the next delete back, and say what."""
@@ -213,13 +218,13 @@ class Pool:
             turn.attempts += 1
             self._in_flight[archive.ordinal] = turn
         self._tally.sent += len(turns)
+        assert self._tasks is not None
         for later in self._service.delete_archives(archives):
-            assert self._tasks is not None
             self._tasks.start_soon(later)
 
     def _replied(self, replies: Sequence[tuple[Archive, Reply]]) -> None:
         """Take replies, and send what may go next. The transport's call: whatever it raised, nobody would hear."""
-        if self._tasks is None:  # cancelled: what was in flight is in doubt, and stays so
+        if self._is_over:  # cancelled: what was in flight is in doubt, and stays so
             return
         try:
             now = self._clock()
@@ -309,7 +314,7 @@ class Pool:
 
     def _room(self, now: float) -> int:
         """How many more deletes a stop, a pause, the disk and the requests in flight let be sent."""
-        if self._stop_reason is not None or self._pauses or self._waits_for_disk:
+        if self._tasks is None or self._stop_reason is not None or self._pauses or self._waits_for_disk:
             return 0
         most = self._pacer.in_flight_cap(now) if self._tally.accepted else 1
         return most - len(self._in_flight)
