@@ -116,10 +116,9 @@ class Contestant:
 
 
 def in_our_environment(arena: Arena, transport: str) -> dict[str, str]:
-    """The environment of our own command: one process, and no search for a limit, since no server here has one."""
+    """The environment of our own command: no search for a limit, since no server here has one."""
     return arena.environment(
         GLACIER_PURGE_PACE__FIRST_PER_SECOND="1000000",
-        GLACIER_PURGE_PACE__PROCESSES="1",
         GLACIER_PURGE_AWS__TRANSPORT=transport,
     )
 

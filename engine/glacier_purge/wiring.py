@@ -8,7 +8,7 @@ from __future__ import annotations
 import logging
 import os
 from contextlib import asynccontextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from importlib.metadata import version
@@ -40,7 +40,6 @@ from glacier_purge.run.terms import check_files
 from glacier_purge.run.windows import Window
 from glacier_purge.service.access import Access
 from glacier_purge.service.endpoint import check_region, endpoint_of, is_loopback
-from glacier_purge.service.spread import open_spread
 from glacier_purge.service.transport import choose, open_glacier
 from glacier_purge.settings.prices import read_price_table
 from glacier_purge.waiting import Impatient
@@ -62,13 +61,11 @@ if TYPE_CHECKING:
     from glacier_purge.service.access import StaticCredentials
     from glacier_purge.service.control_client import ControlClient
     from glacier_purge.service.port import Glacier
-    from glacier_purge.settings import PaceSettings, Settings
+    from glacier_purge.settings import Settings
     from glacier_purge.waiting import Patience
 
 _log: Any = structlog.wrap_logger(logging.getLogger(__name__))
 
-ONE_CORE_PER_SECOND = 20_000
-"""What one core signs, sends and records over TLS: benchmarks/RESULTS.md."""
 IMPATIENT = Impatient()
 LOOPBACK_REGION = "us-east-1"
 """A pretended service has one region; which one, matters to nobody."""
@@ -255,25 +252,6 @@ def plan_prospects(plan: Plan, settings: Settings) -> tuple[Estimate, Calendar]:
     return estimate(plan, read_price_table(settings.estimate.prices_file), now.date()), calendar
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Crew:
-    """How many processes send, and why, in words for people."""
-
-    processes: int
-    reason: str
-
-
-def crew_for(pace: PaceSettings, *, cores: int) -> Crew:
-    """Decide how many processes send: more than one only pays where one core would be full."""
-    if pace.processes != "auto":
-        return Crew(processes=pace.processes, reason=f"{pace.processes} were asked for")
-    asked_per_second = min(pace.first_per_second, pace.max_per_second or pace.first_per_second)
-    wanted = min(cores - 1, int(asked_per_second // ONE_CORE_PER_SECOND) + 1)
-    if wanted <= 1:
-        return Crew(processes=1, reason=f"one core sends some {ONE_CORE_PER_SECOND:,} deletes a second")
-    return Crew(processes=wanted, reason=f"{asked_per_second:,.0f} deletes a second are asked for from the start")
-
-
 @asynccontextmanager
 async def open_service(vault: Vault, access: Access, settings: Settings) -> AsyncIterator[Glacier]:
     """Open the adapter that suits ``vault`` and the surroundings, after a check whose credentials these are.
@@ -286,14 +264,8 @@ async def open_service(vault: Vault, access: Access, settings: Settings) -> Asyn
         settings.aws.transport, region=vault.region, endpoint_url=access.endpoint_url, environment=os.environ
     )
     _log.info("transport.chosen", transport=choice.name, because=choice.reason)
-    crew = crew_for(settings.pace, cores=os.cpu_count() or 1)
-    _log.info("processes.chosen", processes=crew.processes, because=crew.reason)
-    if crew.processes == 1:
-        async with open_glacier(choice, vault, access) as service:
-            yield service
-    else:
-        async with open_spread(choice, vault, access, crew.processes) as spread:
-            yield spread
+    async with open_glacier(choice, vault, access) as service:
+        yield service
 
 
 @asynccontextmanager

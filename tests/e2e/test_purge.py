@@ -162,11 +162,3 @@ def test_both_transports_give_the_same_run(bench: Bench, transport: str) -> None
     result = bench.json(*bench.apply_arguments(plan["digest"], "--transport", transport))
     assert (result["deleted"], result["attempts"]) == (500, 500)
     bench.check_invariants()
-
-
-def test_two_processes_send_for_one_run_with_one_log(bench: Bench) -> None:
-    plan = bench.plan()
-    result = bench.json(*bench.apply_arguments(plan["digest"], "--processes", "2"))
-    assert (result["deleted"], result["attempts"]) == (500, 500)
-    bench.check_invariants()
-    assert bench.json("audit", "verify", str(bench.run_dir))["verdict"] == "sound"

@@ -60,7 +60,7 @@ async def carried(
 ) -> Ending:
     """One process's part of a calendar in ``place``."""
     settings = Settings.model_validate(
-        {"aws": {"endpoint_url": glacier.endpoint_url}, "pace": {"first_per_second": 1000.0, "processes": 1}}
+        {"aws": {"endpoint_url": glacier.endpoint_url}, "pace": {"first_per_second": 1000.0}}
     )
     waits = patience or Stepping(glacier)
     member = Member(

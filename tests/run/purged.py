@@ -24,7 +24,7 @@ async def purged(glacier: SimulatedGlacier, place: Path, *, without: int = 0) ->
     settings = Settings.model_validate(
         {
             "aws": {"endpoint_url": glacier.endpoint_url, "account_id": VAULT.account_id, "region": VAULT.region},
-            "pace": {"first_per_second": 1000.0, "processes": 1},
+            "pace": {"first_per_second": 1000.0},
         }
     )
     inventory = place / "as-of-now.json"

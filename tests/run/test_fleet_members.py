@@ -51,7 +51,7 @@ def named(name: str) -> Vault:
 
 def members(glacier: SimulatedGlacier, place: Path, patience: Patience, *names: str) -> dict[str, Member]:
     settings = Settings.model_validate(
-        {"aws": {"endpoint_url": glacier.endpoint_url}, "pace": {"first_per_second": 1000.0, "processes": 1}}
+        {"aws": {"endpoint_url": glacier.endpoint_url}, "pace": {"first_per_second": 1000.0}}
     )
     budget = Budget(PacerSettings(rate_per_second_first=1000.0), random.Random(1).random)
     return {

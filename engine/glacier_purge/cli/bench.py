@@ -40,7 +40,6 @@ class _Load:
 
     archives: int
     in_flight: int
-    processes: int
     per_second: float | None
     cores: tuple[int | None, int | None]
     """For the client and for the simulator; None where there is only one core, or no say in it."""
@@ -50,7 +49,6 @@ def bench(
     *,
     archives: _Count = 20_000,
     in_flight: Annotated[int, Parameter(validator=validators.Number(gte=1, lte=10_000))] = 64,
-    processes: Annotated[int, Parameter(validator=validators.Number(gte=1, lte=64))] = 1,
     rate: _Positive | None = None,
     limit: _Positive | None = None,
     latency_ms: Annotated[float | None, Parameter(validator=validators.Number(gte=0))] = None,
@@ -75,8 +73,6 @@ def bench(
         Deletes in each round.
     in_flight
         Most requests under way at once.
-    processes
-        Processes that sign and send; more than one may use every core. Memory is that of the first.
     rate
         Fixed requests a second; without it as fast as replies come.
     limit
@@ -101,7 +97,7 @@ def bench(
     from glacier_purge.errors import UsageError
 
     transports = _transports(transport, compare)
-    load = _Load(archives=archives, in_flight=in_flight, processes=processes, per_second=rate, cores=_cores())
+    load = _Load(archives=archives, in_flight=in_flight, per_second=rate, cores=_cores())
     if endpoint_url is None:
         if ca_bundle is not None:
             raise UsageError("--ca-bundle goes with --endpoint-url; with --tls the simulator brings its own authority.")
@@ -119,7 +115,6 @@ def bench(
         "endpoint": endpoint_url or "a simulator of its own",
         "archives": archives,
         "in_flight": in_flight,
-        "processes": processes,
         "rate_per_second": rate,
         "rounds": rounds,
     }
@@ -196,10 +191,9 @@ def _round(glacier: StartedSimulator, inventory: Path, transport: Transport, loa
         endpoint_url=address["endpoint_url"],
         transport=transport,
         in_flight=load.in_flight,
-        processes=load.processes,
         ca_file=glacier.ca_file,
         per_second=load.per_second,
-        core=load.cores[0] if load.processes == 1 else None,
+        core=load.cores[0],
     )
     command = [sys.executable, "-m", "glacier_purge.cli.bench_round"]
     done = subprocess.run(  # noqa: S603 - our own command

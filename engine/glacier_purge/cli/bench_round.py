@@ -25,7 +25,7 @@ import msgspec
 from glacier_purge.errors import GlacierPurgeError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Sequence
 
     from glacier_purge.archive import ArchiveId, Vault
     from glacier_purge.plan.document import Plan
@@ -48,7 +48,6 @@ class Order(msgspec.Struct, frozen=True, kw_only=True):
     endpoint_url: str
     transport: Literal["auto", "sdk", "rest"]
     in_flight: int
-    processes: int = 1
     ca_file: str | None = None
     per_second: float | None = None
     core: int | None = None
@@ -203,7 +202,6 @@ def settings_for(order: Order) -> Settings:
         "first_per_second": order.per_second or UNPACED_PER_SECOND,
         "max_per_second": order.per_second,
         "max_in_flight": order.in_flight,
-        "processes": order.processes,
     }
     return Settings.model_validate({"aws": aws, "pace": pace})
 
@@ -222,21 +220,9 @@ def _latencies(watched: Stopwatch, order: Order) -> tuple[dict[str, float] | Non
 
 
 def _cpu_seconds() -> float:
-    """User and system time so far: of this process to the microsecond, of its senders to the kernel's tick."""
+    """User and system time of this process so far."""
     used = resource.getrusage(resource.RUSAGE_SELF)
-    ticks = sum(map(_ticks_of, _children()))
-    return used.ru_utime + used.ru_stime + ticks / os.sysconf("SC_CLK_TCK")
-
-
-def _children() -> Iterator[str]:
-    """The process ids of what this process has started and not ended; only Linux tells."""
-    for thread in Path("/proc/self/task").glob("*/children"):
-        yield from thread.read_text("ascii").split()
-
-
-def _ticks_of(process_id: str) -> int:
-    fields = Path(f"/proc/{process_id}/stat").read_text("utf-8").rpartition(")")[2].split()
-    return int(fields[11]) + int(fields[12])
+    return used.ru_utime + used.ru_stime
 
 
 def _peak_rss_bytes() -> int:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Annotated, Literal
+from typing import Annotated
 
 from cyclopts import Parameter
 
@@ -22,8 +22,6 @@ class PaceOptions:
     """Part of the limit found that is left to others of the account, 0% to 90%."""
     window: tuple[str, ...] = ()
     """Hours in which to send: 22:00-06:00 by this host's clock, or '22:00-06:00 Europe/Berlin'. May be repeated."""
-    processes: int | Literal["auto"] | None = None
-    """Processes that sign and send, or auto: more than one pays where one core is full."""
 
     def overrides(self) -> dict[str, object]:
         """The options as a section of the settings; None where one was not given. Raises ``UsageError``."""
@@ -32,7 +30,6 @@ class PaceOptions:
             "max_in_flight": self.max_in_flight,
             "leave_share": None if self.leave is None else _share(self.leave),
             "windows": self.window or None,
-            "processes": self.processes,
         }
 
 

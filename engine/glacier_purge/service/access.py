@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from pathlib import Path  # noqa: TC003 - msgspec reads the annotations, on the way to a sender
+from typing import TYPE_CHECKING
 
 from glacier_purge.errors import UsageError
 from glacier_purge.service.endpoint import is_loopback
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -98,8 +98,6 @@ class PaceSettings(_Section):
     """Never faster than this; "none" leaves the limit to the service."""
     max_in_flight: Annotated[int, Field(ge=1, le=10_000)] = 64
     """Never more requests under way than this."""
-    processes: Annotated[int, Field(ge=1, le=64)] | Literal["auto"] = "auto"
-    """Processes that sign and send; auto takes more than one only where one core would be full."""
     leave_share: Annotated[float, Field(ge=0, le=0.9)] = 0.0
     """Part of the limit found that is left to other users of the account."""
     windows: tuple[Annotated[str, AfterValidator(_checked_window)], ...] = ()
