@@ -33,10 +33,8 @@ ALLOWED = {
         "glacier:ListTagsForVault",
     },
     "delete-vault.json": {"glacier:DeleteVault", "glacier:DescribeVault", "glacier:ListVaults"},
-    "job-queue.json": {"sqs:ChangeMessageVisibility", "sqs:DeleteMessage", "sqs:ReceiveMessage"},
 }
 VAULT = "arn:aws:glacier:REGION:ACCOUNT:vaults/VAULT"
-QUEUE = "arn:aws:sqs:REGION:ACCOUNT:QUEUE"
 WITHOUT_VAULT = {"glacier:ListVaults"}
 """Names no vault, so a policy cannot either."""
 
@@ -61,20 +59,16 @@ def test_these_are_all_the_policies(repository: Path) -> None:
 def test_a_policy_allows_its_step_and_nothing_else(name: str, repository: Path) -> None:
     found = statements(repository / "config/iam" / name)
     assert set[str]().union(*map(actions, found)) == ALLOWED[name]
-    service = "sqs" if name == "job-queue.json" else "glacier"
-    operations = botocore.session.get_session().get_service_model(service).operation_names
-    assert {f"{service}:{operation}" for operation in operations} >= ALLOWED[name]
+    operations = botocore.session.get_session().get_service_model("glacier").operation_names
+    assert {f"glacier:{operation}" for operation in operations} >= ALLOWED[name]
 
 
 @pytest.mark.parametrize("name", ALLOWED)
-def test_a_policy_is_bound_to_one_vault_or_queue_of_a_region_and_deletes_until_a_date(
-    name: str, repository: Path
-) -> None:
+def test_a_policy_is_bound_to_one_vault_of_a_region_and_deletes_until_a_date(name: str, repository: Path) -> None:
     for statement in statements(repository / "config/iam" / name):
         assert statement["Effect"] == "Allow"
         without_vault = actions(statement) <= WITHOUT_VAULT
-        bound = QUEUE if name == "job-queue.json" else VAULT
-        assert statement["Resource"] == ("*" if without_vault else bound)
+        assert statement["Resource"] == ("*" if without_vault else VAULT)
         assert statement["Condition"]["StringEquals"] == {"aws:RequestedRegion": "REGION"}
         deletes = any(action.startswith("glacier:Delete") for action in actions(statement))
         assert ("DateLessThan" in statement["Condition"]) is deletes

@@ -87,6 +87,11 @@ def test_a_region_without_vaults_is_refused_except_on_loopback() -> None:
             "photos.toml: pace.max_per_secnd is not a setting. Did you mean max_per_second?",
         ),
         ("[report]\nzzz = 1\n", "report.zzz is not a setting. There are: progress_seconds."),
+        (
+            '[pace]\nprocesses = "auto"\n',
+            "photos.toml: pace.processes is not a setting. It was one of an earlier version; take it out.",
+        ),
+        ("[inventory]\njob_queue = 'https://x'\n", "inventory.job_queue is not a setting. It was one of an earlier"),
         ("pace = 3\n", "photos.toml: pace is 3: input should be a valid dictionary"),
         (
             "[pace]\nmax_in_flight = 0\n",
@@ -130,6 +135,7 @@ def test_a_file_that_cannot_be_read_is_refused(tmp_path: Path) -> None:
         ("GLACIER_PURGE_TYPO", "1", "GLACIER_PURGE_TYPO is not a setting"),
         ("GLACIER_PURGE_PAEC__LEAVE_SHARE", "1", "Did you mean GLACIER_PURGE_PACE__LEAVE_SHARE?"),
         ("GLACIER_PURGE_PACE__LEAVE_SHAER", "1", "Did you mean GLACIER_PURGE_PACE__LEAVE_SHARE?"),
+        ("GLACIER_PURGE_PACE__PROCESSES", "2", "PROCESSES is not a setting. It was one of an earlier version; take"),
         ("GLACIER_PURGE_PROFLE", "gentle", "Did you mean GLACIER_PURGE_PROFILE?"),
         ("GLACIER_PURGE_PACE__LEAVE_SHARE", "2", "GLACIER_PURGE_PACE__LEAVE_SHARE is '2': input should be less than"),
         ("GLACIER_PURGE_PACE", "{", 'field "pace"'),
@@ -191,7 +197,7 @@ def test_the_standard_profile_spells_out_every_default() -> None:
     spelt = {(section, name) for section, values in tomllib.loads(text).items() for name in values}
     known = {(section, name) for section, values in Settings().model_dump().items() for name in values}
     unsaid = {("aws", name) for name in ("profile", "region", "endpoint_url", "account_id", "ca_bundle")}
-    assert known - spelt == unsaid | {("estimate", "prices_file"), ("inventory", "job_queue")}
+    assert known - spelt == unsaid | {("estimate", "prices_file")}
 
 
 # glacier-purge config schema

@@ -52,7 +52,6 @@ def test_everything_an_entry_may_say_is_read() -> None:
         max_archives = 2000
         max_bytes = "1TiB"
         max_duration = "8h"
-        job_queue = "https://sqs.eu-west-1.amazonaws.com/123456789012/jobs"
         [[vaults]]
         name = "films"
         """
@@ -83,7 +82,6 @@ def test_everything_an_entry_may_say_is_read() -> None:
                 limit=1000,
             ),
             caps=Caps(max_archives=2000, max_bytes=1 << 40, max_duration_seconds=28_800),
-            job_queue="https://sqs.eu-west-1.amazonaws.com/123456789012/jobs",
         ),
         Entry(number=2, name="films"),
     )

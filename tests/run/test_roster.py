@@ -64,6 +64,21 @@ def test_another_fleet_file_is_refused(tmp_path: Path) -> None:
         read_roster(folder, FILE, CONTENT + b"# changed")
 
 
+@pytest.mark.parametrize("queue", ["null", '"https://sqs.us-east-1.amazonaws.com/123456789012/jobs"'])
+def test_a_fleet_begun_when_there_were_job_queues_goes_on_without(tmp_path: Path, queue: str) -> None:
+    folder = RunFolder.create(tmp_path / "fleet")
+    write_roster(folder, roster())
+    written = (folder.path / "fleet.json").read_text("utf-8")
+    assert "job_queue" not in written
+    (folder.path / "fleet.json").write_text(
+        written.replace('"freeze": true', f'"freeze": true, "job_queue": {queue}'), "utf-8"
+    )
+    read = read_roster(folder, FILE, CONTENT)
+    assert read is not None
+    assert read.vaults[0].freeze
+    assert read.vaults[0].max_rate == 5.0
+
+
 @pytest.mark.parametrize("damage", [b"", b"{}", b"\xff", b'{"vaults": 1}'])
 def test_a_damaged_roster_is_refused(tmp_path: Path, damage: bytes) -> None:
     folder = RunFolder.create(tmp_path / "fleet")

@@ -14,7 +14,7 @@ from glacier_purge.cli.options import Aws, AwsOptions, LogOptions, Logs, Output,
 from glacier_purge.cli.output import OutputFormat, print_page, print_result
 from glacier_purge.cli.pace_options import Pace, PaceOptions
 from glacier_purge.cli.telling import tell
-from glacier_purge.cli.waiting import JobQueue, NoWait
+from glacier_purge.cli.waiting import NoWait
 from glacier_purge.errors import Interrupted, PlanRefused, RunStopped, UsageError
 
 if TYPE_CHECKING:
@@ -22,7 +22,6 @@ if TYPE_CHECKING:
 
     from glacier_purge.cli.fleet_member import Ask, Member
     from glacier_purge.deletion.budget import Budget
-    from glacier_purge.listening import Listeners
     from glacier_purge.report.fleet import FleetDisplay, Row
     from glacier_purge.run.fleet import Fleet
     from glacier_purge.run.folder import RunFolder
@@ -40,7 +39,6 @@ def fleet(
     *,
     run_dir: Path,
     no_wait: NoWait = False,
-    job_queue: JobQueue = None,
     confirm_digest: list[str] | None = None,
     pace: Pace = PaceOptions(),
     aws: Aws = AwsOptions(),
@@ -78,7 +76,7 @@ def fleet(
             region=region or aws.region,
             account_id=account_id or aws.account_id,
         )
-        return source.load(here, pace=pace.overrides(), inventory={"job_queue": job_queue})
+        return source.load(here, pace=pace.overrides())
 
     content = _read(fleet_file)
 
@@ -136,12 +134,6 @@ class _Carrying:
 
     async def carry(self, *, no_wait: bool, output: OutputFormat) -> int:
         """Carry every vault as far as it goes here, and print how each of them ended."""
-        from glacier_purge.listening import listeners
-
-        async with listeners(tell) as listening:
-            return await self._carry(listening, no_wait=no_wait, output=output)
-
-    async def _carry(self, listening: Listeners, *, no_wait: bool, output: OutputFormat) -> int:
         from glacier_purge.cli.fleet_member import Asking
         from glacier_purge.report.fleet import fleet_display
         from glacier_purge.run.fleet import Fleet
@@ -151,9 +143,7 @@ class _Carrying:
         every_seconds = self._settings_for(None, None, None).report.progress_seconds
         with fleet_display(sys.stderr, plain_every_seconds=every_seconds) as screen:
             ask = Asking(screen) if sys.stdin.isatty() else None
-            members = {
-                one.vault_arn: await self._member(one, ask, listening, no_wait=no_wait) for one in self._roster.vaults
-            }
+            members = {one.vault_arn: self._member(one, ask, no_wait=no_wait) for one in self._roster.vaults}
             fleet = Fleet(members)
             async with anyio.create_task_group() as tasks:
                 tasks.start_soon(_listen, fleet, tasks.cancel_scope)
@@ -164,7 +154,7 @@ class _Carrying:
         _print(members, fleet, self._roster, output)
         return fleet.exit_code
 
-    async def _member(self, one: Enlisted, ask: Ask | None, listening: Listeners, *, no_wait: bool) -> Member:
+    def _member(self, one: Enlisted, ask: Ask | None, *, no_wait: bool) -> Member:
         from glacier_purge import wiring
         from glacier_purge.archive import Vault
         from glacier_purge.cli.fleet_member import Member
@@ -173,7 +163,7 @@ class _Carrying:
         from glacier_purge.run.fleet import folder_name
 
         vault = Vault.from_arn(one.vault_arn)
-        settings = _listening_to(one.job_queue, self._settings_for(one.profile, vault.region, vault.account_id))
+        settings = self._settings_for(one.profile, vault.region, vault.account_id)
         endpoint_url = wiring.endpoint(settings, vault.region)
         if endpoint_url != one.endpoint_url:
             raise PlanRefused(
@@ -198,7 +188,6 @@ class _Carrying:
             ask=ask,
             patience_for=lambda tell: patience(no_wait, access, tell),
             host=host(access),
-            announcements=await listening.of(vault, access, settings),
         )
 
     def _budget(self, whose: tuple[str, str, str], settings: Settings) -> Budget:
@@ -211,14 +200,6 @@ class _Carrying:
         if whose not in self._budgets:
             self._budgets[whose] = Budget(wiring.purge_settings(settings).pace, random.random)
         return self._budgets[whose]
-
-
-def _listening_to(job_queue: str | None, settings: Settings) -> Settings:
-    """The settings with the queue of a vault's entry in the fleet file, if it names one."""
-    if job_queue is None:
-        return settings
-    inventory = settings.inventory.model_copy(update={"job_queue": job_queue})
-    return settings.model_copy(update={"inventory": inventory})
 
 
 async def _listen(fleet: Fleet, everything: anyio.CancelScope) -> None:

@@ -39,7 +39,6 @@ if TYPE_CHECKING:
     from glacier_purge.archive import Vault
     from glacier_purge.audit.ledger import Ledger
     from glacier_purge.deletion.budget import Budget
-    from glacier_purge.inventory.announcements import Announcements
     from glacier_purge.plan.choices import Caps, Choices
     from glacier_purge.plan.document import Plan
     from glacier_purge.report.fleet import FleetDisplay
@@ -102,7 +101,6 @@ class Member:
         ask: Ask | None,
         patience_for: PatienceFor,
         host: Host,
-        announcements: Announcements | None = None,
     ) -> None:
         self.vault = vault
         self.path = path
@@ -115,7 +113,6 @@ class Member:
         self._ask = ask
         self._patience_for = patience_for
         self._host = host
-        self._announcements = announcements
         self._approval: Approval | None = None
         self._waiting: Waiting | None = None
         self._asking = False
@@ -166,7 +163,6 @@ class Member:
                 calendar = Calendar(
                     *(folder, self._lifecycle, control, target, self._wishes, helpers, patience),
                     by=who(),
-                    announcements=self._announcements,
                 )
                 await self._asking_on_the_way(calendar)
 

@@ -18,7 +18,7 @@ from glacier_purge.cli.options import (
     SettingsSource,
 )
 from glacier_purge.cli.output import OutputFormat, print_result
-from glacier_purge.cli.waiting import JobQueue, NoWait
+from glacier_purge.cli.waiting import NoWait
 from glacier_purge.errors import UsageError
 
 if TYPE_CHECKING:
@@ -33,7 +33,6 @@ def fetch(
     to: Path | None = None,
     run_dir: Path | None = None,
     no_wait: NoWait = False,
-    job_queue: JobQueue = None,
     new_inventory: bool = False,
     inventory_max_age: timedelta | None = None,
     job_id: Hyphened | None = None,
@@ -77,7 +76,7 @@ def fetch(
     if chunk_mib < 1:
         raise UsageError("--chunk-mib is 1 at least.")
     wanted = _wanted(job_id=job_id, new=new_inventory, max_age=inventory_max_age)
-    settings = source.load(aws, inventory={"job_queue": job_queue})
+    settings = source.load(aws)
     target = None if run_dir is not None else to or Path(f"{vault.lstrip('.-') or 'vault'}-inventory.json")
     if target is not None and target.exists():
         raise UsageError(f"{target} exists already. Give another file with --to.")
@@ -110,19 +109,16 @@ async def _fetch(
     vault: str, folder: RunFolder, wanted: Wanted, settings: Settings, *, no_wait: bool, chunk_bytes: int
 ) -> dict[str, object]:
     from glacier_purge import wiring
-    from glacier_purge.cli.telling import tell
     from glacier_purge.cli.waiting import patience
     from glacier_purge.inventory.retrieval import Retrieval, RetrievalSettings
-    from glacier_purge.listening import listeners
 
     any_id_length = settings.inventory.any_id_length
     address = await wiring.vault_by_name(vault, settings)
     access = wiring.access(settings, wiring.endpoint(settings, address.region), any_id_length=any_id_length)
     how = RetrievalSettings(chunk_bytes=chunk_bytes, any_id_length=any_id_length)
-    async with wiring.open_control(address, access) as control, listeners(tell) as listening:
-        announcements = await listening.of(address, access, settings)
+    async with wiring.open_control(address, access) as control:
         waits = patience(no_wait, access)
-        snapshot, job_id = await Retrieval(control, folder.path, wanted, waits, how, announcements).fetch()
+        snapshot, job_id = await Retrieval(control, folder.path, wanted, waits, how).fetch()
     return {
         "vault": address.name,
         "account_id": address.account_id,

@@ -16,7 +16,7 @@ from glacier_purge.cli.pace_options import Pace, PaceOptions
 from glacier_purge.cli.planning_options import RecordOptions, Records
 from glacier_purge.cli.safety_options import Safety, SafetyOptions
 from glacier_purge.cli.telling import tell
-from glacier_purge.cli.waiting import JobQueue, NoWait
+from glacier_purge.cli.waiting import NoWait
 from glacier_purge.errors import Interrupted, Pending, UsageError
 
 if TYPE_CHECKING:
@@ -41,7 +41,6 @@ def run(
     *,
     run_dir: Path | None = None,
     no_wait: NoWait = False,
-    job_queue: JobQueue = None,
     confirm_digest: str | None = None,
     freeze: bool = False,
     delete_vault: str | None = None,
@@ -94,8 +93,7 @@ def run(
             f"--delete-vault {delete_vault!r} is not {vault!r}, the vault of this calendar. Give that name once more, "
             "or leave the option away and keep the vault. Nothing was sent."
         )
-    inventory = {**records.overrides(), "job_queue": job_queue}
-    settings = source.load(aws, pace=pace.overrides(), safety=safety.overrides(), inventory=inventory)
+    settings = source.load(aws, pace=pace.overrides(), safety=safety.overrides(), inventory=records.overrides())
     wishes = Wishes(
         freeze=freeze,
         remove_vault=delete_vault,
@@ -139,7 +137,6 @@ class _Run:
         from glacier_purge import wiring
         from glacier_purge.cli.calendar_terms import settled_terms
         from glacier_purge.cli.waiting import patience
-        from glacier_purge.listening import listeners
         from glacier_purge.plan.making import Target
         from glacier_purge.run.calendar import Calendar, Helpers
         from glacier_purge.run.host import who
@@ -163,7 +160,7 @@ class _Run:
         terms = await settled_terms(self._folder, target, lifecycle, choices, caps)
         settings = self._settings = wiring.capped(settings, terms.caps)
         waits = Noting(waits, self._folder, lifecycle)
-        async with wiring.open_control(address, access) as control, listeners(tell) as listening:
+        async with wiring.open_control(address, access) as control:
             helpers = Helpers(
                 preflight=lambda: preflight(control, access, self._folder.path, settings, tell),
                 decide=lambda snapshot, earlier: wiring.decide_round(
@@ -183,7 +180,6 @@ class _Run:
             calendar = Calendar(
                 *(self._folder, lifecycle, control, target, self._wishes, helpers, waits),
                 by=who(),
-                announcements=await listening.of(address, access, settings),
             )
             _begin(lifecycle, terms, self._wishes)
             await calendar.go_on()

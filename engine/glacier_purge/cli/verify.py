@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from glacier_purge.cli.exit_codes import ExitCode
 from glacier_purge.cli.options import Aws, AwsOptions, LogOptions, Logs, Output, SettingsOptions, SettingsSource
 from glacier_purge.cli.output import OutputFormat, print_result
-from glacier_purge.cli.waiting import JobQueue, NoWait
+from glacier_purge.cli.waiting import NoWait
 
 if TYPE_CHECKING:
     from glacier_purge.run.folder import RunFolder
@@ -19,7 +19,6 @@ def verify(
     run_dir: Path,
     *,
     no_wait: NoWait = False,
-    job_queue: JobQueue = None,
     aws: Aws = AwsOptions(),
     source: SettingsSource = SettingsOptions(),
     logs: Logs = LogOptions(),
@@ -40,25 +39,22 @@ def verify(
     from glacier_purge.cli.carrying import in_event_loop
     from glacier_purge.cli.logs import configure_logs
     from glacier_purge.cli.run_dir import open_run
-    from glacier_purge.cli.telling import tell
     from glacier_purge.cli.waiting import patience, settled
-    from glacier_purge.listening import listeners
     from glacier_purge.plan.document import read_plan
     from glacier_purge.run.host import who
     from glacier_purge.run.verifying import Verifying
 
     configure_logs(logs)
-    settings = source.load(aws, inventory={"job_queue": job_queue})
+    settings = source.load(aws)
     folder = open_run(run_dir)
     plan = read_plan(folder.plan_file)
     access = wiring.access(settings, plan.endpoint_url, any_id_length=plan.snapshot.any_id_length)
 
     async def work() -> int:
         with folder.held():
-            async with wiring.open_control(plan.vault, access) as control, listeners(tell) as listening:
-                announcements = await listening.of(plan.vault, access, settings)
+            async with wiring.open_control(plan.vault, access) as control:
                 waits = patience(no_wait, access)
-                verifying = Verifying(control, folder, plan, waits, by=who(), announcements=announcements)
+                verifying = Verifying(control, folder, plan, waits, by=who())
                 verdict = await verifying.verify()
         print_result(_told(folder, verdict), output)
         proven = verdict.certificate is not None and not verdict.found.new_since

@@ -33,14 +33,6 @@ NoWait = Annotated[
     Parameter(name="--no-wait", help="Do what can be done now; end with 75 and the next time on stdout, for cron."),
 ]
 
-JobQueue = Annotated[
-    str | None,
-    Parameter(
-        name="--job-queue",
-        help="URL of an SQS queue subscribed to the vault's SNS topic: a finished job is then noticed by its message.",
-    ),
-]
-
 
 def patience(no_wait: bool, access: Access, tell: Callable[[Waiting], None] | None = None) -> Patience:
     """The patience that the command line asked for, on the service's own time where that is a rehearsal's.

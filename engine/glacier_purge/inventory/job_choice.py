@@ -66,11 +66,6 @@ def choose(jobs: Iterable[Job], wanted: Wanted, now: datetime) -> Job | None:
     return max(fitting, key=lambda job: (job.state is JobState.SUCCEEDED, job.created), default=None)
 
 
-def next_look_meanwhile(now: datetime) -> datetime:
-    """When to look at an unfinished job again whose end is listened for: as late as ever, in case nobody is told."""
-    return now + _LOOK_AFTER_MAX
-
-
 def next_look(job: Job, now: datetime) -> datetime:
     """When to look at an unfinished job again: after as long again as it has taken, 5 s at least, 10 min at most."""
     return now + min(max(now - job.created, _LOOK_AFTER_MIN), _LOOK_AFTER_MAX)

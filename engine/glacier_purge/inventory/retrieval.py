@@ -21,7 +21,7 @@ import msgspec
 from glacier_purge.errors import InventoryDamaged, PlanRefused, RunStopped, UsageError
 from glacier_purge.inventory.dates import Period, creation_time
 from glacier_purge.inventory.download import PART_FILE, download
-from glacier_purge.inventory.job_choice import JOB_TAKES, Wanted, choose, next_look, next_look_meanwhile, why_not
+from glacier_purge.inventory.job_choice import JOB_TAKES, Wanted, choose, next_look, why_not
 from glacier_purge.inventory.progress_file import Progress, read_progress, write_progress
 from glacier_purge.inventory.reading import HashedReading
 from glacier_purge.inventory.snapshot import Snapshot, note_uploads, spool
@@ -34,7 +34,6 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from glacier_purge.archive import Vault
-    from glacier_purge.inventory.announcements import Announcements
     from glacier_purge.service.control import GlacierControl, Job
     from glacier_purge.service.port import VaultDescription
     from glacier_purge.waiting import Patience
@@ -64,10 +63,7 @@ class _GivenUp(Exception):
 
 
 class Retrieval:
-    """One inventory on its way into ``folder``, which has to be there and is nobody else's.
-
-    ``announcements`` is where the job's end is listened for; without, the job is asked for more often.
-    """
+    """One inventory on its way into ``folder``, which has to be there and is nobody else's."""
 
     def __init__(
         self,
@@ -76,14 +72,12 @@ class Retrieval:
         wanted: Wanted,
         patience: Patience,
         settings: RetrievalSettings = RetrievalSettings(),
-        announcements: Announcements | None = None,
     ) -> None:
         self._control = control
         self._folder = folder
         self._wanted = wanted
         self._patience = patience
         self._settings = settings
-        self._announcements = announcements
         self._damaged = 0
 
     async def fetch(self) -> tuple[Snapshot, str]:
@@ -146,8 +140,6 @@ class Retrieval:
             if found is None:
                 raise _GivenUp("the service does not know it any more")
             job = found
-        if self._announcements is not None:
-            await self._announcements.settle(job.job_id)
         if (reason := why_not(job, self._patience.now())) is not None:
             raise _GivenUp(reason)
         return job
@@ -158,12 +150,7 @@ class Retrieval:
             f"inventory job {job.job_id[:12]}... of {self._control.vault.name}, begun "
             f"{job.created:%Y-%m-%dT%H:%M:%SZ}; such jobs take {JOB_TAKES}"
         )
-        listening, now = self._announcements, self._patience.now()
-        if listening is None or not listening.is_listening:
-            await self._patience.wait(Waiting(what=what, until=next_look(job, now)))
-            return
-        what = f"{what}, and queue {listening.queue_name} is listened to"
-        await listening.wait(job.job_id, Waiting(what=what, until=next_look_meanwhile(now)), self._patience)
+        await self._patience.wait(Waiting(what=what, until=next_look(job, self._patience.now())))
 
     def _give_up(self, progress: Progress, job: Job, reason: str) -> Progress:
         tried = (*progress.tried, f"{job.job_id}: {reason}")

@@ -171,7 +171,7 @@ def judge_notifications(topic: Notifications | None) -> Finding:
         subject="notifications",
         what=f"finished jobs are announced to {topic.topic}",
         why="whoever listens there will hear of our inventory jobs; the setting is theirs and is never changed",
-        advice="to hear of them as well, subscribe a queue to that topic and name it with --job-queue",
+        advice="tell them that these jobs are a purge's",
     )
 
 

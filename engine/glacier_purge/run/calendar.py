@@ -33,7 +33,6 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from glacier_purge.audit.ledger import Ledger
-    from glacier_purge.inventory.announcements import Announcements
     from glacier_purge.inventory.snapshot import Snapshot
     from glacier_purge.plan.document import Plan
     from glacier_purge.plan.making import Decided, Target
@@ -71,10 +70,7 @@ Happened = tuple[Event, dict[str, Any]]
 
 
 class Calendar:
-    """One vault's calendar in ``folder``. ``by`` is who runs it; ``target`` is what every round plans for.
-
-    ``announcements`` is where the ends of its inventory jobs are listened for, if anywhere.
-    """
+    """One vault's calendar in ``folder``. ``by`` is who runs it; ``target`` is what every round plans for."""
 
     def __init__(
         self,
@@ -87,7 +83,6 @@ class Calendar:
         patience: Patience,
         *,
         by: str,
-        announcements: Announcements | None = None,
     ) -> None:
         self._folder = folder
         self._lifecycle = lifecycle
@@ -97,7 +92,6 @@ class Calendar:
         self._helpers = helpers
         self._patience = patience
         self._by = by
-        self._announcements = announcements
         self._do: dict[Phase, Callable[[], Awaitable[Happened]]] = {
             Phase.PREFLIGHT: self._preflight,
             Phase.INVENTORY: self._inventory,
@@ -190,9 +184,7 @@ class Calendar:
 
     async def _verify(self) -> Happened:
         place, plan = self._planned()
-        verifying = Verifying(
-            self._control, place, plan, self._patience, by=self._by, announcements=self._announcements
-        )
+        verifying = Verifying(self._control, place, plan, self._patience, by=self._by)
         verdict = await verifying.verify()
         found = verdict.found
         if found.vault_is_empty and verdict.certificate is not None:
@@ -240,7 +232,7 @@ class Calendar:
 
     def _retrieval(self, place: RunFolder) -> Retrieval:
         how = RetrievalSettings(any_id_length=self._target.any_id_length)
-        return Retrieval(self._control, place.path, Wanted(), self._patience, how, self._announcements)
+        return Retrieval(self._control, place.path, Wanted(), self._patience, how)
 
     def _earlier(self) -> Earlier | None:
         """What the rounds before this one came to; None in the first."""

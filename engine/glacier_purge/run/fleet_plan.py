@@ -12,7 +12,6 @@
     set_aside_defects = true
     max_rate = 50                           # deletes a second of each of these vaults
     older_than = "90d"                      # which archives go, and how much at most: see ``fleet_choices``
-    job_queue = "https://sqs.eu-west-1.amazonaws.com/123456789012/jobs"  # where finished jobs are heard of
 
 A name that is not understood is refused with the nearest that is, a vault that two entries reach is an error: what
 would be done to it must not depend on the order of a file.  What matched nothing is no error (the vault may be gone
@@ -32,7 +31,6 @@ from glacier_purge.archive import check_vault_name
 from glacier_purge.errors import UsageError
 from glacier_purge.plan.choices import EVERY_ARCHIVE, UNCAPPED, Caps, Choices
 from glacier_purge.run.fleet_choices import CAPS, CHOICES, read_caps, read_choices
-from glacier_purge.service.queue_address import check_queue_url
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -67,7 +65,6 @@ class Entry:
     max_rate: float | None = None
     choices: Choices = EVERY_ARCHIVE
     caps: Caps = UNCAPPED
-    job_queue: str | None = None
 
     @property
     def places(self) -> tuple[Place, ...]:
@@ -233,10 +230,6 @@ def _rate(value: object, what: str) -> float:
     return float(value)
 
 
-def _queue_url(value: object, what: str) -> str:
-    return check_queue_url(_text(value, what))
-
-
 _READ: dict[str, Callable[[object, str], object]] = {
     "name": _text,
     "profile": _one_or_more,
@@ -246,7 +239,6 @@ _READ: dict[str, Callable[[object, str], object]] = {
     "even_the_last_vault": _yes_or_no,
     "set_aside_defects": _yes_or_no,
     "max_rate": _rate,
-    "job_queue": _queue_url,
 }
 _FIELDS = {"profile": "profiles", "region": "regions"}
 """Names of the file that the entry has by another name."""

@@ -29,7 +29,7 @@ ROSTER_FILE = "fleet.json"
 class Enlisted(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """One vault and what is wished for it. ``max_rate`` is in deletes a second; files are named by whole paths.
 
-    ``job_queue`` is a URL.
+    ``job_queue`` stands in fleets begun when finished jobs could be heard of in a queue; it is read and not heeded.
     """
 
     vault_arn: str
@@ -42,7 +42,7 @@ class Enlisted(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     max_rate: float | None
     choices: Choices = EVERY_ARCHIVE
     caps: Caps = UNCAPPED
-    job_queue: str | None = None
+    job_queue: str | msgspec.UnsetType | None = msgspec.UNSET
 
 
 class Roster(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -67,7 +67,6 @@ def enlisted(chosen: Chosen, endpoint_url: str) -> Enlisted:
         max_rate=entry.max_rate,
         choices=absolute(entry.choices),
         caps=entry.caps,
-        job_queue=entry.job_queue,
     )
 
 

@@ -33,7 +33,6 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from glacier_purge.audit.ledger import Ledger
-    from glacier_purge.inventory.announcements import Announcements
     from glacier_purge.inventory.batch import Batch
     from glacier_purge.inventory.reading import Format
     from glacier_purge.inventory.snapshot import Snapshot
@@ -59,7 +58,7 @@ class Verdict:
 
 
 class Verifying:
-    """One verification of one finished run. ``by`` is who asks for it; ``announcements`` are as for ``Retrieval``."""
+    """One verification of one finished run. ``by`` is who asks for it."""
 
     def __init__(
         self,
@@ -69,14 +68,12 @@ class Verifying:
         patience: Patience,
         *,
         by: str,
-        announcements: Announcements | None = None,
     ) -> None:
         self._control = control
         self._folder = folder
         self._plan = plan
         self._patience = patience
         self._by = by
-        self._announcements = announcements
         self._place = folder.path / VERIFICATION_FOLDER
 
     async def verify(self) -> Verdict:
@@ -127,7 +124,6 @@ class Verifying:
                 Wanted(created_from=created_from),
                 self._patience,
                 RetrievalSettings(any_id_length=self._plan.snapshot.any_id_length),
-                self._announcements,
             )
             snapshot, job_id = await retrieval.fetch()
             taken = inventory_time(snapshot)

@@ -15,7 +15,7 @@ from botocore.loaders import JSONFileLoader
 from msgspec import Raw
 from msgspec.json import decode
 
-SERVICES = ("dynamodb", "glacier", "oidc", "portal.sso", "s3", "sqs", "sts")
+SERVICES = ("dynamodb", "glacier", "oidc", "portal.sso", "s3", "sts")
 """Ours, and those that AWS's credential chain asks, by the names they have in that file."""
 
 _ENDPOINTS = "endpoints"

@@ -31,6 +31,9 @@ if TYPE_CHECKING:
 
 _PROFILE_VARIABLE = f"{ENVIRONMENT_PREFIX}PROFILE"
 _FILE_VARIABLE = f"{ENVIRONMENT_PREFIX}CONFIG"
+_GONE = {("pace", "processes"), ("inventory", "job_queue")}
+"""Settings of earlier versions, which old files still hold: they are refused like any other, but not guessed at."""
+_TAKE_OUT = " It was one of an earlier version; take it out."
 
 
 class _Kind(Enum):
@@ -124,9 +127,9 @@ def _own_variables() -> dict[str, object]:
         known |= {_variable((section,))} | {_variable((section, name)) for name in _names_in(field.annotation)}
     for variable in sorted(os.environ):
         if variable.upper().startswith(ENVIRONMENT_PREFIX) and variable.upper() not in known:
-            raise ConfigurationFailed(
-                f"environment variable {variable} is not a setting.{_nearest(variable.upper(), known)}"
-            )
+            gone = variable.upper() in map(_variable, _GONE)
+            advice = _TAKE_OUT if gone else _nearest(variable.upper(), known)
+            raise ConfigurationFailed(f"environment variable {variable} is not a setting.{advice}")
     try:
         return EnvSettingsSource(Settings)()
     except SettingsError as error:
@@ -157,7 +160,7 @@ def _describe(fault: ErrorDetails, source: _Layer) -> str:
     path = _path(fault)
     if fault["type"] == "extra_forbidden":
         known = _names_in(Settings if len(path) == 1 else Settings.model_fields[path[0]].annotation)
-        return f"{source.place(path)} is not a setting.{_nearest(path[-1], known)}"
+        return f"{source.place(path)} is not a setting.{_TAKE_OUT if path in _GONE else _nearest(path[-1], known)}"
     given = repr(fault["input"])
     shown = given if len(given) <= 60 else given[:60] + "…"
     return f"{source.place(path)} is {shown}: {fault['msg'][0].lower()}{fault['msg'][1:]}."

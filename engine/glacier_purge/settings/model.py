@@ -15,7 +15,6 @@ from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, Settings
 
 from glacier_purge.run.windows import Window
 from glacier_purge.service.endpoint import check_endpoint_url, check_region
-from glacier_purge.service.queue_address import check_queue_url
 
 ENVIRONMENT_PREFIX = "GLACIER_PURGE_"
 ENVIRONMENT_DELIMITER = "__"
@@ -133,14 +132,12 @@ class AuditSettings(_Section):
 
 
 class InventorySettings(_Section):
-    """What an inventory may hold, and how its job's end is noticed."""
+    """What an inventory may hold."""
 
     any_id_length: bool = False
     """Accept archive ids of other lengths than 138 characters, as other emulators make them."""
     recent_upload_days: Annotated[int, Field(ge=0, le=3650)] = 7
     """An upload younger than this is told of, as a sign that somebody still writes to the vault."""
-    job_queue: Annotated[str, AfterValidator(check_queue_url)] | None = None
-    """URL of an SQS queue subscribed to the vault's SNS topic, to hear there of finished jobs; otherwise by asking."""
 
 
 class SafetySettings(_Section):

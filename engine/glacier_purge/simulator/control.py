@@ -1,5 +1,4 @@
-"""The simulator's own pages under ``/_simulator/``: the ledger, the clock, limits, faults, queues, and inventories
-as of now.
+"""The simulator's own pages under ``/_simulator/``: the ledger, the clock, limits, faults, and inventories as of now.
 
 They are for tests and for whoever rehearses; nothing about them is Glacier's, and they know no signatures.  Bodies and
 replies are JSON; a body that is not understood changes nothing and is answered with 400 and the reason.  The
@@ -14,8 +13,6 @@ client needs to live on the simulator's time.
     GET  /_simulator/limits, /_simulator/faults               what is in force
     POST /_simulator/limits  {"rate": 30, "burst": 30, "mode": "bucket"|"window", "charge_rejected": false}
     POST /_simulator/faults  {"rules": [{"kind": "reset-after", "share": 0.01}, ...]}      instead of all before
-    GET  /_simulator/queues                                   every queue that hears of finished jobs, and its messages
-    POST /_simulator/queues  {"name": "jobs", "topics": ["arn:aws:sns:..."], "raw_delivery": false}
     GET  /_simulator/vaults/{vault}/inventory?format=json|csv the state as of now, streamed
 """
 
@@ -30,7 +27,6 @@ from glacier_purge.simulator import dates
 from glacier_purge.simulator.exchange import Request, Response
 from glacier_purge.simulator.fault_kinds import KINDS
 from glacier_purge.simulator.faults import Rule  # noqa: TC001 - msgspec reads the annotation
-from glacier_purge.simulator.queues import Queue
 from glacier_purge.simulator.scenario import Limits
 
 if TYPE_CHECKING:
@@ -53,14 +49,6 @@ class FaultOrder(msgspec.Struct, forbid_unknown_fields=True):
     """What ``POST /_simulator/faults`` takes."""
 
     rules: list[Rule]
-
-
-class QueueOrder(msgspec.Struct, forbid_unknown_fields=True):
-    """What ``POST /_simulator/queues`` takes: a queue in the home account and region, empty, and its subscriptions."""
-
-    name: str
-    topics: list[str] = []
-    raw_delivery: bool = False
 
 
 def answer(desk: ServiceDesk, request: Request) -> Response:
@@ -114,17 +102,6 @@ def _set_faults(desk: ServiceDesk, request: Request) -> Response:
     return _faults(desk, request)
 
 
-def _queues(desk: ServiceDesk, request: Request) -> Response:
-    return _json({"queues": desk.glacier.queues.all})
-
-
-def _set_queue(desk: ServiceDesk, request: Request) -> Response:
-    order = msgspec.json.decode(request.body, type=QueueOrder)
-    home = desk.glacier
-    home.queues.place(Queue(home.account_id, home.region, order.name, order.topics, order.raw_delivery))
-    return _queues(desk, request)
-
-
 def _inventory(desk: ServiceDesk, vault: str, form: str) -> Response:
     if form not in ("json", "csv"):
         raise ValueError(f"format {form!r} is neither json nor csv")
@@ -144,8 +121,6 @@ _PAGES: dict[tuple[str, str], Callable[[ServiceDesk, Request], Response]] = {
     ("POST", "/_simulator/limits"): _set_limits,
     ("GET", "/_simulator/faults"): _faults,
     ("POST", "/_simulator/faults"): _set_faults,
-    ("GET", "/_simulator/queues"): _queues,
-    ("POST", "/_simulator/queues"): _set_queue,
 }
 
 

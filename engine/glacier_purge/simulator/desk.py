@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from glacier_purge.simulator import control, queue_desk
+from glacier_purge.simulator import control
 from glacier_purge.simulator.exchange import Request, Response
 from glacier_purge.simulator.fault_kinds import KINDS
 from glacier_purge.simulator.latency import REFUSED_SHARE, Latency
@@ -101,8 +101,6 @@ class ServiceDesk:
             response = control.answer(self, request)
             response.headers.append(("x-amzn-RequestId", self.glacier.request_id()))
             return self._rendered(response, keep_alive=keep_alive)
-        if queue_desk.is_for_a_queue(request):
-            return self._polled(request, keep_alive=keep_alive)
         operation, key = _whom(request)
         now = self._arrived(operation)
         if operation == "DeleteArchive":
@@ -146,21 +144,6 @@ class ServiceDesk:
         whole = Whole(head, body_pieces(response), body_length_bytes(response) or 0)
         return Outgoing(kind.wire(whole, fault), self._latency.seconds(), close=not keep_alive)
 
-    def _polled(self, request: Request, *, keep_alive: bool) -> Outgoing:
-        """Let a request to a queue wait for its message."""
-        self.requests += 1
-
-        def answer() -> Response:
-            real = self.clock.real_seconds()
-            return self.glacier.handle_queue(request, self._moment(), wall=time.time(), real=real)
-
-        def render(response: Response) -> bytes:
-            response.headers.append(("x-amzn-RequestId", self.glacier.request_id()))
-            return render_head(response, date=self._date.now(), keep_alive=keep_alive) + b"".join(body_pieces(response))
-
-        steps = queue_desk.long_poll(request, self.clock, answer, render)
-        return Outgoing(steps, self._latency.seconds(), close=not keep_alive)
-
     def _served(self, response: Response, *, keep_alive: bool) -> Outgoing:
         seconds = self._latency.seconds()
         if response.status >= 400:
@@ -184,9 +167,6 @@ class ServiceDesk:
 
     def _now(self) -> float:
         self.requests += 1
-        return self._moment()
-
-    def _moment(self) -> float:
         now = self.clock.now()
         if now - self._started >= self._timeline.next_at_seconds:
             for event in self._timeline.due(now - self._started):

@@ -1,5 +1,5 @@
-"""All that the pretended service holds: accounts with their vaults, every shelf there ever was, queues, a
-tally, new ids.
+"""All that the pretended service holds: accounts with their vaults, every shelf there ever was, a tally, new
+ids.
 
 Shelves of deleted vaults stay, so that the ledger can still say what was deleted from them.  ``state`` and
 ``restored`` turn everything into plain data and back; throttles start afresh, as after a quiet night.
@@ -16,7 +16,6 @@ from glacier_purge.simulator.archives import Shelf, ShelfState
 from glacier_purge.simulator.identifiers import Identifiers
 from glacier_purge.simulator.inventory import Snapshot  # noqa: TC001 - msgspec reads the annotation
 from glacier_purge.simulator.ledger import Tally
-from glacier_purge.simulator.queues import Queue, Queues
 from glacier_purge.simulator.stored import Facts, StoredVault
 
 if TYPE_CHECKING:
@@ -50,13 +49,12 @@ class EstateState(msgspec.Struct):
     tally: Tally
     shelves: list[ShelfState]
     accounts: list[AccountState]
-    queues: list[Queue] = []
 
 
 class Estate:
     """What is there, and how it comes to be there."""
 
-    __slots__ = ("_accounts", "identifiers", "limit", "queues", "seed", "shelves", "tally")
+    __slots__ = ("_accounts", "identifiers", "limit", "seed", "shelves", "tally")
 
     def __init__(self, seed: int, limit: Limit | None) -> None:
         self.seed = seed
@@ -64,7 +62,6 @@ class Estate:
         self.identifiers = Identifiers(seed)
         self.shelves: dict[int, Shelf] = {}
         self.tally = Tally()
-        self.queues = Queues()
         self._accounts: dict[tuple[str, str], Account] = {}
 
     def account(self, account_id: str, region: str) -> Account:
@@ -81,16 +78,10 @@ class Estate:
             raise ValueError(f"there is a vault {name} already")
         shelf = Shelf(len(self.shelves) + 1, self.identifiers, generated)
         self.shelves[shelf.number] = shelf
-        vault = StoredVault(Facts(name, account.vault_arn(name), created), shelf, self.identifiers, self.queues.publish)
+        vault = StoredVault(Facts(name, account.vault_arn(name), created), shelf, self.identifiers)
         account.vaults[name] = vault
         account.facts.deleted_names.discard(name)
         return vault
-
-    def advance(self, now: float) -> None:
-        """Let everything happen in every vault that is due until ``now``."""
-        for account in self._accounts.values():
-            for vault in account.vaults.values():
-                vault.advance(now)
 
     def holds(self, archive_id: str) -> bool:
         """Tell whether any vault holds or held this archive."""
@@ -112,9 +103,7 @@ class Estate:
             for account in self._accounts.values()
         ]
         shelves = [shelf.state() for shelf in self.shelves.values()]
-        return EstateState(
-            STATE_VERSION, self.seed, self.identifiers.spent, self.tally, shelves, accounts, self.queues.all
-        )
+        return EstateState(STATE_VERSION, self.seed, self.identifiers.spent, self.tally, shelves, accounts)
 
     @classmethod
     def restored(cls, state: EstateState, limit: Limit | None) -> Estate:
@@ -124,7 +113,6 @@ class Estate:
         estate = cls(state.seed, limit)
         estate.identifiers = Identifiers(state.seed, state.identifiers_spent)
         estate.tally = state.tally
-        estate.queues = Queues(state.queues)
         for kept in state.shelves:
             estate.shelves[kept.number] = Shelf.restored(kept, estate.identifiers)
         for owner in state.accounts:
@@ -132,7 +120,5 @@ class Estate:
             account.facts = owner.facts
             for vault in owner.vaults:
                 shelf = estate.shelves[vault.shelf_number]
-                account.vaults[vault.facts.name] = StoredVault(
-                    vault.facts, shelf, estate.identifiers, estate.queues.publish, vault.snapshots
-                )
+                account.vaults[vault.facts.name] = StoredVault(vault.facts, shelf, estate.identifiers, vault.snapshots)
         return estate

@@ -45,7 +45,7 @@ _AUTHORIZATION = re.compile(
     r"Credential=(?P<key>[^/, ]+)/(?P<date>[0-9]{8})/(?P<region>[^/, ]+)/(?P<service>[^/, ]+)/aws4_request *, *"
     r"SignedHeaders=(?P<headers>[a-z0-9;_.-]+) *, *Signature=(?P<signature>[0-9a-f]{64})"
 )
-_SCOPE_REGION = re.compile(r"Credential=[^/, ]*/[0-9]{8}/([a-z0-9-]{1,32})/(?:glacier|sqs)/aws4_request")
+_SCOPE_REGION = re.compile(r"Credential=[^/, ]*/[0-9]{8}/([a-z0-9-]{1,32})/glacier/aws4_request")
 _MISMATCH = (
     "The request signature we calculated does not match the signature you provided. Check your AWS Secret Access Key "
     "and signing method. Consult the service documentation for details."
@@ -67,15 +67,13 @@ def region_of_scope(request: Request, default: str) -> str:
     return match[1] if match and match[1] in REGIONS else default
 
 
-def check_signature(
-    request: Request, credentials: Mapping[str, Credential], wall: float, service: str = SERVICE
-) -> Caller:
-    """Say who signed the request to ``service``, or refuse it. ``wall`` is the time of signing, epoch seconds."""
+def check_signature(request: Request, credentials: Mapping[str, Credential], wall: float) -> Caller:
+    """Say who signed the request, or refuse it. ``wall`` is the time of signing, epoch seconds."""
     signed = _read(request)
     credential = credentials.get(signed.key)
     if credential is None:
         raise Refusal("UnrecognizedClientException", "The security token included in the request is invalid.")
-    _check_scope(signed, service)
+    _check_scope(signed)
     moment = _check_date(request, signed, wall)
     expected = _signature(request, signed, moment, credential.secret)
     if not hmac.compare_digest(expected, signed.signature):
@@ -97,9 +95,9 @@ def _read(request: Request) -> _Signed:
     return _Signed(match["key"], match["date"], match["region"], match["service"], headers, match["signature"])
 
 
-def _check_scope(signed: _Signed, service: str) -> None:
-    if signed.service != service:
-        raise Refusal("InvalidSignatureException", f"Credential should be scoped to correct service: '{service}'.")
+def _check_scope(signed: _Signed) -> None:
+    if signed.service != SERVICE:
+        raise Refusal("InvalidSignatureException", f"Credential should be scoped to correct service: '{SERVICE}'.")
     if signed.region not in REGIONS:
         raise Refusal(
             "InvalidSignatureException", f"Credential should be scoped to a valid region, not '{signed.region}'."

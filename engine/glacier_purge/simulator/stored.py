@@ -10,7 +10,6 @@ Source: Developer Guide, "Vault inventory" (about daily; the first half a day to
 
 from __future__ import annotations
 
-import json
 import math
 from typing import TYPE_CHECKING
 
@@ -18,13 +17,10 @@ import msgspec
 
 from glacier_purge.simulator import policy
 from glacier_purge.simulator.inventory import InventoryText, Snapshot
-from glacier_purge.simulator.job_description import job_description
 from glacier_purge.simulator.jobs import HOUR, Job
 from glacier_purge.simulator.selection import select
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from glacier_purge.simulator.archives import Shelf
     from glacier_purge.simulator.identifiers import Identifiers
     from glacier_purge.simulator.inventory import InventoryFormat
@@ -86,26 +82,21 @@ class Facts(msgspec.Struct):
 
 
 class StoredVault:
-    """A vault: its facts, its shelf of archives, its snapshots. ``advance`` to now before looking at anything.
+    """A vault: its facts, its shelf of archives, its snapshots. ``advance`` to now before looking at anything."""
 
-    ``announce`` gets a topic, a message and the time when a job is done.
-    """
-
-    __slots__ = ("_announce", "_identifiers", "_texts", "facts", "next_event", "rules", "shelf", "snapshots")
+    __slots__ = ("_identifiers", "_texts", "facts", "next_event", "rules", "shelf", "snapshots")
 
     def __init__(
         self,
         facts: Facts,
         shelf: Shelf,
         identifiers: Identifiers,
-        announce: Callable[[str, str, float], None],
         snapshots: dict[int, Snapshot] | None = None,
     ) -> None:
         self.facts = facts
         self.shelf = shelf
         self.snapshots = snapshots or {}
         self._identifiers = identifiers
-        self._announce = announce
         self._texts: dict[str, InventoryText] = {}
         self.rules: list[policy.Statement] = []
         self.next_event = _NEVER
@@ -216,17 +207,6 @@ class StoredVault:
             job.snapshot = self.facts.last_snapshot
             _, job.next_marker = select(self.shelf, self.snapshots[job.snapshot or 0], job.inventory)
             job.succeed()
-        self._tell_of(job)
-
-    def _tell_of(self, job: Job) -> None:
-        """Announce a finished job to its own topic and to the vault's ("Configuring vault notifications")."""
-        facts = self.facts
-        vault_topic = facts.sns_topic if f"{job.action}Completed" in facts.sns_events else None
-        topics = [topic for topic in (job.sns_topic, vault_topic) if topic]
-        if topics:
-            message = json.dumps(job_description(self, job))
-            for topic in topics:
-                self._announce(topic, message, job.completes)
 
     def _expire(self, moment: float) -> None:
         facts = self.facts

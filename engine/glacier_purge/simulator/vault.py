@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from glacier_purge.simulator import refusal, sqs
+from glacier_purge.simulator import refusal
 from glacier_purge.simulator.account import Caller, Credential, is_vault_name
 from glacier_purge.simulator.call import Call
 from glacier_purge.simulator.estate import Estate, EstateState
@@ -33,13 +33,12 @@ from glacier_purge.simulator.operations import OPERATIONS
 from glacier_purge.simulator.operations.archives import note_throttled_delete
 from glacier_purge.simulator.refusal import Refusal
 from glacier_purge.simulator.routing import Route, route
-from glacier_purge.simulator.signature import SERVICE, check_signature, region_of_scope
+from glacier_purge.simulator.signature import check_signature, region_of_scope
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
     from glacier_purge.simulator.archives import Record
-    from glacier_purge.simulator.queues import Queues
     from glacier_purge.simulator.stored import StoredVault
     from glacier_purge.simulator.throttle import Limit
 
@@ -93,20 +92,6 @@ class PretendGlacier:
         except Refusal as no:
             response = no.response()
         return self._named(response)
-
-    def handle_queue(self, request: Request, now: float, *, wall: float, real: float) -> Response:
-        """Answer one request to Amazon SQS; ``real`` is in the seconds by which messages are hidden."""
-        self._estate.advance(now)
-        try:
-            caller = self._identify(request, wall, "sqs")
-        except Refusal as no:
-            return sqs.SqsRefusal(no.code, no.message).response()
-        return sqs.answer(self._estate.queues, caller, request, now, real)
-
-    @property
-    def queues(self) -> Queues:
-        """The queues that hear of finished jobs."""
-        return self._estate.queues
 
     def request_id(self) -> str:
         """Make an ``x-amzn-RequestId``, never the same twice."""
@@ -246,9 +231,9 @@ class PretendGlacier:
         estate = Estate.restored(kept, limit)
         return cls(region=region, account_id=account_id, credentials=credentials, estate=estate)
 
-    def _identify(self, request: Request, wall: float, service: str = SERVICE) -> Caller:
+    def _identify(self, request: Request, wall: float) -> Caller:
         if self._credentials is not None:
-            return check_signature(request, self._credentials, wall, service)
+            return check_signature(request, self._credentials, wall)
         return Caller(self.account_id, self._anybody.principal_arn, region_of_scope(request, self.region))
 
     def _call(self, caller: Caller, where: Route, request: Request, now: float) -> Call:

@@ -26,7 +26,7 @@ def get_notifications(call: Call) -> Response:
 
 
 def set_notifications(call: Call) -> Response:
-    """Answer SetVaultNotifications. Only queues hear of a topic; whether there is one, is not even looked at."""
+    """Answer SetVaultNotifications. Whether there is such a topic is not looked at, and nothing is sent to it."""
     facts = call.vault().facts
     body = call.json_object()
     topic, events = text_of(body, "SNSTopic"), body.get("Events")
