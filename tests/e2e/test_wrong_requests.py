@@ -6,6 +6,7 @@ request, made through the verbs that people use, against a live simulator; ``wro
 
 from __future__ import annotations
 
+import os
 from typing import NamedTuple
 
 import pytest
@@ -15,6 +16,8 @@ from tests.e2e.desk import Desk, another_simulator, asked, deletes, last_invento
 from tests.e2e.wrong_ways import (
     Ask,
     Spoil,
+    a_run_held_elsewhere,
+    a_vault_held_elsewhere,
     another_inventory,
     answers,
     approve,
@@ -28,7 +31,6 @@ from tests.e2e.wrong_ways import (
     first,
     for_aws,
     half_of,
-    held_elsewhere,
     hold,
     in_a_sealed_vault,
     in_retrieval,
@@ -296,8 +298,14 @@ SPOILT: dict[str, Row] = {
     "a folder that others can write": Row(planned(open_to_others), 2, ("written by other users", "chmod 0700")),
     "a folder behind a link": Row(planned(behind_a_link), 2, ("symbolic links are not followed",)),
     "no folder": Row(lambda desk: desk.resume(), 2, ("is not a run folder",)),
-    "a run that another process works on": Row(held_elsewhere("run"), 2, ("another process works on the run", "4242")),
-    "a vault that another process purges": Row(held_elsewhere("vault"), 2, ("another process on this host", "4242")),
+    "a run that another process works on": Row(
+        a_run_held_elsewhere, 2, ("another process works on the run", "4242 of alice")
+    ),
+    "a vault that another process purges": Row(
+        a_vault_held_elsewhere,
+        2,
+        ("another process on this host purges arn:aws:glacier", "another-run", f"process {os.getpid()} of "),
+    ),
 }
 """What is seen without a single request."""
 
