@@ -187,16 +187,17 @@ class _Run:
         return ExitCode.DONE
 
     def _approve(self, place: RunFolder, plan: Plan) -> Approval:
-        from glacier_purge.cli.confirmation import approval_for
+        from glacier_purge.cli.confirmation import approval_for, put_before
 
         digest = self._confirm_digest if self._confirm_digest == plan.digest else None
         if digest is None and not sys.stdin.isatty():
+            put_before(place, plan, self._settings)
             raise Pending(
                 f"somebody's approval of the plan in {place.path}: {plan.counts.selected:,} archives. Give the command "
                 f"again with --confirm-digest {plan.digest}",
                 until=datetime.now(UTC),
             )
-        return approval_for(place, plan, digest)
+        return approval_for(place, plan, self._settings, digest)
 
     async def _carry_out(self, place: RunFolder, plan: Plan, approval: Approval) -> Ledger:
         from glacier_purge import wiring
@@ -261,15 +262,22 @@ async def preflight(
 async def look_for_writers(
     control: ControlClient, snapshot: Snapshot, now: datetime, settings: Settings, say: Callable[[str], None]
 ) -> None:
-    """Tell when an inventory that was fetched, or the service, shows that somebody still writes to the vault."""
+    """Tell, and keep beside the inventory that was fetched, whether it or the service shows that somebody still writes
+    to the vault.
+    """
     from contextlib import nullcontext
 
     from glacier_purge import wiring
     from glacier_purge.cli.doctor import as_lines
     from glacier_purge.plan.finding import Weight
+    from glacier_purge.run.folder import RunFolder
+    from glacier_purge.run.noticed import keep_noticed
     from glacier_purge.writers import signs_of_writers
 
     finding = await signs_of_writers(snapshot, lambda: nullcontext(control), now, wiring.recent(settings))
+    keep_noticed(
+        RunFolder.open(snapshot.path.parent), finding
+    )  # for whoever approves, in another process and days later
     if finding.weight is not Weight.FINE:
         for line in as_lines(finding):
             say(line)
