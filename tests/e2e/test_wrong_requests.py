@@ -7,6 +7,7 @@ request, made through the verbs that people use, against a live simulator; ``wro
 from __future__ import annotations
 
 import os
+import re
 from typing import NamedTuple
 
 import pytest
@@ -448,6 +449,7 @@ def test_a_wrong_request_is_refused_and_deletes_nothing(wrong: str, desk: Desk) 
     for part in row.says:
         assert part in said.err, said.err
     assert "Traceback" not in said.err
+    assert not re.search(r"\bNone\b", said.out + said.err), "what is not known is said in words, or not at all"
     assert deletes(desk.simulator) + deletes(desk.proven.simulator) == before
     assert wrong not in SPOILT or desk.requests() == requests
 
