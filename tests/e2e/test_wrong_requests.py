@@ -305,7 +305,7 @@ SPOILT: dict[str, Row] = {
     "a vault that another process purges": Row(
         a_vault_held_elsewhere,
         2,
-        ("another process on this host purges arn:aws:glacier", "another-run", f"process {os.getpid()} of "),
+        ("another process on this host works on arn:aws:glacier", "another-run", f"process {os.getpid()} of "),
     ),
 }
 """What is seen without a single request."""

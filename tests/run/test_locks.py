@@ -30,6 +30,7 @@ HOLD = """
 import os, pathlib, sys
 from glacier_purge.archive import Vault
 from glacier_purge.run.locks import run_locked, vault_locked
+from glacier_purge.service import endpoint  # read before this is a user who may not read it
 what, user, run_dir, arn, url = sys.argv[1:]
 os.setuid(int(user))
 folder = pathlib.Path(run_dir)
@@ -107,7 +108,7 @@ def test_a_vault_has_one_process_whatever_the_folder(tmp_path: Path, vault: Vaul
     other = Vault(account_id="123456789012", region="eu-west-1", name=f"{vault.name}-too")
     with first.locked(vault, URL):
         with (
-            pytest.raises(RunLocked, match="on this host purges arn:aws:glacier") as refused,
+            pytest.raises(RunLocked, match="on this host works on arn:aws:glacier") as refused,
             second.locked(vault, URL),
         ):
             pass
@@ -195,6 +196,14 @@ def test_no_file_that_is_removed_gives_the_lock_to_somebody_else(tmp_path: Path,
 
 
 @linux
+def test_what_works_in_no_run_folder_holds_a_vault_too(vault: Vault, tmp_path: Path) -> None:
+    with locks.vault_locked(vault, URL, None):
+        with pytest.raises(RunLocked) as refused, locks.vault_locked(vault, URL, tmp_path):
+            pass
+        assert str(refused.value).endswith("Z. Nothing was sent.")
+
+
+@linux
 def test_a_stranger_who_squats_on_the_name_is_named_and_nothing_is_sent(
     tmp_path: Path, vault: Vault, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -211,7 +220,7 @@ def test_a_stranger_who_squats_on_the_name_is_named_and_nothing_is_sent(
 
 
 @linux
-@pytest.mark.parametrize("said", [b"", b"\xff", b'{"on":"x"}', b"[" * 4000, b"9" * 9000])
+@pytest.mark.parametrize("said", [b"", b"\xff", b'{"since":"x"}', b"[" * 4000, b"9" * 9000])
 def test_an_answer_that_is_none_changes_nothing(tmp_path: Path, vault: Vault, said: bytes) -> None:
     with socket.socket(socket.AF_UNIX) as stranger:
         stranger.bind(b"\0" + locks.name_of_vault(vault, URL).encode())

@@ -53,6 +53,14 @@ def put_before(folder: RunFolder, plan: Plan, settings: Settings) -> None:
     sys.stderr.flush()
 
 
+def waited_for(folder: RunFolder, plan: Plan) -> str:
+    """What is waited for where nobody is there to say yes now, and how to say it later."""
+    return (
+        f"somebody's approval of the plan in {folder.path}: {plan.counts.selected:,} archives; `glacier-purge show "
+        f"{folder.path}` prints it again. Give the command again with --confirm-digest {plan.digest}"
+    )
+
+
 def ask(plan: Plan) -> None:
     """Ask for the yes to a plan that was shown."""
     sys.stderr.write(f"{fitted_to(sys.stderr, safe(_what(plan)))}\n{safe(_asked(plan))}")

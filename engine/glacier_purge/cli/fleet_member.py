@@ -13,7 +13,7 @@ from glacier_purge import wiring
 from glacier_purge.audit.disk import FileDisk
 from glacier_purge.cli import version
 from glacier_purge.cli.calendar_terms import settled_terms, what_holds
-from glacier_purge.cli.confirmation import approval_for, ask, put_before
+from glacier_purge.cli.confirmation import approval_for, ask, put_before, waited_for
 from glacier_purge.cli.run import look_for_writers, preflight
 from glacier_purge.errors import Pending, RunStopped
 from glacier_purge.plan.choices import EVERY_ARCHIVE, UNCAPPED
@@ -56,11 +56,7 @@ class ApprovalWanted(Pending):
     """A plan that nobody has approved yet; the others of the fleet go on meanwhile."""
 
     def __init__(self, place: RunFolder, plan: Plan) -> None:
-        super().__init__(
-            f"somebody's approval of the plan in {place.path}: {plan.counts.selected:,} archives. Give the command "
-            f"again with --confirm-digest {plan.digest}",
-            until=datetime.now(UTC),
-        )
+        super().__init__(waited_for(place, plan), until=datetime.now(UTC))
         self.place = place
         self.plan = plan
 

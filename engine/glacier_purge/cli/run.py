@@ -187,16 +187,12 @@ class _Run:
         return ExitCode.DONE
 
     def _approve(self, place: RunFolder, plan: Plan) -> Approval:
-        from glacier_purge.cli.confirmation import approval_for, put_before
+        from glacier_purge.cli.confirmation import approval_for, put_before, waited_for
 
         digest = self._confirm_digest if self._confirm_digest == plan.digest else None
         if digest is None and not sys.stdin.isatty():
             put_before(place, plan, self._settings)
-            raise Pending(
-                f"somebody's approval of the plan in {place.path}: {plan.counts.selected:,} archives. Give the command "
-                f"again with --confirm-digest {plan.digest}",
-                until=datetime.now(UTC),
-            )
+            raise Pending(waited_for(place, plan), until=datetime.now(UTC))
         return approval_for(place, plan, self._settings, digest)
 
     async def _carry_out(self, place: RunFolder, plan: Plan, approval: Approval) -> Ledger:
@@ -291,5 +287,5 @@ def _begin(lifecycle: Lifecycle, terms: Terms, wishes: Wishes) -> None:
 
 
 def _tell(step: Step) -> None:
-    facts = ", ".join(f"{name} {value}" for name, value in step.facts.items())
+    facts = ", ".join(f"{name} {value}" for name, value in step.facts.items() if value is not None)
     tell(f"{step.at} round {step.round}, {step.phase.value}: {step.event.value}" + (f" ({facts})" if facts else ""))

@@ -38,8 +38,6 @@ import msgspec
 
 from glacier_purge.errors import DiskFailed, RunLocked
 from glacier_purge.json_document import DocumentUnreadable, decoded
-from glacier_purge.run.host import who
-from glacier_purge.service.endpoint import is_loopback
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -58,11 +56,13 @@ _CREDENTIALS = struct.Struct("iII")
 
 
 class Holding(msgspec.Struct, frozen=True, kw_only=True):
-    """What a holder says of itself: what it works on, in which folder, since when (UTC, ISO 8601)."""
+    """What a holder says of itself: in which run folder it works, if in one, and since when (UTC, ISO 8601)."""
 
-    on: str
-    run_dir: str
+    run_dir: str | None
     since: str
+
+    def __str__(self) -> str:
+        return f"since {self.since}" + ("" if self.run_dir is None else f", in {self.run_dir}")
 
 
 @contextmanager
@@ -71,7 +71,7 @@ def run_locked(folder: Path) -> Iterator[None]:
 
     Raises ``RunLocked`` when another process has it, ``DiskFailed`` when it can't be taken.
     """
-    holding = _holding("its folder", folder)
+    holding = _holding(folder)
     taken = f"another process works on the run in {folder}"
     file = folder / LOCK_FILE
     if not _HAS_ABSTRACT_NAMES:
@@ -83,13 +83,13 @@ def run_locked(folder: Path) -> Iterator[None]:
 
 
 @contextmanager
-def vault_locked(vault: Vault, endpoint_url: str, run_dir: Path) -> Iterator[None]:
-    """Hold this host's lock for what changes a vault; ``run_dir`` is told to whoever finds it taken.
+def vault_locked(vault: Vault, endpoint_url: str, run_dir: Path | None) -> Iterator[None]:
+    """Hold this host's lock for what changes a vault; ``run_dir``, if any, is told to whoever finds it taken.
 
     Raises ``RunLocked`` when another process has it, ``DiskFailed`` when it can't be taken.
     """
-    holding = _holding(vault.arn, run_dir)
-    taken = f"another process on this host purges {vault.arn}"
+    holding = _holding(run_dir)
+    taken = f"another process on this host works on {vault.arn}"
     name = name_of_vault(vault, endpoint_url)
     if _HAS_ABSTRACT_NAMES:
         with _name_held(name, holding, taken):
@@ -100,12 +100,14 @@ def vault_locked(vault: Vault, endpoint_url: str, run_dir: Path) -> Iterator[Non
 
 
 def run_is_locked(folder: Path) -> bool:
-    """Tell whether a process works on the run in ``folder`` right now. Takes no lock that could keep one out."""
+    """Tell whether a process works on the run in ``folder`` right now. The file is locked no longer than it takes to look."""
     return (_HAS_ABSTRACT_NAMES and _name_is_held(_name_of_run(folder))) or _file_is_held(folder / LOCK_FILE)
 
 
 def name_of_vault(vault: Vault, endpoint_url: str) -> str:
     """The name of a vault's lock, the same in every process of every user."""
+    from glacier_purge.service.endpoint import is_loopback  # noqa: PLC0415 - verbs that only read load no service
+
     where = f" at loopback port {urlsplit(endpoint_url).port}" if is_loopback(endpoint_url) else ""
     return f"glacier-purge/vault/{hashlib.sha256(f'{vault.arn}{where}'.encode()).hexdigest()}"
 
@@ -119,8 +121,9 @@ def _name_of_run(folder: Path) -> str:
     return f"glacier-purge/run/{facts.st_dev}:{facts.st_ino}"
 
 
-def _holding(on: str, run_dir: Path) -> Holding:
-    return Holding(on=on, run_dir=str(run_dir.absolute()), since=f"{datetime.now(UTC):%Y-%m-%dT%H:%M:%SZ}")
+def _holding(run_dir: Path | None) -> Holding:
+    since = f"{datetime.now(UTC):%Y-%m-%dT%H:%M:%SZ}"
+    return Holding(run_dir=None if run_dir is None else str(run_dir.absolute()), since=since)
 
 
 def _lock_failed(lock: str, error: OSError) -> DiskFailed:
@@ -178,15 +181,16 @@ def _asked(name: str) -> tuple[str, str | None]:
             peer = link.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, _CREDENTIALS.size)
         except OSError:
             return f"it takes no questions; `ss -xap` as root shows who has @{name}, if it has not just ended", None
-        holder = _in_words(*_CREDENTIALS.unpack(peer))
+        process, user, _ = _CREDENTIALS.unpack(peer)
+        holder = _in_words(process, user)
         try:
             said = decoded(link.recv(_ANSWER_BYTES_MAX), Holding)
         except (OSError, DocumentUnreadable):
             return f"{holder}, which does not say what it does (it hangs, or is no glacier-purge)", None
-    return f"{holder}, since {said.since}, in {said.run_dir}, on {said.on}", said.run_dir
+    return f"{holder}, {said}", said.run_dir
 
 
-def _in_words(process: int, user: int, _group: int) -> str:
+def _in_words(process: int, user: int) -> str:
     try:
         name = pwd.getpwuid(user).pw_name
     except KeyError:
@@ -217,7 +221,7 @@ def _address(name: str) -> bytes:
 def _file_held(path: Path, holding: Holding, taken: str, *, mode: int) -> Iterator[None]:
     handle = _locked_file(path, taken, mode)
     try:
-        _note(handle, path, f"process {os.getpid()} of {who()}, since {holding.since}, in {holding.run_dir}")
+        _note(handle, path, f"{_in_words(os.getpid(), os.geteuid())} on {socket.gethostname()}, {holding}")
         yield
     finally:
         os.close(handle)
