@@ -108,6 +108,7 @@ class PlanView:
             "newest": plan.newest,
             "digest": plan.digest,
             "retrievals_looked_at": self.retrievals_looked_at,
+            "sender": _ONE_SENDER,
             **_plain({name: getattr(plan, name) for name in ("reasons", "findings", "uploads", "sizes", "samples")}),
             "vault_findings": None if self.noticed is None else [as_dict(noticed) for noticed in self.noticed],
             "estimate": asdict(self.estimate),

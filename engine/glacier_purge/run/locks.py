@@ -100,7 +100,7 @@ def vault_locked(vault: Vault, endpoint_url: str, run_dir: Path | None) -> Itera
 
 
 def run_is_locked(folder: Path) -> bool:
-    """Tell whether a process works on the run in ``folder`` right now. The file is locked no longer than it takes to look."""
+    """Tell whether a process works on the run in ``folder`` now. Its file is locked no longer than looking takes."""
     return (_HAS_ABSTRACT_NAMES and _name_is_held(_name_of_run(folder))) or _file_is_held(folder / LOCK_FILE)
 
 
