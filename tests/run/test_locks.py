@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from glacier_purge.archive import Vault
-from glacier_purge.errors import DiskFailed, RunLocked
+from glacier_purge.errors import DiskFailed, RunLocked, UsageError
 from glacier_purge.run import locks
 from glacier_purge.run.folder import RunFolder
 
@@ -276,6 +276,8 @@ def test_a_lock_that_cannot_be_taken_stops_before_anything_is_sent(
     (folder.path / locks.LOCK_FILE).symlink_to(tmp_path / "elsewhere")
     with pytest.raises(DiskFailed, match="Nothing was sent"), folder.locked(vault, URL):
         pass
+    with pytest.raises(UsageError, match="nobody can tell"):
+        folder.is_locked()
     assert not (tmp_path / "elsewhere").exists()
     (folder.path / locks.LOCK_FILE).unlink()
 

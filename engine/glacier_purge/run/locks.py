@@ -36,7 +36,7 @@ from urllib.parse import urlsplit
 
 import msgspec
 
-from glacier_purge.errors import DiskFailed, RunLocked
+from glacier_purge.errors import DiskFailed, RunLocked, UsageError
 from glacier_purge.json_document import DocumentUnreadable, decoded
 
 if TYPE_CHECKING:
@@ -100,7 +100,10 @@ def vault_locked(vault: Vault, endpoint_url: str, run_dir: Path | None) -> Itera
 
 
 def run_is_locked(folder: Path) -> bool:
-    """Tell whether a process works on the run in ``folder`` now. Its file is locked no longer than looking takes."""
+    """Tell whether a process works on the run in ``folder`` now. Its file is locked no longer than looking takes.
+
+    Raises ``UsageError`` where that cannot be told.
+    """
     return (_HAS_ABSTRACT_NAMES and _name_is_held(_name_of_run(folder))) or _file_is_held(folder / LOCK_FILE)
 
 
@@ -275,6 +278,10 @@ def _file_is_held(path: Path) -> bool:
         handle = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
     except FileNotFoundError:
         return False
+    except OSError as error:
+        raise UsageError(
+            f"{path} cannot be opened ({error.strerror}), so nobody can tell whether a process works on the run."
+        ) from error
     try:
         fcntl.flock(handle, fcntl.LOCK_SH | fcntl.LOCK_NB)
     except BlockingIOError:
