@@ -108,6 +108,9 @@ def _at_rest(ledger: Ledger, run_dir: Path) -> dict[str, object]:
     """Why nothing happens. A pause that its process did not outlive is told: the next one does not keep it."""
     rest: dict[str, object] = {} if ledger.stop_reason is None else {"stopped_because": ledger.stop_reason}
     rest["why"] = f"nobody works on it; go on with: glacier-purge apply {run_dir}"
-    if "operator" in (ledger.last_telemetry or {}).get("paused_by", ()):
+    paused_by = (ledger.last_telemetry or {}).get("paused_by", ())
+    if "operator" in paused_by:
         rest["pause"] = "ended with its process: apply goes on sending"
+    if "hold" in paused_by:
+        rest["hold"] = f"{(ledger.last_telemetry or {}).get('why')}. Apply reads it before it sends"
     return rest

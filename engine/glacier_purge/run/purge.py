@@ -30,8 +30,9 @@ from glacier_purge.errors import DiskFailed, UsageError
 from glacier_purge.plan.forecast import KnownRate
 from glacier_purge.run import control
 from glacier_purge.run.canary import Canary, Caution
-from glacier_purge.run.clearance import check_unprotected
+from glacier_purge.run.clearance import check_unprotected, look
 from glacier_purge.run.feed import Feed
+from glacier_purge.run.holds import Holds
 from glacier_purge.run.host import Host, package_sha256, who
 from glacier_purge.run.hours import Hours
 from glacier_purge.run.identity import check_renewed, check_target
@@ -51,7 +52,7 @@ if TYPE_CHECKING:
     from glacier_purge.deletion.recorder import Recorder
     from glacier_purge.plan.document import Plan
     from glacier_purge.run.approval import Approval
-    from glacier_purge.run.clearance import OpenGuarded
+    from glacier_purge.run.clearance import Look, OpenGuarded
     from glacier_purge.run.folder import RunFolder
     from glacier_purge.run.orders import Order
     from glacier_purge.run.windows import Window
@@ -86,12 +87,14 @@ class PurgeSettings:
     caution: Caution = field(default_factory=Caution)
     duration_seconds_max: float | None = None
     """How long this process may send; None is as long as it takes."""
+    protection_interval_seconds: float = 900.0
+    """How often the vault's lock, access policy and tags are read again."""
 
 
 class PurgeRun:
     """One process that works on a run. ``carry_out`` does it; the other methods watch and steer meanwhile.
 
-    ``open_guarded`` opens the door to what protects the vault, asked once before anything is sent.
+    ``open_guarded`` opens the door to what protects the vault, asked before anything is sent and again meanwhile.
     ``pacer_for`` gives the pace where it is shared with other runs, from the time now and from what an earlier process
     left; otherwise the run has a pacer of its own.
     """
@@ -122,6 +125,7 @@ class PurgeRun:
         self._pool: Pool | None = None
         self._pacer: Pacing | None = None
         self._hours: Hours | None = None
+        self._holds: Holds | None = None
         self._steering: Steering | None = None
         self._work: anyio.CancelScope | None = None
         self._drain_reason: str | None = None
@@ -138,8 +142,8 @@ class PurgeRun:
         try:
             if journal.ledger.finished is None:
                 await self._check_rules(journal.ledger)
-                await self._check_vault(journal.ledger)
-                await self._carry_out(journal, approval)
+                first_look = await self._check_vault(journal.ledger)
+                await self._carry_out(journal, approval, first_look)
         finally:
             with anyio.CancelScope(shield=True), suppress(DiskFailed):
                 await journal.aclose()
@@ -195,12 +199,12 @@ class PurgeRun:
         check_plan(self._plan, rules)
         await self._host.elsewhere(lambda: check_archives(self._folder.path, self._plan, rules, ledger.done))
 
-    async def _check_vault(self, ledger: Ledger) -> None:
+    async def _check_vault(self, ledger: Ledger) -> Look:
         described = await check_target(self._plan, self._service)
         if ledger.approved_digest is None:  # a run that was begun makes the vault's inventories newer by itself
             now = datetime.fromtimestamp(self._host.wall_clock(), UTC)
             check_inventory(self._plan.snapshot.inventory_date, self._settings.rules, now, described)
-        await check_unprotected(self._plan.vault, described, self._open_guarded)
+        return await check_unprotected(self._plan.vault, described, self._open_guarded)
 
     async def _open_journal(self) -> Journal:
         return await Journal.open(
@@ -214,7 +218,7 @@ class PurgeRun:
             segment_records=self._settings.segment_records,
         )
 
-    async def _carry_out(self, journal: Journal, approval: Approval) -> None:
+    async def _carry_out(self, journal: Journal, approval: Approval, first_look: Look) -> None:
         pacer = self._pacer = self._make_pacer(journal)
         async with anyio.create_task_group() as tasks:
             tasks.start_soon(journal.run)
@@ -225,18 +229,24 @@ class PurgeRun:
             tasks.start_soon(self._every, self._settings.telemetry_seconds, self._note_telemetry)
             tasks.start_soon(self._every, self._settings.checkpoint_seconds, self._checkpoint)
             try:
-                await self._delete(journal, pacer)
+                await self._delete(journal, pacer, first_look)
             finally:
                 with anyio.CancelScope(shield=True), suppress(DiskFailed):
                     await self._last_words(journal)
             tasks.cancel_scope.cancel()
 
-    async def _delete(self, journal: Journal, pacer: Pacing) -> None:
+    async def _delete(self, journal: Journal, pacer: Pacing, first_look: Look) -> None:
         send, receive = anyio.create_memory_object_stream[list[Archive]](_FRESH_BATCHES)
         with send, receive:
             canary = Canary(journal, self._settings.caution, self.drain)
             pool = self._pool = self._make_pool(journal, pacer, Turns(receive), canary)
-            hours = self._hours = Hours(self._settings.windows, pool, self._host.wall_clock)
+            holds = self._holds = self._make_holds(journal, pool, first_look)
+            hours = self._hours = Hours(
+                self._settings.windows,
+                pool,
+                self._host.wall_clock,
+                before_opening=lambda: holds.look_first("a window opened"),
+            )
             self._steering = Steering(
                 pool=pool, pacer=pacer, journal=journal, drain=self.drain, wall_clock=self._host.wall_clock
             )
@@ -256,6 +266,7 @@ class PurgeRun:
                 async with anyio.create_task_group() as work:
                     work.start_soon(feed.run)
                     work.start_soon(hours.keep)
+                    work.start_soon(holds.keep)
                     work.start_soon(control.serve, self._folder.path, self.obey)
                     work.start_soon(self._stop_in_time)
                     await pool.run()
@@ -281,10 +292,23 @@ class PurgeRun:
             maybe_sent=journal.ledger.maybe_sent if journal.epoch > 1 else None,
         )
 
+    def _make_holds(self, journal: Journal, pool: Pool, first: Look) -> Holds:
+        return Holds(
+            first=first,
+            look=lambda: look(first.described, self._open_guarded),
+            pool=pool,
+            journal=journal,
+            told=self._note_telemetry_now,
+            host=self._host,
+            interval_seconds=self._settings.protection_interval_seconds,
+        )
+
     async def _renew(self) -> None:
         _log.warning("credentials.renewing", because="the service did not accept them")
         await self._service.renew_credentials()
         await check_renewed(self._plan, self._service)
+        assert self._holds is not None
+        self._holds.look_first("credentials were renewed")
         _log.info("credentials.renewed")
 
     def _make_pacer(self, journal: Journal) -> Pacing:
