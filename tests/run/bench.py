@@ -39,7 +39,7 @@ if TYPE_CHECKING:
 
     from glacier_purge.archive import ArchiveId
     from glacier_purge.deletion.budget import PacerFor
-    from glacier_purge.service.control import VaultLock
+    from glacier_purge.service.control import ControlRefused, VaultLock
 
 T = TypeVar("T")
 
@@ -60,14 +60,23 @@ class Protection:
     lock: VaultLock | None = None
     policy: str | None = None
     tagged: dict[str, str] = field(default_factory=dict)
+    fails: Exception | None = None
+    """What reading the lock ends with, if anything but the lock."""
+    denies_tags: ControlRefused | None = None
+    looked_at: list[float] = field(default_factory=list)
 
     async def vault_lock(self) -> VaultLock | None:
+        self.looked_at.append(asyncio.get_running_loop().time())
+        if self.fails is not None:
+            raise self.fails
         return self.lock
 
     async def access_policy(self) -> str | None:
         return self.policy
 
     async def tags(self) -> Mapping[str, str]:
+        if self.denies_tags is not None:
+            raise self.denies_tags
         return self.tagged
 
 

@@ -16,6 +16,7 @@ from enum import Enum
 from typing import TYPE_CHECKING, Protocol
 
 from glacier_purge.errors import RunStopped, ServiceRefused
+from glacier_purge.service.promises import NOT_AS_PROMISED
 from glacier_purge.service.reply import Meaning
 
 if TYPE_CHECKING:
@@ -61,12 +62,20 @@ class ControlRefused(ServiceRefused):
 
 
 class NoAnswer(RunStopped):
-    """No answer, or one that says "later", however often it was asked for. ``reply`` is the last."""
+    """No answer, or one that says "later" or can't be the service's, however often it was asked for.
+
+    ``reply`` is the last.
+    """
 
     def __init__(self, message: str, *, operation: str, reply: Reply) -> None:
         super().__init__(message)
         self.operation = operation
         self.reply = reply
+
+    @property
+    def is_weather(self) -> bool:
+        """Tell whether it passes by itself; a login page, or what can't be an answer, is somebody's doing and stays."""
+        return self.reply.meaning is not Meaning.NOT_AWS and self.reply.code != NOT_AS_PROMISED
 
 
 class JobState(Enum):

@@ -289,8 +289,7 @@ def _is_enough(attempts_max: int, state: RetryCallState) -> bool:
     assert state.outcome is not None
     error = state.outcome.exception()
     assert isinstance(error, NoAnswer)
-    is_weather = error.reply.meaning is not Meaning.NOT_AWS and error.reply.code != NOT_AS_PROMISED
-    return state.attempt_number >= (attempts_max if is_weather else min(attempts_max, _UNBELIEVED_MAX))
+    return state.attempt_number >= (attempts_max if error.is_weather else min(attempts_max, _UNBELIEVED_MAX))
 
 
 def _wait_seconds(backoff: Callable[[RetryCallState], float], state: RetryCallState) -> float:
