@@ -249,6 +249,14 @@ async def test_an_answer_about_another_vault_or_job_is_none() -> None:
             await door.describe_job(JOB)
 
 
+async def test_a_list_whose_pages_repeat_is_no_answer() -> None:
+    page = json.dumps({"JobList": [JOB_MEMBERS], "Marker": "more"}).encode()
+    async with serving(answers(reply("200 OK", body=page))) as server, control(server.endpoint_url) as door:
+        with pytest.raises(NoAnswer, match="the page that was just read"):
+            await every(door.list_jobs())
+        assert len(server.requests) == 2
+
+
 async def test_none_and_not_allowed_are_believed_in_the_services_own_form() -> None:
     none = refusal("404 Not Found", "ResourceNotFoundException", "No vault access policy is set")
     async with serving(answers(none)) as server, control(server.endpoint_url) as door:

@@ -105,12 +105,15 @@ def _at_work(facts: dict[str, Any], moment: Progress, *, live: bool) -> dict[str
 
 
 def _at_rest(ledger: Ledger, run_dir: Path) -> dict[str, object]:
-    """Why nothing happens. A pause that its process did not outlive is told: the next one does not keep it."""
+    """Why nothing happens. A pause that its process did not outlive is told: the next one does not keep it.
+
+    A hold on the vault is told as well: the next process finds it where it is, or finds it lifted.
+    """
     rest: dict[str, object] = {} if ledger.stop_reason is None else {"stopped_because": ledger.stop_reason}
     rest["why"] = f"nobody works on it; go on with: glacier-purge apply {run_dir}"
-    paused_by = (ledger.last_telemetry or {}).get("paused_by", ())
-    if "operator" in paused_by:
+    last = ledger.last_telemetry or {}
+    if "operator" in last.get("paused_by", ()):
         rest["pause"] = "ended with its process: apply goes on sending"
-    if "hold" in paused_by:
-        rest["hold"] = f"{(ledger.last_telemetry or {}).get('why')}. Apply reads it before it sends"
+    if last.get("hold"):
+        rest["hold"] = f"when its process ended: {last['hold']}. Apply looks before it sends"
     return rest

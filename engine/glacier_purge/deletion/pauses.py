@@ -39,6 +39,10 @@ class Pauses:
         """Who holds dispatch."""
         return [side for side in Side if side in self._why]
 
+    def why_of(self, side: Side) -> str | None:
+        """The reason of one side; None when it holds nothing."""
+        return self._why.get(side)
+
     def why(self) -> str:
         """Every reason in one sentence; empty when nobody holds dispatch."""
         return "; and ".join(self._why[side] for side in self.sides())

@@ -163,6 +163,10 @@ class Pool:
         """Who holds dispatch now; empty while nobody does."""
         return self._pauses.sides()
 
+    def why_paused(self, side: Side) -> str | None:
+        """Why ``side`` holds dispatch; None while it does not."""
+        return self._pauses.why_of(side)
+
     def pause(self, side: Side, why: str) -> None:
         """Send nothing until ``side`` resumes; requests in flight are settled as usual."""
         self._pauses.begin(side, why)

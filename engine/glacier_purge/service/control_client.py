@@ -225,6 +225,8 @@ class ControlClient:
                 yield item
             if not page.get("Marker"):
                 return
+            if page["Marker"] == marker.get("marker"):  # it would go on for ever
+                raise self._about_another(name, "the page that was just read")
             marker = {"marker": page["Marker"]}
 
     async def _ask_for(self, name: str, operation: Any, **arguments: object) -> Mapping[str, Any] | None:
