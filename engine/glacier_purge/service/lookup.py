@@ -29,10 +29,7 @@ async def find_vault(name: str, region: str, access: Access) -> Vault:
             answer = await client.describe_vault(accountId="-", vaultName=name)
     found = Vault.from_arn(answer["VaultARN"])
     if (found.name, found.region) != (name, region):
-        raise RunStopped(
-            f"DescribeVault of vault {name} in {region} was answered about {found.arn}. Look at what stands between "
-            "here and the service, then run the same command again."
-        )
+        raise _about_another(f"DescribeVault of vault {name} in {region}", found.arn)
     return found
 
 
@@ -52,7 +49,16 @@ async def list_vaults(region: str, access: Access, account_id: str | None) -> li
             vaults += [Vault.from_arn(vault["VaultARN"]) for vault in page["VaultList"]]
             if not page.get("Marker"):
                 return vaults
+            if page["Marker"] == marker.get("marker"):  # it would go on for ever
+                raise _about_another(f"ListVaults in {region}", "the page that was just read")
             marker = {"marker": page["Marker"]}
+
+
+def _about_another(question: str, what: str) -> RunStopped:
+    return RunStopped(
+        f"{question} was answered about {what}. Look at what stands between here and the service, then run the same "
+        "command again."
+    )
 
 
 @contextmanager
