@@ -12,6 +12,7 @@ from http.client import HTTPConnection
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from threading import Thread
 from typing import TYPE_CHECKING, Any
+from uuid import uuid4
 
 import pytest
 
@@ -91,9 +92,9 @@ class _WhatMotoLacks(BaseHTTPRequestHandler):
     def _answer(self) -> None:
         if self.path.endswith(("/lock-policy", "/access-policy")):
             none = b'{"code":"ResourceNotFoundException","message":"No policy is set","type":"Client"}'
-            self._send(404, {"x-amzn-RequestId": "front"}, none)
+            self._send(404, {"x-amzn-RequestId": str(uuid4())}, none)
         elif self.path.endswith("/tags"):
-            self._send(200, {"x-amzn-RequestId": "front"}, b'{"Tags":{}}')
+            self._send(200, {"x-amzn-RequestId": str(uuid4())}, b'{"Tags":{}}')
         else:
             self._send(*self._asked())
 
