@@ -6,6 +6,7 @@ Each gives a function of a ``Desk`` that makes the request and gives the answer.
 from __future__ import annotations
 
 import fcntl
+import hashlib
 import json
 import re
 from collections.abc import Callable
@@ -186,7 +187,8 @@ def another_inventory(desk: Desk) -> None:
 def plan_of_another_vault(desk: Desk) -> None:
     """Whoever knows the format can make the digest inside fit: then it is not the one that was approved."""
     file = desk.run_dir / "plan.json"
-    file.write_bytes(plan_bytes(structs.replace(read_plan(file), vault_name="videos")))
+    other = structs.replace(read_plan(file), vault_name="videos")
+    file.write_bytes(plan_bytes(other, hashlib.sha256((desk.run_dir / "run.json").read_bytes()).hexdigest()))
 
 
 def read_anew(spoil: Spoil) -> Spoil:

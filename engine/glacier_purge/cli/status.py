@@ -30,7 +30,7 @@ def status(run_dir: Path, *, output: Output = OutputFormat.TEXT) -> int:
     from glacier_purge.run.roster import settled_roster
     from glacier_purge.run.standing import is_calendar
 
-    folder = RunFolder.open(run_dir)
+    folder = RunFolder.look(run_dir)
     roster = settled_roster(folder)
     if roster is not None:
         facts, table = fleet_view(folder, roster)

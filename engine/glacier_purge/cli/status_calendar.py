@@ -165,7 +165,7 @@ def fleet_view(folder: RunFolder, roster: Roster) -> tuple[dict[str, Any], str]:
             where = f"{vault.account_id} {vault.region}"
             rows.append(Row(vault=vault.name, where=where, phase="not begun", standing=_GO_ON))
             continue
-        view = CalendarView.of(RunFolder.open(place))
+        view = CalendarView.of(RunFolder.look(place))
         vaults.append({"vault_arn": one.vault_arn, **view.as_dict()})
         rows.append(view.row(vault))
     counts = Counter(str(vault["state"]) for vault in vaults)

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import logging
 import os
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
@@ -26,12 +26,15 @@ from glacier_purge.deletion.retry import RetryPolicy, RetrySettings
 from glacier_purge.deletion.tally import Tally
 from glacier_purge.deletion.turns import Turns
 from glacier_purge.deletion.workers import Pool
-from glacier_purge.errors import DiskFailed, UsageError
+from glacier_purge.errors import DiskFailed, NotAsApproved, UsageError
 from glacier_purge.plan.forecast import KnownRate
 from glacier_purge.run import control
+from glacier_purge.run.belonging import check_same_as_logged
+from glacier_purge.run.bounds import Allowance, check_outcomes
 from glacier_purge.run.canary import Canary, Caution
 from glacier_purge.run.clearance import check_unprotected, look
 from glacier_purge.run.feed import Feed
+from glacier_purge.run.folder import IDENTITY_FILE
 from glacier_purge.run.holds import Holds
 from glacier_purge.run.host import Host, package_sha256, who
 from glacier_purge.run.hours import Hours
@@ -39,7 +42,7 @@ from glacier_purge.run.identity import check_renewed, check_target
 from glacier_purge.run.limits import remember_rate
 from glacier_purge.run.orders import AskStatus
 from glacier_purge.run.permits import Rules, check_archives, check_inventory, check_plan
-from glacier_purge.run.reading import check_files, read_decided
+from glacier_purge.run.reading import plan_files, read_decided
 from glacier_purge.run.steering import Steering
 from glacier_purge.run.telemetry import BEFORE, moment
 
@@ -55,6 +58,7 @@ if TYPE_CHECKING:
     from glacier_purge.run.clearance import Look, OpenGuarded
     from glacier_purge.run.folder import RunFolder
     from glacier_purge.run.orders import Order
+    from glacier_purge.run.reading import PlanFiles
     from glacier_purge.run.windows import Window
     from glacier_purge.service.port import Glacier
 
@@ -129,24 +133,30 @@ class PurgeRun:
         self._steering: Steering | None = None
         self._work: anyio.CancelScope | None = None
         self._drain_reason: str | None = None
+        self._files: PlanFiles | None = None
+        self._run_sha256 = ""
+        self._not_as_approved: NotAsApproved | None = None
 
     async def carry_out(self, approval: Approval) -> Ledger:
         """Delete what the plan lets go and has no outcome yet; return the durable state at the end.
 
         The ledger tells whether everything is accounted for (``finished``) or the run was stopped and can be resumed.
-        Raises ``PlanRefused``, ``CredentialsFailed``, ``ServiceRefused``, ``RunStopped``, ``AuditDamaged`` and
-        ``DiskFailed`` (alone or inside an exception group of the task group).
+        Raises ``PlanRefused``, ``CredentialsFailed``, ``ServiceRefused``, ``RunStopped``, ``AuditDamaged``,
+        ``NotAsApproved`` and ``DiskFailed`` (alone or inside an exception group of the task group).
         """
-        await self._host.elsewhere(lambda: check_files(self._folder.path, self._plan))
-        journal = self._journal = await self._open_journal()
-        try:
-            if journal.ledger.finished is None:
-                await self._check_rules(journal.ledger)
-                first_look = await self._check_vault(journal.ledger)
-                await self._carry_out(journal, approval, first_look)
-        finally:
-            with anyio.CancelScope(shield=True), suppress(DiskFailed):
-                await journal.aclose()
+        with ExitStack() as opened:
+            files = plan_files(self._folder.path, self._plan)
+            self._files = await self._host.elsewhere(lambda: opened.enter_context(files))
+            journal = self._journal = await self._open_journal()
+            try:
+                self._check_log(journal.ledger)
+                if journal.ledger.finished is None:
+                    await self._check_rules(journal.ledger)
+                    first_look = await self._check_vault(journal.ledger)
+                    await self._carry_out(journal, approval, first_look)
+            finally:
+                with anyio.CancelScope(shield=True), suppress(DiskFailed):
+                    await journal.aclose()
         return journal.ledger
 
     def drain(self, reason: str) -> None:
@@ -194,10 +204,16 @@ class PurgeRun:
 
     # -- inside -------------------------------------------------------------------------------------------------------
 
+    def _check_log(self, ledger: Ledger) -> None:
+        check_same_as_logged(self._folder.path / IDENTITY_FILE, self._run_sha256, ledger.run_sha256)
+        check_outcomes(self._plan, ledger)
+
     async def _check_rules(self, ledger: Ledger) -> None:
         rules = self._settings.rules
         check_plan(self._plan, rules)
-        await self._host.elsewhere(lambda: check_archives(self._folder.path, self._plan, rules, ledger.done))
+        files = self._files
+        assert files is not None
+        await self._host.elsewhere(lambda: check_archives(files, rules, ledger.done))
 
     async def _check_vault(self, ledger: Ledger) -> Look:
         described = await check_target(self._plan, self._service)
@@ -207,9 +223,10 @@ class PurgeRun:
         return await check_unprotected(self._plan.vault, described, self._open_guarded)
 
     async def _open_journal(self) -> Journal:
+        identity, self._run_sha256 = self._folder.hashed_identity(self._plan)
         return await Journal.open(
             self._disk,
-            run=self._folder.identity().run,
+            run=identity.run,
             plan_digest=self._plan.digest,
             records=self._plan.counts.inventory,
             wall_clock=self._host.wall_clock,
@@ -223,7 +240,8 @@ class PurgeRun:
         async with anyio.create_task_group() as tasks:
             tasks.start_soon(journal.run)
             journal.note("opened", **self._opening())
-            journal.note("approved", digest=approval.digest, how=approval.how, by=approval.by)
+            approved = {"digest": approval.digest, "run_sha256": self._run_sha256}
+            journal.note("approved", **approved, how=approval.how, by=approval.by)
             await journal.durable()
             _log.info("run.opened", vault=self._plan.vault.arn, epoch=journal.epoch, endpoint=self._plan.endpoint_url)
             tasks.start_soon(self._every, self._settings.telemetry_seconds, self._note_telemetry)
@@ -250,13 +268,15 @@ class PurgeRun:
             self._steering = Steering(
                 pool=pool, pacer=pacer, journal=journal, drain=self.drain, wall_clock=self._host.wall_clock
             )
+            assert self._files is not None
             feed = Feed(
-                decided=read_decided(self._folder.path, self._plan, self._host.elsewhere),
+                decided=read_decided(self._files, self._host.elsewhere),
                 journal=journal,
                 fresh=send,
                 rate_per_second=lambda: pacer.rate_per_second,
                 reasons=self._plan.codes,
                 canary=canary,
+                allowance=Allowance(self._plan.counts.selected, journal.ledger),
             )
             hours.look()
             self._note_telemetry_now()
@@ -264,13 +284,34 @@ class PurgeRun:
                 return
             with anyio.CancelScope() as self._work:
                 async with anyio.create_task_group() as work:
-                    work.start_soon(feed.run)
+                    work.start_soon(self._feed, feed)
                     work.start_soon(hours.keep)
                     work.start_soon(holds.keep)
                     work.start_soon(control.serve, self._folder.path, self.obey)
                     work.start_soon(self._stop_in_time)
                     await pool.run()
                     work.cancel_scope.cancel()
+            await journal.durable()
+            self._look_at_outcomes(journal.ledger)
+            if self._not_as_approved is not None:
+                raise self._not_as_approved
+
+    async def _feed(self, feed: Feed) -> None:
+        """Feed the pool; where it meets what was not approved, let what is in flight settle before anybody is told."""
+        try:
+            await feed.run()
+        except NotAsApproved as fault:
+            self._stop_as_not_approved(fault)
+
+    def _look_at_outcomes(self, ledger: Ledger) -> None:
+        try:
+            check_outcomes(self._plan, ledger)
+        except NotAsApproved as fault:
+            self._stop_as_not_approved(fault)
+
+    def _stop_as_not_approved(self, fault: NotAsApproved) -> None:
+        self._not_as_approved = fault
+        self.drain(str(fault))
 
     async def _stop_in_time(self) -> None:
         if self._settings.duration_seconds_max is not None:
@@ -320,10 +361,9 @@ class PurgeRun:
         return Pacer(self._settings.pace, now=now, random=self._host.random, resumed=resumed)
 
     def _opening(self) -> dict[str, object]:
-        identity = self._folder.identity()
         return {
             "plan_digest": self._plan.digest,
-            "vault_arn": identity.vault_arn,
+            "vault_arn": self._plan.vault.arn,
             "endpoint_url": self._service.endpoint_url,
             "tool_version": self._plan.tool_version,
             "package_sha256": package_sha256(),
@@ -340,6 +380,8 @@ class PurgeRun:
 
     async def _note_telemetry(self) -> None:
         self._note_telemetry_now()
+        assert self._journal is not None
+        self._look_at_outcomes(self._journal.ledger)
 
     def _note_telemetry_now(self) -> None:
         assert self._journal is not None
@@ -357,7 +399,7 @@ class PurgeRun:
             await journal.durable()
             accounted = sum(journal.ledger.counts.values())
             facts = {**self.telemetry(), "counts": dict(journal.ledger.counts)}
-            if accounted == self._plan.counts.inventory:
+            if accounted == self._plan.counts.inventory and self._not_as_approved is None:
                 journal.note("finished", **facts)
                 _log.info("run.finished", **journal.ledger.counts)
             else:

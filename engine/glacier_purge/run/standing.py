@@ -130,7 +130,7 @@ def _planned(path: Path, last: int) -> tuple[RunFolder, Plan] | None:
     for number in range(last, 0, -1):
         place = path / f"round-{number}"
         if (place / PLAN_FILE).exists():
-            return RunFolder.open(place), read_plan(place / PLAN_FILE)
+            return RunFolder.look(place), read_plan(place / PLAN_FILE)
     return None
 
 

@@ -85,7 +85,7 @@ class Verifying:
         existing = read_certificate(self._folder)
         if existing is not None and existing.found.vault_is_empty and existing.audit_anchor == anchor:
             return Verdict(found=existing.found, inventory_date=existing.inventory_date, certificate=existing)
-        last_deletion = _to_the_second(ledger.last_deletion_ts or self._folder.identity().created)
+        last_deletion = _to_the_second(ledger.last_deletion_ts or self._folder.identity(self._plan).created)
         not_before, settled_at = last_deletion, last_deletion + SETTLED_AFTER
         while True:
             snapshot, job_id = await self._inventory_from(not_before, settled_at)
@@ -108,7 +108,7 @@ class Verifying:
         so the service may never make an inventory after it.
         """
         stated = creation_time(self._plan.snapshot.inventory_date or "")
-        return stated or datetime.fromisoformat(self._folder.identity().created)
+        return stated or datetime.fromisoformat(self._folder.identity(self._plan).created)
 
     # -- the inventory ----------------------------------------------------------------------------------------------
 
@@ -165,7 +165,7 @@ class Verifying:
     def _certificate(
         self, ledger: Ledger, anchor: str, snapshot: Snapshot, job_id: str, found: Reconciliation
     ) -> Certificate:
-        identity = self._folder.identity()
+        identity = self._folder.identity(self._plan)
         return Certificate(
             run=identity.run,
             vault_arn=self._plan.vault.arn,
