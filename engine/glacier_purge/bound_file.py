@@ -33,12 +33,22 @@ _KEPT_BYTES = 16
 class BoundFile:
     """The bytes that a digest stands for; made by ``bound``. Any number of readings may go on at the same time."""
 
-    def __init__(self, path: Path, descriptor: int, begin: hashlib._Hash, states: bytes, size_bytes: int) -> None:
+    def __init__(
+        self,
+        path: Path,
+        descriptor: int,
+        *,
+        begin: hashlib._Hash,
+        states: bytes,
+        size_bytes: int,
+        touched_ns: int,
+    ) -> None:
+        self.size_bytes = size_bytes
         self._path = path
         self._descriptor = descriptor
         self._begin = begin
         self._states = states
-        self.size_bytes = size_bytes
+        self._touched_ns = touched_ns
 
     def blocks(self) -> Iterator[bytes]:
         """Read it from its beginning to its end. Raises ``FileChanged`` before it gives a block that is another."""
@@ -53,19 +63,26 @@ class BoundFile:
                 raise self._changed(number, "this was changed since it was held against the plan")
             yield block
 
-    def check_place(self) -> None:
-        """Raise ``FileChanged`` when another file lies in its place by now, or more or less of it."""
+    def check(self) -> None:
+        """Raise ``FileChanged`` when it is not what was approved any more, whether or not that part was read already.
+
+        It costs a look, and a reading only where somebody touched the file since.
+        """
         last = max(0, len(self._states) // _KEPT_BYTES - 1)
         try:
-            self._check_place(last)
+            touched_ns = self._check_place(last).st_ctime_ns
         except OSError as error:
             raise self._changed(last, f"it can't be read any more ({error.strerror})") from error
+        if touched_ns != self._touched_ns:
+            for _ in self.blocks():
+                pass
+            self._touched_ns = touched_ns
 
     def _read(self, number: int) -> bytes:
         self._check_place(number)
         return os.pread(self._descriptor, BLOCK_BYTES, number * BLOCK_BYTES)
 
-    def _check_place(self, number: int) -> None:
+    def _check_place(self, number: int) -> os.stat_result:
         held = os.fstat(self._descriptor)
         if not os.path.samestat(held, os.stat(self._path, follow_symlinks=False)):  # noqa: PTH116 - beside fstat
             raise self._changed(number, "another file was put in its place since it was held against the plan")
@@ -74,6 +91,7 @@ class BoundFile:
                 number,
                 f"it has {held.st_size:,} bytes now, not the {self.size_bytes:,} that were held against the plan",
             )
+        return held
 
     def _changed(self, number: int, reason: str) -> FileChanged:
         first, end = number * BLOCK_BYTES, min((number + 1) * BLOCK_BYTES, self.size_bytes)
@@ -89,13 +107,16 @@ def bound(path: Path, digest: hashlib._Hash) -> Iterator[BoundFile]:
     descriptor = open_own(path)
     try:
         begin, states, size_bytes = digest.copy(), bytearray(), 0
+        touched_ns = os.fstat(descriptor).st_ctime_ns
         while block := os.pread(descriptor, BLOCK_BYTES, size_bytes):
             digest.update(block)
             states += digest.digest()[:_KEPT_BYTES]
             size_bytes += len(block)
             if len(block) < BLOCK_BYTES:
                 break
-        yield BoundFile(path, descriptor, begin, bytes(states), size_bytes)
+        yield BoundFile(
+            path, descriptor, begin=begin, states=bytes(states), size_bytes=size_bytes, touched_ns=touched_ns
+        )
     finally:
         os.close(descriptor)
 

@@ -107,9 +107,9 @@ class FileChanged(NotAsApproved):
 
     def __init__(self, reason: str, *, file: str, block: int, first_byte: int, last_byte: int) -> None:
         super().__init__(
-            f"{file}, block {block:,} (bytes {first_byte:,} to {last_byte:,}): {reason}. Nothing of this block or "
-            "after it was sent. Put back the file that was approved, find out who changed it, then run the same "
-            "command again."
+            f"{file}, block {block:,} (bytes {first_byte:,} to {last_byte:,}): {reason}. Only what was approved was "
+            "sent, and nothing more is. Find out who changed it, put back the file that was approved, then run the "
+            "same command again."
         )
         self.reason = reason
         self.file = file

@@ -228,7 +228,18 @@ def lock_in_progress(desk: Desk) -> None:
 
 
 def dated(moment: str) -> Spoil:
-    return lambda desk: desk.edit("run.json", '("created": )"[^"]*"', rf'\g<1>"{moment}"')
+    """A run planned at another time: its plan has the hash of the file that says so."""
+
+    def plan_then(desk: Desk) -> None:
+        edited("run.json", '("created": )"[^"]*"', rf'\g<1>"{moment}"')(desk)
+        sha256 = hashlib.sha256((desk.run_dir / "run.json").read_bytes()).hexdigest()
+        edited("plan.json", '("run_sha256": )"[^"]*"', rf'\g<1>"{sha256}"')(desk)
+
+    return plan_then
+
+
+def made_younger(desk: Desk) -> None:
+    edited("run.json", '("created": "2)0', r"\g<1>1")(desk)
 
 
 def one_id_denied(desk: Desk) -> None:

@@ -24,7 +24,7 @@ from glacier_purge.audit.verification import verify
 from glacier_purge.deletion.pacer import PacerSettings
 from glacier_purge.inventory.snapshot import spool
 from glacier_purge.inventory.source import Source
-from glacier_purge.plan.making import Target, make_plan
+from glacier_purge.plan.making import EVERYTHING, Selection, Target, make_plan
 from glacier_purge.run.approval import approve_by_digest
 from glacier_purge.run.folder import RunFolder
 from glacier_purge.run.host import Host
@@ -81,9 +81,12 @@ class Protection:
 
 
 class Bench:
-    """One planned run, its service and its disk. Make it in the test's folder, then start processes on it."""
+    """One planned run, its service and its disk. Make it in the test's folder, then start processes on it.
 
-    def __init__(self, place: Path, service: InProcessGlacier) -> None:
+    ``selection`` says which archives go; all do, where it says nothing.
+    """
+
+    def __init__(self, place: Path, service: InProcessGlacier, selection: Selection = EVERYTHING) -> None:
         self.service = service
         self.disk = PretendDisk()
         self.pacer_for: PacerFor | None = None
@@ -92,7 +95,7 @@ class Bench:
         self.clock_set_by_seconds = 0.0
         """How far somebody has set the wall clock."""
         self.folder = RunFolder.create(place / "run")
-        self.plan = make_plan(self._spooled(place), _target(place), set_aside_defects=False)
+        self.plan = make_plan(self._spooled(place), _target(place), selection, set_aside_defects=False)
         keep_plan(self.folder, self.plan, retrievals_looked_at=False)
         self._place = place
         self._ordinals = {archive.archive_id: archive.ordinal for archive in service.archives()}

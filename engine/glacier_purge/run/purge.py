@@ -68,6 +68,7 @@ _log: Any = structlog.wrap_logger(logging.getLogger(__name__))
 DRAIN_SECONDS = 8.0
 """How long requests in flight may take to settle after a stop was asked for (I17: exit within 10 s)."""
 _LAST_WORDS_SECONDS = 2.0
+_LOOK_AT_FILES_SECONDS = 1.0
 _PROVEN_BY_DELETES = 100
 _FRESH_BATCHES = 2
 """Released ranges that wait between the feed and the pool; the only buffer."""
@@ -289,10 +290,12 @@ class PurgeRun:
                     work.start_soon(holds.keep)
                     work.start_soon(control.serve, self._folder.path, self.obey)
                     work.start_soon(self._stop_in_time)
+                    work.start_soon(self._every, _LOOK_AT_FILES_SECONDS, self._look_at_files)
                     await pool.run()
                     work.cancel_scope.cancel()
             await journal.durable()
             self._look_at_outcomes(journal.ledger)
+            await self._look_at_files()
             if self._not_as_approved is not None:
                 raise self._not_as_approved
 
@@ -303,6 +306,13 @@ class PurgeRun:
         except NotAsApproved as fault:
             self._stop_as_not_approved(fault)
 
+    async def _look_at_files(self) -> None:
+        assert self._files is not None
+        try:
+            await self._host.elsewhere(self._files.check)
+        except NotAsApproved as fault:
+            self._stop_as_not_approved(fault)
+
     def _look_at_outcomes(self, ledger: Ledger) -> None:
         try:
             check_outcomes(self._plan, ledger)
@@ -310,6 +320,8 @@ class PurgeRun:
             self._stop_as_not_approved(fault)
 
     def _stop_as_not_approved(self, fault: NotAsApproved) -> None:
+        if self._not_as_approved is not None:
+            return
         self._not_as_approved = fault
         self.drain(str(fault))
 

@@ -41,8 +41,12 @@ class PlanFiles:
 
     def decided(self) -> Iterator[Decided]:
         """Give the plan's records with their decisions, in flat memory. Raises ``NotAsApproved``."""
-        yield from decided(self.decisions, self._records())
-        self.snapshot.check_place()
+        return decided(self.decisions, self._records())
+
+    def check(self) -> None:
+        """Raise ``FileChanged`` when one of them was changed since, also where it was read already."""
+        for file in (self.snapshot, self.decisions.decisions, self.decisions.duplicates):
+            file.check()
 
     def _records(self) -> Iterator[Batch]:
         facts = self.plan.snapshot
