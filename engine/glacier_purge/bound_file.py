@@ -55,7 +55,7 @@ class BoundFile:
         digest = self._begin.copy()
         for number in range(len(self._states) // _KEPT_BYTES):
             try:
-                block = self._read(number)
+                block = os.pread(self._descriptor, BLOCK_BYTES, number * BLOCK_BYTES)
             except OSError as error:
                 raise self._changed(number, f"it can't be read any more ({error.strerror})") from error
             digest.update(block)
@@ -64,7 +64,7 @@ class BoundFile:
             yield block
 
     def check(self) -> None:
-        """Raise ``FileChanged`` when it is not what was approved any more, whether or not that part was read already.
+        """Raise ``FileChanged`` when the file in this place is not what was approved any more, in whatever part of it.
 
         It costs a look, and a reading only where somebody touched the file since.
         """
@@ -77,10 +77,6 @@ class BoundFile:
             for _ in self.blocks():
                 pass
             self._touched_ns = touched_ns
-
-    def _read(self, number: int) -> bytes:
-        self._check_place(number)
-        return os.pread(self._descriptor, BLOCK_BYTES, number * BLOCK_BYTES)
 
     def _check_place(self, number: int) -> os.stat_result:
         held = os.fstat(self._descriptor)

@@ -187,6 +187,7 @@ def another_inventory(desk: Desk) -> None:
 def plan_of_another_vault(desk: Desk) -> None:
     """Whoever knows the format can make the digest inside fit: then it is not the one that was approved."""
     file = desk.run_dir / "plan.json"
+    edited("run.json", "vaults/photos", "vaults/videos")(desk)
     other = structs.replace(read_plan(file), vault_name="videos")
     file.write_bytes(plan_bytes(other, hashlib.sha256((desk.run_dir / "run.json").read_bytes()).hexdigest()))
 
@@ -236,10 +237,6 @@ def dated(moment: str) -> Spoil:
         edited("plan.json", '("run_sha256": )"[^"]*"', rf'\g<1>"{sha256}"')(desk)
 
     return plan_then
-
-
-def made_younger(desk: Desk) -> None:
-    edited("run.json", '("created": "2)0', r"\g<1>1")(desk)
 
 
 def one_id_denied(desk: Desk) -> None:

@@ -21,6 +21,8 @@ from glacier_purge.plan.document import Plan, plan_bytes, read_plan
 from glacier_purge.plan.making import Selection
 from glacier_purge.plan.selection import DELETE, EXCLUDED, Filter
 from glacier_purge.run.bounds import Allowance, check_outcomes
+from glacier_purge.run.permits import Rules, check_archives
+from glacier_purge.run.reading import plan_files
 from tests.deletion.pretended import InProcessGlacier
 from tests.run.bench import Bench
 
@@ -184,6 +186,21 @@ async def test_the_feed_itself_gives_nothing_of_a_block_that_was_changed(
         with pytest.raises(FileChanged, match=r"inventory.json, block 4 "), one_error():
             await bench.carry_out(run)
     assert 0 < bench.service.requests < 600
+
+
+async def test_a_deny_list_is_held_against_the_archives_that_will_be_sent(bench: Bench, tmp_path: Path) -> None:
+    """One whose id was overwritten for the moment of that look would pass it, and be sent afterwards."""
+    denied = bench.service.archives()[ARCHIVES - 1].archive_id
+    (tmp_path / "deny").write_text(denied)
+    rules = Rules(deny_id_files=(str(tmp_path / "deny"),))
+    with plan_files(bench.folder.path, bench.plan) as files:
+        with pytest.raises(PlanRefused, match="stands on a deny list"):
+            check_archives(files, rules, lambda _: False)
+        inventory = bench.folder.path / "inventory.json"
+        content = inventory.read_bytes()
+        in_place(inventory, content.index(denied.encode()), b"A" * 138)
+        with pytest.raises(FileChanged, match=r"inventory\.json"):
+            check_archives(files, rules, lambda _: False)
 
 
 async def test_a_change_that_is_changed_back_deletes_nothing_that_is_kept(bench: Bench) -> None:

@@ -20,6 +20,7 @@ import msgspec
 from glacier_purge.audit.recovery import replay
 from glacier_purge.errors import PlanRefused, RunStopped, ServiceRefused
 from glacier_purge.json_document import DocumentUnreadable, decoded
+from glacier_purge.ownership import read_own
 from glacier_purge.run.certificate import read_certificate
 from glacier_purge.run.soundness import sound_ledger
 from glacier_purge.service.control import ControlRefused, Removal
@@ -188,7 +189,7 @@ def read_removal(folder: Path) -> list[RemovalLine]:
     """
     file = folder / REMOVAL_FILE
     try:
-        content = file.read_bytes()
+        content = read_own(file)
     except FileNotFoundError:
         return []
     whole, _, torn = content.rpartition(b"\n")
