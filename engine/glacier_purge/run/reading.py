@@ -41,14 +41,15 @@ class PlanFiles:
 
     def decided(self) -> Iterator[Decided]:
         """Give the plan's records with their decisions, in flat memory. Raises ``NotAsApproved``."""
-        return decided(self.decisions, self._records())
+        return decided(self.decisions, self.records())
 
     def check(self) -> None:
         """Raise ``FileChanged`` when one of them was changed since, also where it was read already."""
         for file in (self.snapshot, self.decisions.decisions, self.decisions.duplicates):
             file.check()
 
-    def _records(self) -> Iterator[Batch]:
+    def records(self) -> Iterator[Batch]:
+        """Give the records of the inventory that was planned with. Raises ``FileChanged``."""
         facts = self.plan.snapshot
         return parsed(
             self.snapshot.blocks(),
