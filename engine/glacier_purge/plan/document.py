@@ -1,8 +1,9 @@
 """The plan: what was decided, about which snapshot, for which vault; and the digest that an approval quotes.
 
 The digest covers every field, and through the hashes among them every byte of the snapshot and every decision.  The
-same inventory and the same choices give the same document to the byte, whoever makes it and when; so two people can
-plan on two machines and compare one line.  ``plan.json`` is written last and whole: a folder without it has no plan.
+same inventory and the same choices give the same plan to the byte, whoever makes it and when; so two people can plan
+on two machines and compare one line.  ``plan.json`` is written last and whole: a folder without it has no plan.  Beside
+the plan it has the hash of the ``run.json`` of its folder, which says who made it and when.
 """
 
 from __future__ import annotations
