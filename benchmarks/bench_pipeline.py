@@ -2,14 +2,16 @@
 
     python -m benchmarks.bench_pipeline [--rounds 3] [--deletes 40000] [--only NAME,NAME] [--output json]
 
-Ours is the installed command, ``apply`` on a plan made before: it parses the inventory, paces, signs, sends over TLS
-with certificates checked, and writes every outcome into the chained log on disk.  The others do what their rows say.
+Ours is a round of ``glacier-purge bench``, a plan made before and carried out: it parses the inventory, paces, signs,
+sends over TLS with certificates checked, and writes every outcome into the chained log on disk.  The others do what
+their rows say.
 All speak to the same nginx on the other core, answer for answer the same, certificates checked by all but wrk.
 
-Each client is run twice in each round, with few and with many deletes, and what is reported is the difference: CPU time
-as the kernel booked it on the finished command (``wait4``: user and system, all threads) and wall-clock time, for the
-deletes that the longer run did more.  So nobody's start-up, imports and first connections count, and everything that
-grows with the number of deletes does.  Rounds are interleaved; ratios are taken within rounds; medians are shown.
+Each client is run twice in each round, with few and with many deletes, and what is reported is the difference, for the
+deletes that the longer run did more: CPU time (user and system, all threads) and wall-clock time.  The others' CPU time
+is what the kernel booked on the finished command (``wait4``), ours what it booked on the run.  So nobody's start-up,
+imports and first connections count, and everything that grows with the number of deletes does.  Rounds are interleaved;
+ratios are taken within rounds; medians are shown.
 """
 
 from __future__ import annotations
@@ -24,18 +26,18 @@ import sys
 import tempfile
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, TypedDict
+from typing import TYPE_CHECKING, Literal, TypedDict
 
 from benchmarks import inventories
-from benchmarks.machine import CLIENT_CORE, pinned, run
+from benchmarks.machine import CLIENT_CORE, Cost, pinned, run
 from benchmarks.servers import Server, tls_server
 from benchmarks.tables import Table
+from glacier_purge.cli.bench_round import Order, in_own_process
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from benchmarks.machine import Cost
-
+Transport = Literal["sdk", "rest"]
 PYTHON = sys.executable
 ROOT = Path(__file__).parents[1]
 OURS = "glacier-purge"
@@ -115,27 +117,26 @@ class Contestant:
     delete: Callable[[Arena, int, int], Cost]
 
 
-def in_our_environment(arena: Arena, transport: str) -> dict[str, str]:
-    """The environment of our own command: no search for a limit, since no server here has one."""
-    return arena.environment(
-        GLACIER_PURGE_PACE__FIRST_PER_SECOND="1000000",
-        GLACIER_PURGE_AWS__TRANSPORT=transport,
+def our_order(server: Server, inventory: Path, in_flight: int, transport: Transport) -> Order:
+    """What ``glacier-purge bench`` is to delete from ``server``."""
+    return Order(
+        inventory=str(inventory),
+        vault=inventories.VAULT,
+        account_id=inventories.ACCOUNT,
+        region=inventories.REGION,
+        endpoint_url=server.url,
+        ca_file=str(server.ca_file),
+        transport=transport,
+        in_flight=in_flight,
     )
 
 
-def ours(transport: str) -> Callable[[Arena, int, int], Cost]:
+def ours(transport: Transport) -> Callable[[Arena, int, int], Cost]:
     def delete(arena: Arena, archives: int, in_flight: int) -> Cost:
-        run_dir = arena.new_folder() / "run"
-        environment = in_our_environment(arena, transport)
-        command = [PYTHON, "-m", "glacier_purge"]
-        where = ["--inventory", str(arena.inventory(archives)), "--run-dir", str(run_dir)]
-        planning = [*command, "plan", inventories.VAULT, *where, "--endpoint-url", arena.server.url]
-        digest = json.loads(run([*planning, "--output", "json"], environment).output)["digest"]
-        applying = [*command, "apply", str(run_dir), "--confirm-digest", digest, "--max-in-flight", str(in_flight)]
-        cost = run([*applying, "--output", "json"], environment)
-        assert json.loads(cost.output)["deleted"] == archives
-        shutil.rmtree(run_dir)
-        return cost
+        order = our_order(arena.server, arena.inventory(archives), in_flight, transport)
+        round_ = in_own_process(order, arena.environment())
+        assert round_.deleted == archives
+        return Cost(cpu_seconds=round_.cpu_seconds, seconds=round_.seconds, peak_rss_mb=round_.peak_rss_mb, output="")
 
     return delete
 

@@ -20,15 +20,17 @@ from typing import TYPE_CHECKING, TypedDict
 import uvloop
 
 from benchmarks import inventories
+from benchmarks.bench_pipeline import our_order
 from benchmarks.machine import CLIENT_CORE, pinned
-from benchmarks.servers import Server, tls_server
+from benchmarks.servers import tls_server
 from benchmarks.tables import Table
-from glacier_purge.cli.bench_round import Order, carry_out, settings_for
+from glacier_purge.cli.bench_round import carry_out, settings_for
 from glacier_purge.wiring import plan_in_new_folder
 
 if TYPE_CHECKING:
     from types import CodeType
-    from typing import Literal
+
+    from benchmarks.bench_pipeline import Transport
 
 TOP = 10
 
@@ -42,13 +44,13 @@ class Row(TypedDict):
     calls: float
 
 
-def measure(*, deletes: int = 40_000, in_flight: int = 64, transport: Literal["sdk", "rest"] = "rest") -> list[Row]:
+def measure(*, deletes: int = 40_000, in_flight: int = 64, transport: Transport = "rest") -> list[Row]:
     """Profile one run; the functions with the most time of their own, most first."""
     profile = cProfile.Profile()
     with tempfile.TemporaryDirectory() as name, pinned(CLIENT_CORE):
         folder = Path(name)
         with tls_server(folder) as server, asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-            order = _order(server, inventories.write(folder / "inventory.json", deletes), in_flight, transport)
+            order = our_order(server, inventories.write(folder / "inventory.json", deletes), in_flight, transport)
             settings = settings_for(order)
             planning = plan_in_new_folder(
                 order.vault, order.inventory, settings, run_dir=folder / "run", set_aside_defects=False
@@ -57,19 +59,6 @@ def measure(*, deletes: int = 40_000, in_flight: int = 64, transport: Literal["s
             with profile:
                 runner.run(carry_out(order, settings, run_folder, plan))
     return _top(profile, deletes)
-
-
-def _order(server: Server, inventory: Path, in_flight: int, transport: Literal["sdk", "rest"]) -> Order:
-    return Order(
-        inventory=str(inventory),
-        vault=inventories.VAULT,
-        account_id=inventories.ACCOUNT,
-        region=inventories.REGION,
-        endpoint_url=server.url,
-        ca_file=str(server.ca_file),
-        transport=transport,
-        in_flight=in_flight,
-    )
 
 
 def _top(profile: cProfile.Profile, deletes: int) -> list[Row]:

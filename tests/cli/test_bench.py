@@ -129,6 +129,7 @@ def measured(transport: str, cpu_us: float, per_second: float) -> Measured:
         deleted=10,
         failed=0,
         seconds=1.0,
+        cpu_seconds=cpu_us / 1e5,
         deletes_per_second=per_second,
         cpu_us_per_delete=cpu_us,
         throttled_share=0.0,

@@ -9,8 +9,6 @@ from __future__ import annotations
 
 import json
 import os
-import subprocess
-import sys
 import tempfile
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -20,13 +18,14 @@ from typing import TYPE_CHECKING, Annotated, Literal
 from cyclopts import Parameter, validators
 
 from glacier_purge.cli.bench_result import as_table, compared
-from glacier_purge.cli.bench_round import Measured, Order
+from glacier_purge.cli.bench_round import Order, in_own_process
 from glacier_purge.cli.options import Hyphened, Output
 from glacier_purge.cli.output import OutputFormat, print_text
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from glacier_purge.cli.bench_round import Measured
     from glacier_purge.cli.simulated import StartedSimulator
 
 Transport = Literal["auto", "sdk", "rest"]
@@ -178,10 +177,6 @@ def _on_running(
 
 
 def _round(glacier: StartedSimulator, inventory: Path, transport: Transport, load: _Load) -> Measured:
-    import msgspec
-
-    from glacier_purge.errors import GlacierPurgeError
-
     address = glacier.address()
     order = Order(
         inventory=str(inventory),
@@ -195,13 +190,7 @@ def _round(glacier: StartedSimulator, inventory: Path, transport: Transport, loa
         per_second=load.per_second,
         core=load.cores[0],
     )
-    command = [sys.executable, "-m", "glacier_purge.cli.bench_round"]
-    done = subprocess.run(  # noqa: S603 - our own command
-        command, input=msgspec.json.encode(order), stdout=subprocess.PIPE, check=False
-    )
-    if done.returncode:
-        raise GlacierPurgeError(f"a round ended with exit code {done.returncode}; its message is above.")
-    return msgspec.json.decode(done.stdout, type=Measured)
+    return in_own_process(order, os.environ)
 
 
 @contextmanager

@@ -1,16 +1,17 @@
-"""One round of ``bench``, in a process of its own: the whole audited pipeline over one inventory, and what it cost.
+"""One round of ``bench`` and of the benchmarks: the whole audited pipeline over one inventory, and what it cost.
 
 ``python -m`` this module with an ``Order`` as JSON on stdin; a ``Measured`` as JSON comes on stdout.  A process of its
-own, so that its CPU time and peak memory are the round's and nobody else's.  Nothing is left out to look faster: the
-plan is made and approved by digest, ranges are released, outcomes are chained and fsynced.  CPU time is user and system
-time of all threads from the first check of the plan to the last line of the log (planning is not in it), latency is
-that of a delete as the worker pool sees it.
+own (``in_own_process``), so that its CPU time and peak memory are the round's and nobody else's.  Nothing is left out
+to look faster: the plan is made and approved by digest, ranges are released, outcomes are chained and fsynced.  CPU
+time is user and system time of all threads from the first check of the plan to the last line of the log (planning is
+not in it), latency is that of a delete as the worker pool sees it.
 """
 
 from __future__ import annotations
 
 import os
 import resource
+import subprocess
 import sys
 import tempfile
 import time
@@ -25,7 +26,7 @@ import msgspec
 from glacier_purge.errors import GlacierPurgeError
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from glacier_purge.archive import ArchiveId, Vault
     from glacier_purge.plan.document import Plan
@@ -56,7 +57,8 @@ class Order(msgspec.Struct, frozen=True, kw_only=True):
 class Measured(msgspec.Struct, frozen=True, kw_only=True):
     """What one round came to. ``limit_per_second`` is what the pacer believes the service allows; None: never met one.
 
-    ``seconds`` is all of it, ``deletes_per_second`` counts from the first request to the last reply.
+    ``seconds`` and ``cpu_seconds`` are of all of it, ``deletes_per_second`` counts from the first request to the last
+    reply.
     Latencies are in milliseconds; ``corrected_latency_ms`` has coordinated omission put right (``report.latency``).
     """
 
@@ -64,6 +66,7 @@ class Measured(msgspec.Struct, frozen=True, kw_only=True):
     deleted: int
     failed: int
     seconds: float
+    cpu_seconds: float
     deletes_per_second: float
     cpu_us_per_delete: float
     throttled_share: float
@@ -128,6 +131,23 @@ class Stopwatch:
         await self._service.renew_credentials()
 
 
+def in_own_process(order: Order, environment: Mapping[str, str]) -> Measured:
+    """Do one round in a process with this environment.
+
+    Raises ``GlacierPurgeError`` when it fails; its message went to stderr.
+    """
+    done = subprocess.run(
+        [sys.executable, "-m", "glacier_purge.cli.bench_round"],
+        input=msgspec.json.encode(order),
+        stdout=subprocess.PIPE,
+        env=environment,
+        check=False,
+    )
+    if done.returncode:
+        raise GlacierPurgeError(f"a round ended with exit code {done.returncode}; its message is above.")
+    return msgspec.json.decode(done.stdout, type=Measured)
+
+
 async def measure(order: Order) -> Measured:
     """Plan and carry out a purge as ordered, in a temporary folder that is gone afterwards."""
     from glacier_purge.wiring import plan_in_new_folder
@@ -165,9 +185,9 @@ async def carry_out(order: Order, settings: Settings, folder: RunFolder, plan: P
             Host(),
             open_guarded=lambda: nullcontext(control),
         )
-        cpu, began = _cpu_seconds(), time.perf_counter()
+        cpu_began, began = _cpu_seconds(), time.perf_counter()
         ledger = await run.carry_out(approve_by_digest(plan, plan.digest, who()))
-        seconds, cpu = time.perf_counter() - began, _cpu_seconds() - cpu
+        seconds, cpu_seconds = time.perf_counter() - began, _cpu_seconds() - cpu_began
         facts = run.telemetry()
     deleted, attempts = ledger.counts["deleted"], max(1, ledger.attempts)
     limit = facts["limit_per_second"]
@@ -177,8 +197,9 @@ async def carry_out(order: Order, settings: Settings, folder: RunFolder, plan: P
         deleted=deleted,
         failed=ledger.counts["failed"],
         seconds=round(seconds, 3),
+        cpu_seconds=round(cpu_seconds, 6),
         deletes_per_second=round(deleted / max(watched.elapsed_seconds(), 1e-9), 1),
-        cpu_us_per_delete=round(cpu / max(1, deleted) * 1e6, 2),
+        cpu_us_per_delete=round(cpu_seconds / max(1, deleted) * 1e6, 2),
         throttled_share=round(ledger.throttled / attempts, 5),
         limit_per_second=limit if isinstance(limit, float) else None,
         peak_rss_mb=round(_peak_rss_bytes() / 1e6, 1),
