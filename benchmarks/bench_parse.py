@@ -21,6 +21,7 @@ from pathlib import Path
 from statistics import median
 from typing import TypedDict
 
+from benchmarks import inventories
 from benchmarks.readers import CONTESTANTS
 from benchmarks.tables import Table
 
@@ -35,7 +36,8 @@ DESCRIPTIONS = (
 def generate(folder: Path, archives: int) -> None:
     """Write one inventory as Glacier lays it out, as others space it, with a header for ijson only, and as CSV."""
     source = random.Random(1)
-    header = '"VaultARN":"arn:aws:glacier:eu-west-1:012345678901:vaults/photos","InventoryDate":"2026-11-20T08:16:34Z"'
+    vault = "arn:aws:glacier:eu-west-1:012345678901:vaults/photos"
+    header = f'"VaultARN":"{vault}","InventoryDate":"{inventories.now()}"'
     with (
         (folder / "glacier.json").open("w") as compact,
         (folder / "spaced.json").open("w") as spaced,

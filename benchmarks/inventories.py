@@ -1,10 +1,15 @@
-"""Vault inventories of any size, written as Amazon Glacier lays them out, fast and always the same."""
+"""Vault inventories of any size, written as Amazon Glacier lays them out, fast and always the same but for their date.
+
+They are dated now, as the service's own: an old inventory is refused, however well it was made.
+"""
 
 from __future__ import annotations
 
 import base64
 import random
 from typing import TYPE_CHECKING
+
+from glacier_purge.clock import utc_now
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -19,6 +24,11 @@ _DESCRIPTIONS = (
 )
 
 
+def now() -> str:
+    """The time, as an inventory has it."""
+    return f"{utc_now():%Y-%m-%dT%H:%M:%SZ}"
+
+
 def archive_id(number: int) -> str:
     """The id of one archive: 138 characters, its number at the end."""
     return f"{_STEM}{number:010}"
@@ -27,7 +37,7 @@ def archive_id(number: int) -> str:
 def write(path: Path, archives: int) -> Path:
     """Write the inventory of a vault with ``archives`` in it, some 350 bytes each."""
     with path.open("w", encoding="ascii") as file:
-        file.write(f'{{"VaultARN":"{VAULT_ARN}","InventoryDate":"2026-11-20T08:16:34Z","ArchiveList":[')
+        file.write(f'{{"VaultARN":"{VAULT_ARN}","InventoryDate":"{now()}","ArchiveList":[')
         for number in range(archives):
             description = _DESCRIPTIONS[number % len(_DESCRIPTIONS)].format(number)
             file.write(

@@ -9,20 +9,23 @@ from __future__ import annotations
 import asyncio
 import ssl
 import sys
+from email.utils import formatdate
 from itertools import count
 from typing import cast
 
 import uvloop
 
+from benchmarks import inventories
+
 REPLY = (
     b"HTTP/1.1 204 No Content\r\nx-amzn-RequestId: AbCdEfGhIjKlMnOpQrStUvWxYz0123456789%012d\r\n"
-    b"Date: Sun, 22 Nov 2026 15:14:03 GMT\r\n\r\n"
+    b"Date: " + formatdate(usegmt=True).encode() + b"\r\n\r\n"
 )
 _NUMBERS = count(1)  # each reply has a request id of its own, or clients that mind would take it for a repeated one
 DESCRIPTION = (
-    b'{"CreationDate":"2012-02-20T17:01:45.198Z","LastInventoryDate":"2026-11-20T08:16:34.000Z","NumberOfArchives":1,'
+    b'{"CreationDate":"2012-02-20T17:01:45.198Z","LastInventoryDate":"%b","NumberOfArchives":1,'
     b'"SizeInBytes":1,"VaultARN":"arn:aws:glacier:us-east-1:123456789012:vaults/photos","VaultName":"photos"}'
-)
+) % inventories.now().encode()
 JOBS = b'{"JobList":[],"Marker":null}'
 UPLOADS = b'{"UploadsList":[],"Marker":null}'
 

@@ -10,10 +10,14 @@ import asyncio
 import ipaddress
 import os
 import sys
+import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
+
+from glacier_purge import clock
+from glacier_purge.simulator import clock as simulator_clock
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -68,6 +72,17 @@ def loopback_only() -> Iterator[None]:
     _reached_out.clear()
     yield
     assert not _reached_out, f"tried to leave loopback: {_reached_out}"
+
+
+@pytest.fixture(params=[0, 366], ids=["today", "in a year"])
+def today(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let a test run twice, the second time with our clock and the pretended service's a year ahead.
+
+    For modules whose tests go by dates: ``pytestmark = pytest.mark.usefixtures("today")``.
+    """
+    ahead_seconds = request.param * 86_400
+    for one in (clock, simulator_clock):
+        monkeypatch.setattr(one, "_read", lambda: time.time() + ahead_seconds)
 
 
 @pytest.fixture(autouse=True)

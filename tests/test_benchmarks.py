@@ -14,7 +14,11 @@ from benchmarks.headlines import headlines
 from benchmarks.machine import run
 from benchmarks.tables import Table, figure
 from glacier_purge.archive import is_archive_id
+from glacier_purge.clock import utc_now
 from glacier_purge.inventory.json_reader import JsonReader
+from glacier_purge.run.permits import is_aged
+from glacier_purge.settings import Settings
+from glacier_purge.wiring import rules
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -127,6 +131,12 @@ def test_inventories_made_here_are_read_whole_and_have_no_id_twice(tmp_path: Pat
     assert len({archive.archive_id for archive in archives}) == 1000
     assert all(is_archive_id(archive.archive_id) for archive in archives)
     assert archives[7].archive_id == inventories.archive_id(7)
+
+
+@pytest.mark.usefixtures("today")
+def test_inventories_made_here_are_never_too_old_to_plan_from(tmp_path: Path) -> None:
+    written = json.loads(inventories.write(tmp_path / "inventory.json", 1).read_bytes())
+    assert not is_aged(written["InventoryDate"], rules(Settings()), utc_now())
 
 
 def test_the_cost_of_a_command_is_that_of_all_it_waited_for() -> None:

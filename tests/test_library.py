@@ -24,6 +24,8 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterator
     from pathlib import Path
 
+pytestmark = pytest.mark.usefixtures("today")
+
 VAULT = glacier_purge.Vault(account_id="123456789012", region="us-east-1", name="photos")
 CREDENTIALS = glacier_purge.StaticCredentials(access_key_id="test", secret_access_key="test")
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -11,6 +10,7 @@ from glacier_purge import wiring
 from glacier_purge.audit.disk import FileDisk
 from glacier_purge.audit.recovery import replay
 from glacier_purge.bundle import one_error
+from glacier_purge.clock import utc_now
 from glacier_purge.plan.choices import EVERY_ARCHIVE
 from glacier_purge.plan.document import read_plan
 from glacier_purge.report.summary import Report, summarise
@@ -76,7 +76,7 @@ async def purge(
     folder = RunFolder.open(Path(run_dir))
     found = read_plan(folder.plan_file)
     if replay(folder.path).approved_digest != found.digest:
-        check_fresh(folder.planned_at(found), datetime.now(UTC))
+        check_fresh(folder.planned_at(found), utc_now())
     approval = approve_by_digest(found, confirm_digest, who())
     access = wiring.access(
         settings, found.endpoint_url, any_id_length=found.snapshot.any_id_length, credentials=credentials

@@ -8,13 +8,13 @@ reached is on disk before anybody waits.
 
 from __future__ import annotations
 
-import time
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Protocol, TypeVar
 
 import anyio
 
+from glacier_purge.clock import utc_now
 from glacier_purge.errors import CredentialsFailed, Pending
 from glacier_purge.service.control import NoAnswer
 
@@ -41,11 +41,6 @@ class Patience(Protocol):
 
     async def wait(self, waiting: Waiting) -> None:
         """Return when ``waiting.until`` has come. Raises ``Pending`` when it is not waited for here."""
-
-
-def utc_now() -> datetime:
-    """The wall clock's time."""
-    return datetime.fromtimestamp(time.time(), UTC)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

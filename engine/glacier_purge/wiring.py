@@ -9,7 +9,7 @@ import logging
 import os
 from contextlib import asynccontextmanager
 from dataclasses import asdict
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from functools import partial
 from importlib.metadata import version
 from pathlib import Path
@@ -19,6 +19,7 @@ import anyio.to_thread
 import structlog
 
 from glacier_purge.archive import Vault, check_vault_name
+from glacier_purge.clock import utc_now
 from glacier_purge.deciding import Circumstances, decide
 from glacier_purge.deletion.pacer import PacerSettings
 from glacier_purge.deletion.retry import RetrySettings
@@ -48,6 +49,7 @@ from glacier_purge.writers import signs_of_writers
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
+    from datetime import datetime
 
     from glacier_purge.inventory.snapshot import Snapshot
     from glacier_purge.plan.choices import Caps, Choices
@@ -168,7 +170,7 @@ async def plan_in_new_folder(
     check_vault_name(vault_name)
     check_standard_input(inventory, choices)
     any_id_length = settings.inventory.any_id_length
-    path = run_dir if run_dir is not None else Path("runs") / run_name(vault_name, datetime.now(UTC))
+    path = run_dir if run_dir is not None else Path("runs") / run_name(vault_name, utc_now())
     with Source(inventory) as content, new_folder(path) as folder:
         snapshot = await anyio.to_thread.run_sync(lambda: spool(content, folder.path, any_id_length=any_id_length))
         vault = await _address(vault_name, snapshot, settings, content.name)
@@ -182,7 +184,7 @@ async def plan_in_new_folder(
         )
         with FirstReading(snapshot, target, set_aside_defects=set_aside_defects) as reading:
             await anyio.to_thread.run_sync(reading.read)  # before anybody is asked anything about it
-            circumstances = _circumstances(target, settings, patience, datetime.now(UTC))
+            circumstances = _circumstances(target, settings, patience, patience.now())
             await check_current(snapshot.inventory_date, rules(settings), patience.now(), circumstances.control)
             decided = await decide(reading, choices, circumstances)
         control = circumstances.control if decided.retrievals_looked_at else None
@@ -240,7 +242,7 @@ def plan_prospects(plan: Plan, settings: Settings) -> tuple[Estimate, Calendar]:
 
     Raises ``ConfigurationFailed`` for a price table that cannot be read.
     """
-    now = datetime.now(UTC)
+    now = utc_now()
     calendar = forecast(
         plan.counts.selected,
         now,

@@ -25,6 +25,8 @@ if TYPE_CHECKING:
     from glacier_purge.plan.document import Plan
     from glacier_purge.run.approval import Approval
 
+pytestmark = pytest.mark.usefixtures("today")
+
 FILMS = Vault(account_id=VAULT.account_id, region=VAULT.region, name="films")
 
 

@@ -11,12 +11,12 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 import pytest
 
+from glacier_purge.clock import utc_now
 from glacier_purge.plan.document import read_plan
 from glacier_purge.run.freeze import FREEZE_FILE, Frozen
 from glacier_purge.run.lifecycle import LIFECYCLE_FILE, Event, Lifecycle
 from glacier_purge.run.limits import limits_file
 from glacier_purge.run.terms import TERMS_FILE
-from glacier_purge.waiting import utc_now
 from tests.e2e.desk import Desk, deletes
 
 if TYPE_CHECKING:

@@ -31,6 +31,8 @@ if TYPE_CHECKING:
     from glacier_purge.simulator import SimulatedGlacier
     from glacier_purge.waiting import Patience
 
+pytestmark = pytest.mark.usefixtures("today")
+
 OLD = 1_000_000_000.0
 
 

@@ -24,6 +24,8 @@ if TYPE_CHECKING:
     from glacier_purge.plan.document import Plan
     from glacier_purge.run.approval import Approval
 
+pytestmark = pytest.mark.usefixtures("today")
+
 
 @pytest.fixture(autouse=True)
 def credentials(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

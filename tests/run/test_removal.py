@@ -28,6 +28,8 @@ if TYPE_CHECKING:
     from glacier_purge.simulator import SimulatedGlacier
     from glacier_purge.waiting import Patience
 
+pytestmark = pytest.mark.usefixtures("today")
+
 
 async def proven(glacier: SimulatedGlacier, door: GlacierControl, place: Path) -> tuple[RunFolder, Plan]:
     """A run of the vault, proven empty; the account has another vault."""

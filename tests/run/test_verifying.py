@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 
     from glacier_purge.simulator import SimulatedGlacier
 
+pytestmark = pytest.mark.usefixtures("today")
+
 FILM = b"film"
 UPLOAD = {
     "x-amz-content-sha256": hashlib.sha256(FILM).hexdigest(),

@@ -8,12 +8,12 @@ for this very digest.
 from __future__ import annotations
 
 import sys
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from glacier_purge.audit.recovery import replay
 from glacier_purge.cli.output import fitted_to
 from glacier_purge.cli.plan_page import PlanView
+from glacier_purge.clock import utc_now
 from glacier_purge.errors import PlanRefused
 from glacier_purge.report.terminal import safe
 from glacier_purge.report.words import size
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 def approval_for(folder: RunFolder, plan: Plan, settings: Settings, confirm_digest: str | None) -> Approval:
     """Return the approval of ``plan``, which is shown before. Raises ``PlanRefused`` when there is none."""
     if replay(folder.path).approved_digest != plan.digest:
-        check_fresh(folder.planned_at(plan), datetime.now(UTC))
+        check_fresh(folder.planned_at(plan), utc_now())
     elif confirm_digest is None:
         return Approval(digest=plan.digest, how="resumed", by=who())
     put_before(folder, plan, settings)

@@ -76,10 +76,10 @@ async def _examined(name: str, settings: Settings, place: Path) -> list[Finding]
 async def examined(control: ControlClient, access: Access, place: Path, settings: Settings) -> list[Finding]:
     """Everything that could go wrong with a purge of the control's vault, with a run folder at ``place``."""
     from glacier_purge import wiring
+    from glacier_purge.clock import utc_now
     from glacier_purge.plan.examination import Examination, Surroundings
     from glacier_purge.service.endpoint import is_loopback
     from glacier_purge.service.identity import caller_identity
-    from glacier_purge.waiting import utc_now
 
     pretended = access.endpoint_url is not None and is_loopback(access.endpoint_url)
     surroundings = Surroundings(

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import sys
 from contextlib import contextmanager
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 import anyio
@@ -15,6 +14,7 @@ from glacier_purge.cli import version
 from glacier_purge.cli.calendar_terms import settled_terms, what_holds
 from glacier_purge.cli.confirmation import approval_for, ask, put_before, waited_for
 from glacier_purge.cli.run import look_for_writers, preflight
+from glacier_purge.clock import utc_now
 from glacier_purge.errors import Pending, RunStopped
 from glacier_purge.plan.choices import EVERY_ARCHIVE, UNCAPPED
 from glacier_purge.plan.making import Target
@@ -56,7 +56,7 @@ class ApprovalWanted(Pending):
     """A plan that nobody has approved yet; the others of the fleet go on meanwhile."""
 
     def __init__(self, place: RunFolder, plan: Plan) -> None:
-        super().__init__(waited_for(place, plan), until=datetime.now(UTC))
+        super().__init__(waited_for(place, plan), until=utc_now())
         self.place = place
         self.plan = plan
 
@@ -74,7 +74,7 @@ class Asking:
         Raises ``PlanRefused`` for a plan too old to be approved and for any answer but vault name and archive count.
         """
         async with self._turn:
-            check_fresh(place.planned_at(plan), datetime.now(UTC))
+            check_fresh(place.planned_at(plan), utc_now())
             with self._screen.aside():
                 put_before(place, plan, settings)
                 ask(plan)

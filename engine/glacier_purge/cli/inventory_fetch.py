@@ -95,8 +95,8 @@ def fetch(
 
 
 def _wanted(*, job_id: str | None, new: bool, max_age: timedelta | None) -> Wanted:
+    from glacier_purge.clock import utc_now
     from glacier_purge.inventory.job_choice import Wanted
-    from glacier_purge.waiting import utc_now
 
     if sum((job_id is not None, new, max_age is not None)) > 1:
         raise UsageError("--job-id, --new-inventory and --inventory-max-age say three different things. Give one.")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sys
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -17,10 +16,12 @@ from glacier_purge.cli.planning_options import RecordOptions, Records
 from glacier_purge.cli.safety_options import Safety, SafetyOptions
 from glacier_purge.cli.telling import tell
 from glacier_purge.cli.waiting import NoWait
+from glacier_purge.clock import utc_now
 from glacier_purge.errors import Interrupted, Pending, UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from datetime import datetime
 
     from glacier_purge.audit.ledger import Ledger
     from glacier_purge.inventory.snapshot import Snapshot
@@ -192,7 +193,7 @@ class _Run:
         digest = self._confirm_digest if self._confirm_digest == plan.digest else None
         if digest is None and not sys.stdin.isatty():
             put_before(place, plan, self._settings)
-            raise Pending(waited_for(place, plan), until=datetime.now(UTC))
+            raise Pending(waited_for(place, plan), until=utc_now())
         return approval_for(place, plan, self._settings, digest)
 
     async def _carry_out(self, place: RunFolder, plan: Plan, approval: Approval) -> Ledger:

@@ -14,6 +14,8 @@ from typing import TYPE_CHECKING, Protocol, TypeVar
 
 import anyio.to_thread
 
+from glacier_purge.clock import wall_seconds
+
 if TYPE_CHECKING:
     from collections.abc import Callable
     from importlib.resources.abc import Traversable
@@ -37,7 +39,7 @@ class Host:
     """
 
     clock: Callable[[], float] = time.monotonic
-    wall_clock: Callable[[], float] = time.time
+    wall_clock: Callable[[], float] = wall_seconds
     random: Callable[[], float] = random.random
     elsewhere: Elsewhere = anyio.to_thread.run_sync
 

@@ -28,7 +28,6 @@ import socket
 import struct
 import sys
 from contextlib import contextmanager, suppress
-from datetime import UTC, datetime
 from pathlib import Path
 from threading import Thread
 from typing import TYPE_CHECKING
@@ -36,6 +35,7 @@ from urllib.parse import urlsplit
 
 import msgspec
 
+from glacier_purge.clock import utc_now
 from glacier_purge.errors import DiskFailed, RunLocked, UsageError
 from glacier_purge.json_document import DocumentUnreadable, decoded
 
@@ -125,7 +125,7 @@ def _name_of_run(folder: Path) -> str:
 
 
 def _holding(run_dir: Path | None) -> Holding:
-    since = f"{datetime.now(UTC):%Y-%m-%dT%H:%M:%SZ}"
+    since = f"{utc_now():%Y-%m-%dT%H:%M:%SZ}"
     return Holding(run_dir=None if run_dir is None else str(run_dir.absolute()), since=since)
 
 

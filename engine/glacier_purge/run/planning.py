@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import shutil
 from contextlib import contextmanager
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
+from glacier_purge.clock import utc_now
 from glacier_purge.errors import UsageError
 from glacier_purge.plan.decisions import DECISIONS_FILE, DUPLICATES_FILE
 from glacier_purge.plan.document import plan_bytes
@@ -51,7 +51,6 @@ def clear_unfinished(folder: RunFolder) -> None:
 
 def keep_plan(folder: RunFolder, plan: Plan, *, retrievals_looked_at: bool) -> None:
     """Write down what run this is and then its plan, which makes the folder whole."""
-    now = datetime.now(UTC)
     run_sha256 = folder.write_identity(
         Identity(
             run=folder.path.resolve().name,
@@ -59,7 +58,7 @@ def keep_plan(folder: RunFolder, plan: Plan, *, retrievals_looked_at: bool) -> N
             endpoint_url=plan.endpoint_url,
             tool_version=plan.tool_version,
             package_sha256=package_sha256(),
-            created=now.strftime("%Y-%m-%dT%H:%M:%SZ"),
+            created=utc_now().strftime("%Y-%m-%dT%H:%M:%SZ"),
             retrievals_looked_at=retrievals_looked_at,
         )
     )

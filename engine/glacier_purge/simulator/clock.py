@@ -6,10 +6,19 @@ pass with the loop's.  It never runs backwards: a vault's history would no longe
 
 from __future__ import annotations
 
+import time
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+
+
+_read = time.time
+
+
+def wall_seconds() -> float:
+    """This host's time in seconds since 1970: clients sign by it, and a service that is given no other begins at it."""
+    return _read()
 
 
 class SimulatorClock:

@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import logging
 import re
-import time
 from email.utils import formatdate
 from hashlib import sha256
 from itertools import chain
@@ -21,6 +20,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from glacier_purge.simulator import control
+from glacier_purge.simulator.clock import wall_seconds
 from glacier_purge.simulator.exchange import Request, Response
 from glacier_purge.simulator.fault_kinds import KINDS
 from glacier_purge.simulator.latency import REFUSED_SHARE, Latency
@@ -108,7 +108,7 @@ class ServiceDesk:
         fault = self.faults.decide(operation, key, now - self._started)
         if fault is not None:
             return self._struck(fault, request, now, keep_alive=keep_alive)
-        return self._served(self.glacier.handle(request, now, wall=time.time()), keep_alive=keep_alive)
+        return self._served(self.glacier.handle(request, now, wall=wall_seconds()), keep_alive=keep_alive)
 
     def refuse(self, response: Response) -> bytes:
         """Refuse what is not even a request; the connection ends."""
@@ -131,7 +131,7 @@ class ServiceDesk:
         if kind.beforehand is not None:
             kind.beforehand(self.glacier, request, now)
         if kind.reaches_service:
-            response = self.glacier.handle(request, now, wall=time.time())
+            response = self.glacier.handle(request, now, wall=wall_seconds())
         if kind.aftermath is not None:
             kind.aftermath(self.glacier, response)
         if kind.instead is not None:
@@ -260,7 +260,7 @@ class _Date:
         self._text = b""
 
     def now(self) -> bytes:
-        second = int(time.time())
+        second = int(wall_seconds())
         if second != self._second:
             self._second, self._text = second, formatdate(second, usegmt=True).encode()
         return self._text

@@ -24,7 +24,7 @@ from glacier_purge.archive import Vault
 from glacier_purge.errors import UsageError
 from glacier_purge.simulator.account import Credential
 from glacier_purge.simulator.certificate import make_certificate
-from glacier_purge.simulator.clock import SimulatorClock
+from glacier_purge.simulator.clock import SimulatorClock, wall_seconds
 from glacier_purge.simulator.desk import ServiceDesk
 from glacier_purge.simulator.faults import FaultPlan, Rule
 from glacier_purge.simulator.latency import Latency
@@ -163,7 +163,7 @@ class SimulatedGlacier:
         return b"".join(self._desk.inventory_now(self.vault, "JSON").pieces())
 
     def _new_clock(self, saved: Saved | None) -> SimulatorClock:
-        start = time.time() if self.starts_at is None else self.starts_at
+        start = wall_seconds() if self.starts_at is None else self.starts_at
         if saved is not None:
             start = max(start, saved.now)
         return SimulatorClock(asyncio.get_running_loop().time, start=start, scale=self.time_scale)

@@ -1,0 +1,23 @@
+"""What time it is for everything that is dated or counts days: the one place that reads this host's wall clock.
+
+Whoever decides by time takes it as a value, from ``Patience`` or ``Host``, which have it from here unless they were
+given another.  Signatures alone are dated past this, where requests are made (``service.rest`` and the SDK): they have
+to agree with AWS's clock to five minutes, whatever a rehearsal or a test takes for today.
+"""
+
+from __future__ import annotations
+
+import time
+from datetime import UTC, datetime
+
+_read = time.time
+
+
+def wall_seconds() -> float:
+    """Seconds since 1970."""
+    return _read()
+
+
+def utc_now() -> datetime:
+    """The wall clock's time."""
+    return datetime.fromtimestamp(_read(), UTC)
