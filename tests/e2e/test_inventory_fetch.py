@@ -65,6 +65,17 @@ def test_waiting_is_told_on_stderr_and_can_be_stopped(bench: Bench) -> None:
     assert bench.json(*fetch(bench, "--to", str(bench.folder / "inventory.json")))["records"] == 500
 
 
+def test_a_jobs_age_counts_by_the_services_days(bench: Bench) -> None:
+    # glacier-purge inventory fetch photos --to second.json --no-wait --inventory-max-age 1h
+    bench.json(*fetch(bench, "--to", str(bench.folder / "first.json"), "--no-wait"), exit_code=75)
+    bench.simulator.post("clock", step_seconds=6 * HOUR)
+    bench.json(*fetch(bench, "--to", str(bench.folder / "first.json"), "--no-wait"))
+    second = ("--to", str(bench.folder / "second.json"), "--no-wait")
+    bench.json(*fetch(bench, *second, "--inventory-max-age", "1h"), exit_code=75)
+    third = ("--to", str(bench.folder / "third.json"), "--no-wait")
+    bench.json(*fetch(bench, *third, "--inventory-max-age", "12h"))
+
+
 def test_contradicting_options_are_refused(bench: Bench) -> None:
     both = bench.run(*fetch(bench, "--to", "a", "--run-dir", "b"), exit_code=2)
     assert "Give one of them" in both.stderr

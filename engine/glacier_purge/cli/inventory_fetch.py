@@ -22,6 +22,9 @@ from glacier_purge.cli.waiting import NoWait
 from glacier_purge.errors import UsageError
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+    from datetime import datetime
+
     from glacier_purge.inventory.job_choice import Wanted
     from glacier_purge.run.folder import RunFolder
     from glacier_purge.settings import Settings
@@ -68,6 +71,7 @@ def fetch(
     from glacier_purge.cli.carrying import in_event_loop
     from glacier_purge.cli.logs import configure_logs
     from glacier_purge.cli.waiting import settled
+    from glacier_purge.inventory.job_choice import Wanted
     from glacier_purge.run.folder import RunFolder
 
     configure_logs(logs)
@@ -75,7 +79,13 @@ def fetch(
         raise UsageError("--to and --run-dir are two places for one inventory. Give one of them.")
     if chunk_mib < 1:
         raise UsageError("--chunk-mib is 1 at least.")
-    wanted = _wanted(job_id=job_id, new=new_inventory, max_age=inventory_max_age)
+    if sum((job_id is not None, new_inventory, inventory_max_age is not None)) > 1:
+        raise UsageError("--job-id, --new-inventory and --inventory-max-age say three different things. Give one.")
+    youngest_for = timedelta(0) if new_inventory else inventory_max_age
+
+    def wanted(now: datetime) -> Wanted:
+        return Wanted(created_from=None if youngest_for is None else now - youngest_for, job_id=job_id)
+
     settings = source.load(aws)
     target = None if run_dir is not None else to or Path(f"{vault.lstrip('.-') or 'vault'}-inventory.json")
     if target is not None and target.exists():
@@ -94,19 +104,14 @@ def fetch(
     return in_event_loop(lambda: settled(work, output))
 
 
-def _wanted(*, job_id: str | None, new: bool, max_age: timedelta | None) -> Wanted:
-    from glacier_purge.clock import utc_now
-    from glacier_purge.inventory.job_choice import Wanted
-
-    if sum((job_id is not None, new, max_age is not None)) > 1:
-        raise UsageError("--job-id, --new-inventory and --inventory-max-age say three different things. Give one.")
-    if new:
-        return Wanted(created_from=utc_now())
-    return Wanted(created_from=None if max_age is None else utc_now() - max_age, job_id=job_id)
-
-
 async def _fetch(
-    vault: str, folder: RunFolder, wanted: Wanted, settings: Settings, *, no_wait: bool, chunk_bytes: int
+    vault: str,
+    folder: RunFolder,
+    wanted: Callable[[datetime], Wanted],
+    settings: Settings,
+    *,
+    no_wait: bool,
+    chunk_bytes: int,
 ) -> dict[str, object]:
     from glacier_purge import wiring
     from glacier_purge.cli.waiting import patience
@@ -118,7 +123,7 @@ async def _fetch(
     how = RetrievalSettings(chunk_bytes=chunk_bytes, any_id_length=any_id_length)
     async with wiring.open_control(address, access) as control:
         waits = patience(no_wait, access)
-        snapshot, job_id = await Retrieval(control, folder.path, wanted, waits, how).fetch()
+        snapshot, job_id = await Retrieval(control, folder.path, wanted(waits.now()), waits, how).fetch()
     return {
         "vault": address.name,
         "account_id": address.account_id,
