@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING
 import trustme
 
 from benchmarks.machine import SERVER_CORE, pin
-from benchmarks.sink import DESCRIPTION, JOBS, UPLOADS
+from benchmarks.sink import DESCRIPTION, JOBS, NO_POLICY, TAGS, UPLOADS
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -39,6 +39,8 @@ http {
     location / { if ($request_method = DELETE) { return 204; } return 200 'DESCRIPTION'; }
     location ~ /jobs$ { return 200 'JOBS'; }
     location ~ /multipart-uploads$ { return 200 'UPLOADS'; }
+    location ~ /tags$ { return 200 'TAGS'; }
+    location ~ -policy$ { return 404 'NO_POLICY'; }
   }
 }
 """
@@ -67,7 +69,8 @@ def tls_server(folder: Path) -> Iterator[Server]:
     else:
         settings = NGINX.replace("FOLDER", str(folder)).replace("PORT", str(port))
         settings = settings.replace("DESCRIPTION", DESCRIPTION.decode()).replace("JOBS", JOBS.decode())
-        settings = settings.replace("UPLOADS", UPLOADS.decode())
+        settings = settings.replace("UPLOADS", UPLOADS.decode()).replace("TAGS", TAGS.decode())
+        settings = settings.replace("NO_POLICY", NO_POLICY.decode())
         (folder / "nginx.conf").write_text(settings, "ascii")
         command = [program, "-p", str(folder), "-c", str(folder / "nginx.conf")]
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.DEVNULL) as process:

@@ -1,7 +1,8 @@
 """A server that answers every request at once with Amazon Glacier's 204: the floor any client is measured against.
 
 Run as ``python sink.py [CERTIFICATE_AND_KEY.pem [PORT]]``; prints its port, ends with its standard input.  It only
-looks for the ends of requests, so that it is never what a client waits for; GET tells of a vault without jobs.
+looks for the ends of requests, so that it is never what a client waits for; GET tells of a vault without jobs, tags
+and policies.
 """
 
 from __future__ import annotations
@@ -28,6 +29,16 @@ DESCRIPTION = (
 ) % inventories.now().encode()
 JOBS = b'{"JobList":[],"Marker":null}'
 UPLOADS = b'{"UploadsList":[],"Marker":null}'
+TAGS = b'{"Tags":{}}'
+NO_POLICY = b'{"code":"ResourceNotFoundException","message":"there is no policy","type":"Client"}'
+
+
+_PAGES = {
+    b"/jobs": (b"200 OK", JOBS),
+    b"/multipart-uploads": (b"200 OK", UPLOADS),
+    b"/tags": (b"200 OK", TAGS),
+    b"-policy": (b"404 Not Found", NO_POLICY),
+}
 
 
 class Sink(asyncio.Protocol):
@@ -52,9 +63,9 @@ def _reply_to(request: bytes) -> bytes:
     if request.startswith(b"DELETE"):
         return REPLY % next(_NUMBERS)
     line = request.partition(b"\r\n")[0]
-    body = JOBS if b"/jobs" in line else UPLOADS if b"/multipart-uploads" in line else DESCRIPTION
+    status, body = next((reply for page, reply in _PAGES.items() if page in line), (b"200 OK", DESCRIPTION))
     framing = b"\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n" % len(body)
-    return (REPLY % next(_NUMBERS)).replace(b"204 No Content", b"200 OK").replace(b"\r\n\r\n", framing) + body
+    return (REPLY % next(_NUMBERS)).replace(b"204 No Content", status).replace(b"\r\n\r\n", framing) + body
 
 
 async def serve(certificate: str | None, port: int) -> None:
