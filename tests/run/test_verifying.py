@@ -28,8 +28,8 @@ UPLOAD = {
 }
 
 
-async def upload(glacier: SimulatedGlacier) -> None:
-    assert (await ask(glacier.endpoint_url, "POST", "/-/vaults/photos/archives", FILM, **UPLOAD)).status == 201
+async def upload(glacier: SimulatedGlacier, vault: str = "photos") -> None:
+    assert (await ask(glacier.endpoint_url, "POST", f"/-/vaults/{vault}/archives", FILM, **UPLOAD)).status == 201
 
 
 async def test_a_purged_vault_is_proven_empty_by_the_next_inventory(tmp_path: Path) -> None:

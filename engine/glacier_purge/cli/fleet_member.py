@@ -31,6 +31,7 @@ from glacier_purge.run.lifecycle import Lifecycle
 from glacier_purge.run.permits import check_place
 from glacier_purge.run.purge import PurgeRun
 from glacier_purge.run.standing import Noting, noting_the_end
+from glacier_purge.run.uploads_denied import telling_while_denied
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterator
@@ -135,7 +136,7 @@ class Member:
         )
         access = wiring.access(self._settings, endpoint_url, any_id_length=target.any_id_length)
         folder = RunFolder.open_or_create(self.path)
-        with folder.held(), noting_the_end(folder):
+        with folder.held(), noting_the_end(folder), telling_while_denied(folder, self._say):
             waits = self._patience_for(self._note_wait)
             self._lifecycle = Lifecycle(folder.path, waits.now)
             patience = Noting(waits, folder, self._lifecycle)
@@ -145,7 +146,7 @@ class Member:
                 self._say(line)
             async with wiring.open_control(self.vault, access) as control:
                 helpers = Helpers(
-                    preflight=lambda: preflight(control, access, folder.path, settings, self._say),
+                    preflight=lambda: preflight(control, access, folder.path, settings, self._say, self._wishes),
                     decide=lambda snapshot, earlier: wiring.decide_round(
                         snapshot,
                         target,

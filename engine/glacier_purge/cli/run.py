@@ -85,6 +85,7 @@ def run(
     from glacier_purge.run.calendar import Wishes
     from glacier_purge.run.folder import RunFolder
     from glacier_purge.run.standing import noting_the_end
+    from glacier_purge.run.uploads_denied import telling_while_denied
 
     configure_logs(logs)
     check_vault_name(vault)
@@ -105,7 +106,7 @@ def run(
 
     async def work() -> int:
         folder = RunFolder.open_or_create(path)
-        with folder.held(), noting_the_end(folder):
+        with folder.held(), noting_the_end(folder), telling_while_denied(folder, tell):
             carried = _Run(vault, folder, settings, wishes, confirm_digest=confirm_digest, output=output)
             return await carried.go_on(choices, caps, no_wait=no_wait)
 
@@ -162,7 +163,7 @@ class _Run:
         waits = Noting(waits, self._folder, lifecycle)
         async with wiring.open_control(address, access) as control:
             helpers = Helpers(
-                preflight=lambda: preflight(control, access, self._folder.path, settings, tell),
+                preflight=lambda: preflight(control, access, self._folder.path, settings, tell, self._wishes),
                 decide=lambda snapshot, earlier: wiring.decide_round(
                     snapshot,
                     target,
@@ -236,20 +237,30 @@ class _Run:
                 lifecycle.fact(Event.PROVEN, "certificate") or lifecycle.fact(Event.KEPT_REST, "certificate")
             ),
             "kept": lifecycle.fact(Event.KEPT_REST, "kept") or lifecycle.fact(Event.NOTHING_CHOSEN, "kept") or 0,
+            "ended_with": lifecycle.steps[-1].event.value,
+            "kept_gone": lifecycle.fact(Event.PROVEN, "kept_gone") or lifecycle.fact(Event.KEPT_REST, "kept_gone") or 0,
             "last_round": None if calendar.planned is None else str(calendar.planned.path),
             "run_dir": str(self._folder.path),
         }
 
 
 async def preflight(
-    control: ControlClient, access: Access, place: Path, settings: Settings, say: Callable[[str], None]
+    control: ControlClient,
+    access: Access,
+    place: Path,
+    settings: Settings,
+    say: Callable[[str], None],
+    wishes: Wishes,
 ) -> dict[str, Any]:
     """Look at what could go wrong, tell what is worth telling, and refuse what stands in the way."""
     from glacier_purge.cli.doctor import as_lines, examined
     from glacier_purge.plan.finding import Weight
     from glacier_purge.plan.protection import check_clear
+    from glacier_purge.plan.vault_findings import weighed_for_removal
 
     findings = await examined(control, access, place, settings)
+    if wishes.remove_vault is not None:
+        findings = weighed_for_removal(findings)
     for finding in findings:
         if finding.weight is not Weight.FINE:
             for line in as_lines(finding):

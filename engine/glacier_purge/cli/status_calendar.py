@@ -1,7 +1,8 @@
 """How a calendar or a fleet of them stands, for people and programs: from their folders, whoever works on them.
 
-A calendar is *done*; *running* or *waiting* while a process works on it; *pending* when nobody does and it waits for a
-time or for somebody's approval; *stopped* when nobody does and it could go on now; *not begun* before its first phase.
+A calendar is *done* or *abandoned*; *running* or *waiting* while a process works on it; *pending* when nobody does and
+it waits for a time or for somebody's approval; *stopped* when nobody does and it could go on now; *not begun* before
+its first phase.
 """
 
 from __future__ import annotations
@@ -16,10 +17,12 @@ from glacier_purge.cli.status import moment_of
 from glacier_purge.report.fleet import Row, as_table
 from glacier_purge.report.summary import progress
 from glacier_purge.report.words import share
+from glacier_purge.run.abandoned import abandonment
 from glacier_purge.run.fleet import folder_name
 from glacier_purge.run.folder import RunFolder
 from glacier_purge.run.lifecycle import Event, Phase
 from glacier_purge.run.standing import read_standing
+from glacier_purge.run.uploads_denied import uploads_denied
 
 if TYPE_CHECKING:
     from glacier_purge.audit.ledger import Ledger
@@ -57,7 +60,7 @@ class CalendarView:
         """How it stands, in a word or two."""
         standing = self.standing
         if standing.phase is Phase.DONE:
-            return "done"
+            return "done" if abandonment(standing.steps) is None else "abandoned"
         waits = standing.waiting is not None or self._approval_wanted is not None
         if standing.at_work:
             return "waiting" if waits else "running"
@@ -112,6 +115,8 @@ class CalendarView:
                 "round_dir": str(place.path),
             }
         facts["certificate"] = self._fact("certificate")
+        facts["kept_gone"] = self._fact("kept_gone") or 0
+        facts["uploads"] = uploads_denied(self.folder) or "not denied by this lifecycle"
         facts["last_step"] = None if not standing.steps else standing.steps[-1].at
         facts["run_dir"] = str(self.folder.path)
         return facts
@@ -124,7 +129,7 @@ class CalendarView:
             vault=vault.name,
             where=f"{vault.account_id} {vault.region}",
             phase=standing.phase.value + number if standing.steps else "not begun",
-            standing=self.why,
+            standing="; ".join(filter(None, (self.why, uploads_denied(self.folder)))),
             until=None if standing.waiting is None else standing.waiting.until,
         )
 
@@ -141,6 +146,9 @@ class CalendarView:
         return f"{done:,} of {self.moment.selected:,} ({share(done, self.moment.selected)})"
 
     def _outcome(self) -> str:
+        abandoned = abandonment(self.standing.steps)
+        if abandoned is not None:
+            return f"abandoned at {abandoned.at} by {abandoned.facts.get('by', 'somebody')}; nothing more is sent"
         parts = [self.standing.steps[-1].event.value if self.ledger is None else f"deleted {self._part()}"]
         if kept := self._fact("kept"):
             parts.append(f"{kept:,} kept")
@@ -169,7 +177,7 @@ def fleet_view(folder: RunFolder, roster: Roster) -> tuple[dict[str, Any], str]:
         vaults.append({"vault_arn": one.vault_arn, **view.as_dict()})
         rows.append(view.row(vault))
     counts = Counter(str(vault["state"]) for vault in vaults)
-    states = ("done", "running", "waiting", "pending", "stopped", "not begun")
+    states = ("done", "abandoned", "running", "waiting", "pending", "stopped", "not begun")
     return {
         "state": _fleet_state(counts, at_work=folder.is_locked()),
         **{state.replace(" ", "_"): counts[state] for state in states},
@@ -180,7 +188,7 @@ def fleet_view(folder: RunFolder, roster: Roster) -> tuple[dict[str, Any], str]:
 
 
 def _fleet_state(counts: Counter[str], *, at_work: bool) -> str:
-    if counts.total() == counts["done"]:
+    if counts.total() == counts["done"] + counts["abandoned"]:
         return "done"
     if at_work:
         return "running"

@@ -11,21 +11,24 @@ planned, approved and deleted like the first ones.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from glacier_purge.errors import PlanRefused, RunStopped
 from glacier_purge.inventory.job_choice import Wanted
-from glacier_purge.inventory.retrieval import Retrieval, RetrievalSettings
+from glacier_purge.inventory.retrieval import NeverInventoried, Retrieval, RetrievalSettings
 from glacier_purge.plan.choosing import Earlier
 from glacier_purge.plan.document import read_plan
 from glacier_purge.plan.making import NothingToDelete
+from glacier_purge.run.abandoned import refuse_abandoned
 from glacier_purge.run.approval import Approval
+from glacier_purge.run.emptiness import Certified, Unlisted
 from glacier_purge.run.folder import RunFolder
-from glacier_purge.run.freeze import freeze, thaw
+from glacier_purge.run.freeze import freeze, may_be_frozen, thaw
 from glacier_purge.run.lifecycle import ROUNDS_MAX, Event, Phase
 from glacier_purge.run.planning import clear_unfinished, keep_plan
 from glacier_purge.run.reading import kept_ids
-from glacier_purge.run.removal import VaultRemoval
+from glacier_purge.run.removal import VaultRemoval, WrittenTo, check_removed
 from glacier_purge.run.verifying import Verifying
 
 if TYPE_CHECKING:
@@ -67,6 +70,8 @@ class Helpers:
 
 
 Happened = tuple[Event, dict[str, Any]]
+_EMPTY = frozenset({Event.PROVEN, Event.KEPT_REST, Event.EMPTY, Event.NEVER_INVENTORIED})
+"""Steps that lead to the removal of the vault, each with a proof of its own."""
 
 
 class Calendar:
@@ -105,11 +110,18 @@ class Calendar:
         }
 
     async def go_on(self) -> None:
-        """Go through the phases until the calendar is done. Raises what its phases raise; the same call goes on."""
+        """Go through the phases until the calendar is done. Raises what its phases raise; the same call goes on.
+
+        Raises ``PlanRefused`` for a lifecycle that was abandoned, and for one that ended with the vault kept when the
+        vault is to be removed: an order is carried out or refused.
+        """
+        refuse_abandoned(self._folder.path, self._lifecycle.steps)
         while self._lifecycle.phase is not Phase.DONE:
             event, facts = await self._do[self._lifecycle.phase]()
             self._lifecycle.advance(event, **facts)
             self._helpers.tell(self._lifecycle.steps[-1])
+        if self._wishes.remove_vault is not None:
+            check_removed(self._target.vault, self._folder.path, self._lifecycle.steps)
 
     @property
     def planned(self) -> RunFolder | None:
@@ -127,7 +139,13 @@ class Calendar:
 
     async def _inventory(self) -> Happened:
         place = RunFolder.open_or_create(self._round_path(self._lifecycle.round))
-        snapshot, job_id = await self._retrieval(place).fetch()
+        removing = self._wishes.remove_vault is not None
+        if removing and self._lifecycle.round == 1 and (await self._control.describe_vault()).last_inventory is None:
+            return Event.NEVER_INVENTORIED, {}
+        try:
+            snapshot, job_id = await self._retrieval(place).fetch()
+        except NeverInventoried as never:
+            return (Event.NEVER_INVENTORIED if removing else Event.NEVER_WRITTEN), {"because": str(never)}
         await self._helpers.look_at(snapshot)
         return Event.FETCHED, {"job": job_id, "records": snapshot.records, "of": snapshot.inventory_date}
 
@@ -136,7 +154,10 @@ class Calendar:
         if not place.plan_file.exists():
             snapshot, _ = await self._retrieval(place).fetch()  # fetched already: read again
             if not snapshot.records:
-                return (Event.NOTHING_LEFT if self.planned else Event.NOTHING_LISTED), {}
+                if self.planned:
+                    return Event.NOTHING_LEFT, {}
+                listing = Event.NOTHING_LISTED if self._wishes.remove_vault is None else Event.EMPTY
+                return listing, {"inventory": snapshot.inventory_date}
             clear_unfinished(place)
             try:
                 decided = await self._helpers.decide(snapshot, self._earlier())
@@ -163,10 +184,12 @@ class Calendar:
         return Event.APPROVED, {"digest": approval.digest, "how": approval.how, "by": approval.by}
 
     async def _freeze(self) -> Happened:
-        if not self._wishes.freeze:
+        frozen_before = any(step.event is Event.FROZEN for step in self._lifecycle.steps)
+        if not self._wishes.freeze and not frozen_before:
+            if may_be_frozen(self._folder, self._lifecycle.steps):  # begun, and given up before it was a step
+                await thaw(self._control, self._folder)
             return Event.NOT_FROZEN, {}
-        await freeze(self._control, self._folder)
-        return Event.FROZEN, {}
+        return Event.FROZEN, {"statement": await freeze(self._control, self._folder)}
 
     async def _purge(self) -> Happened:
         place, plan = self._planned()
@@ -188,12 +211,17 @@ class Calendar:
         verdict = await verifying.verify()
         found = verdict.found
         if found.vault_is_empty and verdict.certificate is not None:
-            return Event.PROVEN, {"certificate": verdict.certificate.digest, "inventory": verdict.inventory_date}
+            return Event.PROVEN, {
+                "certificate": verdict.certificate.digest,
+                "inventory": verdict.inventory_date,
+                "kept_gone": found.kept_gone,
+            }
         if verdict.certificate is not None and (not found.new_since or self._only_kept_is_left()):
             return Event.KEPT_REST, {
                 "certificate": verdict.certificate.digest,
                 "inventory": verdict.inventory_date,
                 "kept": found.kept,
+                "kept_gone": found.kept_gone,
                 "new_since": found.new_since,
             }
         if self._lifecycle.round >= ROUNDS_MAX:
@@ -207,6 +235,7 @@ class Calendar:
             "new_since": found.new_since,
             "never_deleted": found.never_deleted,
             "still_listed": found.still_listed,
+            "kept_gone": found.kept_gone,
             "gone": found.gone,
             "run_dir": str(place.path),
         }
@@ -214,25 +243,45 @@ class Calendar:
     async def _delete_vault(self) -> Happened:
         if self._wishes.remove_vault is None:
             return Event.KEPT, {}
-        place, plan = self._planned()
+        proof = self._proof_that_it_is_empty()
+        place = proof.folder.path if isinstance(proof, Certified) else self._round_path(self._lifecycle.round)
         removal = VaultRemoval(
-            self._control, place, plan, self._patience, by=self._by, even_the_last=self._wishes.even_the_last
+            self._control, place, proof, self._patience, by=self._by, even_the_last=self._wishes.even_the_last
         )
-        answer = await removal.remove(self._wishes.remove_vault)
+        try:
+            answer = await removal.remove(self._wishes.remove_vault)
+        except WrittenTo as written:
+            if self._lifecycle.round >= ROUNDS_MAX:
+                raise
+            return Event.WRITTEN_TO, {"because": str(written)}
         return Event.DELETED, {"answer": answer.value}
 
     async def _thaw(self) -> Happened:
-        await thaw(self._control, self._folder)
-        return Event.THAWED, {}
+        if not may_be_frozen(self._folder, self._lifecycle.steps):
+            return Event.THAWED, {}
+        still_denied_by = await thaw(self._control, self._folder)
+        return Event.THAWED, {"still_denied_by": still_denied_by} if still_denied_by else {}
 
     # -- what they share ----------------------------------------------------------------------------------------------
 
     def _round_path(self, number: int) -> Path:
         return self._folder.path / f"round-{number}"
 
+    def _proof_that_it_is_empty(self) -> Certified | Unlisted:
+        """What the last step rests on by which the vault may go."""
+        found = next(step for step in reversed(self._lifecycle.steps) if step.event in _EMPTY)
+        if found.event in {Event.PROVEN, Event.KEPT_REST}:
+            place, plan = self._planned()
+            return Certified(folder=place, plan=plan)
+        date = found.facts.get("inventory")
+        return Unlisted(vault=self._target.vault, as_of=None if date is None else datetime.fromisoformat(date))
+
     def _retrieval(self, place: RunFolder) -> Retrieval:
+        """The way to this round's inventory, which has to be newer than the last write that is known."""
         how = RetrievalSettings(any_id_length=self._target.any_id_length)
-        return Retrieval(self._control, place.path, Wanted(), self._patience, how)
+        written_to = [step.at for step in self._lifecycle.steps if step.event is Event.WRITTEN_TO]
+        wanted = Wanted(created_from=datetime.fromisoformat(written_to[-1]) if written_to else None)
+        return Retrieval(self._control, place.path, wanted, self._patience, how)
 
     def _earlier(self) -> Earlier | None:
         """What the rounds before this one came to; None in the first."""

@@ -160,6 +160,13 @@ class RunFolder:
         return False
 
 
+@contextmanager
+def vault_held(vault: Vault, endpoint_url: str) -> Iterator[None]:
+    """Hold a vault's lock alone, for what changes a vault without a run's folder. Raises as ``RunFolder.locked``."""
+    with _flock(vault_lock_file(vault, endpoint_url), f"another process on this host purges {vault.arn}"):
+        yield
+
+
 def run_name(vault_name: str, now: datetime) -> str:
     """A folder name for a new run: the vault and the time in UTC, to the second."""
     return f"{vault_name.lstrip('.-') or 'vault'}-{now.astimezone(UTC):%Y-%m-%dT%H-%M-%SZ}"

@@ -67,6 +67,11 @@ class Event(StrEnum):
     DELETED = "vault deleted"
     KEPT = "vault kept"
     THAWED = "uploads as before"
+    NEVER_WRITTEN = "no inventory ever came: nothing was written to it"
+    NEVER_INVENTORIED = "never inventoried, and to be removed"
+    EMPTY = "the inventory lists nothing, and the vault is to be removed"
+    WRITTEN_TO = "written to since it was found empty"
+    ABANDONED = "abandoned"
 
 
 TRANSITIONS: dict[tuple[Phase, Event], Phase] = {
@@ -87,8 +92,14 @@ TRANSITIONS: dict[tuple[Phase, Event], Phase] = {
     (Phase.DELETE_VAULT, Event.DELETED): Phase.DONE,
     (Phase.DELETE_VAULT, Event.KEPT): Phase.THAW,
     (Phase.THAW, Event.THAWED): Phase.DONE,
+    (Phase.INVENTORY, Event.NEVER_WRITTEN): Phase.DONE,
+    (Phase.INVENTORY, Event.NEVER_INVENTORIED): Phase.DELETE_VAULT,
+    (Phase.PLAN, Event.EMPTY): Phase.DELETE_VAULT,
+    (Phase.DELETE_VAULT, Event.WRITTEN_TO): Phase.INVENTORY,
+    **{(phase, Event.ABANDONED): Phase.DONE for phase in Phase if phase is not Phase.DONE},
 }
 """Everything that may follow anything."""
+_ANOTHER_ROUND = frozenset({Event.SOMETHING_LEFT, Event.WRITTEN_TO})
 
 
 class Step(msgspec.Struct, frozen=True, kw_only=True):
@@ -182,4 +193,4 @@ def following(phase: Phase, event: Event) -> Phase:
 
 
 def _after(step: Step, number: int) -> tuple[Phase, int]:
-    return following(step.phase, step.event), number + (step.event is Event.SOMETHING_LEFT)
+    return following(step.phase, step.event), number + (step.event in _ANOTHER_ROUND)

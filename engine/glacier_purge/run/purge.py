@@ -29,6 +29,7 @@ from glacier_purge.deletion.workers import Pool
 from glacier_purge.errors import DiskFailed, UsageError
 from glacier_purge.plan.forecast import KnownRate
 from glacier_purge.run import control
+from glacier_purge.run.abandoned import check_not_abandoned
 from glacier_purge.run.canary import Canary, Caution
 from glacier_purge.run.clearance import check_unprotected
 from glacier_purge.run.feed import Feed
@@ -133,6 +134,7 @@ class PurgeRun:
         Raises ``PlanRefused``, ``CredentialsFailed``, ``ServiceRefused``, ``RunStopped``, ``AuditDamaged`` and
         ``DiskFailed`` (alone or inside an exception group of the task group).
         """
+        check_not_abandoned(self._folder.path)
         await self._host.elsewhere(lambda: check_files(self._folder.path, self._plan))
         journal = self._journal = await self._open_journal()
         try:
