@@ -152,9 +152,7 @@ DOCUMENTS: dict[str, Document] = {
         a_calendar_begun, lambda desk: desk.run_of("photos"), 4, "Restore the file", may_be_empty=True
     ),
     "terms.json": Document(the_terms_of_a_calendar, lambda desk: desk.run_of("photos"), 2, "Restore it, or begin"),
-    "freeze.json": Document(
-        a_calendar_to_be_thawed, lambda desk: desk.run_of("photos"), 2, "take the statement that begins"
-    ),
+    "freeze.json": Document(a_calendar_to_be_thawed, lambda desk: desk.run_of("photos"), 2, "move it aside"),
     "fleet.json": Document(a_fleet_begun, fleet, 2, "Begin the fleet again"),
 }
 

@@ -27,7 +27,7 @@ from glacier_purge.run.approval import approve_by_words
 from glacier_purge.run.calendar import Calendar, Helpers
 from glacier_purge.run.folder import RunFolder
 from glacier_purge.run.host import who
-from glacier_purge.run.lifecycle import Lifecycle
+from glacier_purge.run.lifecycle import Lifecycle, alarms
 from glacier_purge.run.permits import check_place
 from glacier_purge.run.purge import PurgeRun
 from glacier_purge.run.standing import Noting, noting_the_end
@@ -251,6 +251,8 @@ class Member:
     def _tell(self, step: Step) -> None:
         self._waiting = None
         self._say(f"{step.phase.value}: {step.event.value}")
+        for alarm in alarms(step):
+            self._say(alarm)
 
     def _say(self, message: str) -> None:
         sys.stderr.write(f"glacier-purge: {safe(self.vault.name)}: {safe(message)}\n")

@@ -294,5 +294,9 @@ def _begin(lifecycle: Lifecycle, terms: Terms, wishes: Wishes) -> None:
 
 
 def _tell(step: Step) -> None:
+    from glacier_purge.run.lifecycle import alarms
+
     facts = ", ".join(f"{name} {value}" for name, value in step.facts.items())
     tell(f"{step.at} round {step.round}, {step.phase.value}: {step.event.value}" + (f" ({facts})" if facts else ""))
+    for alarm in alarms(step):
+        tell(alarm)

@@ -243,6 +243,7 @@ class Calendar:
     async def _delete_vault(self) -> Happened:
         if self._wishes.remove_vault is None:
             return Event.KEPT, {}
+        self._check_vault_may_go(self._lifecycle.steps[-1].facts.get("kept", 0), "by the plan")
         proof = self._proof_that_it_is_empty()
         place = proof.folder.path if isinstance(proof, Certified) else self._round_path(self._lifecycle.round)
         removal = VaultRemoval(

@@ -141,8 +141,8 @@ def read_frozen(folder: RunFolder) -> Frozen | None:
         return read_document(file, Frozen)
     except DocumentUnreadable as error:
         raise PlanRefused(
-            f"{file} cannot be read ({error}). Restore it; or, where that can't be done, move it aside and take the "
-            "statement that denies uploads out of the vault's access policy with: glacier-purge thaw VAULT"
+            f"{file} cannot be read ({error}). Restore it; or move it aside, and the same command takes our statement "
+            "out of the vault's access policy and leaves the rest. The policy was not touched."
         ) from error
 
 

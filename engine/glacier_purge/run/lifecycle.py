@@ -23,7 +23,7 @@ from glacier_purge.errors import AuditDamaged, UsageError
 from glacier_purge.json_document import DocumentUnreadable, decoded
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Iterable, Iterator
     from datetime import datetime
     from pathlib import Path
 
@@ -159,6 +159,20 @@ class Lifecycle:
                     file.truncate(len(content) - len(torn))
                     os.fsync(file.fileno())
         return steps
+
+
+def alarms(step: Step) -> Iterator[str]:
+    """What nobody should miss of a step, in sentences."""
+    if gone := step.facts.get("kept_gone"):
+        yield (
+            f"{gone:,} archives that the plan let be are gone, and this lifecycle did not delete them; the certificate "
+            "and verification/kept-gone.ids in the round's folder name them. Look who did (CloudTrail has each delete)"
+        )
+    if sids := step.facts.get("still_denied_by"):
+        yield (
+            f"uploads are still denied, by {', '.join(sids)} in the vault's access policy, which another lifecycle "
+            "left there. If that one is not going on, glacier-purge thaw VAULT takes it away"
+        )
 
 
 def read_steps(folder: Path) -> list[Step]:
