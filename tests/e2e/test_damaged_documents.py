@@ -13,9 +13,8 @@ import pytest
 
 from glacier_purge.plan.document import read_plan
 from glacier_purge.run.freeze import FREEZE_FILE, Frozen
-from glacier_purge.run.lifecycle import LIFECYCLE_FILE, Event, Lifecycle
+from glacier_purge.run.lifecycle import LIFECYCLE_FILE, TERMS_FILE, Event, Lifecycle
 from glacier_purge.run.limits import limits_file
-from glacier_purge.run.terms import TERMS_FILE
 from glacier_purge.waiting import utc_now
 from tests.e2e.desk import Desk, deletes
 

@@ -111,6 +111,7 @@ class CalendarView:
                 "digest": plan.digest,
                 "round_dir": str(place.path),
             }
+        facts["uploads"] = standing.denied or "as the vault's owner has it"
         facts["certificate"] = self._fact("certificate")
         facts["last_step"] = None if not standing.steps else standing.steps[-1].at
         facts["run_dir"] = str(self.folder.path)

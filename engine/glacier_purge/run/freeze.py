@@ -33,6 +33,7 @@ DENIED = (
     "glacier:CompleteMultipartUpload",
 )
 """Everything by which an archive can come to be (API reference); aborting an upload stays allowed."""
+_SID = "GlacierPurgeFreeze"
 POLICY_BYTES_MAX = 20 * 1024
 """A vault access policy is 20 KB at most (Developer Guide, "SetVaultAccessPolicy")."""
 
@@ -45,6 +46,17 @@ class Frozen(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     original: str | None
     made: str
     thawed: bool = False
+
+
+def settled_sha256(frozen: Frozen) -> str:
+    """SHA-256 (hex) of what ``freeze.json`` held when uploads were denied: thawing changes a word of it, not this."""
+    return hashlib.sha256(_encoded(msgspec.structs.replace(frozen, thawed=False))).hexdigest()
+
+
+def left_over(policy: str, ours: str | None = None) -> list[str]:
+    """The ids of statements in a policy that some lifecycle made and did not take away; ``ours`` is not one of them."""
+    sids = [str(statement.get("Sid", "")) for statement in _statements(_read(policy))]
+    return [sid for sid in sids if sid.startswith(_SID) and sid != ours]
 
 
 async def freeze(control: GlacierControl, folder: RunFolder) -> None:
@@ -122,7 +134,7 @@ async def _put_back(control: GlacierControl, frozen: Frozen, current: str | None
 def _sid(folder: RunFolder) -> str:
     """An id for our statement: letters and digits only, and no two runs have the same."""
     run = str(folder.path.resolve())
-    return f"GlacierPurgeFreeze{hashlib.sha256(run.encode()).hexdigest()[:16]}"
+    return f"{_SID}{hashlib.sha256(run.encode()).hexdigest()[:16]}"
 
 
 def _statement(sid: str, vault_arn: str) -> dict[str, Any]:
@@ -152,4 +164,8 @@ def _statements(document: dict[str, Any]) -> list[dict[str, Any]]:
 
 
 def _write(folder: RunFolder, frozen: Frozen) -> None:
-    folder.replace(FREEZE_FILE, msgspec.json.format(msgspec.json.encode(frozen), indent=2) + b"\n")
+    folder.replace(FREEZE_FILE, _encoded(frozen))
+
+
+def _encoded(frozen: Frozen) -> bytes:
+    return msgspec.json.format(msgspec.json.encode(frozen), indent=2) + b"\n"

@@ -43,6 +43,10 @@ GIVEN_UP_AFTER = timedelta(days=3)
 _ASK_EVERY = timedelta(hours=1)
 
 
+class WrittenTo(ServiceRefused):
+    """Somebody wrote to the vault after it was proven empty. It was not removed."""
+
+
 class RemovalLine(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """One line of ``removal.jsonl``: ``event`` is "asked" or "answered"; ``at`` is UTC, ISO 8601."""
 
@@ -95,7 +99,7 @@ class VaultRemoval:
     async def remove(self, confirmed_name: str) -> Removal:
         """Ask until the service lets the vault go; return its last answer (done, missing, or no longer supported).
 
-        Raises ``PlanRefused`` when anything speaks against it (nothing was sent), ``ServiceRefused`` when the vault was
+        Raises ``PlanRefused`` when anything speaks against it (nothing was sent), ``WrittenTo`` when the vault was
         written to since, ``RunStopped`` after three days, and ``Pending`` as the patience has it.
         """
         certificate = await anyio.to_thread.run_sync(self._accounted, confirmed_name)
@@ -151,7 +155,7 @@ class VaultRemoval:
         described = await self._control.describe_vault()
         proven = datetime.fromisoformat(certificate.inventory_date)
         if described.last_inventory is not None and described.last_inventory > proven and described.archives:
-            raise ServiceRefused(
+            raise WrittenTo(
                 f"{self._plan.vault.arn} holds {described.archives:,} archives as of "
                 f"{described.last_inventory:%Y-%m-%dT%H:%M:%SZ}: somebody wrote to it after it was proven empty. "
                 "Fetch a new inventory and look at them; the vault was not removed."

@@ -2,7 +2,9 @@
 
 The phase and the round are the lifecycle's.  What a process waits for is nobody's step, so it is put into
 ``waiting.json`` while it is waited for, and stays there when the process ends instead of waiting.  What ended a process
-before the calendar's end stands in ``ended.json`` until the next one begins.  Both are notes: nothing goes by them.
+before the lifecycle's end stands in ``ended.json`` until the next one begins.  Both are notes: nothing goes by them.
+
+What ends a process while uploads are denied says that they are, since when, and how to allow them.
 """
 
 from __future__ import annotations
@@ -14,12 +16,15 @@ from typing import TYPE_CHECKING, TypeVar
 
 import msgspec
 
-from glacier_purge.errors import GlacierPurgeError, Pending, PlanRefused
+from glacier_purge.bundle import one_error
+from glacier_purge.errors import AuditDamaged, GlacierPurgeError, Pending, PlanRefused, UsageError, told
 from glacier_purge.json_document import DocumentUnreadable, read_document
 from glacier_purge.plan.document import read_plan
 from glacier_purge.run.folder import PLAN_FILE, RunFolder
-from glacier_purge.run.lifecycle import LIFECYCLE_FILE, Phase, position, read_steps
-from glacier_purge.run.terms import TERMS_FILE, read_terms
+from glacier_purge.run.freeze import FREEZE_FILE
+from glacier_purge.run.lifecycle import LIFECYCLE_FILE, TERMS_FILE, Phase, denied_since, position, read_steps
+from glacier_purge.run.lifecycle_files import check_fits
+from glacier_purge.run.terms import read_terms
 from glacier_purge.waiting import Waiting
 
 if TYPE_CHECKING:
@@ -54,18 +59,32 @@ class Ended(msgspec.Struct, frozen=True, kw_only=True):
 
 @contextmanager
 def noting_the_end(folder: RunFolder) -> Iterator[None]:
-    """Write down what ends the work in ``folder``; being told to come again later is no end."""
+    """Write down what ends the work in ``folder``; being told to come again later is no end.
+
+    Errors are raised with a note that uploads are denied, where they are.
+    """
     (folder.path / ENDED_FILE).unlink(missing_ok=True)
     try:
-        yield
-    except Pending:
-        raise
+        with one_error():
+            yield
     except GlacierPurgeError as error:
-        with suppress(OSError):  # a disk that is full is bad enough without a second error in place of the first
-            folder.replace(
-                ENDED_FILE, msgspec.json.encode(Ended(message=str(error), exit_code=error.exit_code)) + b"\n"
-            )
+        if (denied := denial(folder.path)) is not None:
+            error.add_note(denied)
+        if not isinstance(error, Pending):
+            ended = Ended(message=told(error), exit_code=error.exit_code)
+            with suppress(OSError):  # a disk that is full is bad enough without a second error in place of the first
+                folder.replace(ENDED_FILE, msgspec.json.encode(ended) + b"\n")
         raise
+
+
+def denial(folder: Path) -> str | None:
+    """That uploads are denied, since when, and what allows them again; None where the steps say that they are not."""
+    ways_out = f"glacier-purge thaw VAULT allows them; glacier-purge abandon {folder} also ends the lifecycle."
+    try:
+        since = denied_since(read_steps(folder))
+    except (AuditDamaged, UsageError):
+        return f"Uploads may be denied: {FREEZE_FILE} is there. {ways_out}" if (folder / FREEZE_FILE).exists() else None
+    return None if since is None else f"Uploads to the vault are denied since {since}. {ways_out}"
 
 
 class Noting:
@@ -102,6 +121,8 @@ class Standing:
     waiting: Waiting | None
     planned: tuple[RunFolder, Plan] | None
     ended: Ended | None
+    denied: str | None
+    """That uploads are denied, since when and what allows them."""
 
 
 def is_calendar(path: Path) -> bool:
@@ -114,15 +135,19 @@ def read_standing(folder: RunFolder) -> Standing:
     at_work = folder.is_locked()
     steps = read_steps(folder.path)
     phase, number = position(steps)
+    terms = read_terms(folder.path)
+    if terms is not None and not at_work:  # a process at work makes files before their steps
+        check_fits(folder.path, steps, terms)
     return Standing(
         phase=phase,
         round=number,
         steps=tuple(steps),
-        terms=read_terms(folder.path),
+        terms=terms,
         at_work=at_work,
         waiting=_waiting(folder.path, phase, number),
         planned=_planned(folder.path, number),
         ended=_read_note(folder.path / ENDED_FILE, Ended),
+        denied=denial(folder.path),
     )
 
 
