@@ -119,3 +119,8 @@ class ServiceRefused(GlacierPurgeError):
 def told(error: BaseException) -> str:
     """What an error says, with the notes that were added to it on its way."""
     return " ".join([str(error), *getattr(error, "__notes__", ())])
+
+
+def first_sentence(error: BaseException) -> str:
+    """What happened, without what to do about it, for those who know better what that is."""
+    return str(error).partition(". ")[0].rstrip(".")

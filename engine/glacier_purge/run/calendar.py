@@ -23,7 +23,7 @@ from typing import TYPE_CHECKING, Any
 import anyio.to_thread
 
 from glacier_purge.bundle import one_error
-from glacier_purge.errors import DiskFailed, PlanOutdated, PlanRefused, RunLocked, RunStopped
+from glacier_purge.errors import DiskFailed, PlanOutdated, PlanRefused, RunLocked, RunStopped, first_sentence
 from glacier_purge.inventory.job_choice import Wanted
 from glacier_purge.inventory.retrieval import Retrieval, RetrievalSettings
 from glacier_purge.plan.choosing import Earlier
@@ -214,7 +214,7 @@ class Calendar:
             await check_age(snapshot.inventory_date, self._control, self._rules, self._patience.now())
         except PlanOutdated as old:
             drop_inventory(place.path)
-            return Event.INVENTORY_GIVEN_UP, {"because": _first_sentence(old)}
+            return Event.INVENTORY_GIVEN_UP, {"because": first_sentence(old)}
         if not snapshot.records:
             return self._nothing(Event.NOTHING_LEFT, Event.NOTHING_LISTED), {}
         clear_unfinished(place)
@@ -322,7 +322,7 @@ class Calendar:
         try:
             answer = await removal.remove(self._wishes.remove_vault)
         except WrittenTo as written:
-            return Event.WRITTEN_TO, {"because": _first_sentence(written)}
+            return Event.WRITTEN_TO, {"because": first_sentence(written)}
         return Event.DELETED, {"answer": answer.value}
 
     async def _thaw(self) -> Happened:
@@ -345,7 +345,7 @@ class Calendar:
                 self._locks.enter_context(place.locked(plan.vault, plan.endpoint_url))
             except RunLocked as locked:
                 until = self._patience.now() + _LOCKED_LOOK_EVERY
-                what = f"the process that holds the vault to end ({_first_sentence(locked)})"
+                what = f"the process that holds the vault to end ({first_sentence(locked)})"
                 await self._patience.wait(Waiting(what=what, until=until))
             else:
                 self._locked = place.path
@@ -363,7 +363,7 @@ class Calendar:
                 f"a plan was written twice and is not on disk as it was written: {outdated} Look at the disk; the same "
                 "command goes on."
             )
-        return Event.PLAN_GIVEN_UP, {"because": _first_sentence(outdated), "whole": whole}
+        return Event.PLAN_GIVEN_UP, {"because": first_sentence(outdated), "whole": whole}
 
     @property
     def _round_path(self) -> Path:
@@ -425,8 +425,3 @@ class Calendar:
         plan = read_plan(place.plan_file)
         await anyio.to_thread.run_sync(check_finished, path, plan)
         return place, plan
-
-
-def _first_sentence(error: Exception) -> str:
-    """What happened, without what to do about it, which another round does."""
-    return str(error).partition(". ")[0]

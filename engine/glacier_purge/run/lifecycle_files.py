@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 from typing import TYPE_CHECKING
 
-from glacier_purge.errors import AuditDamaged, PlanRefused
+from glacier_purge.errors import AuditDamaged, PlanRefused, first_sentence
 from glacier_purge.plan.document import read_plan
 from glacier_purge.run.certificate import CERTIFICATE_FILE, read_certificate
 from glacier_purge.run.folder import IDENTITY_FILE, PLAN_FILE, RunFolder
@@ -51,7 +51,10 @@ def check_fits(folder: Path, steps: list[Step], terms: Terms) -> None:
             _check_planned(place, planned[number], terms)
         elif (place / PLAN_FILE).exists():
             if (number, phase) != (last, Phase.PLAN):
-                raise _damaged(place / PLAN_FILE, "it is there, and no step says that it was made")
+                raise _damaged(
+                    folder / LIFECYCLE_FILE,
+                    f"{place.name}/{PLAN_FILE} is there, and no step says that it was made: lines are missing",
+                )
             check_new_plan(place, steps, terms)
     _check_certificate(folder, steps)
     check_freeze_file(folder, steps)
@@ -73,12 +76,15 @@ def check_freeze_file(folder: Path, steps: list[Step]) -> None:
     if denied_since(steps) is None:
         known = any(step.event is Event.FROZEN for step in steps) or phase is Phase.FREEZE
         if file.exists() and not known:
-            raise _damaged(file, "it is there, and no step says that uploads were denied")
+            raise _damaged(
+                folder / LIFECYCLE_FILE,
+                f"{FREEZE_FILE} is there, and no step says that uploads were denied: lines are missing",
+            )
         return
     try:
         frozen = read_frozen(RunFolder(folder))
     except PlanRefused as refused:
-        raise _damaged(file, str(refused)) from refused
+        raise _damaged(file, first_sentence(refused)) from refused
     settled = next(step.facts["freeze_json"] for step in reversed(steps) if step.event is Event.FROZEN)
     if frozen is None or settled_sha256(frozen) != settled:
         why = "it is missing" if frozen is None else "it is not what was written when uploads were denied"
@@ -125,14 +131,14 @@ def _plan(place: Path) -> Plan:
     try:
         return read_plan(place / PLAN_FILE)
     except PlanRefused as refused:
-        raise _damaged(place / PLAN_FILE, str(refused)) from refused
+        raise _damaged(place / PLAN_FILE, first_sentence(refused)) from refused
 
 
 def _identity(place: Path) -> Identity:
     try:
         return RunFolder(place).identity()
     except PlanRefused as refused:
-        raise _damaged(place / IDENTITY_FILE, str(refused)) from refused
+        raise _damaged(place / IDENTITY_FILE, first_sentence(refused)) from refused
 
 
 def _check_certificate(folder: Path, steps: list[Step]) -> None:
@@ -145,7 +151,7 @@ def _check_certificate(folder: Path, steps: list[Step]) -> None:
     try:
         certificate = read_certificate(RunFolder(place))
     except PlanRefused as refused:
-        raise _damaged(file, str(refused)) from refused
+        raise _damaged(file, first_sentence(refused)) from refused
     if certificate is None or certificate.digest != proven[-1].facts["certificate"]:
         why = "it is missing" if certificate is None else "it is not the one that was written"
         raise _damaged(file, f"{why} at {proven[-1].at}")

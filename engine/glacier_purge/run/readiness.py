@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 import anyio.to_thread
 
 from glacier_purge.audit.recovery import replay
-from glacier_purge.errors import AuditDamaged, PlanOutdated, PlanRefused, UsageError
+from glacier_purge.errors import AuditDamaged, PlanOutdated, PlanRefused, UsageError, first_sentence
 from glacier_purge.inventory.download import PART_FILE
 from glacier_purge.inventory.progress_file import PROGRESS_FILE, read_progress
 from glacier_purge.inventory.retrieval import INVENTORY_FILE
@@ -72,9 +72,9 @@ def check_begun(folder: Path, plan: Plan) -> None:
         check_files(folder, plan)
     except PlanRefused as refused:
         raise AuditDamaged(
-            f"{refused} Deletes were sent by it, so it can't be planned again: restore the file from a copy, or end "
-            "the lifecycle with glacier-purge abandon DIR and begin another with another --run-dir. This command sent "
-            "nothing",
+            f"{first_sentence(refused)}. Deletes were sent by this plan, so it can't be made again: restore the file "
+            "from a copy, or end the lifecycle with glacier-purge abandon DIR and begin another with another "
+            "--run-dir. This command sent nothing.",
             file=str(folder / DECISIONS_FILE if DECISIONS_FILE in str(refused) else folder / plan.snapshot.file),
             offset_bytes=0,
         ) from refused
@@ -82,10 +82,11 @@ def check_begun(folder: Path, plan: Plan) -> None:
 
 def check_finished(folder: Path, plan: Plan) -> None:
     """Raise ``AuditDamaged`` unless a round that was purged is there as it was left: its log ended, its files whole."""
-    if replay(folder).finished is None:
+    ledger = replay(folder)
+    if ledger.finished is None or ledger.approved_digest != plan.digest:
         raise AuditDamaged(
-            "the log does not say that the run is finished, and it was. Restore the folder from a copy, or end the "
-            "lifecycle with glacier-purge abandon DIR. This command sent nothing",
+            "the log does not say that this plan was carried out to its end, and it was. Restore the folder from a "
+            "copy, or end the lifecycle with glacier-purge abandon DIR. This command sent nothing.",
             file=str(folder / AUDIT_FOLDER),
             offset_bytes=0,
         )

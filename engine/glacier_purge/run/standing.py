@@ -22,7 +22,7 @@ from glacier_purge.json_document import DocumentUnreadable, read_document
 from glacier_purge.plan.document import read_plan
 from glacier_purge.run.folder import PLAN_FILE, RunFolder
 from glacier_purge.run.freeze import FREEZE_FILE
-from glacier_purge.run.lifecycle import LIFECYCLE_FILE, TERMS_FILE, Phase, denied_since, position, read_steps
+from glacier_purge.run.lifecycle import LIFECYCLE_FILE, TERMS_FILE, Event, Phase, denied_since, position, read_steps
 from glacier_purge.run.lifecycle_files import check_fits
 from glacier_purge.run.terms import read_terms
 from glacier_purge.waiting import Waiting
@@ -81,10 +81,13 @@ def denial(folder: Path) -> str | None:
     """That uploads are denied, since when, and what allows them again; None where the steps say that they are not."""
     ways_out = f"glacier-purge thaw VAULT allows them; glacier-purge abandon {folder} also ends the lifecycle."
     try:
-        since = denied_since(read_steps(folder))
+        steps = read_steps(folder)
     except (AuditDamaged, UsageError):
-        return f"Uploads may be denied: {FREEZE_FILE} is there. {ways_out}" if (folder / FREEZE_FILE).exists() else None
-    return None if since is None else f"Uploads to the vault are denied since {since}. {ways_out}"
+        steps = []
+    if (since := denied_since(steps)) is not None:
+        return f"Uploads to the vault are denied since {since}. {ways_out}"
+    is_known = any(step.event in {Event.FROZEN, Event.THAWED, Event.DELETED} for step in steps)
+    return None if is_known or not (folder / FREEZE_FILE).exists() else f"Uploads may be denied. {ways_out}"
 
 
 class Noting:
@@ -126,8 +129,8 @@ class Standing:
 
 
 def is_calendar(path: Path) -> bool:
-    """Tell whether a folder is a calendar's."""
-    return (path / LIFECYCLE_FILE).exists() or (path / TERMS_FILE).exists()
+    """Tell whether a folder is a lifecycle's, also where some of its files were lost."""
+    return any((path / name).exists() for name in (LIFECYCLE_FILE, TERMS_FILE, "round-1"))
 
 
 def read_standing(folder: RunFolder) -> Standing:
