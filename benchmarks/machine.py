@@ -49,8 +49,13 @@ def pinned(core: int) -> Iterator[None]:
             os.sched_setaffinity(0, _USABLE)
 
 
-def run(command: Sequence[str], environment: Mapping[str, str] | None = None, given: str = "") -> Cost:
-    """Run a command to its end with ``given`` on stdin. Raises ``RuntimeError`` with its stderr when it fails."""
+def run(
+    command: Sequence[str], environment: Mapping[str, str] | None = None, given: str = "", *, ends_with: int = 0
+) -> Cost:
+    """Run a command to its end with ``given`` on stdin.
+
+    Raises ``RuntimeError`` with its stderr when its exit code is another than ``ends_with``.
+    """
     with (
         tempfile.TemporaryFile("w+") as stdin,
         tempfile.TemporaryFile("w+") as out,
@@ -65,7 +70,7 @@ def run(command: Sequence[str], environment: Mapping[str, str] | None = None, gi
         seconds = time.perf_counter() - began
         out.seek(0)
         err.seek(0)
-        if process.returncode:
+        if process.returncode != ends_with:
             raise RuntimeError(f"{' '.join(command)[:200]}: exit {process.returncode}\n{err.read()[-2000:]}")
         return Cost(
             cpu_seconds=used.ru_utime + used.ru_stime,

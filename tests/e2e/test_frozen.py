@@ -31,7 +31,7 @@ THEIRS = """{
   "Version": "2012-10-17",
   "Statement": {"Sid": "a", "Effect": "Deny", "Principal": "*", "Action": "glacier:AddTagsToVault", "Resource": "*"}
 }"""
-DENIED = "uploads to photos are denied by this lifecycle since "
+DENIED = "Uploads to photos are denied by this lifecycle since "
 
 
 @pytest.fixture
@@ -90,7 +90,7 @@ def test_denied_uploads_are_told_at_every_end_and_by_status(own: Shell) -> None:
     assert done.exit_code == 0, done.err
     assert "are denied" not in done.err
     assert policy(own.simulator) == THEIRS
-    assert told(own("status", str(place), "--output", "json"))["uploads"] == "not denied by this lifecycle"
+    assert told(own("status", str(place), "--output", "json"))["uploads"] == "as the vault's owner has it"
 
 
 def test_killed_before_the_step_and_moved_a_lifecycle_thaws_what_it_froze(

@@ -88,8 +88,8 @@ ROLE, ROOT, STRANGER = (
         (judge_credentials(Lifetime.TEMPORARY), WARNING, "nothing renews"),
         (judge_cost(12_000_000), NOTE, "$240.00 for this vault"),
         (judge_cost(None), NOTE, "$2.00 per 100,000"),
-        (judge_account(2), FINE, "2 vaults"),
-        (judge_account(1), WARNING, "only vault"),
+        (judge_account(is_the_last=False), FINE, "other vaults"),
+        (judge_account(is_the_last=True), WARNING, "only vault"),
     ],
 )
 def test_a_fact_is_judged(found: Finding, weight: Weight, words: str) -> None:

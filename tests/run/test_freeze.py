@@ -14,7 +14,7 @@ from glacier_purge.errors import PlanRefused, RunStopped, ServiceRefused
 from glacier_purge.plan.upload_denial import SID_PREFIX, denial, is_same, merged, ours_in, sid_for, sids_of, without
 from glacier_purge.run.folder import RunFolder
 from glacier_purge.run.freeze import FREEZE_FILE, freeze, read_frozen, thaw
-from glacier_purge.run.lifecycle import Event, Lifecycle, Phase
+from glacier_purge.run.lifecycle import SETTLED, Event, Lifecycle, Phase
 from glacier_purge.service.control import ControlRefused
 from glacier_purge.simulator.faults import Rule
 from tests.doors import VAULT, simulated
@@ -126,6 +126,10 @@ NEXT = {
 }
 
 
+SETTLES = {name: "0" * 64 for names in SETTLED.values() for name in names}
+"""What steps name of other files, which are nobody's concern here."""
+
+
 async def live(door: Any, place: Path) -> None:
     """One process's part of a lifecycle, as far as the policy is concerned: to the end, from where the folder says."""
     folder = RunFolder.open(place)
@@ -135,7 +139,7 @@ async def live(door: Any, place: Path) -> None:
             await freeze(door, folder)
         if lifecycle.phase is Phase.THAW:
             await thaw(door, folder)
-        lifecycle.advance(NEXT[lifecycle.phase])
+        lifecycle.advance(NEXT[lifecycle.phase], **SETTLES)
 
 
 async def nothing(door: GlacierControl) -> None:

@@ -132,12 +132,12 @@ async def _ended(
 
 
 def _shown(folder: RunFolder, vault: Vault, lifecycle: Lifecycle) -> Iterator[str]:
-    from glacier_purge.run.uploads_denied import uploads_denied
+    from glacier_purge.run.standing import denial
 
     yield f"About to end the lifecycle in {folder.path} for good:"
     yield f"  vault  {vault.name} in {vault.region}, account {vault.account_id}"
     yield f"  phase  {lifecycle.phase.value} of round {lifecycle.round}"
-    denied = uploads_denied(folder)
+    denied = denial(folder.path)
     if denied is not None:
         yield f"  {denied}"
     yield "What was deleted stays deleted; nothing more is sent for it, ever."

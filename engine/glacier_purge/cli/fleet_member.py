@@ -13,7 +13,7 @@ import anyio
 from glacier_purge import wiring
 from glacier_purge.audit.disk import FileDisk
 from glacier_purge.cli import version
-from glacier_purge.cli.calendar_terms import settled_terms, what_holds
+from glacier_purge.cli.calendar_terms import check_allowed, settled_terms, what_holds
 from glacier_purge.cli.confirmation import approval_for, question
 from glacier_purge.cli.run import look_for_writers, preflight
 from glacier_purge.errors import Pending, RunStopped
@@ -24,14 +24,12 @@ from glacier_purge.report.summary import progress
 from glacier_purge.report.terminal import safe
 from glacier_purge.report.words import share
 from glacier_purge.run.approval import approve_by_words
-from glacier_purge.run.calendar import Calendar, Helpers
+from glacier_purge.run.calendar import Bounds, Calendar, Helpers
 from glacier_purge.run.folder import RunFolder
 from glacier_purge.run.host import who
 from glacier_purge.run.lifecycle import Lifecycle, alarms
-from glacier_purge.run.permits import check_place
 from glacier_purge.run.purge import PurgeRun
-from glacier_purge.run.standing import Noting, noting_the_end
-from glacier_purge.run.uploads_denied import telling_while_denied
+from glacier_purge.run.standing import Noting, noting_the_end, telling_while_denied
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterator
@@ -125,7 +123,6 @@ class Member:
 
     async def go_on(self) -> None:
         """Go on from the phase that the folder says until the vault is done."""
-        check_place(self.vault, wiring.rules(self._settings))
         endpoint_url = wiring.endpoint(self._settings, self.vault.region)
         target = Target(
             vault=self.vault,
@@ -139,6 +136,7 @@ class Member:
         with folder.held(), noting_the_end(folder), telling_while_denied(folder, self._say):
             waits = self._patience_for(self._note_wait)
             self._lifecycle = Lifecycle(folder.path, waits.now)
+            check_allowed(target, self._lifecycle, wiring.rules(self._settings), self._wishes)
             patience = Noting(waits, folder, self._lifecycle)
             terms = await settled_terms(folder, target, self._lifecycle, self._choices, self._caps)
             self._settings = settings = wiring.capped(self._settings, terms.caps)
@@ -146,7 +144,7 @@ class Member:
                 self._say(line)
             async with wiring.open_control(self.vault, access) as control:
                 helpers = Helpers(
-                    preflight=lambda: preflight(control, access, folder.path, settings, self._say, self._wishes),
+                    preflight=lambda: preflight(control, access, folder.path, settings, self._wishes, self._say),
                     decide=lambda snapshot, earlier: wiring.decide_round(
                         snapshot,
                         target,
@@ -163,6 +161,7 @@ class Member:
                 )
                 calendar = Calendar(
                     *(folder, self._lifecycle, control, target, self._wishes, helpers, patience),
+                    bounds=Bounds(terms=terms, rules=wiring.rules(settings)),
                     by=who(),
                 )
                 await self._asking_on_the_way(calendar)
@@ -218,7 +217,7 @@ class Member:
 
     async def _carry_out(self, place: RunFolder, plan: Plan, approval: Approval) -> Ledger:
         access = wiring.access(self._settings, plan.endpoint_url, any_id_length=plan.snapshot.any_id_length)
-        with place.locked(plan.vault, plan.endpoint_url), self._budget.lane(self._max_rate) as lane:
+        with self._budget.lane(self._max_rate) as lane:
             async with wiring.open_service(plan.vault, access, self._settings) as service:
                 settings, disk = wiring.purge_settings(self._settings), FileDisk(place.path)
                 run = PurgeRun(

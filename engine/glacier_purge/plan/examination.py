@@ -81,9 +81,9 @@ class Examination:
         topic = await self._asked("GetVaultNotifications", control.notifications)
         if "GetVaultNotifications" not in self._asked.refused:
             yield vault_findings.judge_notifications(topic)
-        vaults = await self._asked("ListVaults", self._vaults)
-        if vaults is not None:
-            yield vault_findings.judge_account(vaults)
+        is_the_last = await self._asked("ListVaults", self._is_the_last)
+        if is_the_last is not None:
+            yield vault_findings.judge_account(is_the_last=is_the_last)
 
     async def _archive_jobs(self) -> JobCounts:
         in_progress = downloadable = 0
@@ -101,8 +101,13 @@ class Examination:
     async def _uploads(self) -> int:
         return sum([1 async for _ in self._control.multipart_uploads()])
 
-    async def _vaults(self) -> int:
-        return sum([1 async for _ in self._control.list_vaults()])
+    async def _is_the_last(self) -> bool:
+        """Whether the account has no other vault here; the first other one ends the question."""
+        async with aclosing(self._control.list_vaults()) as vaults:
+            async for vault in vaults:
+                if vault.arn != self._control.vault.arn:
+                    return False
+        return True
 
     async def _read_no_output(self) -> None:
         try:

@@ -220,10 +220,10 @@ def judge_notifications(topic: Notifications | None) -> Finding:
     )
 
 
-def judge_account(vaults: int) -> Finding:
+def judge_account(*, is_the_last: bool) -> Finding:
     """Whether it is the account's last vault in the region."""
-    if vaults > 1:
-        return Finding(weight=Weight.FINE, subject="account", what=f"{vaults:,} vaults in the region")
+    if not is_the_last:
+        return Finding(weight=Weight.FINE, subject="account", what="it has other vaults in the region")
     return Finding(
         weight=Weight.WARNING,
         subject="account",

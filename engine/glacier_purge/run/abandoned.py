@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from glacier_purge.errors import PlanRefused
 from glacier_purge.run.freeze import may_be_frozen, thaw
-from glacier_purge.run.lifecycle import Event, read_steps
+from glacier_purge.run.lifecycle import LIFECYCLE_FILE, Event, read_steps
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -40,7 +40,9 @@ def abandonment(steps: Sequence[Step]) -> Step | None:
 
 def check_not_abandoned(round_folder: Path) -> None:
     """Raise ``PlanRefused`` for a run that is a round of an abandoned lifecycle, ``AuditDamaged`` as ``read_steps``."""
-    refuse_abandoned(round_folder.absolute().parent, read_steps(round_folder.absolute().parent))
+    folder = round_folder.absolute().parent
+    if (folder / LIFECYCLE_FILE).exists():
+        refuse_abandoned(folder, read_steps(folder))
 
 
 def refuse_abandoned(folder: Path, steps: Sequence[Step]) -> None:

@@ -16,6 +16,7 @@ It denies uploads by everybody, the account's own users included.  It never touc
 
 from __future__ import annotations
 
+import hashlib
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -23,8 +24,7 @@ import msgspec
 from glacier_purge.errors import PlanRefused, RunStopped
 from glacier_purge.json_document import DocumentUnreadable, read_document
 from glacier_purge.plan.upload_denial import SID_PREFIX, denial, is_same, merged, ours_in, sid_for, sids_of, without
-from glacier_purge.run.lifecycle import Event
-from glacier_purge.run.terms import TERMS_FILE
+from glacier_purge.run.lifecycle import TERMS_FILE, Event
 from glacier_purge.service.control import ControlRefused
 
 if TYPE_CHECKING:
@@ -46,6 +46,11 @@ class Frozen(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     original: str | None
     made: str
     thawed: bool = False
+
+
+def settled_sha256(frozen: Frozen) -> str:
+    """SHA-256 (hex) of what ``freeze.json`` held when uploads were denied: thawing changes a word of it, not this."""
+    return hashlib.sha256(_encoded(msgspec.structs.replace(frozen, thawed=False))).hexdigest()
 
 
 async def freeze(control: GlacierControl, folder: RunFolder) -> str:
@@ -179,4 +184,8 @@ def _of(policy: str | None, sids: Collection[str]) -> list[dict[str, Any]]:
 
 
 def _write(folder: RunFolder, frozen: Frozen) -> None:
-    folder.replace(FREEZE_FILE, msgspec.json.format(msgspec.json.encode(frozen), indent=2) + b"\n")
+    folder.replace(FREEZE_FILE, _encoded(frozen))
+
+
+def _encoded(frozen: Frozen) -> bytes:
+    return msgspec.json.format(msgspec.json.encode(frozen), indent=2) + b"\n"

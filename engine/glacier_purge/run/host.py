@@ -8,6 +8,7 @@ import random
 import socket
 import time
 from dataclasses import dataclass
+from functools import cache
 from importlib.resources import files
 from typing import TYPE_CHECKING, Protocol, TypeVar
 
@@ -50,8 +51,12 @@ def who() -> str:
     return f"{user}@{socket.gethostname()}"
 
 
+@cache
 def package_sha256() -> str:
-    """One hash over this package's source files, so that a run can tell later which code it was."""
+    """One hash over this package's source files, so that a run can tell later which code it was.
+
+    Read once a process: a fleet of hundreds would read the whole package for each of its plans.
+    """
     digest = hashlib.sha256()
     for name, content in sorted(_sources(files("glacier_purge"), "")):
         digest.update(f"{name}\n{len(content)}\n".encode())

@@ -161,7 +161,8 @@ def check_removed(vault: Vault, folder: Path, steps: Sequence[Step]) -> None:
         return
     last = next((step for step in reversed(steps) if step.event in {Event.PROVEN, Event.KEPT_REST}), None)
     if last is not None and last.event is Event.PROVEN:
-        place = folder / f"round-{last.round}"
+        purged = next(step.round for step in reversed(steps) if step.event is Event.ACCOUNTED)
+        place = folder / f"round-{purged}"
         advice = f"it was proven empty: glacier-purge delete-vault {place} --confirm-vault {vault.name} removes it"
     else:
         advice = f"begin another: glacier-purge run {vault.name} --delete-vault {vault.name}, with another --run-dir"

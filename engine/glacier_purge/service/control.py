@@ -210,5 +210,5 @@ class GlacierControl(Protocol):
     async def delete_vault(self) -> Removal:
         """Ask for the vault itself to be deleted, which the service refuses until it is empty by an inventory."""
 
-    def list_vaults(self) -> AsyncIterator[VaultDescription]:
+    def list_vaults(self) -> AsyncGenerator[VaultDescription, None]:
         """Go through all vaults of the account in this region, by name."""

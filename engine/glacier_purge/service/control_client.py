@@ -202,7 +202,7 @@ class ControlClient:
             return removal
         return Removal.DONE
 
-    async def list_vaults(self) -> AsyncIterator[VaultDescription]:
+    async def list_vaults(self) -> AsyncGenerator[VaultDescription, None]:
         """Go through all vaults of the account in this region."""
         async for vault in self._each("ListVaults", self._client.list_vaults, "VaultList"):
             yield read_description(vault)
