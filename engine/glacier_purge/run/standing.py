@@ -80,17 +80,21 @@ def noting_the_end(folder: RunFolder) -> Iterator[None]:
 
 def denial(folder: Path) -> str | None:
     """That uploads are denied, since when, and what allows them again; None where the steps say that they are not."""
-    ways_out = f"They are allowed again when it ends; glacier-purge abandon {folder} ends it now."
+    name = _vault_name(folder)
+    ways_out = (
+        f"They are allowed again at its end; glacier-purge thaw {name} allows them now, and glacier-purge abandon "
+        f"{folder} also ends the lifecycle."
+    )
     try:
         steps = read_steps(folder)
     except (AuditDamaged, UsageError):
         steps = []
     if (since := denied_since(steps)) is not None:
-        return f"Uploads to {_vault_name(folder)} are denied by this lifecycle since {since}. {ways_out}"
+        return f"Uploads to {name} are denied by this lifecycle since {since}. {ways_out}"
     is_known = any(step.event in {Event.FROZEN, Event.THAWED, Event.DELETED, Event.ABANDONED} for step in steps)
     if is_known or not _was_noted(folder):
         return None
-    return f"Uploads to {_vault_name(folder)} may be denied by this lifecycle, which set out to deny them. {ways_out}"
+    return f"Uploads to {name} may be denied by this lifecycle, which set out to deny them. {ways_out}"
 
 
 def _vault_name(folder: Path) -> str:
