@@ -308,7 +308,7 @@ def _read(folder: Path) -> _Read:
     for number, line in enumerate(lines):
         step = _step(file, line, number, at_byte)
         if step.prev != prev and number == 0 and _is_followed(line, lines[1:]):
-            raise _damaged(folder / TERMS_FILE, "it is not what the lifecycle began with")
+            raise _damaged(folder / TERMS_FILE, f"it is not what the steps in {LIFECYCLE_FILE} began with")
         why = "it does not follow the line before" if step.prev != prev else _misfit(step, steps)
         if why is not None:
             raise _damaged(file, why, at_byte, number)

@@ -33,10 +33,7 @@ _MEMBER = re.compile(r"\d{12}-[a-z-]+-\d+-.+")
 
 
 class Enlisted(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """One vault and what is wished for it. ``max_rate`` is in deletes a second; files are named by whole paths.
-
-    ``job_queue`` stands in fleets begun when finished jobs could be heard of in a queue; it is read and not heeded.
-    """
+    """One vault and what is wished for it. ``max_rate`` is in deletes a second; files are named by whole paths."""
 
     vault_arn: str
     endpoint_url: str
@@ -48,7 +45,6 @@ class Enlisted(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     max_rate: float | None
     choices: Choices = EVERY_ARCHIVE
     caps: Caps = UNCAPPED
-    job_queue: str | msgspec.UnsetType | None = msgspec.UNSET
 
 
 class Roster(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
