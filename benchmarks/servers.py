@@ -25,7 +25,6 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-REQUEST_ID = "AbCdEfGhIjKlMnOpQrStUvWxYz0123456789-_AbCdEfGhIj"
 NGINX = """
 daemon off; master_process off; worker_processes 1; pid FOLDER/nginx.pid; error_log stderr crit;
 events { worker_connections 8192; }
@@ -36,7 +35,7 @@ http {
   server {
     listen 127.0.0.1:PORT ssl backlog=4096;
     ssl_certificate FOLDER/server.pem; ssl_certificate_key FOLDER/server.pem; ssl_protocols TLSv1.2 TLSv1.3;
-    add_header x-amzn-RequestId "REQUEST_ID" always;
+    add_header x-amzn-RequestId "AbCdEfGhIjKlMnOp$request_id" always;
     location / { if ($request_method = DELETE) { return 204; } return 200 'DESCRIPTION'; }
     location ~ /jobs$ { return 200 'JOBS'; }
     location ~ /multipart-uploads$ { return 200 'UPLOADS'; }
@@ -66,7 +65,7 @@ def tls_server(folder: Path) -> Iterator[Server]:
         print("nginx is not installed: sink.py stands in for it, and is slower", file=sys.stderr)
         command = [sys.executable, "-m", "benchmarks.sink", str(folder / "server.pem"), str(port)]
     else:
-        settings = NGINX.replace("FOLDER", str(folder)).replace("PORT", str(port)).replace("REQUEST_ID", REQUEST_ID)
+        settings = NGINX.replace("FOLDER", str(folder)).replace("PORT", str(port))
         settings = settings.replace("DESCRIPTION", DESCRIPTION.decode()).replace("JOBS", JOBS.decode())
         settings = settings.replace("UPLOADS", UPLOADS.decode())
         (folder / "nginx.conf").write_text(settings, "ascii")

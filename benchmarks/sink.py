@@ -9,14 +9,16 @@ from __future__ import annotations
 import asyncio
 import ssl
 import sys
+from itertools import count
 from typing import cast
 
 import uvloop
 
 REPLY = (
-    b"HTTP/1.1 204 No Content\r\nx-amzn-RequestId: AbCdEfGhIjKlMnOpQrStUvWxYz0123456789-_AbCdEfGhIj\r\n"
+    b"HTTP/1.1 204 No Content\r\nx-amzn-RequestId: AbCdEfGhIjKlMnOpQrStUvWxYz0123456789%012d\r\n"
     b"Date: Sun, 22 Nov 2026 15:14:03 GMT\r\n\r\n"
 )
+_NUMBERS = count(1)  # each reply has a request id of its own, or clients that mind would take it for a repeated one
 DESCRIPTION = (
     b'{"CreationDate":"2012-02-20T17:01:45.198Z","LastInventoryDate":"2026-11-20T08:16:34.000Z","NumberOfArchives":1,'
     b'"SizeInBytes":1,"VaultARN":"arn:aws:glacier:us-east-1:123456789012:vaults/photos","VaultName":"photos"}'
@@ -38,18 +40,18 @@ class Sink(asyncio.Protocol):
         if not whole:
             return
         if all(request.startswith(b"DELETE") for request in whole):
-            self._transport.write(REPLY * len(whole))
+            self._transport.write(b"".join(REPLY % next(_NUMBERS) for _ in whole))
         else:
             self._transport.write(b"".join(_reply_to(request) for request in whole))
 
 
 def _reply_to(request: bytes) -> bytes:
     if request.startswith(b"DELETE"):
-        return REPLY
+        return REPLY % next(_NUMBERS)
     line = request.partition(b"\r\n")[0]
     body = JOBS if b"/jobs" in line else UPLOADS if b"/multipart-uploads" in line else DESCRIPTION
     framing = b"\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n" % len(body)
-    return REPLY.replace(b"204 No Content", b"200 OK").replace(b"\r\n\r\n", framing) + body
+    return (REPLY % next(_NUMBERS)).replace(b"204 No Content", b"200 OK").replace(b"\r\n\r\n", framing) + body
 
 
 async def serve(certificate: str | None, port: int) -> None:

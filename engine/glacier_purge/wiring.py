@@ -33,6 +33,7 @@ from glacier_purge.plan.forecast import forecast
 from glacier_purge.run.canary import Caution
 from glacier_purge.run.folder import run_name
 from glacier_purge.run.limits import known_rate
+from glacier_purge.run.noticed import keep_noticed
 from glacier_purge.run.permits import Rules, check_place, check_plan
 from glacier_purge.run.planning import keep_plan, new_folder
 from glacier_purge.run.purge import PurgeSettings
@@ -46,14 +47,13 @@ from glacier_purge.waiting import Impatient
 from glacier_purge.writers import signs_of_writers
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable
+    from collections.abc import AsyncIterator
 
     from glacier_purge.inventory.snapshot import Snapshot
     from glacier_purge.plan.choices import Caps, Choices
     from glacier_purge.plan.choosing import Earlier
     from glacier_purge.plan.cost import Estimate
     from glacier_purge.plan.document import Plan
-    from glacier_purge.plan.finding import Finding
     from glacier_purge.plan.forecast import Calendar
     from glacier_purge.plan.making import Decided
     from glacier_purge.run.folder import RunFolder
@@ -156,14 +156,13 @@ async def plan_in_new_folder(
     run_dir: Path | None,
     set_aside_defects: bool,
     patience: Patience = IMPATIENT,
-    notice: Callable[[Finding], None] | None = None,
 ) -> tuple[RunFolder, Plan]:
     """Spool the inventory (a path, or ``-`` for stdin) into a new run folder and plan in it.
 
     Without ``run_dir`` the folder is made below ``runs`` in the current one.  Raises ``UsageError`` and its children
     for anything in doubt (the folder is taken away again), and errors of the service when only it can tell the account.
-    ``patience`` waits for archives that are being retrieved, where ``choices`` ask for that.  ``notice`` gets what
-    shows whether somebody still writes to the vault, of which the service is asked where it was reached anyway.
+    ``patience`` waits for archives that are being retrieved, where ``choices`` ask for that.  Kept beside the plan is
+    what shows whether somebody still writes to the vault, of which the service is asked where it was reached anyway.
     """
     check_vault_name(vault_name)
     check_standard_input(inventory, choices)
@@ -185,9 +184,8 @@ async def plan_in_new_folder(
             circumstances = _circumstances(target, settings, patience, datetime.now(UTC))
             await check_current(snapshot.inventory_date, rules(settings), patience.now(), circumstances.control)
             decided = await decide(reading, choices, circumstances)
-        if notice is not None:
-            control = circumstances.control if decided.retrievals_looked_at else None
-            notice(await signs_of_writers(snapshot, control, patience.now(), recent(settings)))
+        control = circumstances.control if decided.retrievals_looked_at else None
+        keep_noticed(folder, await signs_of_writers(snapshot, control, patience.now(), recent(settings)))
         keep_plan(folder, decided.plan, retrievals_looked_at=decided.retrievals_looked_at)
     return folder, decided.plan
 

@@ -45,7 +45,8 @@ def test_the_page_says_what_goes_what_stays_and_what_it_costs(tmp_path: Path) ->
         archive(8, created="2026-11-01T00:00:00Z", size_bytes=1 << 30),
         archive(9, size_bytes=1),
     ]
-    page = view(tmp_path, archives, Choices(min_size="2")).as_text()
+    seen = view(tmp_path, archives, Choices(min_size="2"))
+    page = seen.as_text("Do it")
     for line in [
         "Plan for vault photos in eu-west-1, account 123456789012",
         "  goes        9 archives, 1.0 GiB, uploaded 2012-01-01T00:00:00Z to 2026-11-01T00:00:00Z",
@@ -53,7 +54,9 @@ def test_the_page_says_what_goes_what_stays_and_what_it_costs(tmp_path: Path) ->
         "  2012-01              2      2.0 KiB  ################################",
         "  1 GiB to 32 GiB              1      1.0 GiB  ####",
         "Estimates, at prices as of 2021-11 (put your own in: estimate.prices_file)",
-        "Nothing was sent. To delete: glacier-purge apply runs/photos",
+        "  sender      one process at a time on this host; other hosts and containers are not kept out",
+        f"digest  {seen.plan.digest}",
+        "Do it",
     ]:
         assert line in page.splitlines()
     assert "  early deletion  0.01 USD for 1 archives younger than 90 days (1.0 GiB); keeping them" in page

@@ -20,6 +20,7 @@ from glacier_purge.deletion.tally import Tally
 from glacier_purge.deletion.turns import Turns
 from glacier_purge.deletion.workers import Pool
 from glacier_purge.errors import CredentialsFailed, ServiceRefused, UsageError
+from glacier_purge.service.doubts import repeated
 from glacier_purge.service.reply import Meaning, Reply
 from tests.deletion.pretended import InProcessGlacier, Kept
 
@@ -207,6 +208,22 @@ async def test_credentials_that_stay_refused_end_the_run_and_fail_no_archive() -
     assert caught.group_contains(CredentialsFailed)
     assert FRUITLESS_ROUNDS_MAX <= service.renewals <= 2 * FRUITLESS_ROUNDS_MAX  # late accepted replies give hope
     assert {outcome.outcome for outcome in work.kept.outcomes} == {"deleted"}
+
+
+async def test_a_run_whose_replies_are_all_repeated_says_so_and_knocks_instead_of_hammering() -> None:
+    service = InProcessGlacier(400)
+    service.weather = lambda n: repeated("r") if n > 100 else None
+    work = Work(service)
+    with anyio.move_on_after(600):
+        await work.delete_everything()
+    doubted = work.tally.refused[Meaning.NO_REPLY]
+    assert work.tally.doubted == doubted > 0
+    assert work.pool.why() == (
+        "the service is failing: one probe every 5 s until it answers; not believed so far: "
+        f"{doubted:,} replies, as a box in between repeats or makes them up (those deletes are sent again)"
+    )
+    assert service.requests < 3_000, "ten seconds at the pace of before, then a request every 5 s"
+    assert len(work.kept.outcomes) <= 100
 
 
 async def test_a_drained_pool_sends_nothing_new_and_settles_what_is_in_flight() -> None:

@@ -95,10 +95,17 @@ def test_three_vaults_go_through_their_calendars_side_by_side(bench: Bench) -> N
         "plans": ("approval", 5, 0),
         "films": ("approval", 6, 2),
     }
+    waiting = bench.json("show", str(bench.folder / "fleet"))
+    assert [(one["vault"], one["count"], one["approval"]) for one in waiting["plans"]] == [
+        ("photos", 400, "wanted"),
+        ("plans", 5, "wanted"),
+        ("films", 6, "wanted"),
+    ]
 
     approved = digests(planned)
     partly = bench.json(*arguments(bench, fleet_file, "--no-wait", *approved[:4]), exit_code=75)
     assert {vault["phase"] for vault in partly["vaults"]} == {"verify", "approval"}
+    assert [one["vault"] for one in bench.json("show", str(bench.folder / "fleet"))["plans"]] == ["films"]
     assert bench.simulator.ledger()["deletes_received"] == 405, "what nobody approved was sent, or what was, was not"
 
     done = bench.run(*arguments(bench, fleet_file, *approved[4:]))

@@ -13,8 +13,9 @@ import pytest
 
 from glacier_purge.plan.document import read_plan
 from glacier_purge.plan.upload_denial import denial, merged, sid_for
-from glacier_purge.run.folder import RunFolder, vault_held
+from glacier_purge.run.folder import RunFolder
 from glacier_purge.run.lifecycle import Event, Lifecycle, read_steps
+from glacier_purge.run.locks import vault_locked
 from tests.doors import VAULT
 from tests.e2e.conftest import _DIRECT
 from tests.e2e.desk import another_simulator, asked, deletes
@@ -159,11 +160,11 @@ def test_what_can_not_be_abandoned_is_refused(own: Shell) -> None:
     place = own.folder / "lifecycle"
     with RunFolder.open(place).held():
         at_work = own("abandon", str(place), "--confirm-vault", "photos")
-    with vault_held(VAULT, own.simulator.endpoint_url):
+    with vault_locked(VAULT, own.simulator.endpoint_url, None):
         deleting = own("abandon", str(place), "--confirm-vault", "photos")
     assert (at_work.exit_code, deleting.exit_code) == (2, 2)
     assert "another process" in at_work.err
-    assert "another process on this host purges" in deleting.err
+    assert "another process on this host works on" in deleting.err
     assert read_steps(place)[-1].event is Event.ACCOUNTED
 
 
@@ -178,7 +179,7 @@ def test_thaw_takes_out_what_a_lost_lifecycle_left_and_leaves_the_rest(own: Shel
     assert "glacier-purge thaw" in found.out
     refused = own("thaw", *at)
     assert (refused.exit_code, "--confirm-vault photos" in refused.err) == (2, True)
-    with vault_held(VAULT, own.simulator.endpoint_url):
+    with vault_locked(VAULT, own.simulator.endpoint_url, None):
         deleting = own("thaw", *at, "--confirm-vault", "photos")
     assert deleting.exit_code == 2
     assert policy(own.simulator) == frozen

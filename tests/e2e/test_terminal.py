@@ -95,8 +95,10 @@ def test_typing_vault_and_count_goes_on_and_the_screen_holds_the_figures(bench: 
     terminal.read_until("Type photos 500 to go on, anything else to stop: ")
     asked = terminal.shown
     assert "About to delete 500 archives" in asked
-    assert f"vault     photos in us-east-1, account {bench.simulator.account_id}" in asked
-    assert f"endpoint  {bench.simulator.endpoint_url}" in asked
+    for part in ("early deletion", "Uploaded in", "Sizes", "Forecast", "stays       0 records", "  sender      one"):
+        assert part in asked
+    assert f"Plan for vault photos in us-east-1, account {bench.simulator.account_id}" in asked
+    assert f"endpoint    {bench.simulator.endpoint_url}" in asked
     assert json.loads((bench.run_dir / "plan.json").read_bytes())["digest"] in asked
     assert r"\x1b[31mred\x1b]0;title\x07\u202egnp.exe" in asked
     assert bench.simulator.ledger()["requests"] == planned  # nothing was asked for before the answer

@@ -6,6 +6,8 @@ request, made through the verbs that people use, against a live simulator; ``wro
 
 from __future__ import annotations
 
+import os
+import re
 from typing import NamedTuple
 
 import pytest
@@ -15,6 +17,8 @@ from tests.e2e.desk import Desk, another_simulator, asked, deletes, last_invento
 from tests.e2e.wrong_ways import (
     Ask,
     Spoil,
+    a_run_held_elsewhere,
+    a_vault_held_elsewhere,
     another_inventory,
     answers,
     approve,
@@ -28,7 +32,6 @@ from tests.e2e.wrong_ways import (
     first,
     for_aws,
     half_of,
-    held_elsewhere,
     hold,
     in_a_sealed_vault,
     in_retrieval,
@@ -296,8 +299,14 @@ SPOILT: dict[str, Row] = {
     "a folder that others can write": Row(planned(open_to_others), 2, ("written by other users", "chmod 0700")),
     "a folder behind a link": Row(planned(behind_a_link), 2, ("symbolic links are not followed",)),
     "no folder": Row(lambda desk: desk.resume(), 2, ("is not a run folder",)),
-    "a run that another process works on": Row(held_elsewhere("run"), 2, ("another process works on the run", "4242")),
-    "a vault that another process purges": Row(held_elsewhere("vault"), 2, ("another process on this host", "4242")),
+    "a run that another process works on": Row(
+        a_run_held_elsewhere, 2, ("another process works on the run", "4242 of alice")
+    ),
+    "a vault that another process purges": Row(
+        a_vault_held_elsewhere,
+        2,
+        ("another process on this host works on arn:aws:glacier", "another-run", f"process {os.getpid()} of "),
+    ),
 }
 """What is seen without a single request."""
 
@@ -440,6 +449,7 @@ def test_a_wrong_request_is_refused_and_deletes_nothing(wrong: str, desk: Desk) 
     for part in row.says:
         assert part in said.err, said.err
     assert "Traceback" not in said.err
+    assert not re.search(r"\bNone\b", said.out + said.err), "what is not known is said in words, or not at all"
     assert deletes(desk.simulator) + deletes(desk.proven.simulator) == before
     assert wrong not in SPOILT or desk.requests() == requests
 

@@ -14,7 +14,8 @@ from msgspec import structs
 
 from glacier_purge.plan.document import plan_bytes, read_plan
 from glacier_purge.run.certificate import CERTIFICATE_FILE, read_certificate, write_certificate
-from glacier_purge.run.folder import RunFolder, vault_lock_file
+from glacier_purge.run.folder import RunFolder
+from glacier_purge.run.locks import LOCK_FILE, vault_locked
 from glacier_purge.service.identity import Caller
 from tests.e2e.desk import Desk, another_simulator, asked
 from tests.e2e.shell import Said
@@ -292,21 +293,23 @@ def in_retrieval(desk: Desk) -> Said:
         return plan("--endpoint-url", other.endpoint_url)(desk)
 
 
-def held_elsewhere(name: str) -> Ask:
-    """Another process has the lock of the run, or of the vault."""
+def a_run_held_elsewhere(desk: Desk) -> Said:
+    """A process has the lock of the run's folder."""
+    desk.have_planned()
+    with (desk.run_dir / LOCK_FILE).open("w") as held:
+        held.write("process 4242 of alice")
+        held.flush()
+        fcntl.flock(held, fcntl.LOCK_EX)
+        return desk.carry_out()
 
-    def ask(desk: Desk) -> Said:
-        desk.have_planned()
-        known = read_plan(desk.run_dir / "plan.json")
-        lock = desk.run_dir / "lock" if name == "run" else vault_lock_file(known.vault, known.endpoint_url)
-        lock.parent.mkdir(parents=True, exist_ok=True)
-        with lock.open("w") as held:
-            held.write("4242")
-            held.flush()
-            fcntl.flock(held, fcntl.LOCK_EX)
-            return desk.carry_out()
 
-    return ask
+def a_vault_held_elsewhere(desk: Desk) -> Said:
+    """A process of another run has the vault's lock; that the state folder is another makes no difference."""
+    desk.have_planned()
+    known = read_plan(desk.run_dir / "plan.json")
+    with vault_locked(known.vault, known.endpoint_url, desk.folder / "another-run"):
+        desk.monkeypatch.setenv("XDG_STATE_HOME", str(desk.folder / "another-state"))
+        return desk.carry_out()
 
 
 def of_a_vault_never_inventoried(desk: Desk) -> Said:

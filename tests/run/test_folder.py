@@ -1,4 +1,4 @@
-"""A run folder is one run's: made once, the owner's alone, and one process at a time."""
+"""A run folder is one run's: made once, and the owner's alone."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 from glacier_purge.archive import Vault
-from glacier_purge.errors import DiskFailed, PlanRefused, RunLocked, UsageError
-from glacier_purge.run.folder import Identity, RunFolder, run_name, vault_lock_file
+from glacier_purge.errors import PlanRefused, UsageError
+from glacier_purge.run.folder import Identity, RunFolder, run_name
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -20,11 +20,6 @@ URL = "https://glacier.eu-west-1.amazonaws.com"
 IDENTITY = Identity(
     run="run", vault_arn=VAULT.arn, endpoint_url=URL, tool_version="1", package_sha256="0" * 64, created="2026-11-22"
 )
-
-
-@pytest.fixture(autouse=True)
-def own_locks(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
 
 
 def test_a_new_folder_is_the_owners_alone(tmp_path: Path) -> None:
@@ -86,57 +81,6 @@ def test_who_the_run_is_comes_back_as_written(tmp_path: Path) -> None:
         (folder.path / "run.json").write_bytes(spoilt)
         with pytest.raises(PlanRefused, match="not a whole run folder"):
             folder.identity()
-
-
-def test_a_run_has_one_process(tmp_path: Path) -> None:
-    folder = RunFolder.create(tmp_path / "run")
-    assert not folder.is_locked()
-    with folder.locked(VAULT, URL):
-        assert folder.is_locked()
-        with pytest.raises(RunLocked, match=rf"works on the run in .*process {os.getpid()}"), folder.locked(VAULT, URL):
-            pass
-    assert not folder.is_locked()
-    with folder.locked(VAULT, URL):
-        pass
-
-
-def test_a_vault_has_one_process_whatever_the_folder(tmp_path: Path) -> None:
-    first, second = RunFolder.create(tmp_path / "first"), RunFolder.create(tmp_path / "second")
-    other = Vault(account_id="123456789012", region="eu-west-1", name="videos")
-    with first.locked(VAULT, URL):
-        with pytest.raises(RunLocked, match="on this host purges arn:aws:glacier"), second.locked(VAULT, URL):
-            pass
-        with second.locked(other, URL):
-            pass
-        with second.locked(VAULT, "http://127.0.0.1:5000"):
-            pass
-
-
-def test_looking_whether_a_run_is_locked_does_not_lock_it(tmp_path: Path) -> None:
-    folder = RunFolder.create(tmp_path / "run")
-    with folder.locked(VAULT, URL):
-        pass
-    assert not folder.is_locked()
-    with folder.locked(VAULT, URL):
-        assert [folder.is_locked() for _ in range(3)] == [True] * 3
-
-
-def test_a_lock_that_cannot_be_written_stops_before_anything_is_sent(tmp_path: Path) -> None:
-    folder = RunFolder.create(tmp_path / "run")
-    (folder.path / "lock").symlink_to(tmp_path / "elsewhere")
-    with pytest.raises(DiskFailed, match="Nothing was sent"), folder.locked(VAULT, URL):
-        pass
-    assert not (tmp_path / "elsewhere").exists()
-
-
-def test_a_vaults_lock_lies_where_every_process_of_the_user_finds_it(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    assert vault_lock_file(VAULT, URL) == vault_lock_file(VAULT, URL)
-    assert vault_lock_file(VAULT, URL).is_relative_to(tmp_path / "state")
-    monkeypatch.delenv("XDG_STATE_HOME")
-    monkeypatch.setenv("HOME", str(tmp_path / "home"))
-    assert vault_lock_file(VAULT, URL).is_relative_to(tmp_path / "home" / ".local" / "state")
 
 
 @pytest.mark.parametrize(

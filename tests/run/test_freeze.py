@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import random
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
@@ -258,6 +259,45 @@ async def test_killed_anywhere_a_frozen_vault_that_is_gone_needs_no_thawing(tmp_
                 assert number > 8
                 return
     raise AssertionError("never came to its end")
+
+
+async def test_fifty_schedules_of_kills_end_with_the_policy_as_it_was(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Killed again and again wherever it is, moved each time, while the owner now and then has another policy."""
+    replace, advance = RunFolder.replace, Lifecycle.advance
+    fate = Fate(0)
+
+    def replacing(folder: RunFolder, name: str, content: bytes) -> None:
+        fate.point()
+        replace(folder, name, content)
+        fate.point()
+
+    def advancing(lifecycle: Lifecycle, event: Event, **facts: Any) -> None:
+        fate.point()
+        advance(lifecycle, event, **facts)
+        fate.point()
+
+    monkeypatch.setattr(RunFolder, "replace", replacing)
+    monkeypatch.setattr(Lifecycle, "advance", advancing)
+    async with simulated(archives=1) as (_, door):
+        for seed in range(50):
+            chance = random.Random(seed)
+            before = chance.choice([None, THEIRS, ANOTHERS])
+            await (door.delete_access_policy() if before is None else door.set_access_policy(before))
+            place, fate, expected = tmp_path / f"{seed}", Fate(0), before
+            a_lifecycle(place)
+            for kill in range(1, 100):
+                fate = Fate(chance.randrange(1, 12) if kill < 8 else 0)
+                try:
+                    await live(fate.mortal(door), place)
+                    break
+                except KilledError:
+                    place = place.rename(tmp_path / f"{seed}-{kill}")
+                if chance.random() < 0.2:
+                    await chance.choice([takes_away, replaces])(door)
+                    expected = await door.access_policy()
+            assert await door.access_policy() == expected, f"seed {seed}"
 
 
 # -- in good order ----------------------------------------------------------------------------------------------------

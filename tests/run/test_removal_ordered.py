@@ -9,9 +9,14 @@ import pytest
 
 from glacier_purge.archive import Vault
 from glacier_purge.plan.choices import Choices
+from glacier_purge.plan.document import read_plan
 from glacier_purge.run.calendar import Wishes
+from glacier_purge.run.emptiness import Certified
 from glacier_purge.run.fleet import Fleet, State
+from glacier_purge.run.folder import RunFolder
 from glacier_purge.run.lifecycle import Event, read_steps
+from glacier_purge.run.removal import VaultRemoval
+from glacier_purge.service.control import Removal
 from glacier_purge.waiting import Impatient
 from tests.doors import VAULT, Stepping, simulated
 from tests.run.calendars import carried, said_yes
@@ -23,7 +28,6 @@ if TYPE_CHECKING:
 
     from glacier_purge.plan.document import Plan
     from glacier_purge.run.approval import Approval
-    from glacier_purge.run.folder import RunFolder
 
 FILMS = Vault(account_id=VAULT.account_id, region=VAULT.region, name="films")
 REMOVING = Wishes(remove_vault="films", even_the_last=True)
@@ -180,3 +184,32 @@ async def test_a_fleet_with_a_vault_that_was_never_written_to_ends(tmp_path: Pat
         assert glacier.service.vault_names() == ["films", "photos"]
     assert {ending.state for ending in fleet.endings.values()} == {State.DONE}
     assert fleet.exit_code == 0
+
+
+async def test_a_policy_that_denies_removal_is_told_before_uploads_are_denied_also_where_the_order_is_younger(
+    tmp_path: Path,
+) -> None:
+    place, freezing = tmp_path / "photos", Wishes(freeze=True, remove_vault="photos", even_the_last=True)
+    async with simulated(archives=2) as (glacier, door):
+        assert (await carried(glacier, place, approve=None)).state is State.PENDING
+        theirs = json.dumps({"Version": "2012-10-17", "Statement": [DENY]})
+        await door.set_access_policy(theirs)
+        refused = await carried(glacier, place, wishes=freezing)
+        assert await door.access_policy() == theirs
+        assert glacier.ledger["deletes_received"] == 0
+        await door.delete_access_policy()
+        ending = await carried(glacier, place, wishes=freezing)
+        assert glacier.service.vault_names() == []
+    assert (refused.exit_code, "denies deleting the vault" in refused.message) == (2, True)
+    assert ending.state is State.DONE, ending.message
+
+
+async def test_the_verb_that_an_order_after_the_end_names_removes_the_vault(tmp_path: Path) -> None:
+    place = tmp_path / "photos"
+    async with simulated(archives=2) as (glacier, door):
+        assert (await carried(glacier, place)).state is State.DONE
+        run = RunFolder.open(place / "round-1")
+        proof = Certified(folder=run, plan=read_plan(run.plan_file))
+        removing = VaultRemoval(door, run.path, proof, Stepping(glacier), by="me", even_the_last=True)
+        assert await removing.remove("photos") is Removal.DONE
+        assert glacier.service.vault_names() == []

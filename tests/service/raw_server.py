@@ -41,12 +41,21 @@ class Exchange:
     writer: asyncio.StreamWriter
 
     async def send(self, reply: bytes) -> None:
+        """Send a reply, with a request id of this exchange's own in place of ``REQUEST_ID``."""
+        await self.send_as_it_is(reply.replace(REQUEST_ID.encode(), request_id_of(self.number).encode()))
+
+    async def send_as_it_is(self, reply: bytes) -> None:
         self.writer.write(reply)
         await self.writer.drain()
 
     def reset(self) -> None:
         """Drop the connection with a TCP reset instead of a proper end."""
         self.writer.transport.abort()
+
+
+def request_id_of(number: int) -> str:
+    """The request id in the reply to request ``number`` of a server."""
+    return f"{REQUEST_ID[:-6]}{number:06d}"
 
 
 def reply(

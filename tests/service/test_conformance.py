@@ -22,7 +22,7 @@ from glacier_purge.service.reply import Meaning, Reply
 from glacier_purge.service.rest import open_rest
 from glacier_purge.service.sdk import open_sdk
 from tests.service.one_delete import Asked, delete
-from tests.service.raw_server import Exchange, HangUpError, RawServer, answers, refusal, reply, serving
+from tests.service.raw_server import Exchange, HangUpError, RawServer, answers, refusal, reply, request_id_of, serving
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -132,7 +132,6 @@ EXCHANGES: dict[str, tuple[Answer, Meaning]] = {
     ),
     "an error nobody knows": (sent(refusal("400 Bad Request", "SomethingNewException")), Meaning.UNKNOWN),
     # not from AWS
-    "204 of somebody else": (sent(reply(request_id=None)), Meaning.NOT_AWS),
     "a login page": (sent(reply("200 OK", body=HTML, request_id=None)), Meaning.NOT_AWS),
     "a redirect": (sent(reply("302 Found", "Location: /123456789012/vaults/photos", request_id=None)), Meaning.NOT_AWS),
     "a redirect with a request id": (sent(reply("307 Moved", "Location: /")), Meaning.NOT_AWS),
@@ -155,8 +154,34 @@ EXCHANGES: dict[str, tuple[Answer, Meaning]] = {
         sent(reply("101 Switching Protocols", "Upgrade: websocket", "Connection: upgrade")),
         NO_REPLY,
     ),
+    # a 204 that the service would not have sent
+    "204 without a request id": (sent(reply(request_id=None)), NO_REPLY),
+    "204 with an empty request id": (sent(reply(request_id="")), NO_REPLY),
+    "204 with a request id of blanks": (sent(reply(request_id="  ")), NO_REPLY),
+    "204 with two request ids": (sent(reply("204 No Content", f"x-amzn-RequestId: {'b' * 48}")), NO_REPLY),
+    "204 with a request id of a page": (sent(reply(request_id="b" * 1_000)), NO_REPLY),
+    "204 with an error type": (sent(reply("204 No Content", "x-amzn-ErrorType: ThrottlingException")), NO_REPLY),
+    "204 with an empty error type": (sent(reply("204 No Content", "x-amzn-ErrorType: ")), NO_REPLY),
+    "204 with a body": (sent(reply(framing="Content-Length: 2", body=b"{}")), NO_REPLY),
+    "204 with a body that is not announced": (sent(reply(body=b"{}")), NO_REPLY),
+    "204 with a length and no body": (sent(reply(framing="Content-Length: 2")), NO_REPLY),
+    "204 with a length of two spellings": (sent(reply(framing="Content-Length: 00")), NO_REPLY),
+    "204 in chunks": (sent(reply(framing="Transfer-Encoding: chunked", body=b"0\r\n\r\n")), NO_REPLY),
+    "204 that announces chunks": (sent(reply(framing="Transfer-Encoding: chunked")), NO_REPLY),
+    "204 of HTTP/2.0": (sent(reply().replace(b"HTTP/1.1", b"HTTP/2.0")), NO_REPLY),
+    "204 of HTTP/0.9": (sent(reply().replace(b"HTTP/1.1", b"HTTP/0.9")), NO_REPLY),
+    "an interim reply that has a request id, then nothing": (
+        sent_and_closed(b"HTTP/1.1 103 Early Hints\r\nx-amzn-RequestId: abc\r\n\r\n"),
+        NO_REPLY,
+    ),
     # more than a reply
-    "204 twice at once": (sent(reply() * 2), DELETED),
+    "204 twice at once": (sent(reply() * 2), NO_REPLY),
+    "204 and another one": (sent(reply() + reply(request_id="b" * 48)), NO_REPLY),
+    "204 and a refusal": (sent(reply() + REFUSED), NO_REPLY),
+    "204 and the beginning of another one": (sent(reply() + b"HTTP/1.1 2"), NO_REPLY),
+    "204 and a blank line": (sent(reply() + b"\r\n"), NO_REPLY),
+    "a refusal and a 204": (sent(REFUSED + reply(request_id="b" * 48)), NO_REPLY),
+    "a refusal with an empty request id": (sent(reply("403 Forbidden", request_id="")), NO_REPLY),
 }
 
 
@@ -200,13 +225,13 @@ async def test_both_transports_send_the_same_bytes() -> None:
 
 async def test_a_reply_is_kept_whole(open_transport: Opener) -> None:
     slow_down = refusal("400 Bad Request", "ThrottlingException", "Rate exceeded", "x-amz-retry-after: 1500")
-    first, second, _ = await two_deletes(open_transport, sent(slow_down))
+    first, _, _ = await two_deletes(open_transport, sent(slow_down))
     assert first == Reply(
         Meaning.THROTTLED,
         status=400,
         code="ThrottlingException",
         message="Rate exceeded",
-        request_id=second.request_id,
+        request_id=request_id_of(1),
         retry_after_seconds=1.5,
     )
 
@@ -230,6 +255,57 @@ async def test_a_reply_nobody_asked_for_does_not_answer_the_next_delete(open_tra
         await asyncio.sleep(0.01)  # the repeated reply crosses loopback
         second = await delete(glacier, ARCHIVE)
     assert (first.meaning, second.meaning) == (DELETED, Meaning.REFUSED)
+
+
+@pytest.mark.parametrize("given_before", [reply(), REFUSED, refusal("400 No", "ThrottlingException")], ids=repr)
+async def test_a_reply_given_before_is_none_and_ends_its_connection(
+    open_transport: Opener, given_before: bytes
+) -> None:
+    async def the_first_again(exchange: Exchange) -> None:
+        if exchange.number == 2:
+            await exchange.send_as_it_is(reply(request_id=request_id_of(1)))
+        else:
+            await exchange.send(given_before)
+
+    async with serving(the_first_again) as server, open_transport(VAULT, access(server.endpoint_url)) as glacier:
+        got = [await delete(glacier, ARCHIVE) for _ in range(3)]
+    assert (got[1].meaning, got[1].code, got[1].status) == (NO_REPLY, "RepeatedReply", None)
+    assert request_id_of(1) in got[1].message
+    assert got[0].meaning is got[2].meaning is not NO_REPLY
+    assert server.connections == 2
+
+
+async def test_a_reply_given_before_over_another_connection_is_none(open_transport: Opener) -> None:
+    together = asyncio.Barrier(2)
+
+    async def the_same_for_both(exchange: Exchange) -> None:
+        if exchange.number <= 2:
+            await together.wait()
+            await exchange.send_as_it_is(reply())
+        else:
+            await exchange.send(reply())
+
+    async with serving(the_same_for_both) as server, open_transport(VAULT, access(server.endpoint_url)) as glacier:
+        got = await asyncio.gather(*(delete(glacier, ARCHIVE) for _ in range(2)))
+        after = [(await delete(glacier, ARCHIVE)).meaning for _ in range(3)]
+    assert "RepeatedReply" in {each.code for each in got}
+    assert after == [DELETED] * 3
+
+
+async def test_replies_that_fell_behind_by_one_answer_nothing(open_transport: Opener) -> None:
+    """The second delete gets the first one's reply; its own, which follows, must not answer the third."""
+
+    async def behind(exchange: Exchange) -> None:
+        if exchange.number == 2:
+            await exchange.send_as_it_is(reply(request_id=request_id_of(1)))
+            with suppress(ConnectionError):
+                await exchange.send(reply())
+        else:
+            await exchange.send(reply() if exchange.number == 1 else REFUSED)
+
+    async with serving(behind) as server, open_transport(VAULT, access(server.endpoint_url)) as glacier:
+        got = [(await delete(glacier, ARCHIVE)).meaning for _ in range(3)]
+    assert got == [DELETED, NO_REPLY, Meaning.REFUSED]
 
 
 async def test_a_connection_closed_while_idle_is_replaced(open_transport: Opener) -> None:
@@ -378,7 +454,9 @@ async def test_deletes_sent_together_each_get_their_own_reply(open_transport: Op
     async def by_number(exchange: Exchange) -> None:
         last = exchange.request.split(b" ")[1][-1:].decode()
         await exchange.send(
-            refusal("403 Forbidden", "AccessDeniedException") if last == "x" else reply(request_id=last)
+            refusal("403 Forbidden", "AccessDeniedException")
+            if last == "x"
+            else reply(request_id=f"{last}{exchange.number}")
         )
 
     ids = [ArchiveId("a" * 137 + last) for last in "abcdefghix"]
@@ -391,7 +469,7 @@ async def test_deletes_sent_together_each_get_their_own_reply(open_transport: Op
         await asyncio.gather(*(later() for later in glacier.delete_archives(asked)))
         replies = [await each.answer for each in asked]
     assert [each.meaning for each in replies] == [DELETED] * 9 + [Meaning.REFUSED]
-    assert [each.request_id for each in replies[:9]] == list("abcdefghi")
+    assert [(each.request_id or "")[0] for each in replies[:9]] == list("abcdefghi")
 
 
 async def test_no_credentials_is_a_reply_and_sends_nothing(open_transport: Opener) -> None:

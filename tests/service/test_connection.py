@@ -25,6 +25,7 @@ class Wire(asyncio.Transport):
         super().__init__()
         self.written: list[bytes] = []
         self.closed = False
+        self.unsent_bytes = 0
 
     def write(self, data: bytes | bytearray | memoryview) -> None:
         self.written.append(bytes(data))
@@ -34,6 +35,9 @@ class Wire(asyncio.Transport):
 
     def abort(self) -> None:
         self.closed = True
+
+    def get_write_buffer_size(self) -> int:
+        return self.unsent_bytes
 
 
 class Keeper:
@@ -63,12 +67,18 @@ def exchange(*pieces: bytes) -> tuple[Reply | None, Wire, Keeper]:
     """Send a request and feed the pieces of its reply; the reply is None while it is not whole."""
     keeper, wire = Keeper(), Wire()
     settled: list[Reply] = []
-    connection = Connection(keeper, AcceptedReplies(), list.append)
+    connection = Connection(keeper, AcceptedReplies(), believed)
     connection.connection_made(wire)
     connection.send(b"request", settled)
     for piece in pieces:
         connection.data_received(piece)
     return (settled[0] if settled else None), wire, keeper
+
+
+def believed(settled: list[Reply], reply: Reply) -> bool:
+    """Take a reply, and believe it."""
+    settled.append(reply)
+    return True
 
 
 REPLIES = [
@@ -149,6 +159,29 @@ def test_a_request_id_after_the_body_proves_nothing() -> None:
     assert (got.meaning, got.request_id) == (Meaning.NOT_AWS, None)
 
 
+@pytest.mark.parametrize("whole", [reply(), reply("204 No Content", "Retry-After: 9")], ids=["short way", "long way"])
+def test_a_connection_whose_reply_is_not_believed_is_never_used_again(whole: bytes) -> None:
+    keeper, wire = Keeper(), Wire()
+    connection = Connection(keeper, AcceptedReplies(), lambda archive, reply: False)
+    connection.connection_made(wire)
+    connection.send(b"request", "archive")
+    connection.data_received(whole)
+    assert (wire.closed, connection.usable, keeper.told) == (True, False, [])
+
+
+@pytest.mark.parametrize("whole", [reply(), refusal("403 Forbidden", "AccessDeniedException")], ids=repr)
+def test_a_reply_that_comes_before_its_request_has_left_is_none(whole: bytes) -> None:
+    keeper, wire = Keeper(), Wire()
+    settled: list[Reply] = []
+    connection = Connection(keeper, AcceptedReplies(), believed)
+    connection.connection_made(wire)
+    connection.send(b"request", settled)
+    wire.unsent_bytes = 1
+    connection.data_received(whole)
+    assert [(each.meaning, each.code) for each in settled] == [(Meaning.NO_REPLY, "UnsoundReply")]
+    assert (wire.closed, keeper.told) == (True, [])
+
+
 @pytest.mark.parametrize("late", [reply(), b"\r\n", b"x"])
 def test_bytes_after_the_reply_end_the_connection(late: bytes) -> None:
     got, wire, keeper = exchange(reply(), late)
@@ -157,7 +190,7 @@ def test_bytes_after_the_reply_end_the_connection(late: bytes) -> None:
 
 
 def test_what_is_dropped_is_not_settled_and_the_connection_is_not_used_again() -> None:
-    connection = Connection(Keeper(), AcceptedReplies(), list.append)
+    connection = Connection(Keeper(), AcceptedReplies(), believed)
     wire = Wire()
     connection.connection_made(wire)
     settled: list[Reply] = []

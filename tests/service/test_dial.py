@@ -66,7 +66,8 @@ class Nobody:
 
     def lost(self, connection: Connection) -> None: ...
 
-    def replied(self, archive: object, outcome: object) -> None: ...
+    def replied(self, archive: object, outcome: object) -> bool:
+        return True
 
 
 async def test_a_refused_connection_is_a_reply() -> None:

@@ -41,10 +41,11 @@ async def ask(pool: Pool) -> Reply:
     return await answer
 
 
-def replied(answer: asyncio.Future[Reply], reply: Reply) -> None:
+def replied(answer: asyncio.Future[Reply], reply: Reply) -> bool:
     """Give a reply to whoever asks with a future, unless the test has given up on it."""
     if not answer.done():
         answer.set_result(reply)
+    return True
 
 
 async def test_one_after_the_other_shares_one_connection() -> None:

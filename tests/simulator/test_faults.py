@@ -136,11 +136,15 @@ GOOD_204 = {
     "garbage-after-reply", "duplicate-reply", "huge-head", "output-truncated", "output-corrupted", "job-failed",
     "job-expired",
 }  # fmt: skip
+FALSE_204 = {
+    "repeated-here", "repeated-anywhere", "stray-reply", "204-without-id", "204-with-empty-id", "204-with-error-type",
+    "204-with-body", "204-with-length", "204-in-chunks", "204-of-http-2",
+}  # fmt: skip
 OTHERS = {"length-too-short", "interim-reply", "empty-error", "broken-json"}
 
 
 def test_every_kind_is_looked_at_below() -> None:
-    assert set(KINDS) == {*STATUSES, *PAGES, *NO_WHOLE_REPLY, *UNREADABLE, *GOOD_204, *OTHERS}
+    assert set(KINDS) == {*STATUSES, *PAGES, *NO_WHOLE_REPLY, *UNREADABLE, *GOOD_204, *FALSE_204, *OTHERS}
 
 
 async def delete_one(kind: str, seconds: float | None = None) -> tuple[Reply | Exception, dict[str, object]]:

@@ -115,9 +115,9 @@ async def _ended(
     from glacier_purge.cli.naming import confirm_by_name
     from glacier_purge.errors import UsageError
     from glacier_purge.run.abandoned import abandon
-    from glacier_purge.run.folder import vault_held
     from glacier_purge.run.host import who
     from glacier_purge.run.lifecycle import Phase
+    from glacier_purge.run.locks import vault_locked
 
     vault = Vault.from_arn(terms.vault_arn)
     if lifecycle.phase is Phase.DONE:
@@ -125,7 +125,7 @@ async def _ended(
             f"the lifecycle in {folder.path} ended at {lifecycle.steps[-1].at}: there is nothing to abandon. "
             "Nothing was sent."
         )
-    with vault_held(vault, terms.endpoint_url):
+    with vault_locked(vault, terms.endpoint_url, folder.path):
         confirm_by_name(vault.name, confirmed, _shown(folder, vault, lifecycle))
         async with wiring.open_control(vault, access) as control:
             return await abandon(control, folder, lifecycle, by=who())

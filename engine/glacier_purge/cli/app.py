@@ -24,6 +24,7 @@ _COMMAND = "glacier-purge"
 _VERBS = {
     "doctor": ("glacier_purge.cli.doctor:doctor", "Look at what could go wrong with a purge; reads only."),
     "plan": ("glacier_purge.cli.plan:plan", "Choose what goes, write it down in a run folder; sends no delete."),
+    "show": ("glacier_purge.cli.show:show", "Print a plan again, whole; sends nothing."),
     "apply": ("glacier_purge.cli.apply:apply", "Carry out a plan, or resume one that was begun."),
     "purge": ("glacier_purge.cli.purge:purge", "Plan, confirm and apply in one go."),
     "verify": ("glacier_purge.cli.verify:verify", "Prove by a later inventory that what a run deleted is gone."),

@@ -31,8 +31,8 @@ def apply(
 ) -> int:
     """Carry out the plan in a run folder. A run that was begun goes on where it stopped.
 
-    Asks for the vault's name and the number of archives on a terminal; elsewhere --confirm-digest has to quote the
-    plan's digest. A run that was approved before is not asked about again.
+    Shows the whole plan on stderr and asks for the vault's name and the number of archives on a terminal; elsewhere
+    --confirm-digest has to quote the plan's digest. A run that was approved before is not asked about again.
 
     Parameters
     ----------
@@ -82,7 +82,7 @@ async def apply_plan(
     check_not_abandoned(folder.path)
     check_plan(plan, wiring.rules(settings))  # before anybody is asked; carrying out checks again, and the archives too
     with folder.locked(plan.vault, plan.endpoint_url):
-        approval: Approval = approval_for(folder, plan, confirm_digest)
+        approval: Approval = approval_for(folder, plan, settings, confirm_digest)
         async with wiring.open_service(plan.vault, access, settings) as service:
             run = PurgeRun(
                 folder,

@@ -50,7 +50,8 @@ class Carrying:
             summary = self._summary()
             if summary is not None:
                 print_result(summary.as_dict(), output)
-                tell(f"audit anchor {self._run.anchor}: kept elsewhere, it shows any later change of the log")
+                if self._run.anchor is not None:  # the log was opened, and refused before it got its first line
+                    tell(f"audit anchor {self._run.anchor}: kept elsewhere, it shows any later change of the log")
         return self._exit_code(summary)
 
     async def watch(self, approval: Approval) -> None:

@@ -108,16 +108,6 @@ def as_dict(finding: Finding) -> dict[str, str]:
     }
 
 
-def notice(finding: Finding) -> None:
-    """Say on stderr what was found, unless all is well."""
-    from glacier_purge.cli.telling import tell
-    from glacier_purge.plan.finding import Weight
-
-    if finding.weight is not Weight.FINE:
-        for line in as_lines(finding):
-            tell(line)
-
-
 def as_lines(finding: Finding) -> Iterator[str]:
     """A finding for people: what, why it matters, what to do."""
     yield safe(f"{finding.weight.value:<9} {finding.subject}: {finding.what}")

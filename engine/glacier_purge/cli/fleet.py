@@ -5,6 +5,7 @@ from __future__ import annotations
 import signal
 import sys
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -20,7 +21,7 @@ from glacier_purge.errors import Interrupted, PlanRefused, RunStopped, UsageErro
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from glacier_purge.cli.fleet_member import Ask, Member
+    from glacier_purge.cli.fleet_member import Asking, Member
     from glacier_purge.deletion.budget import Budget
     from glacier_purge.report.fleet import FleetDisplay, Row
     from glacier_purge.run.fleet import Fleet
@@ -154,7 +155,7 @@ class _Carrying:
         _print(members, fleet, self._roster, output)
         return fleet.exit_code
 
-    def _member(self, one: Enlisted, ask: Ask | None, *, no_wait: bool) -> Member:
+    def _member(self, one: Enlisted, ask: Asking | None, *, no_wait: bool) -> Member:
         from glacier_purge import wiring
         from glacier_purge.archive import Vault
         from glacier_purge.cli.fleet_member import Member
@@ -185,7 +186,7 @@ class _Carrying:
             caps=one.caps,
             lane_of=(self._budget((vault.account_id, vault.region, endpoint_url), settings), one.max_rate),
             digests=self._digests,
-            ask=ask,
+            ask=None if ask is None else partial(ask, settings),
             patience_for=lambda tell: patience(no_wait, access, tell),
             host=host(access),
         )

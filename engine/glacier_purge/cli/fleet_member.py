@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import sys
 from contextlib import contextmanager
-from dataclasses import replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
@@ -14,7 +13,7 @@ from glacier_purge import wiring
 from glacier_purge.audit.disk import FileDisk
 from glacier_purge.cli import version
 from glacier_purge.cli.calendar_terms import check_allowed, settled_terms, what_holds
-from glacier_purge.cli.confirmation import approval_for, question
+from glacier_purge.cli.confirmation import approval_for, ask, put_before, waited_for
 from glacier_purge.cli.run import look_for_writers, preflight
 from glacier_purge.errors import Pending, RunStopped
 from glacier_purge.plan.choices import EVERY_ARCHIVE, UNCAPPED
@@ -28,6 +27,7 @@ from glacier_purge.run.calendar import Bounds, Calendar, Helpers
 from glacier_purge.run.folder import RunFolder
 from glacier_purge.run.host import who
 from glacier_purge.run.lifecycle import Lifecycle, alarms
+from glacier_purge.run.permits import check_fresh
 from glacier_purge.run.purge import PurgeRun
 from glacier_purge.run.standing import Noting, noting_the_end, telling_while_denied
 
@@ -56,11 +56,7 @@ class ApprovalWanted(Pending):
     """A plan that nobody has approved yet; the others of the fleet go on meanwhile."""
 
     def __init__(self, place: RunFolder, plan: Plan) -> None:
-        super().__init__(
-            f"somebody's approval of the plan in {place.path}: {plan.counts.selected:,} archives. Give the command "
-            f"again with --confirm-digest {plan.digest}",
-            until=datetime.now(UTC),
-        )
+        super().__init__(waited_for(place, plan), until=datetime.now(UTC))
         self.place = place
         self.plan = plan
 
@@ -72,15 +68,18 @@ class Asking:
         self._screen = screen
         self._turn = anyio.Lock()
 
-    async def __call__(self, place: RunFolder, plan: Plan) -> Approval:
-        """Ask. Raises ``PlanRefused`` for any answer but the vault's name and the number of archives."""
+    async def __call__(self, settings: Settings, place: RunFolder, plan: Plan) -> Approval:
+        """Show the plan and ask.
+
+        Raises ``PlanRefused`` for a plan too old to be approved and for any answer but vault name and archive count.
+        """
         async with self._turn:
+            check_fresh(place.identity().created, datetime.now(UTC))
             with self._screen.aside():
-                sys.stderr.write(question(plan))
-                sys.stderr.flush()
+                put_before(place, plan, settings)
+                ask(plan)
                 await anyio.wait_readable(sys.stdin)
-                typed = approve_by_words(plan, sys.stdin.readline(), who())
-        return replace(approval_for(place, plan, typed.digest), how=typed.how)
+                return approve_by_words(plan, sys.stdin.readline(), who())
 
 
 class Member:
@@ -212,8 +211,10 @@ class Member:
         if self._approval is not None and self._approval.digest == plan.digest:
             return self._approval
         if plan.digest not in self._digests:
+            if self._ask is None:
+                put_before(place, plan, self._settings)
             raise ApprovalWanted(place, plan)
-        return approval_for(place, plan, plan.digest)
+        return approval_for(place, plan, self._settings, plan.digest)
 
     async def _carry_out(self, place: RunFolder, plan: Plan, approval: Approval) -> Ledger:
         access = wiring.access(self._settings, plan.endpoint_url, any_id_length=plan.snapshot.any_id_length)

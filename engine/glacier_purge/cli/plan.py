@@ -2,16 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from glacier_purge.cli.choice_options import ChoiceOptions, Which
 from glacier_purge.cli.options import Aws, AwsOptions, Output, SettingsOptions, SettingsSource
 from glacier_purge.cli.output import OutputFormat, print_page, print_result
 from glacier_purge.cli.planning_options import From, RecordOptions, Records
 from glacier_purge.cli.waiting import NoWait
-
-if TYPE_CHECKING:
-    from glacier_purge.plan.finding import Finding
 
 
 def plan(
@@ -36,17 +31,15 @@ def plan(
         Take an older inventory than this only if it is still the vault's last: 7d (the default), 12h; none takes any.
     """
     from glacier_purge.cli.carrying import in_event_loop
-    from glacier_purge.cli.plan_page import PlanView
+    from glacier_purge.cli.plan_page import PlanView, to_delete
     from glacier_purge.cli.safety_options import age_seconds
     from glacier_purge.cli.waiting import settled
-    from glacier_purge.wiring import plan_prospects
 
     settings = source.load(
         aws,
         inventory=records.overrides(),
         safety={"inventory_max_age_seconds": age_seconds(inventory_max_age)},
     )
-    noticed: list[Finding] = []
 
     async def make() -> int:
         folder, made = await planned_from.plan(
@@ -55,21 +48,12 @@ def plan(
             settings,
             set_aside_defects=records.set_aside_defects,
             no_wait=no_wait,
-            notice=noticed.append,
         )
-        estimate, calendar = plan_prospects(made, settings)
-        view = PlanView(
-            run_dir=str(folder.path),
-            plan=made,
-            retrievals_looked_at=folder.identity().retrievals_looked_at is True,
-            estimate=estimate,
-            calendar=calendar,
-            noticed=tuple(noticed),
-        )
+        view = PlanView.of(folder, made, settings)
         if output is OutputFormat.JSON:
             print_result(view.as_dict(), output)
         else:
-            print_page(view.as_text())
+            print_page(view.as_text(to_delete(folder)))
         return 0
 
     return in_event_loop(lambda: settled(make, output))

@@ -26,6 +26,8 @@ if TYPE_CHECKING:
     from glacier_purge.plan.document import Finding, Plan, Reason
     from glacier_purge.plan.finding import Finding as Noticed
     from glacier_purge.plan.forecast import Calendar
+    from glacier_purge.run.folder import RunFolder
+    from glacier_purge.settings import Settings
 
 _BAR_CHARACTERS = 32
 _MONTHS_SHOWN_MAX = 24
@@ -46,6 +48,8 @@ _NOT_LOOKED_AT = (
     "NOTE: nobody looked whether somebody is retrieving archives: the service was not reached or did not tell "
     "(--in-retrieval hold says why)"
 )
+_NOT_NOTICED = "NOTE: nobody wrote down whether somebody still writes to the vault (glacier-purge doctor looks)"
+_ONE_SENDER = "one process at a time on this host; other hosts and containers are not kept out"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -61,8 +65,27 @@ class PlanView:
     retrievals_looked_at: bool
     estimate: Estimate
     calendar: Calendar
-    noticed: tuple[Noticed, ...] = ()
-    """What was noticed about the vault when it was planned for; no part of the plan, as it changes by the hour."""
+    noticed: tuple[Noticed, ...] | None = ()
+    """What was noticed about the vault when it was planned for; no part of the plan, as it changes by the hour. None
+    where nobody wrote it down."""
+
+    @classmethod
+    def of(cls, folder: RunFolder, plan: Plan, settings: Settings) -> PlanView:
+        """Look at the plan in ``folder`` now. Raises ``ConfigurationFailed`` for prices and ``PlanRefused`` for files
+        that cannot be read.
+        """
+        from glacier_purge.run.noticed import read_noticed
+        from glacier_purge.wiring import plan_prospects
+
+        estimate, calendar = plan_prospects(plan, settings)
+        return cls(
+            run_dir=str(folder.path),
+            plan=plan,
+            retrievals_looked_at=folder.identity().retrievals_looked_at is True,
+            estimate=estimate,
+            calendar=calendar,
+            noticed=read_noticed(folder),
+        )
 
     def as_dict(self) -> dict[str, Any]:
         """The plan as a result for programs."""
@@ -85,14 +108,15 @@ class PlanView:
             "newest": plan.newest,
             "digest": plan.digest,
             "retrievals_looked_at": self.retrievals_looked_at,
+            "sender": _ONE_SENDER,
             **_plain({name: getattr(plan, name) for name in ("reasons", "findings", "uploads", "sizes", "samples")}),
-            "vault_findings": [as_dict(noticed) for noticed in self.noticed],
+            "vault_findings": None if self.noticed is None else [as_dict(noticed) for noticed in self.noticed],
             "estimate": asdict(self.estimate),
             "forecast": _plain(asdict(self.calendar)),
         }
 
-    def as_text(self) -> str:
-        """The plan as a page."""
+    def as_text(self, *closing: str) -> str:
+        """The plan as a page, with the lines ``closing`` below its digest."""
         sections = [
             self._head(),
             _histogram("Uploaded in", [(uploads.when, uploads) for uploads in _by_period(self.plan.uploads)]),
@@ -101,8 +125,8 @@ class PlanView:
             self._estimate(),
             self._forecast(),
             self._notes(),
-            [line for noticed in self.noticed if noticed.weight is not Weight.FINE for line in as_lines(noticed)],
-            [f"digest  {self.plan.digest}", f"Nothing was sent. To delete: glacier-purge apply {self.run_dir}"],
+            self._noticed(),
+            [f"digest  {self.plan.digest}", *closing],
         ]
         return "\n\n".join("\n".join(map(safe, section)) for section in sections if section)
 
@@ -123,6 +147,7 @@ class PlanView:
             f"  stays       {counts.inventory - counts.selected:,} records",
             *stays,
             f"  retrievals  {self._retrievals()}",
+            f"  sender      {_ONE_SENDER}",
         ]
 
     def _retrievals(self) -> str:
@@ -136,10 +161,14 @@ class PlanView:
         asked_not_to = any(finding.name == RETRIEVALS_IGNORED for finding in self.plan.findings)
         return notes if self.retrievals_looked_at or asked_not_to else [*notes, _NOT_LOOKED_AT]
 
+    def _noticed(self) -> list[str]:
+        if self.noticed is None:
+            return [_NOT_NOTICED]
+        return [line for noticed in self.noticed if noticed.weight is not Weight.FINE for line in as_lines(noticed)]
+
     def _samples(self) -> list[str]:
         lines = [
-            f"  {sample.created}  {size(sample.size_bytes):>11}  "
-            f"{sample.description[:_DESCRIPTION_CHARACTERS] or '(no description)'}"
+            f"  {sample.created}  {size(sample.size_bytes):>11}  {_short(sample.description) or '(no description)'}"
             for sample in self.plan.samples[:: max(1, len(self.plan.samples) // _SAMPLES_SHOWN)][:_SAMPLES_SHOWN]
         ]
         return ["For example", *lines]
@@ -169,6 +198,17 @@ class PlanView:
         ]
         head = f"  {'ends (UTC)':<16}{'soonest':<18}{'likely':<18}{'at the latest':<18}"
         return [f"Forecast, if it began now; {self.calendar.assumed}", head.rstrip(), *rows]
+
+
+def to_delete(folder: RunFolder) -> str:
+    """How a run's plan is carried out that nobody has approved yet."""
+    return f"Nothing was sent. To delete: glacier-purge apply {folder.path}"
+
+
+def _short(description: str) -> str:
+    """A description's beginning, cut after it was made safe: one hostile character may show as ten."""
+    text = safe(description)
+    return text if len(text) <= _DESCRIPTION_CHARACTERS else text[: _DESCRIPTION_CHARACTERS - 3] + "..."
 
 
 def _histogram(title: str, bars: list[tuple[str, Uploads | SizeClass]]) -> list[str]:

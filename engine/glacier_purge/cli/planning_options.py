@@ -11,11 +11,8 @@ from cyclopts import Parameter
 from glacier_purge.cli.options import Hyphened
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from glacier_purge.plan.choices import Choices
     from glacier_purge.plan.document import Plan
-    from glacier_purge.plan.finding import Finding
     from glacier_purge.run.folder import RunFolder
     from glacier_purge.settings import Settings
 
@@ -51,9 +48,8 @@ class FromOptions:
         *,
         set_aside_defects: bool,
         no_wait: bool,
-        notice: Callable[[Finding], None],
     ) -> tuple[RunFolder, Plan]:
-        """Plan in a new folder; ``notice`` as there. Raises as ``plan_in_new_folder`` does."""
+        """Plan in a new folder. Raises as ``plan_in_new_folder`` does."""
         from glacier_purge.cli.waiting import patience
         from glacier_purge.service.access import Access
         from glacier_purge.wiring import plan_in_new_folder
@@ -66,7 +62,6 @@ class FromOptions:
             run_dir=self.run_dir,
             set_aside_defects=set_aside_defects,
             patience=patience(no_wait, Access(endpoint_url=settings.aws.endpoint_url)),
-            notice=notice,
         )
 
 

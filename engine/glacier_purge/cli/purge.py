@@ -48,7 +48,6 @@ def purge(
     """
     from glacier_purge.cli.apply import apply_plan
     from glacier_purge.cli.carrying import in_event_loop
-    from glacier_purge.cli.doctor import notice
     from glacier_purge.cli.logs import configure_logs
     from glacier_purge.cli.waiting import settled
 
@@ -67,7 +66,6 @@ def purge(
             settings,
             set_aside_defects=records.set_aside_defects,
             no_wait=no_wait,
-            notice=notice,
         )
         return await apply_plan(folder, plan, settings, confirm_digest=confirm_digest, output=output)
 

@@ -187,16 +187,13 @@ class _Run:
         return ExitCode.DONE
 
     def _approve(self, place: RunFolder, plan: Plan) -> Approval:
-        from glacier_purge.cli.confirmation import approval_for
+        from glacier_purge.cli.confirmation import approval_for, put_before, waited_for
 
         digest = self._confirm_digest if self._confirm_digest == plan.digest else None
         if digest is None and not sys.stdin.isatty():
-            raise Pending(
-                f"somebody's approval of the plan in {place.path}: {plan.counts.selected:,} archives. Give the command "
-                f"again with --confirm-digest {plan.digest}",
-                until=datetime.now(UTC),
-            )
-        return approval_for(place, plan, digest)
+            put_before(place, plan, self._settings)
+            raise Pending(waited_for(place, plan), until=datetime.now(UTC))
+        return approval_for(place, plan, self._settings, digest)
 
     async def _carry_out(self, place: RunFolder, plan: Plan, approval: Approval) -> Ledger:
         from glacier_purge import wiring
@@ -294,15 +291,22 @@ async def _look_for_left_over(control: ControlClient, wishes: Wishes, say: Calla
 async def look_for_writers(
     control: ControlClient, snapshot: Snapshot, now: datetime, settings: Settings, say: Callable[[str], None]
 ) -> None:
-    """Tell when an inventory that was fetched, or the service, shows that somebody still writes to the vault."""
+    """Tell, and keep beside the inventory that was fetched, whether it or the service shows that somebody still writes
+    to the vault.
+    """
     from contextlib import nullcontext
 
     from glacier_purge import wiring
     from glacier_purge.cli.doctor import as_lines
     from glacier_purge.plan.finding import Weight
+    from glacier_purge.run.folder import RunFolder
+    from glacier_purge.run.noticed import keep_noticed
     from glacier_purge.writers import signs_of_writers
 
     finding = await signs_of_writers(snapshot, lambda: nullcontext(control), now, wiring.recent(settings))
+    keep_noticed(
+        RunFolder.open(snapshot.path.parent), finding
+    )  # for whoever approves, in another process and days later
     if finding.weight is not Weight.FINE:
         for line in as_lines(finding):
             say(line)
@@ -318,7 +322,7 @@ def _begin(lifecycle: Lifecycle, terms: Terms, wishes: Wishes) -> None:
 def _tell(step: Step) -> None:
     from glacier_purge.run.lifecycle import alarms
 
-    facts = ", ".join(f"{name} {value}" for name, value in step.facts.items())
+    facts = ", ".join(f"{name} {value}" for name, value in step.facts.items() if value is not None)
     tell(f"{step.at} round {step.round}, {step.phase.value}: {step.event.value}" + (f" ({facts})" if facts else ""))
     for alarm in alarms(step):
         tell(alarm)

@@ -52,7 +52,7 @@ def thaw(
     from glacier_purge.archive import check_vault_name
     from glacier_purge.cli.carrying import in_event_loop
     from glacier_purge.cli.logs import configure_logs
-    from glacier_purge.run.folder import vault_held
+    from glacier_purge.run.locks import vault_locked
 
     configure_logs(logs)
     check_vault_name(vault)
@@ -62,7 +62,7 @@ def thaw(
         address = await wiring.vault_by_name(vault, settings)
         endpoint_url = wiring.endpoint(settings, address.region)
         access = wiring.access(settings, endpoint_url, any_id_length=False)
-        with vault_held(address, endpoint_url):
+        with vault_locked(address, endpoint_url, None):
             async with wiring.open_control(address, access) as control:
                 taken = await _taken_out(control, confirm_vault)
         print_result(

@@ -54,6 +54,8 @@ class Tally:
         self.sent = 0
         self.accepted = 0
         self.refused = dict.fromkeys(Meaning, 0)
+        self.doubted = 0
+        """Replies that came and were taken for none; they are among the refused."""
         self.latencies = Latencies()
 
     @property

@@ -25,6 +25,7 @@ from glacier_purge.deletion.pacer import Signal
 from glacier_purge.deletion.pauses import Pauses, Side
 from glacier_purge.deletion.refusal import refusal
 from glacier_purge.errors import GlacierPurgeError
+from glacier_purge.service.doubts import DOUBTED
 from glacier_purge.service.reply import ENDS_THE_RUN, Meaning
 
 if TYPE_CHECKING:
@@ -131,7 +132,16 @@ class Pool:
         return self._stop_reason
 
     def why(self) -> str:
-        """One sentence for people: what holds the pace now."""
+        """One sentence for people: what holds the pace now, and whether replies had to be disbelieved."""
+        holds, doubted = self._what_holds(), self._tally.doubted
+        if not doubted:
+            return holds
+        return (
+            f"{holds}; not believed so far: {doubted:,} replies, as a box in between repeats or makes them up "
+            "(those deletes are sent again)"
+        )
+
+    def _what_holds(self) -> str:
         if self._stop_reason is not None and not self._in_flight:
             return f"stopped ({self._stop_reason})"
         if self._stop_reason is not None:
@@ -260,6 +270,7 @@ class Pool:
         """Tell whether a delete that was not accepted has another turn, or none only because the run ends."""
         signal = _SIGNALS.get(reply.meaning, Signal.OTHER)
         self._tally.refuse(reply.meaning, latency_seconds)
+        self._tally.doubted += reply.code in DOUBTED
         self._pacer.replied(now, turn.sent_at, signal, latency_seconds, reply.retry_after_seconds)
         if reply.meaning in ENDS_THE_RUN:
             self._refuse(reply)

@@ -45,6 +45,7 @@ from glacier_purge.run.readiness import (
     check_current,
     check_finished,
     check_nothing_forbids,
+    check_removable,
     drop_inventory,
     drop_unusable,
     was_begun,
@@ -270,6 +271,8 @@ class Calendar:
         except PlanOutdated as outdated:
             return self._given_up(outdated)
         await check_nothing_forbids(plan.vault, self._control)
+        if self._wishes.remove_vault is not None:
+            await check_removable(plan.vault, self._control)
         if not self._wishes.freeze and denied_since(self._lifecycle.steps) is None:
             if may_be_frozen(self._folder, self._lifecycle.steps):  # begun, and given up before it was a step
                 await thaw(self._control, self._folder)

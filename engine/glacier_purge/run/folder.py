@@ -1,36 +1,33 @@
-"""The run folder: where everything about one purge lies, and the locks that keep a second process out.
+"""The run folder: where everything about one purge lies.
 
 A folder belongs to one vault and one plan for ever.  Its name may carry the vault's, its rights are the owner's
-alone.  Two locks are held for the life of a process that sends deletes: one in the folder (one writer per run) and
-one per vault on this host, so that two folders cannot purge the same vault side by side.  Both are ``flock``: a
-crash frees them, a stale file means nothing.
+alone.  Two locks (``locks``) are held for the life of a process that sends deletes: the folder's, one writer per run,
+and the vault's on this host, so that two folders cannot purge the same vault side by side.
 """
 
 from __future__ import annotations
 
-import fcntl
-import hashlib
 import os
 import stat
 from contextlib import contextmanager
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import msgspec
 
-from glacier_purge.errors import DiskFailed, PlanRefused, RunLocked, UsageError
+from glacier_purge.errors import PlanRefused, UsageError
 from glacier_purge.json_document import DocumentUnreadable, read_document
+from glacier_purge.run import locks
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from pathlib import Path
 
     from glacier_purge.archive import Vault
 
 PLAN_FILE = "plan.json"
 IDENTITY_FILE = "run.json"
 AUDIT_FOLDER = "audit"
-_LOCK_FILE = "lock"
 
 
 class Identity(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -129,54 +126,27 @@ class RunFolder:
 
     @contextmanager
     def locked(self, vault: Vault, endpoint_url: str) -> Iterator[None]:
-        """Hold the run's lock and the vault's lock.
+        """Hold the run's lock and the vault's lock, for what changes the vault.
 
-        Raises ``RunLocked`` when another process has one of them, ``DiskFailed`` when one can't be written.
+        Raises ``RunLocked`` when another process has one of them, ``DiskFailed`` when one can't be taken.
         """
-        with (
-            _flock(self.path / _LOCK_FILE, f"another process works on the run in {self.path}"),
-            _flock(vault_lock_file(vault, endpoint_url), f"another process on this host purges {vault.arn}"),
-        ):
+        with locks.run_locked(self.path), locks.vault_locked(vault, endpoint_url, self.path):
             yield
 
     @contextmanager
     def held(self) -> Iterator[None]:
-        """Hold the run's lock alone, for what sends no delete of an archive. Raises ``RunLocked``."""
-        with _flock(self.path / _LOCK_FILE, f"another process works in {self.path}"):
+        """Hold the run's lock alone, for what sends no delete of an archive. Raises as ``locked`` does."""
+        with locks.run_locked(self.path):
             yield
 
     def is_locked(self) -> bool:
         """Tell whether a process works on the run right now."""
-        try:
-            handle = os.open(self.path / _LOCK_FILE, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
-        except FileNotFoundError:
-            return False
-        try:
-            fcntl.flock(handle, fcntl.LOCK_SH | fcntl.LOCK_NB)
-        except BlockingIOError:
-            return True
-        finally:
-            os.close(handle)
-        return False
-
-
-@contextmanager
-def vault_held(vault: Vault, endpoint_url: str) -> Iterator[None]:
-    """Hold a vault's lock alone, for what changes a vault without a run's folder. Raises as ``RunFolder.locked``."""
-    with _flock(vault_lock_file(vault, endpoint_url), f"another process on this host purges {vault.arn}"):
-        yield
+        return locks.run_is_locked(self.path)
 
 
 def run_name(vault_name: str, now: datetime) -> str:
     """A folder name for a new run: the vault and the time in UTC, to the second."""
     return f"{vault_name.lstrip('.-') or 'vault'}-{now.astimezone(UTC):%Y-%m-%dT%H-%M-%SZ}"
-
-
-def vault_lock_file(vault: Vault, endpoint_url: str) -> Path:
-    """Where this host's lock for one vault lies: by address, so any process finds the same file."""
-    state = Path(os.environ.get("XDG_STATE_HOME") or Path.home() / ".local" / "state")
-    address = hashlib.sha256(f"{vault.arn} {endpoint_url}".encode()).hexdigest()[:32]
-    return state / "glacier-purge" / "locks" / address
 
 
 def sync_folder(path: Path) -> None:
@@ -186,42 +156,3 @@ def sync_folder(path: Path) -> None:
         os.fsync(handle)
     finally:
         os.close(handle)
-
-
-@contextmanager
-def _flock(path: Path, taken: str) -> Iterator[None]:
-    handle = _open_lock(path)
-    try:
-        try:
-            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            holder = os.pread(handle, 64, 0).decode("ascii", "replace").strip() or "unknown"
-            raise RunLocked(
-                f"{taken} (process {holder}). Nothing was sent. Look at it with: glacier-purge status DIR"
-            ) from None
-        _name_holder(handle, path)
-        yield
-    finally:
-        os.close(handle)
-
-
-def _open_lock(path: Path) -> int:
-    try:
-        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        return os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
-    except OSError as error:
-        raise _lock_failed(path, error) from error
-
-
-def _name_holder(handle: int, path: Path) -> None:
-    try:
-        os.ftruncate(handle, 0)
-        os.pwrite(handle, str(os.getpid()).encode(), 0)
-    except OSError as error:
-        raise _lock_failed(path, error) from error
-
-
-def _lock_failed(path: Path, error: OSError) -> DiskFailed:
-    return DiskFailed(
-        f"the lock {path} can't be taken: {error.strerror}. Nothing was sent. Mend the disk and start again."
-    )

@@ -19,6 +19,8 @@ from glacier_purge.inventory.download import PART_FILE
 from glacier_purge.inventory.progress_file import PROGRESS_FILE, read_progress
 from glacier_purge.inventory.retrieval import INVENTORY_FILE
 from glacier_purge.plan.decisions import DECISIONS_FILE
+from glacier_purge.plan.protection import Asking, check_clear, protections
+from glacier_purge.plan.vault_findings import REMOVAL, weighed_for_removal
 from glacier_purge.run.clearance import check_unprotected
 from glacier_purge.run.folder import AUDIT_FOLDER
 from glacier_purge.run.permits import check_archives, check_inventory, check_plan, is_aged
@@ -59,6 +61,16 @@ async def check_age(inventory_date: str | None, control: GlacierControl, rules: 
 async def check_nothing_forbids(vault: Vault, control: GlacierControl) -> None:
     """Raise ``PlanRefused`` when a lock, the access policy or a tag says that the vault must not be purged now."""
     await check_unprotected(vault, await control.describe_vault(), lambda: nullcontext(control))
+
+
+async def check_removable(vault: Vault, control: GlacierControl) -> None:
+    """Raise ``PlanRefused`` when a lock or the access policy says that the vault can't be removed in the end.
+
+    Told at preflight, too; but the order to remove it may be younger than that, and so may the policy.
+    """
+    asking = Asking(lambda refused: not refused.is_vault_missing)
+    findings = await protections(control, await control.describe_vault(), asking)
+    check_clear(vault, [found for found in weighed_for_removal(findings) if found.subject == REMOVAL])
 
 
 def was_begun(folder: Path) -> bool:

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import re
 
+from glacier_purge.service.doubts import REQUEST_ID_CHARACTERS_MAX
 from glacier_purge.service.reply import Meaning, Reply
 
 _OTHER_HEADERS = (
@@ -19,7 +20,7 @@ _OTHER_HEADERS = (
 _WHOLE_REPLY = re.compile(
     rb"HTTP/1\.1 204 [ -~]*\r\n"
     + _OTHER_HEADERS
-    + rb"[Xx]-[Aa]mzn-[Rr]equest[Ii]d: ([!-~]+)\r\n"
+    + rb"[Xx]-[Aa]mzn-[Rr]equest[Ii]d: ([!-~]{1,%d})\r\n" % REQUEST_ID_CHARACTERS_MAX
     + _OTHER_HEADERS
     + rb"\r\n"
 ).fullmatch

@@ -1,8 +1,9 @@
 """One kept connection to the service: a request out, one whole reply in, nothing else.
 
 HTTP is parsed by httptools; this class only keeps the account of whose turn it is.  A reply counts when it has arrived
-whole and with nothing behind it that is not HTTP.  A connection on which anything went wrong (bytes nobody asked for,
-a second reply, a reply cut short, a caller that left) is dropped and never used again, so that no reply can answer a
+whole, with nothing behind it, after its request had left, when it is as the service would have sent it (``doubts``) and
+when whoever takes it believes it.  A connection on which anything went wrong (bytes nobody asked for, a second reply,
+one given before, a reply cut short, a caller that left) is dropped and never used again, so that no reply can answer a
 delete it was not sent for.  It makes no task, no timer and, while all goes well, no exception; time limits are kept by
 the pool, which looks at ``expires_at`` now and then.
 """
@@ -14,6 +15,7 @@ from typing import TYPE_CHECKING, Protocol, cast
 
 import httptools
 
+from glacier_purge.service.doubts import UNSOUND, fault_of_reply, has_bytes_behind_head, unsound
 from glacier_purge.service.reply import no_reply, read_reply
 
 if TYPE_CHECKING:
@@ -23,14 +25,14 @@ if TYPE_CHECKING:
     from glacier_purge.service.accepted import AcceptedReplies
     from glacier_purge.service.reply import Reply
 
-    TakesReply = Callable[[Any, Reply], object]
-    """Takes what a request was sent for, and what came back for it."""
+    TakesReply = Callable[[Any, Reply], bool]
+    """Takes what a request was sent for, and what came back for it; tells whether it believes that."""
 
 REPLY_BYTES_MAX = 65_536
 """An error of the service has some hundred bytes; whatever is longer than this isn't one."""
 
-_KEPT_HEADERS = frozenset({b"x-amzn-requestid", b"x-amzn-errortype", b"retry-after", b"x-amz-retry-after"})
 _FRAMING_HEADERS = frozenset({b"content-length", b"transfer-encoding"})
+_KEPT_HEADERS = _FRAMING_HEADERS | {b"x-amzn-requestid", b"x-amzn-errortype", b"retry-after", b"x-amz-retry-after"}
 
 
 class Owner(Protocol):
@@ -93,6 +95,7 @@ class Connection(asyncio.Protocol):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Take over the connection."""
         self._transport = cast("asyncio.Transport", transport)
+        self._unsent_bytes = self._transport.get_write_buffer_size
         self.usable = True
 
     def data_received(self, data: bytes) -> None:
@@ -101,11 +104,16 @@ class Connection(asyncio.Protocol):
         if archive is None:
             self.drop()
             return
+        if self._unsent_bytes():
+            self._fail(UNSOUND, "what came back is no reply to the delete: it came before the request had left")
+            return
         if self._received_bytes == 0 and (reply := self._read_accepted(data)) is not None:
             self._asked_for = None
-            self.usable = True
-            self._replied(archive, reply)
-            self._owner.released(self)
+            if self._replied(archive, reply):
+                self.usable = True
+                self._owner.released(self)
+            else:
+                self.drop()
             return
         self._received_bytes += len(data)
         if self._received_bytes > REPLY_BYTES_MAX:
@@ -117,6 +125,7 @@ class Connection(asyncio.Protocol):
             self._fail("HTTPClientError", f"the reply is not HTTP as it should be: {fault}")
             return
         if self._complete:
+            self._something_behind |= self._status == 204 and has_bytes_behind_head(data)
             self._deliver()
 
     def eof_received(self) -> None:
@@ -141,12 +150,13 @@ class Connection(asyncio.Protocol):
             self._something_behind = True
 
     def on_header(self, name: bytes, value: bytes) -> None:
-        """Keep the few headers that are read; what comes after the body (a trailer) is none of them."""
+        """Keep the few headers that are read; what comes after the body (a trailer) is none of them.
+
+        One that comes twice is kept as HTTP joins them, so that two request ids are none.
+        """
         name = name.lower()
         if name in _KEPT_HEADERS and not self._in_body and not self._complete:
-            self._headers[name] = value
-        elif name in _FRAMING_HEADERS:
-            self._is_framed = True
+            self._headers[name] = b"%b, %b" % (self._headers[name], value) if name in self._headers else value
 
     def on_headers_complete(self) -> None:
         """Note the status: of the reply itself, not of another one behind it."""
@@ -165,27 +175,41 @@ class Connection(asyncio.Protocol):
             return
         if self._status < 200:
             self._headers.clear()
-            self._in_body = self._is_framed = False
+            self._in_body = False
             return
         self._complete = True
         self._stays_open = self._parser.should_keep_alive()
 
     @property
     def _ends_with_connection(self) -> bool:
-        return self._asked_for is not None and self._in_body and not self._is_framed and not self._complete
+        is_framed = not _FRAMING_HEADERS.isdisjoint(self._headers)
+        return self._asked_for is not None and self._in_body and not is_framed and not self._complete
 
     def _deliver(self) -> None:
         archive, self._asked_for = self._asked_for, None
-        reply = read_reply(self._status, self._headers, b"".join(self._body))
-        reusable = self._stays_open and not self._something_behind
+        reply = self._read()
+        stays_open = self._stays_open and reply.status is not None
         self._forget_reply()
-        if archive is not None:
-            self._replied(archive, reply)
-        if reusable:
+        if self._replied(archive, reply) and stays_open:
             self.usable = True
             self._owner.released(self)
         else:
             self.drop()
+
+    def _read(self) -> Reply:
+        """Say what came back, which may be that it is no reply."""
+        text = {name: value.decode("latin-1") for name, value in self._headers.items()}
+        fault = fault_of_reply(
+            status=self._status,
+            version=self._parser.get_http_version(),
+            request_id=text.get(b"x-amzn-requestid"),
+            error_type=text.get(b"x-amzn-errortype"),
+            content_length=text.get(b"content-length"),
+            transfer_encoding=text.get(b"transfer-encoding"),
+        )
+        if self._something_behind:
+            fault = "more bytes came behind it"
+        return read_reply(self._status, self._headers, b"".join(self._body)) if fault is None else unsound(fault)
 
     def _fail(self, fault: str, message: str) -> None:
         archive = self._asked_for
@@ -198,5 +222,5 @@ class Connection(asyncio.Protocol):
         self._headers: dict[bytes, bytes] = {}
         self._body: list[bytes] = []
         self._received_bytes = 0
-        self._in_body = self._is_framed = self._complete = self._something_behind = False
+        self._in_body = self._complete = self._something_behind = False
         self._stays_open = False

@@ -14,6 +14,7 @@ import msgspec
 
 from glacier_purge.errors import CredentialsFailed
 from glacier_purge.service.control import ControlRefused, NoAnswer
+from glacier_purge.service.doubts import NotAReplyError
 from glacier_purge.service.port import VaultDescription
 from glacier_purge.service.reply import (
     ENDS_THE_RUN,
@@ -26,7 +27,7 @@ from glacier_purge.service.reply import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
 
     from glacier_purge.archive import Vault
 
@@ -55,18 +56,24 @@ def read_answer(answer: Mapping[str, Any]) -> Reply:
 
 
 def read_fault(fault: Exception) -> Reply:
-    """Say what it means that the SDK got no whole answer."""
+    """Say what it means that the SDK got no whole answer, or none that is believed."""
+    for cause in _causes(fault):
+        if isinstance(cause, NotAReplyError):
+            return cause.reply
     reply = no_reply(type(fault).__name__, str(fault))
     return msgspec.structs.replace(reply, meaning=Meaning.UNTRUSTED) if _is_certificate_fault(fault) else reply
 
 
-def _is_certificate_fault(fault: BaseException | None) -> bool:
+def _is_certificate_fault(fault: BaseException) -> bool:
     """Look for a certificate that does not hold anywhere below the SDK's fault."""
+    return any(isinstance(each, ssl.SSLCertVerificationError | ssl.CertificateError) for each in _causes(fault))
+
+
+def _causes(fault: BaseException | None) -> Iterator[BaseException]:
+    """The SDK's fault and all that lies below it."""
     while fault is not None:
-        if isinstance(fault, ssl.SSLCertVerificationError | ssl.CertificateError):
-            return True
+        yield fault
         fault = fault.__cause__ or fault.__context__
-    return False
 
 
 def read_description(members: Mapping[str, Any]) -> VaultDescription:

@@ -5,9 +5,10 @@ The import takes half a second, so this module is itself imported on first use.
 What the SDK and the HTTP client below it do behind one's back is switched off, each thing for a reason: their own
 retries, and aiohttp's hidden second try of a DELETE on a dropped connection (every attempt must pass our pacer and our
 audit); following redirects (a signed DELETE must not be led elsewhere); reusing a connection on which bytes arrived
-unasked (they would be read as the answer to the next delete); endpoints from environment or files (the caller resolves
-and shows the endpoint); parameter validation (ids are checked by us, more strictly).  What they leave out is put in: a
-limit on the whole time a request takes, and the check that a certificate is for the host that was asked.
+unasked, or a reply that was given before (what follows would be read as the answer to the next delete); endpoints from
+environment or files (the caller resolves and shows the endpoint); parameter validation (ids are checked by us, more
+strictly).  What they leave out is put in: a limit on the whole time a request takes, and the check that a certificate
+is for the host that was asked.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ import os
 import ssl
 from functools import partial
 from importlib.metadata import version
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import aioboto3
 import aiohttp
@@ -31,9 +32,13 @@ from botocore.httpsession import get_cert_path
 from glacier_purge.errors import ConfigurationFailed, UsageError
 from glacier_purge.service.credentials import CredentialSource
 from glacier_purge.service.endpoint import check_endpoint_url, is_loopback
+from glacier_purge.service.request_ids import SeenRequestIds
 from glacier_purge.service.sdk_data import OurServicesOnly
+from glacier_purge.service.sdk_wire import JudgedReplies
 
 if TYPE_CHECKING:
+    from aiohttp.client_proto import ResponseHandler
+
     from glacier_purge.service.access import Access
     from glacier_purge.service.credentials import FrozenCredentials, Provider
 
@@ -159,7 +164,12 @@ class _OneTry:
 
 
 class _CleanConnector(aiohttp.TCPConnector):
-    """A connector that closes an idle connection on which the server spoke unasked."""
+    """A connector that closes an idle connection on which the server spoke unasked, and believes no reply twice."""
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(**options)
+        seen = SeenRequestIds()
+        self._factory = cast("partial[ResponseHandler]", partial(JudgedReplies, self._loop, seen))
 
     async def _get(self, key: Any, traces: Any) -> Any:
         while (connection := await super()._get(key, traces)) is not None:

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from glacier_purge.simulator import spoil
 from glacier_purge.simulator.refusal import Refusal
 from glacier_purge.simulator.routing import route
-from glacier_purge.simulator.wire import Ending
+from glacier_purge.simulator.wire import Again, Ending
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -104,6 +104,40 @@ KINDS: dict[str, Kind] = {
     "bad-status-line": Kind("a status that is no number", True, wire=spoil.head_replaced(b" 2", b" Z")),
     "interim-reply": Kind(
         "a 103 before the reply (legal)", True, wire=spoil.preceded(b"HTTP/1.1 103 Early Hints\r\n\r\n")
+    ),
+    # A 204 that is nobody's, or somebody else's
+    "repeated-here": Kind("the last 204 of this connection again", False, wire=spoil.ends(Again.HERE)),
+    "repeated-anywhere": Kind("the last 204 of whatever connection again", False, wire=spoil.ends(Again.ANYWHERE)),
+    "stray-reply": Kind("the reply, and a 204 nobody asked for", True, wire=spoil.with_a_stray_one),
+    "204-without-id": Kind("a 204 without a request id", False, instead=spoil.accepted(with_id=False)),
+    "204-with-empty-id": Kind(
+        "a 204 with an empty request id", False, instead=spoil.accepted(("x-amzn-RequestId", ""), with_id=False)
+    ),
+    "204-with-error-type": Kind(
+        "a 204 that names an error",
+        False,
+        instead=spoil.accepted(("x-amzn-ErrorType", "ServiceUnavailableException")),
+    ),
+    "204-with-body": Kind(
+        "a 204 with a body",
+        False,
+        instead=spoil.accepted(("Content-Length", "15")),
+        wire=spoil.then(b'{"note":"body"}'),
+    ),
+    "204-with-length": Kind(
+        "a 204 that announces a body and has none", False, instead=spoil.accepted(("Content-Length", "15"))
+    ),
+    "204-in-chunks": Kind(
+        "a 204 with a chunked body",
+        False,
+        instead=spoil.accepted(("Transfer-Encoding", "chunked")),
+        wire=spoil.then(b"0\r\n\r\n"),
+    ),
+    "204-of-http-2": Kind(
+        "a 204 of another HTTP",
+        False,
+        instead=spoil.accepted(),
+        wire=spoil.head_replaced(b"HTTP/1.1", b"HTTP/2.0"),
     ),
     # The service's own errors
     "internal-error": Kind("500 ServiceUnavailableException", False, instead=_UNAVAILABLE),

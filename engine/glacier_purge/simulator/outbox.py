@@ -14,13 +14,14 @@ import struct
 from collections import deque
 from typing import TYPE_CHECKING
 
-from glacier_purge.simulator.wire import Ending, Step
+from glacier_purge.simulator.wire import Again, Ending, Step
 
 if TYPE_CHECKING:
     import asyncio
     from collections.abc import Callable, Iterable, Iterator
 
 _PIECES_PER_TURN = 16  # of a streamed body, before other connections get their turn
+_ACCEPTED = b"HTTP/1.1 204 "
 _LINGER_ZERO = struct.pack("ii", 1, 0)  # closing then sends RST instead of FIN
 
 _log = logging.getLogger("glacier_purge.simulator")
@@ -37,12 +38,27 @@ class Outgoing:
         self.close = close
 
 
+class LastSaid:
+    """The last 204 that a box between service and clients saw pass."""
+
+    __slots__ = ("anywhere",)
+
+    def __init__(self) -> None:
+        self.anywhere = b""
+
+
 class Outbox:
     """Owns the writing half of a connection. ``drained`` is called whenever something has left."""
 
     def __init__(
-        self, transport: asyncio.Transport, loop: asyncio.AbstractEventLoop, drained: Callable[[], None]
+        self,
+        transport: asyncio.Transport,
+        loop: asyncio.AbstractEventLoop,
+        drained: Callable[[], None],
+        said: LastSaid,
     ) -> None:
+        self._said = said
+        self._said_here = b""
         self._transport = transport
         self._loop = loop
         self._drained = drained
@@ -136,6 +152,8 @@ class Outbox:
     def _begin(self, outgoing: Outgoing) -> None:
         if isinstance(outgoing.payload, bytes):
             self._ready.append(outgoing.payload)
+            if outgoing.payload.startswith(_ACCEPTED):
+                self._said_here = self._said.anywhere = outgoing.payload
             if outgoing.close:
                 self.end(Ending.CLOSE)
             return
@@ -151,6 +169,8 @@ class Outbox:
             if self.paused_at is not None or self.is_closed:
                 return
             step = self._next_step()
+            if isinstance(step, Again):
+                step = (self._said_here if step is Again.HERE else self._said.anywhere) or Ending.CLOSE
             if isinstance(step, bytes):
                 self._transport.write(step)
             elif isinstance(step, Ending):

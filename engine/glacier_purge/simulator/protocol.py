@@ -14,7 +14,7 @@ from typing import Protocol, cast
 import httptools
 
 from glacier_purge.simulator.exchange import Request, Response
-from glacier_purge.simulator.outbox import Outbox, Outgoing
+from glacier_purge.simulator.outbox import LastSaid, Outbox, Outgoing
 from glacier_purge.simulator.wire import Ending, read_request
 
 HEAD_BYTES_MAX = 64 * 1024
@@ -41,7 +41,9 @@ class Desk(Protocol):
 
 
 class Host(Protocol):
-    """Whoever must know which connections are open."""
+    """Whoever must know which connections are open. ``said`` is what was last said on any of them."""
+
+    said: LastSaid
 
     def joined(self, connection: Connection) -> None:
         """It is open."""
@@ -86,7 +88,7 @@ class Connection(asyncio.Protocol):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """A client has connected."""
         self._transport = cast("asyncio.Transport", transport)
-        self._outbox = Outbox(self._transport, self._loop, self._drained)
+        self._outbox = Outbox(self._transport, self._loop, self._drained, self._host.said)
         self._host.joined(self)
 
     def connection_lost(self, exc: Exception | None) -> None:

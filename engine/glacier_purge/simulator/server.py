@@ -11,6 +11,7 @@ import ipaddress
 from typing import TYPE_CHECKING
 
 from glacier_purge.errors import UsageError
+from glacier_purge.simulator.outbox import LastSaid
 from glacier_purge.simulator.protocol import Connection, Desk
 
 if TYPE_CHECKING:
@@ -28,6 +29,7 @@ class SimulatorServer:
         self, desk: Desk, *, idle_seconds: float = IDLE_SECONDS, request_seconds: float = REQUEST_SECONDS
     ) -> None:
         self._desk = desk
+        self.said = LastSaid()
         self._idle_seconds = idle_seconds
         self._request_seconds = request_seconds
         self._connections: set[Connection] = set()

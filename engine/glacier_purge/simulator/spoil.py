@@ -99,6 +99,15 @@ def html_with_id(status: int, title: str) -> Instead:
     return response
 
 
+def accepted(*headers: tuple[str, str], with_id: bool = True) -> Instead:
+    """A 204 that the service never said: with these headers, and with or without a request id of its own."""
+
+    def response(request_id: str, strike: Strike) -> Response:
+        return Response(204, [("x-amzn-RequestId", request_id), *headers] if with_id else list(headers))
+
+    return response
+
+
 # Changes to the service's own reply.
 
 
@@ -237,6 +246,12 @@ def twice(whole: Whole, strike: Strike) -> Iterable[Step]:
     """The reply, and the same again."""
     body = b"".join(islice(whole.pieces, 64))
     return (whole.head + body + whole.head + body,)
+
+
+def with_a_stray_one(whole: Whole, strike: Strike) -> Iterable[Step]:
+    """The reply, and in one piece with it a 204 that nobody asked for."""
+    stray = b"HTTP/1.1 204 No Content\r\nx-amzn-RequestId: %b\r\n\r\n" % _noise(strike)[:24].hex().encode()
+    return (b"".join((whole.head, *whole.pieces, stray)),)
 
 
 def head_with(extra: bytes) -> Wire:

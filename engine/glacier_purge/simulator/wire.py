@@ -27,8 +27,15 @@ class Ending(Enum):
     HALF_CLOSE = "half-close"
 
 
-Step = bytes | float | Ending
-"""Bytes to send, seconds to wait, or the end of the connection."""
+class Again(Enum):
+    """A 204 that was sent before, byte for byte: the last one of this connection, or of any."""
+
+    HERE = "here"
+    ANYWHERE = "anywhere"
+
+
+Step = bytes | float | Ending | Again
+"""Bytes to send, seconds to wait, the end of the connection, or what was sent before."""
 
 _REASONS = {status.value: status.phrase for status in HTTPStatus}
 _NO_BREAKS = {0: " ", 10: " ", 13: " "}
