@@ -136,7 +136,7 @@ async def test_a_plan_is_the_same_whether_the_service_could_be_asked_or_not(
     async def planned(name: str) -> tuple[str, bool | None]:
         folder = tmp_path / name
         plan = await glacier_purge.make_plan("photos", inventory=inventory, run_dir=folder, settings=settings(glacier))
-        return plan.digest, RunFolder.open(folder).identity().retrievals_looked_at
+        return plan.digest, RunFolder.open(folder).identity(plan).retrievals_looked_at
 
     unasked, looked = await planned("unasked")
     assert looked is False

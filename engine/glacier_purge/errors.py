@@ -43,6 +43,10 @@ class PlanOutdated(PlanRefused):
     was protected since, or its files are not whole any more."""
 
 
+class NotOurs(UsageError):
+    """A file or folder of a run in which somebody else has, or could have, a hand. It was not used."""
+
+
 class RunLocked(UsageError):
     """Another process works on this run or on this vault. Nothing was sent."""
 
@@ -92,6 +96,31 @@ class AuditDamaged(GlacierPurgeError):
         self.file = file
         self.offset_bytes = offset_bytes
         self.record = record
+
+
+class NotAsApproved(GlacierPurgeError):
+    """What a run works by, or what came of it, is not what was approved. Nothing more is sent."""
+
+    exit_code = 4
+
+
+class FileChanged(NotAsApproved):
+    """A file that decides what is sent was changed while the run worked by it.
+
+    ``block`` is the first, from 0, that is not as it was approved; its bytes are ``first_byte`` to ``last_byte``.
+    """
+
+    def __init__(self, reason: str, *, file: str, block: int, first_byte: int, last_byte: int) -> None:
+        super().__init__(
+            f"{file}, block {block:,} (bytes {first_byte:,} to {last_byte:,}): {reason}. Only what was approved was "
+            "sent, and nothing more is. Find out who changed it, put back the file that was approved, then run the "
+            "same command again."
+        )
+        self.reason = reason
+        self.file = file
+        self.block = block
+        self.first_byte = first_byte
+        self.last_byte = last_byte
 
 
 class CredentialsFailed(GlacierPurgeError):

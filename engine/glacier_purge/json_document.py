@@ -20,6 +20,8 @@ from typing import TYPE_CHECKING, TypeVar
 
 import msgspec
 
+from glacier_purge.ownership import read_own
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
@@ -49,10 +51,11 @@ def decoded(content: bytes | memoryview | str, kind: type[_T]) -> _T:
 def read_document(file: Path, kind: type[_T]) -> _T | None:
     """Read a whole file as ``kind``; None when there is no such file.
 
-    Raises ``DocumentUnreadable`` for a file that holds something else, and for one that the system does not give.
+    Raises ``DocumentUnreadable`` for a file that holds something else, and for one that the system does not give;
+    ``NotOurs`` for one in which others have a hand.
     """
     try:
-        content = file.read_bytes()
+        content = read_own(file)
     except FileNotFoundError:
         return None
     except OSError as error:

@@ -76,7 +76,7 @@ async def purge(
     folder = RunFolder.open(Path(run_dir))
     found = read_plan(folder.plan_file)
     if replay(folder.path).approved_digest != found.digest:
-        check_fresh(folder.identity().created, datetime.now(UTC))
+        check_fresh(folder.planned_at(found), datetime.now(UTC))
     approval = approve_by_digest(found, confirm_digest, who())
     access = wiring.access(
         settings, found.endpoint_url, any_id_length=found.snapshot.any_id_length, credentials=credentials

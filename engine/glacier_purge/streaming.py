@@ -137,7 +137,7 @@ class _Stream:
             clock=host.clock,
             maybe_sent=None,
         )
-        hours = Hours(pace.windows, pool, host.wall_clock)
+        hours = Hours(pace.windows, pool, host.wall_clock, before_opening=lambda: None)
         hours.look()
         async with receive, anyio.create_task_group() as tasks:
             tasks.start_soon(hours.keep)

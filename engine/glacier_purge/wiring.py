@@ -100,6 +100,7 @@ def purge_settings(settings: Settings) -> PurgeSettings:
             failed_share_max=settings.safety.fuse_failed_share,
         ),
         duration_seconds_max=settings.safety.max_duration_seconds,
+        protection_interval_seconds=settings.safety.protection_interval_seconds,
     )
 
 

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from tests.e2e.desk import asked
+
 if TYPE_CHECKING:
     import subprocess
     from collections.abc import Callable
@@ -15,6 +17,7 @@ if TYPE_CHECKING:
     from tests.e2e.conftest import Bench
 
 SLOW = {"archives": 3000, "rate": 0, "latency-ms": 5}
+FEWER = SLOW | {"archives": 1000}
 
 
 def eventually(what: Callable[[], bool]) -> None:
@@ -145,3 +148,46 @@ def test_a_stop_while_the_service_never_answers_ends_and_names_what_is_in_doubt(
     received = bench.simulator.ledger()["distinct_ids"]
     outcomes = bench.check_invariants(complete=False)
     assert received <= len(outcomes) + len(stopped["unknown"])
+
+
+@pytest.mark.parametrize("bench", [FEWER], indirect=True)
+def test_a_hold_set_while_a_run_sends_stops_it_and_is_nobodys_to_lift_but_its_owners(bench: Bench) -> None:
+    # glacier-purge apply DIR; aws glacier add-tags-to-vault; glacier-purge resume DIR; glacier-purge stop DIR
+    bench.variables["GLACIER_PURGE_SAFETY__PROTECTION_INTERVAL_SECONDS"] = "0.5"
+    process = begun(bench, deletes=112)
+    asked(bench.simulator, "POST", "photos/tags?operation=add", {"Tags": {"purge:deny": "case 7"}})
+    eventually(lambda: status(bench)["state"] == "paused")
+    eventually(lambda: status(bench)["deleted"] == bench.simulator.ledger()["deletes_received"])
+    assert bench.json("resume", str(bench.run_dir))["state"] == "paused"
+    shown = status(bench)
+    assert shown["why"].startswith("held since ")
+    assert "tags: tagged purge:deny=case 7" in shown["why"]
+    sent = bench.simulator.ledger()["deletes_received"]
+    assert sent < 1000
+    bench.json("stop", str(bench.run_dir))
+    _, err = process.communicate(timeout=30)
+    assert process.returncode == 3, err
+    assert "hold.found" in err
+    assert "tagged purge:deny=case 7" in status(bench)["hold"]
+    assert "Nothing was sent" in bench.run("apply", str(bench.run_dir), exit_code=2).stderr
+    assert bench.simulator.ledger()["deletes_received"] == sent
+    asked(bench.simulator, "POST", "photos/tags?operation=remove", {"TagKeys": ["purge:deny"]})
+    assert bench.json("apply", str(bench.run_dir))["deleted"] == 1000
+    assert [line["answered"] for line in bench.log() if line["event"] == "held"] == [True]
+    bench.check_invariants()
+
+
+@pytest.mark.parametrize("bench", [FEWER], indirect=True)
+def test_a_run_whose_looks_get_a_login_page_holds_until_they_are_answered(bench: Bench) -> None:
+    bench.variables["GLACIER_PURGE_SAFETY__PROTECTION_INTERVAL_SECONDS"] = "0.5"
+    process = begun(bench, deletes=112)
+    bench.simulator.post("faults", rules=[{"kind": "captive-portal", "operation": "GetVaultLock"}])
+    eventually(lambda: "could not be read" in status(bench)["why"])
+    sent = bench.simulator.ledger()["deletes_received"]
+    assert sent < 1000
+    bench.simulator.post("faults", rules=[])
+    _, err = process.communicate(timeout=60)
+    assert process.returncode == 0, err
+    events = [line["event"] for line in bench.log() if line["event"] in {"held", "hold_lifted"}]
+    assert events == ["held", "hold_lifted"]
+    bench.check_invariants()

@@ -374,7 +374,7 @@ SERVICE: dict[str, Row] = {
         planned(answers("invalid-signature", "DescribeVault")), 253, ("InvalidSignatureException",)
     ),
     "a page to log in": Row(
-        planned(answers("captive-portal", "DescribeVault")), 254, ("was answered with not AWS (200)",)
+        planned(answers("captive-portal", "DescribeVault")), 3, ("was answered with not AWS (200)", "login page")
     ),
     "no credentials": Row(
         planned(without_credentials),

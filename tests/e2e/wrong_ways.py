@@ -6,6 +6,7 @@ Each gives a function of a ``Desk`` that makes the request and gives the answer.
 from __future__ import annotations
 
 import fcntl
+import hashlib
 import json
 import re
 from collections.abc import Callable
@@ -186,7 +187,9 @@ def another_inventory(desk: Desk) -> None:
 def plan_of_another_vault(desk: Desk) -> None:
     """Whoever knows the format can make the digest inside fit: then it is not the one that was approved."""
     file = desk.run_dir / "plan.json"
-    file.write_bytes(plan_bytes(structs.replace(read_plan(file), vault_name="videos")))
+    edited("run.json", "vaults/photos", "vaults/videos")(desk)
+    other = structs.replace(read_plan(file), vault_name="videos")
+    file.write_bytes(plan_bytes(other, hashlib.sha256((desk.run_dir / "run.json").read_bytes()).hexdigest()))
 
 
 def read_anew(spoil: Spoil) -> Spoil:
@@ -226,7 +229,14 @@ def lock_in_progress(desk: Desk) -> None:
 
 
 def dated(moment: str) -> Spoil:
-    return lambda desk: desk.edit("run.json", '("created": )"[^"]*"', rf'\g<1>"{moment}"')
+    """A run planned at another time: its plan has the hash of the file that says so."""
+
+    def plan_then(desk: Desk) -> None:
+        edited("run.json", '("created": )"[^"]*"', rf'\g<1>"{moment}"')(desk)
+        sha256 = hashlib.sha256((desk.run_dir / "run.json").read_bytes()).hexdigest()
+        edited("plan.json", '("run_sha256": )"[^"]*"', rf'\g<1>"{sha256}"')(desk)
+
+    return plan_then
 
 
 def one_id_denied(desk: Desk) -> None:

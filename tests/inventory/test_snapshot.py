@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from glacier_purge.errors import InventoryDamaged, PlanRefused, UsageError
-from glacier_purge.inventory.snapshot import Snapshot, batches, spool, verify
+from glacier_purge.inventory.snapshot import Snapshot, batches, bound_snapshot, spool
 from glacier_purge.inventory.source import Source
 from tests.inventory.inventories import HEADER, VAULT_ARN, as_csv, as_glacier_json, expected, plain, record
 
@@ -38,7 +38,8 @@ def test_a_snapshot_is_the_inventory_unpacked_byte_for_byte(tmp_path: Path, kind
     assert beside == f"{snapshot.sha256}  inventory.{kind}\n"
     header = (snapshot.vault_arn, snapshot.inventory_date)
     assert header == ((VAULT_ARN, HEADER["InventoryDate"]) if kind == "json" else (None, None))
-    verify(snapshot)
+    with bound_snapshot(snapshot.path, snapshot.sha256) as file:
+        assert b"".join(file.blocks()) == snapshot.path.read_bytes()
 
 
 def test_nobody_else_may_read_it(tmp_path: Path) -> None:
@@ -51,7 +52,8 @@ def test_a_snapshot_is_never_written_over(tmp_path: Path) -> None:
     snapshot = spooled(tmp_path, as_glacier_json(INVENTORY))
     with pytest.raises(UsageError, match="there already"):
         spooled(tmp_path, as_glacier_json([record(1)]))
-    verify(snapshot)
+    with bound_snapshot(snapshot.path, snapshot.sha256) as file:
+        assert b"".join(file.blocks()) == snapshot.path.read_bytes()
 
 
 def test_a_symbolic_link_is_not_followed(tmp_path: Path) -> None:
@@ -106,11 +108,11 @@ def test_a_snapshot_can_be_read_again(tmp_path: Path, kind: str) -> None:
 def test_other_bytes_are_another_inventory(tmp_path: Path) -> None:
     snapshot = spooled(tmp_path, as_glacier_json(INVENTORY))
     snapshot.path.write_bytes(as_glacier_json(INVENTORY).replace(b"photo 7.jpg", b"photo 8.jpg"))
-    with pytest.raises(PlanRefused, match="was changed"):
-        verify(snapshot)
+    with pytest.raises(PlanRefused, match="was changed"), bound_snapshot(snapshot.path, snapshot.sha256):
+        pass
     snapshot.path.unlink()
-    with pytest.raises(PlanRefused, match="No such file"):
-        verify(snapshot)
+    with pytest.raises(PlanRefused, match="No such file"), bound_snapshot(snapshot.path, snapshot.sha256):
+        pass
     with pytest.raises(PlanRefused, match="No such file"):
         list(batches(snapshot.path, snapshot.format))
 

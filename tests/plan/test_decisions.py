@@ -8,14 +8,23 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from glacier_purge.errors import PlanRefused
-from glacier_purge.inventory.batch import Batch
-from glacier_purge.plan.decisions import check_decisions, decided, decisions_sha256, selected_bitmap, writing
-from glacier_purge.plan.selection import DELETE, DUPLICATE, INVALID
+from glacier_purge.errors import NotAsApproved, PlanRefused
+from glacier_purge.inventory.batch import Batch, Defect
+from glacier_purge.plan.decisions import (
+    bound_decisions,
+    check_decisions,
+    decided,
+    decisions_sha256,
+    selected_bitmap,
+    writing,
+)
+from glacier_purge.plan.selection import DELETE, DUPLICATE, INVALID, TOO_SMALL
 from tests.plan.archives import archive
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+    from glacier_purge.plan.decisions import Decided
 
 
 def write(folder: Path, *batches: tuple[bytes, dict[int, int]]) -> None:
@@ -24,26 +33,53 @@ def write(folder: Path, *batches: tuple[bytes, dict[int, int]]) -> None:
             writer.write(decisions, duplicates)
 
 
-def batch(first: int, records: int) -> Batch:
-    return Batch(first, records, [archive(ordinal) for ordinal in range(first, first + records)], [])
+def batch(first: int, records: int, invalid: tuple[int, ...] = ()) -> Batch:
+    ordinals = range(first, first + records)
+    return Batch(
+        first,
+        records,
+        [archive(ordinal) for ordinal in ordinals if ordinal not in invalid],
+        [Defect(ordinal, 0, "", "") for ordinal in ordinals if ordinal in invalid],
+    )
+
+
+def read(folder: Path, *batches: Batch) -> list[Decided]:
+    with bound_decisions(folder, decisions_sha256(folder)) as files:
+        return list(decided(files, batches))
 
 
 def test_decisions_come_back_with_their_records_however_these_are_cut(tmp_path: Path) -> None:
     write(tmp_path, (bytes([DELETE, INVALID, DELETE]), {}), (bytes([DUPLICATE, DELETE, DUPLICATE]), {3: 0, 5: 2}))
     for lengths in ([6], [1, 5], [4, 2], [1] * 6):
         firsts = [sum(lengths[:index]) for index in range(len(lengths))]
-        read = list(decided(tmp_path, [batch(*one) for one in zip(firsts, lengths, strict=True)]))
-        assert b"".join(one.decisions for one in read) == bytes([0, 1, 0, 2, 0, 2])
-        assert [one.first_ordinal for one in read] == firsts
-        for one in read:
+        come = read(tmp_path, *(batch(*one, invalid=(1,)) for one in zip(firsts, lengths, strict=True)))
+        assert b"".join(one.decisions for one in come) == bytes([0, 1, 0, 2, 0, 2])
+        assert [one.first_ordinal for one in come] == firsts
+        for one in come:
             own = range(one.first_ordinal, one.first_ordinal + len(one.decisions))
             assert one.duplicates == {ordinal: first for ordinal, first in {3: 0, 5: 2}.items() if ordinal in own}
 
 
-def test_fewer_decisions_than_records_are_refused(tmp_path: Path) -> None:
-    write(tmp_path, (bytes(5), {}))
-    with pytest.raises(PlanRefused, match="ends before the snapshot does"):
-        list(decided(tmp_path, [batch(0, 6)]))
+@pytest.mark.parametrize(
+    ("decisions", "duplicates", "invalid"),
+    [
+        (bytes(5), {}, ()),
+        (bytes(7), {}, ()),
+        (bytes([0, INVALID, 0, 0, 0, 0]), {}, ()),
+        (bytes(6), {}, (1,)),
+        (bytes([0, TOO_SMALL, INVALID, 0, 0, 0]), {}, (1,)),
+        (bytes([0, DUPLICATE, 0, 0, 0, 0]), {}, ()),
+        (bytes(6), {1: 0}, ()),
+        (bytes([0, DUPLICATE, 0, 0, 0, 0]), {2: 0}, ()),
+        (bytes(6), {9: 0}, ()),
+    ],
+)
+def test_decisions_that_do_not_fit_the_inventory_stop_before_they_are_handed_on(
+    tmp_path: Path, decisions: bytes, duplicates: dict[int, int], invalid: tuple[int, ...]
+) -> None:
+    write(tmp_path, (decisions, duplicates))
+    with pytest.raises(NotAsApproved, match=r"does not fit|goes on where"):
+        read(tmp_path, batch(0, 6, invalid))
 
 
 def test_every_byte_counts(tmp_path: Path) -> None:

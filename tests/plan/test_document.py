@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from msgspec import structs
 
-from glacier_purge.errors import PlanRefused
+from glacier_purge.errors import NotOurs, PlanRefused
 from glacier_purge.plan.document import FORMAT, plan_bytes, read_plan
 from glacier_purge.plan.making import make_plan
 from tests.plan.archives import TARGET, archive, snapshot
@@ -26,7 +26,7 @@ def plan(tmp_path: Path) -> Plan:
 
 
 def test_a_plan_comes_back_as_it_was_written(plan: Plan, tmp_path: Path) -> None:
-    (tmp_path / "plan.json").write_bytes(plan_bytes(plan))
+    (tmp_path / "plan.json").write_bytes(plan_bytes(plan, "0" * 64))
     assert read_plan(tmp_path / "plan.json") == plan
 
 
@@ -56,8 +56,8 @@ def changed(value: Any) -> Any:
 
 def test_no_value_of_a_plan_can_be_changed_unseen(plan: Plan, tmp_path: Path) -> None:
     path = tmp_path / "plan.json"
-    content = plan_bytes(plan)
-    places = list(leaves(json.loads(content)))
+    content = plan_bytes(plan, "0" * 64)
+    places = [place for place in leaves(json.loads(content)) if place != ("run_sha256",)]  # held against run.json
     assert len(places) > 150
     for place in places:
         document = json.loads(content)
@@ -94,7 +94,7 @@ def with_less(content: bytes) -> bytes:
 
 @pytest.mark.parametrize("spoil", [cut, emptied, not_text, with_more, with_less], ids=lambda spoil: spoil.__name__)
 def test_what_is_not_a_whole_plan_is_refused(spoil: Callable[[bytes], bytes], plan: Plan, tmp_path: Path) -> None:
-    (tmp_path / "plan.json").write_bytes(spoil(plan_bytes(plan)))
+    (tmp_path / "plan.json").write_bytes(spoil(plan_bytes(plan, "0" * 64)))
     with pytest.raises(PlanRefused, match="cannot be read as a plan"):
         read_plan(tmp_path / "plan.json")
 
@@ -103,12 +103,12 @@ def test_a_plan_that_is_missing_or_cannot_be_opened_is_refused(tmp_path: Path) -
     with pytest.raises(PlanRefused, match="holds no plan"):
         read_plan(tmp_path / "plan.json")
     (tmp_path / "plan.json").mkdir()
-    with pytest.raises(PlanRefused, match="cannot be read"):
+    with pytest.raises(NotOurs, match="is not used"):
         read_plan(tmp_path / "plan.json")
 
 
 def test_a_plan_of_another_format_is_refused(plan: Plan, tmp_path: Path) -> None:
-    (tmp_path / "plan.json").write_bytes(plan_bytes(structs.replace(plan, format=FORMAT + 1)))
+    (tmp_path / "plan.json").write_bytes(plan_bytes(structs.replace(plan, format=FORMAT + 1), "0" * 64))
     with pytest.raises(PlanRefused, match=f"format {FORMAT + 1}, this version reads {FORMAT}"):
         read_plan(tmp_path / "plan.json")
 

@@ -24,7 +24,7 @@ from glacier_purge.audit.verification import verify
 from glacier_purge.deletion.pacer import PacerSettings
 from glacier_purge.inventory.snapshot import spool
 from glacier_purge.inventory.source import Source
-from glacier_purge.plan.making import Target, make_plan
+from glacier_purge.plan.making import EVERYTHING, Selection, Target, make_plan
 from glacier_purge.run.approval import approve_by_digest
 from glacier_purge.run.folder import RunFolder
 from glacier_purge.run.host import Host
@@ -39,7 +39,7 @@ if TYPE_CHECKING:
 
     from glacier_purge.archive import ArchiveId
     from glacier_purge.deletion.budget import PacerFor
-    from glacier_purge.service.control import VaultLock
+    from glacier_purge.service.control import ControlRefused, VaultLock
 
 T = TypeVar("T")
 
@@ -60,21 +60,33 @@ class Protection:
     lock: VaultLock | None = None
     policy: str | None = None
     tagged: dict[str, str] = field(default_factory=dict)
+    fails: Exception | None = None
+    """What reading the lock ends with, if anything but the lock."""
+    denies_tags: ControlRefused | None = None
+    looked_at: list[float] = field(default_factory=list)
 
     async def vault_lock(self) -> VaultLock | None:
+        self.looked_at.append(asyncio.get_running_loop().time())
+        if self.fails is not None:
+            raise self.fails
         return self.lock
 
     async def access_policy(self) -> str | None:
         return self.policy
 
     async def tags(self) -> Mapping[str, str]:
+        if self.denies_tags is not None:
+            raise self.denies_tags
         return self.tagged
 
 
 class Bench:
-    """One planned run, its service and its disk. Make it in the test's folder, then start processes on it."""
+    """One planned run, its service and its disk. Make it in the test's folder, then start processes on it.
 
-    def __init__(self, place: Path, service: InProcessGlacier) -> None:
+    ``selection`` says which archives go; all do, where it says nothing.
+    """
+
+    def __init__(self, place: Path, service: InProcessGlacier, selection: Selection = EVERYTHING) -> None:
         self.service = service
         self.disk = PretendDisk()
         self.pacer_for: PacerFor | None = None
@@ -83,7 +95,7 @@ class Bench:
         self.clock_set_by_seconds = 0.0
         """How far somebody has set the wall clock."""
         self.folder = RunFolder.create(place / "run")
-        self.plan = make_plan(self._spooled(place), _target(place), set_aside_defects=False)
+        self.plan = make_plan(self._spooled(place), _target(place), selection, set_aside_defects=False)
         keep_plan(self.folder, self.plan, retrievals_looked_at=False)
         self._place = place
         self._ordinals = {archive.archive_id: archive.ordinal for archive in service.archives()}

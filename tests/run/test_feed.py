@@ -15,6 +15,7 @@ from glacier_purge.audit.record import Outcome
 from glacier_purge.inventory.batch import Defect
 from glacier_purge.plan.decisions import Decided
 from glacier_purge.plan.selection import DELETE, DUPLICATE, INVALID, TOO_SMALL
+from glacier_purge.run.bounds import Allowance
 from glacier_purge.run.canary import Canary, Caution
 from glacier_purge.run.feed import RELEASE_MAX, RELEASE_MIN, Feed
 from tests.plan.archives import archive
@@ -59,6 +60,7 @@ async def fed(kept: Journal, batches: list[Decided], *, rate_per_second: float =
         rate_per_second=lambda: rate_per_second,
         reasons=REASONS,
         canary=no_canary(kept),
+        allowance=Allowance(sum(batch.decisions.count(DELETE) for batch in batches), kept.ledger),
     )
     ranges: list[list[Archive]] = []
     async with receive, anyio.create_task_group() as tasks:
@@ -119,6 +121,7 @@ async def test_a_feed_whose_pool_is_gone_ends() -> None:
             rate_per_second=lambda: 1.0,
             reasons={},
             canary=no_canary(kept),
+            allowance=Allowance(100, kept.ledger),
         )
         with pytest.raises(anyio.BrokenResourceError):
             await feed.run()

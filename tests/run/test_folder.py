@@ -9,17 +9,14 @@ from typing import TYPE_CHECKING
 import pytest
 
 from glacier_purge.archive import Vault
-from glacier_purge.errors import PlanRefused, UsageError
-from glacier_purge.run.folder import Identity, RunFolder, run_name
+from glacier_purge.errors import UsageError
+from glacier_purge.run.folder import RunFolder, run_name
 
 if TYPE_CHECKING:
     from pathlib import Path
 
 VAULT = Vault(account_id="123456789012", region="eu-west-1", name="photos")
 URL = "https://glacier.eu-west-1.amazonaws.com"
-IDENTITY = Identity(
-    run="run", vault_arn=VAULT.arn, endpoint_url=URL, tool_version="1", package_sha256="0" * 64, created="2026-11-22"
-)
 
 
 def test_a_new_folder_is_the_owners_alone(tmp_path: Path) -> None:
@@ -54,6 +51,7 @@ def test_only_a_safe_folder_is_opened(tmp_path: Path) -> None:
     for name, reason in {"nowhere": "No such file", "link": "symbolic links", "file": "not a run folder"}.items():
         with pytest.raises(UsageError, match=reason):
             RunFolder.open(tmp_path / name)
+    folder.audit.mkdir()
     for rights in (0o720, 0o702, 0o777):
         folder.path.chmod(rights)
         with pytest.raises(UsageError, match="can be written by other users"):
@@ -69,18 +67,6 @@ def test_a_file_is_written_once_whole_and_leaves_nothing_beside(tmp_path: Path) 
         folder.write_once("note", b"second")
     assert os.listdir(folder.path) == ["note"]  # noqa: PTH208 - names
     assert (folder.path / "note").read_bytes() == b"first"
-
-
-def test_who_the_run_is_comes_back_as_written(tmp_path: Path) -> None:
-    folder = RunFolder.create(tmp_path / "run")
-    with pytest.raises(PlanRefused, match="not a whole run folder"):
-        folder.identity()
-    folder.write_identity(IDENTITY)
-    assert folder.identity() == IDENTITY
-    for spoilt in (b'{"run": "other", "more": 1}', b'{"run": "\xff"}', b""):
-        (folder.path / "run.json").write_bytes(spoilt)
-        with pytest.raises(PlanRefused, match="not a whole run folder"):
-            folder.identity()
 
 
 @pytest.mark.parametrize(

@@ -50,7 +50,7 @@ def test_a_plan_and_who_made_it_lie_in_the_folder(tmp_path: Path, inventory: Pat
         keep_plan(folder, plan, retrievals_looked_at=True)
     opened = RunFolder.open(tmp_path / "run")
     assert read_plan(opened.plan_file) == plan
-    identity = opened.identity()
+    identity = opened.identity(plan)
     assert (identity.run, identity.vault_arn, identity.endpoint_url) == ("run", TARGET.vault.arn, TARGET.endpoint_url)
     assert len(identity.package_sha256) == 64
     assert identity.retrievals_looked_at is True

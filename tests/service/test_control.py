@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from glacier_purge.errors import CredentialsFailed, RunStopped
+from glacier_purge.errors import CredentialsFailed
 from glacier_purge.service.control import ControlRefused, JobAction, JobState, NoAnswer, Removal
 from glacier_purge.simulator import SimulatedGlacier
 from glacier_purge.simulator.faults import Rule
@@ -20,6 +20,9 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
 FILMS = replace(VAULT, name="films")
+DESCRIBED = json.dumps(
+    {"VaultARN": VAULT.arn, "VaultName": VAULT.name, "CreationDate": "2012-02-20T17:01:45.198Z"}
+).encode()
 POLICY = json.dumps(
     {
         "Version": "2012-10-17",
@@ -130,7 +133,7 @@ async def test_a_vault_is_deleted_only_when_an_inventory_says_that_it_is_empty()
 
 
 async def test_the_services_time_is_the_date_of_a_reply() -> None:
-    dated = reply("200 OK", "Date: Fri, 20 Nov 2026 10:00:00 GMT", body=b'{"VaultARN":"arn"}')
+    dated = reply("200 OK", "Date: Fri, 20 Nov 2026 10:00:00 GMT", body=DESCRIBED)
     async with serving(answers(dated)) as server, control(server.endpoint_url) as door:
         told = await door.service_time()
     assert told is not None
@@ -172,7 +175,15 @@ async def test_credentials_that_are_not_accepted_are_renewed_once() -> None:
         assert glacier.ledger["faults"] == {"expired-token": 2}
 
 
-@pytest.mark.parametrize("kind", ["access-denied", "not-supported", "captive-portal", "redirect"])
+@pytest.mark.parametrize("kind", ["captive-portal", "redirect"])
+async def test_what_somebody_else_answers_is_no_answer_and_soon_given_up(kind: str) -> None:
+    async with simulated(faults=[Rule(kind, operation="*")]) as (glacier, door):
+        with pytest.raises(NoAnswer, match="stands between"):
+            await door.tags()
+        assert glacier.ledger["faults"] == {kind: 3}
+
+
+@pytest.mark.parametrize("kind", ["access-denied", "not-supported"])
 async def test_a_refusal_is_asked_for_once(kind: str) -> None:
     async with simulated(faults=[Rule(kind, operation="*")]) as (glacier, door):
         with pytest.raises(ControlRefused) as refused:
@@ -201,8 +212,8 @@ async def gather_into(came: list[bytes], pieces: AsyncIterator[bytes]) -> None:
 
 
 async def test_an_answer_without_its_list_does_not_mean_that_there_is_nothing() -> None:
-    strange = reply("200 OK", body=b'{"VaultARN":"arn"}')
+    strange = reply("200 OK", body=DESCRIBED)
     async with serving(answers(strange)) as server, control(server.endpoint_url) as door:
         for asked, member in ((door.list_jobs(), "JobList"), (door.multipart_uploads(), "UploadsList")):
-            with pytest.raises(RunStopped, match=f"without {member}"):
+            with pytest.raises(NoAnswer, match=f"missing required field `{member}`"):
                 [item async for item in asked]

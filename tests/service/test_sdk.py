@@ -130,7 +130,10 @@ async def test_a_vault_is_described() -> None:
 
 
 async def test_a_vault_never_inventoried_has_no_counts() -> None:
-    body = b'{"LastInventoryDate":null,"NumberOfArchives":null,"VaultARN":"' + VAULT.arn.encode() + b'"}'
+    body = (
+        b'{"CreationDate":"2012-02-20T17:01:45.198Z","LastInventoryDate":null,"NumberOfArchives":null,'
+        b'"SizeInBytes":null,"VaultARN":"' + VAULT.arn.encode() + b'","VaultName":"photos"}'
+    )
     async with (
         serving(answers(reply("200 OK", body=body))) as server,
         open_sdk(VAULT, access(server.endpoint_url)) as g,
@@ -145,7 +148,7 @@ async def test_a_vault_never_inventoried_has_no_counts() -> None:
         (refusal("404 Not Found", "ResourceNotFoundException", "Vault not found"), ServiceRefused),
         (refusal("403 Forbidden", "AccessDeniedException"), ServiceRefused),
         (refusal("400 Bad Request", "NoLongerSupportedException"), ServiceRefused),
-        (reply("200 OK", body=b"<html>Log in to WiFi</html>", request_id=None), ServiceRefused),
+        (reply("200 OK", body=b"<html>Log in to WiFi</html>", request_id=None), RunStopped),
         (refusal("403 Forbidden", "ExpiredTokenException"), CredentialsFailed),
         (reply("503 Service Unavailable"), RunStopped),
     ],

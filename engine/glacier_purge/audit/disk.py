@@ -4,7 +4,8 @@ The journal's promises rest on a few operations: append, fdatasync, rename, fsyn
 small ``Disk`` so that the same code runs on files (``FileDisk``) and on a pretended disk that can lose power at any
 operation (``pretend_disk``).  All file operations are plain calls; ``in_writer`` and ``aside`` say on which thread a
 bundle of them runs: the log has one writer thread for life, and slow work (checkpoints, sealing) has another.
-``FileDisk`` never follows a symbolic link, never retries a failed operation, and lets ``OSError`` through.
+``FileDisk`` never follows a symbolic link, never retries a failed operation, and lets ``OSError`` through; a file in
+which others have a hand is ``NotOurs``.
 """
 
 from __future__ import annotations
@@ -14,14 +15,15 @@ import os
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Protocol, TypeVar
 
+from glacier_purge.ownership import open_own
+
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
 T = TypeVar("T")
 
-_READ = os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC
-_APPEND = os.O_WRONLY | os.O_APPEND | os.O_NOFOLLOW | os.O_CLOEXEC
+_APPEND = os.O_WRONLY | os.O_APPEND
 _data_sync = getattr(os, "fdatasync", os.fsync)  # macOS has no fdatasync
 
 
@@ -96,7 +98,7 @@ class FileDisk:
 
     def read(self, name: str, offset: int = 0, length: int = -1) -> bytes:
         """See ``Disk``."""
-        with os.fdopen(os.open(self._folder / name, _READ), "rb", buffering=0) as file:
+        with os.fdopen(open_own(self._folder / name), "rb", buffering=0) as file:
             file.seek(offset)
             if length < 0:
                 return file.readall()
@@ -108,7 +110,7 @@ class FileDisk:
 
     def create(self, name: str) -> None:
         """See ``Disk``."""
-        self._appending[name] = os.open(self._folder / name, _APPEND | os.O_CREAT | os.O_EXCL, 0o600)
+        self._appending[name] = open_own(self._folder / name, _APPEND | os.O_CREAT | os.O_EXCL)
 
     def append(self, name: str, data: bytes) -> None:
         """See ``Disk``."""
@@ -162,7 +164,7 @@ class FileDisk:
     def _open_to_append(self, name: str) -> int:
         descriptor = self._appending.get(name)
         if descriptor is None:
-            descriptor = self._appending[name] = os.open(self._folder / name, _APPEND)
+            descriptor = self._appending[name] = open_own(self._folder / name, _APPEND)
         return descriptor
 
     def _let_go(self, name: str) -> None:

@@ -55,6 +55,8 @@ class LedgerState(msgspec.Struct, omit_defaults=True):
     past: EpochCounters = msgspec.field(default_factory=EpochCounters)
     current: EpochCounters = msgspec.field(default_factory=EpochCounters)
     approved_digest: str | None = None
+    run_sha256: str | None = None
+    """Of the ``run.json`` that lay beside the plan when it was approved."""
     finished: dict[str, Any] | None = None
     stop_reason: str | None = None
     last_telemetry: dict[str, Any] | None = None
@@ -128,6 +130,11 @@ class Ledger:
     def approved_digest(self) -> str | None:
         """The plan digest that somebody approved; None before that."""
         return self._state.approved_digest
+
+    @property
+    def run_sha256(self) -> str | None:
+        """SHA-256 of the ``run.json`` beside the plan that was approved first; None where the log does not tell."""
+        return self._state.run_sha256
 
     @property
     def finished(self) -> dict[str, Any] | None:
@@ -225,6 +232,7 @@ class Ledger:
                 state.saved_tails += [str(facts["saved_as"])] if "saved_as" in facts else []
             elif note.event == "approved":
                 state.approved_digest = str(facts["digest"])
+                state.run_sha256 = state.run_sha256 or (str(facts["run_sha256"]) if "run_sha256" in facts else None)
             elif note.event == "telemetry":
                 state.last_telemetry = facts
                 self._count(facts)

@@ -28,10 +28,10 @@ def verify(run_dir: Path, *, anchor: Hyphened | None = None, output: Output = Ou
         SEQ:HASH printed by an earlier check and kept elsewhere; shows a log that was rewritten or cut back since.
     """
     from glacier_purge.audit.verification import verify as verify_log
-    from glacier_purge.cli.run_dir import open_run
+    from glacier_purge.cli.run_dir import look_at_run
     from glacier_purge.errors import UsageError
 
-    folder = open_run(run_dir)
+    folder = look_at_run(run_dir)
     plan_fault, facts = _plan_facts(folder)
     try:
         found = verify_log(folder.path, plan=facts, anchor=anchor)
@@ -68,6 +68,7 @@ def _plan_facts(folder: RunFolder) -> tuple[str | None, PlanFacts | None]:
 
     try:
         plan = read_plan(folder.plan_file)
+        folder.identity(plan)
         check_decisions(folder.path, plan.decisions_sha256)
     except PlanRefused as error:
         return str(error), None
@@ -87,9 +88,9 @@ def export(run_dir: Path, *, to: Path | None = None) -> int:
     import sys
 
     from glacier_purge.audit.export import export_csv
-    from glacier_purge.cli.run_dir import open_run
+    from glacier_purge.cli.run_dir import look_at_run
 
-    folder = open_run(run_dir)
+    folder = look_at_run(run_dir)
     if to is None:
         export_csv(folder.path, sys.stdout)
     else:

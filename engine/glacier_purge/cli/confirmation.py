@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 def approval_for(folder: RunFolder, plan: Plan, settings: Settings, confirm_digest: str | None) -> Approval:
     """Return the approval of ``plan``, which is shown before. Raises ``PlanRefused`` when there is none."""
     if replay(folder.path).approved_digest != plan.digest:
-        check_fresh(folder.identity().created, datetime.now(UTC))
+        check_fresh(folder.planned_at(plan), datetime.now(UTC))
     elif confirm_digest is None:
         return Approval(digest=plan.digest, how="resumed", by=who())
     put_before(folder, plan, settings)

@@ -80,11 +80,11 @@ def stop(run_dir: Path, *, output: Output = OutputFormat.TEXT) -> int:
 
 
 def _order(run_dir: Path, order: Order, output: OutputFormat) -> int:
-    from glacier_purge.cli.run_dir import open_run
+    from glacier_purge.cli.run_dir import look_at_run
     from glacier_purge.errors import UsageError
     from glacier_purge.run.control import ask
 
-    folder = open_run(run_dir)
+    folder = look_at_run(run_dir)
     facts = ask(folder.path, order)
     if facts is None and folder.is_locked():
         raise UsageError(

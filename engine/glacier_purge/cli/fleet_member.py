@@ -74,7 +74,7 @@ class Asking:
         Raises ``PlanRefused`` for a plan too old to be approved and for any answer but vault name and archive count.
         """
         async with self._turn:
-            check_fresh(place.identity().created, datetime.now(UTC))
+            check_fresh(place.planned_at(plan), datetime.now(UTC))
             with self._screen.aside():
                 put_before(place, plan, settings)
                 ask(plan)

@@ -81,7 +81,7 @@ class PlanView:
         return cls(
             run_dir=str(folder.path),
             plan=plan,
-            retrievals_looked_at=folder.identity().retrievals_looked_at is True,
+            retrievals_looked_at=folder.identity(plan).retrievals_looked_at is True,
             estimate=estimate,
             calendar=calendar,
             noticed=read_noticed(folder),

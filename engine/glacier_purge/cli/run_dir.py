@@ -16,8 +16,18 @@ _TOLD_MAX = 5
 
 
 def open_run(run_dir: Path) -> RunFolder:
-    """Take an existing folder. Raises ``UsageError`` where it is a calendar's or a fleet's, with the runs in it."""
-    folder = RunFolder.open(run_dir)
+    """Take an existing folder to work in it. Raises ``UsageError`` where it is not its user's alone, and where it is a
+    calendar's or a fleet's, with the runs in it.
+    """
+    return _of_one_run(RunFolder.open(run_dir))
+
+
+def look_at_run(run_dir: Path) -> RunFolder:
+    """Take an existing folder, whosever it is, for what sends nothing. Raises ``UsageError`` as ``open_run`` does."""
+    return _of_one_run(RunFolder.look(run_dir))
+
+
+def _of_one_run(folder: RunFolder) -> RunFolder:
     if not folder.plan_file.exists():
         _check_is_no_parent(folder)
     return folder

@@ -33,7 +33,7 @@ def show(run_dir: Path, *, source: SettingsSource = SettingsOptions(), output: O
     from glacier_purge.run.roster import settled_roster
 
     settings = source.load(AwsOptions())
-    folder = RunFolder.open(run_dir)
+    folder = RunFolder.look(run_dir)
     roster = settled_roster(folder)
     if roster is not None:
         _show_all(folder, [_Shown.of(*found) for found in _waiting(folder, roster)], settings, output)
@@ -112,7 +112,7 @@ def _waiting(folder: RunFolder, roster: Roster) -> Iterator[tuple[RunFolder, Pla
     for one in roster.vaults:
         path = folder.path / folder_name(Vault.from_arn(one.vault_arn))
         if path.exists():
-            member = RunFolder.open(path)
+            member = RunFolder.look(path)
             if read_standing(member).phase is Phase.APPROVAL:
                 yield _planned(member)
 

@@ -33,7 +33,7 @@ def status(run_dir: Path, *, output: Output = OutputFormat.TEXT) -> int:
     from glacier_purge.run.roster import settled_roster
     from glacier_purge.run.standing import is_calendar
 
-    folder = RunFolder.open(run_dir)
+    folder = RunFolder.look(run_dir)
     roster = settled_roster(folder)
     if roster is not None:
         facts, table = fleet_view(folder, roster)
@@ -113,9 +113,15 @@ def _at_work(facts: dict[str, Any], moment: Progress, *, live: bool) -> dict[str
 
 
 def _at_rest(ledger: Ledger, run_dir: Path) -> dict[str, object]:
-    """Why nothing happens. A pause that its process did not outlive is told: the next one does not keep it."""
+    """Why nothing happens. A pause that its process did not outlive is told: the next one does not keep it.
+
+    A hold on the vault is told as well: the next process finds it where it is, or finds it lifted.
+    """
     rest: dict[str, object] = {} if ledger.stop_reason is None else {"stopped_because": ledger.stop_reason}
     rest["why"] = f"nobody works on it; go on with: glacier-purge apply {run_dir}"
-    if "operator" in (ledger.last_telemetry or {}).get("paused_by", ()):
+    last = ledger.last_telemetry or {}
+    if "operator" in last.get("paused_by", ()):
         rest["pause"] = "ended with its process: apply goes on sending"
+    if last.get("hold"):
+        rest["hold"] = f"when its process ended: {last['hold']}. Apply looks before it sends"
     return rest

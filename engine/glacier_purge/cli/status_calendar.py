@@ -192,7 +192,7 @@ def fleet_view(folder: RunFolder, roster: Roster) -> tuple[dict[str, Any], str]:
 def _member(one: Enlisted, vault: Vault, place: Path) -> tuple[dict[str, Any], Row]:
     """One vault as a result and as a row; what cannot be read of it is told, and hides no other vault."""
     try:
-        view = CalendarView.of(RunFolder.open(place))
+        view = CalendarView.of(RunFolder.look(place))
         terms = view.standing.terms
         if terms is not None and (terms.vault_arn, terms.endpoint_url) != (one.vault_arn, one.endpoint_url):
             raise AuditDamaged(

@@ -1,7 +1,7 @@
 """Who holds dispatch now, and why: each side by itself, so that the end of one pause does not lift another's.
 
-An operator, expired credentials and a closed window may all want a run to pause at the same time.  Sending goes on
-when the last of them lets go.  Never waits and never tells anyone: the pool asks.
+An operator, a hold on the vault, expired credentials and a closed window may all want a run to pause at the same time.
+Sending goes on when the last of them lets go.  Never waits and never tells anyone: the pool asks.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ class Side(Enum):
     """Who can hold dispatch; the order is the one in which reasons are told."""
 
     OPERATOR = "operator"
+    HOLD = "hold"
     WINDOW = "window"
     CREDENTIALS = "credentials"
 
@@ -37,6 +38,10 @@ class Pauses:
     def sides(self) -> list[Side]:
         """Who holds dispatch."""
         return [side for side in Side if side in self._why]
+
+    def why_of(self, side: Side) -> str | None:
+        """The reason of one side; None when it holds nothing."""
+        return self._why.get(side)
 
     def why(self) -> str:
         """Every reason in one sentence; empty when nobody holds dispatch."""

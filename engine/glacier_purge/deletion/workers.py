@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 
     from anyio.abc import TaskGroup
 
-    from glacier_purge.archive import Archive
+    from glacier_purge.archive import Archive, Vault
     from glacier_purge.deletion.budget import Pacing
     from glacier_purge.deletion.credentials import Renewal
     from glacier_purge.deletion.recorder import Recorder
@@ -163,6 +163,10 @@ class Pool:
         """Who holds dispatch now; empty while nobody does."""
         return self._pauses.sides()
 
+    def why_paused(self, side: Side) -> str | None:
+        """Why ``side`` holds dispatch; None while it does not."""
+        return self._pauses.why_of(side)
+
     def pause(self, side: Side, why: str) -> None:
         """Send nothing until ``side`` resumes; requests in flight are settled as usual."""
         self._pauses.begin(side, why)
@@ -171,6 +175,26 @@ class Pool:
         """Let go for ``side``; sending goes on unless another side still holds it."""
         self._pauses.end(side)
         self._wake()
+
+    @property
+    def vault(self) -> Vault:
+        """The vault deletes are sent for."""
+        return self._service.vault
+
+    def refuse(self, reply: Reply) -> None:
+        """Send nothing new: ``reply`` concerns every archive alike. ``run`` raises what it means."""
+        if self._refused_by is None:
+            self._refused_by = refusal(self._service.vault, reply)
+        self.drain(f"refused: {reply.meaning.value}")
+
+    def ask_for_credentials(self, reply: Reply, sent_at: float) -> None:
+        """Pause until credentials are renewed, because of ``reply`` to a request sent at ``sent_at``, if it is news."""
+        if self._renewal.ask(reply, sent_at):
+            self.pause(
+                Side.CREDENTIALS,
+                f"credentials were not accepted ({reply.code}): paused until they are renewed, "
+                f"{self._renewal.patience_seconds:,.0f} s at most",
+            )
 
     def unknown(self) -> list[int]:
         """Ordinals whose delete may have happened without anyone knowing: sent without a reply, and not sent since."""
@@ -273,7 +297,7 @@ class Pool:
         self._tally.doubted += reply.code in DOUBTED
         self._pacer.replied(now, turn.sent_at, signal, latency_seconds, reply.retry_after_seconds)
         if reply.meaning in ENDS_THE_RUN:
-            self._refuse(reply)
+            self.refuse(reply)
             return True
         return self._once_more(turn, reply, now)
 
@@ -282,12 +306,8 @@ class Pool:
         wait_seconds = self._policy.wait_seconds(reply.meaning, turn.count(reply.meaning))
         if wait_seconds is None:
             return False
-        if reply.meaning is Meaning.CREDENTIALS and self._renewal.ask(reply, turn.sent_at):
-            self.pause(
-                Side.CREDENTIALS,
-                f"credentials were not accepted ({reply.code}): paused until they are renewed, "
-                f"{self._renewal.patience_seconds:,.0f} s at most",
-            )
+        if reply.meaning is Meaning.CREDENTIALS:
+            self.ask_for_credentials(reply, turn.sent_at)
         if reply.meaning is Meaning.NO_REPLY:
             turn.maybe_deleted = True
         self._turns.park(turn, now + wait_seconds)
@@ -315,11 +335,6 @@ class Pool:
         """Send nothing more, and have the dispatcher raise what was raised where nobody listens."""
         self._broken_by = fault
         self.drain("an error ended the process")
-
-    def _refuse(self, reply: Reply) -> None:
-        if self._refused_by is None:
-            self._refused_by = refusal(self._service.vault, reply)
-        self.drain(f"refused: {reply.meaning.value}")
 
     # -- what holds the next one back --------------------------------------------------------------------------------
 

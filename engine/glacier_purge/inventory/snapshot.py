@@ -9,19 +9,23 @@ from __future__ import annotations
 
 import hashlib
 import os
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
+from functools import partial
 from typing import IO, TYPE_CHECKING
 
+from glacier_purge.bound_file import bound
 from glacier_purge.errors import PlanRefused, UsageError
 from glacier_purge.inventory.dates import Period
 from glacier_purge.inventory.reading import Format, HashedReading, Reading
 from glacier_purge.inventory.source import CHUNK_BYTES
+from glacier_purge.ownership import open_own
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
     from pathlib import Path
 
+    from glacier_purge.bound_file import BoundFile
     from glacier_purge.inventory.batch import Batch
     from glacier_purge.inventory.source import Source
 
@@ -84,39 +88,53 @@ def note_uploads(period: Period, batches: Iterable[Batch]) -> None:
         period.add([archive.created for archive in batch.archives])
 
 
-def verify(snapshot: Snapshot) -> None:
-    """Raise ``PlanRefused`` unless the snapshot's file still has the bytes that were spooled."""
-    try:
-        with snapshot.path.open("rb") as file:
-            found = hashlib.file_digest(file, "sha256").hexdigest()
-    except OSError as error:
-        raise PlanRefused(
-            f"{snapshot.path}, the inventory that was planned with, can't be read: {error.strerror}. "
-            "Put it back, or make a new plan."
-        ) from error
-    if found != snapshot.sha256:
-        raise PlanRefused(
-            f"{snapshot.path} was changed after it was planned with: SHA-256 {found} instead of {snapshot.sha256}. "
-            "Put the original back, or make a new plan."
-        )
+@contextmanager
+def bound_snapshot(path: Path, sha256: str) -> Iterator[BoundFile]:
+    """Hold a snapshot open, bound to the bytes that were spooled. Raises ``PlanRefused`` when it has others."""
+    digest = hashlib.sha256()
+    with ExitStack() as opened:
+        try:
+            file = opened.enter_context(bound(path, digest))
+        except OSError as error:
+            raise PlanRefused(
+                f"{path}, the inventory that was planned with, can't be read: {error.strerror}. "
+                "Put it back, or make a new plan."
+            ) from error
+        if (found := digest.hexdigest()) != sha256:
+            raise PlanRefused(
+                f"{path} was changed after it was planned with: SHA-256 {found} instead of {sha256}. "
+                "Put the original back, or make a new plan."
+            )
+        yield file
 
 
 def batches(path: Path, format: Format, *, any_id_length: bool = False) -> Iterator[Batch]:  # noqa: A002
-    """Read a snapshot again, a chunk at a time.
+    """Read a snapshot again, a chunk at a time, while it is planned with.
 
     Raises ``InventoryDamaged`` as spooling did, and ``PlanRefused`` when it can't be opened or is of another format.
     """
     try:
-        file = path.open("rb")
+        file = os.fdopen(open_own(path), "rb")
     except OSError as error:
         raise PlanRefused(f"{path} can't be read: {error.strerror}. Put it back, or make a new plan.") from error
-    reading = Reading(name=path.name, any_id_length=any_id_length)
     with file:
-        while chunk := file.read(CHUNK_BYTES):
-            yield from reading.take(chunk)
-            if reading.format != format:
-                raise PlanRefused(f"{path} is {reading.format}, but {format} was planned with. Make a new plan.")
-        yield from reading.finish()
+        yield from parsed(iter(partial(file.read, CHUNK_BYTES), b""), path, format, any_id_length=any_id_length)
+
+
+def parsed(
+    chunks: Iterable[bytes],
+    path: Path,
+    format: Format,  # noqa: A002
+    *,
+    any_id_length: bool,
+) -> Iterator[Batch]:
+    """Read the bytes of the snapshot at ``path``. Raises as ``batches`` does."""
+    reading = Reading(name=path.name, any_id_length=any_id_length)
+    for chunk in chunks:
+        yield from reading.take(chunk)
+        if reading.format != format:
+            raise PlanRefused(f"{path} is {reading.format}, but {format} was planned with. Make a new plan.")
+    yield from reading.finish()
 
 
 @contextmanager

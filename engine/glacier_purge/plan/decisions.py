@@ -1,7 +1,7 @@
 """The decisions of a plan on disk: one byte a record in ``decisions``, and in ``duplicates`` what repeats what.
 
 Read in step with the snapshot, so that a plan of 100 million records needs no memory to apply.  Both files count into
-the plan's digest through one hash, and are held against it before anything is sent.
+the plan's digest through one hash, are held against it before anything is sent, and give no other bytes from then on.
 """
 
 from __future__ import annotations
@@ -9,19 +9,23 @@ from __future__ import annotations
 import hashlib
 import os
 import struct
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, BinaryIO
 
-from glacier_purge.errors import PlanRefused
-from glacier_purge.plan.selection import DELETE
+from glacier_purge.bound_file import Pieces, bound
+from glacier_purge.errors import NotAsApproved, PlanRefused
+from glacier_purge.ownership import open_own
+from glacier_purge.plan.selection import DELETE, DUPLICATE, INVALID
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
     from pathlib import Path
 
     from glacier_purge.archive import Archive
+    from glacier_purge.bound_file import BoundFile
     from glacier_purge.inventory.batch import Batch, Defect
+    from glacier_purge.plan.document import Plan
 
 DECISIONS_FILE = "decisions"
 DUPLICATES_FILE = "duplicates"
@@ -74,49 +78,110 @@ def writing(folder: Path) -> Iterator[DecisionsWriter]:
 def decisions_sha256(folder: Path) -> str:
     """SHA-256 (hex) over the bytes of both files, decisions first."""
     digest = hashlib.sha256()
-    for name in (DECISIONS_FILE, DUPLICATES_FILE):
-        with (folder / name).open("rb") as file:
-            while chunk := file.read(_CHUNK_BYTES):
-                digest.update(chunk)
-    return digest.hexdigest()
+    with bound(folder / DECISIONS_FILE, digest), bound(folder / DUPLICATES_FILE, digest):
+        return digest.hexdigest()
+
+
+@dataclass(frozen=True, slots=True)
+class BoundDecisions:
+    """Both files, held open, giving the bytes that were hashed into the plan and no others."""
+
+    decisions: BoundFile
+    duplicates: BoundFile
+
+
+@contextmanager
+def bound_decisions(folder: Path, sha256: str) -> Iterator[BoundDecisions]:
+    """Hold the decisions open. Raises ``PlanRefused`` unless they are the ones that were hashed into the plan."""
+    digest = hashlib.sha256()
+    with ExitStack() as opened:
+        try:
+            files = BoundDecisions(
+                opened.enter_context(bound(folder / DECISIONS_FILE, digest)),
+                opened.enter_context(bound(folder / DUPLICATES_FILE, digest)),
+            )
+        except OSError as error:
+            raise PlanRefused(f"{error.filename}: {error.strerror}. The plan is not whole: plan again.") from error
+        if (found := digest.hexdigest()) != sha256:
+            raise PlanRefused(
+                f"{folder / DECISIONS_FILE} was changed after planning (hash {found[:16]}..., planned "
+                f"{sha256[:16]}...). Plan again; nothing was sent."
+            )
+        yield files
 
 
 def check_decisions(folder: Path, sha256: str) -> None:
     """Raise ``PlanRefused`` unless the decisions on disk are the ones that were hashed into the plan."""
-    try:
-        found = decisions_sha256(folder)
-    except OSError as error:
-        raise PlanRefused(f"{error.filename}: {error.strerror}. The plan is not whole: plan again.") from error
-    if found != sha256:
+    with bound_decisions(folder, sha256):
+        pass
+
+
+def check_counts(files: BoundDecisions, plan: Plan) -> None:
+    """Raise ``PlanRefused`` unless there are as many decisions of each kind as the plan tells whoever approves it."""
+    counts = plan.counts
+    found = {reason.decision: 0 for reason in plan.reasons}
+    for block in files.decisions.blocks():
+        for decision in found:
+            found[decision] += block.count(decision)
+    told = {reason.decision: reason.records for reason in plan.reasons}
+    kinds = {DELETE: counts.selected, INVALID: counts.invalid, DUPLICATE: counts.duplicates}
+    if (
+        found != told
+        or sum(told.values()) != counts.inventory
+        or files.decisions.size_bytes != counts.inventory
+        or files.duplicates.size_bytes != counts.duplicates * _PAIR.size
+        or any(found.get(decision, 0) != records for decision, records in kinds.items())
+    ):
         raise PlanRefused(
-            f"{folder / DECISIONS_FILE} was changed after planning (hash {found[:16]}..., planned {sha256[:16]}...). "
-            "Plan again; nothing was sent."
+            f"the plan says {counts.selected:,} of {counts.inventory:,} records go, its decisions say "
+            f"{found.get(DELETE, 0):,} of {files.decisions.size_bytes:,}, or differ in why the others stay. Plan "
+            "again; nothing was sent."
         )
 
 
 def selected_bitmap(folder: Path) -> bytes:
     """One bit a record, bit ``ordinal & 7`` of byte ``ordinal >> 3``: set where the plan sends a delete."""
     bitmap = bytearray()
-    with (folder / DECISIONS_FILE).open("rb") as file:
+    with os.fdopen(open_own(folder / DECISIONS_FILE), "rb") as file:
         while chunk := file.read(_CHUNK_BYTES):
             bits = chunk.translate(_SELECTED_AS_DIGIT)[::-1]  # the last record is an integer's first binary digit
             bitmap += int(bits, 2).to_bytes((len(chunk) + 7) // 8, "little")
     return bytes(bitmap)
 
 
-def decided(folder: Path, batches: Iterable[Batch]) -> Iterator[Decided]:
-    """Read the decisions in step with the snapshot's ``batches``."""
-    with (folder / DECISIONS_FILE).open("rb") as file, (folder / DUPLICATES_FILE).open("rb") as pairs:
-        waiting = _next_pair(pairs)
-        for batch in batches:
-            decisions = file.read(batch.records)
-            if len(decisions) != batch.records:
-                raise PlanRefused(f"{file.name} ends before the snapshot does: plan again.")
-            duplicates = {}
-            while waiting is not None and waiting[0] < batch.first_ordinal + batch.records:
-                duplicates[waiting[0]] = waiting[1]
-                waiting = _next_pair(pairs)
-            yield Decided(batch.first_ordinal, batch.archives, batch.defects, decisions, duplicates)
+def decided(files: BoundDecisions, batches: Iterable[Batch]) -> Iterator[Decided]:
+    """Read the decisions in step with the snapshot's ``batches``, to the end of both.
+
+    Raises ``NotAsApproved`` where they don't fit each other, and ``FileChanged``.
+    """
+    bytes_of_decisions, pairs = Pieces(files.decisions), Pieces(files.duplicates)
+    waiting = _next_pair(pairs)
+    for batch in batches:
+        decisions = bytes_of_decisions.take(batch.records)
+        duplicates = {}
+        while waiting is not None and waiting[0] < batch.first_ordinal + batch.records:
+            duplicates[waiting[0]] = waiting[1]
+            waiting = _next_pair(pairs)
+        _check_fit(batch, decisions, duplicates)
+        yield Decided(batch.first_ordinal, batch.archives, batch.defects, decisions, duplicates)
+    if bytes_of_decisions.take(1) or waiting is not None:
+        raise NotAsApproved(f"{DECISIONS_FILE} goes on where the inventory ends. Nothing more is sent; plan again.")
+
+
+def _check_fit(batch: Batch, decisions: bytes, duplicates: dict[int, int]) -> None:
+    """Every record has a decision; defects, and they alone, are invalid; duplicates, and they alone, have a first."""
+    first = batch.first_ordinal
+    if (
+        len(decisions) != batch.records
+        or decisions.count(INVALID) != len(batch.defects)
+        or decisions.count(DUPLICATE) != len(duplicates)
+        or any(decisions[defect.ordinal - first] != INVALID for defect in batch.defects)
+        or any(ordinal < first or decisions[ordinal - first] != DUPLICATE for ordinal in duplicates)
+    ):
+        raise NotAsApproved(
+            f"{DECISIONS_FILE} does not fit the inventory at records {first:,} to {first + batch.records - 1:,}. "
+            "Nothing of them was sent, and nothing more is; plan again."
+        )
 
 
 def merged(stream: Iterable[Decided], records_least: int) -> Iterator[Decided]:
@@ -137,8 +202,8 @@ def merged(stream: Iterable[Decided], records_least: int) -> Iterator[Decided]:
         yield whole
 
 
-def _next_pair(file: BinaryIO) -> tuple[int, int] | None:
-    content = file.read(_PAIR.size)
+def _next_pair(pairs: Pieces) -> tuple[int, int] | None:
+    content = pairs.take(_PAIR.size)
     if len(content) < _PAIR.size:
         return None
     ordinal, first = _PAIR.unpack(content)

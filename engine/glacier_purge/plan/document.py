@@ -1,8 +1,9 @@
 """The plan: what was decided, about which snapshot, for which vault; and the digest that an approval quotes.
 
 The digest covers every field, and through the hashes among them every byte of the snapshot and every decision.  The
-same inventory and the same choices give the same document to the byte, whoever makes it and when; so two people can
-plan on two machines and compare one line.  ``plan.json`` is written last and whole: a folder without it has no plan.
+same inventory and the same choices give the same plan to the byte, whoever makes it and when; so two people can plan
+on two machines and compare one line.  ``plan.json`` is written last and whole: a folder without it has no plan.  Beside
+the plan it has the hash of the ``run.json`` of its folder, which says who made it and when.
 """
 
 from __future__ import annotations
@@ -125,17 +126,38 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
 
 class _Document(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     digest: str
+    run_sha256: str | msgspec.UnsetType = msgspec.UNSET
+    """Of the ``run.json`` that was written with it; missing in older plans."""
     plan: Plan
 
 
-def plan_bytes(plan: Plan) -> bytes:
-    """The plan as it stands in ``plan.json``: indented for people, its digest first."""
-    document = _Document(digest=plan.digest, plan=plan)
+def plan_bytes(plan: Plan, run_sha256: str) -> bytes:
+    """The plan as it stands in ``plan.json``: indented for people, its digest first.
+
+    ``run_sha256`` is the hash of the file that says which run it is.  It stands beside the plan and not in it: the same
+    plan made twice has one digest.
+    """
+    document = _Document(digest=plan.digest, run_sha256=run_sha256, plan=plan)
     return msgspec.json.format(msgspec.json.encode(document), indent=2) + b"\n"
 
 
 def read_plan(path: Path) -> Plan:
     """Read ``plan.json``. Raises ``PlanRefused`` when it is missing, damaged, edited or of another format."""
+    return _read(path).plan
+
+
+def read_run_sha256(path: Path, plan: Plan) -> str | None:
+    """The hash of the ``run.json`` that was written with ``plan``; None in a ``plan.json`` of an older version.
+
+    Raises ``PlanRefused`` as ``read_plan`` does, and when another plan lies there by now.
+    """
+    document = _read(path)
+    if document.digest != plan.digest:
+        raise PlanRefused(f"{path} was changed while it was worked with. Look at it, then run the same command again.")
+    return None if document.run_sha256 is msgspec.UNSET else document.run_sha256
+
+
+def _read(path: Path) -> _Document:
     try:
         document = read_document(path, _Document)
     except DocumentUnreadable as error:
@@ -153,4 +175,4 @@ def read_plan(path: Path) -> Plan:
             f"{path} was changed after it was made: it says digest {document.digest[:16]}..., its content has "
             f"{plan.digest[:16]}... Plan again; nothing was sent."
         )
-    return plan
+    return document

@@ -3,6 +3,9 @@
 Asked by ``doctor`` and ``run`` long before the first delete, and again by whatever is about to send one.  A lock or a
 policy that denies deletes is enforced by the service; a tag that asks for the vault to be kept binds only those who
 look.
+
+The three are read whole or not at all: what the service answers is itself, "there is none" or "not allowed", and
+anything else is no answer.
 """
 
 from __future__ import annotations

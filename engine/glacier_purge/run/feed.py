@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
     from glacier_purge.archive import Archive
     from glacier_purge.audit.journal import Journal
+    from glacier_purge.run.bounds import Allowance
     from glacier_purge.run.canary import Canary
 
 RELEASE_SECONDS = 0.5
@@ -35,7 +36,7 @@ RELEASE_MAX = 1_000
 class Feed:
     """Feeds the pool from decided batches, as fast as ``canary`` lets it.
 
-    ``rate_per_second`` tells the pace now; ``reasons`` names decisions.
+    ``rate_per_second`` tells the pace now; ``reasons`` names decisions; ``allowance`` is what the plan lets go.
     """
 
     def __init__(
@@ -47,6 +48,7 @@ class Feed:
         rate_per_second: Callable[[], float],
         reasons: dict[int, str],
         canary: Canary,
+        allowance: Allowance,
     ) -> None:
         self._decided = decided
         self._journal = journal
@@ -54,11 +56,12 @@ class Feed:
         self._rate_per_second = rate_per_second
         self._reasons = reasons
         self._canary = canary
+        self._allowance = allowance
         self._released_through = journal.ledger.released_through
         self._resumed = sum(journal.ledger.counts.values()) > 0
 
     async def run(self) -> None:
-        """Walk the plan from its first record to its last, then close the stream."""
+        """Walk the plan from its first record to its last, then close the stream. Raises ``NotAsApproved``."""
         ahead, batches = anyio.create_memory_object_stream[Decided](1)
         with one_error():
             async with self._fresh, batches, anyio.create_task_group() as tasks:
@@ -68,7 +71,9 @@ class Feed:
 
     async def _feed_batch(self, batch: Decided) -> None:
         await self._record_what_stays(batch)
-        async for archives in self._ranges(self._what_goes(batch)):
+        going = self._what_goes(batch)
+        self._allowance.take(len(going))
+        async for archives in self._ranges(going):
             await self._release(archives[0].ordinal, archives[-1].ordinal)
             self._canary.released(len(archives))
             await self._fresh.send(archives)
@@ -81,7 +86,7 @@ class Feed:
 
     def _what_goes(self, batch: Decided) -> list[Archive]:
         archives = batch.archives
-        if batch.decisions.count(DELETE) != len(archives):
+        if batch.decisions.count(DELETE) != len(batch.decisions):
             first, decisions = batch.first_ordinal, batch.decisions
             archives = [archive for archive in archives if decisions[archive.ordinal - first] == DELETE]
         if self._resumed:

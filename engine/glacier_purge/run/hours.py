@@ -29,12 +29,20 @@ _LOOK_SECONDS_MAX = 30.0
 
 
 class Hours:
-    """The windows of one run. Without any it may always send."""
+    """The windows of one run. Without any it may always send. ``before_opening`` is called when one opens."""
 
-    def __init__(self, windows: tuple[Window, ...], pool: Pool, wall_clock: Callable[[], float]) -> None:
+    def __init__(
+        self,
+        windows: tuple[Window, ...],
+        pool: Pool,
+        wall_clock: Callable[[], float],
+        *,
+        before_opening: Callable[[], None],
+    ) -> None:
         self._windows = windows
         self._pool = pool
         self._wall_clock = wall_clock
+        self._before_opening = before_opening
         self.opens: datetime | None = None
         """When the next window opens (UTC); None while the run may send."""
         self.closes: datetime | None = None
@@ -62,6 +70,7 @@ class Hours:
         self.opens = opens
         if opens is None:
             _log.info("window.opened", closes=in_words(self.closes))
+            self._before_opening()
             self._pool.resume(Side.WINDOW)
         else:
             _log.info("window.closed", opens=in_words(opens))

@@ -9,9 +9,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import anyio
-from tenacity import AsyncRetrying, retry_if_exception_type, stop_after_attempt, wait_exponential_jitter
+from tenacity import AsyncRetrying, retry_if_exception, stop_after_attempt, wait_exponential_jitter
 
 from glacier_purge.errors import PlanRefused, RunStopped, ServiceRefused, WrongAccount
+from glacier_purge.service.control import NoAnswer
 
 if TYPE_CHECKING:
     from glacier_purge.plan.document import Plan
@@ -25,7 +26,7 @@ async def check_target(plan: Plan, service: Glacier) -> VaultDescription:
 
     Raises ``PlanRefused`` when the plan is for another endpoint, ``WrongAccount`` when another vault answers,
     ``ServiceRefused`` and ``CredentialsFailed`` as the service answers,
-    and ``RunStopped`` when it does not answer five times.
+    and ``RunStopped`` when it does not answer five times, or once with what is no answer of the service.
     """
     if service.endpoint_url != plan.endpoint_url:
         raise PlanRefused(
@@ -33,7 +34,7 @@ async def check_target(plan: Plan, service: Glacier) -> VaultDescription:
             "plan's endpoint, or plan again. Nothing was sent."
         )
     patient = AsyncRetrying(
-        retry=retry_if_exception_type(RunStopped),
+        retry=retry_if_exception(_may_pass),
         wait=wait_exponential_jitter(multiplier=0.5, max=8.0),
         stop=stop_after_attempt(TRIES_MAX),
         sleep=anyio.sleep,
@@ -46,6 +47,10 @@ async def check_target(plan: Plan, service: Glacier) -> VaultDescription:
             f"{plan.account_id}. No delete was sent."
         )
     return found
+
+
+def _may_pass(failure: BaseException) -> bool:
+    return isinstance(failure, RunStopped) and (not isinstance(failure, NoAnswer) or failure.is_weather)
 
 
 async def check_renewed(plan: Plan, service: Glacier) -> None:

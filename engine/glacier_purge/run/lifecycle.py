@@ -29,6 +29,7 @@ import msgspec
 
 from glacier_purge.errors import AuditDamaged, DiskFailed, UsageError
 from glacier_purge.json_document import DocumentUnreadable, decoded
+from glacier_purge.ownership import open_own, read_own
 from glacier_purge.run.folder import sync_folder
 
 if TYPE_CHECKING:
@@ -294,7 +295,7 @@ def _misfit(step: Step, before: list[Step]) -> str | None:
 def _read(folder: Path) -> _Read:
     file = folder / LIFECYCLE_FILE
     try:
-        content = file.read_bytes()
+        content = read_own(file)
     except FileNotFoundError:
         content = b""
     except OSError as error:
@@ -345,7 +346,7 @@ def _is_followed(line: bytes, rest: list[bytes]) -> bool:
 def _terms_sha256(folder: Path) -> str:
     file = folder / TERMS_FILE
     try:
-        return hashlib.sha256(file.read_bytes()).hexdigest()
+        return hashlib.sha256(read_own(file)).hexdigest()
     except OSError as error:
         raise _damaged(
             file, f"it cannot be read ({error.strerror}), and what may be deleted is settled in it"
@@ -369,14 +370,13 @@ def _damaged(file: Path, why: str, offset_bytes: int = 0, line: int | None = Non
 
 
 def _cut(file: Path, length_bytes: int) -> None:
-    with file.open("r+b") as content:
+    with os.fdopen(open_own(file, os.O_RDWR), "r+b") as content:
         content.truncate(length_bytes)
         os.fsync(content.fileno())
 
 
 def _append(file: Path, line: bytes) -> None:
-    handle = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_NOFOLLOW, 0o600)
-    with os.fdopen(handle, "ab") as content:
+    with os.fdopen(open_own(file, os.O_WRONLY | os.O_CREAT | os.O_APPEND), "ab") as content:
         content.write(line)
         content.flush()
         os.fsync(content.fileno())

@@ -10,6 +10,7 @@ import hashlib
 from typing import TYPE_CHECKING
 
 from glacier_purge.errors import AuditDamaged, PlanRefused, first_sentence
+from glacier_purge.ownership import read_own
 from glacier_purge.plan.document import read_plan
 from glacier_purge.run.certificate import CERTIFICATE_FILE, read_certificate
 from glacier_purge.run.folder import IDENTITY_FILE, PLAN_FILE, RunFolder
@@ -20,7 +21,6 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from glacier_purge.plan.document import Plan
-    from glacier_purge.run.folder import Identity
     from glacier_purge.run.lifecycle import Step
     from glacier_purge.run.terms import Terms
 
@@ -64,9 +64,12 @@ def check_fits(folder: Path, steps: list[Step], terms: Terms) -> None:
 
 def check_new_plan(place: Path, steps: list[Step], terms: Terms) -> None:
     """Raise ``AuditDamaged`` unless the plan that no step knows yet is of the inventory that was fetched for it."""
-    plan, identity = _plan(place), _identity(place)
+    plan = _plan(place)
     _check_whose(place / PLAN_FILE, (plan.vault.arn, plan.endpoint_url), terms)
-    _check_whose(place / IDENTITY_FILE, (identity.vault_arn, identity.endpoint_url), terms)
+    try:
+        RunFolder(place).identity(plan)
+    except PlanRefused as refused:
+        raise _damaged(place / IDENTITY_FILE, first_sentence(refused)) from refused
     fetched = next(step.facts["sha256"] for step in reversed(steps) if step.event is Event.FETCHED)
     if plan.snapshot.sha256 != fetched:
         raise _damaged(place / PLAN_FILE, "it is not of the inventory that was fetched for it")
@@ -103,7 +106,7 @@ def identity_sha256(place: Path) -> str:
     """What a round's ``run.json`` is known by. Raises ``AuditDamaged`` when it can't be read."""
     file = place / IDENTITY_FILE
     try:
-        return hashlib.sha256(file.read_bytes()).hexdigest()
+        return hashlib.sha256(read_own(file)).hexdigest()
     except OSError as error:
         raise _damaged(file, f"it cannot be read: {error.strerror}") from error
 
@@ -136,13 +139,6 @@ def _plan(place: Path) -> Plan:
         return read_plan(place / PLAN_FILE)
     except PlanRefused as refused:
         raise _damaged(place / PLAN_FILE, first_sentence(refused)) from refused
-
-
-def _identity(place: Path) -> Identity:
-    try:
-        return RunFolder(place).identity()
-    except PlanRefused as refused:
-        raise _damaged(place / IDENTITY_FILE, first_sentence(refused)) from refused
 
 
 def _check_certificate(folder: Path, steps: list[Step]) -> None:

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 import structlog
 
+from glacier_purge.errors import NotOurs
 from glacier_purge.json_document import DocumentUnreadable, read_document
 from glacier_purge.plan.forecast import KnownRate
 
@@ -58,7 +59,7 @@ def known_rate(vault: Vault, endpoint_url: str) -> KnownRate | None:
     """Read what the last run for this account, region and endpoint ended with; None when none did on this host."""
     try:
         limit = read_document(limits_file(vault, endpoint_url), _Limit)
-    except DocumentUnreadable:
+    except (DocumentUnreadable, NotOurs):
         return None
     if limit is None:
         return None

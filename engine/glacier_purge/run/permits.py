@@ -16,18 +16,16 @@ from typing import TYPE_CHECKING
 
 from glacier_purge.errors import PlanOutdated, PlanRefused
 from glacier_purge.inventory.dates import creation_time
-from glacier_purge.inventory.snapshot import batches
-from glacier_purge.plan.decisions import decided
 from glacier_purge.plan.id_lists import read_ids
 from glacier_purge.plan.selection import DELETE
 from glacier_purge.report.words import duration, size
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from pathlib import Path
 
     from glacier_purge.archive import Vault
     from glacier_purge.plan.document import Plan
+    from glacier_purge.run.reading import PlanFiles
     from glacier_purge.service.port import VaultDescription
 
 PLAN_VALID = timedelta(days=7)
@@ -79,20 +77,19 @@ def check_plan(plan: Plan, rules: Rules) -> None:
         )
 
 
-def check_archives(folder: Path, plan: Plan, rules: Rules, is_done: Callable[[int], bool]) -> None:
+def check_archives(files: PlanFiles, rules: Rules, is_done: Callable[[int], bool]) -> None:
     """Raise ``PlanOutdated`` when an archive that is still to be sent stands on a deny list.
 
-    Reads the whole plan, so only where there is a list.  Raises ``UsageError`` for a list that cannot be read.
+    Reads the whole plan, so only where there is a list.  The list is read once, now, and the archives are those that
+    will be sent, since ``files`` give no others later.  Raises ``UsageError`` for a list that cannot be read.
     """
     if not rules.deny_id_files:
         return
-    facts = plan.snapshot
-    any_length = facts.any_id_length
+    any_length = files.plan.snapshot.any_id_length
     with ExitStack() as opened:
-        denied = read_ids(rules.deny_id_files, folder, opened, any_length=any_length)
+        denied = read_ids(rules.deny_id_files, files.path, opened, any_length=any_length)
         assert denied is not None
-        records = batches(folder / facts.file, "csv" if facts.format == "csv" else "json", any_id_length=any_length)
-        for batch in decided(folder, records):
+        for batch in files.decided():
             for archive in batch.archives:
                 if batch.decisions[archive.ordinal - batch.first_ordinal] != DELETE or is_done(archive.ordinal):
                     continue

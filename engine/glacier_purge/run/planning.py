@@ -52,7 +52,7 @@ def clear_unfinished(folder: RunFolder) -> None:
 def keep_plan(folder: RunFolder, plan: Plan, *, retrievals_looked_at: bool) -> None:
     """Write down what run this is and then its plan, which makes the folder whole."""
     now = datetime.now(UTC)
-    folder.write_identity(
+    run_sha256 = folder.write_identity(
         Identity(
             run=folder.path.resolve().name,
             vault_arn=plan.vault.arn,
@@ -63,4 +63,4 @@ def keep_plan(folder: RunFolder, plan: Plan, *, retrievals_looked_at: bool) -> N
             retrievals_looked_at=retrievals_looked_at,
         )
     )
-    folder.write_once(PLAN_FILE, plan_bytes(plan))
+    folder.write_once(PLAN_FILE, plan_bytes(plan, run_sha256))

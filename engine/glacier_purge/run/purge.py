@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import logging
 import os
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
@@ -26,20 +26,24 @@ from glacier_purge.deletion.retry import RetryPolicy, RetrySettings
 from glacier_purge.deletion.tally import Tally
 from glacier_purge.deletion.turns import Turns
 from glacier_purge.deletion.workers import Pool
-from glacier_purge.errors import DiskFailed, UsageError
+from glacier_purge.errors import DiskFailed, NotAsApproved, UsageError
 from glacier_purge.plan.forecast import KnownRate
 from glacier_purge.run import control
 from glacier_purge.run.abandoned import check_not_abandoned
+from glacier_purge.run.belonging import check_same_as_logged
+from glacier_purge.run.bounds import Allowance, check_outcomes
 from glacier_purge.run.canary import Canary, Caution
-from glacier_purge.run.clearance import check_unprotected
+from glacier_purge.run.clearance import check_unprotected, look
 from glacier_purge.run.feed import Feed
+from glacier_purge.run.folder import IDENTITY_FILE
+from glacier_purge.run.holds import Holds
 from glacier_purge.run.host import Host, package_sha256, who
 from glacier_purge.run.hours import Hours
 from glacier_purge.run.identity import check_renewed, check_target
 from glacier_purge.run.limits import remember_rate
 from glacier_purge.run.orders import AskStatus
 from glacier_purge.run.permits import Rules, check_archives, check_inventory, check_plan
-from glacier_purge.run.reading import check_files, read_decided
+from glacier_purge.run.reading import plan_files, read_decided
 from glacier_purge.run.steering import Steering
 from glacier_purge.run.telemetry import BEFORE, moment
 
@@ -52,9 +56,10 @@ if TYPE_CHECKING:
     from glacier_purge.deletion.recorder import Recorder
     from glacier_purge.plan.document import Plan
     from glacier_purge.run.approval import Approval
-    from glacier_purge.run.clearance import OpenGuarded
+    from glacier_purge.run.clearance import Look, OpenGuarded
     from glacier_purge.run.folder import RunFolder
     from glacier_purge.run.orders import Order
+    from glacier_purge.run.reading import PlanFiles
     from glacier_purge.run.windows import Window
     from glacier_purge.service.port import Glacier
 
@@ -64,6 +69,7 @@ _log: Any = structlog.wrap_logger(logging.getLogger(__name__))
 DRAIN_SECONDS = 8.0
 """How long requests in flight may take to settle after a stop was asked for (I17: exit within 10 s)."""
 _LAST_WORDS_SECONDS = 2.0
+_LOOK_AT_FILES_SECONDS = 1.0
 _PROVEN_BY_DELETES = 100
 _FRESH_BATCHES = 2
 """Released ranges that wait between the feed and the pool; the only buffer."""
@@ -87,12 +93,14 @@ class PurgeSettings:
     caution: Caution = field(default_factory=Caution)
     duration_seconds_max: float | None = None
     """How long this process may send; None is as long as it takes."""
+    protection_interval_seconds: float = 900.0
+    """How often the vault's lock, access policy and tags are read again."""
 
 
 class PurgeRun:
     """One process that works on a run. ``carry_out`` does it; the other methods watch and steer meanwhile.
 
-    ``open_guarded`` opens the door to what protects the vault, asked once before anything is sent.
+    ``open_guarded`` opens the door to what protects the vault, asked before anything is sent and again meanwhile.
     ``pacer_for`` gives the pace where it is shared with other runs, from the time now and from what an earlier process
     left; otherwise the run has a pacer of its own.
     """
@@ -123,28 +131,35 @@ class PurgeRun:
         self._pool: Pool | None = None
         self._pacer: Pacing | None = None
         self._hours: Hours | None = None
+        self._holds: Holds | None = None
         self._steering: Steering | None = None
         self._work: anyio.CancelScope | None = None
         self._drain_reason: str | None = None
+        self._files: PlanFiles | None = None
+        self._run_sha256 = ""
+        self._not_as_approved: NotAsApproved | None = None
 
     async def carry_out(self, approval: Approval) -> Ledger:
         """Delete what the plan lets go and has no outcome yet; return the durable state at the end.
 
         The ledger tells whether everything is accounted for (``finished``) or the run was stopped and can be resumed.
-        Raises ``PlanRefused``, ``CredentialsFailed``, ``ServiceRefused``, ``RunStopped``, ``AuditDamaged`` and
-        ``DiskFailed`` (alone or inside an exception group of the task group).
+        Raises ``PlanRefused``, ``CredentialsFailed``, ``ServiceRefused``, ``RunStopped``, ``AuditDamaged``,
+        ``NotAsApproved`` and ``DiskFailed`` (alone or inside an exception group of the task group).
         """
         check_not_abandoned(self._folder.path)
-        await self._host.elsewhere(lambda: check_files(self._folder.path, self._plan))
-        journal = self._journal = await self._open_journal()
-        try:
-            if journal.ledger.finished is None:
-                await self._check_rules(journal.ledger)
-                await self._check_vault(journal.ledger)
-                await self._carry_out(journal, approval)
-        finally:
-            with anyio.CancelScope(shield=True), suppress(DiskFailed):
-                await journal.aclose()
+        with ExitStack() as opened:
+            files = plan_files(self._folder.path, self._plan)
+            self._files = await self._host.elsewhere(lambda: opened.enter_context(files))
+            journal = self._journal = await self._open_journal()
+            try:
+                self._check_log(journal.ledger)
+                if journal.ledger.finished is None:
+                    await self._check_rules(journal.ledger)
+                    first_look = await self._check_vault(journal.ledger)
+                    await self._carry_out(journal, approval, first_look)
+            finally:
+                with anyio.CancelScope(shield=True), suppress(DiskFailed):
+                    await journal.aclose()
         return journal.ledger
 
     def drain(self, reason: str) -> None:
@@ -192,22 +207,29 @@ class PurgeRun:
 
     # -- inside -------------------------------------------------------------------------------------------------------
 
+    def _check_log(self, ledger: Ledger) -> None:
+        check_same_as_logged(self._folder.path / IDENTITY_FILE, self._run_sha256, ledger.run_sha256)
+        check_outcomes(self._plan, ledger)
+
     async def _check_rules(self, ledger: Ledger) -> None:
         rules = self._settings.rules
         check_plan(self._plan, rules)
-        await self._host.elsewhere(lambda: check_archives(self._folder.path, self._plan, rules, ledger.done))
+        files = self._files
+        assert files is not None
+        await self._host.elsewhere(lambda: check_archives(files, rules, ledger.done))
 
-    async def _check_vault(self, ledger: Ledger) -> None:
+    async def _check_vault(self, ledger: Ledger) -> Look:
         described = await check_target(self._plan, self._service)
         if ledger.approved_digest is None:  # a run that was begun makes the vault's inventories newer by itself
             now = datetime.fromtimestamp(self._host.wall_clock(), UTC)
             check_inventory(self._plan.snapshot.inventory_date, self._settings.rules, now, described)
-        await check_unprotected(self._plan.vault, described, self._open_guarded)
+        return await check_unprotected(self._plan.vault, described, self._open_guarded)
 
     async def _open_journal(self) -> Journal:
+        identity, self._run_sha256 = self._folder.hashed_identity(self._plan)
         return await Journal.open(
             self._disk,
-            run=self._folder.identity().run,
+            run=identity.run,
             plan_digest=self._plan.digest,
             records=self._plan.counts.inventory,
             wall_clock=self._host.wall_clock,
@@ -216,39 +238,48 @@ class PurgeRun:
             segment_records=self._settings.segment_records,
         )
 
-    async def _carry_out(self, journal: Journal, approval: Approval) -> None:
+    async def _carry_out(self, journal: Journal, approval: Approval, first_look: Look) -> None:
         pacer = self._pacer = self._make_pacer(journal)
         async with anyio.create_task_group() as tasks:
             tasks.start_soon(journal.run)
             journal.note("opened", **self._opening())
-            journal.note("approved", digest=approval.digest, how=approval.how, by=approval.by)
+            approved = {"digest": approval.digest, "run_sha256": self._run_sha256}
+            journal.note("approved", **approved, how=approval.how, by=approval.by)
             await journal.durable()
             _log.info("run.opened", vault=self._plan.vault.arn, epoch=journal.epoch, endpoint=self._plan.endpoint_url)
             tasks.start_soon(self._every, self._settings.telemetry_seconds, self._note_telemetry)
             tasks.start_soon(self._every, self._settings.checkpoint_seconds, self._checkpoint)
             try:
-                await self._delete(journal, pacer)
+                await self._delete(journal, pacer, first_look)
             finally:
                 with anyio.CancelScope(shield=True), suppress(DiskFailed):
                     await self._last_words(journal)
             tasks.cancel_scope.cancel()
 
-    async def _delete(self, journal: Journal, pacer: Pacing) -> None:
+    async def _delete(self, journal: Journal, pacer: Pacing, first_look: Look) -> None:
         send, receive = anyio.create_memory_object_stream[list[Archive]](_FRESH_BATCHES)
         with send, receive:
             canary = Canary(journal, self._settings.caution, self.drain)
             pool = self._pool = self._make_pool(journal, pacer, Turns(receive), canary)
-            hours = self._hours = Hours(self._settings.windows, pool, self._host.wall_clock)
+            holds = self._holds = self._make_holds(journal, pool, first_look)
+            hours = self._hours = Hours(
+                self._settings.windows,
+                pool,
+                self._host.wall_clock,
+                before_opening=lambda: holds.look_first("a window opened"),
+            )
             self._steering = Steering(
                 pool=pool, pacer=pacer, journal=journal, drain=self.drain, wall_clock=self._host.wall_clock
             )
+            assert self._files is not None
             feed = Feed(
-                decided=read_decided(self._folder.path, self._plan, self._host.elsewhere),
+                decided=read_decided(self._files, self._host.elsewhere),
                 journal=journal,
                 fresh=send,
                 rate_per_second=lambda: pacer.rate_per_second,
                 reasons=self._plan.codes,
                 canary=canary,
+                allowance=Allowance(self._plan.counts.selected, journal.ledger),
             )
             hours.look()
             self._note_telemetry_now()
@@ -256,12 +287,45 @@ class PurgeRun:
                 return
             with anyio.CancelScope() as self._work:
                 async with anyio.create_task_group() as work:
-                    work.start_soon(feed.run)
+                    work.start_soon(self._feed, feed)
                     work.start_soon(hours.keep)
+                    work.start_soon(holds.keep)
                     work.start_soon(control.serve, self._folder.path, self.obey)
                     work.start_soon(self._stop_in_time)
+                    work.start_soon(self._every, _LOOK_AT_FILES_SECONDS, self._look_at_files)
                     await pool.run()
                     work.cancel_scope.cancel()
+            await journal.durable()
+            self._look_at_outcomes(journal.ledger)
+            await self._look_at_files()
+            if self._not_as_approved is not None:
+                raise self._not_as_approved
+
+    async def _feed(self, feed: Feed) -> None:
+        """Feed the pool; where it meets what was not approved, let what is in flight settle before anybody is told."""
+        try:
+            await feed.run()
+        except NotAsApproved as fault:
+            self._stop_as_not_approved(fault)
+
+    async def _look_at_files(self) -> None:
+        assert self._files is not None
+        try:
+            await self._host.elsewhere(self._files.check)
+        except NotAsApproved as fault:
+            self._stop_as_not_approved(fault)
+
+    def _look_at_outcomes(self, ledger: Ledger) -> None:
+        try:
+            check_outcomes(self._plan, ledger)
+        except NotAsApproved as fault:
+            self._stop_as_not_approved(fault)
+
+    def _stop_as_not_approved(self, fault: NotAsApproved) -> None:
+        if self._not_as_approved is not None:
+            return
+        self._not_as_approved = fault
+        self.drain(str(fault))
 
     async def _stop_in_time(self) -> None:
         if self._settings.duration_seconds_max is not None:
@@ -283,10 +347,23 @@ class PurgeRun:
             maybe_sent=journal.ledger.maybe_sent if journal.epoch > 1 else None,
         )
 
+    def _make_holds(self, journal: Journal, pool: Pool, first: Look) -> Holds:
+        return Holds(
+            first=first,
+            look=lambda: look(first.described, self._open_guarded),
+            pool=pool,
+            journal=journal,
+            told=self._note_telemetry_now,
+            host=self._host,
+            interval_seconds=self._settings.protection_interval_seconds,
+        )
+
     async def _renew(self) -> None:
         _log.warning("credentials.renewing", because="the service did not accept them")
         await self._service.renew_credentials()
         await check_renewed(self._plan, self._service)
+        assert self._holds is not None
+        self._holds.look_first("credentials were renewed")
         _log.info("credentials.renewed")
 
     def _make_pacer(self, journal: Journal) -> Pacing:
@@ -298,10 +375,9 @@ class PurgeRun:
         return Pacer(self._settings.pace, now=now, random=self._host.random, resumed=resumed)
 
     def _opening(self) -> dict[str, object]:
-        identity = self._folder.identity()
         return {
             "plan_digest": self._plan.digest,
-            "vault_arn": identity.vault_arn,
+            "vault_arn": self._plan.vault.arn,
             "endpoint_url": self._service.endpoint_url,
             "tool_version": self._plan.tool_version,
             "package_sha256": package_sha256(),
@@ -318,6 +394,8 @@ class PurgeRun:
 
     async def _note_telemetry(self) -> None:
         self._note_telemetry_now()
+        assert self._journal is not None
+        self._look_at_outcomes(self._journal.ledger)
 
     def _note_telemetry_now(self) -> None:
         assert self._journal is not None
@@ -335,7 +413,7 @@ class PurgeRun:
             await journal.durable()
             accounted = sum(journal.ledger.counts.values())
             facts = {**self.telemetry(), "counts": dict(journal.ledger.counts)}
-            if accounted == self._plan.counts.inventory:
+            if accounted == self._plan.counts.inventory and self._not_as_approved is None:
                 journal.note("finished", **facts)
                 _log.info("run.finished", **journal.ledger.counts)
             else:

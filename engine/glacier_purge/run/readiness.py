@@ -8,7 +8,7 @@ refusal is about the vault or the settings, and is somebody's to lift.
 from __future__ import annotations
 
 import hashlib
-from contextlib import nullcontext
+from contextlib import ExitStack, nullcontext
 from typing import TYPE_CHECKING
 
 import anyio.to_thread
@@ -24,7 +24,7 @@ from glacier_purge.plan.vault_findings import REMOVAL, weighed_for_removal
 from glacier_purge.run.clearance import check_unprotected
 from glacier_purge.run.folder import AUDIT_FOLDER
 from glacier_purge.run.permits import check_archives, check_inventory, check_plan, is_aged
-from glacier_purge.run.reading import check_files
+from glacier_purge.run.reading import check_files, plan_files
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -46,9 +46,8 @@ async def check_current(folder: Path, plan: Plan, control: GlacierControl, rules
 
     Raises ``PlanOutdated`` when another plan is needed, ``PlanRefused`` when it may not be carried out at all.
     """
-    await anyio.to_thread.run_sync(_check_whole, folder, plan)
     check_plan(plan, rules)
-    await anyio.to_thread.run_sync(lambda: check_archives(folder, plan, rules, lambda _: False))
+    await anyio.to_thread.run_sync(_check_archives, folder, plan, rules)
     await check_age(plan.snapshot.inventory_date, control, rules, now)
 
 
@@ -123,11 +122,13 @@ def drop_inventory(folder: Path) -> None:
         (folder / file).unlink(missing_ok=True)
 
 
-def _check_whole(folder: Path, plan: Plan) -> None:
-    try:
-        check_files(folder, plan)
-    except PlanRefused as refused:
-        raise NotWhole(str(refused)) from refused
+def _check_archives(folder: Path, plan: Plan, rules: Rules) -> None:
+    with ExitStack() as opened:
+        try:
+            files = opened.enter_context(plan_files(folder, plan))
+        except PlanRefused as refused:
+            raise NotWhole(str(refused)) from refused
+        check_archives(files, rules, lambda _: False)
 
 
 def _has_sent(ledger: Ledger) -> bool:

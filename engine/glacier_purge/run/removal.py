@@ -19,6 +19,7 @@ import msgspec
 
 from glacier_purge.errors import PlanRefused, RunStopped, ServiceRefused
 from glacier_purge.json_document import DocumentUnreadable, decoded
+from glacier_purge.ownership import read_own
 from glacier_purge.run.lifecycle import Event
 from glacier_purge.service.control import ControlRefused, Removal
 from glacier_purge.waiting import Waiting, outlasting
@@ -179,7 +180,7 @@ def read_removal(folder: Path) -> list[RemovalLine]:
     """
     file = folder / REMOVAL_FILE
     try:
-        content = file.read_bytes()
+        content = read_own(file)
     except FileNotFoundError:
         return []
     whole, _, torn = content.rpartition(b"\n")

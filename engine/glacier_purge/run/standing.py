@@ -100,7 +100,7 @@ def denial(folder: Path) -> str | None:
 def _vault_name(folder: Path) -> str:
     try:
         terms = read_terms(folder)
-    except PlanRefused:
+    except UsageError:
         terms = None
     return "the vault" if terms is None else Vault.from_arn(terms.vault_arn).name
 
@@ -109,7 +109,7 @@ def _was_noted(folder: Path) -> bool:
     """Whether a freeze was begun and not taken back, for all ``freeze.json`` says."""
     try:
         frozen = read_frozen(RunFolder(folder))
-    except PlanRefused:
+    except UsageError:
         return True
     return frozen is not None and not frozen.thawed
 
@@ -198,7 +198,7 @@ def _planned(path: Path, last: int) -> tuple[RunFolder, Plan] | None:
     for number in range(last, 0, -1):
         place = path / f"round-{number}"
         if (place / PLAN_FILE).exists():
-            return RunFolder.open(place), read_plan(place / PLAN_FILE)
+            return RunFolder.look(place), read_plan(place / PLAN_FILE)
     return None
 
 

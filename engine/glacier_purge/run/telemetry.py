@@ -34,6 +34,7 @@ def moment(*, tally: Tally, pacer: Pacing, pool: Pool, hours: Hours, active_seco
         "why": pool.why(),
         "until": in_words(hours.opens if pool.paused_by == [Side.WINDOW] else None),
         "paused_by": [side.value for side in pool.paused_by],
+        "hold": pool.why_paused(Side.HOLD),
         "window_closes": in_words(hours.closes),
         "max_per_second": _figure(pacer.rate_per_second_max),
         "asked_per_second": _figure(pacer.rate_per_second),

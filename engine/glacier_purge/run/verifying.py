@@ -24,17 +24,13 @@ from glacier_purge.inventory.retrieval import Retrieval, RetrievalSettings, inve
 from glacier_purge.inventory.snapshot import batches
 from glacier_purge.run.certificate import Certificate, read_certificate, write_certificate
 from glacier_purge.run.outcomes import read_outcomes
+from glacier_purge.run.reading import plan_files
 from glacier_purge.run.reconcile import VERIFICATION_FOLDER, Reconciliation, reconcile
 from glacier_purge.run.soundness import sound_ledger
 from glacier_purge.waiting import Waiting, outlasting
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-    from pathlib import Path
-
     from glacier_purge.audit.ledger import Ledger
-    from glacier_purge.inventory.batch import Batch
-    from glacier_purge.inventory.reading import Format
     from glacier_purge.inventory.snapshot import Snapshot
     from glacier_purge.plan.document import Plan
     from glacier_purge.run.folder import RunFolder
@@ -84,7 +80,7 @@ class Verifying:
         existing = read_certificate(self._folder)
         if existing is not None and existing.found.vault_is_empty and existing.audit_anchor == anchor:
             return Verdict(found=existing.found, inventory_date=existing.inventory_date, certificate=existing)
-        last_deletion = _to_the_second(ledger.last_deletion_ts or self._folder.identity().created)
+        last_deletion = _to_the_second(ledger.last_deletion_ts or self._folder.identity(self._plan).created)
         not_before, settled_at = last_deletion, last_deletion + SETTLED_AFTER
         while True:
             snapshot, job_id = await self._inventory_from(not_before, settled_at)
@@ -107,7 +103,7 @@ class Verifying:
         so the service may never make an inventory after it.
         """
         stated = creation_time(self._plan.snapshot.inventory_date or "")
-        return stated or datetime.fromisoformat(self._folder.identity().created)
+        return stated or datetime.fromisoformat(self._folder.identity(self._plan).created)
 
     # -- the inventory ----------------------------------------------------------------------------------------------
 
@@ -150,21 +146,19 @@ class Verifying:
     # -- the comparison ---------------------------------------------------------------------------------------------
 
     def _compare(self, snapshot: Snapshot) -> Reconciliation:
-        facts = self._plan.snapshot
-        return reconcile(
-            partial(self._batches, self._folder.path / facts.file, "csv" if facts.format == "csv" else "json"),
-            partial(self._batches, snapshot.path, snapshot.format),
-            read_outcomes(self._folder.path, self._plan.counts.inventory),
-            self._place,
-        )
-
-    def _batches(self, path: Path, format: Format) -> Iterator[Batch]:  # noqa: A002 - what the snapshot calls it
-        return batches(path, format, any_id_length=self._plan.snapshot.any_id_length)
+        any_length = self._plan.snapshot.any_id_length
+        with plan_files(self._folder.path, self._plan) as files:
+            return reconcile(
+                files.records,
+                partial(batches, snapshot.path, snapshot.format, any_id_length=any_length),
+                read_outcomes(self._folder.path, self._plan.counts.inventory),
+                self._place,
+            )
 
     def _certificate(
         self, ledger: Ledger, anchor: str, snapshot: Snapshot, job_id: str, found: Reconciliation
     ) -> Certificate:
-        identity = self._folder.identity()
+        identity = self._folder.identity(self._plan)
         return Certificate(
             run=identity.run,
             vault_arn=self._plan.vault.arn,

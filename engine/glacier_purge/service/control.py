@@ -5,7 +5,8 @@ after it: jobs and their output, policies, tags, uploads, and the vault itself. 
 patient: throttles, 5xx and lost replies are tried again with growing waits, expired credentials are renewed once.
 ``job_output`` alone is one request a call, because only its reader knows how far it came.
 
-What is not there (no lock, no policy, no such job) is None and no error.
+What is not there (no lock, no policy, no such job) is None and no error.  It is believed only of the service itself, in
+the one form in which it says so; an answer that does not hold what ``promises`` has for its operation is ``NoAnswer``.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ from enum import Enum
 from typing import TYPE_CHECKING, Protocol
 
 from glacier_purge.errors import RunStopped, ServiceRefused
+from glacier_purge.service.promises import NOT_AS_PROMISED
 from glacier_purge.service.reply import Meaning
 
 if TYPE_CHECKING:
@@ -42,13 +44,15 @@ class ControlRefused(ServiceRefused):
 
     @property
     def is_denied(self) -> bool:
-        """Tell whether a permission is missing."""
-        return self.reply.meaning is Meaning.REFUSED
+        """Tell whether a permission is missing: the service said so, in the one way it says it."""
+        return self.reply.meaning is Meaning.REFUSED and self.reply.code == "AccessDeniedException"
 
     @property
     def is_not_there(self) -> bool:
         """Tell whether what was asked for is not there, while the vault is."""
-        return self.reply.code == "ResourceNotFoundException" and not self.is_vault_missing
+        reply = self.reply
+        is_missing = reply.meaning is Meaning.VAULT_MISSING and reply.code == "ResourceNotFoundException"
+        return is_missing and not self.is_vault_missing
 
     @property
     def is_vault_missing(self) -> bool:
@@ -58,12 +62,20 @@ class ControlRefused(ServiceRefused):
 
 
 class NoAnswer(RunStopped):
-    """No answer, or one that says "later", however often it was asked for. ``reply`` is the last."""
+    """No answer, or one that says "later" or can't be the service's, however often it was asked for.
+
+    ``reply`` is the last.
+    """
 
     def __init__(self, message: str, *, operation: str, reply: Reply) -> None:
         super().__init__(message)
         self.operation = operation
         self.reply = reply
+
+    @property
+    def is_weather(self) -> bool:
+        """Tell whether it passes by itself; a login page, or what can't be an answer, is somebody's doing and stays."""
+        return self.reply.meaning is not Meaning.NOT_AWS and self.reply.code != NOT_AS_PROMISED
 
 
 class JobState(Enum):

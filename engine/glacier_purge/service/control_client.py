@@ -1,7 +1,8 @@
 """``service.control.GlacierControl`` on an aioboto3 client: patient, paged, and never trusting a status alone.
 
-A reply counts only when it carries AWS's request id, like everywhere else; "not there" is believed only when it does
-not say that the vault itself is missing.  Retries are tenacity's, one policy copied for each call.
+What an answer has to hold is in ``promises``, and the session sees to it; "not there" is believed only when it does
+not say that the vault itself is missing.  Retries are tenacity's, one policy copied for each call.  An answer of
+somebody else's, or one that can't be right, is asked for again a few times only: weather passes, a login page stays.
 """
 
 from __future__ import annotations
@@ -13,11 +14,11 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import anyio
-from botocore.exceptions import BotoCoreError, ClientError
+from botocore.exceptions import BotoCoreError
 from botocore.parsers import ResponseParserError
-from tenacity import AsyncRetrying, RetryCallState, retry_if_exception_type, stop_after_attempt, wait_random_exponential
+from tenacity import AsyncRetrying, RetryCallState, retry_if_exception_type, wait_random_exponential
 
-from glacier_purge.errors import CredentialsFailed, RunStopped
+from glacier_purge.errors import CredentialsFailed
 from glacier_purge.service.control import (
     JOB_DESCRIPTION,
     ControlRefused,
@@ -29,6 +30,7 @@ from glacier_purge.service.control import (
     VaultLock,
 )
 from glacier_purge.service.control_members import read_job, read_removal, read_time
+from glacier_purge.service.promises import NOT_AS_PROMISED
 from glacier_purge.service.reply import Meaning, Reply
 from glacier_purge.service.sdk_reply import as_error, read_answer, read_description, read_fault
 
@@ -41,6 +43,8 @@ if TYPE_CHECKING:
     from glacier_purge.service.session import AwsSession
 
 _READ_BYTES = 256 * 1024
+_UNBELIEVED_MAX = 3
+"""Answers in a row that can't be the service's, after which it is not asked again."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -66,7 +70,7 @@ class ControlClient:
                 _wait_seconds,
                 wait_random_exponential(multiplier=retry.first_wait_seconds, max=retry.wait_seconds_max),
             ),
-            stop=stop_after_attempt(retry.attempts_max),
+            stop=partial(_is_enough, retry.attempts_max),
             sleep=retry.sleep,
             reraise=True,
         )
@@ -88,7 +92,10 @@ class ControlClient:
 
     async def describe_vault(self) -> VaultDescription:
         """Ask for the vault's description."""
-        return read_description(await self._ask("DescribeVault", self._client.describe_vault))
+        described = read_description(await self._ask("DescribeVault", self._client.describe_vault))
+        if described.arn != self._vault.arn:
+            raise self._about_another("DescribeVault", described.arn)
+        return described
 
     async def service_time(self) -> datetime | None:
         """Ask what time the service has."""
@@ -104,6 +111,8 @@ class ControlClient:
     async def describe_job(self, job_id: str) -> Job | None:
         """Ask for one job."""
         members = await self._ask_for("DescribeJob", self._client.describe_job, jobId=job_id)
+        if members is not None and members["JobId"] != job_id:
+            raise self._about_another("DescribeJob", members["JobId"])
         return None if members is None else read_job(members)
 
     async def initiate_inventory(self) -> str:
@@ -143,16 +152,16 @@ class ControlClient:
     async def vault_lock(self) -> VaultLock | None:
         """Ask for the vault's lock."""
         members = await self._ask_for("GetVaultLock", self._client.get_vault_lock)
-        if members is None or "Policy" not in members:
+        if members is None:
             return None
         return VaultLock(
-            policy=members["Policy"], state=members.get("State", ""), expires=read_time(members.get("ExpirationDate"))
+            policy=members["Policy"], state=members["State"], expires=read_time(members.get("ExpirationDate"))
         )
 
     async def access_policy(self) -> str | None:
         """Ask for the vault's access policy."""
         members = await self._ask_for("GetVaultAccessPolicy", self._client.get_vault_access_policy)
-        return None if members is None else members.get("policy", {}).get("Policy")
+        return None if members is None else str(members["policy"]["Policy"])
 
     async def set_access_policy(self, policy: str) -> None:
         """Replace the vault's access policy."""
@@ -164,18 +173,16 @@ class ControlClient:
 
     async def tags(self) -> Mapping[str, str]:
         """Ask for the vault's tags."""
-        tags: Mapping[str, str] = (await self._ask("ListTagsForVault", self._client.list_tags_for_vault)).get(
-            "Tags", {}
-        )
+        tags: Mapping[str, str] = (await self._ask("ListTagsForVault", self._client.list_tags_for_vault))["Tags"]
         return tags
 
     async def notifications(self) -> Notifications | None:
         """Ask where the vault announces finished jobs."""
         members = await self._ask_for("GetVaultNotifications", self._client.get_vault_notifications)
-        told = {} if members is None else members.get("vaultNotificationConfig", {})
-        if "SNSTopic" not in told:
+        if members is None:
             return None
-        return Notifications(topic=told["SNSTopic"], events=tuple(told.get("Events", ())))
+        told = members["vaultNotificationConfig"]
+        return Notifications(topic=told["SNSTopic"], events=tuple(told["Events"]))
 
     async def multipart_uploads(self) -> AsyncIterator[UploadInProgress]:
         """Go through the vault's multipart uploads in progress."""
@@ -210,19 +217,16 @@ class ControlClient:
     # -- asking -------------------------------------------------------------------------------------------------------
 
     async def _each(self, name: str, operation: Any, member: str) -> AsyncIterator[Mapping[str, Any]]:
-        """Go through what all pages list as ``member``; a page without it says nothing, and not that there is none."""
+        """Go through what all pages list as ``member``."""
         marker: dict[str, str] = {}
         while True:
             page = await self._ask(name, operation, **marker)
-            if member not in page:
-                raise RunStopped(
-                    f"{self._vault.arn}: {name} was answered, but without {member}: whoever answers is not the "
-                    "service as it is known. Look at the endpoint and at what stands in between."
-                )
             for item in page[member]:
                 yield item
             if not page.get("Marker"):
                 return
+            if page["Marker"] == marker.get("marker"):  # it would go on for ever
+                raise self._about_another(name, "the page that was just read")
             marker = {"marker": page["Marker"]}
 
     async def _ask_for(self, name: str, operation: Any, **arguments: object) -> Mapping[str, Any] | None:
@@ -248,21 +252,24 @@ class ControlClient:
         return members
 
     async def _once(self, name: str, operation: Any, **arguments: object) -> Mapping[str, Any]:
-        """Make one request; raise whatever is not a success of the service's own."""
+        """Make one request; raise whatever is not a success as the operation promises it."""
         whose: dict[str, object] = {"accountId": self._vault.account_id}
         if name != "ListVaults":
             whose["vaultName"] = self._vault.name
         try:
             members: Mapping[str, Any] = await operation(**whose, **arguments)
-        except ClientError as refusal:
-            reply = read_answer(refusal.response)
         except (BotoCoreError, ResponseParserError) as fault:
-            reply = read_fault(fault)
-        else:
-            reply = read_answer(members)
-            if reply.status is not None and 200 <= reply.status < 300 and reply.request_id is not None:
-                return members
-        raise as_error(reply, name, self._vault)
+            raise as_error(read_fault(fault), name, self._vault.arn) from fault
+        return members
+
+    def _about_another(self, name: str, what: str) -> NoAnswer:
+        reply = Reply(Meaning.NO_REPLY, code=NOT_AS_PROMISED, message=f"it is about {what}")
+        return NoAnswer(
+            f"{name} of {self._vault.arn} was answered about something else: {what}. Look at what stands between here "
+            "and the service, then run the same command again.",
+            operation=name,
+            reply=reply,
+        )
 
     def _cut(self, fault: BaseException) -> NoAnswer:
         reply = Reply(Meaning.NO_REPLY, code=type(fault).__name__, message=str(fault))
@@ -277,6 +284,14 @@ def _client_error() -> type[Exception]:
     import aiohttp  # noqa: PLC0415 - what the SDK reads bodies with; its errors pass the SDK untranslated
 
     return aiohttp.ClientError
+
+
+def _is_enough(attempts_max: int, state: RetryCallState) -> bool:
+    """Tell whether the last answer was one too many: weather is waited out, what is no answer is not."""
+    assert state.outcome is not None
+    error = state.outcome.exception()
+    assert isinstance(error, NoAnswer)
+    return state.attempt_number >= (attempts_max if error.is_weather else min(attempts_max, _UNBELIEVED_MAX))
 
 
 def _wait_seconds(backoff: Callable[[RetryCallState], float], state: RetryCallState) -> float:

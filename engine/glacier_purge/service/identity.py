@@ -10,6 +10,7 @@ from enum import Enum
 from typing import TYPE_CHECKING
 
 from glacier_purge.errors import CredentialsFailed
+from glacier_purge.service.reply import Meaning
 
 if TYPE_CHECKING:
     from glacier_purge.service.access import Access
@@ -37,16 +38,28 @@ class Caller:
 
 
 async def caller_identity(access: Access, region: str) -> Caller:
-    """Ask AWS whom the credentials belong to (no permission needed). Raises ``CredentialsFailed``."""
-    from botocore.exceptions import BotoCoreError, ClientError  # noqa: PLC0415  # heavy: on first use
+    """Ask AWS whom the credentials belong to (no permission needed).
 
+    Raises ``CredentialsFailed`` when AWS does not take them, ``NoAnswer`` when it does not say.
+    """
+    from botocore.exceptions import BotoCoreError, ClientError  # noqa: PLC0415  # heavy: on first use
+    from botocore.parsers import ResponseParserError  # noqa: PLC0415  # heavy: on first use
+
+    from glacier_purge.service.control import NoAnswer  # noqa: PLC0415  # not needed by who asks for lifetimes only
+    from glacier_purge.service.sdk_reply import read_fault  # noqa: PLC0415  # heavy: on first use
     from glacier_purge.service.session import AwsSession  # noqa: PLC0415  # heavy: on first use
 
     async with AwsSession(access, region).client("sts") as client:
         try:
             answer = await client.get_caller_identity()
-        except (BotoCoreError, ClientError) as fault:
-            raise CredentialsFailed(
-                f"AWS did not say whose credentials these are: {fault}. Renew them, then run the same command again."
+        except (BotoCoreError, ClientError, ResponseParserError) as fault:
+            reply = read_fault(fault)
+            what = f"AWS did not say whose credentials these are: {fault}."
+            if reply.meaning in {Meaning.CREDENTIALS, Meaning.REFUSED}:
+                raise CredentialsFailed(f"{what} Renew them, then run the same command again.") from fault
+            raise NoAnswer(
+                f"{what} Nothing was sent. Run the same command again when STS can be reached.",
+                operation="GetCallerIdentity",
+                reply=reply,
             ) from fault
     return Caller(account_id=answer["Account"], arn=answer["Arn"])

@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from glacier_purge.archive import Vault
-from glacier_purge.errors import CredentialsFailed, RunStopped, ServiceRefused
+from glacier_purge.errors import CredentialsFailed, RunStopped
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -25,9 +25,12 @@ async def find_vault(name: str, region: str, access: Access) -> Vault:
     from glacier_purge.service.session import AwsSession  # noqa: PLC0415  # heavy
 
     async with AwsSession(access, region).client("glacier") as client:
-        with _translated(f"describe vault {name} in {region}", access):
+        with _translated("DescribeVault", f"vault {name} in {region}"):
             answer = await client.describe_vault(accountId="-", vaultName=name)
-    return Vault.from_arn(answer["VaultARN"])
+    found = Vault.from_arn(answer["VaultARN"])
+    if (found.name, found.region) != (name, region):
+        raise _about_another(f"DescribeVault of vault {name} in {region}", found.arn)
+    return found
 
 
 async def list_vaults(region: str, access: Access, account_id: str | None) -> list[Vault]:
@@ -41,29 +44,37 @@ async def list_vaults(region: str, access: Access, account_id: str | None) -> li
     marker: dict[str, str] = {}
     async with AwsSession(access, region).client("glacier") as client:
         while True:
-            with _translated(f"list the vaults in {region}", access):
+            with _translated("ListVaults", f"the account in {region}"):
                 page = await client.list_vaults(accountId=account_id or "-", **marker)
             vaults += [Vault.from_arn(vault["VaultARN"]) for vault in page["VaultList"]]
             if not page.get("Marker"):
                 return vaults
+            if page["Marker"] == marker.get("marker"):  # it would go on for ever
+                raise _about_another(f"ListVaults in {region}", "the page that was just read")
             marker = {"marker": page["Marker"]}
 
 
+def _about_another(question: str, what: str) -> RunStopped:
+    return RunStopped(
+        f"{question} was answered about {what}. Look at what stands between here and the service, then run the same "
+        "command again."
+    )
+
+
 @contextmanager
-def _translated(what: str, access: Access) -> Iterator[None]:
+def _translated(operation: str, about: str) -> Iterator[None]:
     """Turn what the SDK raises into errors of our own."""
-    from botocore.exceptions import BotoCoreError, ClientError, NoCredentialsError  # noqa: PLC0415  # heavy
+    from botocore.exceptions import BotoCoreError, NoCredentialsError  # noqa: PLC0415  # heavy
+    from botocore.parsers import ResponseParserError  # noqa: PLC0415  # heavy
+
+    from glacier_purge.service.sdk_reply import as_error, read_fault  # noqa: PLC0415  # heavy
 
     try:
         yield
     except NoCredentialsError as fault:
         raise CredentialsFailed(f"{fault}. Give a profile with --profile, or --account-id to plan offline.") from fault
-    except ClientError as fault:
-        error = fault.response.get("Error", {})
-        said = ": ".join(filter(None, (error.get("Code"), error.get("Message")))).rstrip(".") or str(fault)
-        raise ServiceRefused(f"the service did not {what}: {said}. Check name, region and profile.") from fault
-    except BotoCoreError as fault:
-        raise RunStopped(f"no answer from {access.endpoint_url}: {fault}. Try again, or give --account-id.") from fault
+    except (BotoCoreError, ResponseParserError) as fault:
+        raise as_error(read_fault(fault), operation, about) from fault
 
 
 def profile_region(profile: str | None) -> str | None:

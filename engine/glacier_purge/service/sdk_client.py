@@ -67,9 +67,9 @@ class SdkGlacier:
     async def describe_vault(self) -> VaultDescription:
         """Ask for the vault's description; raises as ``Glacier.describe_vault`` says."""
         reply, members = await self._ask(self._client.describe_vault)
-        if reply.status == 200 and reply.request_id is not None and "VaultARN" in members:
-            return read_description(members)
-        raise as_error(reply, "DescribeVault", self._vault)
+        if not members:
+            raise as_error(reply, "DescribeVault", self._vault.arn)
+        return read_description(members)
 
     async def renew_credentials(self) -> None:
         """Go through AWS's credential chain afresh. Raises ``CredentialsFailed`` when there is nothing to be had."""

@@ -11,11 +11,14 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 import msgspec
+from botocore.exceptions import ClientError
+from botocore.parsers import ResponseParserError
 
 from glacier_purge.errors import CredentialsFailed
 from glacier_purge.service.control import ControlRefused, NoAnswer
 from glacier_purge.service.doubts import NotAReplyError
 from glacier_purge.service.port import VaultDescription
+from glacier_purge.service.promises import NOT_AS_PROMISED, is_promised, read_promised
 from glacier_purge.service.reply import (
     ENDS_THE_RUN,
     MESSAGE_CHARACTERS_MAX,
@@ -29,7 +32,31 @@ from glacier_purge.service.reply import (
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-    from glacier_purge.archive import Vault
+
+class NoSuccess(ResponseParserError):  # type: ignore[misc]  # botocore publishes no types
+    """An answer to an operation of ``promises`` that is not the success it promises. ``reply`` is what it means."""
+
+    def __init__(self, reply: Reply) -> None:
+        super().__init__(f"{reply.meaning.value}, {reply.status} {reply.code or ''} {reply.message}".rstrip())
+        self.reply = reply
+
+
+def hold_to_promise(operation_model: Any, response_dict: Mapping[str, Any], **_: object) -> None:
+    """Look at an answer before the SDK reads it (its event ``before-parse``). Raises ``NoSuccess``.
+
+    The SDK's parser takes a page for an answer without members, and breaks down over others.  Refusals of STS are in
+    XML and left to it.
+    """
+    operation, status = operation_model.name, response_dict["status_code"]
+    if not is_promised(operation) or (status >= 300 and operation_model.service_model.service_name != "glacier"):
+        return
+    is_streamed = operation_model.has_streaming_output and status < 300
+    headers = {name.lower(): text for name, text in response_dict["headers"].items()}
+    reply = read_promised(operation, status, headers, b"" if is_streamed else response_dict["body"])
+    if reply is not None:
+        if is_streamed:
+            response_dict["body"].close()
+        raise NoSuccess(reply)
 
 
 def read_answer(answer: Mapping[str, Any]) -> Reply:
@@ -56,7 +83,11 @@ def read_answer(answer: Mapping[str, Any]) -> Reply:
 
 
 def read_fault(fault: Exception) -> Reply:
-    """Say what it means that the SDK got no whole answer, or none that is believed."""
+    """Say what it means that the SDK has no success to give, or none that is believed."""
+    if isinstance(fault, NoSuccess):
+        return fault.reply
+    if isinstance(fault, ClientError):
+        return read_answer(fault.response)
     for cause in _causes(fault):
         if isinstance(cause, NotAReplyError):
             return cause.reply
@@ -87,10 +118,19 @@ def read_description(members: Mapping[str, Any]) -> VaultDescription:
     )
 
 
-def as_error(reply: Reply, operation: str, vault: Vault) -> ControlRefused | CredentialsFailed | NoAnswer:
-    """Say a reply to ``operation`` that is no success as the error both ports promise."""
+def as_error(reply: Reply, operation: str, about: str) -> ControlRefused | CredentialsFailed | NoAnswer:
+    """Say a reply to ``operation`` that is no success as the error both ports promise. ``about`` is the vault's ARN."""
     said = f"{reply.code or reply.status or 'no code'}: {reply.message}".rstrip(": ")
-    what = f"{operation} of {vault.arn} was answered with {reply.meaning.value} ({said})"
+    what = f"{operation} of {about} was answered with {reply.meaning.value} ({said})"
+    if reply.meaning is Meaning.NOT_AWS or reply.code == NOT_AS_PROMISED:
+        if reply.code == NOT_AS_PROMISED:
+            what = f"{operation} of {about} got no answer that can be believed ({reply.status}: {reply.message})"
+        return NoAnswer(
+            f"{what}. Look at what stands between here and the service (a proxy, a login page), then run the same "
+            "command again.",
+            operation=operation,
+            reply=reply,
+        )
     if reply.meaning is Meaning.CREDENTIALS:
         return CredentialsFailed(f"{what}. Renew the AWS credentials, then run the same command again.")
     if reply.meaning in ENDS_THE_RUN:

@@ -8,7 +8,8 @@ audit); following redirects (a signed DELETE must not be led elsewhere); reusing
 unasked, or a reply that was given before (what follows would be read as the answer to the next delete); endpoints from
 environment or files (the caller resolves and shows the endpoint); parameter validation (ids are checked by us, more
 strictly).  What they leave out is put in: a limit on the whole time a request takes, and the check that a certificate
-is for the host that was asked.
+is for the host that was asked; and no answer is parsed before it was held against what its operation promises
+(``promises``).
 """
 
 from __future__ import annotations
@@ -34,6 +35,7 @@ from glacier_purge.service.credentials import CredentialSource
 from glacier_purge.service.endpoint import check_endpoint_url, is_loopback
 from glacier_purge.service.request_ids import SeenRequestIds
 from glacier_purge.service.sdk_data import OurServicesOnly
+from glacier_purge.service.sdk_reply import hold_to_promise
 from glacier_purge.service.sdk_wire import JudgedReplies
 
 if TYPE_CHECKING:
@@ -64,6 +66,7 @@ class AwsSession:
             self.credentials = CredentialSource(partial(_open_chain, access))
             self._core = _new_core(access)
             self._core.register_component("credential_provider", _Chain(self.credentials))
+            self._core.register("before-parse", hold_to_promise)
             self._session = aioboto3.Session(botocore_session=self._core, region_name=region)
         except ProfileNotFound as fault:
             raise ConfigurationFailed(

@@ -157,6 +157,8 @@ class SafetySettings(_Section):
     """An older inventory is refused unless it is still the vault's last one; "none" allows any."""
     max_duration_seconds: DurationOrNone = None
     """A process stops sending after this long; the run can be resumed."""
+    protection_interval_seconds: Seconds = 900.0
+    """How often a run that sends reads the vault's lock, access policy and tags again, to see a hold set meanwhile."""
     canary: tuple[Annotated[int, Field(ge=1, le=100_000)], ...] = (10, 100)
     """Archives sent alone at the beginning, stage by stage; one failure in them stops the run."""
     fuse_failed_max: CountOrNone = 100
