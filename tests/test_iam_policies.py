@@ -32,6 +32,7 @@ ALLOWED = {
         "glacier:GetVaultLock",
         "glacier:ListTagsForVault",
     },
+    "freeze.json": {"glacier:GetVaultAccessPolicy", "glacier:SetVaultAccessPolicy", "glacier:DeleteVaultAccessPolicy"},
     "delete-vault.json": {"glacier:DeleteVault", "glacier:DescribeVault", "glacier:ListVaults"},
 }
 VAULT = "arn:aws:glacier:REGION:ACCOUNT:vaults/VAULT"

@@ -38,6 +38,11 @@ class PlanRefused(UsageError):
     """The plan does not hold (any more): changed, stale, for another vault, or not confirmed. Nothing was sent."""
 
 
+class PlanOutdated(PlanRefused):
+    """The plan was good when it was made, and another one would be now: it or its inventory grew old, an archive of it
+    was protected since, or its files are not whole any more."""
+
+
 class NotOurs(UsageError):
     """A file or folder of a run in which somebody else has, or could have, a hand. It was not used."""
 
@@ -138,3 +143,13 @@ class ServiceRefused(GlacierPurgeError):
     """The service says no for the whole run: denied, vault missing, wrong vault, or no longer supported."""
 
     exit_code = 254
+
+
+def told(error: BaseException) -> str:
+    """What an error says, with the notes that were added to it on its way."""
+    return " ".join([str(error), *getattr(error, "__notes__", ())])
+
+
+def first_sentence(error: BaseException) -> str:
+    """What happened, without what to do about it, for those who know better what that is."""
+    return str(error).partition(". ")[0].rstrip(".")

@@ -10,7 +10,7 @@ import pytest
 from glacier_purge.archive import Vault
 from glacier_purge.cli.output import OutputFormat
 from glacier_purge.cli.status import status
-from glacier_purge.errors import AuditDamaged, PlanRefused, UsageError
+from glacier_purge.errors import PlanRefused, UsageError
 from glacier_purge.plan.choices import Caps, Choices
 from glacier_purge.run.fleet import folder_name
 from glacier_purge.run.folder import RunFolder
@@ -138,8 +138,11 @@ async def test_looking_at_a_calendar_changes_nothing_in_it(tmp_path: Path, capsy
     assert told(place, capsys)["phase"] == "approval"
     assert {file: file.read_bytes() for file in place.rglob("*") if file.is_file()} == before
     steps.write_bytes(b"nothing\n")
-    with pytest.raises(AuditDamaged):
-        status(place)
+    capsys.readouterr()
+    assert status(place, output=OutputFormat.JSON) == 4
+    damaged = json.loads(capsys.readouterr().out)
+    assert damaged["state"] == "damaged"
+    assert damaged["why"].startswith(f"{steps}, byte 0, record 0: not a step")
 
 
 async def test_uploads_in_a_later_round_are_shown_as_that_round(

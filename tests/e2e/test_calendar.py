@@ -6,6 +6,8 @@ import json
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from tests.e2e.desk import asked
+
 if TYPE_CHECKING:
     from tests.e2e.conftest import Bench
 
@@ -53,3 +55,24 @@ def test_archives_left_in_the_vault_end_verification_with_1(bench: Bench) -> Non
     assert set(ids) == bench.simulator.ids_left()
     refused = bench.run("delete-vault", str(bench.run_dir), "--confirm-vault", "photos", exit_code=2)
     assert "lists 10 archives" in refused.stderr
+
+
+def test_kept_archives_that_are_gone_end_verification_with_1_and_a_certificate(bench: Bench) -> None:
+    # glacier-purge plan photos --limit 400; somebody deletes what was kept; glacier-purge verify run
+    plan = bench.plan("--limit", "400")
+    bench.json(*bench.apply_arguments(plan["digest"]))
+    gone = sorted(bench.simulator.ids_left())[:3]
+    for archive_id in gone:
+        asked(bench.simulator, "DELETE", f"photos/archives/{archive_id}")
+    bench.simulator.post("clock", step_seconds=DAY)
+    bench.json("verify", str(bench.run_dir), "--no-wait", exit_code=75)
+    bench.simulator.post("clock", step_seconds=DAY / 4)
+    said = bench.run("verify", str(bench.run_dir), "--no-wait", "--output", "json", exit_code=1)
+    told = json.loads(said.stdout)
+    assert (told["state"], told["kept"], told["kept_gone"]) == (
+        *("proven, but archives that were kept are gone", 97, 3),
+    )
+    assert sorted(Path(told["kept_gone_ids"]).read_text("ascii").split()) == gone
+    assert "3 archives that the plan let be are gone, and this run did not delete them" in said.stderr
+    assert all(archive_id in said.stderr for archive_id in gone)
+    assert (bench.run_dir / "certificate.json").exists()

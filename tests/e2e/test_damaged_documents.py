@@ -13,10 +13,10 @@ import pytest
 
 from glacier_purge.clock import utc_now
 from glacier_purge.plan.document import read_plan
-from glacier_purge.run.freeze import FREEZE_FILE, Frozen
-from glacier_purge.run.lifecycle import LIFECYCLE_FILE, Event, Lifecycle
+from glacier_purge.run.freeze import FREEZE_FILE, Frozen, settled_sha256
+from glacier_purge.run.lifecycle import LIFECYCLE_FILE, SETTLED, TERMS_FILE, Event, Lifecycle
 from glacier_purge.run.limits import limits_file
-from glacier_purge.run.terms import TERMS_FILE
+from glacier_purge.run.terms import Terms
 from tests.e2e.desk import Desk, deletes
 
 if TYPE_CHECKING:
@@ -111,12 +111,15 @@ def the_terms_of_a_calendar(desk: Desk) -> Path:
 def a_calendar_to_be_thawed(desk: Desk) -> Path:
     folder = desk.folder / "calendar"
     folder.mkdir(mode=0o700)
-    lifecycle = Lifecycle(folder, utc_now)
-    way = (Event.CLEAR, Event.FETCHED, Event.PLANNED, Event.APPROVED, Event.FROZEN, Event.ACCOUNTED, Event.PROVEN)
-    for event in (*way, Event.KEPT):
-        lifecycle.advance(event)
     arn = "arn:aws:glacier:us-east-1:123456789012:vaults/photos"
+    begun = Terms(vault_arn=arn, endpoint_url=desk.simulator.endpoint_url, begun="2026-11-25T00:00:00Z")
+    (folder / TERMS_FILE).write_bytes(msgspec.json.encode(begun))
+    lifecycle = Lifecycle(folder, utc_now)
     frozen = Frozen(vault_arn=arn, sid="GlacierPurgeFreeze", original=None, made="{}")
+    way = (Event.CLEAR, Event.FETCHED, Event.PLANNED, Event.APPROVED, Event.FROZEN, Event.ACCOUNTED, Event.PROVEN)
+    settled = {name: "0" * 64 for names in SETTLED.values() for name in names}
+    for event in (*way, Event.KEPT):
+        lifecycle.advance(event, **(settled | {"freeze_json": settled_sha256(frozen)}))
     (folder / FREEZE_FILE).write_bytes(msgspec.json.encode(frozen) + b"\n")
     return folder / FREEZE_FILE
 
@@ -148,14 +151,10 @@ DOCUMENTS: dict[str, Document] = {
     "certificate.json": Document(in_the_proven_run("certificate.json"), remove, 2, "verify again"),
     "removal.jsonl": Document(a_removal_begun, remove, 2, "Move it aside", may_be_empty=True),
     "retrieval.json": Document(a_fetch_begun, fetch, 2, "Remove it to fetch the inventory afresh"),
-    "lifecycle.jsonl": Document(
-        a_calendar_begun, lambda desk: desk.run_of("photos"), 4, "Restore the file", may_be_empty=True
-    ),
-    "terms.json": Document(the_terms_of_a_calendar, lambda desk: desk.run_of("photos"), 2, "Restore it, or begin"),
-    "freeze.json": Document(
-        a_calendar_to_be_thawed, lambda desk: desk.run_of("photos"), 2, "take the statement that begins"
-    ),
-    "fleet.json": Document(a_fleet_begun, fleet, 2, "Begin the fleet again"),
+    "lifecycle.jsonl": Document(a_calendar_begun, lambda desk: desk.run_of("photos"), 4, "Restore the file"),
+    "terms.json": Document(the_terms_of_a_calendar, lambda desk: desk.run_of("photos"), 4, "Restore the file"),
+    "freeze.json": Document(a_calendar_to_be_thawed, lambda desk: desk.run_of("photos"), 4, "glacier-purge thaw"),
+    "fleet.json": Document(a_fleet_begun, fleet, 4, "Restore it from a copy"),
 }
 
 

@@ -1,4 +1,4 @@
-"""Each of the three roles of ``config/iam`` does its part with the installed command, and may do nobody else's."""
+"""Each of the four roles of ``config/iam`` does its part with the installed command, and may do nobody else's."""
 
 from __future__ import annotations
 
@@ -6,8 +6,11 @@ import signal
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
+import botocore.session
 import pytest
 
+from glacier_purge.plan.upload_denial import denial, merged, sid_for
+from tests.doors import VAULT
 from tests.e2e.conftest import Bench, start_simulator
 
 if TYPE_CHECKING:
@@ -15,7 +18,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 HOUR = 3600.0
-ROLES = ("plan-and-verify", "delete", "delete-vault")
+ROLES = ("plan-and-verify", "delete", "delete-vault", "freeze")
 
 
 def filled_in(template: Path, folder: Path) -> Path:
@@ -96,3 +99,19 @@ def test_three_roles_carry_a_vault_to_its_end_and_none_does_anothers_part(guarde
     refused = bench.run(*remove, exit_code=2)
     assert "only vault" in refused.stderr
     assert bench.json(*remove, "--even-the-last-vault")["answer"] == "deleted"
+
+
+def test_the_role_that_freezes_may_thaw_a_vault_and_nothing_else(guarded: Bench) -> None:
+    # glacier-purge thaw, doctor
+    bench, at = guarded, ("--region", "us-east-1", "--endpoint-url", guarded.simulator.endpoint_url)
+    become(bench, "freeze")
+    ours = merged(None, denial(sid_for(b"a lost lifecycle"), VAULT.arn))
+    session = botocore.session.get_session()
+    session.set_credentials("freeze", "secret")
+    client = session.create_client("glacier", "us-east-1", endpoint_url=guarded.simulator.endpoint_url)
+    client.set_vault_access_policy(accountId="-", vaultName="photos", policy={"Policy": ours})
+    thaw = ("thaw", "photos", "--account-id", VAULT.account_id, "--confirm-vault", "photos", *at)
+    assert bench.json(*thaw)["state"] == "thawed"
+    assert "nothing to take away" in bench.json(*thaw)["state"]
+    refused = bench.run("doctor", "photos", "--account-id", VAULT.account_id, *at, exit_code=254)
+    assert "is not authorized to perform: glacier:DescribeVault" in refused.stderr

@@ -8,7 +8,13 @@ from typing import Any
 
 import pytest
 
-from glacier_purge.plan.policy_reading import Denial, PolicyUnreadable, rules_against_deleting
+from glacier_purge.plan.policy_reading import (
+    DELETE_VAULT,
+    Denial,
+    PolicyUnreadable,
+    rules_against,
+    rules_against_deleting,
+)
 
 CREATED = datetime(2026, 1, 1, 12, tzinfo=UTC)
 NO_TAGS: dict[str, str] = {}
@@ -119,3 +125,29 @@ def test_only_youth_passes_with_time() -> None:
 def test_what_is_no_policy_is_not_taken_for_a_harmless_one(text: str) -> None:
     with pytest.raises(PolicyUnreadable):
         rules_against_deleting(text, NO_TAGS)
+
+
+@pytest.mark.parametrize(
+    ("changes", "expected"),
+    [
+        ({"Action": "glacier:DeleteVault"}, [Denial.ALWAYS]),
+        ({"Action": "glacier:Delete*"}, [Denial.ALWAYS]),
+        ({"Action": "*"}, [Denial.ALWAYS]),
+        ({"Action": "glacier:DeleteArchive"}, []),
+        ({"Action": "glacier:DeleteVaultAccessPolicy"}, []),
+        ({"Action": "glacier:DeleteVault", "Effect": "Allow"}, []),
+        ({"Action": "glacier:*", "Principal": {"AWS": "arn:aws:iam::123456789012:role/purge"}}, [Denial.UNCLEAR]),
+        ({"Action": "*", "Condition": {"NumericLessThan": {"glacier:ArchiveAgeInDays": "365"}}}, []),
+        (
+            {"Action": "*", "Condition": {"NumericLessThanIfExists": {"glacier:ArchiveAgeInDays": "1"}}},
+            [Denial.UNCLEAR],
+        ),
+        ({"Action": "*", "Condition": {"NumericNotEquals": {"glacier:ArchiveAgeInDays": "1"}}}, [Denial.UNCLEAR]),
+        ({"Action": "*", "Condition": {"Null": {"glacier:ArchiveAgeInDays": "true"}}}, [Denial.UNCLEAR]),
+    ],
+)
+def test_what_denies_removing_the_vault_is_told_apart_from_what_denies_deleting_archives(
+    changes: dict[str, object], expected: list[Denial]
+) -> None:
+    rules = rules_against(DELETE_VAULT, policy(**changes), NO_TAGS)
+    assert [rule.denial for rule in rules] == expected

@@ -43,8 +43,9 @@ async def said_yes(folder: RunFolder, plan: Plan) -> Approval:
     return approve_by_digest(plan, plan.digest, "me@here")
 
 
-async def upload(glacier: SimulatedGlacier) -> None:
-    assert (await ask(glacier.endpoint_url, "POST", "/-/vaults/photos/archives", FILM, **UPLOAD)).status == 201
+async def upload(glacier: SimulatedGlacier, vault: Vault = VAULT) -> None:
+    path = f"/-/vaults/{vault.name}/archives"
+    assert (await ask(glacier.endpoint_url, "POST", path, FILM, **UPLOAD)).status == 201
 
 
 async def carried(

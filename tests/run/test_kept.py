@@ -194,3 +194,47 @@ async def test_a_plan_over_the_cap_is_refused_before_anybody_is_asked(tmp_path: 
         again = await carried(glacier, tmp_path / "calendar", Choices(), approve=nobody)
     assert "more than the 9 of --max-archives" in refused.message
     assert again == refused, "the cap holds where it is not given again"
+
+
+async def test_kept_archives_that_somebody_deleted_meanwhile_are_counted_and_named(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    place = tmp_path / "lifecycle"
+    async with simulated(archives=12) as (glacier, _):
+        before = ids_of(glacier)
+
+        async def yes_while_somebody_deletes(folder: RunFolder, plan: Plan) -> Approval:
+            for archive_id in before[4:11]:
+                path = f"/-/vaults/photos/archives/{archive_id}"
+                assert (await ask(glacier.endpoint_url, "DELETE", path)).status == 204
+            return await said_yes(folder, plan)
+
+        ending = await carried(glacier, place, Choices(limit=4), approve=yes_while_somebody_deletes)
+    assert ending.state is State.DONE, ending.message
+    certificate = read_certificate(RunFolder.open(place / "round-1"))
+    assert certificate is not None
+    assert (certificate.found.gone, certificate.found.kept, certificate.found.kept_gone) == (4, 1, 7)
+    named = set(certificate.found.kept_gone_first)
+    assert len(named) == 5
+    assert named < set(before[4:11])
+    text = (place / "round-1/certificate.txt").read_text("utf-8")
+    assert "KEPT, GONE   7 that the plan let be and the inventory does not list" in text
+    assert all(archive_id in text for archive_id in named)
+    listed_there = (place / "round-1/verification/kept-gone.ids").read_text("ascii").split()
+    assert sorted(listed_there) == sorted(before[4:11])
+    kept_rest = next(step for step in read_steps(place) if step.event is Event.KEPT_REST)
+    assert kept_rest.facts["kept_gone"] == 7
+    assert "7 archives that the plan let be are gone" in capsys.readouterr().err
+
+
+async def test_an_order_to_remove_a_vault_whose_plan_kept_archives_says_how_to_go_on(tmp_path: Path) -> None:
+    place = tmp_path / "lifecycle"
+    async with simulated(archives=3) as (glacier, _):
+        hasty = Impatient(clock=Stepping(glacier).now)
+        await carried(glacier, place, Choices(limit=2), patience=hasty)
+        glacier.clock.step(6 * HOUR)
+        await carried(glacier, place, patience=hasty)
+        ending = await carried(glacier, place, wishes=Wishes(remove_vault="photos", even_the_last=True))
+        assert (ending.exit_code, "without --delete-vault to go on" in ending.message) == (2, True)
+        assert glacier.ledger["operations"].get("DeleteVault", 0) == 0
+        assert (await carried(glacier, place)).state is State.DONE

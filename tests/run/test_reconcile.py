@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import msgspec
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -62,6 +63,9 @@ def outcomes_of(outcomes: Sequence[str]) -> Outcomes:
 @pytest.mark.parametrize(
     ("outcomes", "later", "expected"),
     [
+        (["deleted", "skipped", "skipped", "deleted"], [1], {"gone": 2, "kept": 1, "kept_gone": 1}),
+        (["deleted", "skipped", "skipped", "deleted"], [], {"gone": 2, "kept_gone": 2}),
+        (["deleted", "skipped", "failed", "duplicate"], [], {"gone": 1, "kept_gone": 1}),
         (["deleted"] * 4, [], {"gone": 4}),
         (["deleted"] * 4, [2], {"gone": 3, "still_listed": 1}),
         (["deleted", "failed", "deleted", "deleted"], [1], {"gone": 3, "never_deleted": 1}),
@@ -78,9 +82,11 @@ def outcomes_of(outcomes: Sequence[str]) -> Outcomes:
 def test_archives_are_told_apart(
     outcomes: list[str], later: list[int], expected: dict[str, int], tmp_path: Path
 ) -> None:
-    none = dict.fromkeys(("gone", "still_listed", "never_deleted", "kept", "new_since", "unreadable"), 0)
+    kinds = ("gone", "still_listed", "never_deleted", "kept", "kept_gone", "new_since", "unreadable")
     found = reconcile(inventory(range(4)), inventory(later), outcomes_of(outcomes), tmp_path)
-    assert found == Reconciliation(listed=len(later), **{**none, **expected})
+    counts = dict.fromkeys(kinds, 0) | {"listed": len(later)} | expected
+    assert found == msgspec.convert(counts | {"kept_gone_first": found.kept_gone_first}, Reconciliation)
+    assert len(found.kept_gone_first) == found.kept_gone
     assert found.vault_is_empty is (not later)
 
 
@@ -89,6 +95,19 @@ def test_ids_that_need_attention_are_listed_in_files(tmp_path: Path) -> None:
     assert (tmp_path / "still-listed.ids").read_text("ascii") == archive_id(0) + "\n"
     assert (tmp_path / "never-deleted.ids").read_text("ascii") == archive_id(1) + "\n"
     assert (tmp_path / "new-since.ids").read_text("ascii") == archive_id(8) + "\n"
+
+
+@pytest.mark.parametrize("marks", [1 << 25, 1], ids=["none is suspected", "all are suspected"])
+def test_kept_archives_that_are_gone_are_counted_named_and_all_in_a_file(
+    marks: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("glacier_purge.run.reconcile._MARKS", marks)
+    outcomes = outcomes_of(["skipped"] * 9 + ["deleted"])
+    found = reconcile(inventory(range(10)), inventory([3]), outcomes, tmp_path)
+    gone = [archive_id(number) for number in range(9) if number != 3]
+    assert (found.kept, found.kept_gone, found.gone) == (1, 8, 1)
+    assert found.kept_gone_first == tuple(gone[:5])
+    assert (tmp_path / "kept-gone.ids").read_text("ascii").split() == gone
 
 
 def test_a_repeated_id_follows_the_record_that_was_deleted(tmp_path: Path) -> None:
@@ -123,5 +142,6 @@ def test_it_agrees_with_a_plain_reckoning(
     assert found.still_listed == len(by_outcome["deleted"] & later)
     assert found.never_deleted == len(by_outcome["failed"] & later)
     assert found.kept == len(by_outcome["skipped"] & later)
+    assert found.kept_gone == len(by_outcome["skipped"] - later)
     assert found.new_since == len(later - set(range(len(outcomes))))
     assert found.is_proven is not bool(later & (by_outcome["deleted"] | by_outcome["failed"]))

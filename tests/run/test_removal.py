@@ -7,15 +7,17 @@ from typing import TYPE_CHECKING
 import msgspec
 import pytest
 
+from glacier_purge.archive import Vault
 from glacier_purge.audit.recovery import replay
 from glacier_purge.errors import Pending, PlanRefused, RunStopped, ServiceRefused
 from glacier_purge.run.certificate import read_certificate
-from glacier_purge.run.removal import VaultRemoval, read_removal, why_not
+from glacier_purge.run.emptiness import Certified, Unlisted, why_not
+from glacier_purge.run.removal import VaultRemoval, WrittenTo, read_removal
 from glacier_purge.run.verifying import Verifying
 from glacier_purge.service.control import Removal
 from glacier_purge.simulator.faults import Rule
 from glacier_purge.waiting import Impatient
-from tests.doors import HOUR, Stepping, simulated
+from tests.doors import HOUR, VAULT, Stepping, control, simulated
 from tests.run.purged import purged
 from tests.run.test_verifying import upload
 
@@ -31,6 +33,9 @@ if TYPE_CHECKING:
 pytestmark = pytest.mark.usefixtures("today")
 
 
+FILMS = Vault(account_id=VAULT.account_id, region=VAULT.region, name="films")
+
+
 async def proven(glacier: SimulatedGlacier, door: GlacierControl, place: Path) -> tuple[RunFolder, Plan]:
     """A run of the vault, proven empty; the account has another vault."""
     folder, plan = await purged(glacier, place)
@@ -42,7 +47,8 @@ async def proven(glacier: SimulatedGlacier, door: GlacierControl, place: Path) -
 def removal(
     door: GlacierControl, run: tuple[RunFolder, Plan], patience: Patience, *, even_the_last: bool = False
 ) -> VaultRemoval:
-    return VaultRemoval(door, *run, patience, by="me", even_the_last=even_the_last)
+    proof = Certified(folder=run[0], plan=run[1])
+    return VaultRemoval(door, run[0].path, proof, patience, by="me", even_the_last=even_the_last)
 
 
 async def test_a_vault_that_was_proven_empty_is_removed(tmp_path: Path) -> None:
@@ -78,6 +84,26 @@ async def test_a_vault_written_to_after_it_was_proven_is_not_removed(tmp_path: P
         with pytest.raises(ServiceRefused, match="holds 1 archives as of"):
             await removal(door, run, Stepping(glacier)).remove("photos")
         assert glacier.service.vault_names() == ["films", "photos"]
+
+
+@pytest.mark.parametrize(("written", "answer"), [(False, "deleted"), (True, None)])
+async def test_a_vault_that_was_never_inventoried_goes_unless_it_was_written_to(
+    written: bool, answer: str | None, tmp_path: Path
+) -> None:
+    async with simulated(archives=10) as (glacier, _):
+        glacier.service.create_vault("films", glacier.clock.now())
+        if written:
+            await upload(glacier, "films")
+        async with control(glacier.endpoint_url, FILMS) as door:
+            proof = Unlisted(vault=FILMS, as_of=None)
+            removing = VaultRemoval(door, tmp_path, proof, Stepping(glacier), by="me")
+            if written:
+                with pytest.raises(WrittenTo, match="has no inventory and is not empty or was recently written to"):
+                    await removing.remove("films")
+            else:
+                assert await removing.remove("films") is Removal.DONE
+        assert ("films" in glacier.service.vault_names()) is written
+    assert answer in (None, read_removal(tmp_path)[-1].answer)
 
 
 async def test_after_three_days_of_refusals_a_person_has_to_look(tmp_path: Path) -> None:

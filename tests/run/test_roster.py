@@ -64,19 +64,13 @@ def test_another_fleet_file_is_refused(tmp_path: Path) -> None:
         read_roster(folder, FILE, CONTENT + b"# changed")
 
 
-@pytest.mark.parametrize("queue", ["null", '"https://sqs.us-east-1.amazonaws.com/123456789012/jobs"'])
-def test_a_fleet_begun_when_there_were_job_queues_goes_on_without(tmp_path: Path, queue: str) -> None:
+def test_a_fleet_of_an_earlier_version_is_refused_with_what_to_do(tmp_path: Path) -> None:
     folder = RunFolder.create(tmp_path / "fleet")
-    write_roster(folder, roster())
-    written = (folder.path / "fleet.json").read_text("utf-8")
-    assert "job_queue" not in written
-    (folder.path / "fleet.json").write_text(
-        written.replace('"freeze": true', f'"freeze": true, "job_queue": {queue}'), "utf-8"
-    )
-    read = read_roster(folder, FILE, CONTENT)
-    assert read is not None
-    assert read.vaults[0].freeze
-    assert read.vaults[0].max_rate == 5.0
+    (folder.path / "123456789012-us-east-1-photos").mkdir()
+    (folder.path / "123456789012-us-east-1-photos/terms.json").touch()
+    (folder.path / "fleet.json").write_text('{"fleet_file_sha256": "0", "findings": [], "vaults": []}')
+    with pytest.raises(PlanRefused, match="Finish with the version that began it"):
+        read_roster(folder, FILE, CONTENT)
 
 
 @pytest.mark.parametrize("damage", [b"", b"{}", b"\xff", b'{"vaults": 1}'])

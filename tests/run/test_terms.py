@@ -11,8 +11,8 @@ from glacier_purge.archive import Vault
 from glacier_purge.errors import PlanRefused, UsageError
 from glacier_purge.plan.choices import UNCAPPED, Caps, Choices
 from glacier_purge.run.folder import RunFolder
-from glacier_purge.run.lifecycle import Event, Phase, Step
-from glacier_purge.run.terms import TERMS_FILE, Terms, read_terms, settle
+from glacier_purge.run.lifecycle import TERMS_FILE
+from glacier_purge.run.terms import Terms, check_files, read_terms, settle
 from tests.plan.archives import archive_id
 
 if TYPE_CHECKING:
@@ -29,12 +29,10 @@ def folder(tmp_path: Path) -> RunFolder:
     return RunFolder.create(tmp_path / "calendar")
 
 
-def settled(
-    folder: RunFolder, caps: Caps = UNCAPPED, days: int = 0, steps: tuple[Step, ...] = (), **choices: Any
-) -> Terms:
+def settled(folder: RunFolder, caps: Caps = UNCAPPED, days: int = 0, **choices: Any) -> Terms:
     """Start the calendar ``days`` after it began, with these choices on the command line."""
     now = NOW + timedelta(days=days)
-    return settle(folder, PHOTOS, URL, list(steps), now, choices=Choices(**choices), caps=caps)
+    return settle(folder, PHOTOS, URL, now, choices=Choices(**choices), caps=caps)
 
 
 def test_what_was_chosen_first_holds_for_whoever_chooses_nothing_later(folder: RunFolder) -> None:
@@ -108,10 +106,10 @@ def test_a_list_is_known_by_its_place_and_its_content(
         settled(folder, ids="ids")
     (tmp_path / "moved.csv").write_text(moved.replace(",1,", ",2,"))
     with pytest.raises(PlanRefused, match=r"moved\.csv was changed since the calendar began at 2026-11-23T00:00:00Z"):
-        settled(folder)
+        check_files(settled(folder))
     (tmp_path / "moved.csv").unlink()
     with pytest.raises(UsageError, match=r"cannot read .*moved\.csv"):
-        settled(folder)
+        check_files(settled(folder))
 
 
 @pytest.mark.parametrize(
@@ -146,16 +144,9 @@ def test_a_list_that_is_none_is_refused_before_the_inventory_is_waited_for(
 def test_a_calendar_is_of_one_vault(folder: RunFolder) -> None:
     settled(folder)
     with pytest.raises(PlanRefused, match=r"is of arn:.*vaults/photos at .*, not of arn:.*vaults/films"):
-        settle(folder, FILMS, URL, [], NOW)
+        settle(folder, FILMS, URL, NOW)
     with pytest.raises(PlanRefused, match="another --run-dir"):
-        settle(folder, PHOTOS, "http://127.0.0.1:2", [], NOW)
-
-
-def test_a_calendar_begun_before_there_were_choices_takes_none(folder: RunFolder) -> None:
-    step = Step(at="2026-11-20T00:00:00Z", round=1, phase=Phase.PREFLIGHT, event=Event.CLEAR)
-    with pytest.raises(PlanRefused, match="began with no --limit; given now is --limit 5"):
-        settled(folder, steps=(step,), limit=5)
-    assert settled(folder, steps=(step,)).begun == step.at
+        settle(folder, PHOTOS, "http://127.0.0.1:2", NOW)
 
 
 def test_terms_that_cannot_be_read_are_refused(folder: RunFolder) -> None:

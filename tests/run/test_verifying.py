@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
@@ -30,8 +31,8 @@ UPLOAD = {
 }
 
 
-async def upload(glacier: SimulatedGlacier) -> None:
-    assert (await ask(glacier.endpoint_url, "POST", "/-/vaults/photos/archives", FILM, **UPLOAD)).status == 201
+async def upload(glacier: SimulatedGlacier, vault: str = "photos") -> None:
+    assert (await ask(glacier.endpoint_url, "POST", f"/-/vaults/{vault}/archives", FILM, **UPLOAD)).status == 201
 
 
 async def test_a_purged_vault_is_proven_empty_by_the_next_inventory(tmp_path: Path) -> None:
@@ -140,3 +141,16 @@ async def test_a_certificate_that_was_edited_is_refused(tmp_path: Path) -> None:
         file.write_bytes(file.read_bytes().replace(b'"deleted": 10', b'"deleted": 11'))
         with pytest.raises(PlanRefused, match="changed after it was written"):
             await Verifying(door, folder, plan, Stepping(glacier), by="me").verify()
+
+
+async def test_a_certificate_of_a_version_that_did_not_look_at_what_was_kept_is_refused(tmp_path: Path) -> None:
+    async with simulated(archives=3) as (glacier, door):
+        folder, plan = await purged(glacier, tmp_path)
+        await Verifying(door, folder, plan, Stepping(glacier), by="me").verify()
+    file = folder.path / "certificate.json"
+    document = json.loads(file.read_bytes())
+    document["certificate"]["format"] = 1
+    del document["certificate"]["found"]["kept_gone"], document["certificate"]["found"]["kept_gone_first"]
+    file.write_text(json.dumps(document), "utf-8")
+    with pytest.raises(PlanRefused, match=r"earlier version, which did not look.*verify again"):
+        read_certificate(folder)

@@ -1,4 +1,4 @@
-"""Identity policies, and the three of ``config/iam``: all 33 operations as each role, signed by botocore."""
+"""Identity policies, and the four of ``config/iam``: all 33 operations as each role, signed by botocore."""
 
 from __future__ import annotations
 
@@ -28,6 +28,7 @@ PLAN_AND_VERIFY = {
 ROLES: dict[str, set[str]] = {
     "plan-and-verify.json": PLAN_AND_VERIFY,
     "delete.json": {"DeleteArchive", "DescribeVault", "GetVaultAccessPolicy", "GetVaultLock", "ListTagsForVault"},
+    "freeze.json": {"GetVaultAccessPolicy", "SetVaultAccessPolicy", "DeleteVaultAccessPolicy"},
     "delete-vault.json": {"DeleteVault", "DescribeVault", "ListVaults"},
 }
 

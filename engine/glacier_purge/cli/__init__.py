@@ -75,7 +75,7 @@ def _harden_process() -> None:
 def _explain(error: Exception, *, traceback_wanted: bool) -> int:
     """Say on stderr what happened, and return the exit code for it."""
     from glacier_purge.cli.redaction import redact
-    from glacier_purge.errors import GlacierPurgeError
+    from glacier_purge.errors import GlacierPurgeError, told
 
     if traceback_wanted:
         import traceback
@@ -84,7 +84,7 @@ def _explain(error: Exception, *, traceback_wanted: bool) -> int:
     causes = list(_causes(error))
     ours = [cause for cause in causes if isinstance(cause, GlacierPurgeError)]
     if len(ours) == len(causes):
-        for message in dict.fromkeys(redact(str(cause)) for cause in ours):
+        for message in dict.fromkeys(redact(told(cause)) for cause in ours):
             _say(message)
         return ours[0].exit_code
     stranger = next(cause for cause in causes if not isinstance(cause, GlacierPurgeError))

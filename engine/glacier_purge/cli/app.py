@@ -31,6 +31,8 @@ _VERBS = {
     "delete-vault": ("glacier_purge.cli.delete_vault:delete_vault", "Remove a vault that was proven to be empty."),
     "run": ("glacier_purge.cli.run:run", "Carry a vault from its name to a proven purge, over days."),
     "fleet": ("glacier_purge.cli.fleet:fleet", "Carry several vaults through all of that side by side."),
+    "thaw": ("glacier_purge.cli.thaw:thaw", "Let uploads again that a lost lifecycle denies."),
+    "abandon": ("glacier_purge.cli.abandon:abandon", "End a lifecycle before its end, in good order and for good."),
     "status": ("glacier_purge.cli.status:status", "Say how far a run is, also while it is going on."),
     "pause": ("glacier_purge.cli.control:pause", "Let a run that is going on send nothing for now."),
     "resume": ("glacier_purge.cli.control:resume", "Go on after pause."),

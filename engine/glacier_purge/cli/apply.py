@@ -72,12 +72,14 @@ async def apply_plan(
     from glacier_purge.cli.carrying import Carrying
     from glacier_purge.cli.confirmation import approval_for
     from glacier_purge.cli.waiting import host
+    from glacier_purge.run.abandoned import check_not_abandoned
     from glacier_purge.run.permits import check_plan
     from glacier_purge.run.purge import PurgeRun
 
     access = wiring.access(
         settings, plan.endpoint_url, any_id_length=plan.snapshot.any_id_length, credentials=credentials
     )
+    check_not_abandoned(folder.path)
     check_plan(plan, wiring.rules(settings))  # before anybody is asked; carrying out checks again, and the archives too
     with folder.locked(plan.vault, plan.endpoint_url):
         approval: Approval = approval_for(folder, plan, settings, confirm_digest)

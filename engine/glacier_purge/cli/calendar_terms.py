@@ -7,7 +7,9 @@ from typing import TYPE_CHECKING
 import anyio.to_thread
 
 from glacier_purge.plan.choices import EVERY_ARCHIVE
-from glacier_purge.run.terms import settle
+from glacier_purge.run.lifecycle import Phase
+from glacier_purge.run.permits import check_place
+from glacier_purge.run.terms import check_files, settle
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -17,23 +19,41 @@ if TYPE_CHECKING:
     from glacier_purge.run.calendar import Wishes
     from glacier_purge.run.folder import RunFolder
     from glacier_purge.run.lifecycle import Lifecycle
+    from glacier_purge.run.permits import Rules
     from glacier_purge.run.terms import Terms
 
 
 async def settled_terms(folder: RunFolder, target: Target, lifecycle: Lifecycle, choices: Choices, caps: Caps) -> Terms:
-    """What the calendar in ``folder`` was begun with; settled now where it begins. Raises as ``settle`` does."""
-    return await anyio.to_thread.run_sync(
+    """What the lifecycle in ``folder`` was begun with; settled now where it begins.
+
+    Raises as ``settle`` does, and ``PlanRefused`` where files that name archives were changed and are still needed.
+    """
+    terms = await anyio.to_thread.run_sync(
         lambda: settle(
             folder,
             target.vault,
             target.endpoint_url,
-            lifecycle.steps,
             lifecycle.now(),
             choices=choices,
             caps=caps,
             any_id_length=target.any_id_length,
         )
     )
+    if lifecycle.phase in {Phase.PREFLIGHT, Phase.INVENTORY, Phase.PLAN}:  # later a plan holds what was chosen
+        await anyio.to_thread.run_sync(check_files, terms)
+    return terms
+
+
+def check_allowed(target: Target, lifecycle: Lifecycle, rules: Rules, wishes: Wishes) -> None:
+    """Raise ``PlanRefused`` for a vault that must not be touched, unless all that is left to do is to look and to thaw.
+
+    Said before anything is waited for: carrying out checks again, and by then uploads would be denied.
+    """
+    harmless = {Phase.VERIFY, Phase.THAW, Phase.DONE}
+    if wishes.remove_vault is None:
+        harmless.add(Phase.DELETE_VAULT)
+    if lifecycle.phase not in harmless:
+        check_place(target.vault, rules)
 
 
 def what_holds(lifecycle: Lifecycle, terms: Terms, wishes: Wishes) -> Iterator[str]:

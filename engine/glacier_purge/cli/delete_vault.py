@@ -49,6 +49,7 @@ def delete_vault(
     from glacier_purge.cli.run_dir import open_run
     from glacier_purge.cli.waiting import patience, settled
     from glacier_purge.plan.document import read_plan
+    from glacier_purge.run.emptiness import Certified
     from glacier_purge.run.host import who
     from glacier_purge.run.removal import VaultRemoval
 
@@ -61,9 +62,8 @@ def delete_vault(
     async def work() -> int:
         with folder.locked(plan.vault, plan.endpoint_url):
             async with wiring.open_control(plan.vault, access) as control:
-                removal = VaultRemoval(
-                    control, folder, plan, patience(no_wait, access), by=who(), even_the_last=even_the_last_vault
-                )
+                proof, waits = Certified(folder=folder, plan=plan), patience(no_wait, access)
+                removal = VaultRemoval(control, folder.path, proof, waits, by=who(), even_the_last=even_the_last_vault)
                 answer = await removal.remove(confirm_vault)
         print_result(
             {"state": "removed", "answer": answer.value, "vault": plan.vault.arn, "run_dir": str(run_dir)}, output

@@ -11,7 +11,7 @@ import anyio
 from glacier_purge import wiring
 from glacier_purge.audit.disk import FileDisk
 from glacier_purge.cli import version
-from glacier_purge.cli.calendar_terms import settled_terms, what_holds
+from glacier_purge.cli.calendar_terms import check_allowed, settled_terms, what_holds
 from glacier_purge.cli.confirmation import approval_for, ask, put_before, waited_for
 from glacier_purge.cli.run import look_for_writers, preflight
 from glacier_purge.clock import utc_now
@@ -23,13 +23,13 @@ from glacier_purge.report.summary import progress
 from glacier_purge.report.terminal import safe
 from glacier_purge.report.words import share
 from glacier_purge.run.approval import approve_by_words
-from glacier_purge.run.calendar import Calendar, Helpers
+from glacier_purge.run.calendar import Bounds, Calendar, Helpers
 from glacier_purge.run.folder import RunFolder
 from glacier_purge.run.host import who
-from glacier_purge.run.lifecycle import Lifecycle
-from glacier_purge.run.permits import check_fresh, check_place
+from glacier_purge.run.lifecycle import Lifecycle, alarms
+from glacier_purge.run.permits import check_fresh
 from glacier_purge.run.purge import PurgeRun
-from glacier_purge.run.standing import Noting, noting_the_end
+from glacier_purge.run.standing import Noting, noting_the_end, telling_while_denied
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterator
@@ -122,7 +122,6 @@ class Member:
 
     async def go_on(self) -> None:
         """Go on from the phase that the folder says until the vault is done."""
-        check_place(self.vault, wiring.rules(self._settings))
         endpoint_url = wiring.endpoint(self._settings, self.vault.region)
         target = Target(
             vault=self.vault,
@@ -133,9 +132,10 @@ class Member:
         )
         access = wiring.access(self._settings, endpoint_url, any_id_length=target.any_id_length)
         folder = RunFolder.open_or_create(self.path)
-        with folder.held(), noting_the_end(folder):
+        with folder.held(), noting_the_end(folder), telling_while_denied(folder, self._say):
             waits = self._patience_for(self._note_wait)
             self._lifecycle = Lifecycle(folder.path, waits.now)
+            check_allowed(target, self._lifecycle, wiring.rules(self._settings), self._wishes)
             patience = Noting(waits, folder, self._lifecycle)
             terms = await settled_terms(folder, target, self._lifecycle, self._choices, self._caps)
             self._settings = settings = wiring.capped(self._settings, terms.caps)
@@ -143,7 +143,7 @@ class Member:
                 self._say(line)
             async with wiring.open_control(self.vault, access) as control:
                 helpers = Helpers(
-                    preflight=lambda: preflight(control, access, folder.path, settings, self._say),
+                    preflight=lambda: preflight(control, access, folder.path, settings, self._wishes, self._say),
                     decide=lambda snapshot, earlier: wiring.decide_round(
                         snapshot,
                         target,
@@ -160,6 +160,7 @@ class Member:
                 )
                 calendar = Calendar(
                     *(folder, self._lifecycle, control, target, self._wishes, helpers, patience),
+                    bounds=Bounds(terms=terms, rules=wiring.rules(settings)),
                     by=who(),
                 )
                 await self._asking_on_the_way(calendar)
@@ -217,7 +218,7 @@ class Member:
 
     async def _carry_out(self, place: RunFolder, plan: Plan, approval: Approval) -> Ledger:
         access = wiring.access(self._settings, plan.endpoint_url, any_id_length=plan.snapshot.any_id_length)
-        with place.locked(plan.vault, plan.endpoint_url), self._budget.lane(self._max_rate) as lane:
+        with self._budget.lane(self._max_rate) as lane:
             async with wiring.open_service(plan.vault, access, self._settings) as service:
                 settings, disk = wiring.purge_settings(self._settings), FileDisk(place.path)
                 run = PurgeRun(
@@ -250,6 +251,8 @@ class Member:
     def _tell(self, step: Step) -> None:
         self._waiting = None
         self._say(f"{step.phase.value}: {step.event.value}")
+        for alarm in alarms(step):
+            self._say(alarm)
 
     def _say(self, message: str) -> None:
         sys.stderr.write(f"glacier-purge: {safe(self.vault.name)}: {safe(message)}\n")

@@ -85,7 +85,7 @@ def run(
     from glacier_purge.cli.waiting import settled
     from glacier_purge.run.calendar import Wishes
     from glacier_purge.run.folder import RunFolder
-    from glacier_purge.run.standing import noting_the_end
+    from glacier_purge.run.standing import noting_the_end, telling_while_denied
 
     configure_logs(logs)
     check_vault_name(vault)
@@ -106,7 +106,7 @@ def run(
 
     async def work() -> int:
         folder = RunFolder.open_or_create(path)
-        with folder.held(), noting_the_end(folder):
+        with folder.held(), noting_the_end(folder), telling_while_denied(folder, tell):
             carried = _Run(vault, folder, settings, wishes, confirm_digest=confirm_digest, output=output)
             return await carried.go_on(choices, caps, no_wait=no_wait)
 
@@ -136,18 +136,16 @@ class _Run:
     async def go_on(self, choices: Choices, caps: Caps, *, no_wait: bool) -> int:
         """Go on from the phase the folder says; print where the calendar got to."""
         from glacier_purge import wiring
-        from glacier_purge.cli.calendar_terms import settled_terms
+        from glacier_purge.cli.calendar_terms import check_allowed, settled_terms
         from glacier_purge.cli.waiting import patience
         from glacier_purge.plan.making import Target
-        from glacier_purge.run.calendar import Calendar, Helpers
+        from glacier_purge.run.calendar import Bounds, Calendar, Helpers
         from glacier_purge.run.host import who
         from glacier_purge.run.lifecycle import Lifecycle
-        from glacier_purge.run.permits import check_place
         from glacier_purge.run.standing import Noting
 
         settings = self._settings
         address = await wiring.vault_by_name(self._vault, settings)
-        check_place(address, wiring.rules(settings))  # carrying out checks again; by then uploads would be denied
         target = Target(
             vault=address,
             endpoint_url=wiring.endpoint(settings, address.region),
@@ -158,12 +156,13 @@ class _Run:
         access = wiring.access(settings, target.endpoint_url, any_id_length=target.any_id_length)
         waits = patience(no_wait, access)
         lifecycle = Lifecycle(self._folder.path, waits.now)
+        check_allowed(target, lifecycle, wiring.rules(settings), self._wishes)
         terms = await settled_terms(self._folder, target, lifecycle, choices, caps)
         settings = self._settings = wiring.capped(settings, terms.caps)
         waits = Noting(waits, self._folder, lifecycle)
         async with wiring.open_control(address, access) as control:
             helpers = Helpers(
-                preflight=lambda: preflight(control, access, self._folder.path, settings, tell),
+                preflight=lambda: preflight(control, access, self._folder.path, settings, self._wishes, tell),
                 decide=lambda snapshot, earlier: wiring.decide_round(
                     snapshot,
                     target,
@@ -180,6 +179,7 @@ class _Run:
             )
             calendar = Calendar(
                 *(self._folder, lifecycle, control, target, self._wishes, helpers, waits),
+                bounds=Bounds(terms=terms, rules=wiring.rules(settings)),
                 by=who(),
             )
             _begin(lifecycle, terms, self._wishes)
@@ -205,19 +205,18 @@ class _Run:
         from glacier_purge.run.purge import PurgeRun
 
         access = wiring.access(self._settings, plan.endpoint_url, any_id_length=plan.snapshot.any_id_length)
-        with place.locked(plan.vault, plan.endpoint_url):
-            async with wiring.open_service(plan.vault, access, self._settings) as service:
-                purging = PurgeRun(
-                    place,
-                    plan,
-                    service,
-                    wiring.purge_settings(self._settings),
-                    FileDisk(place.path),
-                    host(access),
-                    open_guarded=lambda: wiring.open_control(plan.vault, access),
-                )
-                carrying = Carrying(purging, place, plan, plain_every_seconds=self._settings.report.progress_seconds)
-                await carrying.watch(approval)
+        async with wiring.open_service(plan.vault, access, self._settings) as service:
+            purging = PurgeRun(
+                place,
+                plan,
+                service,
+                wiring.purge_settings(self._settings),
+                FileDisk(place.path),
+                host(access),
+                open_guarded=lambda: wiring.open_control(plan.vault, access),
+            )
+            carrying = Carrying(purging, place, plan, plain_every_seconds=self._settings.report.progress_seconds)
+            await carrying.watch(approval)
         if carrying.was_interrupted:
             raise Interrupted(f"stopped by Ctrl-C in {place.path}. The same command goes on.")
         return replay(place.path)
@@ -234,26 +233,60 @@ class _Run:
                 lifecycle.fact(Event.PROVEN, "certificate") or lifecycle.fact(Event.KEPT_REST, "certificate")
             ),
             "kept": lifecycle.fact(Event.KEPT_REST, "kept") or lifecycle.fact(Event.NOTHING_CHOSEN, "kept") or 0,
+            "ended_with": lifecycle.steps[-1].event.value,
+            "kept_gone": lifecycle.fact(Event.PROVEN, "kept_gone") or lifecycle.fact(Event.KEPT_REST, "kept_gone") or 0,
             "last_round": None if calendar.planned is None else str(calendar.planned.path),
             "run_dir": str(self._folder.path),
         }
 
 
 async def preflight(
-    control: ControlClient, access: Access, place: Path, settings: Settings, say: Callable[[str], None]
+    control: ControlClient,
+    access: Access,
+    place: Path,
+    settings: Settings,
+    wishes: Wishes,
+    say: Callable[[str], None],
 ) -> dict[str, Any]:
     """Look at what could go wrong, tell what is worth telling, and refuse what stands in the way."""
     from glacier_purge.cli.doctor import as_lines, examined
     from glacier_purge.plan.finding import Weight
     from glacier_purge.plan.protection import check_clear
+    from glacier_purge.plan.vault_findings import weighed_for_removal
 
     findings = await examined(control, access, place, settings)
+    if wishes.remove_vault is not None:
+        findings = weighed_for_removal(findings)
     for finding in findings:
         if finding.weight is not Weight.FINE:
             for line in as_lines(finding):
                 say(line)
     check_clear(control.vault, findings)
+    await _look_for_left_over(control, wishes, say)
     return {"findings": len(findings), "warnings": sum(found.weight is Weight.WARNING for found in findings)}
+
+
+async def _look_for_left_over(control: ControlClient, wishes: Wishes, say: Callable[[str], None]) -> None:
+    """Tell when an earlier lifecycle left uploads denied; refuse to deny them a second time on top of that."""
+    from glacier_purge.errors import PlanRefused
+    from glacier_purge.plan.upload_denial import ours_in, sids_of
+    from glacier_purge.service.control import ControlRefused
+
+    try:
+        policy = await control.access_policy()
+    except ControlRefused:
+        if wishes.freeze:  # then it could be denied as little later on, with days gone by
+            raise
+        return
+    if not (sids := sids_of(ours_in(policy))):
+        return
+    told = (
+        f"{control.vault.arn} denies uploads by {', '.join(sids)} in its access policy, which another lifecycle left "
+        f"there. If that one is not going on, take it away with: glacier-purge thaw {control.vault.name}"
+    )
+    if wishes.freeze:
+        raise PlanRefused(f"{told}. Then the same command goes on. Nothing was sent.")
+    say(told)
 
 
 async def look_for_writers(
@@ -288,5 +321,9 @@ def _begin(lifecycle: Lifecycle, terms: Terms, wishes: Wishes) -> None:
 
 
 def _tell(step: Step) -> None:
+    from glacier_purge.run.lifecycle import alarms
+
     facts = ", ".join(f"{name} {value}" for name, value in step.facts.items() if value is not None)
     tell(f"{step.at} round {step.round}, {step.phase.value}: {step.event.value}" + (f" ({facts})" if facts else ""))
+    for alarm in alarms(step):
+        tell(alarm)

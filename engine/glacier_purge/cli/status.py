@@ -20,12 +20,15 @@ if TYPE_CHECKING:
 def status(run_dir: Path, *, output: Output = OutputFormat.TEXT) -> int:
     """Say how far a run, a calendar or a fleet is and what it waits for. Counts are what is on disk; disturbs nothing.
 
+    Ends with 4, and says which file it is, where the files of a calendar or a fleet do not hold together.
+
     Parameters
     ----------
     run_dir
         The folder of a run (`plan`), of a calendar (`run`) or of a fleet.
     """
-    from glacier_purge.cli.status_calendar import CalendarView, fleet_view
+    from glacier_purge.cli.status_calendar import CalendarView, fleet_view, unreadable
+    from glacier_purge.errors import AuditDamaged
     from glacier_purge.run.folder import RunFolder
     from glacier_purge.run.roster import settled_roster
     from glacier_purge.run.standing import is_calendar
@@ -35,10 +38,15 @@ def status(run_dir: Path, *, output: Output = OutputFormat.TEXT) -> int:
     if roster is not None:
         facts, table = fleet_view(folder, roster)
         print_page(table) if output is OutputFormat.TEXT else print_result(facts, output)
-    elif is_calendar(run_dir):
-        print_result(CalendarView.of(folder).as_dict(), output)
-    else:
+        return max((int(vault.get("exit_code", 0)) for vault in facts["vaults"]), default=0)
+    if not is_calendar(run_dir):
         print_result(_of_run(folder), output)
+        return 0
+    try:
+        print_result(CalendarView.of(folder).as_dict(), output)
+    except AuditDamaged as damaged:
+        print_result(unreadable(run_dir, damaged), output)
+        return damaged.exit_code
     return 0
 
 

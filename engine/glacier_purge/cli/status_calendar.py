@@ -1,7 +1,8 @@
 """How a calendar or a fleet of them stands, for people and programs: from their folders, whoever works on them.
 
-A calendar is *done*; *running* or *waiting* while a process works on it; *pending* when nobody does and it waits for a
-time or for somebody's approval; *stopped* when nobody does and it could go on now; *not begun* before its first phase.
+A calendar is *done* or *abandoned*; *running* or *waiting* while a process works on it; *pending* when nobody does and
+it waits for a time or for somebody's approval; *stopped* when nobody does and it could go on now; *not begun* before
+its first phase.
 """
 
 from __future__ import annotations
@@ -13,18 +14,22 @@ from typing import TYPE_CHECKING, Any
 from glacier_purge.archive import Vault
 from glacier_purge.audit.recovery import replay
 from glacier_purge.cli.status import moment_of
+from glacier_purge.errors import AuditDamaged, GlacierPurgeError
 from glacier_purge.report.fleet import Row, as_table
 from glacier_purge.report.summary import progress
 from glacier_purge.report.words import share
+from glacier_purge.run.abandoned import abandonment
 from glacier_purge.run.fleet import folder_name
 from glacier_purge.run.folder import RunFolder
-from glacier_purge.run.lifecycle import Event, Phase
-from glacier_purge.run.standing import read_standing
+from glacier_purge.run.lifecycle import TERMS_FILE, Event, Phase
+from glacier_purge.run.standing import denial, read_standing
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from glacier_purge.audit.ledger import Ledger
     from glacier_purge.report.summary import Progress
-    from glacier_purge.run.roster import Roster
+    from glacier_purge.run.roster import Enlisted, Roster
     from glacier_purge.run.standing import Standing
 
 _GO_ON = "nobody works on it; the same command goes on"
@@ -57,7 +62,7 @@ class CalendarView:
         """How it stands, in a word or two."""
         standing = self.standing
         if standing.phase is Phase.DONE:
-            return "done"
+            return "done" if abandonment(standing.steps) is None else "abandoned"
         waits = standing.waiting is not None or self._approval_wanted is not None
         if standing.at_work:
             return "waiting" if waits else "running"
@@ -111,7 +116,9 @@ class CalendarView:
                 "digest": plan.digest,
                 "round_dir": str(place.path),
             }
+        facts["uploads"] = standing.denied or "as the vault's owner has it"
         facts["certificate"] = self._fact("certificate")
+        facts["kept_gone"] = self._fact("kept_gone") or 0
         facts["last_step"] = None if not standing.steps else standing.steps[-1].at
         facts["run_dir"] = str(self.folder.path)
         return facts
@@ -124,7 +131,7 @@ class CalendarView:
             vault=vault.name,
             where=f"{vault.account_id} {vault.region}",
             phase=standing.phase.value + number if standing.steps else "not begun",
-            standing=self.why,
+            standing="; ".join(filter(None, (self.why, standing.denied))),
             until=None if standing.waiting is None else standing.waiting.until,
         )
 
@@ -141,6 +148,9 @@ class CalendarView:
         return f"{done:,} of {self.moment.selected:,} ({share(done, self.moment.selected)})"
 
     def _outcome(self) -> str:
+        abandoned = abandonment(self.standing.steps)
+        if abandoned is not None:
+            return f"abandoned at {abandoned.at} by {abandoned.facts.get('by', 'somebody')}; nothing more is sent"
         parts = [self.standing.steps[-1].event.value if self.ledger is None else f"deleted {self._part()}"]
         if kept := self._fact("kept"):
             parts.append(f"{kept:,} kept")
@@ -165,11 +175,11 @@ def fleet_view(folder: RunFolder, roster: Roster) -> tuple[dict[str, Any], str]:
             where = f"{vault.account_id} {vault.region}"
             rows.append(Row(vault=vault.name, where=where, phase="not begun", standing=_GO_ON))
             continue
-        view = CalendarView.of(RunFolder.look(place))
-        vaults.append({"vault_arn": one.vault_arn, **view.as_dict()})
-        rows.append(view.row(vault))
+        facts, row = _member(one, vault, place)
+        vaults.append(facts)
+        rows.append(row)
     counts = Counter(str(vault["state"]) for vault in vaults)
-    states = ("done", "running", "waiting", "pending", "stopped", "not begun")
+    states = ("done", "abandoned", "running", "waiting", "pending", "stopped", "not begun", "damaged", "refused")
     return {
         "state": _fleet_state(counts, at_work=folder.is_locked()),
         **{state.replace(" ", "_"): counts[state] for state in states},
@@ -179,9 +189,40 @@ def fleet_view(folder: RunFolder, roster: Roster) -> tuple[dict[str, Any], str]:
     }, as_table(rows)
 
 
+def _member(one: Enlisted, vault: Vault, place: Path) -> tuple[dict[str, Any], Row]:
+    """One vault as a result and as a row; what cannot be read of it is told, and hides no other vault."""
+    try:
+        view = CalendarView.of(RunFolder.look(place))
+        terms = view.standing.terms
+        if terms is not None and (terms.vault_arn, terms.endpoint_url) != (one.vault_arn, one.endpoint_url):
+            raise AuditDamaged(
+                f"the lifecycle is of {terms.vault_arn} at {terms.endpoint_url}, and its folder is another vault's",
+                file=str(place / TERMS_FILE),
+                offset_bytes=0,
+            )
+        return {"vault_arn": one.vault_arn, **view.as_dict()}, view.row(vault)
+    except GlacierPurgeError as error:
+        facts = {"vault_arn": one.vault_arn, **unreadable(place, error)}
+        where = f"{vault.account_id} {vault.region}"
+        return facts, Row(vault=vault.name, where=where, phase=str(facts["state"]), standing=str(error))
+
+
+def unreadable(place: Path, error: GlacierPurgeError) -> dict[str, Any]:
+    """A lifecycle of which nothing can be told but why, as a result."""
+    return {
+        "state": "damaged" if isinstance(error, AuditDamaged) else "refused",
+        "why": str(error),
+        "uploads": denial(place) or "as the vault's owner has it",
+        "exit_code": error.exit_code,
+        "run_dir": str(place),
+    }
+
+
 def _fleet_state(counts: Counter[str], *, at_work: bool) -> str:
-    if counts.total() == counts["done"]:
+    if counts.total() == counts["done"] + counts["abandoned"]:
         return "done"
     if at_work:
         return "running"
+    if counts["damaged"] or counts["refused"]:
+        return "damaged"
     return "pending" if counts["pending"] else "stopped"

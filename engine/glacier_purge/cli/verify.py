@@ -11,7 +11,10 @@ from glacier_purge.cli.output import OutputFormat, print_result
 from glacier_purge.cli.waiting import NoWait
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from glacier_purge.run.folder import RunFolder
+    from glacier_purge.run.reconcile import Reconciliation
     from glacier_purge.run.verifying import Verdict
 
 
@@ -27,8 +30,8 @@ def verify(
     """Wait for an inventory made after the run's last deletion, and hold it against the audit log.
 
     The service makes one about once a day. Ends with 0 when everything deleted is gone and nothing else is there, and
-    writes certificate.json and certificate.txt; with 1 when archives are still there or were uploaded since, and names
-    the files with their ids.
+    writes certificate.json and certificate.txt; with 1 when archives are still there or were uploaded since, or when
+    archives that the plan let be are gone, and names the files with their ids.
 
     Parameters
     ----------
@@ -39,6 +42,7 @@ def verify(
     from glacier_purge.cli.carrying import in_event_loop
     from glacier_purge.cli.logs import configure_logs
     from glacier_purge.cli.run_dir import open_run
+    from glacier_purge.cli.telling import tell
     from glacier_purge.cli.waiting import patience, settled
     from glacier_purge.plan.document import read_plan
     from glacier_purge.run.host import who
@@ -57,18 +61,42 @@ def verify(
                 verifying = Verifying(control, folder, plan, waits, by=who())
                 verdict = await verifying.verify()
         print_result(_told(folder, verdict), output)
-        proven = verdict.certificate is not None and not verdict.found.new_since
-        return ExitCode.DONE if proven else ExitCode.FAILED
+        found = verdict.found
+        for line in missing(found):
+            tell(line)
+        as_it_should_be = verdict.certificate is not None and not found.new_since and not found.kept_gone
+        return ExitCode.DONE if as_it_should_be else ExitCode.FAILED
 
     return in_event_loop(lambda: settled(work, output))
+
+
+def missing(found: Reconciliation) -> Iterator[str]:
+    """What to say of archives that the plan let be and that are gone: no failure of the run, and not to be missed."""
+    if found.kept_gone:
+        yield (
+            f"{found.kept_gone:,} archives that the plan let be are gone, and this run did not delete them: "
+            f"{', '.join(found.kept_gone_first)}{' and more' if found.kept_gone > len(found.kept_gone_first) else ''}"
+        )
+        yield "look who did (CloudTrail has each DeleteArchive); the certificate counts and names them"
+
+
+def _state(verdict: Verdict) -> str:
+    if verdict.certificate is None:
+        return "not proven"
+    return "proven, but archives that were kept are gone" if verdict.found.kept_gone else "proven"
 
 
 def _told(folder: RunFolder, verdict: Verdict) -> dict[str, object]:
     import msgspec
 
     from glacier_purge.run.certificate import CERTIFICATE_FILE
-    from glacier_purge.run.reconcile import NEVER_DELETED_FILE, NEW_SINCE_FILE, STILL_LISTED_FILE
-    from glacier_purge.run.verifying import VERIFICATION_FOLDER
+    from glacier_purge.run.reconcile import (
+        KEPT_GONE_FILE,
+        NEVER_DELETED_FILE,
+        NEW_SINCE_FILE,
+        STILL_LISTED_FILE,
+        VERIFICATION_FOLDER,
+    )
 
     found, certificate = verdict.found, verdict.certificate
     place = folder.path / VERIFICATION_FOLDER
@@ -76,12 +104,13 @@ def _told(folder: RunFolder, verdict: Verdict) -> dict[str, object]:
         "still_listed_ids": (found.still_listed, place / STILL_LISTED_FILE),
         "never_deleted_ids": (found.never_deleted, place / NEVER_DELETED_FILE),
         "new_since_ids": (found.new_since, place / NEW_SINCE_FILE),
+        "kept_gone_ids": (found.kept_gone, place / KEPT_GONE_FILE),
     }
     return {
-        "state": "proven" if certificate is not None else "not proven",
+        "state": _state(verdict),
         "vault_is_empty": found.vault_is_empty,
         "inventory_date": verdict.inventory_date,
-        **msgspec.to_builtins(found),
+        **(msgspec.to_builtins(found) | {"kept_gone_first": ", ".join(found.kept_gone_first)}),
         **{name: str(file) for name, (count, file) in files.items() if count},
         "certificate": None if certificate is None else str(folder.path / CERTIFICATE_FILE),
         "certificate_digest": None if certificate is None else certificate.digest,

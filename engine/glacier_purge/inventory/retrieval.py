@@ -42,6 +42,9 @@ INVENTORY_FILE = "inventory.json"
 JOBS_MAX = 4
 """So many jobs may fail, expire or give nonsense before somebody has to look."""
 _FIRST_INVENTORY_LOOK = timedelta(hours=1)
+FIRST_INVENTORY_WITHIN = timedelta(hours=72)
+"""So long a vault's first inventory is waited for. It comes half a day to a day after the first upload, so without one
+by then nothing was written to the vault before the waiting began."""
 _DAMAGED_MAX = 2
 
 
@@ -60,6 +63,10 @@ class RetrievalSettings:
 
 class _GivenUp(Exception):
     """This job will not give an inventory any more; says why."""
+
+
+class NeverInventoried(UsageError):
+    """The service makes no inventory of the vault, because nothing was ever written to it."""
 
 
 class Retrieval:
@@ -84,7 +91,8 @@ class Retrieval:
         """Return the inventory, spooled in the folder, and the id of its job; at once when an earlier call got it.
 
         Raises ``InventoryDamaged`` for an output not to be believed, ``UsageError`` for a job that won't do,
-        ``RunStopped`` after ``JOBS_MAX`` jobs in vain, ``Pending`` as the patience has it, and as ``control`` does.
+        ``RunStopped`` after ``JOBS_MAX`` jobs in vain, ``NeverInventoried`` for a vault that was never written to,
+        ``Pending`` as the patience has it, and as ``control`` does.
         """
         progress = self._recall()
         while True:
@@ -118,13 +126,22 @@ class Retrieval:
         jobs = [job async for job in self._control.list_jobs() if why_not(job, self._patience.now()) is None]
         jobs = [job for job in jobs if not any(tried.startswith(job.job_id) for tried in progress.tried)]
         chosen = choose(jobs, self._wanted, self._patience.now())
-        return chosen if chosen is not None else await self._ask_for_one()
+        return chosen if chosen is not None else await self._ask_for_one(datetime.fromisoformat(progress.begun))
 
-    async def _ask_for_one(self) -> Job:
-        """Ask for a job, once the vault has an inventory at all."""
+    async def _ask_for_one(self, begun: datetime) -> Job:
+        """Ask for a job, once the vault has an inventory at all. Raises ``NeverInventoried`` when none came."""
         while (await self._control.describe_vault()).last_inventory is None:
+            if self._patience.now() >= begun + FIRST_INVENTORY_WITHIN:
+                raise NeverInventoried(
+                    f"{self._control.vault.arn}: the service has made no inventory of it in the three days since "
+                    f"{begun:%Y-%m-%dT%H:%M:%SZ}, and makes the first within a day of the first upload. Nothing was "
+                    "written to it until then, so there is nothing to fetch and nothing to delete."
+                )
             until = self._patience.now() + _FIRST_INVENTORY_LOOK
-            what = "the vault's first inventory, which comes half a day to a day after its first upload"
+            what = (
+                "the vault's first inventory, which comes half a day to a day after its first upload (without one by "
+                f"{begun + FIRST_INVENTORY_WITHIN:%Y-%m-%dT%H:%M:%SZ}, nothing was written to it)"
+            )
             await self._patience.wait(Waiting(what=what, until=until))
         job_id = await self._control.initiate_inventory()
         job = await self._control.describe_job(job_id)

@@ -1,8 +1,9 @@
-"""What a vault's lock or access policy says about deleting its archives, as far as it can be told before trying. Pure.
+"""What a vault's lock or access policy says against an action, as far as it can be told before trying. Pure.
 
-Read are the forms the Developer Guide uses: Deny on ``DeleteArchive`` (also by wildcard or ``NotAction``), always, by
-the archive's age, or by a tag of the vault.  What is not understood is called unclear and never taken for harmless.  An
-Allow is not looked at: whether it is enough depends on policies nobody here can see.
+Asked about are deleting archives and deleting the vault.  Read are the forms the Developer Guide uses: Deny on the
+action (also by wildcard or ``NotAction``), always, by the archive's age, or by a tag of the vault.  What is not
+understood is called unclear and never taken for harmless.  An Allow is not looked at: whether it is enough depends on
+policies nobody here can see.
 
 How the service rounds an archive's age is not documented, so dates here are a day later than arithmetic has them.
 """
@@ -23,6 +24,10 @@ if TYPE_CHECKING:
 AGE_KEY = "glacier:archiveageindays"
 _TAG_KEY = "glacier:resourcetag/"
 _ROUNDING = timedelta(days=1)
+DELETE_ARCHIVE = "glacier:DeleteArchive"
+DELETE_VAULT = "glacier:DeleteVault"
+_ABOUT_AN_ARCHIVE = frozenset({DELETE_ARCHIVE})
+"""Actions whose requests have an archive, and so an age to go by."""
 
 
 class Denial(Enum):
@@ -37,7 +42,7 @@ class Denial(Enum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Rule:
-    """One Deny that concerns deleting archives. ``days`` is the age it turns on, for ``YOUNG`` and ``OLD``."""
+    """One Deny that concerns the action. ``days`` is the age it turns on, for ``YOUNG`` and ``OLD``."""
 
     denial: Denial
     sid: str
@@ -55,15 +60,20 @@ class PolicyUnreadable(ValueError):
 
 
 def rules_against_deleting(policy: str, tags: Mapping[str, str]) -> list[Rule]:
-    """Every Deny in ``policy`` that concerns DeleteArchive, given the vault's ``tags``. Raises ``PolicyUnreadable``.
+    """Every Deny in ``policy`` that concerns DeleteArchive, as ``rules_against`` gives them."""
+    return rules_against(DELETE_ARCHIVE, policy, tags)
 
-    A Deny by a tag that the vault does not have now is left out.
+
+def rules_against(action: str, policy: str, tags: Mapping[str, str]) -> list[Rule]:
+    """Every Deny in ``policy`` that concerns ``action``, given the vault's ``tags``. Raises ``PolicyUnreadable``.
+
+    A Deny by a tag that the vault does not have now is left out, and one by an archive's age where there is no archive.
     """
     return [
         rule
         for number, statement in enumerate(_statements(policy), 1)
-        if statement.get("Effect") == "Deny" and _concerns_deleting(statement)
-        for rule in _rules(statement, str(statement.get("Sid") or f"statement {number}"), tags)
+        if statement.get("Effect") == "Deny" and _concerns(action, statement)
+        for rule in _rules(action, statement, str(statement.get("Sid") or f"statement {number}"), tags)
     ]
 
 
@@ -80,21 +90,21 @@ def _statements(policy: str) -> list[dict[str, Any]]:
     return statements
 
 
-def _concerns_deleting(statement: dict[str, Any]) -> bool:
+def _concerns(action: str, statement: dict[str, Any]) -> bool:
     if "NotAction" in statement:
-        return not _names_delete(statement["NotAction"])
-    return _names_delete(statement.get("Action", ()))
+        return not _names(action, statement["NotAction"])
+    return _names(action, statement.get("Action", ()))
 
 
-def _names_delete(actions: object) -> bool:
-    return any(fnmatchcase("glacier:deletearchive", action.lower().replace("[", "[[]")) for action in _texts(actions))
+def _names(action: str, patterns: object) -> bool:
+    return any(fnmatchcase(action.lower(), pattern.lower().replace("[", "[[]")) for pattern in _texts(patterns))
 
 
 def _texts(value: object) -> list[str]:
     return [str(one) for one in (value if isinstance(value, list | tuple) else [value])]
 
 
-def _rules(statement: dict[str, Any], sid: str, tags: Mapping[str, str]) -> Iterator[Rule]:
+def _rules(action: str, statement: dict[str, Any], sid: str, tags: Mapping[str, str]) -> Iterator[Rule]:
     """The statement as one rule, or as none when its condition does not hold."""
     if statement.get("Principal") not in ("*", {"AWS": "*"}, {"AWS": ["*"]}):
         yield Rule(denial=Denial.UNCLEAR, sid=sid)  # whether it means us, depends on who will delete
@@ -103,7 +113,7 @@ def _rules(statement: dict[str, Any], sid: str, tags: Mapping[str, str]) -> Iter
     if not isinstance(conditions, dict) or not all(isinstance(keys, dict) for keys in conditions.values()):
         raise PolicyUnreadable(f"the condition of {sid} is none")
     judged = [
-        _judge(operator, key, _texts(values), sid, tags)
+        _judge(action, operator, key, _texts(values), sid, tags)
         for operator, keys in conditions.items()
         for key, values in keys.items()
     ]
@@ -121,10 +131,10 @@ def _rules(statement: dict[str, Any], sid: str, tags: Mapping[str, str]) -> Iter
         yield Rule(denial=Denial.UNCLEAR, sid=sid)
 
 
-def _judge(operator: str, key: str, values: list[str], sid: str, tags: Mapping[str, str]) -> Rule | None:
+def _judge(action: str, operator: str, key: str, values: list[str], sid: str, tags: Mapping[str, str]) -> Rule | None:
     """One condition as a rule; None when it does not hold for this vault."""
     if key.lower() == AGE_KEY:
-        return _by_age(operator, values, sid)
+        return _by_age(operator, values, sid) if action in _ABOUT_AN_ARCHIVE else _by_no_age(operator, sid)
     if key.lower().startswith(_TAG_KEY):
         return _by_tag(operator, key[len(_TAG_KEY) :], values, sid, tags)
     return Rule(denial=Denial.UNCLEAR, sid=sid)
@@ -141,6 +151,12 @@ def _by_age(operator: str, values: list[str], sid: str) -> Rule:
     if kind in {"NumericGreaterThan", "NumericGreaterThanEquals"} and days:
         return Rule(denial=Denial.OLD, sid=sid, days=min(days))
     return Rule(denial=Denial.UNCLEAR, sid=sid)
+
+
+def _by_no_age(operator: str, sid: str) -> Rule | None:
+    """A condition on an age that the request does not have: most do not hold then, some hold all the more."""
+    holds_without = operator.endswith("IfExists") or "Not" in operator or operator == "Null"
+    return Rule(denial=Denial.UNCLEAR, sid=sid) if holds_without else None
 
 
 def _by_tag(operator: str, tag: str, values: list[str], sid: str, tags: Mapping[str, str]) -> Rule | None:

@@ -5,20 +5,30 @@ Judged from plain values, like ``preflight``, which judges the surroundings.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from glacier_purge.plan.finding import Finding, Weight
-from glacier_purge.plan.policy_reading import Denial, PolicyUnreadable, Rule, rules_against_deleting
+from glacier_purge.plan.policy_reading import (
+    DELETE_VAULT,
+    Denial,
+    PolicyUnreadable,
+    Rule,
+    rules_against,
+    rules_against_deleting,
+)
+from glacier_purge.plan.upload_denial import ours_in, sids_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterable, Iterator, Mapping
 
     from glacier_purge.service.control import Notifications
     from glacier_purge.service.port import VaultDescription
 
 HOLD_TAGS = frozenset({"legalhold", "legal-hold", "legal_hold"})
 DENY_TAG = "purge:deny"
+REMOVAL = "removal"
+PERHAPS_REMOVAL = "removal, perhaps"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -66,10 +76,45 @@ def judge_policy(
             advice=f"look at the vault's {kind} yourself",
         )
         return
+    yield from _of_ours(subject, policy)
+    yield from _against_removal(policy, tags, kind)
     for rule in rules:
         yield _denial(subject, rule, described)
     if not rules:
         yield Finding(weight=Weight.FINE, subject=subject, what="nothing in it denies deleting archives")
+
+
+def _of_ours(subject: str, policy: str) -> Iterator[Finding]:
+    """Statements by which a lifecycle denies uploads: one at work, or one that never came to its end."""
+    found = sids_of(ours_in(policy))
+    if found:
+        yield Finding(
+            weight=Weight.NOTE,
+            subject=subject,
+            what=f"a lifecycle with --freeze denies uploads: {', '.join(found)}",
+            why="one that is lost or was never ended leaves them denied for good, and another would take that over",
+            advice="if no lifecycle of this vault is at work any more: glacier-purge thaw VAULT takes it away",
+        )
+
+
+def _against_removal(policy: str, tags: Mapping[str, str], kind: str) -> Iterator[Finding]:
+    """What keeps the vault itself from being removed. A note here: most purges keep their vault."""
+    for rule in rules_against(DELETE_VAULT, policy, tags):
+        is_clear = rule.denial is not Denial.UNCLEAR
+        certainly = "" if is_clear else ", to somebody or under a condition that can't be judged from here"
+        yield Finding(
+            weight=Weight.NOTE,
+            subject=REMOVAL if is_clear else PERHAPS_REMOVAL,
+            what=f"{rule.sid} of the vault's {kind} denies deleting the vault{certainly}",
+            why=f"DeleteVault {'would' if is_clear else 'may'} be refused, after days and everything else",
+            advice="ask whoever set it, or keep the vault: go on without --delete-vault",
+        )
+
+
+def weighed_for_removal(findings: Iterable[Finding]) -> list[Finding]:
+    """The findings as they weigh where the vault itself is to be removed in the end."""
+    weights = {REMOVAL: Weight.BLOCKING, PERHAPS_REMOVAL: Weight.WARNING}
+    return [replace(finding, weight=weights.get(finding.subject, finding.weight)) for finding in findings]
 
 
 def _denial(subject: str, rule: Rule, described: VaultDescription) -> Finding:

@@ -1,6 +1,7 @@
 """The certificate: what a run deleted, shown by a later inventory, signed off with who, when, and what it proves.
 
-Written only when every archive that was recorded as deleted is absent from an inventory newer than the plan's.
+Written only when every archive that was recorded as deleted is absent from an inventory newer than the plan's.  It
+looks at what should still be there, too: archives that the plan let be and that are gone are counted and named.
 It names what it rests on (plan digest, audit anchor, inventory job, date and hash), so that whoever doubts it can
 check; it is not a signature: it proves to those who trust the folder and the service's inventory, and says so.
 """
@@ -13,14 +14,20 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from glacier_purge.errors import PlanRefused
-from glacier_purge.json_document import DocumentUnreadable, read_document
-from glacier_purge.run.reconcile import Reconciliation  # noqa: TC001 - msgspec reads the annotation
+from glacier_purge.json_document import NO_JSON, DocumentUnreadable, read_document
+from glacier_purge.run.reconcile import KEPT_GONE_FILE, VERIFICATION_FOLDER, Reconciliation
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
     from glacier_purge.run.folder import RunFolder
 
 CERTIFICATE_FILE = "certificate.json"
 CERTIFICATE_TEXT_FILE = "certificate.txt"
+FORMAT = 2
+"""1 did not look at what the plan let be, so it can't be said of it that all is there that should be."""
+_TOO_OLD = "it was written by an earlier version, which did not look whether what the plan let be is still there"
 
 PROVES = (
     "The service answered 204 to the deletion of each archive that this run recorded as deleted.",
@@ -31,6 +38,7 @@ DOES_NOT_PROVE = (
     "That no copy exists elsewhere, or that the service has erased the bytes from its media.",
     "That an archive was there before it was deleted: the service answers 204 for archives that are gone already.",
     "Anything about archives uploaded after the inventory named here.",
+    "Who deleted archives that the plan let be and that are gone, where it counts any: this run did not.",
     "Who wrote the folder: keep the anchor and this digest elsewhere, and a later rewrite will show.",
 )
 
@@ -41,7 +49,7 @@ class Certificate(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
     ``kept_because`` counts the archives that the plan let be, by its reasons.
     """
 
-    format: int = 1
+    format: int = FORMAT
     run: str
     vault_arn: str
     endpoint_url: str
@@ -69,6 +77,16 @@ class Certificate(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
         return hashlib.sha256(msgspec.json.encode(self, order="sorted")).hexdigest()
 
 
+class _Formatted(msgspec.Struct):
+    """A certificate of any version, as far as it says which."""
+
+    format: int
+
+
+class _Any(msgspec.Struct):
+    certificate: _Formatted
+
+
 class _Document(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     digest: str
     certificate: Certificate
@@ -87,14 +105,22 @@ def read_certificate(folder: RunFolder) -> Certificate | None:
     try:
         document = read_document(file, _Document)
     except DocumentUnreadable as error:
+        because = _TOO_OLD if _format(file) == 1 else error
         raise PlanRefused(
-            f"{file} cannot be read as a certificate ({error}). Take it away and verify again."
+            f"{file} cannot be read as a certificate ({because}). Take it away and verify again."
         ) from error
     if document is None:
         return None
     if document.digest != document.certificate.digest:
         raise PlanRefused(f"{file} was changed after it was written. Take it away and verify again.")
     return document.certificate
+
+
+def _format(file: Path) -> int | None:
+    try:
+        return msgspec.json.decode(file.read_bytes(), type=_Any).certificate.format
+    except (OSError, *NO_JSON):
+        return None
 
 
 def as_text(certificate: Certificate) -> str:
@@ -117,6 +143,7 @@ def as_text(certificate: Certificate) -> str:
         f"  gone         {found.gone:,} of those deleted; still listed: {found.still_listed:,}",
         f"  kept         {found.kept:,} that the plan let be",
         *(f"    {records:>9,}  {reason}" for reason, records in it.kept_because.items()),
+        *_of_what_is_missing(found),
         f"  new since    {found.new_since:,} that the plan did not know",
         "",
         f"Signed off by  {it.by}",
@@ -132,3 +159,13 @@ def as_text(certificate: Certificate) -> str:
         "",
     ]
     return "\n".join(lines)
+
+
+def _of_what_is_missing(found: Reconciliation) -> Iterator[str]:
+    """What the plan let be and the inventory does not list, where there is any: loud, because nobody expects it."""
+    if not found.kept_gone:
+        return
+    yield f"  KEPT, GONE   {found.kept_gone:,} that the plan let be and the inventory does not list:"
+    yield "               this run did not delete them, and somebody should know who did"
+    yield from (f"    {archive_id}" for archive_id in found.kept_gone_first)
+    yield f"    all of them: {VERIFICATION_FOLDER}/{KEPT_GONE_FILE}"

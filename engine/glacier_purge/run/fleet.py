@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Protocol
 
 import anyio
 
-from glacier_purge.errors import GlacierPurgeError, Interrupted, Pending, RunStopped
+from glacier_purge.errors import GlacierPurgeError, Interrupted, Pending, RunStopped, told
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -114,7 +114,7 @@ class Fleet:
             return Ending(state=State.PENDING, exit_code=ours.exit_code, message=ours.what, until=ours.until)
         if self._stopped_by is not None and isinstance(ours, RunStopped):
             return self._stopped("in good order")
-        message = "; ".join(dict.fromkeys(str(cause) for cause in causes))
+        message = "; ".join(dict.fromkeys(map(told, causes)))
         state = State.STOPPED if isinstance(ours, RunStopped) else State.FAILED
         return Ending(state=state, exit_code=ours.exit_code, message=message)
 

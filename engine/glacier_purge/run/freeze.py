@@ -1,11 +1,15 @@
 """Denies uploads to a vault while it is purged, in its access policy, and puts the policy back afterwards.
 
-One statement of ours is merged into whatever policy the vault has.  What was there, and what we made of it, is in
-``freeze.json`` in the run folder before the service is asked to change anything, so a crash at any moment can be
-thawed.  The policy is somebody else's: thawing restores the text that was there only when the policy is still exactly
-what we made of it; when somebody changed it meanwhile, only our own statement is taken out of theirs.  The service has
-no compare-and-set, so a change made in the instant between our reading and our writing would be lost; that window is
-one request long.
+One statement of ours is merged into whatever policy the vault has.  Its id comes from the lifecycle's terms, which are
+written once and move with the folder, so whoever goes on with the lifecycle knows its statement again.  What was there
+before is in ``freeze.json`` in the folder before the service is asked to change anything, and stays there until it was
+put back: a policy with our statement in it is never taken for the owner's.
+
+The service's word counts, and not ours: after each change the policy is read back, and only what it says then is
+reported.  What is put back is what the vault has now without our statement, in the owner's own spelling where that
+says the same; so an owner's changes are kept, and a ``freeze.json`` that is lost or edited can hurt nobody.  The
+service has no compare-and-set, so a change made in the instant between our reading and our writing would be lost; that
+window is one request long.
 
 It denies uploads by everybody, the account's own users included.  It never touches deletes, reads or the vault lock.
 """
@@ -17,28 +21,25 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from glacier_purge.errors import PlanRefused, ServiceRefused
-from glacier_purge.json_document import DocumentUnreadable, decoded, read_document
+from glacier_purge.errors import PlanRefused, RunStopped
+from glacier_purge.json_document import DocumentUnreadable, read_document
+from glacier_purge.plan.upload_denial import SID_PREFIX, denial, is_same, merged, ours_in, sid_for, sids_of, without
+from glacier_purge.run.lifecycle import TERMS_FILE, Event
 from glacier_purge.service.control import ControlRefused
 
 if TYPE_CHECKING:
+    from collections.abc import Collection, Sequence
+
     from glacier_purge.run.folder import RunFolder
+    from glacier_purge.run.lifecycle import Step
     from glacier_purge.service.control import GlacierControl
 
 FREEZE_FILE = "freeze.json"
-DENIED = (
-    "glacier:UploadArchive",
-    "glacier:InitiateMultipartUpload",
-    "glacier:UploadMultipartPart",
-    "glacier:CompleteMultipartUpload",
-)
-"""Everything by which an archive can come to be (API reference); aborting an upload stays allowed."""
-POLICY_BYTES_MAX = 20 * 1024
-"""A vault access policy is 20 KB at most (Developer Guide, "SetVaultAccessPolicy")."""
 
 
 class Frozen(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """What ``freeze.json`` says. ``original`` is the policy's text before, None where there was none."""
+    """What ``freeze.json`` says. ``original`` is the policy's text before, None where there was none; ``made`` is what
+    it became, for people who compare; ``thawed`` that it was put back."""
 
     vault_arn: str
     sid: str
@@ -47,109 +48,144 @@ class Frozen(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     thawed: bool = False
 
 
-async def freeze(control: GlacierControl, folder: RunFolder) -> None:
-    """Deny uploads to the vault; does nothing when they are denied by us already.
+def settled_sha256(frozen: Frozen) -> str:
+    """SHA-256 (hex) of what ``freeze.json`` held when uploads were denied: thawing changes a word of it, not this."""
+    return hashlib.sha256(_encoded(msgspec.structs.replace(frozen, thawed=False))).hexdigest()
 
-    Raises ``ServiceRefused`` when there is a policy that our statement can't be merged into; nothing was changed then.
+
+async def freeze(control: GlacierControl, folder: RunFolder) -> str:
+    """Deny uploads to the vault and see that they are; return the id of the statement that denies them.
+
+    Does nothing where they are denied by this lifecycle already.  Raises ``ServiceRefused`` when there is a policy that
+    our statement can't be merged into (nothing was changed then), ``PlanRefused`` for a ``freeze.json`` that is not
+    this vault's, and ``RunStopped`` when the service said yes and its policy does not.
     """
-    sid = _sid(folder)
+    known, sid, arn = _known(control, folder), _sid(folder), control.vault.arn
+    earlier = None if known is None or known.thawed else known
     current = await control.access_policy()
-    if current is not None and _has(current, sid):
-        return
-    made = merged(current, _statement(sid, control.vault.arn))
-    _write(folder, Frozen(vault_arn=control.vault.arn, sid=sid, original=current, made=made))
-    await control.set_access_policy(made)
+    frozen = to_write_down(earlier, current, sid, arn)
+    statement = denial(frozen.sid, arn)
+    if frozen != earlier:
+        _write(folder, frozen)
+    if _of(current, {frozen.sid}) == [statement]:
+        return frozen.sid
+    await control.set_access_policy(merged(without(current, {sid, frozen.sid}), statement))
+    if _of(await control.access_policy(), {frozen.sid}) != [statement]:
+        raise RunStopped(
+            f"{arn}: the service took an access policy that denies uploads, and does not have it. Uploads may be "
+            "denied or not; nothing is deleted meanwhile. The same command looks again and goes on."
+        )
+    return frozen.sid
 
 
-async def thaw(control: GlacierControl, folder: RunFolder) -> None:
-    """Take back what ``freeze`` did; does nothing when there is nothing to take back, or no vault any more."""
-    frozen = read_frozen(folder)
-    if frozen is None or frozen.thawed:
-        return
-    if frozen.vault_arn != control.vault.arn:
-        raise PlanRefused(f"{folder.path / FREEZE_FILE} is about {frozen.vault_arn}, not {control.vault.arn}.")
+async def thaw(control: GlacierControl, folder: RunFolder) -> list[str]:
+    """Take back what ``freeze`` did, if anything is to be taken back, and see that it is.
+
+    Returns the ids of other lifecycles' statements, by which uploads are denied all the same.  A vault that is gone
+    took its policy along.  Raises ``RunStopped`` when the service has another policy afterwards, ``PlanRefused`` as
+    ``freeze`` does, and ``ServiceRefused`` for a policy that is none; only when it returns may "as before" be said.
+    """
+    known = _known(control, folder)
+    sids = {_sid(folder)} if known is None else {_sid(folder), known.sid}
     try:
-        await _put_back(control, frozen, await control.access_policy())
+        left = await take_out(control, sids, None if known is None else known.original)
     except ControlRefused as refused:
-        if not refused.is_vault_missing:  # a vault that was deleted took its policy along
+        if not refused.is_vault_missing:
             raise
-    _write(folder, msgspec.structs.replace(frozen, thawed=True))
+        left = None
+    if known is not None and not known.thawed:
+        _write(folder, msgspec.structs.replace(known, thawed=True))
+    return sids_of(ours_in(left))
+
+
+async def take_out(control: GlacierControl, sids: Collection[str], original: str | None = None) -> str | None:
+    """Take the statements of these ids out of the vault's policy; return what the service has afterwards.
+
+    ``original`` is the text that was there before, put back where it says the same as what is left.  Raises
+    ``RunStopped`` when the service has something else afterwards, and ``ServiceRefused`` for a policy that is none.
+    """
+    current = await control.access_policy()
+    if not _of(current, sids):
+        return current
+    left = without(current, sids)
+    restored = original if original is not None and is_same(original, left) else left
+    if restored is None:
+        await control.delete_access_policy()
+    else:
+        await control.set_access_policy(restored)
+    after = await control.access_policy()
+    if not is_same(after, restored):
+        raise RunStopped(
+            f"{control.vault.arn}: its access policy was put back, and the service has another one: somebody changed "
+            "it in that moment, or the change was lost, and uploads may still be denied. Look at it (aws glacier "
+            "get-vault-access-policy); the same command tries again, and glacier-purge thaw "
+            f"{control.vault.name} shows and takes out every statement of ours."
+        )
+    return after
+
+
+def to_write_down(earlier: Frozen | None, current: str | None, sid: str, vault_arn: str) -> Frozen:
+    """What ``freeze.json`` has to say before a policy is set, when the vault has the policy ``current``.
+
+    ``earlier`` is what it says of a freeze that was not taken back.  The original is the owner's last word: what the
+    vault has without our statement, in the spelling that was kept where that says the same.  Raises ``ServiceRefused``.
+    """
+    sids = {sid} if earlier is None else {sid, earlier.sid}
+    is_denied = bool(_of(current, sids))
+    if earlier is not None and (is_denied or is_same(current, earlier.original)):
+        return earlier
+    original = without(current, sids) if is_denied else current
+    made = merged(original, denial(sid, vault_arn))
+    return Frozen(vault_arn=vault_arn, sid=sid, original=original, made=made)
 
 
 def read_frozen(folder: RunFolder) -> Frozen | None:
-    """What a freeze left to be taken back; None when the vault was never frozen by this run."""
+    """What a freeze left to be taken back; None when the vault was never frozen by this lifecycle."""
     file = folder.path / FREEZE_FILE
     try:
         return read_document(file, Frozen)
     except DocumentUnreadable as error:
         raise PlanRefused(
-            f"{file} cannot be read ({error}). Look at the vault's access policy and take the statement that begins "
-            "with GlacierPurgeFreeze out by hand."
+            f"{file} cannot be read ({error}). Restore it; or move it aside, and the same command takes our statement "
+            "out of the vault's access policy and leaves the rest. The policy was not touched."
         ) from error
 
 
-def merged(policy: str | None, statement: dict[str, Any]) -> str:
-    """A policy with one statement more. Raises ``ServiceRefused`` for a policy that can't take it."""
-    document: dict[str, Any] = {"Version": "2012-10-17"} if policy is None else _read(policy)
-    document["Statement"] = [*_statements(document), statement]
-    text = msgspec.json.encode(document).decode()
-    if len(text.encode()) > POLICY_BYTES_MAX:
-        raise ServiceRefused(
-            f"the vault's access policy has no room for a statement more ({len(text):,} of {POLICY_BYTES_MAX:,} "
-            "bytes). Go on without --freeze, or shorten the policy. Nothing was changed."
+def may_be_frozen(folder: RunFolder, steps: Sequence[Step]) -> bool:
+    """Tell whether there may be something to take back: a freeze that was noted, or only the step that says so."""
+    frozen = read_frozen(folder)
+    return frozen is not None or any(step.event is Event.FROZEN for step in steps)
+
+
+def _known(control: GlacierControl, folder: RunFolder) -> Frozen | None:
+    known = read_frozen(folder)
+    if known is not None and known.vault_arn != control.vault.arn:
+        raise PlanRefused(f"{folder.path / FREEZE_FILE} is about {known.vault_arn}, not {control.vault.arn}.")
+    if known is not None and not known.sid.startswith(SID_PREFIX):
+        raise PlanRefused(
+            f"{folder.path / FREEZE_FILE} names {known.sid!r}, which is no statement of ours. Restore it."
         )
-    return text
-
-
-def without(policy: str, sid: str) -> str | None:
-    """A policy without the statement of that id; None when nothing is left of it."""
-    document = _read(policy)
-    rest = [statement for statement in _statements(document) if statement.get("Sid") != sid]
-    return msgspec.json.encode({**document, "Statement": rest}).decode() if rest else None
-
-
-async def _put_back(control: GlacierControl, frozen: Frozen, current: str | None) -> None:
-    if current is None or not _has(current, frozen.sid):
-        return
-    is_ours = _read(current) == _read(frozen.made)
-    restored = frozen.original if is_ours else without(current, frozen.sid)
-    if restored is None:
-        await control.delete_access_policy()
-    else:
-        await control.set_access_policy(restored)
+    return known
 
 
 def _sid(folder: RunFolder) -> str:
-    """An id for our statement: letters and digits only, and no two runs have the same."""
-    run = str(folder.path.resolve())
-    return f"GlacierPurgeFreeze{hashlib.sha256(run.encode()).hexdigest()[:16]}"
-
-
-def _statement(sid: str, vault_arn: str) -> dict[str, Any]:
-    return {"Sid": sid, "Effect": "Deny", "Principal": "*", "Action": list(DENIED), "Resource": vault_arn}
-
-
-def _has(policy: str, sid: str) -> bool:
-    return any(statement.get("Sid") == sid for statement in _statements(_read(policy)))
-
-
-def _read(policy: str) -> dict[str, Any]:
+    """The id of this lifecycle's statement. Raises ``PlanRefused`` where there are no terms to know it by."""
     try:
-        return decoded(policy, dict[str, Any])
-    except DocumentUnreadable as error:
-        raise ServiceRefused(
-            f"the vault's access policy is no policy document ({error}). It was not touched."
+        return sid_for((folder.path / TERMS_FILE).read_bytes())
+    except OSError as error:
+        raise PlanRefused(
+            f"{folder.path / TERMS_FILE} cannot be read ({error.strerror}), and the statement that denies uploads is "
+            "known by it. Restore it; the vault's access policy was not touched."
         ) from error
 
 
-def _statements(document: dict[str, Any]) -> list[dict[str, Any]]:
-    """The statements; a single one may stand without a list around it."""
-    found = document.get("Statement", [])
-    statements = found if isinstance(found, list) else [found]
-    if not all(isinstance(statement, dict) for statement in statements):
-        raise ServiceRefused("the vault's access policy has a statement that is none. It was not touched.")
-    return statements
+def _of(policy: str | None, sids: Collection[str]) -> list[dict[str, Any]]:
+    return [one for one in ours_in(policy) if one["Sid"] in sids]
 
 
 def _write(folder: RunFolder, frozen: Frozen) -> None:
-    folder.replace(FREEZE_FILE, msgspec.json.format(msgspec.json.encode(frozen), indent=2) + b"\n")
+    folder.replace(FREEZE_FILE, _encoded(frozen))
+
+
+def _encoded(frozen: Frozen) -> bytes:
+    return msgspec.json.format(msgspec.json.encode(frozen), indent=2) + b"\n"

@@ -1,7 +1,7 @@
-"""What became of each record, by ordinal, read from the audit log: a bit for deleted and a bit for failed.
+"""What became of each record, by ordinal, read from the audit log: a bit each for deleted, failed and kept.
 
 The ledger knows which records have an outcome; holding a later inventory against the run needs to know which one.  At
-100 million records the two bitmaps are 25 MB.
+100 million records the three bitmaps are 38 MB.
 """
 
 from __future__ import annotations
@@ -17,10 +17,10 @@ if TYPE_CHECKING:
 
 
 class Outcomes:
-    """Bits by ordinal. Nothing is set for what was skipped, invalid or a duplicate."""
+    """Bits by ordinal. Kept is what the plan let be; nothing is set for what was invalid or a duplicate."""
 
     def __init__(self, records: int) -> None:
-        self._bits = {"deleted": bytearray((records + 7) // 8), "failed": bytearray((records + 7) // 8)}
+        self._bits = {outcome: bytearray((records + 7) // 8) for outcome in ("deleted", "failed", "skipped")}
         self.deleted_count = 0
         self.failed_count = 0
 
@@ -39,6 +39,14 @@ class Outcomes:
     def failed(self, ordinal: int) -> bool:
         """Tell whether the archive was recorded as failed."""
         return bool(self._bits["failed"][ordinal >> 3] & (1 << (ordinal & 7)))
+
+    def kept(self, ordinal: int) -> bool:
+        """Tell whether the plan let the archive be."""
+        return bool(self._bits["skipped"][ordinal >> 3] & (1 << (ordinal & 7)))
+
+    def any_kept(self, first_ordinal: int, records: int) -> bool:
+        """Tell whether one of these records may be kept: at once for many, and wrong only by looking too far."""
+        return any(self._bits["skipped"][first_ordinal >> 3 : (first_ordinal + records + 7) >> 3])
 
 
 def read_outcomes(folder: Path, records: int) -> Outcomes:

@@ -14,7 +14,7 @@ from datetime import UTC, datetime, timedelta
 from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING
 
-from glacier_purge.errors import PlanRefused
+from glacier_purge.errors import PlanOutdated, PlanRefused
 from glacier_purge.inventory.dates import creation_time
 from glacier_purge.plan.id_lists import read_ids
 from glacier_purge.plan.selection import DELETE
@@ -78,7 +78,7 @@ def check_plan(plan: Plan, rules: Rules) -> None:
 
 
 def check_archives(files: PlanFiles, rules: Rules, is_done: Callable[[int], bool]) -> None:
-    """Raise ``PlanRefused`` when an archive that is still to be sent stands on a deny list.
+    """Raise ``PlanOutdated`` when an archive that is still to be sent stands on a deny list.
 
     Reads the whole plan, so only where there is a list.  The list is read once, now, and the archives are those that
     will be sent, since ``files`` give no others later.  Raises ``UsageError`` for a list that cannot be read.
@@ -94,7 +94,7 @@ def check_archives(files: PlanFiles, rules: Rules, is_done: Callable[[int], bool
                 if batch.decisions[archive.ordinal - batch.first_ordinal] != DELETE or is_done(archive.ordinal):
                     continue
                 if denied.holds(archive.archive_id):
-                    raise PlanRefused(
+                    raise PlanOutdated(
                         f"record {archive.ordinal:,} of the plan, {archive.archive_id}, stands on a deny list "
                         "(safety.deny_id_files in the settings). Plan again, and it stays. Nothing was sent."
                     )
@@ -112,7 +112,7 @@ def is_aged(inventory_date: str | None, rules: Rules, now: datetime) -> bool:
 def check_inventory(
     inventory_date: str | None, rules: Rules, now: datetime, described: VaultDescription | None, why_unknown: str = ""
 ) -> None:
-    """Raise ``PlanRefused`` for an inventory that is too old at ``now``.
+    """Raise ``PlanOutdated`` for an inventory that is too old at ``now``.
 
     The service makes no new inventory of a vault that did not change, so one that is years old and still the vault's
     last (LastInventoryDate) is as good as new.  ``described`` is None where the service could not be asked, because of
@@ -130,7 +130,7 @@ def check_inventory(
         told = (
             f"nobody can tell whether the vault changed since ({why_unknown or 'the service knows no inventory of it'})"
         )
-    raise PlanRefused(
+    raise PlanOutdated(
         f"the inventory is {duration((now - taken).total_seconds())} old (of {inventory_date}), and {told}. Fetch a "
         "new one (glacier-purge inventory fetch) and plan with that; or, knowing what you do, allow an old one with "
         "--inventory-max-age. Nothing was sent."
@@ -138,13 +138,15 @@ def check_inventory(
 
 
 def check_fresh(created: str, now: datetime) -> None:
-    """Raise ``PlanRefused`` for a plan that was made too long ago to be approved at ``now``, or in the future."""
+    """Raise ``PlanOutdated`` for a plan made too long ago to be approved at ``now``, ``PlanRefused`` for one of the
+    future.
+    """
     made = creation_time(created)
     if made is None:
         raise PlanRefused(f"run.json does not say when the plan was made ({created!r}). Plan again; nothing was sent.")
     age = now.astimezone(UTC) - made
     if age > PLAN_VALID:
-        raise PlanRefused(
+        raise PlanOutdated(
             f"the plan was made {duration(age.total_seconds())} ago, at {created}. A plan can be approved for "
             f"{PLAN_VALID.days} days. Plan again with a new inventory; nothing was sent."
         )

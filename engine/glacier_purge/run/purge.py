@@ -29,6 +29,7 @@ from glacier_purge.deletion.workers import Pool
 from glacier_purge.errors import DiskFailed, NotAsApproved, UsageError
 from glacier_purge.plan.forecast import KnownRate
 from glacier_purge.run import control
+from glacier_purge.run.abandoned import check_not_abandoned
 from glacier_purge.run.belonging import check_same_as_logged
 from glacier_purge.run.bounds import Allowance, check_outcomes
 from glacier_purge.run.canary import Canary, Caution
@@ -145,6 +146,7 @@ class PurgeRun:
         Raises ``PlanRefused``, ``CredentialsFailed``, ``ServiceRefused``, ``RunStopped``, ``AuditDamaged``,
         ``NotAsApproved`` and ``DiskFailed`` (alone or inside an exception group of the task group).
         """
+        check_not_abandoned(self._folder.path)
         with ExitStack() as opened:
             files = plan_files(self._folder.path, self._plan)
             self._files = await self._host.elsewhere(lambda: opened.enter_context(files))

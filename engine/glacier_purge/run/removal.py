@@ -1,9 +1,9 @@
 """Removes the vault itself, the last step and the only one that takes the account's door with it.
 
-Only after full accounting (I19): the run is finished, nothing failed, and the certificate's inventory lists nothing at
-all.  The service refuses until it agrees ("Vault not empty or recently written to"), so it is asked again for up to
-three days.  An account without any vault may count as a new customer of a service closed to them, who can never make
-another; the last vault therefore needs a word of its own.
+Only a vault that is shown to be empty (``emptiness`` says by what).  The service has the last word: it refuses until it
+agrees ("Vault not empty or recently written to"), so it is asked again for up to three days, unless it shows that
+somebody wrote.  An account without any vault may count as a new customer of a service closed to them, who can never
+make another; the last vault therefore needs a word of its own.
 
 ``removal.jsonl`` in the run folder has a line for each time the service is asked, written before, and for each answer.
 """
@@ -17,22 +17,20 @@ from typing import TYPE_CHECKING
 import anyio.to_thread
 import msgspec
 
-from glacier_purge.audit.recovery import replay
 from glacier_purge.errors import PlanRefused, RunStopped, ServiceRefused
 from glacier_purge.json_document import DocumentUnreadable, decoded
 from glacier_purge.ownership import read_own
-from glacier_purge.run.certificate import read_certificate
-from glacier_purge.run.soundness import sound_ledger
+from glacier_purge.run.lifecycle import Event
 from glacier_purge.service.control import ControlRefused, Removal
 from glacier_purge.waiting import Waiting, outlasting
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from pathlib import Path
 
-    from glacier_purge.audit.ledger import Ledger
-    from glacier_purge.plan.document import Plan
-    from glacier_purge.run.certificate import Certificate
-    from glacier_purge.run.folder import RunFolder
+    from glacier_purge.archive import Vault
+    from glacier_purge.run.emptiness import Proof
+    from glacier_purge.run.lifecycle import Step
     from glacier_purge.service.control import GlacierControl
     from glacier_purge.waiting import Patience
 
@@ -53,42 +51,28 @@ class RemovalLine(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
     answer: str | None = None
 
 
-def why_not(plan: Plan, ledger: Ledger, certificate: Certificate | None) -> list[str]:
-    """Everything that speaks against removing the vault of a run; empty when nothing does."""
-    reasons = []
-    accounted = sum(ledger.counts.values())
-    if ledger.finished is None or accounted != plan.counts.inventory:
-        part = f"{accounted:,} of {plan.counts.inventory:,} records are accounted for"
-        reasons.append(f"the run is not finished: {part} (go on with apply)")
-    if ledger.counts.get("failed"):
-        reasons.append(f"{ledger.counts['failed']:,} archives failed")
-    if certificate is None:
-        reasons.append("there is no certificate: run glacier-purge verify first")
-        return reasons
-    if certificate.plan_digest != plan.digest or certificate.vault_arn != plan.vault.arn:
-        reasons.append("the certificate is of another run (verify this one again)")
-    if not certificate.found.vault_is_empty:
-        listed = f"the certificate's inventory lists {certificate.found.listed:,} archives"
-        reasons.append(f"{listed} (plan and apply once more, from a new inventory, and remove by that)")
-    return reasons
+class WrittenTo(ServiceRefused):
+    """Somebody wrote to the vault after it was found to be empty. It was not removed."""
 
 
 class VaultRemoval:
-    """The removal of one run's vault. ``by`` is who confirmed it; ``even_the_last`` that the last vault may go too."""
+    """The removal of one vault, noted in ``place``. ``by`` is who confirmed it; ``even_the_last`` that the last vault
+    may go too."""
 
     def __init__(
         self,
         control: GlacierControl,
-        folder: RunFolder,
-        plan: Plan,
+        place: Path,
+        proof: Proof,
         patience: Patience,
         *,
         by: str,
         even_the_last: bool = False,
     ) -> None:
         self._control = control
-        self._folder = folder
-        self._plan = plan
+        self._place = place
+        self._proof = proof
+        self._vault = proof.vault
         self._patience = patience
         self._by = by
         self._even_the_last = even_the_last
@@ -96,15 +80,19 @@ class VaultRemoval:
     async def remove(self, confirmed_name: str) -> Removal:
         """Ask until the service lets the vault go; return its last answer (done, missing, or no longer supported).
 
-        Raises ``PlanRefused`` when anything speaks against it (nothing was sent), ``ServiceRefused`` when the vault was
+        Raises ``PlanRefused`` when anything speaks against it (nothing was sent), ``WrittenTo`` when the vault was
         written to since, ``RunStopped`` after three days, and ``Pending`` as the patience has it.
         """
-        certificate = await anyio.to_thread.run_sync(self._accounted, confirmed_name)
+        if confirmed_name != self._vault.name:
+            raise PlanRefused(
+                f"{confirmed_name!r} is not the name of this run's vault, {self._vault.name!r}. Nothing was sent."
+            )
+        empty_as_of = await anyio.to_thread.run_sync(self._proof.check)
         if not self._even_the_last:
             await self._check_not_the_last()
         answer = await self._ask()
         while answer is Removal.NOT_YET:
-            await self._check_not_written_to(certificate)
+            await self._check_not_written_to(empty_as_of)
             await self._wait()
             answer = await outlasting(self._patience, self._ask)
         return answer
@@ -115,71 +103,74 @@ class VaultRemoval:
         self._note(ANSWERED, answer)
         return answer
 
-    def _accounted(self, confirmed_name: str) -> Certificate:
-        if confirmed_name != self._plan.vault_name:
-            raise PlanRefused(
-                f"{confirmed_name!r} is not the name of this run's vault, {self._plan.vault_name!r}. Nothing was sent."
-            )
-        certificate = read_certificate(self._folder)
-        reasons = why_not(self._plan, replay(self._folder.path), certificate)
-        if certificate is None or reasons:
-            raise PlanRefused(f"{self._plan.vault.arn} is not removed: {'; '.join(reasons)}. Nothing was sent.")
-        _, anchor = sound_ledger(self._folder.path, self._plan)
-        if anchor != certificate.audit_anchor:
-            raise PlanRefused(
-                f"{self._plan.vault.arn} is not removed: the audit log is not the one that the certificate rests on. "
-                "Verify again. Nothing was sent."
-            )
-        return certificate
-
     async def _check_not_the_last(self) -> None:
         """Raise ``PlanRefused`` unless the account is seen to have another vault in the region."""
         try:
             async for vault in self._control.list_vaults():
-                if vault.arn != self._plan.vault.arn:
+                if vault.arn != self._vault.arn:
                     return
         except ControlRefused as refused:
             told = f"the account's vaults could not be listed ({refused})"
         else:
-            told = f"it is the account's only vault in {self._plan.region}"
+            told = f"it is the account's only vault in {self._vault.region}"
         raise PlanRefused(
-            f"{self._plan.vault.arn} is not removed: {told}. Amazon Glacier takes no new customers, and an account "
+            f"{self._vault.arn} is not removed: {told}. Amazon Glacier takes no new customers, and an account "
             "without vaults may count as one: it could never make another. To remove it all the same, add "
             "--even-the-last-vault. Nothing was sent."
         )
 
-    async def _check_not_written_to(self, certificate: Certificate) -> None:
+    async def _check_not_written_to(self, empty_as_of: datetime | None) -> None:
+        if empty_as_of is None:
+            raise WrittenTo(
+                f"{self._vault.arn} has no inventory and is not empty or was recently written to, by the service's "
+                "word. Its first inventory, a day after the first upload, will show what is in it; the vault was not "
+                "removed."
+            )
         described = await self._control.describe_vault()
-        proven = datetime.fromisoformat(certificate.inventory_date)
-        if described.last_inventory is not None and described.last_inventory > proven and described.archives:
-            raise ServiceRefused(
-                f"{self._plan.vault.arn} holds {described.archives:,} archives as of "
+        if described.last_inventory is not None and described.last_inventory > empty_as_of and described.archives:
+            raise WrittenTo(
+                f"{self._vault.arn} holds {described.archives:,} archives as of "
                 f"{described.last_inventory:%Y-%m-%dT%H:%M:%SZ}: somebody wrote to it after it was proven empty. "
                 "Fetch a new inventory and look at them; the vault was not removed."
             )
 
     async def _wait(self) -> None:
-        now, since = self._patience.now(), datetime.fromisoformat(read_removal(self._folder.path)[0].at)
+        now, since = self._patience.now(), datetime.fromisoformat(read_removal(self._place)[0].at)
         if now >= since + GIVEN_UP_AFTER:
             raise RunStopped(
-                f"{self._plan.vault.arn} could not be removed in three days: the service still says that it is not "
+                f"{self._vault.arn} could not be removed in three days: the service still says that it is not "
                 "empty or was recently written to. Verify again; if the vault is empty, ask AWS Support."
             )
-        what = (
-            f"the service to let vault {self._plan.vault_name} go (not empty or recently written to, by its last word)"
-        )
+        what = f"the service to let vault {self._vault.name} go (not empty or recently written to, by its last word)"
         await self._patience.wait(Waiting(what=what, until=now + _ASK_EVERY))
 
     def _note(self, event: str, answer: Removal | None = None) -> None:
         at = f"{self._patience.now():%Y-%m-%dT%H:%M:%SZ}"
         line = RemovalLine(at=at, event=event, by=self._by, answer=None if answer is None else answer.value)
-        file = self._folder.path / REMOVAL_FILE
-        read_removal(self._folder.path)  # cuts off what a crash left of a line
+        file = self._place / REMOVAL_FILE
+        read_removal(self._place)  # cuts off what a crash left of a line
         handle = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_NOFOLLOW, 0o600)
         with os.fdopen(handle, "ab") as target:
             target.write(msgspec.json.encode(line) + b"\n")
             target.flush()
             os.fsync(target.fileno())
+
+
+def check_removed(vault: Vault, folder: Path, steps: Sequence[Step]) -> None:
+    """Raise ``PlanRefused`` for a lifecycle that ended with its vault kept, saying what removes the vault."""
+    if any(step.event is Event.DELETED for step in steps):
+        return
+    last = next((step for step in reversed(steps) if step.event in {Event.PROVEN, Event.KEPT_REST}), None)
+    if last is not None and last.event is Event.PROVEN:
+        purged = next(step.round for step in reversed(steps) if step.event is Event.ACCOUNTED)
+        place = folder / f"round-{purged}"
+        advice = f"it was proven empty: glacier-purge delete-vault {place} --confirm-vault {vault.name} removes it"
+    else:
+        advice = f"begin another: glacier-purge run {vault.name} --delete-vault {vault.name}, with another --run-dir"
+    raise PlanRefused(
+        f"{vault.arn} was not removed: the lifecycle in {folder} ended at {steps[-1].at}, and the vault was kept; "
+        f"{advice}. Nothing more was sent."
+    )
 
 
 def read_removal(folder: Path) -> list[RemovalLine]:

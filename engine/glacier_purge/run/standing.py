@@ -2,7 +2,9 @@
 
 The phase and the round are the lifecycle's.  What a process waits for is nobody's step, so it is put into
 ``waiting.json`` while it is waited for, and stays there when the process ends instead of waiting.  What ended a process
-before the calendar's end stands in ``ended.json`` until the next one begins.  Both are notes: nothing goes by them.
+before the lifecycle's end stands in ``ended.json`` until the next one begins.  Both are notes: nothing goes by them.
+
+What ends a process while uploads are denied says that they are, since when, and how to allow them.
 """
 
 from __future__ import annotations
@@ -14,16 +16,20 @@ from typing import TYPE_CHECKING, TypeVar
 
 import msgspec
 
-from glacier_purge.errors import GlacierPurgeError, Pending, PlanRefused
+from glacier_purge.archive import Vault
+from glacier_purge.bundle import one_error
+from glacier_purge.errors import AuditDamaged, GlacierPurgeError, Pending, PlanRefused, UsageError, told
 from glacier_purge.json_document import DocumentUnreadable, read_document
 from glacier_purge.plan.document import read_plan
 from glacier_purge.run.folder import PLAN_FILE, RunFolder
-from glacier_purge.run.lifecycle import LIFECYCLE_FILE, Phase, position, read_steps
-from glacier_purge.run.terms import TERMS_FILE, read_terms
+from glacier_purge.run.freeze import read_frozen
+from glacier_purge.run.lifecycle import LIFECYCLE_FILE, TERMS_FILE, Event, Phase, denied_since, position, read_steps
+from glacier_purge.run.lifecycle_files import check_fits
+from glacier_purge.run.terms import read_terms
 from glacier_purge.waiting import Waiting
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
     from pathlib import Path
 
     from glacier_purge.plan.document import Plan
@@ -54,17 +60,73 @@ class Ended(msgspec.Struct, frozen=True, kw_only=True):
 
 @contextmanager
 def noting_the_end(folder: RunFolder) -> Iterator[None]:
-    """Write down what ends the work in ``folder``; being told to come again later is no end."""
+    """Write down what ends the work in ``folder``; being told to come again later is no end.
+
+    Errors are raised with a note that uploads are denied, where they are.
+    """
     (folder.path / ENDED_FILE).unlink(missing_ok=True)
     try:
-        yield
-    except Pending:
-        raise
+        with one_error():
+            yield
     except GlacierPurgeError as error:
-        with suppress(OSError):  # a disk that is full is bad enough without a second error in place of the first
-            folder.replace(
-                ENDED_FILE, msgspec.json.encode(Ended(message=str(error), exit_code=error.exit_code)) + b"\n"
-            )
+        if (denied := denial(folder.path)) is not None:
+            error.add_note(denied)
+        if not isinstance(error, Pending):
+            ended = Ended(message=told(error), exit_code=error.exit_code)
+            with suppress(OSError):  # a disk that is full is bad enough without a second error in place of the first
+                folder.replace(ENDED_FILE, msgspec.json.encode(ended) + b"\n")
+        raise
+
+
+def denial(folder: Path) -> str | None:
+    """That uploads are denied, since when, and what allows them again; None where the steps say that they are not."""
+    name = _vault_name(folder)
+    ways_out = (
+        f"They are allowed again at its end; glacier-purge thaw {name} allows them now, and glacier-purge abandon "
+        f"{folder} also ends the lifecycle."
+    )
+    try:
+        steps = read_steps(folder)
+    except (AuditDamaged, UsageError):
+        steps = []
+    if (since := denied_since(steps)) is not None:
+        return f"Uploads to {name} are denied by this lifecycle since {since}. {ways_out}"
+    is_known = any(step.event in {Event.FROZEN, Event.THAWED, Event.DELETED, Event.ABANDONED} for step in steps)
+    if is_known or not _was_noted(folder):
+        return None
+    return f"Uploads to {name} may be denied by this lifecycle, which set out to deny them. {ways_out}"
+
+
+def _vault_name(folder: Path) -> str:
+    try:
+        terms = read_terms(folder)
+    except UsageError:
+        terms = None
+    return "the vault" if terms is None else Vault.from_arn(terms.vault_arn).name
+
+
+def _was_noted(folder: Path) -> bool:
+    """Whether a freeze was begun and not taken back, for all ``freeze.json`` says."""
+    try:
+        frozen = read_frozen(RunFolder(folder))
+    except UsageError:
+        return True
+    return frozen is not None and not frozen.thawed
+
+
+@contextmanager
+def telling_while_denied(folder: RunFolder, tell: Callable[[str], None]) -> Iterator[None]:
+    """Tell that uploads are denied, where they are, when the work in ``folder`` ends before its end.
+
+    That is for being told to come again, Ctrl-C, a stop of the whole fleet, and bugs; errors that end a command say so
+    themselves (``noting_the_end``).
+    """
+    try:
+        yield
+    except BaseException as end:
+        says_so = isinstance(end, GlacierPurgeError) and not isinstance(end, Pending)
+        if not says_so and (denied := denial(folder.path)) is not None:
+            tell(denied)
         raise
 
 
@@ -102,11 +164,13 @@ class Standing:
     waiting: Waiting | None
     planned: tuple[RunFolder, Plan] | None
     ended: Ended | None
+    denied: str | None
+    """That uploads are denied, since when and what allows them."""
 
 
 def is_calendar(path: Path) -> bool:
-    """Tell whether a folder is a calendar's."""
-    return (path / LIFECYCLE_FILE).exists() or (path / TERMS_FILE).exists()
+    """Tell whether a folder is a lifecycle's, also where some of its files were lost."""
+    return any((path / name).exists() for name in (LIFECYCLE_FILE, TERMS_FILE, "round-1"))
 
 
 def read_standing(folder: RunFolder) -> Standing:
@@ -114,15 +178,19 @@ def read_standing(folder: RunFolder) -> Standing:
     at_work = folder.is_locked()
     steps = read_steps(folder.path)
     phase, number = position(steps)
+    terms = read_terms(folder.path)
+    if terms is not None and not at_work:  # a process at work makes files before their steps
+        check_fits(folder.path, steps, terms)
     return Standing(
         phase=phase,
         round=number,
         steps=tuple(steps),
-        terms=read_terms(folder.path),
+        terms=terms,
         at_work=at_work,
         waiting=_waiting(folder.path, phase, number),
         planned=_planned(folder.path, number),
         ended=_read_note(folder.path / ENDED_FILE, Ended),
+        denied=denial(folder.path),
     )
 
 

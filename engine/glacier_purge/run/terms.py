@@ -27,13 +27,12 @@ from glacier_purge.plan.id_lists import read_ids
 from glacier_purge.plan.manifest_files import Tables, read_file
 from glacier_purge.plan.rows import Rows
 from glacier_purge.plan.selection import instant
+from glacier_purge.run.lifecycle import TERMS_FILE
 
 if TYPE_CHECKING:
     from glacier_purge.archive import Vault
     from glacier_purge.run.folder import RunFolder
-    from glacier_purge.run.lifecycle import Step
 
-TERMS_FILE = "terms.json"
 _STDIN = "-"
 _TABLE = "dynamodb://"
 _CHUNK_BYTES = 1 << 20
@@ -67,25 +66,22 @@ def settle(
     folder: RunFolder,
     vault: Vault,
     endpoint_url: str,
-    steps: list[Step],
     now: datetime,
     *,
     choices: Choices = EVERY_ARCHIVE,
     caps: Caps = UNCAPPED,
     any_id_length: bool = False,
 ) -> Terms:
-    """Read what the calendar in ``folder`` was begun with, or settle it; ``choices`` and ``caps`` are those given now.
+    """Read what the lifecycle in ``folder`` was begun with, or settle it; ``choices`` and ``caps`` are those given now.
 
-    ``steps`` are those it has made already, ``any_id_length`` lets ids of any length into lists.  Raises ``UsageError``
-    for choices that mean nothing or cannot be kept, and ``PlanRefused`` where the calendar is of another vault, was
-    begun with other choices, or a file of them changed.
+    To be called after its steps were read: those refuse a folder whose terms were lost.  ``any_id_length`` lets ids of
+    any length into lists.  Raises ``UsageError`` for choices that mean nothing or cannot be kept, and ``PlanRefused``
+    where the lifecycle is of another vault or was begun with other choices.
     """
     terms = read_terms(folder.path)
     if terms is None:
-        begun = steps[0].at if steps else instant(now)
-        terms = Terms(vault_arn=vault.arn, endpoint_url=endpoint_url, begun=begun)
-        if not steps:  # one that has made steps was begun before there was anything to choose
-            terms = _chosen(terms, choices, caps, folder.path, any_id_length=any_id_length)
+        terms = Terms(vault_arn=vault.arn, endpoint_url=endpoint_url, begun=instant(now))
+        terms = _chosen(terms, choices, caps, folder.path, any_id_length=any_id_length)
         folder.write_once(TERMS_FILE, msgspec.json.format(msgspec.json.encode(terms), indent=2) + b"\n")
     if (terms.vault_arn, terms.endpoint_url) != (vault.arn, endpoint_url):
         raise PlanRefused(
@@ -93,7 +89,6 @@ def settle(
             f"{endpoint_url}. Give what it began with, or another --run-dir. Nothing was sent."
         )
     _check_same(folder.path, terms, choices, caps)
-    check_files(terms)
     return terms
 
 

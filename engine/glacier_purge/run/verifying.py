@@ -25,7 +25,7 @@ from glacier_purge.inventory.snapshot import batches
 from glacier_purge.run.certificate import Certificate, read_certificate, write_certificate
 from glacier_purge.run.outcomes import read_outcomes
 from glacier_purge.run.reading import plan_files
-from glacier_purge.run.reconcile import Reconciliation, reconcile
+from glacier_purge.run.reconcile import VERIFICATION_FOLDER, Reconciliation, reconcile
 from glacier_purge.run.soundness import sound_ledger
 from glacier_purge.waiting import Waiting, outlasting
 
@@ -37,7 +37,6 @@ if TYPE_CHECKING:
     from glacier_purge.service.control import GlacierControl
     from glacier_purge.waiting import Patience
 
-VERIFICATION_FOLDER = "verification"
 SETTLED_AFTER = timedelta(hours=72)
 """So long after the last deletion no newer inventory is waited for: it comes within a day or two (AWS's own guidance is
 24 to 48 hours), and not at all when the deletions changed nothing."""

@@ -1,0 +1,143 @@
+"""``abandon``: end a lifecycle before its end, in good order: uploads are allowed again, and nothing more is sent."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from glacier_purge.cli.exit_codes import ExitCode
+from glacier_purge.cli.options import (
+    Aws,
+    AwsOptions,
+    Hyphened,
+    LogOptions,
+    Logs,
+    Output,
+    SettingsOptions,
+    SettingsSource,
+)
+from glacier_purge.cli.output import OutputFormat, print_result
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from glacier_purge.archive import Vault
+    from glacier_purge.run.folder import RunFolder
+    from glacier_purge.run.lifecycle import Lifecycle
+    from glacier_purge.run.terms import Terms
+    from glacier_purge.service.access import Access
+
+
+def abandon(
+    run_dir: Path,
+    *,
+    confirm_vault: Hyphened | None = None,
+    aws: Aws = AwsOptions(),
+    source: SettingsSource = SettingsOptions(),
+    logs: Logs = LogOptions(),
+    output: Output = OutputFormat.TEXT,
+) -> int:
+    """End a lifecycle that `run` or `fleet` began, for good: allow uploads again, note it, and send nothing more.
+
+    What was deleted stays deleted and on record. Afterwards `run` and `apply` refuse to go on with it.
+
+    Parameters
+    ----------
+    run_dir
+        The folder of the lifecycle; of a fleet, that of one of its vaults.
+    confirm_vault
+        The vault's name, once more, where there is no terminal.
+    """
+    from glacier_purge import wiring
+    from glacier_purge.cli.carrying import in_event_loop
+    from glacier_purge.cli.logs import configure_logs
+    from glacier_purge.cli.waiting import patience
+    from glacier_purge.run.abandoned import abandonment
+    from glacier_purge.run.folder import RunFolder
+    from glacier_purge.run.lifecycle import Lifecycle
+
+    configure_logs(logs)
+    settings = source.load(aws)
+    folder = RunFolder.open(run_dir)
+    terms = _terms(folder)
+    access = wiring.access(settings, terms.endpoint_url, any_id_length=settings.inventory.any_id_length)
+
+    async def work() -> int:
+        with folder.held():
+            lifecycle = Lifecycle(folder.path, patience(True, access).now)
+            if abandonment(lifecycle.steps) is None:
+                still_denied_by = await _ended(folder, terms, lifecycle, access, confirm_vault)
+            else:
+                still_denied_by = []
+            step = lifecycle.steps[-1]
+        print_result(
+            {
+                "state": "abandoned",
+                "vault": terms.vault_arn,
+                "at": step.at,
+                "by": step.facts["by"],
+                "phase": step.phase.value,
+                "uploads": "as before" if not still_denied_by else f"still denied by {', '.join(still_denied_by)}",
+                "run_dir": str(folder.path),
+            },
+            output,
+        )
+        return ExitCode.DONE
+
+    return in_event_loop(work)
+
+
+def _terms(folder: RunFolder) -> Terms:
+    """What the lifecycle was begun with. Raises ``UsageError`` for a folder that is no lifecycle's."""
+    from glacier_purge.errors import UsageError
+    from glacier_purge.run.roster import ROSTER_FILE
+    from glacier_purge.run.terms import read_terms
+
+    if (folder.path / ROSTER_FILE).exists():
+        raise UsageError(
+            f"{folder.path} is a fleet's. Abandon its vaults one by one: glacier-purge abandon "
+            f"{folder.path}/ACCOUNT-REGION-VAULT. Nothing was sent."
+        )
+    terms = read_terms(folder.path)
+    if terms is None:
+        raise UsageError(
+            f"{folder.path} is not the folder of a lifecycle (no terms.json): there is nothing to abandon. A run of "
+            "`plan` and `apply` is simply not gone on with. Nothing was sent."
+        )
+    return terms
+
+
+async def _ended(
+    folder: RunFolder, terms: Terms, lifecycle: Lifecycle, access: Access, confirmed: str | None
+) -> list[str]:
+    from glacier_purge import wiring
+    from glacier_purge.archive import Vault
+    from glacier_purge.cli.naming import confirm_by_name
+    from glacier_purge.errors import UsageError
+    from glacier_purge.run.abandoned import abandon
+    from glacier_purge.run.host import who
+    from glacier_purge.run.lifecycle import Phase
+    from glacier_purge.run.locks import vault_locked
+
+    vault = Vault.from_arn(terms.vault_arn)
+    if lifecycle.phase is Phase.DONE:
+        raise UsageError(
+            f"the lifecycle in {folder.path} ended at {lifecycle.steps[-1].at}: there is nothing to abandon. "
+            "Nothing was sent."
+        )
+    with vault_locked(vault, terms.endpoint_url, folder.path):
+        confirm_by_name(vault.name, confirmed, _shown(folder, vault, lifecycle))
+        async with wiring.open_control(vault, access) as control:
+            return await abandon(control, folder, lifecycle, by=who())
+
+
+def _shown(folder: RunFolder, vault: Vault, lifecycle: Lifecycle) -> Iterator[str]:
+    from glacier_purge.run.standing import denial
+
+    yield f"About to end the lifecycle in {folder.path} for good:"
+    yield f"  vault  {vault.name} in {vault.region}, account {vault.account_id}"
+    yield f"  phase  {lifecycle.phase.value} of round {lifecycle.round}"
+    denied = denial(folder.path)
+    if denied is not None:
+        yield f"  {denied}"
+    yield "What was deleted stays deleted; nothing more is sent for it, ever."

@@ -1,0 +1,31 @@
+"""Getting a yes for what concerns a whole vault: its name typed on a terminal, or given once more as an option."""
+
+from __future__ import annotations
+
+import sys
+from typing import TYPE_CHECKING
+
+from glacier_purge.errors import PlanRefused
+from glacier_purge.report.terminal import safe
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+
+def confirm_by_name(name: str, given: str | None, about: Iterable[str]) -> None:
+    """Return when the vault's name was ``given`` or is typed now, after ``about`` was said.
+
+    Raises ``PlanRefused`` for any other answer, and where there is nobody to ask.
+    """
+    if given is None:
+        if not sys.stdin.isatty():
+            raise PlanRefused(
+                f"this needs a yes, and there is no terminal to ask on. Nothing was sent. Give the same command again "
+                f"with --confirm-vault {name}"
+            )
+        asked = f"Type {name} to go on, anything else to stop: "
+        sys.stderr.write("\n".join([*map(safe, about), "", safe(asked)]))
+        sys.stderr.flush()
+        given = sys.stdin.readline().strip()
+    if given != name:
+        raise PlanRefused(f"{given!r} is not the vault's name, {name!r}. Nothing was sent.")

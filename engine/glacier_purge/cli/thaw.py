@@ -1,0 +1,101 @@
+"""``thaw``: take the statements by which lifecycles deny uploads out of a vault's policy, where no folder helps.
+
+It goes by the policy alone: every statement whose id is of ours is shown, and taken out when somebody says so; the rest
+stays as it is.  A lifecycle whose folder is there is ended with ``abandon``, or goes on, and puts back what was there.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from glacier_purge.cli.exit_codes import ExitCode
+from glacier_purge.cli.options import (
+    Aws,
+    AwsOptions,
+    Hyphened,
+    LogOptions,
+    Logs,
+    Output,
+    SettingsOptions,
+    SettingsSource,
+)
+from glacier_purge.cli.output import OutputFormat, print_result
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from glacier_purge.service.control import GlacierControl
+
+
+def thaw(
+    vault: str,
+    *,
+    confirm_vault: Hyphened | None = None,
+    aws: Aws = AwsOptions(),
+    source: SettingsSource = SettingsOptions(),
+    logs: Logs = LogOptions(),
+    output: Output = OutputFormat.TEXT,
+) -> int:
+    """Let uploads to a vault again that a lost lifecycle denies: take its statement out of the vault's access policy.
+
+    Shows the statements of ours and asks for the vault's name. Whatever else the policy says stays. While a process on
+    this host deletes from the vault, it is refused; a lifecycle whose folder is there is ended with `abandon`.
+
+    Parameters
+    ----------
+    vault
+        Name of the vault.
+    confirm_vault
+        The vault's name, once more, where there is no terminal.
+    """
+    from glacier_purge import wiring
+    from glacier_purge.archive import check_vault_name
+    from glacier_purge.cli.carrying import in_event_loop
+    from glacier_purge.cli.logs import configure_logs
+    from glacier_purge.run.locks import vault_locked
+
+    configure_logs(logs)
+    check_vault_name(vault)
+    settings = source.load(aws)
+
+    async def work() -> int:
+        address = await wiring.vault_by_name(vault, settings)
+        endpoint_url = wiring.endpoint(settings, address.region)
+        access = wiring.access(settings, endpoint_url, any_id_length=False)
+        with vault_locked(address, endpoint_url, None):
+            async with wiring.open_control(address, access) as control:
+                taken = await _taken_out(control, confirm_vault)
+        print_result(
+            {
+                "state": "thawed" if taken else "nothing to take away: no statement of ours denies uploads",
+                "vault": address.arn,
+                "taken_away": ", ".join(taken),
+            },
+            output,
+        )
+        return ExitCode.DONE
+
+    return in_event_loop(work)
+
+
+async def _taken_out(control: GlacierControl, confirmed: str | None) -> list[str]:
+    """The ids of the statements that were taken out, which the service has no more."""
+    from glacier_purge.cli.naming import confirm_by_name
+    from glacier_purge.plan.upload_denial import ours_in, sids_of
+    from glacier_purge.run.freeze import take_out
+
+    found = ours_in(await control.access_policy())
+    sids = sids_of(found)
+    if found:
+        confirm_by_name(control.vault.name, confirmed, _shown(control.vault.arn, found))
+        await take_out(control, sids)
+    return sids
+
+
+def _shown(vault_arn: str, statements: list[dict[str, object]]) -> Iterator[str]:
+    import json
+
+    yield f"The access policy of {vault_arn} has {len(statements):,} statements by which a lifecycle denies uploads:"
+    for statement in statements:
+        yield f"  {json.dumps(statement)}"
+    yield "They are taken out, and the rest of the policy stays. No lifecycle of this vault should be at work."
