@@ -4,16 +4,13 @@ The journal's promises rest on a few operations: append, fdatasync, rename, fsyn
 small ``Disk`` so that the same code runs on files (``FileDisk``) and on a pretended disk that can lose power at any
 operation (``pretend_disk``).  All file operations are plain calls; ``in_writer`` and ``aside`` say on which thread a
 bundle of them runs: the log has one writer thread for life, and slow work (checkpoints, sealing) has another.
-``FileDisk`` never follows a symbolic link, never retries a failed operation, and lets ``OSError`` through; what is no
-file where one should be is ``AuditDamaged``, since no disk does that.
+``FileDisk`` never follows a symbolic link, never retries a failed operation, and lets ``OSError`` through.
 """
 
 from __future__ import annotations
 
 import asyncio
-import errno
 import os
-import stat
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Protocol, TypeVar
 
@@ -25,7 +22,7 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
-_READ = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
+_READ = os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC
 _APPEND = os.O_WRONLY | os.O_APPEND | os.O_NOFOLLOW | os.O_CLOEXEC
 _data_sync = getattr(os, "fdatasync", os.fsync)  # macOS has no fdatasync
 
@@ -103,7 +100,7 @@ class FileDisk:
 
     def read(self, name: str, offset: int = 0, length: int = -1) -> bytes:
         """See ``Disk``."""
-        with os.fdopen(self._open_to_read(name), "rb", buffering=0) as file:
+        with os.fdopen(os.open(self._folder / name, _READ), "rb", buffering=0) as file:
             file.seek(offset)
             if length < 0:
                 return file.readall()
@@ -166,19 +163,6 @@ class FileDisk:
         while self._appending:
             os.close(self._appending.popitem()[1])
 
-    def _open_to_read(self, name: str) -> int:
-        """Open a file and nothing else: a pipe in its place would be waited for, a link may lead anywhere."""
-        try:
-            descriptor = os.open(self._folder / name, _READ)
-        except OSError as error:
-            if error.errno in {errno.ELOOP, errno.ENXIO, errno.ENOTDIR}:
-                raise _not_a_file(name) from error
-            raise
-        if not stat.S_ISREG(os.fstat(descriptor).st_mode):
-            os.close(descriptor)
-            raise _not_a_file(name)
-        return descriptor
-
     def _open_to_append(self, name: str) -> int:
         descriptor = self._appending.get(name)
         if descriptor is None:
@@ -189,8 +173,3 @@ class FileDisk:
         descriptor = self._appending.pop(name, None)
         if descriptor is not None:
             os.close(descriptor)
-
-
-def _not_a_file(name: str) -> AuditDamaged:
-    reason = "a link, a folder, a pipe or a device stands in this file's place. Nothing was repaired."
-    return AuditDamaged(reason, file=name, offset_bytes=0)

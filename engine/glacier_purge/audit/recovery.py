@@ -70,16 +70,23 @@ class ReadLog:
     pacer: dict[str, Any] | None = None
 
 
-def replay(folder: Path) -> Ledger:
+def replay(folder: Path, *, plan_digest: str | None = None) -> Ledger:
     """Read a run's state, also while another process writes it: no lock, no repair, a torn tail is passed over.
 
-    Raises ``AuditDamaged`` where ``Journal.open`` would. A folder without a log is a run with nothing done, of which
-    not even the number of records is known.
+    Raises ``AuditDamaged`` where ``Journal.open`` would, and for a log of another plan than the one given.  A folder
+    without a log is a run with nothing done, of which not even the number of records is known.
     """
     disk = FileDisk(folder)
     for _ in range(_LOOKS_MAX):
         with suppress(FileNotFoundError):  # the run sealed a segment or renewed its checkpoint between two of our reads
             identity = read_identity(disk)
+            if identity is not None and plan_digest not in {None, identity.plan_digest}:
+                raise AuditDamaged(
+                    f"the log is of plan {identity.plan_digest[:16]}..., the plan beside it is {plan_digest[:16]}..."
+                    " One of them is another run's.",
+                    file=segment_name(1),
+                    offset_bytes=0,
+                )
             return Ledger(0) if identity is None else read_log(disk, identity).ledger
     raise RunStopped(f"{folder}: the audit log changes faster than it can be read. Try again.")
 
@@ -91,7 +98,10 @@ def read_identity(disk: Disk) -> LogIdentity | None:
     """
     segments = find_segments(disk)
     lines = next(read_lines(disk, segments[0]), None) if segments else None
+    beginning = Position(segment=1, offset=0, first_seq=0, seq=0, last_hash="", ts="")
     if lines is None:
+        if len(segments) > 1:
+            raise _damaged(segments[0], beginning, "this segment is empty")
         return None
     try:
         line = _whole(lines[0])
@@ -101,7 +111,6 @@ def read_identity(disk: Disk) -> LogIdentity | None:
         torn = b"".join(b"".join(more) for more in read_lines(disk, segments[0]))
         if len(segments) == 1 and not segments[0].compressed and is_torn_tail(torn, offset_bytes=0, seq=0):
             return None
-        beginning = Position(segment=1, offset=0, first_seq=0, seq=0, last_hash="", ts="")
         raise _damaged(segments[0], beginning, f"the log does not say whose it is ({bad})") from bad
 
 

@@ -32,6 +32,7 @@ FOLDER = "audit"
 MANIFEST = "audit/manifest.jsonl"
 
 _SEGMENT = re.compile(r"(?P<number>[0-9]{6,})\.jsonl(?P<compressed>\.zst)?")
+_ENTRY_GOES_ON = re.compile(rb'"previous":"[0-9a-f]{64}"\}[^\0\n]')
 _CHUNK_BYTES = 1 << 17
 """What is read and compressed at a time. It is ten times as long once unpacked, so that 1 MiB would be 10 MB in memory;
 and frames of this size are the smallest in sum."""
@@ -252,7 +253,8 @@ def _entries(disk: Disk) -> tuple[list[bytes], bytes]:
     lines = io.BytesIO(disk.read(MANIFEST)).readlines() if disk.size(MANIFEST) is not None else []
     previous = digest(b"")
     for number, line in enumerate(lines):
-        if number == len(lines) - 1 and (not line.endswith(b"\n") or b"\0" in line):
+        is_cut = b"\0" in line or not line.endswith(b"\n")
+        if number == len(lines) - 1 and is_cut and not _ENTRY_GOES_ON.search(line):
             return lines[:-1], line
         try:
             entry = decoded(line, ManifestEntry)

@@ -65,6 +65,7 @@ _HEAD = re.compile(rb'\{"seq":([0-9]{1,19}),"ts":"([0-9-]{10}T[0-9:.]{12}Z)","ev
 _WHOLE = re.compile(_HEAD.pattern + rb'.*"prev":"[0-9a-f]{64}"\}', re.DOTALL)
 _GOES_ON = re.compile(rb'"prev":"[0-9a-f]{64}"\}[^\0\n]')
 """A record's end, and something behind it."""
+_ENTRY_GOES_ON = re.compile(rb'"previous":"[0-9a-f]{64}"\}[^\0\n]')
 _ZEROS = re.compile(rb"\0+")
 _WRITABLE = bytes([0, 10, *range(32, 127)])
 """Every byte of a log, and the zero that a crash may leave."""
@@ -192,7 +193,7 @@ def verify_run(folder: Path, *, anchor: str | None = None) -> Verification:
         files.check_lines_and_lists()
         verdict = _check_log(findings, vouchers, folder, plan, files)
         files.check_snapshot(snapshot.result)
-    return replace(verdict, faults=tuple(findings.faults), notices=tuple(findings.notices))
+    return replace(verdict, faults=findings.in_order(), notices=tuple(findings.notices))
 
 
 def verify(folder: Path, *, plan: PlanFacts | None = None, anchor: str | None = None) -> Verification:
@@ -216,7 +217,7 @@ def _check_log(
     if files is not None:
         files.check_against(account)
     return Verification(
-        faults=tuple(findings.faults),
+        faults=findings.in_order(),
         notices=tuple(findings.notices),
         records=findings.seq,
         counts=account.counted(),
@@ -317,6 +318,10 @@ class _Findings:
         except _WRONG as wrong:
             self.file_fault("changed", file, f"not what it should be: {wrong!r}")
 
+    def in_order(self) -> tuple[Fault, ...]:
+        """The faults by place: the first one is where the folder was first changed, as far as a log goes."""
+        return tuple(sorted(self.faults, key=lambda fault: (fault.file, fault.offset_bytes)))
+
     def notice(self, message: str) -> None:
         """Note what is no damage."""
         if len(self.notices) < _FAULTS_MOST:
@@ -329,10 +334,11 @@ class _Findings:
 
 
 class _Claim(NamedTuple):
-    """What somebody vouches for: the hash of a record; of a checkpoint also the outcomes up to there."""
+    """What somebody vouches for: the hash of a record; a checkpoint also ``of`` which run, and the outcomes so far."""
 
     name: str
     digest: str
+    of: tuple[object, object, object] | None = None
     counts: dict[str, int] | None = None
     done: bytes = b""
 
@@ -343,8 +349,6 @@ class _Vouchers:
     def __init__(self, findings: _Findings, anchor: str | None) -> None:
         self._findings = findings
         self._claims: dict[int, list[_Claim]] = {}
-        self.runs: list[tuple[str, tuple[object, object, object]]] = []
-        """Of which run, plan and number of records each checkpoint says it is."""
         if anchor is not None:
             self.add_anchor("the anchor", anchor)
 
@@ -372,10 +376,11 @@ class _Vouchers:
         head_bytes = data.index(b"\n")
         head, bitmap = _document(data[:head_bytes]), data[head_bytes + 1 : -10]
         seq, digest, counts = head["position"]["seq"], head["position"]["last_hash"], head["ledger"]["counts"]
-        self.runs.append((name, (head["run"], head["plan_digest"], head["records"])))
-        if type(seq) is int and 0 < seq < 1 << 62:
-            counts = {word: count for word, count in sorted(counts.items()) if count}
-            self._claims.setdefault(seq - 1, []).append(_Claim(name, digest, counts, bitmap))
+        if type(seq) is not int or not 0 <= seq < 1 << 62:
+            raise _Bad("checkpoint", f"it vouches for {seq!a} records")
+        counts = {word: count for word, count in sorted(counts.items()) if count}
+        of = head["run"], head["plan_digest"], head["records"]
+        self._claims.setdefault(seq - 1, []).append(_Claim(name, digest, of, counts, bitmap))
 
     def between(self, first: int, end: int) -> list[int]:
         """Numbers of records vouched for, from ``first`` to before ``end``."""
@@ -387,6 +392,8 @@ class _Vouchers:
         """
         denied = False
         for claim in self._claims.get(self._findings.seq, ()):
+            if claim.of not in (None, account.identity()):
+                continue
             if claim.digest != digest:
                 other = f"{claim.name} vouches for another record here, or another log before it"
                 self._findings.fault("changed", other)
@@ -396,12 +403,17 @@ class _Vouchers:
             denied = denied or claim.digest != digest
         return denied
 
-    def miss(self) -> None:
-        """Say what is vouched for and did not come."""
-        end = self._findings.seq
-        for seq in sorted(seq for seq in self._claims if seq >= end):
-            name = self._claims[seq][0].name
-            self._findings.fault("truncated", f"the log ends here, but {name} vouches for records up to {seq}")
+    def miss(self, account: _Account) -> None:
+        """Say what is vouched for and did not come, and who vouches for another log."""
+        end, of = self._findings.seq, account.identity()
+        for seq, claim in [(at, claim) for at in sorted(self._claims) for claim in self._claims[at]]:
+            if claim.of is not None and account.run is not None and claim.of != of:
+                other = f"of another run or plan: {claim.of[0]!a}, plan {claim.of[1]!a}, {claim.of[2]!a} records"
+                self._findings.file_fault("checkpoint", claim.name, other)
+            elif seq >= end:
+                self._findings.fault(
+                    "truncated", f"the log ends here, but {claim.name} vouches for records up to {seq}"
+                )
 
 
 class _RunFiles:
@@ -414,13 +426,17 @@ class _RunFiles:
         self._digest: str | None = None
         self._identity: dict[str, Any] = {}
         self._identity_sha256: str | None = None
+        self._run_sha256: str | None = None
+        """Of the ``run.json`` that was written with the plan; older plans do not tell."""
         self._certificate: dict[str, Any] = {}
         self.snapshot_name = ""
 
     def read_plan(self) -> PlanFacts | None:
         """Check the plan, its decisions and who they are of; None where the log can't be held against it."""
         with self._findings.judging("plan.json"):
-            plan, digest = _sealed(_document(_read(self._folder / "plan.json")), "plan")
+            document = _document(_read(self._folder / "plan.json"))
+            self._run_sha256 = document.get("run_sha256")
+            plan, digest = _sealed(document, "plan", beside="run_sha256")
             records, name = plan["counts"]["inventory"], plan["snapshot"]["file"]
             if type(records) is not int or not 0 <= records <= _RECORDS_MAX:
                 raise ValueError("counts.inventory is no number of records")
@@ -479,6 +495,8 @@ class _RunFiles:
             if missing:
                 raise _Bad("changed", f"without {', '.join(sorted(missing))}")
             self._identity, self._identity_sha256 = identity, hashlib.sha256(content).hexdigest()
+            if self._run_sha256 not in (None, self._identity_sha256):
+                raise _Bad("changed", "not what was written with the plan")
             self._check_vault(identity)
             if self._plan and identity["tool_version"] != self._plan["tool_version"]:
                 raise _Bad("changed", "it has another tool_version than the plan")
@@ -502,8 +520,8 @@ class _RunFiles:
             return
         with self._findings.judging("certificate.json"):
             document = _document(_read(self._folder / "certificate.json"))
-            text_sha256 = document.pop("text_sha256", None)
-            certificate, _ = _sealed(document, "certificate")
+            text_sha256 = document.get("text_sha256")
+            certificate, _ = _sealed(document, "certificate", beside="text_sha256")
             self._certificate = certificate
             if self._digest not in (None, certificate["plan_digest"]):
                 raise _Bad("changed", f"of plan {certificate['plan_digest']!a}, which is not this run's")
@@ -522,12 +540,16 @@ class _RunFiles:
         if _is_any_there(self._folder, "removal.jsonl"):
             with self._findings.judging("removal.jsonl"):
                 _check_lines(self._folder / "removal.jsonl", {"at", "event", "by", "answer"})
+        if _is_any_there(self._folder, "verification/retrieval.json"):
+            with self._findings.judging("verification/retrieval.json"):
+                _document(_read(self._folder / "verification" / "retrieval.json"))
         for name in ("inventory.json", "inventory.csv"):
             later = self._folder / "verification" / name
             if _is_any_there(later.parent, f"{name}.sha256"):
                 with self._findings.judging(f"verification/{name}"):
                     _, sha256 = _sha256(later)
-                    _expect_bytes(later.with_name(f"{name}.sha256"), f"{sha256}  {name}\n".encode())
+                    if _read(later.with_name(f"{name}.sha256")) != f"{sha256}  {name}\n".encode():
+                        raise _Bad("changed", f"not what {name}.sha256 says")
 
     def check_against(self, account: _Account) -> None:
         """Hold run, certificate and what each process said of itself against the log that was read."""
@@ -548,11 +570,11 @@ class _RunFiles:
             return
         if account.run not in (None, self._identity["run"]):
             raise _Bad("changed", f"of run {self._identity['run']!a}; the log is of {account.run!a}")
-        for opened in account.opened:
-            if opened["vault_arn"] != self._identity["vault_arn"]:
-                raise _Bad("changed", f"of {self._identity['vault_arn']!a}; the log is of {opened['vault_arn']!a}")
-            if opened.get("run_json_sha256") not in (None, self._identity_sha256):
-                raise _Bad("changed", "not what it was when the run was opened")
+        for said in account.said_of_run:
+            if said.get("vault_arn", self._identity["vault_arn"]) != self._identity["vault_arn"]:
+                raise _Bad("changed", f"of {self._identity['vault_arn']!a}; the log is of {said['vault_arn']!a}")
+            if said.get("run_sha256", self._identity_sha256) != self._identity_sha256:
+                raise _Bad("changed", "not what it was when the run was approved")
 
 
 class _Account:
@@ -570,8 +592,8 @@ class _Account:
         self._ts, self._epoch = "", 0
         self.plan_digest = plan.digest if plan else None
         self.run: str | None = None
-        self.opened: list[dict[str, Any]] = []
-        """What each process said of itself when it began."""
+        self.said_of_run: list[dict[str, Any]] = []
+        """What processes said of the run when they opened it, and when it was approved."""
         self.is_whole = True
         """Whether all of the log so far could be read; else nobody can say what is missing."""
         self.finished = False
@@ -656,8 +678,8 @@ class _Account:
                     self._take_segment(said, number)
                 case "outcome":
                     self._take_outcome(said["ordinal"], str(said["outcome"]).encode())
-                case "opened":
-                    self.opened.append(said)
+                case "opened" | "approved":
+                    self.said_of_run.append(said)
                 case "released":
                     self._take_release(int(said["first"]), int(said["last"]))
                 case "recovered":
@@ -750,6 +772,7 @@ class _Chain:
         self._vouchers = vouchers
         self._account = account
         self._manifest: list[dict[str, Any]] = []
+        self._is_manifest_bad = False
         self._number = 0
         self._may_be_torn = False
         self._patterns: _Patterns | None = None
@@ -778,13 +801,10 @@ class _Chain:
         except _TornTail:
             pass
         self._end_suspicion()
-        self._vouchers.miss()
-        for name, of in self._vouchers.runs:
-            if self._account.run is not None and of != self._account.identity():
-                self._findings.file_fault("checkpoint", name, "this checkpoint is of another run, or of another plan")
+        self._vouchers.miss(self._account)
         compressed = sum(is_compressed for is_compressed in segments.values())
-        if len(self._manifest) < compressed - 1 or len(self._manifest) > last:
-            listed = f"the manifest lists {len(self._manifest)} of {compressed} closed segments"
+        if not self._is_manifest_bad and not compressed <= len(self._manifest) <= last:
+            listed = f"the manifest lists {len(self._manifest):,} segments; {compressed:,} are there compressed alone"
             self._findings.file_fault("manifest", "audit/manifest.jsonl", listed)
         if not self._account.finished:
             self._findings.notice("the run is not finished")
@@ -980,10 +1000,12 @@ class _Chain:
                 if (entry["name"], entry["previous"]) != (expected, previous.hexdigest()):
                     raise ValueError(f"this line is not the one for {expected} that follows the line before")
             except (_Bad, *_WRONG) as bad:
-                if line.endswith(b"\n") and b"\0" not in line:  # else a crash cut short what will be written again
+                is_cut = b"\0" in line or not line.endswith(b"\n")
+                if not is_cut or _ENTRY_GOES_ON.search(line):  # else a crash cut short what will be written again
                     place = offset + (bad.offset if isinstance(bad, _Bad) else 0)
                     changed = f"the manifest was changed: {bad!s}"
                     self._findings.file_fault("manifest", name, changed, offset=place, record=number)
+                    self._is_manifest_bad = True
                 return
             self._manifest.append(entry)
             previous = hashlib.sha256(line)
@@ -1149,7 +1171,7 @@ def _take_frame_head(file: IO[bytes], content: bytearray) -> int:
     window = 0 if is_single else _take(file, content, 1)
     _take(file, content, (0, 1, 2, 4)[flags & 3])
     plain_bytes = _take(file, content, (is_single, 2, 4, 8)[flags >> 6])
-    if flags & 8 or window >> 3 > 13 or plain_bytes > _FRAME_BYTES_MAX:
+    if flags & 0x18 or window >> 3 > 13 or plain_bytes > _FRAME_BYTES_MAX:
         raise ValueError("it claims what the log never needs")
     return 4 if flags & 4 else 0
 
@@ -1170,7 +1192,7 @@ def _unpacked(file: IO[bytes]) -> Iterator[bytes]:
         unpack, errors = zstandard.ZstdDecompressor().decompress, zstandard.ZstdError
     except ImportError:
         try:
-            from compression import zstd  # noqa: PLC0415 - Python 3.14
+            from compression import zstd  # type: ignore[import-not-found]  # noqa: PLC0415 - Python 3.14
 
             unpack, errors = zstd.decompress, zstd.ZstdError
         except ImportError:
@@ -1229,11 +1251,18 @@ def _verify_lifecycle(folder: Path) -> Verification:
         terms = _document(content)
         if missing := {"vault_arn", "endpoint_url", "begun"} - terms.keys():
             raise _Bad("changed", f"without {', '.join(sorted(missing))}")
+    if _is_any_there(folder, "freeze.json"):
+        with findings.judging("freeze.json"):
+            _document(_read(folder / "freeze.json"))
     steps = _read_steps(folder, findings, content)
     for place, step in steps:
         with findings.judging(f"step {place.record}"):
             _check_step(folder, findings, place, step)
-    plans = [_sealed_in(folder / name / "plan.json", "plan") for name in _folders(folder) if name.startswith("round-")]
+    plans = [
+        _sealed_in(folder / name / "plan.json", "plan", beside="run_sha256")
+        for name in _folders(folder)
+        if name.startswith("round-")
+    ]
     of = {f"{plan['region']}:{plan['account_id']}:vaults/{plan['vault_name']}" for plan, _ in plans if plan}
     for vault in of if terms else ():
         if not str(terms.get("vault_arn")).endswith(f":{vault}"):
@@ -1278,24 +1307,28 @@ def _check_step(folder: Path, findings: _Findings, place: _Place, step: dict[str
     facts, event = step.get("facts", {}), step.get("event")
     if event in ("planned", "approved") and "digest" in facts:
         file = f"round-{step['round']}/plan.json"
-        _, digest = _sealed_in(folder / file, "plan")
+        _, digest = _sealed_in(folder / file, "plan", beside="run_sha256")
         if digest != facts["digest"]:
             told = "is gone or was changed" if digest is None else f"has the digest {digest}"
             findings.fault("plan", f"{event} with digest {facts['digest']!a}, but {file} {told}", place=place)
+    if event == "planned" and "run_json" in facts:
+        file = f"round-{step['round']}/run.json"
+        if not _is_any_there(folder, file) or _sha256(folder / file)[1] != facts["run_json"]:
+            findings.fault("plan", f"planned with another {file}, or it is gone", place=place)
     if _DIGEST.fullmatch(str(facts.get("certificate"))):
         rounds = [name for name in _folders(folder) if name.startswith("round-")]
-        found = {_sealed_in(folder / name / "certificate.json", "certificate")[1] for name in rounds}
+        found = {
+            _sealed_in(folder / name / "certificate.json", "certificate", beside="text_sha256")[1] for name in rounds
+        }
         if facts["certificate"] not in found:
             told = f"no round has the certificate with digest {facts['certificate']}"
             findings.fault("certificate", told, place=place)
 
 
-def _sealed_in(path: Path, name: str) -> tuple[dict[str, Any], str | None]:
+def _sealed_in(path: Path, name: str, *, beside: str) -> tuple[dict[str, Any], str | None]:
     """What a file of content and digest holds; nothing where it is gone or was changed, which its run's check tells."""
     try:
-        document = _document(_read(path))
-        document.pop("text_sha256", None)
-        return _sealed(document, name)
+        return _sealed(_document(_read(path)), name, beside=beside)
     except (_Bad, *_WRONG):
         return {}, None
 
@@ -1305,7 +1338,12 @@ def _verify_fleet(folder: Path) -> Verification:
     findings = _Findings()
     settled: set[str] = set()
     with findings.judging("fleet.json"):
-        settled = {vault["vault_arn"] for vault in _document(_read(folder / "fleet.json"))["vaults"]}
+        document = _document(_read(folder / "fleet.json"))
+        if "digest" in document:
+            document, _ = _sealed(document, "fleet")
+        else:
+            findings.notice("fleet.json: of an older version, which did not write its digest")
+        settled = {vault["vault_arn"] for vault in document["vaults"]}
     found = set()
     for member in _folders(folder):
         if _is_any_there(folder / member, "terms.json"):
@@ -1329,8 +1367,10 @@ def _member_name(arn: str) -> str:
 
 
 def _verdict(findings: _Findings, lines: int, *, finished: bool) -> Verification:
-    faults, notices = tuple(findings.faults), tuple(findings.notices)
-    return Verification(faults=faults, notices=notices, records=lines, counts={}, finished=finished, anchor=None)
+    notices = tuple(findings.notices)
+    return Verification(
+        faults=findings.in_order(), notices=notices, records=lines, counts={}, finished=finished, anchor=None
+    )
 
 
 class _Outcomes(NamedTuple):
@@ -1433,15 +1473,16 @@ def _each_once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     return facts
 
 
-def _finite(text: str) -> float:
-    """Refuse what is no number to every reader."""
-    number = float(text)
-    if not math.isfinite(number):
-        raise ValueError(f"{text[:20]} is no number")
-    return number
+class _Float(float):
+    """A number and how it is written, which a digest covers. Raises ``ValueError`` for what is none to all readers."""
+
+    def __init__(self, text: str) -> None:
+        if not math.isfinite(self):
+            raise ValueError(f"{text[:20]} is no number")
+        self.text = text
 
 
-_decode = json.JSONDecoder(object_pairs_hook=_each_once, parse_float=_finite, parse_constant=_finite).decode
+_decode = json.JSONDecoder(object_pairs_hook=_each_once, parse_float=_Float, parse_constant=_Float).decode
 
 
 def _parse(line: bytes, run: str | None) -> tuple[dict[str, Any] | None, str]:
@@ -1483,18 +1524,24 @@ def _document(content: bytes) -> dict[str, Any]:
     return found
 
 
-def _canonical_sha256(value: object) -> str:
-    """SHA-256 (hex) of JSON with sorted keys, no spaces and nothing escaped that need not be: what digests are of."""
-    text = json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
-    return hashlib.sha256(text.encode()).hexdigest()
+def _canonical(value: object) -> str:
+    """JSON with sorted keys, no spaces and nothing escaped that need not be: what digests are of."""
+    if isinstance(value, dict):
+        return "{" + ",".join(f"{_canonical(key)}:{_canonical(value[key])}" for key in sorted(value)) + "}"
+    if isinstance(value, list):
+        return "[" + ",".join(map(_canonical, value)) + "]"
+    return value.text if isinstance(value, _Float) else json.dumps(value, ensure_ascii=False)
 
 
-def _sealed(document: dict[str, Any], name: str) -> tuple[dict[str, Any], str]:
-    """Take a document of two keys, its content and the digest of that. Raises ``_Bad`` where they do not fit."""
-    if document.keys() != {"digest", name}:
+def _sealed(document: dict[str, Any], name: str, *, beside: str = "digest") -> tuple[dict[str, Any], str]:
+    """Take a document of its content and the digest of that. Raises ``_Bad`` where they do not fit.
+
+    ``beside`` is what newer versions write beside the two: a hash of another file, which is not in the digest.
+    """
+    if document.keys() | {beside} != {"digest", name, beside}:
         raise _Bad("changed", f"its keys are {', '.join(sorted(document))}, not digest and {name}")
     content, digest = document[name], document["digest"]
-    found = _canonical_sha256(content)
+    found = hashlib.sha256(_canonical(content).encode()).hexdigest()
     if found != digest or type(content) is not dict:
         raise _Bad("changed", f"it says digest {digest!a}, its content has {found}")
     return content, found

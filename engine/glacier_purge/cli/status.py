@@ -50,7 +50,7 @@ def _of_run(folder: RunFolder) -> dict[str, object]:
     run_dir, plan = folder.path, read_plan(folder.plan_file)
     at_work = folder.is_locked()
     live = moment_of(folder) if at_work else None
-    ledger = replay(folder.path)
+    ledger = replay(folder.path, plan_digest=plan.digest)
     summary = summarise(ledger, inventory=plan.counts.inventory, selected=plan.counts.selected, run_dir=str(run_dir))
     facts = live if live is not None else ledger.last_telemetry or {}
     result = {
