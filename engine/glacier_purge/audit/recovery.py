@@ -45,6 +45,8 @@ if TYPE_CHECKING:
 
 _LINE_BYTES_MAX = 1 << 20
 _LOOKS_MAX = 5
+_RECORDS_MAX = 1 << 33
+"""A hundred times what a vault can be expected to hold; a bit of memory each."""
 _STAMP = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}\.[0-9]{3}Z", re.ASCII)
 
 
@@ -106,12 +108,19 @@ def read_identity(disk: Disk) -> LogIdentity | None:
     try:
         line = _whole(lines[0])
         facts = line.record.facts  # type: ignore[union-attr]  # an outcome has none, which is caught below
-        return LogIdentity(line.run, facts["plan_digest"], facts["records"])
+        return _identity(line.run, facts["plan_digest"], facts["records"])
     except (ValueError, AttributeError, KeyError) as bad:
         torn = b"".join(b"".join(more) for more in read_lines(disk, segments[0]))
         if len(segments) == 1 and not segments[0].compressed and is_torn_tail(torn, offset_bytes=0, seq=0):
             return None
         raise _damaged(segments[0], beginning, f"the log does not say whose it is ({bad})") from bad
+
+
+def _identity(run: str, plan_digest: object, records: object) -> LogIdentity:
+    """Whose log it is by its first record. Raises ``ValueError`` for what no first record says."""
+    if not isinstance(plan_digest, str) or type(records) is not int or not 0 <= records <= _RECORDS_MAX:
+        raise ValueError("it names no plan, or no number of records")
+    return LogIdentity(run, plan_digest, records)
 
 
 def read_log(disk: Disk, identity: LogIdentity) -> ReadLog:

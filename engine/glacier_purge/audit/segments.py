@@ -166,7 +166,7 @@ def listed(disk: Disk, segments: list[Segment]) -> int:
     A segment is listed before its plain form goes, so one that is there compressed alone has to be.
     """
     lines, _ = _entries(disk)
-    if len(lines) > len(segments):
+    if len(lines) >= max(1, len(segments)):  # a segment is closed when the next one is there
         raise AuditDamaged("this segment is missing", file=segment_name(len(segments) + 1), offset_bytes=0)
     for segment in segments[len(lines) :]:
         if segment.compressed:

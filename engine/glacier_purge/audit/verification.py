@@ -47,6 +47,7 @@ if TYPE_CHECKING:
 
 _OUTCOMES = frozenset({b"deleted", b"failed", b"skipped", b"invalid", b"duplicate"})
 _SENT = frozenset({b"deleted", b"failed"})
+_COUNTERS = ("attempts", "throttled", "server_faults", "active_seconds")
 _FAULTS_MOST = 100
 _MESSAGE_MOST = 400
 """Characters of a message; what it quotes is somebody else's text."""
@@ -397,7 +398,11 @@ class _Vouchers:
             if claim.digest != digest:
                 other = f"{claim.name} vouches for another record here, or another log before it"
                 self._findings.fault("changed", other)
-            elif claim.counts is not None and (claim.counts, claim.done) != (account.counted(), account.done()):
+            elif (
+                claim.counts is not None
+                and account.is_whole
+                and (claim.counts, claim.done) != (account.counted(), account.done())
+            ):
                 other = f"it has other outcomes than the log up to record {self._findings.seq:,}"
                 self._findings.file_fault("checkpoint", claim.name, other)
             denied = denied or claim.digest != digest
@@ -553,6 +558,9 @@ class _RunFiles:
 
     def check_against(self, account: _Account) -> None:
         """Hold run, certificate and what each process said of itself against the log that was read."""
+        with self._findings.judging("plan.json"):
+            if self._digest is not None and account.written_for not in (None, self._digest):
+                raise _Bad("plan", f"the log is of another plan, {account.written_for!a}")
         with self._findings.judging("run.json"):
             self._check_run(account)
         with self._findings.judging("certificate.json"):
@@ -592,6 +600,8 @@ class _Account:
         self._ts, self._epoch = "", 0
         self.plan_digest = plan.digest if plan else None
         self.run: str | None = None
+        self.written_for: object = None
+        """The plan's digest as the log itself says it."""
         self.said_of_run: list[dict[str, Any]] = []
         """What processes said of the run when they opened it, and when it was approved."""
         self.is_whole = True
@@ -601,6 +611,10 @@ class _Account:
     def identity(self) -> tuple[object, object, object]:
         """The run, plan and number of records that the log is of."""
         return self.run, self.plan_digest, self._records
+
+    def lose_sight(self) -> None:
+        """Part of the log can't be read: what it released and what became of that is not known."""
+        self.is_whole, self._released_through = False, None
 
     def counted(self) -> dict[str, int]:
         """Terminal outcomes by kind."""
@@ -686,8 +700,14 @@ class _Account:
                     self._take_repair(said)
                 case "finished":
                     self._take_end(said["counts"])
+            self._check_counters(said)
         except _WRONG as bad:
             self._findings.fault("changed", f"a record {said['event']!a} without its facts: {bad!a}")
+
+    def _check_counters(self, said: dict[str, Any]) -> None:
+        wrong = [key for key in _COUNTERS if not isinstance(said.get(key) or 0, int | float)]
+        if wrong and said["event"] in ("telemetry", "stopped", "finished"):
+            raise ValueError(f"{wrong[0]} is no number")
 
     def _check_frame(self, said: dict[str, Any]) -> None:
         findings = self._findings
@@ -701,7 +721,7 @@ class _Account:
 
     def _take_segment(self, said: dict[str, Any], number: int) -> None:
         if self.run is None:
-            self.run = said["run"]
+            self.run, self.written_for = said["run"], said["plan_digest"]
         if self.plan_digest is None:
             self.plan_digest, self._records = str(said["plan_digest"]), int(said["records"])
             self._done = _bits(self._records)
@@ -801,6 +821,8 @@ class _Chain:
         except _TornTail:
             pass
         self._end_suspicion()
+        if self._manifest and last == len(self._manifest):
+            self._miss_segments(last + 2)  # a segment is closed when the next one is there
         self._vouchers.miss(self._account)
         compressed = sum(is_compressed for is_compressed in segments.values())
         if not self._is_manifest_bad and not compressed <= len(self._manifest) <= last:
@@ -814,7 +836,8 @@ class _Chain:
         findings.file, findings.offset = f"audit/{self._number + 1:06d}.jsonl", 0
         more = next_number - self._number - 2
         findings.fault("segment", "this segment is missing" + (f", and {more:,} after it" if more else ""))
-        self._last, self._account.is_whole = None, False
+        self._last = None
+        self._account.lose_sight()
 
     def _read_segment(self, folder: Path, *, is_last: bool) -> None:
         findings, number = self._findings, self._number
@@ -832,7 +855,8 @@ class _Chain:
         except _Unreadable as bad:
             self._end_suspicion()
             findings.fault(bad.kind, str(bad), place=_Place(bad.file, bad.offset, findings.seq))
-            self._last, self._account.is_whole = None, False
+            self._last = None
+            self._account.lose_sight()
             return
         if findings.offset == 0 and not self._may_be_torn:
             findings.fault("segment", "this segment is empty")
@@ -938,7 +962,7 @@ class _Chain:
         if findings.offset or self._account.is_whole:  # else it was said which part could not be read
             findings.fault("missing", f"records {findings.seq} to {seq - 1} are missing or stand elsewhere")
         findings.seq, self._last = seq, None
-        self._account.is_whole = False
+        self._account.lose_sight()
         return False
 
     def _judge_link(self, here: _Place, *, linked: bool) -> None:
