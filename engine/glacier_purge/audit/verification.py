@@ -1078,8 +1078,8 @@ class _Segment:
                 self.is_compressed, self._name = True, f"{self._name}.zst"
         except _Bad as bad:
             raise _Unreadable(self._name, bad) from bad
-        self._unpacked = _Unpacked(self._file) if self.is_compressed else None
-        self._lines = io.BufferedReader(self._unpacked, _BLOCK_BYTES) if self._unpacked else self._file
+        self._pieces = _unpacked(self._file) if self.is_compressed else None
+        self._rest = b""
 
     def close(self) -> None:
         """Let go of the file."""
@@ -1089,20 +1089,39 @@ class _Segment:
         """Read so much and on to the end of a line. Raises ``_Unreadable`` when nothing stands before the damage."""
         if self._bad is not None:
             raise self._bad
-        data = line = b""
+        data = b""
         try:
-            data = self._lines.read(bytes_least)
-            line = self._lines.readline(_TAIL_BYTES_MAX)
+            if self._pieces is None:
+                data = self._file.read(bytes_least)
+                data += self._file.readline(_TAIL_BYTES_MAX)
+            else:
+                data = self._unpack_lines(self._pieces, bytes_least)
         except OSError as error:
             self._bad = _Unreadable(self._name, _Bad("unreadable", error.strerror or str(error)))
-        if len(line) == _TAIL_BYTES_MAX and not line.endswith(b"\n"):
+        if len(data) - data.rfind(b"\n") > _TAIL_BYTES_MAX:
             self._bad = _Unreadable(self._name, _Bad("changed", f"a line of {_TAIL_BYTES_MAX:,} bytes or more"))
-        if self._unpacked is not None and self._unpacked.bad is not None:
-            self._bad = _Unreadable(self._name, self._unpacked.bad)
-        data += line
         if self._bad is not None:
             data = data[: data.rfind(b"\n") + 1]
             return data or self.read_lines(0)
+        return data
+
+    def _unpack_lines(self, pieces: Iterator[bytes], bytes_least: int) -> bytes:
+        """The lines of the next frames that end one, or but the first; what is left over comes with the next."""
+        parts, held_bytes, self._rest = [self._rest], len(self._rest), b""
+        try:
+            for piece in pieces:
+                end = piece.rfind(b"\n") + 1
+                parts.append(piece[:end] if end else piece)
+                held_bytes += len(piece)
+                if end or held_bytes > _TAIL_BYTES_MAX:
+                    self._rest = piece[end:] if end else b""
+                    break
+        except _Bad as bad:
+            self._bad = _Unreadable(self._name, bad)
+        data = b"".join(parts)
+        if not bytes_least:
+            end = data.find(b"\n") + 1
+            data, self._rest = data[:end], data[end:] + self._rest
         return data
 
     def peek_rest(self) -> bytes:
@@ -1116,38 +1135,11 @@ class _Segment:
         return rest
 
 
-class _Unpacked(io.RawIOBase):
-    """The plain bytes of a zstandard file, up to its end or to the frame that is ``bad``."""
-
-    def __init__(self, file: IO[bytes]) -> None:
-        self._pieces = _unpacked(file)
-        self._piece = memoryview(b"")
-        self.bad: _Bad | None = None
-
-    def readable(self) -> bool:
-        """Always."""
-        return True
-
-    def readinto(self, buffer: Any) -> int:
-        """Give the next plain bytes."""
-        try:
-            while not self._piece:
-                self._piece = memoryview(next(self._pieces))
-        except StopIteration:
-            return 0
-        except _Bad as bad:
-            self.bad = bad
-            return 0
-        length = min(len(buffer), len(self._piece))
-        buffer[:length], self._piece = self._piece[:length], self._piece[length:]
-        return length
-
-
 class _Frame(NamedTuple):
     """One zstandard frame: where it begins, its bytes, and of how many blocks it is, each of 128 KiB at most."""
 
     offset: int
-    content: bytes
+    content: bytearray
     blocks: int
 
 
@@ -1185,7 +1177,7 @@ def _frame(file: IO[bytes], offset: int) -> _Frame | None:
             raise ValueError("it has a block that is none, or too many")
         _take(file, content, 1 if kind == 1 else length)
     _take(file, content, checksum_bytes)
-    return _Frame(offset, bytes(content), blocks)
+    return _Frame(offset, content, blocks)
 
 
 def _take_frame_head(file: IO[bytes], content: bytearray) -> int:
