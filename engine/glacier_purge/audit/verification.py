@@ -369,7 +369,13 @@ class _Vouchers:
         for name in ("checkpoint", "checkpoint.previous"):
             if _is_any_there(folder, name):
                 with self._findings.judging(name):
-                    self._add_checkpoint(name, _read(folder / name, _RECORDS_MAX // 8 + _DOCUMENT_BYTES_MAX))
+                    try:
+                        data = _read(folder / name, _RECORDS_MAX // 8 + _DOCUMENT_BYTES_MAX)
+                    except _Bad as bad:
+                        if bad.kind == "missing":  # a process that goes on renews it just now
+                            continue
+                        raise
+                    self._add_checkpoint(name, data)
 
     def _add_checkpoint(self, name: str, data: bytes) -> None:
         if data[-10:] != b"\n%08x\n" % zlib.crc32(memoryview(data)[:-10]):
@@ -996,7 +1002,9 @@ class _Chain:
             return False
         if self._vouchers.between(findings.seq, sys.maxsize):
             return False
-        rest = line + b"".join(following) + file.peek_rest()
+        rest = line + b"".join(following)
+        if rest.endswith(b"\n"):  # else the file ended here, and what comes by now is a process's that goes on
+            rest += file.peek_rest()
         if len(rest) > _TAIL_BYTES_MAX or not a_crash_may_leave(rest, offset_bytes=findings.offset, seq=findings.seq):
             return False
         findings.notice(
