@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import importlib.util
 import json
+import os
 import shutil
 import sys
 from typing import TYPE_CHECKING, Any
@@ -111,7 +112,7 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Two whole run folders, of two vaults."""
     place = tmp_path_factory.mktemp("made")
     for name, vault in (("run", "photos"), ("other", "videos")):
-        asyncio.run(certified(place / name, vault))
+        asyncio.run(certified(place / name, f"{vault}-{os.getpid()}"))  # one process a vault works on this host
     return place
 
 
