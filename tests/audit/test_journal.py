@@ -225,25 +225,22 @@ async def test_a_checkpoint_that_does_not_serve_costs_only_time(damage: str) -> 
     assert (await open_journal(PretendDisk(files), records=9)).ledger.counts["deleted"] == 2
 
 
-async def test_a_log_cut_back_below_its_checkpoint_is_told_of_in_the_log(tmp_path: Path) -> None:
-    """Going on is safe, deletes are only repeated; but that durable records were lost must never be forgotten."""
+async def test_a_log_cut_back_below_its_checkpoint_is_refused(tmp_path: Path) -> None:
+    """The checkpoint was written when the log was on disk: no crash takes that back, whole records or half of one."""
     disk = PretendDisk()
     journal = await open_journal(disk, records=9)
     await commit(journal, [0])
     short = disk.contents()["audit/000001.jsonl"]
     await commit(journal, [1])
     await journal.checkpoint({})
-    files = disk.contents() | {"audit/000001.jsonl": short}
-    assert verify(dump(files, tmp_path / "cut")).faults[0].kind == "truncated"
-    cut = PretendDisk(files)
-    second = await open_journal(cut, records=9)
-    assert second.ledger.counts["deleted"] == 1
-    assert "recovered" in events(cut.contents())
-    assert "checkpoint" not in cut.contents()
-    await commit(second, [1])
-    verdict = verify(dump(cut.contents(), tmp_path / "on"))
-    assert verdict.faults == ()
-    assert any("vouched for" in notice for notice in verdict.notices)
+    for end in (len(short), len(short) + 100, 0):
+        files = disk.contents() | {"audit/000001.jsonl": disk.contents()["audit/000001.jsonl"][:end]}
+        assert verify(dump(files, tmp_path / str(end))).exit_code == 4
+        cut = PretendDisk(files)
+        with pytest.raises(AuditDamaged, match="checkpoint vouches for") as damaged:
+            await open_journal(cut, records=9)
+        assert (damaged.value.file, damaged.value.offset_bytes) == ("audit/000001.jsonl", end)
+        assert cut.contents() == files
 
 
 @pytest.mark.parametrize("keep", [b"", b"{", b'{"seq":3', None], ids=["nothing", "a brace", "a start", "all but one"])

@@ -32,6 +32,7 @@ from tests.audit.logs import (
     plain_segments,
     rechained,
 )
+from tests.e2e.claimed import certified
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -527,17 +528,17 @@ def test_the_check_runs_alone_with_the_standard_library_only(tmp_path: Path) -> 
     """An auditor copies one file out and needs nothing of ours; compressed segments then need zstdcat."""
     if shutil.which("zstdcat") is None:
         pytest.skip("zstdcat is not installed")
-    files, anchor = whole_run()
+    folder = asyncio.run(certified(tmp_path / "run"))
+    anchor = verify(folder.path).anchor
     alone = tmp_path / "verification.py"
     shutil.copy(Path(standalone.__file__), alone)
-    dump(files, tmp_path / "run")
     # -I -S: no site-packages, so neither this package nor zstandard can be imported.
-    command = [sys.executable, "-I", "-S", str(alone), str(tmp_path / "run"), "--anchor", anchor]
+    command = [sys.executable, "-I", "-S", str(alone), str(folder.path), "--anchor", str(anchor)]
     good = subprocess.run(command, capture_output=True, text=True, check=False)
     assert (good.returncode, good.stderr) == (0, "")
     assert good.stdout == f"71 records, {{'deleted': 60}}, as it was written; anchor {anchor}\n"
-    log = tmp_path / "run" / "audit" / "000003.jsonl"
+    log = folder.path / "audit" / "000003.jsonl"
     log.write_bytes(log.read_bytes().replace(b"41.25", b"41.52", 1))
     bad = subprocess.run(command, capture_output=True, text=True, check=False)
     assert bad.returncode == 4
-    assert "changed: audit/000003.jsonl" in bad.stdout
+    assert "audit/000003.jsonl, byte 263, record 51: changed" in bad.stdout

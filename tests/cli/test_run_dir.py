@@ -17,7 +17,6 @@ VERBS = (
     ("apply",),
     ("verify",),
     ("delete-vault", "--confirm-vault", "photos"),
-    ("audit", "verify"),
     ("audit", "export"),
     ("pause",),
     ("rate", "--per-second", "5"),

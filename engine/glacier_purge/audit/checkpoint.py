@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from glacier_purge.audit.ledger import LedgerState  # noqa: TC001 - msgspec reads the annotation
+from glacier_purge.audit.record import OUTCOMES
 from glacier_purge.json_document import DocumentUnreadable, decoded
 
 if TYPE_CHECKING:
@@ -87,6 +88,13 @@ def read_checkpoint(disk: Disk, name: str) -> tuple[Checkpoint, bytes] | None:
     except DocumentUnreadable:
         return None
     bitmap = bytes(content[head_bytes + 1 :])
-    if checkpoint.format != 1 or len(bitmap) != (checkpoint.records + 7) // 8:
+    if checkpoint.format != 1 or len(bitmap) != (checkpoint.records + 7) // 8 or not _makes_sense(checkpoint):
         return None
     return checkpoint, bitmap
+
+
+def _makes_sense(checkpoint: Checkpoint) -> bool:
+    """Tell whether it is of a place that a log can have, and counts what a log counts."""
+    at = checkpoint.position
+    is_place = at.segment > 0 and at.offset > 0 and 0 <= at.first_seq < at.seq
+    return (is_place or at.seq == 0) and checkpoint.ledger.counts.keys() == OUTCOMES

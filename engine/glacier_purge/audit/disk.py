@@ -15,6 +15,7 @@ import os
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Protocol, TypeVar
 
+from glacier_purge.errors import AuditDamaged
 from glacier_purge.ownership import open_own
 
 if TYPE_CHECKING:
@@ -88,6 +89,8 @@ class FileDisk:
             return sorted(os.listdir(self._folder / folder))  # noqa: PTH208 - names, not paths
         except FileNotFoundError:
             return []
+        except NotADirectoryError as error:
+            raise AuditDamaged("something else stands in this folder's place", file=folder, offset_bytes=0) from error
 
     def size(self, name: str) -> int | None:
         """See ``Disk``."""

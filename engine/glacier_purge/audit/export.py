@@ -2,7 +2,8 @@
 
 Ids, codes and request ids come from outside.  A cell that begins with ``= + - @``, a tab or a carriage return is a
 formula to a spreadsheet even when quoted (CWE-1236), and archive ids may begin with ``-``; so every cell is quoted and
-every cell of foreign text gets an apostrophe in front.  It checks no chain; ``verification`` does.
+every cell of foreign text gets an apostrophe in front.  What does not follow the line before is no row of it; the
+whole check is ``verification``.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ from __future__ import annotations
 import csv
 from typing import IO, TYPE_CHECKING
 
+from glacier_purge.audit.chain import digest
 from glacier_purge.audit.disk import FileDisk
 from glacier_purge.audit.record import Outcome, read_line
 from glacier_purge.audit.segments import find_segments, read_lines
@@ -54,6 +56,7 @@ def export_csv(folder: Path, target: IO[str]) -> int:
 def _whole_lines(folder: Path) -> Iterator[Line]:
     """Read every line; one cut off at the end is left out. Raises ``AuditDamaged`` at the first that is none."""
     disk = FileDisk(folder)
+    seq, last_hash = 0, None
     for segment in find_segments(disk):
         offset = 0
         for lines in read_lines(disk, segment):
@@ -61,10 +64,14 @@ def _whole_lines(folder: Path) -> Iterator[Line]:
                 if not line.endswith(b"\n"):
                     return
                 try:
-                    yield read_line(line)
+                    said = read_line(line)
                 except ValueError as bad:
-                    raise AuditDamaged(str(bad), file=segment.file, offset_bytes=offset) from bad
-                offset += len(line)
+                    raise AuditDamaged(str(bad), file=segment.file, offset_bytes=offset, record=seq) from bad
+                if said.seq != seq or last_hash not in {None, said.prev}:
+                    reason = "this record does not follow the one before it; one of the two was changed"
+                    raise AuditDamaged(reason, file=segment.file, offset_bytes=offset, record=seq)
+                yield said
+                seq, last_hash, offset = seq + 1, digest(line), offset + len(line)
 
 
 def _row(outcome: Outcome, ts: str) -> list[object]:

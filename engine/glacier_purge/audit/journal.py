@@ -18,7 +18,7 @@ import anyio
 from glacier_purge.audit.chain import is_digest
 from glacier_purge.audit.checkpoint import Checkpoint, Position, encode_head, write_checkpoint
 from glacier_purge.audit.record import OUTCOMES, Note, make_note
-from glacier_purge.audit.recovery import LogIdentity, forget_ahead, read_log, repair
+from glacier_purge.audit.recovery import LogIdentity, read_log, repair
 from glacier_purge.audit.rendering import Renderer
 from glacier_purge.audit.segments import FOLDER, seal, segment_name, unsealed
 from glacier_purge.errors import DiskFailed
@@ -119,7 +119,6 @@ class Journal:
             if owed:
                 journal._take(owed)
                 await journal.durable()
-                await disk.in_writer(lambda: forget_ahead(disk, log))
         except OSError as failure:
             raise DiskFailed(f"the audit log can't be opened: {failure}. Mend the disk and start again.") from failure
         if journal.ledger.epoch != journal.epoch:

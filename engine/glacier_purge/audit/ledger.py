@@ -244,7 +244,7 @@ class Ledger:
             elif note.event == "finished":
                 state.finished, state.drained = facts, True
                 self._count(facts)
-        except (KeyError, TypeError, ValueError) as wrong:
+        except (ArithmeticError, KeyError, TypeError, ValueError) as wrong:
             raise RefusedRecordError(f"a record {note.event!r} that says {wrong}", index) from wrong
 
     def _release(self, first: int, last: int) -> None:

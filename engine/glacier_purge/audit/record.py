@@ -163,14 +163,25 @@ def read_line(line: bytes) -> Line:
         )
         return Line(it.seq, it.ts, it.run, it.epoch, it.prev, outcome)
     try:
-        facts = json.loads(line)
+        facts = _decode_note(line.decode())
         frame = {key: facts.pop(key) for key in ("seq", "ts", "event", "run", "epoch", "prev")}
     except (AttributeError, KeyError, TypeError, RecursionError) as missing:
         raise ValueError(f"no line of an audit log: {missing}") from missing
-    if (type(frame["seq"]), type(frame["epoch"]), type(frame["event"])) != (int, int, str):
-        raise ValueError("no line of an audit log: seq, epoch or event is of the wrong type")
+    if [type(value) for value in frame.values()] != [int, str, str, str, int, str]:
+        raise ValueError("no line of an audit log: a value of its frame is of the wrong type")
     note = Note(frame["event"], facts)
     return Line(frame["seq"], frame["ts"], frame["run"], frame["epoch"], frame["prev"], note)
+
+
+def _finite(text: str) -> float:
+    """Refuse what JSON does not know, and what no double holds: nothing of ours writes it."""
+    number = float(text)
+    if not -_LARGEST <= number <= _LARGEST:
+        raise ValueError(f"{text[:20]} is no number")
+    return number
+
+
+_decode_note = json.JSONDecoder(parse_float=_finite, parse_constant=_finite).decode
 
 
 def _spelt_out(outcome: Outcome) -> bytes:

@@ -2,38 +2,52 @@
 
 Replay starts from the newest checkpoint that fits the log, else from the first record, and checks every line it reads:
 whole, numbered in order, of this run, and carrying the hash of the line before.  The first line that is not whole ends
-the readable log.  If that happens in the last segment, and nothing after it was written by a later commit, it is the
-torn tail that a crash may leave, because a commit is only begun once the one before is fsynced; anything else is damage
-and is never repaired (I8).  ``read_log`` changes nothing; ``repair`` copies a torn tail aside, cuts it off, and says
-what has to be recorded about it.
+the readable log.  What stands behind is a torn tail if it is the end of the last segment, no checkpoint vouches for
+more than what was read, and its bytes are what a crash may leave of one commit (``torn_tail``); anything else is damage
+and is never repaired (I8).  So is a log that ends before what a checkpoint vouches for: that was durable.
+``read_log`` changes nothing; ``repair`` copies a torn tail aside, cuts it off, and says what has to be recorded about
+it.
 """
 
 from __future__ import annotations
 
 import hashlib
+import re
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from itertools import groupby
 from typing import TYPE_CHECKING, Any, NamedTuple
+
+import msgspec
 
 from glacier_purge.audit.chain import digest
 from glacier_purge.audit.checkpoint import NEWEST, PREVIOUS, Checkpoint, Position, read_checkpoint
 from glacier_purge.audit.disk import FileDisk
 from glacier_purge.audit.ledger import Ledger, RefusedRecordError
 from glacier_purge.audit.record import Line, Note, make_note, read_line
-from glacier_purge.audit.segments import FOLDER, Segment, find_segments, read_chunks, read_lines
-from glacier_purge.audit.verification import written_by_later_commit
+from glacier_purge.audit.segments import (
+    FOLDER,
+    LINE_BYTES_MAX,
+    find_segments,
+    listed,
+    read_chunks,
+    read_lines,
+    segment_name,
+)
+from glacier_purge.audit.torn_tail import is_torn_tail
 from glacier_purge.errors import AuditDamaged, RunStopped
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from glacier_purge.audit.disk import Disk
+    from glacier_purge.audit.segments import Segment
 
 _LINE_BYTES_MAX = 1 << 20
 _LOOKS_MAX = 5
-_TAIL_BYTES_MAX = 1 << 26
-"""More than any one commit writes: a longer "torn tail" is damage."""
+_RECORDS_MAX = 1 << 33
+"""A hundred times what a vault can be expected to hold; a bit of memory each."""
+_STAMP = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}\.[0-9]{3}Z", re.ASCII)
 
 
 class LogIdentity(NamedTuple):
@@ -56,43 +70,71 @@ class ReadLog:
     position: Position
     torn: bytes = b""
     pacer: dict[str, Any] | None = None
-    ahead: list[tuple[str, Position]] = field(default_factory=list)
-    """Checkpoints that speak of records the log does not have: it was cut after it had been durable."""
 
 
-def replay(folder: Path) -> Ledger:
+def replay(folder: Path, *, plan_digest: str | None = None) -> Ledger:
     """Read a run's state, also while another process writes it: no lock, no repair, a torn tail is passed over.
 
-    Raises ``AuditDamaged`` where ``Journal.open`` would. A folder without a log is a run with nothing done, of which
-    not even the number of records is known.
+    Raises ``AuditDamaged`` where ``Journal.open`` would, and for a log of another plan than the one given.  A folder
+    without a log is a run with nothing done, of which not even the number of records is known.
     """
     disk = FileDisk(folder)
     for _ in range(_LOOKS_MAX):
         with suppress(FileNotFoundError):  # the run sealed a segment or renewed its checkpoint between two of our reads
             identity = read_identity(disk)
+            if identity is not None and plan_digest not in {None, identity.plan_digest}:
+                raise AuditDamaged(
+                    f"the log is of plan {identity.plan_digest[:16]}..., the plan beside it is {plan_digest[:16]}..."
+                    " One of them is another run's.",
+                    file=segment_name(1),
+                    offset_bytes=0,
+                )
             return Ledger(0) if identity is None else read_log(disk, identity).ledger
     raise RunStopped(f"{folder}: the audit log changes faster than it can be read. Try again.")
 
 
 def read_identity(disk: Disk) -> LogIdentity | None:
-    """Learn from the first record whose log this is; None when there is none yet."""
-    for segment in find_segments(disk)[:1]:
-        for lines in read_lines(disk, segment):
-            try:
-                line = read_line(lines[0])
-                facts = line.record.facts  # type: ignore[union-attr]  # an outcome has none, which is caught below
-                return LogIdentity(line.run, facts["plan_digest"], facts["records"])
-            except (ValueError, AttributeError, KeyError):
-                return None
-    return None
+    """Learn from the first record whose log this is; None when there is none yet.
+
+    Raises ``AuditDamaged`` when it says nothing of the kind, and a crash in the first commit does not explain that.
+    """
+    segments = find_segments(disk)
+    lines = next(read_lines(disk, segments[0]), None) if segments else None
+    beginning = Position(segment=1, offset=0, first_seq=0, seq=0, last_hash="", ts="")
+    if lines is None:
+        if len(segments) > 1:
+            raise _damaged(segments[0], beginning, "this segment is empty")
+        return None
+    try:
+        line = _whole(lines[0])
+        facts = line.record.facts  # type: ignore[union-attr]  # an outcome has none, which is caught below
+        return _identity(line.run, facts["plan_digest"], facts["records"])
+    except (ValueError, AttributeError, KeyError) as bad:
+        torn = b"".join(b"".join(more) for more in read_lines(disk, segments[0]))
+        if len(segments) == 1 and not segments[0].compressed and is_torn_tail(torn, offset_bytes=0, seq=0):
+            return None
+        raise _damaged(segments[0], beginning, f"the log does not say whose it is ({bad})") from bad
+
+
+def _identity(run: str, plan_digest: object, records: object) -> LogIdentity:
+    """Whose log it is by its first record. Raises ``ValueError`` for what no first record says."""
+    if not isinstance(plan_digest, str) or type(records) is not int or not 0 <= records <= _RECORDS_MAX:
+        raise ValueError("it names no plan, or no number of records")
+    return LogIdentity(run, plan_digest, records)
 
 
 def read_log(disk: Disk, identity: LogIdentity) -> ReadLog:
     """Replay the log as far as it can be read. Raises ``AuditDamaged`` for anything a crash cannot have done."""
+    checkpoints = _believable(disk, identity)  # before the log: a run that goes on only adds to what they vouch for
     segments = find_segments(disk)
-    log = _start(disk, identity, segments)
+    manifest = listed(disk, segments)
+    log = _start(disk, identity, segments, checkpoints)
     for segment in segments[max(0, log.position.segment - 1) :]:
-        _read_segment(disk, identity, log, segment, is_last=segment is segments[-1])
+        may_be_torn = segment is segments[-1] and not segment.compressed and segment.number > manifest
+        _read_segment(disk, identity, log, segment, may_be_torn=may_be_torn)
+    for name, checkpoint, _ in checkpoints:
+        if checkpoint.position.seq > log.position.seq:
+            raise _cut_back(name, checkpoint.position, log.position)
     return log
 
 
@@ -103,24 +145,11 @@ def repair(disk: Disk, log: ReadLog) -> list[Note]:
         _save_tail(disk, name, log.torn)
         disk.truncate(name, log.position.offset)
         disk.sync(name)
-    notes = [
+    return [
         make_note("recovered", {"saved_as": name, **_describe(disk.read(f"{FOLDER}/{name}"))})
         for name in disk.names(FOLDER)
         if ".torn-" in name and not name.endswith(".tmp") and name not in log.ledger.saved_tails
     ]
-    notes += [
-        make_note("recovered", {"checkpoint": name, "claimed_seq": claimed.seq - 1, "claimed_hash": claimed.last_hash})
-        for name, claimed in log.ahead
-    ]
-    return notes
-
-
-def forget_ahead(disk: Disk, log: ReadLog) -> None:
-    """Remove checkpoints that were ahead of the log, once the log itself tells of them."""
-    for name, _ in log.ahead:
-        disk.remove(name)
-    if log.ahead:
-        disk.sync_folder(".")
 
 
 def _save_tail(disk: Disk, name: str, torn: bytes) -> None:
@@ -144,27 +173,33 @@ def _describe(torn: bytes) -> dict[str, Any]:
     return {"bytes": len(torn), "sha256": hashlib.sha256(torn).hexdigest()}
 
 
-def _start(disk: Disk, identity: LogIdentity, segments: list[Segment]) -> ReadLog:
-    """Begin at the newest checkpoint the log bears out, or at the beginning."""
-    beginning = Position(segment=0, offset=0, first_seq=0, seq=0, last_hash=identity.plan_digest, ts="")
-    ahead: list[tuple[str, Position]] = []
+def _believable(disk: Disk, identity: LogIdentity) -> list[tuple[str, Checkpoint, bytes]]:
+    """The checkpoints that are whole and of this log, newest first. Others cost time and nothing else (I9)."""
+    believed = []
     for name in (NEWEST, PREVIOUS):
         found = read_checkpoint(disk, name)
-        if found is None or (found[0].run, found[0].plan_digest, found[0].records) != identity:
-            continue
-        checkpoint, bitmap = found
-        if _bears_out(disk, segments, checkpoint):
+        if found is not None and (found[0].run, found[0].plan_digest, found[0].records) == identity:
+            believed.append((name, *found))
+    return believed
+
+
+def _start(
+    disk: Disk, identity: LogIdentity, segments: list[Segment], checkpoints: list[tuple[str, Checkpoint, bytes]]
+) -> ReadLog:
+    """Begin at the newest checkpoint, which the log has to bear out, or at the beginning."""
+    for name, checkpoint, bitmap in checkpoints[:1]:
+        if checkpoint.position.seq > 0:
+            _check_borne_out(disk, segments, name, checkpoint.position)
             ledger = Ledger(identity.records, checkpoint.ledger, bitmap)
-            return ReadLog(ledger=ledger, position=checkpoint.position, pacer=checkpoint.pacer, ahead=ahead)
-        ahead.append((name, checkpoint.position))
-    return ReadLog(ledger=Ledger(identity.records), position=beginning, ahead=ahead)
+            return ReadLog(ledger=ledger, position=checkpoint.position, pacer=checkpoint.pacer)
+    beginning = Position(segment=0, offset=0, first_seq=0, seq=0, last_hash=identity.plan_digest, ts="")
+    return ReadLog(ledger=Ledger(identity.records), position=beginning)
 
 
-def _bears_out(disk: Disk, segments: list[Segment], checkpoint: Checkpoint) -> bool:
-    """Tell whether the log reaches as far as the checkpoint says. Raises ``AuditDamaged`` if it differs there."""
-    claimed = checkpoint.position
-    if claimed.offset == 0 or claimed.segment > len(segments):
-        return claimed.segment <= len(segments)
+def _check_borne_out(disk: Disk, segments: list[Segment], name: str, claimed: Position) -> None:
+    """Raise ``AuditDamaged`` unless the log reaches as far as a checkpoint says, and ends there as it says."""
+    if claimed.segment > len(segments):
+        raise _cut_back(name, claimed, claimed)
     segment = segments[claimed.segment - 1]
     start = max(0, claimed.offset - _LINE_BYTES_MAX)
     before = bytearray()
@@ -173,20 +208,29 @@ def _bears_out(disk: Disk, segments: list[Segment], checkpoint: Checkpoint) -> b
         if len(before) == claimed.offset - start:
             break
     else:
-        return False
+        raise _cut_back(name, claimed, msgspec.structs.replace(claimed, offset=start + len(before)))
     line = bytes(before[before.rfind(b"\n", 0, -1) + 1 :])
     if digest(line) != claimed.last_hash:
         raise AuditDamaged(
-            "the record that ends here is not the one a checkpoint was written after."
-            " Keep the folder as it is and run `audit verify` on it.",
+            f"the record that ends here is not the one that {name} was written after."
+            " Nothing was repaired. Keep the folder as it is and run `audit verify` on it.",
             file=segment.file,
             offset_bytes=claimed.offset,
             record=claimed.seq - 1,
         )
-    return True
 
 
-def _read_segment(disk: Disk, identity: LogIdentity, log: ReadLog, segment: Segment, *, is_last: bool) -> None:
+def _cut_back(name: str, claimed: Position, end: Position) -> AuditDamaged:
+    return AuditDamaged(
+        f"the log ends before record {claimed.seq - 1:,}, which {name} vouches for: it was cut back after that was on"
+        " disk. No crash does that; nothing was repaired. Keep the folder, run `audit verify` on it, and restore the"
+        " log, or plan again from a new inventory.",
+        file=segment_name(end.segment),
+        offset_bytes=end.offset,
+    )
+
+
+def _read_segment(disk: Disk, identity: LogIdentity, log: ReadLog, segment: Segment, *, may_be_torn: bool) -> None:
     """Take one segment into the log, from where the log stands if that is inside of it."""
     at = log.position
     if at.segment != segment.number:
@@ -198,11 +242,17 @@ def _read_segment(disk: Disk, identity: LogIdentity, log: ReadLog, segment: Segm
         if fault is None:
             continue
         # Not read again: behind a run that is going on, a second look would find more than the first.
-        read_here = log.position.seq - at_seq
-        log.torn = b"".join(lines[read_here:]) + b"".join(b"".join(more) for more in following)
-        if not is_last or len(log.torn) > _TAIL_BYTES_MAX or written_by_later_commit(log.torn):
-            raise _damaged(segment, log.position, fault)
+        rest, end = lines[log.position.seq - at_seq :], log.position
+        for more in following:
+            rest += more
+            if sum(map(len, rest)) > LINE_BYTES_MAX:
+                raise _damaged(segment, end, fault)
+        log.torn = b"".join(rest)
+        if not may_be_torn or not is_torn_tail(log.torn, offset_bytes=end.offset, seq=end.seq):
+            raise _damaged(segment, end, fault)
         return
+    if log.position.offset == 0 and not may_be_torn:
+        raise _damaged(segment, log.position, "this segment is empty")
 
 
 def _damaged(segment: Segment, at: Position, reason: str) -> AuditDamaged:
@@ -231,7 +281,7 @@ def _take(identity: LogIdentity, log: ReadLog, segment: Segment, lines: list[byt
         except ValueError as bad:
             fault = str(bad)
             break
-        if line.prev != last_hash or line.seq != seq or line.run != identity.run:
+        if line.prev != last_hash or line.seq != seq or line.run != identity.run or not _is_stamp(line.ts, ts):
             here = Position(segment.number, offset, at.first_seq, seq, last_hash, ts)
             raise _damaged(segment, here, "this record does not follow the one before it; one of the two was changed")
         taken.append(line)
@@ -245,6 +295,11 @@ def _take(identity: LogIdentity, log: ReadLog, segment: Segment, lines: list[byt
     _apply(log, segment, taken, offsets)
     log.position = Position(at.segment, offset, at.first_seq, seq, last_hash, ts)
     return fault
+
+
+def _is_stamp(ts: str, before: str) -> bool:
+    """Tell whether a line has a commit's stamp; within a commit it is the line before's, which was looked at."""
+    return ts == before or _STAMP.fullmatch(ts) is not None
 
 
 def _whole(raw: bytes) -> Line:

@@ -32,10 +32,15 @@ FOLDER = "audit"
 MANIFEST = "audit/manifest.jsonl"
 
 _SEGMENT = re.compile(r"(?P<number>[0-9]{6,})\.jsonl(?P<compressed>\.zst)?")
+_ENTRY_GOES_ON = re.compile(rb'"previous":"[0-9a-f]{64}"\}[^\0\n]')
 _CHUNK_BYTES = 1 << 17
 """What is read and compressed at a time. It is ten times as long once unpacked, so that 1 MiB would be 10 MB in memory;
 and frames of this size are the smallest in sum."""
 _LINES_BYTES = 1 << 18  # what is made of so many lines fits the processor's caches: a replay takes 0.87 of the time
+_PACKED_BYTES = 1 << 12
+"""What is unpacked at a time: a block of 4 bytes may become 128 KiB, and a damaged file must not fill the memory."""
+LINE_BYTES_MAX = 1 << 26
+"""More than any one commit writes, and so than any line."""
 _ZSTD_LEVEL = 3  # 116 of 432 bytes a record; level 9 saves 3 more and costs five times the time
 
 
@@ -91,31 +96,83 @@ def read_chunks(disk: Disk, segment: Segment, offset: int = 0) -> Iterator[bytes
             yield chunk
             offset += len(chunk)
         return
-    unpack = zstandard.ZstdDecompressor().decompressobj(read_across_frames=True)
-    position = 0
-    while packed := disk.read(segment.file, position, _CHUNK_BYTES):
-        try:
-            chunk = unpack.decompress(packed)
-        except zstandard.ZstdError as bad:
-            raise AuditDamaged(f"not readable as zstandard: {bad}", file=segment.file, offset_bytes=position) from bad
-        position += len(packed)
+    for chunk in _unpacked(disk, segment):
         skip = min(offset, len(chunk))
         offset -= skip
         if skip < len(chunk):
             yield chunk[skip:]
 
 
+def _unpacked(disk: Disk, segment: Segment) -> Iterator[bytes]:
+    """Unpack a segment frame by frame. Raises ``AuditDamaged`` with the beginning of a bad or cut one."""
+    frame, position = 0, 0
+    unpack = zstandard.ZstdDecompressor().decompressobj()
+    parts: list[bytes] = []
+    while packed := disk.read(segment.file, position, _CHUNK_BYTES):
+        start = 0
+        while start < len(packed):
+            piece = packed[start : start + _PACKED_BYTES]
+            try:
+                parts.append(unpack.decompress(piece))
+            except zstandard.ZstdError as bad:
+                raise _not_zstandard(segment, frame, str(bad)) from bad
+            start += len(piece) - len(unpack.unused_data)
+            if unpack.eof:
+                frame, unpack = position + start, zstandard.ZstdDecompressor().decompressobj()
+            if sum(map(len, parts)) >= _CHUNK_BYTES:
+                yield b"".join(parts)
+                parts.clear()
+        position += len(packed)
+    yield b"".join(parts)
+    if frame != position:
+        raise _not_zstandard(segment, frame, "the file ends in the middle of this frame")
+
+
+def _not_zstandard(segment: Segment, offset_bytes: int, reason: str) -> AuditDamaged:
+    return AuditDamaged(
+        f"not readable as zstandard: {reason}. Keep the folder as it is and run `audit verify` on it.",
+        file=segment.file,
+        offset_bytes=offset_bytes,
+    )
+
+
 def read_lines(disk: Disk, segment: Segment, offset: int = 0) -> Iterator[list[bytes]]:
-    """Read a segment's lines with their newlines; only the very last may lack it."""
-    rest = b""
+    """Read a segment's lines with their newlines; only the very last may lack it.
+
+    Raises ``AuditDamaged`` for a line that is longer than any that is ever written, and as ``read_chunks``.
+    """
+    parts: list[bytes] = []
+    held_bytes = 0
     for chunk in read_chunks(disk, segment, offset):
         for start in range(0, len(chunk), _LINES_BYTES):
-            lines = io.BytesIO(rest + chunk[start : start + _LINES_BYTES]).readlines()
-            rest = b"" if lines[-1].endswith(b"\n") else lines.pop()
-            if lines:
-                yield lines
-    if rest:
-        yield [rest]
+            parts.append(chunk[start : start + _LINES_BYTES])
+            held_bytes += len(parts[-1])
+            if held_bytes > LINE_BYTES_MAX:
+                reason = f"a line of more than {LINE_BYTES_MAX:,} bytes, which no record has"
+                raise AuditDamaged(reason, file=segment.file, offset_bytes=offset)
+            if b"\n" not in parts[-1]:
+                continue
+            lines = io.BytesIO(b"".join(parts)).readlines()
+            parts = [] if lines[-1].endswith(b"\n") else [lines.pop()]
+            held_bytes = len(parts[0]) if parts else 0
+            yield lines
+    if parts:
+        yield [b"".join(parts)]
+
+
+def listed(disk: Disk, segments: list[Segment]) -> int:
+    """Tell how many closed segments the manifest lists. Raises ``AuditDamaged`` when it is not what was written.
+
+    A segment is listed before its plain form goes, so one that is there compressed alone has to be.
+    """
+    lines, _ = _entries(disk)
+    if len(lines) >= max(1, len(segments)):  # a segment is closed when the next one is there
+        raise AuditDamaged("this segment is missing", file=segment_name(len(segments) + 1), offset_bytes=0)
+    for segment in segments[len(lines) :]:
+        if segment.compressed:
+            gone = f"the manifest does not list {segment.file}. Keep the folder as it is and run `audit verify` on it."
+            raise AuditDamaged(gone, file=MANIFEST, offset_bytes=sum(map(len, lines)))
+    return len(lines)
 
 
 def unsealed(disk: Disk) -> list[int]:
@@ -181,23 +238,39 @@ def _list(disk: Disk, segment: Segment) -> None:
 
 def _read_manifest(disk: Disk) -> list[bytes]:
     """The manifest's whole lines; a torn one at its end is cut off, since it can be written again."""
-    size = disk.size(MANIFEST)
-    if size is None:
-        return []
-    lines = io.BytesIO(disk.read(MANIFEST)).readlines()
-    if lines and not _is_entry(lines[-1]):
-        torn = lines.pop()
-        disk.truncate(MANIFEST, size - len(torn))
+    lines, torn = _entries(disk)
+    if torn:
+        disk.truncate(MANIFEST, sum(map(len, lines)))
         disk.sync(MANIFEST)
     return lines
 
 
-def _is_entry(line: bytes) -> bool:
-    try:
-        decoded(line, ManifestEntry)
-    except DocumentUnreadable:
-        return False
-    return line.endswith(b"\n")
+def _entries(disk: Disk) -> tuple[list[bytes], bytes]:
+    """The manifest's whole lines, and what a crash left of one more: one without its end, or with zeros in it.
+
+    Raises ``AuditDamaged`` for a line that is not the one which follows the line before.
+    """
+    lines = io.BytesIO(disk.read(MANIFEST)).readlines() if disk.size(MANIFEST) is not None else []
+    previous = digest(b"")
+    for number, line in enumerate(lines):
+        is_cut = b"\0" in line or not line.endswith(b"\n")
+        if number == len(lines) - 1 and is_cut and not _ENTRY_GOES_ON.search(line):
+            return lines[:-1], line
+        try:
+            entry = decoded(line, ManifestEntry)
+            follows = (entry.name, entry.previous) == (f"{number + 1:06d}.jsonl", previous)
+            reason = "" if follows else "this line does not follow the one before it"
+        except DocumentUnreadable as bad:
+            reason = f"this line cannot be read ({bad})"
+        if reason:
+            raise AuditDamaged(
+                f"{reason}. Keep the folder as it is and run `audit verify` on it.",
+                file=MANIFEST,
+                offset_bytes=sum(map(len, lines[:number])),
+                record=number,
+            )
+        previous = digest(line)
+    return lines, b""
 
 
 def _last_manifest_hash(disk: Disk) -> str:

@@ -1,47 +1,92 @@
-"""The check for tampering: reads a run's audit log and names every record that is not as it was written.
+"""The check for tampering: reads a run's folder and names every record and file that is not as it was written.
 
 This one file needs nothing but Python's standard library and imports nothing of ours, so that an auditor can copy it
-out, read it in one sitting and run it: ``python verification.py RUN_FOLDER [--anchor SEQ:HASH]``.  Compressed
-segments need the ``zstandard`` package, Python 3.14 or the ``zstdcat`` command.
+out, read it in one sitting and run it: ``python verification.py FOLDER [--anchor SEQ:HASH]``.  Compressed segments
+need the ``zstandard`` package, Python 3.14 or the ``zstdcat`` command.
 
-What is checked: every line carries the SHA-256 of the exact bytes of the line before, the first one the plan's digest;
-numbers run without a gap; every segment begins as one of this run; every ordinal has one outcome at most, inside of
-the plan and after its release; the manifest, checkpoints and saved torn tails fit the log; a finished log accounts for
-all records.  A block of lines is checked as a whole, at a microsecond a record; only a block that fails is gone through
-line by line to name the place.  What a crash leaves behind, its recorded repair, a run not finished and clocks that
-went backwards are said, but are no damage.  What it can't see: a log wholly rewritten by someone who recomputes every
-hash, or cut back together with its checkpoint, unless it is held against an anchor (``SEQ:HASH``) kept elsewhere.
+Of the log is checked: every line carries the SHA-256 of the exact bytes of the line before, the first one the plan's
+digest; numbers run without a gap; every segment begins as one of this run; every ordinal has one outcome at most,
+inside of the plan and after its release; the manifest, checkpoints and saved torn tails fit the log; a finished log
+accounts for all records.  Of the other files: plan and certificate have the digests they say, snapshot and decisions
+those of the plan, and all of them are of one vault and one run.  A lifecycle's steps carry the hash of the step before,
+and its rounds have the plans that its steps name; a fleet's members are the vaults it has settled.
+
+A block of lines is checked as a whole, at a microsecond a record; only a block that fails is gone through line by line
+to name the place.  Whatever bytes a file holds, and whatever stands in its place, is a fault of that file and never an
+error here; nothing is waited for, and memory is bounded.  What a crash leaves behind, its recorded repair, a run not
+finished and clocks that went backwards are said, but are no damage.  What can't be seen: a folder wholly rewritten by
+someone who recomputes every hash, or a log cut back together with its checkpoint, unless it is held against an anchor
+(``SEQ:HASH``) kept elsewhere.
 """
 
 from __future__ import annotations
 
 import argparse
+import errno
 import hashlib
 import io
 import json
+import math
+import os
 import re
+import stat
 import subprocess
 import sys
 import zlib
 from bisect import bisect_left
 from collections import Counter
-from contextlib import closing
-from dataclasses import dataclass
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing, contextmanager
+from dataclasses import dataclass, replace
 from operator import itemgetter
 from pathlib import Path
-from typing import IO, Any, NamedTuple
+from typing import IO, TYPE_CHECKING, Any, NamedTuple
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
 
 _OUTCOMES = frozenset({b"deleted", b"failed", b"skipped", b"invalid", b"duplicate"})
 _SENT = frozenset({b"deleted", b"failed"})
+_COUNTERS = ("attempts", "throttled", "server_faults", "active_seconds")
 _FAULTS_MOST = 100
+_MESSAGE_MOST = 400
+"""Characters of a message; what it quotes is somebody else's text."""
 _TAIL_BYTES_MAX = 1 << 26
+"""More than any one commit writes, and so than any line."""
+_DOCUMENT_BYTES_MAX = 1 << 26
+_RECORDS_MAX = 1 << 33
+"""A hundred times what a vault can be expected to hold; a bit of memory each."""
+_CHUNK_BYTES = 1 << 20
 _BLOCK_BYTES = 1 << 17  # fits the second-level cache of most processors: a block is gone over about ten times
+_SECTOR_BYTES = 512
 _ONE = ord("1")
 _LINES_A_PARSED_ONE = 32  # one line read as JSON takes as long as finding the outcomes of so many again
 _STRIDES = (64, 8, 1)  # lines matched at a time; a line that is no deletion ends a stride
-_HEAD = re.compile(rb'\{"seq":([0-9]+),"ts":"([0-9-]{10}T[0-9:.]{12}Z)","event":"')
+_HEAD = re.compile(rb'\{"seq":([0-9]{1,19}),"ts":"([0-9-]{10}T[0-9:.]{12}Z)","event":"')
+_WHOLE = re.compile(_HEAD.pattern + rb'.*"prev":"[0-9a-f]{64}"\}', re.DOTALL)
+_GOES_ON = re.compile(rb'"prev":"[0-9a-f]{64}"\}[^\0\n]')
+"""A record's end, and something behind it."""
+_ENTRY_GOES_ON = re.compile(rb'"previous":"[0-9a-f]{64}"\}[^\0\n]')
+_ZEROS = re.compile(rb"\0+")
+_WRITABLE = bytes([0, 10, *range(32, 127)])
+"""Every byte of a log, and the zero that a crash may leave."""
 _line_end = itemgetter(slice(-76, None))
-_SEGMENT = re.compile(r"([0-9]{6,})\.jsonl(\.zst)?")
+_SEGMENT = re.compile(r"([0-9]{6,9})\.jsonl(\.zst)?")
+_TORN = re.compile(r"[0-9]{6,9}\.jsonl\.torn-[0-9]{1,9}")
+_DIGEST = re.compile("[0-9a-f]{64}")
+_SELECTED_AS_DIGIT = b"1" + b"0" * 255
+"""A decision's byte is 0 where the plan sends a delete."""
+_LAST_EVENTS = frozenset(
+    {
+        "the inventory lists nothing to delete",
+        "nothing the inventory lists is to be deleted",
+        "vault deleted",
+        "uploads as before",
+    }
+)
+"""What a lifecycle ends with."""
+_WRONG = (ArithmeticError, AttributeError, LookupError, MemoryError, RecursionError, TypeError, ValueError)
+"""All that can come of believing that a file holds what it should."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -62,6 +107,11 @@ class Fault:
     offset_bytes: int
     record: int | None
     message: str
+
+    def __str__(self) -> str:
+        """The place, the kind and what is wrong, in a line."""
+        record = "" if self.record is None else f", record {self.record:,}"
+        return f"{self.file}, byte {self.offset_bytes:,}{record}: {self.kind}: {self.message}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -84,24 +134,91 @@ class Verification:
         return 4 if self.faults else 0
 
 
-def verify(folder: Path, *, plan: PlanFacts | None = None, anchor: str | None = None) -> Verification:
-    """Check the audit log of a run folder.
+class FolderVerdict(NamedTuple):
+    """The verdict on one folder: its ``name`` below the one that was asked about, and ``what`` it is of."""
 
-    ``plan`` holds it against the plan as well; ``anchor`` is a ``SEQ:HASH`` kept from earlier.  Raises ``OSError`` when
-    a file can't be read and ``ValueError`` for an anchor that is none.
+    name: str
+    what: str
+    found: Verification
+
+
+class NotToBeChecked(ValueError):
+    """There is nothing here to be checked, or nothing to check it with: the request is at fault, not a file."""
+
+
+def verify_folder(folder: Path, *, anchor: str | None = None) -> list[FolderVerdict]:
+    """Check the folder of a run, of a lifecycle with its rounds, or of a fleet with its members.
+
+    ``anchor`` is a ``SEQ:HASH`` kept from an earlier check of the same run.  Raises ``NotToBeChecked`` where there is
+    none of them, for an anchor that is none, and where nothing can read compressed segments.
+    """
+    verdicts = list(_verdicts(folder, ".", anchor))
+    if not verdicts:
+        raise NotToBeChecked(f"{folder} is not the folder of a run, a lifecycle or a fleet")
+    if anchor is not None and [verdict.what for verdict in verdicts] != ["run"]:
+        raise NotToBeChecked(f"an anchor is of one run, and {folder} holds more: give the run's own folder")
+    return verdicts
+
+
+def _verdicts(folder: Path, name: str, anchor: str | None) -> Iterator[FolderVerdict]:
+    """Give a verdict on everything the folder claims to be, so that no file more can hide what another one says."""
+    if _is_any_there(folder, "fleet.json"):
+        yield FolderVerdict(name, "fleet", _verify_fleet(folder))
+        for member in _folders(folder):
+            yield from _lifecycle_verdicts(folder / member, member)
+    yield from _lifecycle_verdicts(folder, name)
+    if _is_any_there(folder, "plan.json", "run.json", "audit", "checkpoint"):
+        yield FolderVerdict(name, "run", verify_run(folder, anchor=anchor))
+
+
+def _lifecycle_verdicts(folder: Path, name: str) -> Iterator[FolderVerdict]:
+    if not _is_any_there(folder, "lifecycle.jsonl", "terms.json"):
+        return
+    yield FolderVerdict(name, "lifecycle", _verify_lifecycle(folder))
+    for place in _folders(folder):
+        begun = _is_any_there(folder / place, "plan.json", "audit", "checkpoint")
+        if place.startswith("round-") and begun:  # a plan that is gone is missed by the step that made it
+            yield FolderVerdict(place if name == "." else f"{name}/{place}", "run", verify_run(folder / place))
+
+
+def verify_run(folder: Path, *, anchor: str | None = None) -> Verification:
+    """Check a run folder: its log and every other file it claims. Raises ``NotToBeChecked`` as ``verify_folder``."""
+    findings = _Findings()
+    vouchers = _Vouchers(findings, anchor)
+    files = _RunFiles(findings, folder)
+    with ThreadPoolExecutor(1) as aside:  # a snapshot is about as long as its log, and hashing lets other threads run
+        plan = files.read_plan()
+        snapshot = aside.submit(_sha256, folder / files.snapshot_name)
+        files.read_identity()
+        files.read_certificate(vouchers)
+        files.check_lines_and_lists()
+        verdict = _check_log(findings, vouchers, folder, plan, files)
+        files.check_snapshot(snapshot.result)
+    return replace(verdict, faults=findings.in_order(), notices=tuple(findings.notices))
+
+
+def verify(folder: Path, *, plan: PlanFacts | None = None, anchor: str | None = None) -> Verification:
+    """Check the audit log alone, against what somebody who has read the plan knows of it.
+
+    Raises ``NotToBeChecked`` for an anchor that is none and where nothing can read compressed segments.
     """
     findings = _Findings()
-    vouchers = _Vouchers(findings)
-    if anchor is not None:
-        vouchers.add_anchor(anchor)
+    return _check_log(findings, _Vouchers(findings, anchor), folder, plan, None)
+
+
+def _check_log(
+    findings: _Findings, vouchers: _Vouchers, folder: Path, plan: PlanFacts | None, files: _RunFiles | None
+) -> Verification:
     _keep_freed_memory()
     # Read before the log: a run that goes on only ever adds to what they vouch for.
     vouchers.add_checkpoints(folder)
     account = _Account(findings, folder, plan)
     chain = _Chain(findings, vouchers, account)
     chain.read(folder)
+    if files is not None:
+        files.check_against(account)
     return Verification(
-        faults=tuple(findings.faults),
+        faults=findings.in_order(),
         notices=tuple(findings.notices),
         records=findings.seq,
         counts=account.counted(),
@@ -110,18 +227,65 @@ def verify(folder: Path, *, plan: PlanFacts | None = None, anchor: str | None = 
     )
 
 
-def written_by_later_commit(rest: bytes) -> bool:
-    """Tell whether ``rest``, which begins with a broken line, holds lines of more than one commit.
+def a_crash_may_leave(rest: bytes, *, offset_bytes: int, seq: int) -> bool:
+    """Tell whether ``rest``, the log's end from its first broken line on, is what a crash may leave of one commit.
 
-    All lines of a commit carry the same ``ts`` and no two commits in a row do; a commit begins once the one before is
-    durable.  So whatever stands before a line of a later commit had been durable: its damage is no crash's doing.
+    All lines of a commit carry the same ``ts`` and no two commits in a row do; a commit is written at once, and begins
+    when the one before is durable.  A crash leaves any of its 512-byte sectors as they were written, the others as
+    zeros, and the file as long as it likes.  So nothing here is of a second commit; every byte is one that is written
+    to a log, or a zero; zeros reach from sector to sector, from the very beginning, or to the end; a line without zeros
+    is whole, but for the last one, which may be cut off; and no line begins or goes on like no record does.  A broken
+    line that ends, and has no zeros in it, was durable as another one, and changed.
     """
-    heads = (_HEAD.match(line) for line in rest.split(b"\n"))
-    return len({head[2] for head in heads if head is not None}) > 1
+    if len({head[2] for head in _HEAD.finditer(rest)}) > 1 or rest.translate(None, _WRITABLE):
+        return False
+    for zeros in _ZEROS.finditer(rest):
+        to_the_end = zeros.end() == len(rest)
+        begins = to_the_end or zeros.start() == 0 or (offset_bytes + zeros.start()) % _SECTOR_BYTES == 0
+        if not begins or not (to_the_end or (offset_bytes + zeros.end()) % _SECTOR_BYTES == 0):
+            return False
+    if _GOES_ON.search(rest):
+        return False
+    *ended, last = rest.split(b"\n")
+    lines = [*ended, last]
+    if (ended and b"\0" not in lines[0]) or not _may_begin(lines[0], b'{"seq":%d,"ts":"' % seq):
+        return False
+    whole = [line for line in ended if b"\0" not in line]
+    return all(_may_begin(line, b'{"seq":') for line in lines) and all(map(_WHOLE.fullmatch, whole))
+
+
+def _may_begin(line: bytes, beginning: bytes) -> bool:
+    """Tell whether a line, perhaps cut or zeroed from some byte on, may have begun so."""
+    written = line[: len(beginning)].partition(b"\0")[0]
+    return beginning.startswith(written)
 
 
 class _TornTail(Exception):
     """The log ends in what a crash leaves."""
+
+
+class _Bad(Exception):
+    """A file that is not what it should be: the ``kind`` of fault, and the byte where that shows."""
+
+    def __init__(self, kind: str, reason: str, offset: int = 0) -> None:
+        super().__init__(reason)
+        self.kind, self.offset = kind, offset
+
+
+class _Unreadable(_Bad):
+    """A segment that can't be read on from some byte of ``file``; what stands before it was read."""
+
+    def __init__(self, file: str, bad: _Bad) -> None:
+        super().__init__(bad.kind, str(bad), bad.offset)
+        self.file = file
+
+
+class _Place(NamedTuple):
+    """Where a record begins."""
+
+    file: str
+    offset: int
+    record: int
 
 
 class _Findings:
@@ -132,70 +296,299 @@ class _Findings:
         self.notices: list[str] = []
         self.file, self.offset, self.seq = "audit", 0, 0
 
-    def fault(self, kind: str, message: str, *, record: int | None = None) -> None:
-        """Note damage to the record the check stands at, or to one nearby."""
-        self._add(kind, self.file, self.offset, self.seq if record is None else record, message)
+    def here(self) -> _Place:
+        """The place the check stands at."""
+        return _Place(self.file, self.offset, self.seq)
 
-    def file_fault(self, kind: str, file: str, message: str, *, offset: int = 0) -> None:
-        """Note damage to a file that holds no records."""
-        self._add(kind, file, offset, None, message)
+    def fault(self, kind: str, message: str, *, place: _Place | None = None) -> None:
+        """Note damage to the record the check stands at, or to the one at ``place``."""
+        file, offset, record = place or self.here()
+        self._add(kind, file, offset, record, message)
+
+    def file_fault(self, kind: str, file: str, message: str, *, offset: int = 0, record: int | None = None) -> None:
+        """Note damage to a file that is no segment."""
+        self._add(kind, file, offset, record, message)
+
+    @contextmanager
+    def judging(self, file: str) -> Iterator[None]:
+        """Make whatever is wrong with one file a fault of that file."""
+        try:
+            yield
+        except _Bad as bad:
+            self.file_fault(bad.kind, file, str(bad), offset=bad.offset)
+        except _WRONG as wrong:
+            self.file_fault("changed", file, f"not what it should be: {wrong!r}")
+
+    def in_order(self) -> tuple[Fault, ...]:
+        """The faults by place: the first one is where the folder was first changed, as far as a log goes."""
+        return tuple(sorted(self.faults, key=lambda fault: (fault.file, fault.offset_bytes)))
+
+    def notice(self, message: str) -> None:
+        """Note what is no damage."""
+        if len(self.notices) < _FAULTS_MOST:
+            self.notices.append(message[:_MESSAGE_MOST])
 
     def _add(self, kind: str, file: str, offset: int, record: int | None, message: str) -> None:
         if len(self.faults) < _FAULTS_MOST:
+            message = message[:_MESSAGE_MOST]
             self.faults.append(Fault(kind=kind, file=file, offset_bytes=offset, record=record, message=message))
 
 
+class _Claim(NamedTuple):
+    """What somebody vouches for: the hash of a record; a checkpoint also ``of`` which run, and the outcomes so far."""
+
+    name: str
+    digest: str
+    of: tuple[object, object, object] | None = None
+    counts: dict[str, int] | None = None
+    done: bytes = b""
+
+
 class _Vouchers:
-    """What vouches for the log from outside of it: an anchor kept elsewhere, checkpoints, by record number."""
+    """What vouches for the log from outside of it: an anchor kept elsewhere, checkpoints, a certificate."""
 
-    def __init__(self, findings: _Findings) -> None:
+    def __init__(self, findings: _Findings, anchor: str | None) -> None:
         self._findings = findings
-        self._hashes: dict[int, list[tuple[str, str]]] = {}
+        self._claims: dict[int, list[_Claim]] = {}
+        if anchor is not None:
+            self.add_anchor("the anchor", anchor)
 
-    def add_anchor(self, anchor: str) -> None:
-        """Expect the record and hash that somebody kept."""
+    def add_anchor(self, name: str, anchor: str) -> None:
+        """Expect the record and hash that somebody kept. Raises ``NotToBeChecked``."""
         seq, _, digest = anchor.partition(":")
-        if not seq.isdecimal() or not re.fullmatch("[0-9a-f]{64}", digest):
-            raise ValueError(f"{anchor!r} is not an anchor: SEQ:HASH, as printed by a run or an earlier check")
-        self._hashes.setdefault(int(seq), []).append(("the anchor", digest))
+        if not re.fullmatch("[0-9]{1,18}", seq) or not _DIGEST.fullmatch(digest):
+            raise NotToBeChecked(
+                f"{anchor[:100]!a} is not an anchor: SEQ:HASH, as printed by a run or an earlier check"
+            )
+        self._claims.setdefault(int(seq), []).append(_Claim(name, digest))
 
     def add_checkpoints(self, folder: Path) -> None:
         """Expect what checkpoints say: each was written after its part of the log was durable."""
-        if not (folder / "checkpoint").exists():
-            self._findings.notices.append("no checkpoint: a log cut back at its end shows only against an anchor")
-        for path in (folder / "checkpoint", folder / "checkpoint.previous"):
-            if not path.exists():
-                continue
-            data = path.read_bytes()
-            try:
-                if data[-10:] != b"\n%08x\n" % zlib.crc32(data[:-10]):
-                    raise ValueError("its CRC does not fit")
-                position = json.loads(data[: data.index(b"\n")])["position"]
-                seq, digest = int(position["seq"]) - 1, str(position["last_hash"])
-            except (ValueError, KeyError, TypeError) as bad:
-                self._findings.file_fault("checkpoint", path.name, f"this checkpoint was changed: {bad}")
-            else:
-                self._hashes.setdefault(seq, []).append((path.name, digest))
+        if not _is_any_there(folder, "checkpoint"):
+            self._findings.notice("no checkpoint: a log cut back at its end shows only against an anchor")
+        for name in ("checkpoint", "checkpoint.previous"):
+            if _is_any_there(folder, name):
+                with self._findings.judging(name):
+                    try:
+                        data = _read(folder / name, _RECORDS_MAX // 8 + _DOCUMENT_BYTES_MAX)
+                    except _Bad as bad:
+                        if bad.kind == "missing":  # a process that goes on renews it just now
+                            continue
+                        raise
+                    self._add_checkpoint(name, data)
+
+    def _add_checkpoint(self, name: str, data: bytes) -> None:
+        if data[-10:] != b"\n%08x\n" % zlib.crc32(memoryview(data)[:-10]):
+            raise _Bad("checkpoint", "this checkpoint was changed: its CRC does not fit")
+        head_bytes = data.index(b"\n")
+        head, bitmap = _document(data[:head_bytes]), data[head_bytes + 1 : -10]
+        seq, digest, counts = head["position"]["seq"], head["position"]["last_hash"], head["ledger"]["counts"]
+        if type(seq) is not int or not 0 <= seq < 1 << 62:
+            raise _Bad("checkpoint", f"it vouches for {seq!a} records")
+        counts = {word: count for word, count in sorted(counts.items()) if count}
+        of = head["run"], head["plan_digest"], head["records"]
+        self._claims.setdefault(seq - 1, []).append(_Claim(name, digest, of, counts, bitmap))
 
     def between(self, first: int, end: int) -> list[int]:
         """Numbers of records vouched for, from ``first`` to before ``end``."""
-        return [seq for seq in self._hashes if first <= seq < end]
+        return [seq for seq in self._claims if first <= seq < end]
 
-    def deny(self, seq: int, digest: str) -> bool:
-        """Tell whether somebody vouches for another hash of this record; say so."""
-        others = [name for name, expected in self._hashes.get(seq, ()) if expected != digest]
-        for name in others:
-            self._findings.fault(
-                "changed", f"{name} vouches for another record here, or another log before it", record=seq
+    def deny(self, digest: str, account: _Account) -> bool:
+        """Tell whether somebody vouches for another hash of the record the check stands at, or for other outcomes so
+        far; say so.
+        """
+        denied = False
+        for claim in self._claims.get(self._findings.seq, ()):
+            if claim.of not in (None, account.identity()):
+                continue
+            if claim.digest != digest:
+                other = f"{claim.name} vouches for another record here, or another log before it"
+                self._findings.fault("changed", other)
+            elif (
+                claim.counts is not None
+                and account.is_whole
+                and (claim.counts, claim.done) != (account.counted(), account.done())
+            ):
+                other = f"it has other outcomes than the log up to record {self._findings.seq:,}"
+                self._findings.file_fault("checkpoint", claim.name, other)
+            denied = denied or claim.digest != digest
+        return denied
+
+    def miss(self, account: _Account) -> None:
+        """Say what is vouched for and did not come, and who vouches for another log."""
+        end, of = self._findings.seq, account.identity()
+        for seq, claim in [(at, claim) for at in sorted(self._claims) for claim in self._claims[at]]:
+            if claim.of is not None and account.run is not None and claim.of != of:
+                other = f"of another run or plan: {claim.of[0]!a}, plan {claim.of[1]!a}, {claim.of[2]!a} records"
+                self._findings.file_fault("checkpoint", claim.name, other)
+            elif seq >= end:
+                self._findings.fault(
+                    "truncated", f"the log ends here, but {claim.name} vouches for records up to {seq}"
+                )
+
+
+class _RunFiles:
+    """The files of a run beside its log: each held against its own hash, against the plan, and against the log."""
+
+    def __init__(self, findings: _Findings, folder: Path) -> None:
+        self._findings = findings
+        self._folder = folder
+        self._plan: dict[str, Any] = {}
+        self._digest: str | None = None
+        self._identity: dict[str, Any] = {}
+        self._identity_sha256: str | None = None
+        self._run_sha256: str | None = None
+        """Of the ``run.json`` that was written with the plan; older plans do not tell."""
+        self._certificate: dict[str, Any] = {}
+        self.snapshot_name = ""
+
+    def read_plan(self) -> PlanFacts | None:
+        """Check the plan, its decisions and who they are of; None where the log can't be held against it."""
+        with self._findings.judging("plan.json"):
+            document = _document(_read(self._folder / "plan.json"))
+            self._run_sha256 = document.get("run_sha256")
+            plan, digest = _sealed(document, "plan", beside="run_sha256")
+            records, name = plan["counts"]["inventory"], plan["snapshot"]["file"]
+            if type(records) is not int or not 0 <= records <= _RECORDS_MAX:
+                raise ValueError("counts.inventory is no number of records")
+            if name not in ("inventory.json", "inventory.csv"):
+                raise ValueError("snapshot.file names no inventory")
+            self._plan, self._digest, self.snapshot_name = plan, digest, name
+            return PlanFacts(digest=digest, records=records, selected=self._read_decisions(records))
+        return None
+
+    def _read_decisions(self, records: int) -> bytes | None:
+        """Check the decisions; give a bit for each record that is sent, or None where they can't be believed."""
+        findings, sha256, bits = self._findings, hashlib.sha256(), bytearray()
+        before = len(findings.faults)
+        with findings.judging("decisions"):
+            _expect_size(self._folder / "decisions", records)
+            for chunk in _chunks(self._folder / "decisions"):
+                sha256.update(chunk)
+                digits = chunk.translate(_SELECTED_AS_DIGIT)[::-1]  # the last record is a number's first digit
+                bits += int(digits, 2).to_bytes((len(chunk) + 7) // 8, "little")
+        with findings.judging("duplicates"):
+            for chunk in _chunks(self._folder / "duplicates"):
+                sha256.update(chunk)
+        with findings.judging("decisions"):
+            if len(findings.faults) == before and sha256.hexdigest() != self._plan["decisions_sha256"]:
+                raise _Bad("changed", "decisions and duplicates are not, together, what was planned")
+        return bytes(bits) if len(findings.faults) == before else None
+
+    def check_snapshot(self, hashed: Callable[[], tuple[int, str]]) -> None:
+        """Hold the inventory that was planned with against the plan."""
+        name = self.snapshot_name
+        if not name:
+            return
+        with self._findings.judging(name):
+            planned = self._plan["snapshot"]
+            size, sha256 = hashed()
+            if size != planned["size_bytes"]:
+                raise _Bad("changed", f"it has {size:,} bytes, planned with {planned['size_bytes']:,}", size)
+            if sha256 != planned["sha256"]:
+                raise _Bad("changed", f"SHA-256 {sha256}, planned with {planned['sha256']!a}")
+        with self._findings.judging(f"{name}.sha256"):
+            _expect_bytes(self._folder / f"{name}.sha256", f"{self._plan['snapshot']['sha256']}  {name}\n".encode())
+
+    def read_identity(self) -> None:
+        """Check what ``run.json`` says of itself against the plan."""
+        with self._findings.judging("run.json"):
+            content = _read(self._folder / "run.json")
+            identity = _document(content)
+            missing = {
+                "run",
+                "vault_arn",
+                "endpoint_url",
+                "tool_version",
+                "package_sha256",
+                "created",
+            } - identity.keys()
+            if missing:
+                raise _Bad("changed", f"without {', '.join(sorted(missing))}")
+            self._identity, self._identity_sha256 = identity, hashlib.sha256(content).hexdigest()
+            if self._run_sha256 not in (None, self._identity_sha256):
+                raise _Bad("changed", "not what was written with the plan")
+            self._check_vault(identity)
+            if self._plan and identity["tool_version"] != self._plan["tool_version"]:
+                raise _Bad("changed", "it has another tool_version than the plan")
+
+    def _check_vault(self, said: dict[str, Any]) -> None:
+        """Hold what a file says of vault and endpoint against the plan."""
+        plan = self._plan
+        if not plan:
+            return
+        vault = f"{plan['region']}:{plan['account_id']}:vaults/{plan['vault_name']}"
+        if said["vault_arn"].split(":", 3)[3] != vault or said["endpoint_url"] != plan["endpoint_url"]:
+            raise _Bad(
+                "changed", f"of {said['vault_arn']!a} at {said['endpoint_url']!a}, which is not the plan's vault"
             )
-        return bool(others)
 
-    def miss(self) -> None:
-        """Say what is vouched for and did not come."""
-        end = self._findings.seq
-        for seq in sorted(seq for seq in self._hashes if seq >= end):
-            name = self._hashes[seq][0][0]
-            self._findings.fault("truncated", f"the log ends here, but {name} vouches for records up to {seq}")
+    def read_certificate(self, vouchers: _Vouchers) -> None:
+        """Check a certificate, if there is one; it vouches for the log."""
+        if not _is_any_there(self._folder, "certificate.json"):
+            if _is_any_there(self._folder, "certificate.txt"):
+                self._findings.notice("certificate.txt is there without certificate.json, as a crash may leave it")
+            return
+        with self._findings.judging("certificate.json"):
+            document = _document(_read(self._folder / "certificate.json"))
+            text_sha256 = document.get("text_sha256")
+            certificate, _ = _sealed(document, "certificate", beside="text_sha256")
+            self._certificate = certificate
+            if self._digest not in (None, certificate["plan_digest"]):
+                raise _Bad("changed", f"of plan {certificate['plan_digest']!a}, which is not this run's")
+            self._check_vault(certificate)
+            vouchers.add_anchor("certificate.json", certificate["audit_anchor"])
+            self._check_text(text_sha256)
+
+    def _check_text(self, sha256: str | None) -> None:
+        with self._findings.judging("certificate.txt"):
+            content = _read(self._folder / "certificate.txt")
+            if sha256 is not None and hashlib.sha256(content).hexdigest() != sha256:
+                raise _Bad("changed", "not the text of certificate.json")
+
+    def check_lines_and_lists(self) -> None:
+        """Check what nothing else vouches for: that it is what it should be at all."""
+        if _is_any_there(self._folder, "removal.jsonl"):
+            with self._findings.judging("removal.jsonl"):
+                _check_lines(self._folder / "removal.jsonl", {"at", "event", "by", "answer"})
+        if _is_any_there(self._folder, "verification/retrieval.json"):
+            with self._findings.judging("verification/retrieval.json"):
+                _document(_read(self._folder / "verification" / "retrieval.json"))
+        for name in ("inventory.json", "inventory.csv"):
+            later = self._folder / "verification" / name
+            if _is_any_there(later.parent, f"{name}.sha256"):
+                with self._findings.judging(f"verification/{name}"):
+                    _, sha256 = _sha256(later)
+                    if _read(later.with_name(f"{name}.sha256")) != f"{sha256}  {name}\n".encode():
+                        raise _Bad("changed", f"not what {name}.sha256 says")
+
+    def check_against(self, account: _Account) -> None:
+        """Hold run, certificate and what each process said of itself against the log that was read."""
+        with self._findings.judging("plan.json"):
+            if self._digest is not None and account.written_for not in (None, self._digest):
+                raise _Bad("plan", f"the log is of another plan, {account.written_for!a}")
+        with self._findings.judging("run.json"):
+            self._check_run(account)
+        with self._findings.judging("certificate.json"):
+            if self._certificate and account.run not in (None, self._certificate["run"]):
+                raise _Bad("changed", f"of run {self._certificate['run']!a}, not {account.run!a}")
+            if (
+                self._certificate
+                and account.is_whole
+                and self._certificate["deleted"] != account.counted().get("deleted", 0)
+            ):
+                raise _Bad("changed", f"{self._certificate['deleted']!a} deleted, which is not what the log says")
+
+    def _check_run(self, account: _Account) -> None:
+        if not self._identity:
+            return
+        if account.run not in (None, self._identity["run"]):
+            raise _Bad("changed", f"of run {self._identity['run']!a}; the log is of {account.run!a}")
+        for said in account.said_of_run:
+            if said.get("vault_arn", self._identity["vault_arn"]) != self._identity["vault_arn"]:
+                raise _Bad("changed", f"of {self._identity['vault_arn']!a}; the log is of {said['vault_arn']!a}")
+            if said.get("run_sha256", self._identity_sha256) != self._identity_sha256:
+                raise _Bad("changed", "not what it was when the run was approved")
 
 
 class _Account:
@@ -206,18 +599,36 @@ class _Account:
         self._folder = folder
         self._plan = plan
         self._records = plan.records if plan else 0
-        self._done = bytearray((self._records + 7) // 8)
+        self._done = _bits(self._records)
         """One bit an ordinal, least significant first: set when it has its outcome."""
         self._counts: Counter[bytes] = Counter()
         self._released_through: int | None = None
         self._ts, self._epoch = "", 0
         self.plan_digest = plan.digest if plan else None
         self.run: str | None = None
+        self.written_for: object = None
+        """The plan's digest as the log itself says it."""
+        self.said_of_run: list[dict[str, Any]] = []
+        """What processes said of the run when they opened it, and when it was approved."""
+        self.is_whole = True
+        """Whether all of the log so far could be read; else nobody can say what is missing."""
         self.finished = False
+
+    def identity(self) -> tuple[object, object, object]:
+        """The run, plan and number of records that the log is of."""
+        return self.run, self.plan_digest, self._records
+
+    def lose_sight(self) -> None:
+        """Part of the log can't be read: what it released and what became of that is not known."""
+        self.is_whole, self._released_through = False, None
 
     def counted(self) -> dict[str, int]:
         """Terminal outcomes by kind."""
         return {word.decode(): count for word, count in sorted(self._counts.items()) if count}
+
+    def done(self) -> bytes:
+        """One bit an ordinal: set when it has its outcome."""
+        return bytes(self._done)
 
     def take_outcomes(self, ordinals: list[int], words: list[bytes]) -> bool:
         """Take many outcomes if all of them may be; else change nothing."""
@@ -287,45 +698,51 @@ class _Account:
                     self._take_segment(said, number)
                 case "outcome":
                     self._take_outcome(said["ordinal"], str(said["outcome"]).encode())
+                case "opened" | "approved":
+                    self.said_of_run.append(said)
                 case "released":
                     self._take_release(int(said["first"]), int(said["last"]))
                 case "recovered":
                     self._take_repair(said)
                 case "finished":
                     self._take_end(said["counts"])
-        except (AttributeError, KeyError, TypeError, ValueError) as bad:
-            self._findings.fault("changed", f"a record {said['event']!r} without its facts: {bad!r}")
+            self._check_counters(said)
+        except _WRONG as bad:
+            self._findings.fault("changed", f"a record {said['event']!a} without its facts: {bad!a}")
+
+    def _check_counters(self, said: dict[str, Any]) -> None:
+        wrong = [key for key in _COUNTERS if not isinstance(said.get(key) or 0, int | float)]
+        if wrong and said["event"] in ("telemetry", "stopped", "finished"):
+            raise ValueError(f"{wrong[0]} is no number")
 
     def _check_frame(self, said: dict[str, Any]) -> None:
         findings = self._findings
         if (findings.offset == 0) != (said["event"] == "segment"):
             findings.fault("segment", "a segment begins with a record that says so, and only there")
         if said["ts"] < self._ts:
-            findings.notices.append(
-                f"record {findings.seq:,}: the clock went backwards, from {self._ts} to {said['ts']}"
-            )
+            findings.notice(f"record {findings.seq:,}: the clock went backwards, from {self._ts!a} to {said['ts']!a}")
         if said["epoch"] < self._epoch:
             findings.fault("changed", f"epoch {said['epoch']} after epoch {self._epoch}")
         self._ts, self._epoch = said["ts"], max(self._epoch, said["epoch"])
 
     def _take_segment(self, said: dict[str, Any], number: int) -> None:
         if self.run is None:
-            self.run = said["run"]
+            self.run, self.written_for = said["run"], said["plan_digest"]
         if self.plan_digest is None:
-            self.plan_digest, self._records = said["plan_digest"], int(said["records"])
-            self._done = bytearray((self._records + 7) // 8)
+            self.plan_digest, self._records = str(said["plan_digest"]), int(said["records"])
+            self._done = _bits(self._records)
             if said["prev"] != self.plan_digest:
                 self._findings.fault("changed", "the first record does not carry the digest of the plan it names")
         if said["segment"] != number:
-            self._findings.fault("segment", f"this is segment {said['segment']}, in the place of segment {number}")
+            self._findings.fault("segment", f"this is segment {said['segment']!a}, in the place of segment {number}")
         if (said["plan_digest"], said["records"]) != (self.plan_digest, self._records):
-            other = f"{said['plan_digest']}, {said['records']} records"
+            other = f"{said['plan_digest']!a}, {said['records']!a} records"
             self._findings.fault("plan", f"written for another plan: {other}")
 
     def _take_outcome(self, ordinal: int, word: bytes) -> None:
         fault = self._findings.fault
         if type(ordinal) is not int or not 0 <= ordinal < self._records or word not in _OUTCOMES:
-            fault("outcome", f"outcome {word.decode()!r} for ordinal {ordinal!r}, of {self._records} in the plan")
+            fault("outcome", f"outcome {word.decode()!a} for ordinal {ordinal!a}, of {self._records} in the plan")
             return
         if self._is_done(ordinal):
             fault("outcome", f"a second terminal outcome for ordinal {ordinal}")
@@ -343,21 +760,26 @@ class _Account:
     def _take_repair(self, said: dict[str, Any]) -> None:
         at = f"record {self._findings.seq:,}"
         if "claimed_seq" in said:
-            self._findings.notices.append(
-                f"{at}: the log once ended before record {said['claimed_seq']:,}, which {said['checkpoint']} vouched"
-                f" for with {said['claimed_hash']}: it had been cut back, or the disk had lost what it promised"
+            self._findings.notice(
+                f"{at}: the log once ended before record {said['claimed_seq']:,}, which {said['checkpoint']!a} vouched"
+                f" for with {said['claimed_hash']!a}: it had been cut back, or the disk had lost what it promised"
             )
             return
-        name = Path(str(said["saved_as"])).name
-        self._findings.notices.append(f"{at}: a crash left {said['bytes']:,} bytes unfinished, kept in audit/{name}")
-        path = self._folder / "audit" / name
-        if not path.is_file():
-            self._findings.notices.append(f"audit/{name} is not there any more")
-        elif hashlib.sha256(path.read_bytes()).hexdigest() != said["sha256"]:
-            self._findings.file_fault("changed", f"audit/{name}", "this is not what was saved here")
+        name = str(said["saved_as"])
+        if not _TORN.fullmatch(name):
+            raise ValueError(name)
+        self._findings.notice(f"{at}: a crash left {said['bytes']:,} bytes unfinished, kept in audit/{name}")
+        if not _is_any_there(self._folder / "audit", name):
+            self._findings.notice(f"audit/{name} is not there any more")
+            return
+        with self._findings.judging(f"audit/{name}"):
+            if _sha256(self._folder / "audit" / name) != (said["bytes"], said["sha256"]):
+                raise _Bad("changed", "this is not what was saved here")
 
     def _take_end(self, told: dict[str, int]) -> None:
         self.finished = True
+        if not self.is_whole:
+            return
         told = {word: count for word, count in sorted(told.items()) if count and word.encode() in _OUTCOMES}
         if told != self.counted():
             self._findings.fault("outcome", f"the run ended with {told}, the log holds {self.counted()}")
@@ -376,13 +798,16 @@ class _Chain:
         self._vouchers = vouchers
         self._account = account
         self._manifest: list[dict[str, Any]] = []
+        self._is_manifest_bad = False
         self._number = 0
         self._may_be_torn = False
         self._patterns: _Patterns | None = None
         self._last = account.plan_digest
         """The hash the next record has to carry; None where that can't be known."""
-        self._suspect: int | None = None
-        """The record before a broken link: changed, unless the one after the link turns out to be."""
+        self._before: _Place | None = None
+        """The record before the one the check stands at; None for the plan."""
+        self._suspects: tuple[_Place | None, _Place] | None = None
+        """The records before and after a broken link: the first was changed, unless the second turns out to be."""
 
     def anchor(self) -> str | None:
         """The last record's number and hash."""
@@ -390,43 +815,61 @@ class _Chain:
 
     def read(self, folder: Path) -> None:
         """Check everything."""
-        segments = _segments(folder / "audit")
-        self._read_manifest(folder / "audit" / "manifest.jsonl")
+        segments = _segments(folder / "audit", self._findings)
+        self._read_manifest(folder)
         last = max(segments, default=0)
         try:
-            for self._number in range(1, last + 1):
-                self._read_segment(segments.get(self._number), is_last=self._number == last)
+            for number in sorted(segments):
+                if number > self._number + 1:
+                    self._miss_segments(number)
+                self._number = number
+                self._read_segment(folder / "audit", is_last=number == last)
         except _TornTail:
             pass
         self._end_suspicion()
-        self._vouchers.miss()
-        compressed = sum(path.suffix == ".zst" for path in segments.values())
-        if len(self._manifest) < compressed - 1 or len(self._manifest) > last:
-            listed = f"the manifest lists {len(self._manifest)} of {compressed} closed segments"
+        if self._manifest and last == len(self._manifest):
+            self._miss_segments(last + 2)  # a segment is closed when the next one is there
+        self._vouchers.miss(self._account)
+        compressed = sum(is_compressed for is_compressed in segments.values())
+        if not self._is_manifest_bad and not compressed <= len(self._manifest) <= last:
+            listed = f"the manifest lists {len(self._manifest):,} segments; {compressed:,} are there compressed alone"
             self._findings.file_fault("manifest", "audit/manifest.jsonl", listed)
         if not self._account.finished:
-            self._findings.notices.append("the run is not finished")
+            self._findings.notice("the run is not finished")
 
-    def _read_segment(self, path: Path | None, *, is_last: bool) -> None:
+    def _miss_segments(self, next_number: int) -> None:
+        findings = self._findings
+        findings.file, findings.offset = f"audit/{self._number + 1:06d}.jsonl", 0
+        more = next_number - self._number - 2
+        findings.fault("segment", "this segment is missing" + (f", and {more:,} after it" if more else ""))
+        self._last = None
+        self._account.lose_sight()
+
+    def _read_segment(self, folder: Path, *, is_last: bool) -> None:
         findings, number = self._findings, self._number
         findings.file, findings.offset = f"audit/{number:06d}.jsonl", 0
-        if path is None:
-            findings.fault("segment", "this segment is missing")
-            self._last = None
-            return
-        self._may_be_torn = is_last and path.suffix != ".zst"
         first_seq = findings.seq
         # The manifest's lines vouch for each other; only the newest has no other line to vouch for its SHA-256.
         whole = hashlib.sha256() if number == len(self._manifest) else None
-        with closing(_open(path)) as file:
-            while data := file.read(0 if findings.offset == 0 else _BLOCK_BYTES) + file.readline():
-                if whole is not None:
-                    whole.update(data)
-                self._read_block(data, file)
+        try:
+            with closing(_Segment(folder, number)) as file:
+                self._may_be_torn = is_last and not file.is_compressed and number > len(self._manifest)
+                while data := file.read_lines(0 if findings.offset == 0 else _BLOCK_BYTES):
+                    if whole is not None:
+                        whole.update(data)
+                    self._read_block(data, file)
+        except _Unreadable as bad:
+            self._end_suspicion()
+            findings.fault(bad.kind, str(bad), place=_Place(bad.file, bad.offset, findings.seq))
+            self._last = None
+            self._account.lose_sight()
+            return
+        if findings.offset == 0 and not self._may_be_torn:
+            findings.fault("segment", "this segment is empty")
         if number <= len(self._manifest):
             self._check_manifest(self._manifest[number - 1], first_seq, None if whole is None else whole.hexdigest())
 
-    def _read_block(self, data: bytes, file: IO[bytes]) -> None:
+    def _read_block(self, data: bytes, file: _Segment) -> None:
         """Check some lines: as a whole if they are in order, else one by one."""
         lines = io.BytesIO(data).readlines()
         if not self._take_in_order(data, lines):
@@ -438,8 +881,10 @@ class _Chain:
     def _take_in_order(self, data: bytes, lines: list[bytes]) -> bool:
         """Check a block of lines as a whole; take it and say True, or leave everything as it was and say False."""
         begins_segment = self._findings.offset == 0
-        if begins_segment or self._last is None or self._suspect is not None or self._patterns is None:
+        if begins_segment or self._last is None or self._suspects is not None or self._patterns is None:
             return False
+        if self._vouchers.between(self._findings.seq, self._findings.seq + len(lines)):
+            return False  # to be held against the outcomes up to that very record
         sha256 = hashlib.sha256
         hashes = [sha256(line).hexdigest() for line in lines]
         carried = '"}\n,"prev":"'.join([self._last, *hashes[:-1]])
@@ -448,12 +893,11 @@ class _Chain:
         outcomes = self._patterns.outcomes(data, lines)
         if outcomes is None or not self._is_numbered(lines):
             return False
-        first_seq, end = self._findings.seq, self._findings.offset + len(data)
+        findings, end = self._findings, self._findings.offset + len(data)
         self._take_block(lines, outcomes)
-        self._findings.offset = end
+        findings.offset = end
         self._last = hashes[-1]
-        for seq in self._vouchers.between(first_seq, self._findings.seq):
-            self._vouchers.deny(seq, hashes[seq - first_seq])
+        self._before = _Place(findings.file, end - len(lines[-1]), findings.seq - 1)
         return True
 
     def _is_numbered(self, lines: list[bytes]) -> bool:
@@ -482,7 +926,7 @@ class _Chain:
 
     # one line
 
-    def _read_line(self, line: bytes, following: list[bytes], file: IO[bytes]) -> None:
+    def _read_line(self, line: bytes, following: list[bytes], file: _Segment) -> None:
         """Check one line, name what is wrong with it, and find the way back to the next good one."""
         said, reason = _parse(line, self._account.run)
         linked = said is not None and self._last in (None, said["prev"])
@@ -497,13 +941,15 @@ class _Chain:
         if self._is_additional(said["seq"], linked=linked and self._last is not None):
             self._findings.offset += len(line)
             return
-        self._judge_link(linked=linked)
+        here = self._findings.here()
+        self._judge_link(here, linked=linked)
         self._account.take(said, self._number)
         if self._patterns is None and self._account.run is not None:
             self._patterns = _Patterns(json.dumps(self._account.run).encode())
         self._last = hashlib.sha256(line).hexdigest()
-        if self._vouchers.deny(self._findings.seq, self._last) and self._suspect == self._findings.seq - 1:
-            self._suspect = None  # the blame is on this record
+        if self._vouchers.deny(self._last, self._account) and self._suspects and self._suspects[1] == here:
+            self._suspects = None  # the blame is on this record
+        self._before = here
         self._step_over(line)
 
     def _is_additional(self, seq: int, *, linked: bool) -> bool:
@@ -516,51 +962,52 @@ class _Chain:
             return False
         self._end_suspicion()
         if seq < findings.seq:
-            findings.fault("inserted", f"a second record numbered {seq}, or one out of its place", record=seq)
+            place = findings.here()._replace(record=seq)
+            findings.fault("inserted", f"a second record numbered {seq}, or one out of its place", place=place)
             return True
-        findings.fault("missing", f"records {findings.seq} to {seq - 1} are missing or stand elsewhere")
+        if findings.offset or self._account.is_whole:  # else it was said which part could not be read
+            findings.fault("missing", f"records {findings.seq} to {seq - 1} are missing or stand elsewhere")
         findings.seq, self._last = seq, None
+        self._account.lose_sight()
         return False
 
-    def _judge_link(self, *, linked: bool) -> None:
+    def _judge_link(self, here: _Place, *, linked: bool) -> None:
         """Find out which side of a broken link was changed: the next link tells."""
         if linked:
             self._end_suspicion()
-        elif self._suspect is None:
-            self._suspect = self._findings.seq - 1
+        elif self._suspects is None:
+            self._suspects = (self._before, here)
         else:
-            self._accuse(self._suspect + 1)
-            self._suspect = None
+            self._accuse(self._suspects[1])
+            self._suspects = None
 
     def _end_suspicion(self) -> None:
         """The record after a broken link is borne out by its own successor: the one before the link was changed."""
-        if self._suspect is not None:
-            self._accuse(self._suspect)
-            self._suspect = None
+        if self._suspects is not None:
+            self._accuse(self._suspects[0])
+            self._suspects = None
 
-    def _accuse(self, seq: int) -> None:
-        if seq < 0:
-            self._findings.fault("plan", "the log does not begin with the digest of this plan", record=0)
+    def _accuse(self, place: _Place | None) -> None:
+        if place is None:
+            begin = _Place("audit/000001.jsonl", 0, 0)
+            self._findings.fault("plan", "the log does not begin with the digest of this plan", place=begin)
         else:
-            self._findings.fault("changed", "not as it was written: the next record carries another hash", record=seq)
+            told = "not as it was written: the next record carries another hash"
+            self._findings.fault("changed", told, place=place)
 
-    def _is_torn_tail(self, line: bytes, following: list[bytes], file: IO[bytes]) -> bool:
+    def _is_torn_tail(self, line: bytes, following: list[bytes], file: _Segment) -> bool:
         """Tell whether the log ends here in what a crash leaves: its last commit, partly written."""
         findings = self._findings
-        if not self._may_be_torn or self._account.finished or findings.faults or self._suspect is not None:
+        if not self._may_be_torn or findings.faults or self._suspects is not None:
             return False
         if self._vouchers.between(findings.seq, sys.maxsize):
             return False
-        if line.endswith(b'"}\n') and b"\0" not in line:  # a crash leaves zeros or nothing
+        rest = line + b"".join(following)
+        if rest.endswith(b"\n"):  # else the file ended here, and what comes by now is a process's that goes on
+            rest += file.peek_rest()
+        if len(rest) > _TAIL_BYTES_MAX or not a_crash_may_leave(rest, offset_bytes=findings.offset, seq=findings.seq):
             return False
-        here = file.tell()
-        rest = line + b"".join(following) + file.read(_TAIL_BYTES_MAX)
-        after = rest[len(line) : rest.find(b"\n", len(line)) + 1]
-        borne_out = after[-67:-3] == hashlib.sha256(line).hexdigest().encode()
-        if borne_out or len(rest) > _TAIL_BYTES_MAX or written_by_later_commit(rest):
-            file.seek(here)
-            return False
-        findings.notices.append(
+        findings.notice(
             f"{findings.file}, byte {findings.offset:,}: a torn tail of {len(rest):,} bytes, as a crash leaves it"
         )
         return True
@@ -571,18 +1018,26 @@ class _Chain:
 
     # the manifest
 
-    def _read_manifest(self, path: Path) -> None:
-        previous, offset = hashlib.sha256(b""), 0
-        for line in io.BytesIO(path.read_bytes()).readlines() if path.is_file() else []:
+    def _read_manifest(self, folder: Path) -> None:
+        name = "audit/manifest.jsonl"
+        if not _is_any_there(folder, name):
+            return
+        previous, offset, data = hashlib.sha256(b""), 0, b""
+        with self._findings.judging(name):
+            data = _read(folder / name)
+        for number, line in enumerate(io.BytesIO(data).readlines()):
             try:
-                entry = json.loads(line)
+                entry = _document(line)
                 expected = f"{len(self._manifest) + 1:06d}.jsonl"
                 if (entry["name"], entry["previous"]) != (expected, previous.hexdigest()):
                     raise ValueError(f"this line is not the one for {expected} that follows the line before")
-            except (ValueError, KeyError, TypeError) as bad:
-                if line.endswith(b"\n"):
-                    changed = f"the manifest was changed: {bad}"
-                    self._findings.file_fault("manifest", "audit/manifest.jsonl", changed, offset=offset)
+            except (_Bad, *_WRONG) as bad:
+                is_cut = b"\0" in line or not line.endswith(b"\n")
+                if not is_cut or _ENTRY_GOES_ON.search(line):  # else a crash cut short what will be written again
+                    place = offset + (bad.offset if isinstance(bad, _Bad) else 0)
+                    changed = f"the manifest was changed: {bad!s}"
+                    self._findings.file_fault("manifest", name, changed, offset=place, record=number)
+                    self._is_manifest_bad = True
                 return
             self._manifest.append(entry)
             previous = hashlib.sha256(line)
@@ -599,17 +1054,347 @@ class _Chain:
         if wrong:
             # The hash of a segment's last record covers all before it: a change lies there or earlier.
             other = f"the manifest has another {' and another '.join(wrong)} for this segment"
-            self._findings.fault("manifest", other, record=end - 1)
+            self._findings.fault("manifest", other, place=self._before)
 
 
-def _segments(folder: Path) -> dict[int, Path]:
-    """The segments by number; the plain form where there are both."""
-    found: dict[int, Path] = {}
-    for path in sorted(folder.iterdir()) if folder.is_dir() else []:
-        match = _SEGMENT.fullmatch(path.name)
-        if match and (match[2] is None or int(match[1]) not in found):
-            found[int(match[1])] = path
+def _segments(folder: Path, findings: _Findings) -> dict[int, bool]:
+    """The segments by number, with whether there is but the compressed form; where there are both, the plain counts."""
+    found: dict[int, bool] = {}
+    with findings.judging("audit"):
+        for name in _names(folder):
+            match = _SEGMENT.fullmatch(name)
+            if match and int(match[1]):
+                found[int(match[1])] = match[2] is not None and found.get(int(match[1]), True)
     return found
+
+
+class _Segment:
+    """A segment's plain lines, read a block at a time; what stands before damage is given before that is raised."""
+
+    def __init__(self, folder: Path, number: int) -> None:
+        self._name = f"audit/{number:06d}.jsonl"
+        self._bad: _Unreadable | None = None
+        plain = folder / f"{number:06d}.jsonl"
+        self.is_compressed = False
+        try:
+            try:
+                self._file = _opened(plain)
+            except _Bad as bad:
+                if bad.kind != "missing":
+                    raise
+                self._file = _opened(plain.with_name(f"{plain.name}.zst"))  # sealed since it was listed, perhaps
+                self.is_compressed, self._name = True, f"{self._name}.zst"
+        except _Bad as bad:
+            raise _Unreadable(self._name, bad) from bad
+        self._pieces = _unpacked(self._file) if self.is_compressed else None
+        self._rest = b""
+
+    def close(self) -> None:
+        """Let go of the file."""
+        self._file.close()
+
+    def read_lines(self, bytes_least: int) -> bytes:
+        """Read so much and on to the end of a line. Raises ``_Unreadable`` when nothing stands before the damage."""
+        if self._bad is not None:
+            raise self._bad
+        data = b""
+        try:
+            if self._pieces is None:
+                data = self._file.read(bytes_least)
+                data += self._file.readline(_TAIL_BYTES_MAX)
+            else:
+                data = self._unpack_lines(self._pieces, bytes_least)
+        except OSError as error:
+            self._bad = _Unreadable(self._name, _Bad("unreadable", error.strerror or str(error)))
+        if len(data) - data.rfind(b"\n") > _TAIL_BYTES_MAX:
+            self._bad = _Unreadable(self._name, _Bad("changed", f"a line of {_TAIL_BYTES_MAX:,} bytes or more"))
+        if self._bad is not None:
+            data = data[: data.rfind(b"\n") + 1]
+            return data or self.read_lines(0)
+        return data
+
+    def _unpack_lines(self, pieces: Iterator[bytes], bytes_least: int) -> bytes:
+        """The lines of the next frames that end one, or but the first; what is left over comes with the next."""
+        parts, held_bytes, self._rest = [self._rest], len(self._rest), b""
+        try:
+            for piece in pieces:
+                end = piece.rfind(b"\n") + 1
+                parts.append(piece[:end] if end else piece)
+                held_bytes += len(piece)
+                if end or held_bytes > _TAIL_BYTES_MAX:
+                    self._rest = piece[end:] if end else b""
+                    break
+        except _Bad as bad:
+            self._bad = _Unreadable(self._name, bad)
+        data = b"".join(parts)
+        if not bytes_least:
+            end = data.find(b"\n") + 1
+            data, self._rest = data[:end], data[end:] + self._rest
+        return data
+
+    def peek_rest(self) -> bytes:
+        """What comes after the lines read so far, as much of it as may be a crash's; they are read again later."""
+        here = self._file.tell()
+        try:
+            rest = self._file.read(_TAIL_BYTES_MAX)
+        except OSError:
+            return b"?"  # no crash's doing, and told when it is read
+        self._file.seek(here)
+        return rest
+
+
+class _Frame(NamedTuple):
+    """One zstandard frame: where it begins, its bytes, and of how many blocks it is, each of 128 KiB at most."""
+
+    offset: int
+    content: bytearray
+    blocks: int
+
+
+_FRAME_BLOCKS_MAX = 64
+"""What is unpacked at once is 8 MiB at most, whatever a frame says of itself; the log is written in frames of one."""
+_FRAME_BYTES_MAX = _FRAME_BLOCKS_MAX << 17
+
+
+def _frames(file: IO[bytes]) -> Iterator[_Frame]:
+    """Take a file apart into frames. Raises ``_Bad`` with the beginning of the first that is none."""
+    while True:
+        offset = file.tell()
+        try:
+            frame = _frame(file, offset)
+        except (OSError, ValueError) as bad:
+            raise _Bad("unreadable", f"this zstandard frame can't be read: {bad}", offset) from bad
+        if frame is None:
+            return
+        yield frame
+
+
+def _frame(file: IO[bytes], offset: int) -> _Frame | None:
+    """Take the next frame (RFC 8878, 3.1.1), None at the end. Raises ``ValueError`` for what is none."""
+    content, blocks, is_last = bytearray(file.read(4)), 0, 0
+    if not content:
+        return None
+    if content != b"\x28\xb5\x2f\xfd":
+        raise ValueError("it does not begin as one")
+    checksum_bytes = _take_frame_head(file, content)
+    while not is_last:
+        head = _take(file, content, 3)
+        is_last, kind, length = head & 1, head >> 1 & 3, head >> 3
+        blocks += 1
+        if kind == 3 or length > 1 << 17 or blocks > _FRAME_BLOCKS_MAX:
+            raise ValueError("it has a block that is none, or too many")
+        _take(file, content, 1 if kind == 1 else length)
+    _take(file, content, checksum_bytes)
+    return _Frame(offset, content, blocks)
+
+
+def _take_frame_head(file: IO[bytes], content: bytearray) -> int:
+    """Take what stands before the blocks; give the length of the checksum behind them."""
+    flags = _take(file, content, 1)
+    is_single = flags >> 5 & 1
+    window = 0 if is_single else _take(file, content, 1)
+    _take(file, content, (0, 1, 2, 4)[flags & 3])
+    plain_bytes = _take(file, content, (is_single, 2, 4, 8)[flags >> 6])
+    if flags & 0x18 or window >> 3 > 13 or plain_bytes > _FRAME_BYTES_MAX:
+        raise ValueError("it claims what the log never needs")
+    return 4 if flags & 4 else 0
+
+
+def _take(file: IO[bytes], content: bytearray, length: int) -> int:
+    taken = file.read(length)
+    if len(taken) < length:
+        raise ValueError("it ends in the middle")
+    content += taken
+    return int.from_bytes(taken, "little")
+
+
+def _unpacked(file: IO[bytes]) -> Iterator[bytes]:
+    """Unpack frame by frame, with whatever there is to do that. Raises ``_Bad`` for one that can't be."""
+    try:
+        import zstandard  # noqa: PLC0415 - wanted only here, and not always there
+
+        unpack, errors = zstandard.ZstdDecompressor().decompress, zstandard.ZstdError
+    except ImportError:
+        try:
+            from compression import zstd  # type: ignore[import-not-found]  # noqa: PLC0415 - Python 3.14
+
+            unpack, errors = zstd.decompress, zstd.ZstdError
+        except ImportError:
+            yield from _by_zstdcat(_frames(file))
+            return
+    for frame in _frames(file):
+        try:
+            yield unpack(frame.content)
+        except errors as bad:
+            raise _Bad("unreadable", f"this zstandard frame can't be unpacked: {bad}", frame.offset) from bad
+
+
+def _by_zstdcat(frames: Iterator[_Frame]) -> Iterator[bytes]:
+    """Unpack some frames with one process, to start fewer; one by one those among which is a bad one."""
+    group: list[_Frame] = []
+    broken: _Bad | None = None
+    while True:
+        try:
+            frame = next(frames, None)
+        except _Bad as bad:
+            frame, broken = None, bad
+        if group and (frame is None or sum(one.blocks for one in group) + frame.blocks > _FRAME_BLOCKS_MAX):
+            yield from _zstdcat(group)
+            group = []
+        if frame is None:
+            break
+        group.append(frame)
+    if broken is not None:
+        raise broken
+
+
+def _zstdcat(frames: list[_Frame]) -> Iterator[bytes]:
+    packed = b"".join(frame.content for frame in frames)
+    try:
+        done = subprocess.run(["zstdcat"], input=packed, capture_output=True, check=False)  # noqa: S607 - any will do
+    except OSError as error:
+        raise NotToBeChecked(
+            "compressed segments need the zstandard package, Python 3.14 or the zstdcat command"
+        ) from error
+    if done.returncode == 0:
+        yield done.stdout
+    elif len(frames) > 1:
+        for frame in frames:
+            yield from _zstdcat([frame])
+    else:
+        told = done.stderr.decode("ascii", "replace").strip()
+        raise _Bad("unreadable", f"this zstandard frame can't be unpacked: {told}", frames[0].offset)
+
+
+def _verify_lifecycle(folder: Path) -> Verification:
+    """Check a lifecycle's steps and terms, and that its rounds are the ones the steps speak of."""
+    findings = _Findings()
+    content, terms = b"", {}
+    with findings.judging("terms.json"):
+        content = _read(folder / "terms.json")
+        terms = _document(content)
+        if missing := {"vault_arn", "endpoint_url", "begun"} - terms.keys():
+            raise _Bad("changed", f"without {', '.join(sorted(missing))}")
+    if _is_any_there(folder, "freeze.json"):
+        with findings.judging("freeze.json"):
+            _document(_read(folder / "freeze.json"))
+    steps = _read_steps(folder, findings, content)
+    for place, step in steps:
+        with findings.judging(f"step {place.record}"):
+            _check_step(folder, findings, place, step)
+    plans = [
+        _sealed_in(folder / name / "plan.json", "plan", beside="run_sha256")
+        for name in _folders(folder)
+        if name.startswith("round-")
+    ]
+    of = {f"{plan['region']}:{plan['account_id']}:vaults/{plan['vault_name']}" for plan, _ in plans if plan}
+    for vault in of if terms else ():
+        if not str(terms.get("vault_arn")).endswith(f":{vault}"):
+            findings.file_fault("plan", "terms.json", f"a round is of {vault!a}, the lifecycle of another vault")
+    finished = bool(steps) and steps[-1][1].get("event") in _LAST_EVENTS
+    return _verdict(findings, len(steps), finished=finished)
+
+
+def _read_steps(folder: Path, findings: _Findings, terms: bytes) -> list[tuple[_Place, dict[str, Any]]]:
+    """Read the steps with their places. Each carries the hash of the line before, the first one that of the terms."""
+    name, offset, data = "lifecycle.jsonl", 0, b""
+    if _is_any_there(folder, name):
+        with findings.judging(name):
+            data = _read(folder / name)
+    steps: list[tuple[_Place, dict[str, Any]]] = []
+    before, before_at = terms, _Place("terms.json", 0, 0)
+    for number, line in enumerate(io.BytesIO(data).readlines()):
+        here = _Place(name, offset, number)
+        if not line.endswith(b"\n"):
+            findings.notice(f"{name}, byte {offset:,}: a torn step of {len(line):,} bytes, as a crash leaves it")
+            break
+        try:
+            step = _document(line)
+            if missing := {"at", "round", "phase", "event", "facts"} - step.keys():
+                raise _Bad("changed", f"a step without {', '.join(sorted(missing))}")
+        except _Bad as bad:
+            step = {}
+            findings.fault(bad.kind, str(bad), place=here._replace(offset=offset + bad.offset))
+        if step and "prev" not in step:
+            findings.notice(
+                f"{name}, step {number}: of an older version, which did not write the hash of what stood before"
+            )
+        elif step and step["prev"] != hashlib.sha256(before).hexdigest():
+            findings.fault("changed", f"not what step {number} was written after", place=before_at)
+        steps.append((here, step))
+        before, before_at, offset = line, here, offset + len(line)
+    return steps
+
+
+def _check_step(folder: Path, findings: _Findings, place: _Place, step: dict[str, Any]) -> None:
+    """Hold what a step settled against the round's files."""
+    facts, event = step.get("facts", {}), step.get("event")
+    if event in ("planned", "approved") and "digest" in facts:
+        file = f"round-{step['round']}/plan.json"
+        _, digest = _sealed_in(folder / file, "plan", beside="run_sha256")
+        if digest != facts["digest"]:
+            told = "is gone or was changed" if digest is None else f"has the digest {digest}"
+            findings.fault("plan", f"{event} with digest {facts['digest']!a}, but {file} {told}", place=place)
+    if event == "planned" and "run_json" in facts:
+        file = f"round-{step['round']}/run.json"
+        if not _is_any_there(folder, file) or _sha256(folder / file)[1] != facts["run_json"]:
+            findings.fault("plan", f"planned with another {file}, or it is gone", place=place)
+    if _DIGEST.fullmatch(str(facts.get("certificate"))):
+        rounds = [name for name in _folders(folder) if name.startswith("round-")]
+        found = {
+            _sealed_in(folder / name / "certificate.json", "certificate", beside="text_sha256")[1] for name in rounds
+        }
+        if facts["certificate"] not in found:
+            told = f"no round has the certificate with digest {facts['certificate']}"
+            findings.fault("certificate", told, place=place)
+
+
+def _sealed_in(path: Path, name: str, *, beside: str) -> tuple[dict[str, Any], str | None]:
+    """What a file of content and digest holds; nothing where it is gone or was changed, which its run's check tells."""
+    try:
+        return _sealed(_document(_read(path)), name, beside=beside)
+    except (_Bad, *_WRONG):
+        return {}, None
+
+
+def _verify_fleet(folder: Path) -> Verification:
+    """Check that every member's folder is of a vault the fleet settled, and named for it."""
+    findings = _Findings()
+    settled: set[str] = set()
+    with findings.judging("fleet.json"):
+        document = _document(_read(folder / "fleet.json"))
+        if "digest" in document:
+            document, _ = _sealed(document, "fleet")
+        else:
+            findings.notice("fleet.json: of an older version, which did not write its digest")
+        settled = {vault["vault_arn"] for vault in document["vaults"]}
+    found = set()
+    for member in _folders(folder):
+        if _is_any_there(folder / member, "terms.json"):
+            with findings.judging(f"{member}/terms.json"):
+                arn = str(_document(_read(folder / member / "terms.json"))["vault_arn"])
+                found.add(arn)
+                if settled and arn not in settled:
+                    raise _Bad("changed", f"of {arn!a}, which the fleet does not have")
+                if member != _member_name(arn):
+                    raise _Bad("changed", f"of {arn!a}, which has another folder")
+    for arn in sorted(settled - found):
+        findings.notice(f"{arn!a} has not begun, or its folder is gone")
+    return _verdict(findings, 0, finished=not settled - found)
+
+
+def _member_name(arn: str) -> str:
+    """The name of a member's folder: account, region and vault; a very long one is cut, and told apart by its hash."""
+    _, _, _, region, account, vault = arn.split(":", 5)
+    name = f"{account}-{region}-{vault.removeprefix('vaults/')}"
+    return name if len(name) <= 200 else f"{name[:200]}-{hashlib.sha256(name.encode()).hexdigest()[:16]}"
+
+
+def _verdict(findings: _Findings, lines: int, *, finished: bool) -> Verification:
+    notices = tuple(findings.notices)
+    return Verification(
+        faults=findings.in_order(), notices=notices, records=lines, counts={}, finished=finished, anchor=None
+    )
 
 
 class _Outcomes(NamedTuple):
@@ -712,7 +1497,16 @@ def _each_once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     return facts
 
 
-_decode = json.JSONDecoder(object_pairs_hook=_each_once).decode
+class _Float(float):
+    """A number and how it is written, which a digest covers. Raises ``ValueError`` for what is none to all readers."""
+
+    def __init__(self, text: str) -> None:
+        if not math.isfinite(self):
+            raise ValueError(f"{text[:20]} is no number")
+        self.text = text
+
+
+_decode = json.JSONDecoder(object_pairs_hook=_each_once, parse_float=_Float, parse_constant=_Float).decode
 
 
 def _parse(line: bytes, run: str | None) -> tuple[dict[str, Any] | None, str]:
@@ -724,28 +1518,164 @@ def _parse(line: bytes, run: str | None) -> tuple[dict[str, Any] | None, str]:
     try:
         said = _decode(line.decode())
         keys = list(said)
-    except (ValueError, TypeError, RecursionError) as bad:
+    except _WRONG as bad:
         return None, f"not JSON: {bad}"
     if keys[:4] != ["seq", "ts", "event", "run"] or keys[-2:] != ["epoch", "prev"]:
         return None, "not the keys of a record, or not in their order"
-    if type(said["seq"]) is not int or type(said["epoch"]) is not int or not isinstance(said["ts"], str):
-        return None, "seq, epoch or ts is of the wrong type"
+    if any(type(said[key]) is not str for key in ("ts", "event", "run", "prev")):
+        return None, "ts, event, run or prev is no text"
+    if any(type(said[key]) is not int or not 0 <= said[key] < 1 << 62 for key in ("seq", "epoch")):
+        return None, "seq or epoch is no number of a record"
     if run is not None and said["run"] != run:
-        return None, f"a record of another run, {said['run']!r}"
+        return None, f"a record of another run, {said['run']!a}"
     return said, ""
 
 
-def _open(path: Path) -> IO[bytes]:
-    """Open a segment for reading its plain bytes."""
-    if path.suffix != ".zst":
-        return path.open("rb")
+def _document(content: bytes) -> dict[str, Any]:
+    """Read a whole JSON object. Raises ``_Bad`` with the byte where it is none."""
     try:
-        import zstandard  # noqa: PLC0415 - wanted only here, and not always there
-    except ImportError:
-        unpacked = subprocess.run(["zstdcat", "--", str(path)], check=True, capture_output=True).stdout  # noqa: S603, S607
-        return io.BytesIO(unpacked)
-    stream = zstandard.ZstdDecompressor().stream_reader(path.open("rb"), read_across_frames=True, closefd=True)
-    return io.BufferedReader(stream, _BLOCK_BYTES)
+        text = content.decode()
+    except UnicodeDecodeError as bad:
+        raise _Bad("changed", f"not UTF-8: {bad.reason}", bad.start) from bad
+    try:
+        found = _decode(text)
+    except json.JSONDecodeError as bad:
+        raise _Bad("changed", f"not JSON: {bad.msg}", len(text[: bad.pos].encode())) from bad
+    except _WRONG as bad:
+        raise _Bad("changed", f"not JSON: {bad}") from bad
+    if type(found) is not dict:
+        raise _Bad("changed", "not a JSON object")
+    return found
+
+
+def _canonical(value: object) -> str:
+    """JSON with sorted keys, no spaces and nothing escaped that need not be: what digests are of."""
+    if isinstance(value, dict):
+        return "{" + ",".join(f"{_canonical(key)}:{_canonical(value[key])}" for key in sorted(value)) + "}"
+    if isinstance(value, list):
+        return "[" + ",".join(map(_canonical, value)) + "]"
+    return value.text if isinstance(value, _Float) else json.dumps(value, ensure_ascii=False)
+
+
+def _sealed(document: dict[str, Any], name: str, *, beside: str = "digest") -> tuple[dict[str, Any], str]:
+    """Take a document of its content and the digest of that. Raises ``_Bad`` where they do not fit.
+
+    ``beside`` is what newer versions write beside the two: a hash of another file, which is not in the digest.
+    """
+    if document.keys() | {beside} != {"digest", name, beside}:
+        raise _Bad("changed", f"its keys are {', '.join(sorted(document))}, not digest and {name}")
+    content, digest = document[name], document["digest"]
+    found = hashlib.sha256(_canonical(content).encode()).hexdigest()
+    if found != digest or type(content) is not dict:
+        raise _Bad("changed", f"it says digest {digest!a}, its content has {found}")
+    return content, found
+
+
+def _check_lines(path: Path, keys: set[str]) -> None:
+    """Check that every line is an object of these keys; the last may be torn. Raises ``_Bad`` with the byte."""
+    offset = 0
+    for line in io.BytesIO(_read(path)).readlines():
+        if not line.endswith(b"\n"):
+            return
+        try:
+            said = _document(line)
+        except _Bad as bad:
+            raise _Bad(bad.kind, str(bad), offset + bad.offset) from bad
+        if said.keys() != keys:
+            raise _Bad("changed", f"a line of {', '.join(sorted(said))}", offset)
+        offset += len(line)
+
+
+def _is_any_there(folder: Path, *names: str) -> bool:
+    """Tell whether anything at all has one of these names."""
+    return any(os.path.lexists(folder / name) for name in names)
+
+
+def _names(folder: Path) -> list[str]:
+    """The names in a folder; none where it is missing. Raises ``_Bad`` where something else stands in its place."""
+    try:
+        if not stat.S_ISDIR(folder.lstat().st_mode):
+            raise _Bad("unreadable", "not a folder: something else stands in its place")
+        return sorted(os.listdir(folder))  # noqa: PTH208 - names, not paths
+    except FileNotFoundError:
+        return []
+    except OSError as error:
+        raise _Bad("unreadable", error.strerror or str(error)) from error
+
+
+def _folders(folder: Path) -> list[str]:
+    """The names of the folders in a folder, as far as they can be seen."""
+    try:
+        return [name for name in _names(folder) if (folder / name).is_dir()]
+    except _Bad:
+        return []
+
+
+def _opened(path: Path) -> IO[bytes]:
+    """Open a file and nothing else. Raises ``_Bad`` for one that is gone, and for whatever stands in its place."""
+    flags = (getattr(os, name, 0) for name in ("O_NOFOLLOW", "O_NONBLOCK", "O_CLOEXEC", "O_BINARY"))
+    try:
+        handle = os.open(path, os.O_RDONLY | sum(flags))  # not blocking: a pipe would be waited for
+    except FileNotFoundError:
+        raise _Bad("missing", "this file is gone") from None
+    except OSError as error:
+        is_link = error.errno == errno.ELOOP
+        reason = "a symbolic link stands in its place" if is_link else error.strerror or str(error)
+        raise _Bad("unreadable", reason) from error
+    if not stat.S_ISREG(os.fstat(handle).st_mode):
+        os.close(handle)
+        raise _Bad("unreadable", "not a file: a folder, a pipe or a device stands in its place")
+    return os.fdopen(handle, "rb")
+
+
+def _chunks(path: Path) -> Iterator[bytes]:
+    """Read a file from end to end. Raises ``_Bad``."""
+    with _opened(path) as file:
+        try:
+            while chunk := file.read(_CHUNK_BYTES):
+                yield chunk
+        except OSError as error:
+            raise _Bad("unreadable", error.strerror or str(error), file.tell()) from error
+
+
+def _read(path: Path, bytes_most: int = _DOCUMENT_BYTES_MAX) -> bytes:
+    """Read a whole file that is not too long for what it should be. Raises ``_Bad``."""
+    content = bytearray()
+    for chunk in _chunks(path):
+        content += chunk
+        if len(content) > bytes_most:
+            raise _Bad("changed", f"it has more than {bytes_most:,} bytes", bytes_most)
+    return bytes(content)
+
+
+def _sha256(path: Path) -> tuple[int, str]:
+    """A file's size in bytes and its hash. Raises ``_Bad``."""
+    size, sha256 = 0, hashlib.sha256()
+    for chunk in _chunks(path):
+        size += len(chunk)
+        sha256.update(chunk)
+    return size, sha256.hexdigest()
+
+
+def _expect_size(path: Path, size: int) -> None:
+    with _opened(path) as file:
+        found = os.fstat(file.fileno()).st_size
+    if found != size:
+        raise _Bad("changed", f"it has {found:,} bytes instead of {size:,}", min(found, size))
+
+
+def _expect_bytes(path: Path, expected: bytes) -> None:
+    found = _read(path)
+    if found != expected:
+        pairs = enumerate(zip(found, expected, strict=False))
+        at = next((place for place, (one, other) in pairs if one != other), min(len(found), len(expected)))
+        raise _Bad("changed", f"it should say {expected.decode().strip()!a}", at)
+
+
+def _bits(records: int) -> bytearray:
+    if not 0 <= records <= _RECORDS_MAX:
+        raise ValueError(f"{records} records")
+    return bytearray((records + 7) // 8)
 
 
 def _keep_freed_memory() -> None:
@@ -757,25 +1687,26 @@ def _keep_freed_memory() -> None:
 
 
 def main() -> int:
-    """Check the run folder named on the command line; print what was found; 0 as written, 4 damaged."""
-    parser = argparse.ArgumentParser(description="Check a run folder's audit log for tampering.")
+    """Check the folder named on the command line; print what was found; 0 as written, 4 damaged, 2 nothing to check."""
+    parser = argparse.ArgumentParser(description="Check the folder of a run, a lifecycle or a fleet for tampering.")
     parser.add_argument("folder", type=Path)
     parser.add_argument("--anchor", help="SEQ:HASH, kept from a run or an earlier check")
-    parser.add_argument("--plan-digest", help="the plan's SHA-256; needs --records")
-    parser.add_argument("--records", type=int, help="records in the plan's inventory")
     asked = parser.parse_args()
-    plan = PlanFacts(digest=asked.plan_digest, records=asked.records or 0) if asked.plan_digest else None
-    verdict = verify(asked.folder, plan=plan, anchor=asked.anchor)
-    for fault in verdict.faults:
-        place = "" if fault.record is None else f", record {fault.record:,}"
-        sys.stdout.write(f"{fault.kind}: {fault.file}, byte {fault.offset_bytes:,}{place}: {fault.message}\n")
-    for notice in verdict.notices:
-        sys.stdout.write(f"note: {notice}\n")
-    state = (
-        "DAMAGED" if verdict.faults else "as it was written" if verdict.finished else "as it was written, not finished"
-    )
-    sys.stdout.write(f"{verdict.records:,} records, {verdict.counts}, {state}; anchor {verdict.anchor}\n")
-    return verdict.exit_code
+    try:
+        verdicts = verify_folder(asked.folder, anchor=asked.anchor)
+    except NotToBeChecked as refused:
+        parser.error(str(refused))
+    for name, what, found in verdicts:
+        head = "" if len(verdicts) == 1 else f"{name}: "
+        for fault in found.faults:
+            sys.stdout.write(f"{head}{fault}\n")
+        for notice in found.notices:
+            sys.stdout.write(f"{head}note: {notice}\n")
+        state = "as it was written" + ("" if found.finished else ", not finished")
+        lines = f"{found.records:,} records, {found.counts}" if what == "run" else f"{what} of {found.records:,} lines"
+        anchor = f"; anchor {found.anchor}" if what == "run" else ""
+        sys.stdout.write(f"{head}{lines}, {'DAMAGED' if found.faults else state}{anchor}\n")
+    return max(found.exit_code for _, _, found in verdicts)
 
 
 if __name__ == "__main__":

@@ -9,70 +9,63 @@ from glacier_purge.cli.options import Hyphened, Output
 from glacier_purge.cli.output import OutputFormat, print_result
 
 if TYPE_CHECKING:
-    from glacier_purge.audit.verification import PlanFacts
-    from glacier_purge.run.folder import RunFolder
+    from glacier_purge.audit.verification import FolderVerdict
 
 _FAULTS_SHOWN = 10
 
 
 def verify(run_dir: Path, *, anchor: Hyphened | None = None, output: Output = OutputFormat.TEXT) -> int:
-    """Check every line of a run's audit log; name each record that is not as it was written.
+    """Check every file of a run's, a lifecycle's or a fleet's folder; name each that is not as it was written.
 
     The same check runs without this program: copy glacier_purge/audit/verification.py and run it with python3.
 
     Parameters
     ----------
     run_dir
-        The run folder.
+        The folder of a run, of a lifecycle with its rounds, or of a fleet with its members.
     anchor
-        SEQ:HASH printed by an earlier check and kept elsewhere; shows a log that was rewritten or cut back since.
+        SEQ:HASH printed by an earlier check of this run and kept elsewhere; shows a log that was rewritten or cut back
+        since.
     """
-    from glacier_purge.audit.verification import verify as verify_log
-    from glacier_purge.cli.run_dir import look_at_run
+    from glacier_purge.audit.verification import NotToBeChecked, verify_folder
     from glacier_purge.errors import UsageError
 
-    folder = look_at_run(run_dir)
-    plan_fault, facts = _plan_facts(folder)
     try:
-        found = verify_log(folder.path, plan=facts, anchor=anchor)
-    except ValueError as error:
-        raise UsageError(f"--anchor {anchor!r} is not SEQ:HASH as an earlier check printed it ({error}).") from error
-    faults = [f"{fault.file}, byte {fault.offset_bytes:,}: {fault.kind}: {fault.message}" for fault in found.faults]
-    if plan_fault is not None:
-        faults.insert(0, plan_fault)
+        verdicts = verify_folder(run_dir, anchor=anchor)
+    except NotToBeChecked as refused:
+        raise UsageError(f"{refused}. Nothing was checked.") from refused
+    if len(verdicts) == 1:
+        print_result(_told(verdicts[0], run_dir, output), output)
+    elif output is OutputFormat.JSON:
+        folders = [_told(verdict, run_dir / verdict.name, output) for verdict in verdicts]
+        print_result({"verdict": _worst(verdicts), "folders": folders, "run_dir": str(run_dir)}, output)
+    else:
+        for verdict in verdicts:
+            print_result({"folder": verdict.name} | _told(verdict, run_dir / verdict.name, output), output)
+    return max(verdict.found.exit_code for verdict in verdicts)
+
+
+def _told(verdict: FolderVerdict, place: Path, output: OutputFormat) -> dict[str, object]:
+    found = verdict.found
     result: dict[str, object] = {
-        "verdict": "damaged" if faults else "sound",
+        "verdict": _worst([verdict]),
+        "of": verdict.what,
         "finished": found.finished,
         "lines": found.records,
         **found.counts,
-        "faults": len(faults),
+        "faults": len(found.faults),
         "notices": len(found.notices),
         "anchor": found.anchor,
-        "run_dir": str(run_dir),
+        "run_dir": str(place),
     }
     if output is OutputFormat.JSON:
-        result |= {"fault_list": faults, "notice_list": list(found.notices)}
-    else:
-        result |= {f"fault {number}": fault for number, fault in enumerate(faults[:_FAULTS_SHOWN], 1)}
-        result |= {f"notice {number}": notice for number, notice in enumerate(found.notices[:_FAULTS_SHOWN], 1)}
-    print_result(result, output)
-    return 4 if faults else 0
+        return result | {"fault_list": [str(fault) for fault in found.faults], "notice_list": list(found.notices)}
+    result |= {f"fault {number}": str(fault) for number, fault in enumerate(found.faults[:_FAULTS_SHOWN], 1)}
+    return result | {f"notice {number}": notice for number, notice in enumerate(found.notices[:_FAULTS_SHOWN], 1)}
 
 
-def _plan_facts(folder: RunFolder) -> tuple[str | None, PlanFacts | None]:
-    """What the plan says, for the check; or why it can't be believed, which is a fault as well."""
-    from glacier_purge.audit.verification import PlanFacts
-    from glacier_purge.errors import PlanRefused
-    from glacier_purge.plan.decisions import check_decisions, selected_bitmap
-    from glacier_purge.plan.document import read_plan
-
-    try:
-        plan = read_plan(folder.plan_file)
-        folder.identity(plan)
-        check_decisions(folder.path, plan.decisions_sha256)
-    except PlanRefused as error:
-        return str(error), None
-    return None, PlanFacts(digest=plan.digest, records=plan.counts.inventory, selected=selected_bitmap(folder.path))
+def _worst(verdicts: list[FolderVerdict]) -> str:
+    return "damaged" if any(verdict.found.faults for verdict in verdicts) else "sound"
 
 
 def export(run_dir: Path, *, to: Path | None = None) -> int:

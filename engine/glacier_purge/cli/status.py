@@ -58,7 +58,7 @@ def _of_run(folder: RunFolder) -> dict[str, object]:
     run_dir, plan = folder.path, read_plan(folder.plan_file)
     at_work = folder.is_locked()
     live = moment_of(folder) if at_work else None
-    ledger = replay(folder.path)
+    ledger = replay(folder.path, plan_digest=plan.digest)
     summary = summarise(ledger, inventory=plan.counts.inventory, selected=plan.counts.selected, run_dir=str(run_dir))
     facts = live if live is not None else ledger.last_telemetry or {}
     result = {
@@ -120,7 +120,8 @@ def _at_rest(ledger: Ledger, run_dir: Path) -> dict[str, object]:
     rest: dict[str, object] = {} if ledger.stop_reason is None else {"stopped_because": ledger.stop_reason}
     rest["why"] = f"nobody works on it; go on with: glacier-purge apply {run_dir}"
     last = ledger.last_telemetry or {}
-    if "operator" in last.get("paused_by", ()):
+    paused_by = last.get("paused_by")
+    if isinstance(paused_by, list) and "operator" in paused_by:  # the last line of a log has no other to vouch for it
         rest["pause"] = "ended with its process: apply goes on sending"
     if last.get("hold"):
         rest["hold"] = f"when its process ended: {last['hold']}. Apply looks before it sends"

@@ -87,15 +87,21 @@ class _Any(msgspec.Struct):
     certificate: _Formatted
 
 
-class _Document(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+class _Document(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
+    """``text_sha256`` is that of ``certificate.txt``; certificates of older versions have none."""
+
     digest: str
     certificate: Certificate
+    text_sha256: str | None = None
 
 
 def write_certificate(folder: RunFolder, certificate: Certificate) -> None:
     """Put the certificate into the run folder, for machines and for people, in the place of an earlier one."""
-    document = _Document(digest=certificate.digest, certificate=certificate)
-    folder.replace(CERTIFICATE_TEXT_FILE, as_text(certificate).encode())
+    text = as_text(certificate).encode()
+    document = _Document(
+        digest=certificate.digest, certificate=certificate, text_sha256=hashlib.sha256(text).hexdigest()
+    )
+    folder.replace(CERTIFICATE_TEXT_FILE, text)
     folder.replace(CERTIFICATE_FILE, msgspec.json.format(msgspec.json.encode(document), indent=2) + b"\n")
 
 

@@ -1,0 +1,272 @@
+"""Any bytes in any file are a verdict: hostile values, false frames, lines without end, pipes in a file's place."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import json
+import os
+import sys
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+import pytest
+import zstandard
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from glacier_purge.audit import verification
+from glacier_purge.audit.pretend_disk import PretendDisk
+from glacier_purge.audit.recovery import replay
+from glacier_purge.audit.verification import NotToBeChecked, verify, verify_folder
+from glacier_purge.errors import AuditDamaged
+from tests.audit.logs import dump, finished_run, log_bytes, plain_segments, rechained
+from tests.e2e.claimed import certified, planned
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+HOSTILE = ("Infinity", "-Infinity", "NaN", "1e400", "[" * 100_000, "9" * 5000, "{" * 5000, "-1", "null", '"\\ud800"')
+
+
+NUMBERS = {
+    "segment": ("seq", "segment", "records", "epoch"),
+    "released": ("seq", "first", "last", "epoch"),
+    "outcome": ("ordinal",),
+    "finished": ("seq", "attempts", "epoch"),
+}
+
+
+@pytest.fixture(scope="module")
+def files() -> dict[str, bytes]:
+    disk = PretendDisk()
+    asyncio.run(finished_run(disk))
+    return disk.contents()
+
+
+@pytest.mark.parametrize("value", HOSTILE, ids=lambda value: value[:10])
+@pytest.mark.parametrize("event", ["segment", "released", "outcome", "finished"])
+def test_no_value_of_a_record_is_too_much(event: str, value: str, tmp_path: Path) -> None:
+    """In place of each number of a record, with every hash recomputed: damage, to who checks and to who resumes."""
+    disk = PretendDisk()
+    asyncio.run(finished_run(disk, segment_records=1000))
+    lines = log_bytes(disk.contents()).splitlines(keepends=True)
+    place = next(at for at, line in enumerate(lines) if f'"event":"{event}"'.encode() in line)
+    said = json.loads(lines[place])
+    for key in NUMBERS[event]:
+        changed = list(lines)
+        changed[place] = lines[place].replace(
+            f'"{key}":{json.dumps(said[key])}'.encode(), f'"{key}":{value}'.encode(), 1
+        )
+        assert changed[place] != lines[place]
+        prev = said["prev"]
+        for at in range(place, len(changed)):
+            changed[at] = changed[at][:-67] + prev.encode() + changed[at][-3:]
+            prev = hashlib.sha256(changed[at]).hexdigest()
+        folder = dump({"audit/000001.jsonl": b"".join(changed)}, tmp_path / key)
+        if (key, value) in {("attempts", "-1"), ("attempts", "null")}:
+            continue  # a number, or none
+        verdict = verify(folder)
+        assert place in [fault.record for fault in verdict.faults], (key, verdict.faults)
+        with pytest.raises(AuditDamaged):
+            replay(folder)
+
+
+@pytest.mark.parametrize("position", [3, 12, 30, 55, 69])
+def test_a_changed_digit_is_named_with_the_byte_where_its_record_begins(
+    position: int, files: dict[str, bytes], tmp_path: Path
+) -> None:
+    name, begin = "audit/000001.jsonl", 0
+    lines = log_bytes(files).splitlines(keepends=True)
+    for plain, data in plain_segments(files).items():
+        if begin + data.count(b"\n") > position:
+            name = plain
+            break
+        begin += data.count(b"\n")
+    start = sum(map(len, lines[begin:position]))
+    plainly = plain_segments(files)
+    changed = bytearray(plainly[name])
+    at = plainly[name].index(b'"epoch":1', start) - 2
+    changed[at] ^= 1
+    [fault, *_] = verify(dump(plainly | {name: bytes(changed)}, tmp_path)).faults
+    assert (fault.file, fault.offset_bytes, fault.record) == (name, start, position)
+
+
+# -- compressed segments ----------------------------------------------------------------------------------------------
+
+
+def claiming(size: int) -> bytes:
+    """A frame that says its content is so long."""
+    return b"\x28\xb5\x2f\xfd\xe0" + size.to_bytes(8, "little") + b"\x01\x00\x00"
+
+
+FRAMES = {
+    "claims 2^60 bytes": claiming(1 << 60),
+    "a window of 2 GiB": b"\x28\xb5\x2f\xfd\x00\xa8\x01\x00\x00",
+    "a thousand blocks of 128 KiB": b"\x28\xb5\x2f\xfd\x00\x38" + (2 | 1 << 20).to_bytes(3, "little") + b"x" * 4000,
+    "no frame": b"no frame at all",
+    "cut in its magic number": b"\x28\xb5",
+    "cut in its head": b"\x28\xb5\x2f\xfd\xa4",
+}
+
+
+@pytest.mark.parametrize("by", ["zstandard", "zstdcat"])
+@pytest.mark.parametrize("case", FRAMES)
+def test_a_frame_that_is_none_is_named_with_its_byte(
+    case: str, by: str, files: dict[str, bytes], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if by == "zstdcat":
+        monkeypatch.setitem(sys.modules, "zstandard", None)
+    name = "audit/000002.jsonl.zst"
+    folder = dump(files | {name: files[name] + FRAMES[case]}, tmp_path)
+    [fault, *_] = verify(folder).faults
+    assert (fault.kind, fault.file, fault.offset_bytes, fault.record) == ("unreadable", name, len(files[name]), 50)
+    (folder / "checkpoint").unlink()
+    monkeypatch.undo()
+    with pytest.raises(AuditDamaged) as damaged:
+        replay(folder)
+    assert damaged.value.file == name
+
+
+@pytest.mark.parametrize("by", ["zstandard", "zstdcat", "Python 3.14"])
+def test_a_flipped_bit_in_a_sealed_segment_is_named_by_frame_and_record(
+    by: str, files: dict[str, bytes], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each frame holds the lines of its own: those before the bad one are checked, the next one's number is told."""
+    lines = plain_segments(files)["audit/000002.jsonl"].splitlines(keepends=True)
+    pack = zstandard.ZstdCompressor(3, write_checksum=True)
+    frames = [pack.compress(b"".join(lines[:10])), pack.compress(b"".join(lines[10:]))]
+    name = "audit/000002.jsonl.zst"
+    folder = dump(files | {name: b"".join(frames)}, tmp_path)
+    assert verify(folder).faults == ()
+    if by != "zstandard":
+        monkeypatch.setitem(sys.modules, "zstandard", None)
+    if by == "Python 3.14":
+        import types
+
+        zstd = types.SimpleNamespace(decompress=zstandard.ZstdDecompressor().decompress, ZstdError=zstandard.ZstdError)
+        monkeypatch.setitem(sys.modules, "compression", types.SimpleNamespace(zstd=zstd))
+    step = 97 if by == "zstdcat" else 13
+    for bit in range(0, 8 * len(frames[1]), step):
+        damaged = bytearray(frames[1])
+        damaged[bit // 8] ^= 1 << bit % 8
+        (folder / name).write_bytes(frames[0] + damaged)
+        faults = verify(folder).faults
+        places = [(fault.kind, fault.file, fault.offset_bytes, fault.record) for fault in faults]
+        assert places in ([], [("unreadable", name, len(frames[0]), 35)]), (bit, faults)
+        if not places:  # a bit that means nothing: the same content comes of it
+            assert zstandard.ZstdDecompressor().decompress(bytes(damaged)) == b"".join(lines[10:])
+
+
+def test_without_anything_to_unpack_with_nothing_is_called_damaged(
+    files: dict[str, bytes], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "zstandard", None)
+    monkeypatch.setenv("PATH", str(tmp_path))
+    with pytest.raises(NotToBeChecked, match="zstdcat"):
+        verify(dump(files, tmp_path / "run"))
+
+
+# -- what stands in a file's place ------------------------------------------------------------------------------------
+
+
+PLACED: dict[str, Callable[[Path], object]] = {
+    "a folder": lambda path: path.mkdir(),
+    "a pipe": os.mkfifo,
+    "a link": lambda path: path.symlink_to("plan.json"),
+    "a device": lambda path: path.symlink_to("/dev/zero"),
+}
+
+
+@pytest.mark.parametrize("what", PLACED)
+def test_what_is_no_file_is_named_and_not_waited_for(what: str, tmp_path: Path) -> None:
+    folder = asyncio.run(certified(tmp_path / "run")).path
+    for file in [path for path in folder.rglob("*") if path.is_file() and path.name not in {"lock", "duplicates"}]:
+        content = file.read_bytes()
+        file.unlink()
+        PLACED[what](file)
+        [verdict] = verify_folder(folder)
+        name = str(file.relative_to(folder))
+        blamed = {fault.file for fault in verdict.found.faults if fault.kind == "unreadable"}
+        assert blamed & {name, name.removesuffix(".zst"), name.removesuffix(".sha256")}, (name, verdict.found.faults)
+        file.rmdir() if what == "a folder" else file.unlink()
+        file.write_bytes(content)
+    assert verify_folder(folder)[0].found.faults == ()
+
+
+def test_a_line_without_end_is_not_held_in_memory(
+    files: dict[str, bytes], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(verification, "_TAIL_BYTES_MAX", 1 << 16)
+    monkeypatch.setattr("glacier_purge.audit.segments.LINE_BYTES_MAX", 1 << 16)
+    name = "audit/000003.jsonl"
+    folder = dump(files | {name: files[name] + b"x" * (1 << 18)}, tmp_path)
+    [fault, *_] = verify(folder).faults
+    assert (fault.file, fault.record) == (name, 71)
+    with pytest.raises(AuditDamaged, match="a line of more than") as damaged:
+        replay(folder)
+    assert damaged.value.file == name
+
+
+# -- digests ----------------------------------------------------------------------------------------------------------
+
+TEXT = st.text(st.characters(blacklist_categories=["Cs"]))
+JSON = st.recursive(
+    st.none()
+    | st.booleans()
+    | st.integers(-(1 << 63), 1 << 64)
+    | st.floats(allow_nan=False, allow_infinity=False)
+    | TEXT,
+    lambda inner: st.lists(inner) | st.dictionaries(TEXT, inner),
+    max_leaves=20,
+)
+
+
+@given(JSON)
+@settings(max_examples=300, deadline=None)
+def test_the_digest_of_a_document_is_what_its_writer_computes(content: Any) -> None:
+    """From the file alone, as msgspec indents it: escapes, order of keys, and numbers as they are written."""
+    document = {"digest": "", "content": {"it": content}}
+    written = msgspec.json.format(msgspec.json.encode(document), indent=2)
+    read = verification._document(written)
+    assert verification._canonical(read["content"]).encode() == msgspec.json.encode(document["content"], order="sorted")
+
+
+@pytest.mark.parametrize(
+    "description", ["a film", "Übersicht – 影片 \u2028\u202e\x7f", 'a "quote" \\ and \t\x01', "\U0001f4fc"]
+)
+def test_a_plan_with_any_description_has_the_digest_it_says(description: str, tmp_path: Path) -> None:
+    folder, plan = planned(tmp_path / "run", description=description)
+    assert any(description[0] in sample.description for sample in plan.samples)
+    [(_, _, found)] = verify_folder(folder.path)
+    assert found.faults == ()
+
+
+def test_a_folder_without_any_of_ours_is_no_damage(tmp_path: Path) -> None:
+    for folder in (tmp_path, tmp_path / "nowhere"):
+        with pytest.raises(NotToBeChecked, match="not the folder of a run, a lifecycle or a fleet"):
+            verify_folder(folder)
+
+
+def test_a_checkpoint_with_other_outcomes_than_the_log_is_found(files: dict[str, bytes], tmp_path: Path) -> None:
+    """Its CRC recomputed: a resumed run would believe that archives are done which nobody deleted."""
+    import zlib
+
+    head, _, rest = files["checkpoint"].partition(b"\n")
+    for changed in (head.replace(b'"deleted":60', b'"deleted":59') + b"\n" + rest, head + b"\n\x7f" + rest[1:]):
+        content = changed[:-10]
+        forged = content + b"\n%08x\n" % zlib.crc32(content)
+        [fault] = verify(dump(files | {"checkpoint": forged}, tmp_path)).faults
+        assert (fault.kind, fault.file) == ("checkpoint", "checkpoint")
+
+
+def test_every_line_rechained_under_another_plan_is_told_by_the_plan(tmp_path: Path) -> None:
+    folder = asyncio.run(certified(tmp_path / "run")).path
+    plan = json.loads((folder / "plan.json").read_bytes())["digest"]
+    lines = (folder / "audit" / "000003.jsonl").read_bytes().splitlines(keepends=True)
+    other = "0" * 64
+    (folder / "audit" / "000003.jsonl").write_bytes(
+        b"".join(rechained(lines, other)).replace(plan.encode(), other.encode())
+    )
+    assert verify_folder(folder)[0].found.exit_code == 4

@@ -1,0 +1,226 @@
+"""The check of a lifecycle's and a fleet's folders: steps, terms, rounds and members hold together, or are named."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import json
+import shutil
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from glacier_purge.audit.verification import verify_folder
+from glacier_purge.cli import main
+from tests.e2e.claimed import ENDPOINT, certified, vault
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+
+def digest_in(file: Path) -> str:
+    found: str = json.loads(file.read_bytes())["digest"]
+    return found
+
+
+def sha256(file: Path) -> str:
+    return hashlib.sha256(file.read_bytes()).hexdigest()
+
+
+def begun(folder: Path, name: str = "photos") -> Path:
+    """A lifecycle that was carried to its end in one round."""
+    folder.mkdir()
+    place = asyncio.run(certified(folder / "round-1", name)).path
+    for left in folder.glob("round-1*.json"):
+        left.unlink()
+    terms = {"vault_arn": vault(name).arn, "endpoint_url": ENDPOINT, "begun": "2026-11-22T00:00:00Z", "files": {}}
+    (folder / "terms.json").write_text(json.dumps(terms, indent=2) + "\n")
+    digest = digest_in(place / "plan.json")
+    steps: list[tuple[str, str, dict[str, Any]]] = [
+        ("preflight", "nothing stands against it", {}),
+        ("inventory", "inventory fetched", {"sha256": sha256(place / "inventory.json")}),
+        ("plan", "planned", {"digest": digest, "run_json": sha256(place / "run.json")}),
+        ("approval", "approved", {"digest": digest, "how": "digest", "by": "me"}),
+        ("freeze", "uploads not denied", {}),
+        ("purge", "every record accounted for", {}),
+        ("verify", "proven empty", {"certificate": digest_in(place / "certificate.json")}),
+        ("delete vault", "vault deleted", {}),
+    ]
+    prev, lines = sha256(folder / "terms.json"), []
+    for number, (phase, event, facts) in enumerate(steps):
+        step = {"at": f"2026-11-22T0{number}:00:00Z", "round": 1, "phase": phase, "event": event, "facts": facts}
+        lines.append(json.dumps({**step, "prev": prev}).encode() + b"\n")
+        prev = hashlib.sha256(lines[-1]).hexdigest()
+    (folder / "lifecycle.jsonl").write_bytes(b"".join(lines))
+    return folder
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Two lifecycles, of two vaults."""
+    place = tmp_path_factory.mktemp("made")
+    begun(place / "photos")
+    begun(place / "videos", "videos")
+    return place
+
+
+@pytest.fixture
+def folder(made: Path, tmp_path: Path) -> Path:
+    shutil.copytree(made / "photos", tmp_path / "lifecycle")
+    return tmp_path / "lifecycle"
+
+
+def faults(folder: Path) -> list[tuple[str, str, int, int | None]]:
+    """What is wrong with the lifecycle itself."""
+    [(_, _, found), *_] = verify_folder(folder)
+    return [(fault.kind, fault.file, fault.offset_bytes, fault.record) for fault in found.faults]
+
+
+def lines(folder: Path) -> list[bytes]:
+    return (folder / "lifecycle.jsonl").read_bytes().splitlines(keepends=True)
+
+
+def test_a_lifecycle_as_it_was_written_is_sound_with_its_rounds(folder: Path) -> None:
+    verdicts = verify_folder(folder)
+    assert [(name, what, found.faults, found.finished) for name, what, found in verdicts] == [
+        (".", "lifecycle", (), True),
+        ("round-1", "run", (), True),
+    ]
+
+
+@pytest.mark.parametrize("number", range(7))
+def test_a_changed_step_is_named_by_line_and_byte(number: int, folder: Path) -> None:
+    """The next step carries its hash; of the last one nobody does."""
+    changed = lines(folder)
+    start = sum(map(len, changed[:number]))
+    changed[number] = changed[number].replace(b"2026-11-22T", b"2026-11-23T")
+    (folder / "lifecycle.jsonl").write_bytes(b"".join(changed))
+    assert faults(folder) == [("changed", "lifecycle.jsonl", start, number)]
+
+
+@pytest.mark.parametrize(
+    "edit",
+    [
+        lambda steps: steps[:3] + steps[4:],
+        lambda steps: [*steps[:3], steps[4], steps[3], *steps[5:]],
+        lambda steps: [*steps[:4], steps[3], *steps[4:]],
+        lambda steps: [*steps[:4], b"no step\n", *steps[5:]],
+        lambda steps: [*steps[:4], b"[" * 100_000 + b"\n", *steps[5:]],
+    ],
+    ids=["dropped", "swapped", "doubled", "no step", "nested without end"],
+)
+def test_steps_that_do_not_follow_each_other_are_found(
+    edit: Callable[[list[bytes]], list[bytes]], folder: Path
+) -> None:
+    (folder / "lifecycle.jsonl").write_bytes(b"".join(edit(lines(folder))))
+    assert {file for _, file, _, _ in faults(folder)} == {"lifecycle.jsonl"}
+
+
+def test_a_torn_last_step_is_said_and_is_no_damage(folder: Path) -> None:
+    with (folder / "lifecycle.jsonl").open("ab") as file:
+        file.write(b'{"at":"2026-')
+    [(_, _, found), *_] = verify_folder(folder)
+    assert found.faults == ()
+    assert "a torn step of 12 bytes" in found.notices[0]
+
+
+def test_steps_of_an_older_version_are_said_and_are_no_damage(folder: Path) -> None:
+    said = [json.loads(line) for line in lines(folder)]
+    older = [{key: value for key, value in step.items() if key != "prev"} for step in said]
+    (folder / "lifecycle.jsonl").write_bytes(b"".join(json.dumps(step).encode() + b"\n" for step in older))
+    [(_, _, found), *_] = verify_folder(folder)
+    assert found.faults == ()
+    assert "older version" in found.notices[0]
+
+
+CHANGED: dict[str, tuple[str, Callable[[Path, Path], object], str]] = {
+    "terms changed": ("terms.json", lambda file, _: file.write_bytes(file.read_bytes() + b" "), "terms.json"),
+    "terms gone": ("terms.json", lambda file, _: file.unlink(), "terms.json"),
+    "terms another's": ("terms.json", lambda file, other: shutil.copy(other, file), "terms.json"),
+    "plan another's": ("round-1/plan.json", lambda file, other: shutil.copy(other, file), "lifecycle.jsonl"),
+    "plan gone": ("round-1/plan.json", lambda file, _: file.unlink(), "lifecycle.jsonl"),
+    "run.json changed": (
+        "round-1/run.json",
+        lambda file, _: file.write_bytes(file.read_bytes() + b" "),
+        "lifecycle.jsonl",
+    ),
+    "certificate another's": (
+        "round-1/certificate.json",
+        lambda file, other: shutil.copy(other, file),
+        "lifecycle.jsonl",
+    ),
+    "certificate gone": ("round-1/certificate.json", lambda file, _: file.unlink(), "lifecycle.jsonl"),
+    "freeze.json no JSON": ("freeze.json", lambda file, _: file.write_bytes(b"<html>"), "freeze.json"),
+}
+
+
+@pytest.mark.parametrize("case", CHANGED)
+def test_what_a_step_settled_is_held_against_it(case: str, made: Path, folder: Path) -> None:
+    name, change, blamed = CHANGED[case]
+    change(folder / name, made / "videos" / name)
+    assert blamed in [file for _, file, _, _ in faults(folder)]
+
+
+def test_another_lifecycles_round_is_found(made: Path, folder: Path) -> None:
+    shutil.rmtree(folder / "round-1")
+    shutil.copytree(made / "videos" / "round-1", folder / "round-1")
+    assert {"terms.json", "lifecycle.jsonl"} <= {file for _, file, _, _ in faults(folder)}
+
+
+# -- fleets -----------------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def fleet(made: Path, tmp_path: Path) -> Path:
+    place = tmp_path / "fleet"
+    place.mkdir()
+    for name in ("photos", "videos"):
+        shutil.copytree(made / name, place / f"123456789012-us-east-1-{name}")
+    settled = {
+        "fleet_file_sha256": "0" * 64,
+        "findings": [],
+        "vaults": [{"vault_arn": vault(name).arn, "max_rate": 1e-05} for name in ("photos", "videos")],
+    }
+    text = '{"digest": "%s", "fleet": %s}\n'
+    canonical = json.dumps(settled, sort_keys=True, separators=(",", ":")).encode()
+    place.joinpath("fleet.json").write_text(text % (hashlib.sha256(canonical).hexdigest(), json.dumps(settled)))
+    return place
+
+
+def test_a_fleet_is_checked_with_its_members_and_their_rounds(fleet: Path) -> None:
+    verdicts = verify_folder(fleet)
+    assert [(what, found.exit_code) for _, what, found in verdicts] == [
+        ("fleet", 0),
+        ("lifecycle", 0),
+        ("run", 0),
+        ("lifecycle", 0),
+        ("run", 0),
+    ]
+
+
+def test_swapped_members_and_a_changed_fleet_are_found(fleet: Path) -> None:
+    one, two = sorted(path for path in fleet.iterdir() if path.is_dir())
+    one.rename(fleet / "x")
+    two.rename(one)
+    (fleet / "x").rename(two)
+    assert [file for _, file, _, _ in faults(fleet)] == [f"{one.name}/terms.json", f"{two.name}/terms.json"]
+    (fleet / "fleet.json").write_bytes((fleet / "fleet.json").read_bytes().replace(b"videos", b"letters"))
+    assert "fleet.json" in [file for _, file, _, _ in faults(fleet)]
+
+
+def test_one_damaged_round_is_the_fleets_exit_code(fleet: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    round_1 = "123456789012-us-east-1-videos/round-1"
+    (fleet / round_1 / "decisions").write_bytes(b"")
+    assert main(["audit", "verify", str(fleet), "--output", "json"]) == 4
+    told = json.loads(capsys.readouterr().out)
+    assert told["verdict"] == "damaged"
+    assert [folder["run_dir"] for folder in told["folders"] if folder["faults"]] == [str(fleet / round_1)]
+
+
+def test_where_no_run_is_it_is_usage_and_no_damage(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert main(["audit", "verify", "."]) == 2
+    assert "not the folder of a run, a lifecycle or a fleet. Nothing was checked." in capsys.readouterr().err
