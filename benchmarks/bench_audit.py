@@ -24,11 +24,11 @@ import anyio
 import structlog
 
 from benchmarks.tables import Table
-from glacier_purge.audit.disk import FileDisk
 from glacier_purge.audit.journal import Journal
 from glacier_purge.audit.record import Outcome
 from glacier_purge.audit.recovery import replay
 from glacier_purge.audit.verification import verify
+from glacier_purge.storage.disk import FileDisk
 
 if TYPE_CHECKING:
     from collections.abc import Callable

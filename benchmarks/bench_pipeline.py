@@ -32,7 +32,7 @@ from benchmarks import inventories
 from benchmarks.machine import CLIENT_CORE, Cost, pinned, run
 from benchmarks.servers import Server, tls_server
 from benchmarks.tables import Table
-from glacier_purge.cli.bench_round import Order, in_own_process
+from glacier_purge.cli.benching.round import Order, in_own_process
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence

@@ -28,17 +28,17 @@ import trustme
 import uvloop
 
 from glacier_purge.archive import ArchiveId, Vault
-from glacier_purge.service.access import Access, StaticCredentials
-from glacier_purge.service.reply import Meaning
-from glacier_purge.service.rest import open_rest
-from glacier_purge.service.sdk import open_sdk
+from glacier_purge.aws.access import Access, StaticCredentials
+from glacier_purge.glacier.http.rest import open_rest
+from glacier_purge.glacier.reply import Meaning
+from glacier_purge.glacier.sdk.opening import open_sdk
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
     from contextlib import AbstractAsyncContextManager
 
-    from glacier_purge.service.port import Glacier, Later
-    from glacier_purge.service.reply import Reply
+    from glacier_purge.glacier.port import Glacier, Later
+    from glacier_purge.glacier.reply import Reply
 
 VAULT = Vault(account_id="123456789012", region="us-east-1", name="photos")
 KEYS = StaticCredentials(access_key_id="AKIDBENCHMARK", secret_access_key="s" * 40)

@@ -24,8 +24,8 @@ from benchmarks.bench_pipeline import our_order
 from benchmarks.machine import CLIENT_CORE, pinned
 from benchmarks.servers import tls_server
 from benchmarks.tables import Table
-from glacier_purge.cli.bench_round import carry_out, settings_for
-from glacier_purge.wiring import plan_in_new_folder
+from glacier_purge.api.wiring import plan_in_new_folder
+from glacier_purge.cli.benching.round import carry_out, settings_for
 
 if TYPE_CHECKING:
     from types import CodeType

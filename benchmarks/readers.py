@@ -12,8 +12,8 @@ from pathlib import Path
 
 
 def ours(path: Path) -> int:
-    from glacier_purge.inventory.csv_reader import CsvReader
-    from glacier_purge.inventory.json_reader import JsonReader
+    from glacier_purge.inventory.format.csv_reader import CsvReader
+    from glacier_purge.inventory.format.json_reader import JsonReader
     from glacier_purge.inventory.source import CHUNK_BYTES
 
     reader = CsvReader() if path.suffix == ".csv" else JsonReader()

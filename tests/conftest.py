@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from glacier_purge import clock
-from glacier_purge.simulator import clock as simulator_clock
+from glacier_simulator import clock as simulator_clock
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -8,16 +8,16 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from glacier_purge.archive import Vault
-from glacier_purge.service.access import Access, StaticCredentials
-from glacier_purge.service.control_client import ControlClient, ControlRetry
-from glacier_purge.service.session import AwsSession
-from glacier_purge.simulator import SimulatedGlacier
+from glacier_purge.aws.access import Access, StaticCredentials
+from glacier_purge.aws.session import AwsSession
+from glacier_purge.glacier.sdk.control_client import ControlClient, ControlRetry
+from glacier_simulator import SimulatedGlacier
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
-    from glacier_purge.service.control import GlacierControl
-    from glacier_purge.waiting import Waiting
+    from glacier_purge.glacier.control import GlacierControl
+    from glacier_purge.glacier.waiting import Waiting
 
 KEYS = StaticCredentials(access_key_id="AKIDEXAMPLE", secret_access_key="secret")
 HOUR = 3600.0

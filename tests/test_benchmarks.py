@@ -13,12 +13,12 @@ from benchmarks.bench_pipeline import GO, NAIVE, OURS
 from benchmarks.headlines import headlines
 from benchmarks.machine import run
 from benchmarks.tables import Table, figure
+from glacier_purge.api.wiring import rules
 from glacier_purge.archive import is_archive_id
 from glacier_purge.clock import utc_now
-from glacier_purge.inventory.json_reader import JsonReader
-from glacier_purge.run.permits import is_aged
+from glacier_purge.guard.rules import is_aged
+from glacier_purge.inventory.format.json_reader import JsonReader
 from glacier_purge.settings import Settings
-from glacier_purge.wiring import rules
 
 if TYPE_CHECKING:
     from pathlib import Path

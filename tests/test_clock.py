@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING
 import pytest
 
 from glacier_purge.clock import utc_now, wall_seconds
-from glacier_purge.run.host import Host
-from glacier_purge.simulator import SimulatedGlacier
-from glacier_purge.waiting import Impatient
+from glacier_purge.glacier.waiting import Impatient
+from glacier_purge.purge.host import Host
+from glacier_simulator import SimulatedGlacier
 
 if TYPE_CHECKING:
     from pathlib import Path

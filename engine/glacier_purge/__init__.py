@@ -20,8 +20,11 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from glacier_purge.api.library import make_plan, purge
+    from glacier_purge.api.streaming import delete_archives
     from glacier_purge.archive import Vault
     from glacier_purge.audit.record import Outcome
+    from glacier_purge.aws.access import StaticCredentials
     from glacier_purge.errors import (
         AuditDamaged,
         CredentialsFailed,
@@ -36,13 +39,10 @@ if TYPE_CHECKING:
         ServiceRefused,
         UsageError,
     )
-    from glacier_purge.library import make_plan, purge
     from glacier_purge.plan.choices import Choices
     from glacier_purge.plan.document import Plan
     from glacier_purge.report.summary import Report
-    from glacier_purge.service.access import StaticCredentials
     from glacier_purge.settings import Settings
-    from glacier_purge.streaming import delete_archives
 
 _HOMES = {
     "AuditDamaged": "errors",

@@ -2,13 +2,17 @@
 
 What a delete can be answered with (already gone, throttled, refused) is a value, never one of these.  The command
 line turns an error into its ``exit_code`` and prints the message without a traceback.
+
+Task groups raise bundles of errors, even of one; whoever calls a function wants the one.
 """
 
 from __future__ import annotations
 
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, ClassVar
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from datetime import datetime
 
 
@@ -153,3 +157,23 @@ def told(error: BaseException) -> str:
 def first_sentence(error: BaseException) -> str:
     """What happened, without what to do about it, for those who know better what that is."""
     return str(error).partition(". ")[0].rstrip(".")
+
+
+@contextmanager
+def one_error() -> Iterator[None]:
+    """Raise the error inside a bundle of one, however deep it sits; a bundle of several is left as it is."""
+    try:
+        yield
+    except BaseExceptionGroup as bundle:
+        errors = list(_leaves(bundle))
+        if len(errors) > 1:
+            raise
+        raise errors[0] from errors[0].__cause__
+
+
+def _leaves(error: BaseException) -> Iterator[BaseException]:
+    if isinstance(error, BaseExceptionGroup):
+        for inner in error.exceptions:
+            yield from _leaves(inner)
+    else:
+        yield error

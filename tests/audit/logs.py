@@ -9,15 +9,15 @@ from typing import TYPE_CHECKING
 import zstandard
 
 from glacier_purge.audit.journal import Journal
-from glacier_purge.audit.pretend_disk import PretendDisk
 from glacier_purge.audit.record import Outcome
 from glacier_purge.audit.segments import seal, unsealed
+from glacier_purge.storage.pretend_disk import PretendDisk
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
     from pathlib import Path
 
-    from glacier_purge.audit.disk import Disk
+    from glacier_purge.storage.disk import Disk
 
 RUN = "photos-2026-11-22T15-14-03Z"
 PLAN = hashlib.sha256(b"a plan").hexdigest()

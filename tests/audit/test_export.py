@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 from glacier_purge.audit.export import COLUMNS, export_csv
-from glacier_purge.audit.pretend_disk import PretendDisk
 from glacier_purge.errors import AuditDamaged
+from glacier_purge.storage.pretend_disk import PretendDisk
 from tests.audit.logs import archive_id, commit, dump, finished_run, open_journal, outcome
 
 if TYPE_CHECKING:

@@ -13,12 +13,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from glacier_purge.audit.pretend_disk import PretendDisk
 from glacier_purge.audit.record import Outcome, read_line
 from glacier_purge.audit.recovery import LogIdentity, read_identity, read_log
 from glacier_purge.audit.segments import MANIFEST
 from glacier_purge.audit.verification import verify
 from glacier_purge.errors import AuditDamaged, DiskFailed
+from glacier_purge.storage.pretend_disk import PretendDisk
 from tests.audit.logs import (
     PLAN,
     RUN,

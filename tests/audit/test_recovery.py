@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING
 import pytest
 
 from glacier_purge.audit import recovery
-from glacier_purge.audit.disk import FileDisk
-from glacier_purge.audit.pretend_disk import PretendDisk
 from glacier_purge.audit.recovery import LogIdentity, replay
 from glacier_purge.audit.segments import seal, unsealed
 from glacier_purge.errors import AuditDamaged, RunStopped
+from glacier_purge.storage.disk import FileDisk
+from glacier_purge.storage.pretend_disk import PretendDisk
 from tests.audit.logs import PLAN, RUN, commit, copy_of, dump, finished_run, log_bytes, open_journal, plain_segments
 
 if TYPE_CHECKING:

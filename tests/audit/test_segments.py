@@ -7,8 +7,8 @@ import random
 import pytest
 import zstandard
 
-from glacier_purge.audit.pretend_disk import PretendDisk
 from glacier_purge.audit.segments import find_segments, read_lines
+from glacier_purge.storage.pretend_disk import PretendDisk
 
 
 @pytest.mark.parametrize("end", [b"", b"\n", b"torn"])

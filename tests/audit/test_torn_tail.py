@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import pytest
 
-from glacier_purge.audit.pretend_disk import SECTOR_BYTES, PretendDisk
 from glacier_purge.audit.recovery import LogIdentity, read_log
 from glacier_purge.audit.torn_tail import is_torn_tail
 from glacier_purge.audit.verification import a_crash_may_leave, verify
 from glacier_purge.errors import AuditDamaged
+from glacier_purge.storage.pretend_disk import SECTOR_BYTES, PretendDisk
 from tests.audit.logs import PLAN, RUN, commit, dump, open_journal
 
 if TYPE_CHECKING:

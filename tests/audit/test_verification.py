@@ -18,8 +18,8 @@ import pytest
 import zstandard
 
 import glacier_purge.audit.verification as standalone
-from glacier_purge.audit.pretend_disk import PretendDisk
 from glacier_purge.audit.verification import PlanFacts, Verification, verify
+from glacier_purge.storage.pretend_disk import PretendDisk
 from tests.audit.logs import (
     PLAN,
     RUN,

@@ -15,8 +15,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from glacier_purge.audit.pretend_disk import PretendDisk
 from glacier_purge.audit.verification import PlanFacts, verify
+from glacier_purge.storage.pretend_disk import PretendDisk
 from tests.audit.logs import PLAN, RUN, dump, log_bytes, open_journal, outcome, rechained
 
 if TYPE_CHECKING:

@@ -16,10 +16,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from glacier_purge.audit import verification
-from glacier_purge.audit.pretend_disk import PretendDisk
 from glacier_purge.audit.recovery import replay
 from glacier_purge.audit.verification import NotToBeChecked, verify, verify_folder
 from glacier_purge.errors import AuditDamaged
+from glacier_purge.storage.pretend_disk import PretendDisk
 from tests.audit.logs import dump, finished_run, log_bytes, plain_segments, rechained
 from tests.e2e.claimed import certified, planned
 

@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from glacier_purge.cli import main
-from glacier_purge.cli.bench_result import as_table, compared
-from glacier_purge.cli.bench_round import Measured
+from glacier_purge.cli.benching.result import as_table, compared
+from glacier_purge.cli.benching.round import Measured
 from glacier_purge.cli.exit_codes import ExitCode
 from glacier_purge.cli.simulated import started_simulator
 from glacier_purge.errors import GlacierPurgeError

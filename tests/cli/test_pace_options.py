@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from glacier_purge.cli.pace_options import PaceOptions
+from glacier_purge.cli.options import PaceOptions
 from glacier_purge.errors import UsageError
 from glacier_purge.settings import load_settings
 

@@ -13,7 +13,7 @@ import anyio.to_thread
 import pytest
 
 from glacier_purge.cli.rehearsal import rehearsal_time
-from glacier_purge.simulator import SimulatedGlacier
+from glacier_simulator import SimulatedGlacier
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

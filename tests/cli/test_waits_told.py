@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
 from glacier_purge.cli.waiting import _Teller
-from glacier_purge.waiting import Waiting
+from glacier_purge.glacier.waiting import Waiting
 
 if TYPE_CHECKING:
     import pytest

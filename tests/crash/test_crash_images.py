@@ -13,11 +13,11 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from glacier_purge.audit.pretend_disk import SECTOR_BYTES, PretendDisk, Survival
 from glacier_purge.audit.recovery import LogIdentity, read_log, repair
 from glacier_purge.audit.segments import seal, unsealed
 from glacier_purge.audit.verification import verify
 from glacier_purge.errors import AuditDamaged
+from glacier_purge.storage.pretend_disk import SECTOR_BYTES, PretendDisk, Survival
 from tests.audit.logs import PLAN, RUN, Clock, commit, dump, log_bytes, open_journal, outcome
 
 if TYPE_CHECKING:

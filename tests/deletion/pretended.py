@@ -11,16 +11,16 @@ from typing import TYPE_CHECKING
 import anyio
 
 from glacier_purge.archive import Archive, ArchiveId, Vault
-from glacier_purge.service.port import VaultDescription
-from glacier_purge.service.reply import Meaning, Reply, interpret
-from glacier_purge.simulator.throttle import Limit
-from glacier_purge.simulator.vault import PretendGlacier
+from glacier_purge.glacier.port import VaultDescription
+from glacier_purge.glacier.reply import Meaning, Reply, interpret
+from glacier_simulator.throttle import Limit
+from glacier_simulator.vault import PretendGlacier
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from glacier_purge.audit.record import Outcome
-    from glacier_purge.service.port import Addressed, Later, Settle
+    from glacier_purge.glacier.port import Addressed, Later, Settle
 
 VAULT = Vault(account_id="123456789012", region="us-east-1", name="photos")
 

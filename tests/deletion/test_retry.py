@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from glacier_purge.deletion.retry import WEATHER, RetryPolicy, RetrySettings
-from glacier_purge.service.reply import ENDS_THE_RUN, Meaning
+from glacier_purge.glacier.reply import ENDS_THE_RUN, Meaning
 
 
 def longest(settings: RetrySettings | None = None) -> RetryPolicy:

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from glacier_purge.deletion.tally import Latencies, Tally
-from glacier_purge.service.reply import Meaning
+from glacier_purge.glacier.reply import Meaning
 
 
 def test_nothing_counted_has_no_percentile() -> None:

@@ -11,7 +11,7 @@ from anyio.lowlevel import checkpoint
 
 from glacier_purge.archive import Archive, ArchiveId
 from glacier_purge.deletion.turns import Turn, Turns
-from glacier_purge.service.reply import Meaning
+from glacier_purge.glacier.reply import Meaning
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -7,14 +7,14 @@ import shutil
 from typing import TYPE_CHECKING
 
 from glacier_purge.archive import Vault
-from glacier_purge.audit.disk import FileDisk
 from glacier_purge.inventory.snapshot import spool
 from glacier_purge.inventory.source import Source
 from glacier_purge.plan.making import Target, make_plan
-from glacier_purge.run.certificate import Certificate, write_certificate
-from glacier_purge.run.folder import RunFolder
-from glacier_purge.run.planning import keep_plan
-from glacier_purge.run.reconcile import Reconciliation
+from glacier_purge.proof.certificate import Certificate, write_certificate
+from glacier_purge.proof.reconcile import Reconciliation
+from glacier_purge.purge.planned import keep_plan
+from glacier_purge.storage.disk import FileDisk
+from glacier_purge.storage.folder import RunFolder
 from tests.audit.logs import archive_id, finished_run
 
 if TYPE_CHECKING:

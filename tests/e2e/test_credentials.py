@@ -15,8 +15,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from glacier_purge.simulator.account import Credential
-from glacier_purge.simulator.kit import SimulatedGlacier
+from glacier_simulator.account import Credential
+from glacier_simulator.kit import SimulatedGlacier
 from tests.e2e.conftest import COMMAND, environment
 
 if TYPE_CHECKING:

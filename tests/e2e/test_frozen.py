@@ -11,11 +11,11 @@ from urllib.request import Request
 
 import pytest
 
+from glacier_purge.guard.upload_denial import denial, merged, sid_for
+from glacier_purge.lifecycle.phases import Event, Lifecycle, read_steps
 from glacier_purge.plan.document import read_plan
-from glacier_purge.plan.upload_denial import denial, merged, sid_for
-from glacier_purge.run.folder import RunFolder
-from glacier_purge.run.lifecycle import Event, Lifecycle, read_steps
-from glacier_purge.run.locks import vault_locked
+from glacier_purge.storage.folder import RunFolder
+from glacier_purge.storage.locks import vault_locked
 from tests.doors import VAULT
 from tests.e2e.conftest import _DIRECT
 from tests.e2e.desk import another_simulator, asked, deletes

@@ -45,8 +45,8 @@ RUNNING = PARSING | {
 FOR_OTHERS = {
     "glacier_purge.inventory.inspection",
     "glacier_purge.report.live",
-    "glacier_purge.run.calendar",
-    "glacier_purge.simulator",
+    "glacier_purge.lifecycle.lifecycle",
+    "glacier_simulator",
     "http.server",
     "multiprocessing",
     "rich.live",

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import botocore.session
 import pytest
 
-from glacier_purge.plan.upload_denial import denial, merged, sid_for
+from glacier_purge.guard.upload_denial import denial, merged, sid_for
 from tests.doors import VAULT
 from tests.e2e.conftest import Bench, start_simulator
 

@@ -13,11 +13,11 @@ from collections.abc import Callable
 
 from msgspec import structs
 
+from glacier_purge.glacier.sdk.caller import Caller
 from glacier_purge.plan.document import plan_bytes, read_plan
-from glacier_purge.run.certificate import CERTIFICATE_FILE, read_certificate, write_certificate
-from glacier_purge.run.folder import RunFolder
-from glacier_purge.run.locks import LOCK_FILE, vault_locked
-from glacier_purge.service.identity import Caller
+from glacier_purge.proof.certificate import CERTIFICATE_FILE, read_certificate, write_certificate
+from glacier_purge.storage.folder import RunFolder
+from glacier_purge.storage.locks import LOCK_FILE, vault_locked
 from tests.e2e.desk import Desk, another_simulator, asked
 from tests.e2e.shell import Said
 
@@ -265,7 +265,7 @@ def caller_is(arn: str) -> Ask:
         return Caller(account_id=arn.split(":")[4], arn=arn)
 
     def ask(desk: Desk) -> Said:
-        desk.monkeypatch.setattr("glacier_purge.service.identity.caller_identity", caller)
+        desk.monkeypatch.setattr("glacier_purge.glacier.sdk.caller.caller_identity", caller)
         plan = ("--inventory", str(desk.inventory), "--account-id", "123456789012", "--region", "us-east-1")
         made = desk.ask("plan", "photos", *plan, "--run-dir", str(desk.run_dir), "--in-retrieval", "delete")
         assert made.exit_code == 0, made

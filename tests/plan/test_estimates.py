@@ -10,10 +10,9 @@ from hypothesis import strategies as st
 
 from glacier_purge.errors import ConfigurationFailed
 from glacier_purge.plan.census import SIZE_EDGES_BYTES, Census, SizeClass, Uploads
-from glacier_purge.plan.cost import OVERHEAD_BYTES, PriceTable, estimate, read_prices
+from glacier_purge.plan.cost import OVERHEAD_BYTES, PriceTable, estimate, read_price_table, read_prices
 from glacier_purge.plan.document import Counts, Plan, SnapshotFacts
 from glacier_purge.plan.forecast import KnownRate, forecast
-from glacier_purge.settings.prices import read_price_table
 
 NOW = datetime(2026, 11, 23, tzinfo=UTC)
 GB = 1 << 30

@@ -8,7 +8,7 @@ from io import StringIO
 from rich.console import Console
 
 from glacier_purge.report.fleet import PlainFleet, Row, fleet_display, sentence
-from glacier_purge.report.fleet_live import LiveFleet, _table
+from glacier_purge.report.live import LiveFleet, _table
 
 AT = datetime(2026, 11, 23, 1, 2, 3, tzinfo=UTC)
 

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from glacier_purge.report.page import fitted
+from glacier_purge.report.terminal import fitted
 
 
 @pytest.mark.parametrize(

@@ -16,9 +16,7 @@ import pytest
 from rich.console import Console
 
 from glacier_purge.report.fleet import Row
-from glacier_purge.report.fleet_live import LiveFleet
-from glacier_purge.report.live import LiveDisplay
-from glacier_purge.report.screen import fit
+from glacier_purge.report.live import LiveDisplay, LiveFleet, fit
 from glacier_purge.report.summary import Progress
 
 if TYPE_CHECKING:

@@ -15,10 +15,10 @@ import msgspec
 
 from glacier_purge.audit.ledger import LedgerState  # noqa: TC001 - msgspec reads the annotation
 from glacier_purge.audit.record import OUTCOMES
-from glacier_purge.json_document import DocumentUnreadable, decoded
+from glacier_purge.storage.documents import DocumentUnreadable, decoded
 
 if TYPE_CHECKING:
-    from glacier_purge.audit.disk import Disk
+    from glacier_purge.storage.disk import Disk
 
 NEWEST = "checkpoint"
 PREVIOUS = "checkpoint.previous"

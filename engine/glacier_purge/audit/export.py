@@ -12,10 +12,10 @@ import csv
 from typing import IO, TYPE_CHECKING
 
 from glacier_purge.audit.chain import digest
-from glacier_purge.audit.disk import FileDisk
 from glacier_purge.audit.record import Outcome, read_line
 from glacier_purge.audit.segments import find_segments, read_lines
 from glacier_purge.errors import AuditDamaged
+from glacier_purge.storage.disk import FileDisk
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -27,11 +27,11 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
     from typing import Self
 
-    from glacier_purge.audit.disk import Disk
     from glacier_purge.audit.ledger import Ledger
     from glacier_purge.audit.record import Outcome, Record
     from glacier_purge.audit.recovery import ReadLog
     from glacier_purge.audit.rendering import Rendered
+    from glacier_purge.storage.disk import Disk
 
 _ONE_WRITE_MOST = 1024
 """Records in one write: bounds what the event loop renders at a stretch to some 2 ms."""

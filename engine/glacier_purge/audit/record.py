@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import msgspec
 
-from glacier_purge.json_document import NO_JSON
+from glacier_purge.storage.documents import NO_JSON
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

@@ -22,7 +22,6 @@ import msgspec
 
 from glacier_purge.audit.chain import digest
 from glacier_purge.audit.checkpoint import NEWEST, PREVIOUS, Checkpoint, Position, read_checkpoint
-from glacier_purge.audit.disk import FileDisk
 from glacier_purge.audit.ledger import Ledger, RefusedRecordError
 from glacier_purge.audit.record import Line, Note, make_note, read_line
 from glacier_purge.audit.segments import (
@@ -36,12 +35,13 @@ from glacier_purge.audit.segments import (
 )
 from glacier_purge.audit.torn_tail import is_torn_tail
 from glacier_purge.errors import AuditDamaged, RunStopped
+from glacier_purge.storage.disk import FileDisk
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from glacier_purge.audit.disk import Disk
     from glacier_purge.audit.segments import Segment
+    from glacier_purge.storage.disk import Disk
 
 _LINE_BYTES_MAX = 1 << 20
 _LOOKS_MAX = 5

@@ -21,12 +21,12 @@ import zstandard
 
 from glacier_purge.audit.chain import digest
 from glacier_purge.errors import AuditDamaged
-from glacier_purge.json_document import DocumentUnreadable, decoded
+from glacier_purge.storage.documents import DocumentUnreadable, decoded
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from glacier_purge.audit.disk import Disk
+    from glacier_purge.storage.disk import Disk
 
 FOLDER = "audit"
 MANIFEST = "audit/manifest.jsonl"

@@ -22,10 +22,10 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from glacier_purge.archive import Vault
-    from glacier_purge.run.folder import RunFolder
-    from glacier_purge.run.lifecycle import Lifecycle
-    from glacier_purge.run.terms import Terms
-    from glacier_purge.service.access import Access
+    from glacier_purge.aws.access import Access
+    from glacier_purge.lifecycle.phases import Lifecycle
+    from glacier_purge.lifecycle.terms import Terms
+    from glacier_purge.storage.folder import RunFolder
 
 
 def abandon(
@@ -48,13 +48,13 @@ def abandon(
     confirm_vault
         The vault's name, once more, where there is no terminal.
     """
-    from glacier_purge import wiring
+    from glacier_purge.api import wiring
     from glacier_purge.cli.carrying import in_event_loop
     from glacier_purge.cli.logs import configure_logs
     from glacier_purge.cli.waiting import patience
-    from glacier_purge.run.abandoned import abandonment
-    from glacier_purge.run.folder import RunFolder
-    from glacier_purge.run.lifecycle import Lifecycle
+    from glacier_purge.lifecycle.endings import abandonment
+    from glacier_purge.lifecycle.phases import Lifecycle
+    from glacier_purge.storage.folder import RunFolder
 
     configure_logs(logs)
     settings = source.load(aws)
@@ -90,8 +90,8 @@ def abandon(
 def _terms(folder: RunFolder) -> Terms:
     """What the lifecycle was begun with. Raises ``UsageError`` for a folder that is no lifecycle's."""
     from glacier_purge.errors import UsageError
-    from glacier_purge.run.roster import ROSTER_FILE
-    from glacier_purge.run.terms import read_terms
+    from glacier_purge.fleet.roster import ROSTER_FILE
+    from glacier_purge.lifecycle.terms import read_terms
 
     if (folder.path / ROSTER_FILE).exists():
         raise UsageError(
@@ -110,14 +110,14 @@ def _terms(folder: RunFolder) -> Terms:
 async def _ended(
     folder: RunFolder, terms: Terms, lifecycle: Lifecycle, access: Access, confirmed: str | None
 ) -> list[str]:
-    from glacier_purge import wiring
+    from glacier_purge.api import wiring
     from glacier_purge.archive import Vault
     from glacier_purge.cli.naming import confirm_by_name
     from glacier_purge.errors import UsageError
-    from glacier_purge.run.abandoned import abandon
-    from glacier_purge.run.host import who
-    from glacier_purge.run.lifecycle import Phase
-    from glacier_purge.run.locks import vault_locked
+    from glacier_purge.lifecycle.endings import abandon
+    from glacier_purge.lifecycle.phases import Phase
+    from glacier_purge.purge.host import who
+    from glacier_purge.storage.locks import vault_locked
 
     vault = Vault.from_arn(terms.vault_arn)
     if lifecycle.phase is Phase.DONE:
@@ -132,7 +132,7 @@ async def _ended(
 
 
 def _shown(folder: RunFolder, vault: Vault, lifecycle: Lifecycle) -> Iterator[str]:
-    from glacier_purge.run.standing import denial
+    from glacier_purge.lifecycle.state import denial
 
     yield f"About to end the lifecycle in {folder.path} for good:"
     yield f"  vault  {vault.name} in {vault.region}, account {vault.account_id}"

@@ -3,21 +3,28 @@
 A verb is a plain function in ``cli/<verb>.py``: its parameters are its options, its docstring is its help, the int it
 returns is the exit code (None is 0).  It is named here by import path, so ``--help`` imports none of them and a verb
 imports none of the others.
+
+How ``--help`` draws its panels: texts run on where a docstring's line ends, defaults that tell nothing are left out.
+
+cyclopts takes a line's end in a docstring for one on the screen, which leaves half-empty lines in the middle of a text.
+It is rich that draws, so it is only imported when somebody asks for help.
 """
 
 from __future__ import annotations
 
-from functools import partial
-from typing import TYPE_CHECKING
+from functools import cached_property, partial
+from typing import TYPE_CHECKING, Any
 
 from cyclopts import App, CycloptsError, Parameter
 
 from glacier_purge.cli import exit_codes, version
-from glacier_purge.cli.help_panels import HelpPanels
 from glacier_purge.errors import UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+
+    from cyclopts.help import DefaultFormatter, HelpEntry, HelpPanel
+    from rich.console import Console, ConsoleOptions
 
 _COMMAND = "glacier-purge"
 
@@ -34,12 +41,12 @@ _VERBS = {
     "thaw": ("glacier_purge.cli.thaw:thaw", "Let uploads again that a lost lifecycle denies."),
     "abandon": ("glacier_purge.cli.abandon:abandon", "End a lifecycle before its end, in good order and for good."),
     "status": ("glacier_purge.cli.status:status", "Say how far a run is, also while it is going on."),
-    "pause": ("glacier_purge.cli.control:pause", "Let a run that is going on send nothing for now."),
-    "resume": ("glacier_purge.cli.control:resume", "Go on after pause."),
-    "rate": ("glacier_purge.cli.control:rate", "Change the highest rate of a run that is going on."),
-    "stop": ("glacier_purge.cli.control:stop", "End a run's process in good order; apply goes on with the run."),
+    "pause": ("glacier_purge.cli.orders:pause", "Let a run that is going on send nothing for now."),
+    "resume": ("glacier_purge.cli.orders:resume", "Go on after pause."),
+    "rate": ("glacier_purge.cli.orders:rate", "Change the highest rate of a run that is going on."),
+    "stop": ("glacier_purge.cli.orders:stop", "End a run's process in good order; apply goes on with the run."),
     "demo": ("glacier_purge.cli.demo:demo", "Purge a simulated vault; touches no AWS account."),
-    "bench": ("glacier_purge.cli.bench:bench", "Time the whole purge against a simulator."),
+    "bench": ("glacier_purge.cli.benching.bench:bench", "Time the whole purge against a simulator."),
     "simulate": ("glacier_purge.cli.simulate:simulate", "Serve a simulated Amazon Glacier on loopback."),
 }
 
@@ -103,3 +110,38 @@ def parse(arguments: list[str]) -> Callable[[], object]:
 def _register(app: App, verbs: dict[str, tuple[str, str]]) -> None:
     for name, (import_path, summary) in verbs.items():
         app.command(import_path, name=name, help=summary)
+
+
+_TELLS_NOTHING = {"False", "()"}
+"""The defaults of a flag and of an option that may be repeated."""
+
+
+class HelpPanels:
+    """What cyclopts draws its help with."""
+
+    @cached_property
+    def _drawing(self) -> DefaultFormatter:
+        from cyclopts.help import DefaultFormatter
+
+        return DefaultFormatter()
+
+    def __call__(self, console: Console, options: ConsoleOptions, panel: HelpPanel) -> None:
+        """Draw one panel."""
+        self._drawing(console, options, panel.copy(entries=[_tidied(entry) for entry in panel.entries]))
+
+    def render_usage(self, console: Console, options: ConsoleOptions, usage: Any) -> None:
+        """Draw the line of usage."""
+        self._drawing.render_usage(console, options, usage)
+
+    def render_description(self, console: Console, options: ConsoleOptions, description: Any) -> None:
+        """Draw the verb's description."""
+        self._drawing.render_description(console, options, description)
+
+
+def _tidied(entry: HelpEntry) -> HelpEntry:
+    from rich.text import Text
+
+    text = getattr(entry.description, "primary_renderable", None)
+    if isinstance(text, Text):
+        text.plain = " ".join(text.plain.split())
+    return entry.copy(default=None) if entry.default in _TELLS_NOTHING else entry

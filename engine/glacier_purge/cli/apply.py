@@ -5,17 +5,27 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from glacier_purge.cli.options import Aws, AwsOptions, LogOptions, Logs, Output, SettingsOptions, SettingsSource
+from glacier_purge.cli.options import (
+    Aws,
+    AwsOptions,
+    LogOptions,
+    Logs,
+    Output,
+    Pace,
+    PaceOptions,
+    Safety,
+    SafetyOptions,
+    SettingsOptions,
+    SettingsSource,
+)
 from glacier_purge.cli.output import OutputFormat
-from glacier_purge.cli.pace_options import Pace, PaceOptions
-from glacier_purge.cli.safety_options import Safety, SafetyOptions
 
 if TYPE_CHECKING:
+    from glacier_purge.approval.typed import Approval
+    from glacier_purge.aws.access import StaticCredentials
     from glacier_purge.plan.document import Plan
-    from glacier_purge.run.approval import Approval
-    from glacier_purge.run.folder import RunFolder
-    from glacier_purge.service.access import StaticCredentials
     from glacier_purge.settings import Settings
+    from glacier_purge.storage.folder import RunFolder
 
 
 def apply(
@@ -67,14 +77,14 @@ async def apply_plan(
     credentials: StaticCredentials | None = None,
 ) -> int:
     """Hold the locks, get the approval, open the service and carry the plan out."""
-    from glacier_purge import wiring
-    from glacier_purge.audit.disk import FileDisk
+    from glacier_purge.api import wiring
     from glacier_purge.cli.carrying import Carrying
     from glacier_purge.cli.confirmation import approval_for
     from glacier_purge.cli.waiting import host
-    from glacier_purge.run.abandoned import check_not_abandoned
-    from glacier_purge.run.permits import check_plan
-    from glacier_purge.run.purge import PurgeRun
+    from glacier_purge.guard.rules import check_plan
+    from glacier_purge.lifecycle.endings import check_not_abandoned
+    from glacier_purge.purge.purge import PurgeRun
+    from glacier_purge.storage.disk import FileDisk
 
     access = wiring.access(
         settings, plan.endpoint_url, any_id_length=plan.snapshot.any_id_length, credentials=credentials

@@ -14,20 +14,19 @@ from typing import TYPE_CHECKING
 import anyio
 
 from glacier_purge.cli.exit_codes import ExitCode
-from glacier_purge.cli.output import print_result
-from glacier_purge.cli.telling import tell
-from glacier_purge.report.console import display
+from glacier_purge.cli.output import print_result, tell
+from glacier_purge.report.progress import display
 from glacier_purge.report.summary import Report, progress, summarise
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
+    from glacier_purge.approval.typed import Approval
     from glacier_purge.cli.output import OutputFormat
     from glacier_purge.plan.document import Plan
-    from glacier_purge.report.console import Display
-    from glacier_purge.run.approval import Approval
-    from glacier_purge.run.folder import RunFolder
-    from glacier_purge.run.purge import PurgeRun
+    from glacier_purge.purge.purge import PurgeRun
+    from glacier_purge.report.progress import Display
+    from glacier_purge.storage.folder import RunFolder
 
 _STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 

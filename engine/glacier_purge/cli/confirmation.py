@@ -10,21 +10,21 @@ from __future__ import annotations
 import sys
 from typing import TYPE_CHECKING
 
+from glacier_purge.approval.typed import Approval, approve_by_digest, approve_by_words
 from glacier_purge.audit.recovery import replay
 from glacier_purge.cli.output import fitted_to
-from glacier_purge.cli.plan_page import PlanView
 from glacier_purge.clock import utc_now
 from glacier_purge.errors import PlanRefused
+from glacier_purge.guard.rules import check_fresh
+from glacier_purge.purge.host import who
+from glacier_purge.report.plan_view import PlanView
 from glacier_purge.report.terminal import safe
-from glacier_purge.report.words import size
-from glacier_purge.run.approval import Approval, approve_by_digest, approve_by_words
-from glacier_purge.run.host import who
-from glacier_purge.run.permits import check_fresh
+from glacier_purge.text import size
 
 if TYPE_CHECKING:
     from glacier_purge.plan.document import Plan
-    from glacier_purge.run.folder import RunFolder
     from glacier_purge.settings import Settings
+    from glacier_purge.storage.folder import RunFolder
 
 
 def approval_for(folder: RunFolder, plan: Plan, settings: Settings, confirm_digest: str | None) -> Approval:

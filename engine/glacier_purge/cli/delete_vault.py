@@ -43,15 +43,15 @@ def delete_vault(
     even_the_last_vault
         Remove it even if it is the account's last one in the region: the account may never be able to make another.
     """
-    from glacier_purge import wiring
+    from glacier_purge.api import wiring
     from glacier_purge.cli.carrying import in_event_loop
     from glacier_purge.cli.logs import configure_logs
     from glacier_purge.cli.run_dir import open_run
     from glacier_purge.cli.waiting import patience, settled
     from glacier_purge.plan.document import read_plan
-    from glacier_purge.run.emptiness import Certified
-    from glacier_purge.run.host import who
-    from glacier_purge.run.removal import VaultRemoval
+    from glacier_purge.purge.host import who
+    from glacier_purge.vault.emptiness import Certified
+    from glacier_purge.vault.removal import VaultRemoval
 
     configure_logs(logs)
     settings = source.load(aws)

@@ -50,11 +50,11 @@ def demo(
 async def _purge(glacier: StartedSimulator, run_dir: Path, output: OutputFormat) -> int:
     import anyio.to_thread
 
+    from glacier_purge.api.wiring import plan_in_new_folder
+    from glacier_purge.aws.access import StaticCredentials
     from glacier_purge.cli.apply import apply_plan
-    from glacier_purge.report.words import size
-    from glacier_purge.service.access import StaticCredentials
     from glacier_purge.settings import Settings
-    from glacier_purge.wiring import plan_in_new_folder
+    from glacier_purge.text import size
 
     settings = Settings.model_validate({"aws": glacier.address(), "report": {"progress_seconds": 2.0}})
     inventory = run_dir.parent / f"{run_dir.name}-inventory.json"

@@ -14,9 +14,9 @@ from glacier_purge.report.terminal import safe
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from glacier_purge.plan.finding import Finding
-    from glacier_purge.service.access import Access
-    from glacier_purge.service.control_client import ControlClient
+    from glacier_purge.aws.access import Access
+    from glacier_purge.glacier.sdk.control_client import ControlClient
+    from glacier_purge.guard.findings import Finding
     from glacier_purge.settings import Settings
 
 
@@ -42,7 +42,7 @@ def doctor(
     """
     from glacier_purge.cli.carrying import in_event_loop
     from glacier_purge.cli.logs import configure_logs
-    from glacier_purge.plan.finding import Weight
+    from glacier_purge.guard.findings import Weight
 
     configure_logs(logs)
     settings = source.load(aws)
@@ -64,8 +64,8 @@ def doctor(
 
 async def _examined(name: str, settings: Settings, place: Path) -> list[Finding]:
     """Open the door without the check that keeps the wrong caller out: here the wrong caller is a finding."""
-    from glacier_purge import wiring
-    from glacier_purge.service.sdk import open_control
+    from glacier_purge.api import wiring
+    from glacier_purge.glacier.sdk.opening import open_control
 
     vault = await wiring.vault_by_name(name, settings)
     access = wiring.access(settings, wiring.endpoint(settings, vault.region), any_id_length=False)
@@ -75,11 +75,11 @@ async def _examined(name: str, settings: Settings, place: Path) -> list[Finding]
 
 async def examined(control: ControlClient, access: Access, place: Path, settings: Settings) -> list[Finding]:
     """Everything that could go wrong with a purge of the control's vault, with a run folder at ``place``."""
-    from glacier_purge import wiring
+    from glacier_purge.api import wiring
+    from glacier_purge.aws.endpoints import is_loopback
     from glacier_purge.clock import utc_now
-    from glacier_purge.plan.examination import Examination, Surroundings
-    from glacier_purge.service.endpoint import is_loopback
-    from glacier_purge.service.identity import caller_identity
+    from glacier_purge.glacier.sdk.caller import caller_identity
+    from glacier_purge.guard.examination import Examination, Surroundings
 
     pretended = access.endpoint_url is not None and is_loopback(access.endpoint_url)
     surroundings = Surroundings(

@@ -11,23 +11,31 @@ from typing import TYPE_CHECKING
 
 import anyio
 
-from glacier_purge.cli.options import Aws, AwsOptions, LogOptions, Logs, Output, SettingsOptions, SettingsSource
-from glacier_purge.cli.output import OutputFormat, print_page, print_result
-from glacier_purge.cli.pace_options import Pace, PaceOptions
-from glacier_purge.cli.telling import tell
+from glacier_purge.cli.options import (
+    Aws,
+    AwsOptions,
+    LogOptions,
+    Logs,
+    Output,
+    Pace,
+    PaceOptions,
+    SettingsOptions,
+    SettingsSource,
+)
+from glacier_purge.cli.output import OutputFormat, print_page, print_result, tell
 from glacier_purge.cli.waiting import NoWait
 from glacier_purge.errors import Interrupted, PlanRefused, RunStopped, UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from glacier_purge.cli.fleet_member import Asking, Member
+    from glacier_purge.api.member import Asking, Member
     from glacier_purge.deletion.budget import Budget
+    from glacier_purge.fleet.fleet import Fleet
+    from glacier_purge.fleet.roster import Enlisted, Roster
     from glacier_purge.report.fleet import FleetDisplay, Row
-    from glacier_purge.run.fleet import Fleet
-    from glacier_purge.run.folder import RunFolder
-    from glacier_purge.run.roster import Enlisted, Roster
     from glacier_purge.settings import Settings
+    from glacier_purge.storage.folder import RunFolder
 
     SettingsFor = Callable[[str | None, str | None, str | None], Settings]
     """From a profile, a region and an account to the settings in force there; None is the command line's."""
@@ -66,7 +74,7 @@ def fleet(
     """
     from glacier_purge.cli.carrying import in_event_loop
     from glacier_purge.cli.logs import configure_logs
-    from glacier_purge.run.folder import RunFolder
+    from glacier_purge.storage.folder import RunFolder
 
     configure_logs(logs)
 
@@ -103,9 +111,9 @@ def _read(file: Path) -> bytes:
 
 async def _roster(folder: RunFolder, file: Path, content: bytes, settings_for: SettingsFor) -> Roster:
     """The fleet as it was settled; the first time, that is now."""
-    from glacier_purge import wiring
-    from glacier_purge.run.fleet_plan import expand, read_fleet
-    from glacier_purge.run.roster import Roster, enlisted, fingerprint, read_roster, write_roster
+    from glacier_purge.api import wiring
+    from glacier_purge.fleet.file import expand, read_fleet
+    from glacier_purge.fleet.roster import Roster, enlisted, fingerprint, read_roster, write_roster
 
     known = read_roster(folder, file, content)
     if known is not None:
@@ -135,9 +143,9 @@ class _Carrying:
 
     async def carry(self, *, no_wait: bool, output: OutputFormat) -> int:
         """Carry every vault as far as it goes here, and print how each of them ended."""
-        from glacier_purge.cli.fleet_member import Asking
+        from glacier_purge.api.member import Asking
+        from glacier_purge.fleet.fleet import Fleet
         from glacier_purge.report.fleet import fleet_display
-        from glacier_purge.run.fleet import Fleet
 
         for finding in self._roster.findings:
             tell(finding)
@@ -156,12 +164,12 @@ class _Carrying:
         return fleet.exit_code
 
     def _member(self, one: Enlisted, ask: Asking | None, *, no_wait: bool) -> Member:
-        from glacier_purge import wiring
+        from glacier_purge.api import wiring
+        from glacier_purge.api.member import Member
         from glacier_purge.archive import Vault
-        from glacier_purge.cli.fleet_member import Member
         from glacier_purge.cli.waiting import host, patience
-        from glacier_purge.run.calendar import Wishes
-        from glacier_purge.run.fleet import folder_name
+        from glacier_purge.fleet.fleet import folder_name
+        from glacier_purge.lifecycle.lifecycle import Wishes
 
         vault = Vault.from_arn(one.vault_arn)
         settings = self._settings_for(one.profile, vault.region, vault.account_id)
@@ -195,7 +203,7 @@ class _Carrying:
         """The budget of an account, region and endpoint: one, however many vaults there are."""
         import random
 
-        from glacier_purge import wiring
+        from glacier_purge.api import wiring
         from glacier_purge.deletion.budget import Budget
 
         if whose not in self._budgets:

@@ -25,9 +25,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from datetime import datetime
 
-    from glacier_purge.inventory.job_choice import Wanted
-    from glacier_purge.run.folder import RunFolder
+    from glacier_purge.inventory.fetching.job_choice import Wanted
     from glacier_purge.settings import Settings
+    from glacier_purge.storage.folder import RunFolder
 
 
 def fetch(
@@ -71,8 +71,8 @@ def fetch(
     from glacier_purge.cli.carrying import in_event_loop
     from glacier_purge.cli.logs import configure_logs
     from glacier_purge.cli.waiting import settled
-    from glacier_purge.inventory.job_choice import Wanted
-    from glacier_purge.run.folder import RunFolder
+    from glacier_purge.inventory.fetching.job_choice import Wanted
+    from glacier_purge.storage.folder import RunFolder
 
     configure_logs(logs)
     if to is not None and run_dir is not None:
@@ -113,9 +113,9 @@ async def _fetch(
     no_wait: bool,
     chunk_bytes: int,
 ) -> dict[str, object]:
-    from glacier_purge import wiring
+    from glacier_purge.api import wiring
     from glacier_purge.cli.waiting import patience
-    from glacier_purge.inventory.retrieval import Retrieval, RetrievalSettings
+    from glacier_purge.inventory.fetching.retrieval import Retrieval, RetrievalSettings
 
     any_id_length = settings.inventory.any_id_length
     address = await wiring.vault_by_name(vault, settings)
@@ -140,7 +140,7 @@ def _put_in_place(folder: RunFolder, target: Path) -> None:
     """Give the inventory its own name, and take the folder it was fetched in away."""
     import shutil
 
-    from glacier_purge.inventory.retrieval import INVENTORY_FILE
+    from glacier_purge.inventory.fetching.retrieval import INVENTORY_FILE
 
     (folder.path / INVENTORY_FILE).rename(target)
     shutil.rmtree(folder.path)

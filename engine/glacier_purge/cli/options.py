@@ -7,21 +7,27 @@
 Values of options may begin with a hyphen where AWS lets them (``Hyphened``), as archive ids and vault names do.  A
 positional argument that begins with one is written after ``--`` or as ``--name=-value``; otherwise a misspelt option
 would be taken for a vault.
+
+The options that say how fast and when deletes are sent, the same for every verb that sends them.
+
+The options that say how much at most, the same for every verb that sends deletes.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
 from cyclopts import Parameter
 
 from glacier_purge.cli.output import OutputFormat
+from glacier_purge.errors import UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from glacier_purge.plan.choices import Caps
     from glacier_purge.settings import Settings
 
 Hyphened = Annotated[str, Parameter(allow_leading_hyphen=True)]
@@ -101,3 +107,82 @@ Aws = Annotated[AwsOptions, Parameter(name="*", group="AWS")]
 SettingsSource = Annotated[SettingsOptions, Parameter(name="*", group="Settings")]
 Logs = Annotated[LogOptions, Parameter(name="*", group="Log")]
 Output = Annotated[OutputFormat, Parameter(name="--output", help="Format of the result on stdout: text or json.")]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PaceOptions:
+    """How fast and when requests may leave. None leaves it to the settings."""
+
+    max_rate: float | None = None
+    """Most requests a second."""
+    max_in_flight: int | None = None
+    """Most requests under way at once."""
+    leave: str | None = None
+    """Part of the limit found that is left to others of the account, 0% to 90%."""
+    window: tuple[str, ...] = ()
+    """Hours in which to send: 22:00-06:00 by this host's clock, or '22:00-06:00 Europe/Berlin'. May be repeated."""
+
+    def overrides(self) -> dict[str, object]:
+        """The options as a section of the settings; None where one was not given. Raises ``UsageError``."""
+        return {
+            "max_per_second": self.max_rate,
+            "max_in_flight": self.max_in_flight,
+            "leave_share": None if self.leave is None else _share(self.leave),
+            "windows": self.window or None,
+        }
+
+
+def _share(percent: str) -> float:
+    """``30%``, or ``30``, is 0.3."""
+    try:
+        share = float(percent.removesuffix("%")) / 100
+    except ValueError:
+        share = -1.0
+    if not 0.0 <= share <= 0.9:
+        raise UsageError(f"--leave {percent} is no part that can be left to others; write 0% to 90%.")
+    return share
+
+
+Pace = Annotated[PaceOptions, Parameter(name="*", group="Pace")]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SafetyOptions:
+    """How much may be deleted at most. None leaves it to the settings; larger plans are refused."""
+
+    max_archives: int | None = None
+    """Refuse a plan that deletes more archives than this."""
+    max_bytes: str | None = None
+    """Refuse a plan that deletes more than this: bytes, or 10TiB."""
+    inventory_max_age: str | None = None
+    """Take an older inventory than this only if it is still the vault's last: 7d (the default), 12h; none takes any."""
+    max_duration: str | None = None
+    """Stop sending after so long: 8h, 90m, 2d. The same command goes on."""
+
+    def overrides(self) -> dict[str, object]:
+        """The options as a section of the settings; None where one was not given. Raises ``UsageError``."""
+        return asdict(self.caps()) | {"inventory_max_age_seconds": age_seconds(self.inventory_max_age)}
+
+    def caps(self) -> Caps:
+        """How much at most, as numbers. Raises ``UsageError`` for text that means nothing."""
+        from glacier_purge.plan.choices import Caps, size_bytes, span_seconds
+
+        return Caps(
+            max_archives=self.max_archives,
+            max_bytes=None if self.max_bytes is None else size_bytes(self.max_bytes, "--max-bytes"),
+            max_duration_seconds=(
+                None if self.max_duration is None else span_seconds(self.max_duration, "--max-duration")
+            ),
+        )
+
+
+def age_seconds(inventory_max_age: str | None) -> int | str | None:
+    """The option as the setting says it, where none stands for itself. Raises ``UsageError``."""
+    from glacier_purge.plan.choices import span_seconds
+
+    if inventory_max_age is None or inventory_max_age == "none":
+        return inventory_max_age
+    return span_seconds(inventory_max_age, "--inventory-max-age")
+
+
+Safety = Annotated[SafetyOptions, Parameter(name="*", group="At most")]

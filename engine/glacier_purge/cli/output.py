@@ -3,6 +3,8 @@
 A result is a flat mapping.  As JSON it is one line of ASCII, for programs; as text it is one aligned line per entry,
 for people, each made safe for a terminal.  A reader that went away, or a disk that is full, does not change how a run
 ended, so a stdout that can't be written is no error here.
+
+What a person who watches should know, on stderr: one line each, broken between words on a terminal.
 """
 
 from __future__ import annotations
@@ -13,8 +15,7 @@ import sys
 from enum import StrEnum
 from typing import TYPE_CHECKING, TextIO
 
-from glacier_purge.report.page import fitted
-from glacier_purge.report.terminal import safe
+from glacier_purge.report.terminal import fitted, safe
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -82,3 +83,9 @@ def _value(value: object) -> str:
             return f"{value:,.1f}"
         case _:
             return str(value)
+
+
+def tell(message: str) -> None:
+    """Say it, made safe."""
+    sys.stderr.write(fitted_to(sys.stderr, f"glacier-purge: {safe(message)}") + "\n")
+    sys.stderr.flush()

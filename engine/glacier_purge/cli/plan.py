@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from glacier_purge.cli.choice_options import ChoiceOptions, Which
+from glacier_purge.cli.choice_options import ChoiceOptions, From, RecordOptions, Records, Which
 from glacier_purge.cli.options import Aws, AwsOptions, Output, SettingsOptions, SettingsSource
 from glacier_purge.cli.output import OutputFormat, print_page, print_result
-from glacier_purge.cli.planning_options import From, RecordOptions, Records
 from glacier_purge.cli.waiting import NoWait
 
 
@@ -31,9 +30,9 @@ def plan(
         Take an older inventory than this only if it is still the vault's last: 7d (the default), 12h; none takes any.
     """
     from glacier_purge.cli.carrying import in_event_loop
-    from glacier_purge.cli.plan_page import PlanView, to_delete
-    from glacier_purge.cli.safety_options import age_seconds
+    from glacier_purge.cli.options import age_seconds
     from glacier_purge.cli.waiting import settled
+    from glacier_purge.report.plan_view import PlanView, to_delete
 
     settings = source.load(
         aws,

@@ -2,20 +2,21 @@
 
 from __future__ import annotations
 
-from glacier_purge.cli.choice_options import ChoiceOptions, Which
+from glacier_purge.cli.choice_options import ChoiceOptions, From, RecordOptions, Records, Which
 from glacier_purge.cli.options import (
     Aws,
     AwsOptions,
     LogOptions,
     Logs,
     Output,
+    Pace,
+    PaceOptions,
+    Safety,
+    SafetyOptions,
     SettingsOptions,
     SettingsSource,
 )
 from glacier_purge.cli.output import OutputFormat
-from glacier_purge.cli.pace_options import Pace, PaceOptions
-from glacier_purge.cli.planning_options import From, RecordOptions, Records
-from glacier_purge.cli.safety_options import Safety, SafetyOptions
 from glacier_purge.cli.waiting import NoWait
 
 

@@ -36,7 +36,7 @@ def rehearsal_time(
     None when that is not on this machine or no simulator. ``ca_bundle`` is the PEM file of the authority it has, over
     TLS.
     """
-    from glacier_purge.service.endpoint import is_loopback
+    from glacier_purge.aws.endpoints import is_loopback
 
     if not is_loopback(endpoint_url):
         return None

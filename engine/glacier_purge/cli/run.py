@@ -7,14 +7,22 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from glacier_purge.cli import version
-from glacier_purge.cli.choice_options import ChoiceOptions, Which
+from glacier_purge.cli.choice_options import ChoiceOptions, RecordOptions, Records, Which
 from glacier_purge.cli.exit_codes import ExitCode
-from glacier_purge.cli.options import Aws, AwsOptions, LogOptions, Logs, Output, SettingsOptions, SettingsSource
-from glacier_purge.cli.output import OutputFormat, print_result
-from glacier_purge.cli.pace_options import Pace, PaceOptions
-from glacier_purge.cli.planning_options import RecordOptions, Records
-from glacier_purge.cli.safety_options import Safety, SafetyOptions
-from glacier_purge.cli.telling import tell
+from glacier_purge.cli.options import (
+    Aws,
+    AwsOptions,
+    LogOptions,
+    Logs,
+    Output,
+    Pace,
+    PaceOptions,
+    Safety,
+    SafetyOptions,
+    SettingsOptions,
+    SettingsSource,
+)
+from glacier_purge.cli.output import OutputFormat, print_result, tell
 from glacier_purge.cli.waiting import NoWait
 from glacier_purge.clock import utc_now
 from glacier_purge.errors import Interrupted, Pending, UsageError
@@ -23,18 +31,18 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from datetime import datetime
 
+    from glacier_purge.approval.typed import Approval
     from glacier_purge.audit.ledger import Ledger
+    from glacier_purge.aws.access import Access
+    from glacier_purge.glacier.sdk.control_client import ControlClient
     from glacier_purge.inventory.snapshot import Snapshot
+    from glacier_purge.lifecycle.lifecycle import Calendar, Wishes
+    from glacier_purge.lifecycle.phases import Lifecycle, Step
+    from glacier_purge.lifecycle.terms import Terms
     from glacier_purge.plan.choices import Caps, Choices
     from glacier_purge.plan.document import Plan
-    from glacier_purge.run.approval import Approval
-    from glacier_purge.run.calendar import Calendar, Wishes
-    from glacier_purge.run.folder import RunFolder
-    from glacier_purge.run.lifecycle import Lifecycle, Step
-    from glacier_purge.run.terms import Terms
-    from glacier_purge.service.access import Access
-    from glacier_purge.service.control_client import ControlClient
     from glacier_purge.settings import Settings
+    from glacier_purge.storage.folder import RunFolder
 
 
 def run(
@@ -83,9 +91,9 @@ def run(
     from glacier_purge.cli.carrying import in_event_loop
     from glacier_purge.cli.logs import configure_logs
     from glacier_purge.cli.waiting import settled
-    from glacier_purge.run.calendar import Wishes
-    from glacier_purge.run.folder import RunFolder
-    from glacier_purge.run.standing import noting_the_end, telling_while_denied
+    from glacier_purge.lifecycle.lifecycle import Wishes
+    from glacier_purge.lifecycle.state import noting_the_end, telling_while_denied
+    from glacier_purge.storage.folder import RunFolder
 
     configure_logs(logs)
     check_vault_name(vault)
@@ -135,14 +143,14 @@ class _Run:
 
     async def go_on(self, choices: Choices, caps: Caps, *, no_wait: bool) -> int:
         """Go on from the phase the folder says; print where the calendar got to."""
-        from glacier_purge import wiring
-        from glacier_purge.cli.calendar_terms import check_allowed, settled_terms
+        from glacier_purge.api import wiring
         from glacier_purge.cli.waiting import patience
+        from glacier_purge.lifecycle.lifecycle import Bounds, Calendar, Helpers
+        from glacier_purge.lifecycle.phases import Lifecycle
+        from glacier_purge.lifecycle.state import Noting
+        from glacier_purge.lifecycle.terms import check_allowed, settled_terms
         from glacier_purge.plan.making import Target
-        from glacier_purge.run.calendar import Bounds, Calendar, Helpers
-        from glacier_purge.run.host import who
-        from glacier_purge.run.lifecycle import Lifecycle
-        from glacier_purge.run.standing import Noting
+        from glacier_purge.purge.host import who
 
         settings = self._settings
         address = await wiring.vault_by_name(self._vault, settings)
@@ -197,12 +205,12 @@ class _Run:
         return approval_for(place, plan, self._settings, digest)
 
     async def _carry_out(self, place: RunFolder, plan: Plan, approval: Approval) -> Ledger:
-        from glacier_purge import wiring
-        from glacier_purge.audit.disk import FileDisk
+        from glacier_purge.api import wiring
         from glacier_purge.audit.recovery import replay
         from glacier_purge.cli.carrying import Carrying
         from glacier_purge.cli.waiting import host
-        from glacier_purge.run.purge import PurgeRun
+        from glacier_purge.purge.purge import PurgeRun
+        from glacier_purge.storage.disk import FileDisk
 
         access = wiring.access(self._settings, plan.endpoint_url, any_id_length=plan.snapshot.any_id_length)
         async with wiring.open_service(plan.vault, access, self._settings) as service:
@@ -222,7 +230,7 @@ class _Run:
         return replay(place.path)
 
     def _result(self, lifecycle: Lifecycle, calendar: Calendar) -> dict[str, object]:
-        from glacier_purge.run.lifecycle import Event
+        from glacier_purge.lifecycle.phases import Event
 
         return {
             "state": "done",
@@ -250,9 +258,9 @@ async def preflight(
 ) -> dict[str, Any]:
     """Look at what could go wrong, tell what is worth telling, and refuse what stands in the way."""
     from glacier_purge.cli.doctor import as_lines, examined
-    from glacier_purge.plan.finding import Weight
-    from glacier_purge.plan.protection import check_clear
-    from glacier_purge.plan.vault_findings import weighed_for_removal
+    from glacier_purge.guard.findings import Weight
+    from glacier_purge.guard.protection import check_clear
+    from glacier_purge.guard.vault import weighed_for_removal
 
     findings = await examined(control, access, place, settings)
     if wishes.remove_vault is not None:
@@ -269,8 +277,8 @@ async def preflight(
 async def _look_for_left_over(control: ControlClient, wishes: Wishes, say: Callable[[str], None]) -> None:
     """Tell when an earlier lifecycle left uploads denied; refuse to deny them a second time on top of that."""
     from glacier_purge.errors import PlanRefused
-    from glacier_purge.plan.upload_denial import ours_in, sids_of
-    from glacier_purge.service.control import ControlRefused
+    from glacier_purge.glacier.control import ControlRefused
+    from glacier_purge.guard.upload_denial import ours_in, sids_of
 
     try:
         policy = await control.access_policy()
@@ -297,12 +305,12 @@ async def look_for_writers(
     """
     from contextlib import nullcontext
 
-    from glacier_purge import wiring
+    from glacier_purge.api import wiring
     from glacier_purge.cli.doctor import as_lines
-    from glacier_purge.plan.finding import Weight
-    from glacier_purge.run.folder import RunFolder
-    from glacier_purge.run.noticed import keep_noticed
-    from glacier_purge.writers import signs_of_writers
+    from glacier_purge.guard.findings import Weight
+    from glacier_purge.guard.noticed import keep_noticed
+    from glacier_purge.guard.writers import signs_of_writers
+    from glacier_purge.storage.folder import RunFolder
 
     finding = await signs_of_writers(snapshot, lambda: nullcontext(control), now, wiring.recent(settings))
     keep_noticed(
@@ -314,14 +322,14 @@ async def look_for_writers(
 
 
 def _begin(lifecycle: Lifecycle, terms: Terms, wishes: Wishes) -> None:
-    from glacier_purge.cli.calendar_terms import what_holds
+    from glacier_purge.lifecycle.terms import what_holds
 
     for line in what_holds(lifecycle, terms, wishes):
         tell(line)
 
 
 def _tell(step: Step) -> None:
-    from glacier_purge.run.lifecycle import alarms
+    from glacier_purge.lifecycle.phases import alarms
 
     facts = ", ".join(f"{name} {value}" for name, value in step.facts.items() if value is not None)
     tell(f"{step.at} round {step.round}, {step.phase.value}: {step.event.value}" + (f" ({facts})" if facts else ""))

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from glacier_purge.run.folder import RunFolder
+from glacier_purge.storage.folder import RunFolder
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -35,9 +35,9 @@ def _of_one_run(folder: RunFolder) -> RunFolder:
 
 def _check_is_no_parent(folder: RunFolder) -> None:
     from glacier_purge.errors import UsageError
-    from glacier_purge.run.folder import PLAN_FILE
-    from glacier_purge.run.roster import ROSTER_FILE
-    from glacier_purge.run.standing import is_calendar
+    from glacier_purge.fleet.roster import ROSTER_FILE
+    from glacier_purge.lifecycle.state import is_calendar
+    from glacier_purge.storage.folder import PLAN_FILE
 
     path = folder.path
     if (path / ROSTER_FILE).exists():

@@ -12,10 +12,10 @@ from glacier_purge.cli.output import OutputFormat, print_page, print_result
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from glacier_purge.fleet.roster import Roster
     from glacier_purge.plan.document import Plan
-    from glacier_purge.run.folder import RunFolder
-    from glacier_purge.run.roster import Roster
     from glacier_purge.settings import Settings
+    from glacier_purge.storage.folder import RunFolder
 
 
 def show(run_dir: Path, *, source: SettingsSource = SettingsOptions(), output: Output = OutputFormat.TEXT) -> int:
@@ -29,8 +29,8 @@ def show(run_dir: Path, *, source: SettingsSource = SettingsOptions(), output: O
     run_dir
         The folder of a run (`plan`), of a lifecycle (`run`) or of a fleet.
     """
-    from glacier_purge.run.folder import RunFolder
-    from glacier_purge.run.roster import settled_roster
+    from glacier_purge.fleet.roster import settled_roster
+    from glacier_purge.storage.folder import RunFolder
 
     settings = source.load(AwsOptions())
     folder = RunFolder.look(run_dir)
@@ -57,19 +57,19 @@ class _Shown:
     @classmethod
     def of(cls, folder: RunFolder, plan: Plan, go_on: str | None) -> _Shown:
         """Raises ``PlanRefused`` unless the files of the plan are what was planned."""
-        from glacier_purge.run.reading import check_files
+        from glacier_purge.plan.files import check_files
 
         check_files(folder.path, plan)
         return cls(folder=folder, plan=plan, go_on=go_on)
 
     def as_text(self, settings: Settings) -> str:
-        from glacier_purge.cli.plan_page import PlanView
+        from glacier_purge.report.plan_view import PlanView
 
         how_far = f"Approved. How far it is: glacier-purge status {self.folder.path}"
         return PlanView.of(self.folder, self.plan, settings).as_text(self.go_on or how_far)
 
     def as_dict(self, settings: Settings) -> dict[str, Any]:
-        from glacier_purge.cli.plan_page import PlanView
+        from glacier_purge.report.plan_view import PlanView
 
         view = PlanView.of(self.folder, self.plan, settings)
         return {**view.as_dict(), "approval": "given" if self.go_on is None else "wanted"}
@@ -78,11 +78,11 @@ class _Shown:
 def _planned(folder: RunFolder) -> tuple[RunFolder, Plan, str | None]:
     """The plan of a run, or of a lifecycle's round, and how to say yes to it."""
     from glacier_purge.audit.recovery import replay
-    from glacier_purge.cli.plan_page import to_delete
     from glacier_purge.errors import UsageError
+    from glacier_purge.lifecycle.phases import Phase
+    from glacier_purge.lifecycle.state import is_calendar, read_standing
     from glacier_purge.plan.document import read_plan
-    from glacier_purge.run.lifecycle import Phase
-    from glacier_purge.run.standing import is_calendar, read_standing
+    from glacier_purge.report.plan_view import to_delete
 
     if not is_calendar(folder.path):
         plan = read_plan(folder.plan_file)
@@ -104,10 +104,10 @@ def _planned(folder: RunFolder) -> tuple[RunFolder, Plan, str | None]:
 def _waiting(folder: RunFolder, roster: Roster) -> Iterator[tuple[RunFolder, Plan, str | None]]:
     """The plans of a fleet that wait for an approval."""
     from glacier_purge.archive import Vault
-    from glacier_purge.run.fleet import folder_name
-    from glacier_purge.run.folder import RunFolder
-    from glacier_purge.run.lifecycle import Phase
-    from glacier_purge.run.standing import read_standing
+    from glacier_purge.fleet.fleet import folder_name
+    from glacier_purge.lifecycle.phases import Phase
+    from glacier_purge.lifecycle.state import read_standing
+    from glacier_purge.storage.folder import RunFolder
 
     for one in roster.vaults:
         path = folder.path / folder_name(Vault.from_arn(one.vault_arn))

@@ -20,9 +20,9 @@ from glacier_purge.cli.options import Hyphened
 if TYPE_CHECKING:
     from collections.abc import Coroutine
 
-    from glacier_purge.simulator.kit import SimulatedGlacier
+    from glacier_simulator.kit import SimulatedGlacier
 
-_log = logging.getLogger("glacier_purge.simulator")
+_log = logging.getLogger("glacier_simulator")
 
 
 def simulate(
@@ -93,9 +93,9 @@ def simulate(
         Account to pretend.
     """
     from glacier_purge.errors import UsageError
-    from glacier_purge.simulator.kit import SimulatedGlacier
-    from glacier_purge.simulator.loading import read_vault
-    from glacier_purge.simulator.scenario import load_scenario
+    from glacier_simulator.kit import SimulatedGlacier
+    from glacier_simulator.loading import read_vault
+    from glacier_simulator.scenario import load_scenario
 
     if auth and no_auth:
         raise UsageError("--auth and --no-auth contradict each other. Give one of them.")

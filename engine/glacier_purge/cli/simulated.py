@@ -76,7 +76,7 @@ def running_simulator(endpoint_url: str, vault: str, ca_file: str | None) -> tup
 
     Raises ``UsageError`` for an address that is not loopback, and for one where no simulator with that vault answers.
     """
-    from glacier_purge.service.endpoint import is_loopback
+    from glacier_purge.aws.endpoints import is_loopback
 
     check_vault_name(vault)
     if not is_loopback(endpoint_url):

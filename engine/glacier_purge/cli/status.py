@@ -14,7 +14,7 @@ from glacier_purge.cli.output import OutputFormat, print_page, print_result
 if TYPE_CHECKING:
     from glacier_purge.audit.ledger import Ledger
     from glacier_purge.report.summary import Progress
-    from glacier_purge.run.folder import RunFolder
+    from glacier_purge.storage.folder import RunFolder
 
 
 def status(run_dir: Path, *, output: Output = OutputFormat.TEXT) -> int:
@@ -27,11 +27,11 @@ def status(run_dir: Path, *, output: Output = OutputFormat.TEXT) -> int:
     run_dir
         The folder of a run (`plan`), of a calendar (`run`) or of a fleet.
     """
-    from glacier_purge.cli.status_calendar import CalendarView, fleet_view, unreadable
     from glacier_purge.errors import AuditDamaged
-    from glacier_purge.run.folder import RunFolder
-    from glacier_purge.run.roster import settled_roster
-    from glacier_purge.run.standing import is_calendar
+    from glacier_purge.fleet.roster import settled_roster
+    from glacier_purge.lifecycle.state import is_calendar
+    from glacier_purge.report.lifecycle_view import CalendarView, fleet_view, unreadable
+    from glacier_purge.storage.folder import RunFolder
 
     folder = RunFolder.look(run_dir)
     roster = settled_roster(folder)
@@ -78,9 +78,9 @@ def _of_run(folder: RunFolder) -> dict[str, object]:
 def moment_of(folder: RunFolder) -> dict[str, Any] | None:
     """The moment as the process at work tells it; None when it tells nothing."""
     from glacier_purge.errors import UsageError
-    from glacier_purge.run.control import ask
-    from glacier_purge.run.host import who
-    from glacier_purge.run.orders import AskStatus
+    from glacier_purge.purge.host import who
+    from glacier_purge.purge.socket import ask
+    from glacier_purge.purge.steering import AskStatus
 
     try:
         return ask(folder.path, AskStatus(by=who()))
@@ -97,7 +97,7 @@ def _state(ledger: Ledger, *, at_work: bool, live: dict[str, Any] | None) -> str
 
 
 def _at_work(facts: dict[str, Any], moment: Progress, *, live: bool) -> dict[str, object]:
-    from glacier_purge.report.words import duration
+    from glacier_purge.text import duration
 
     return {
         "rate_per_second": moment.rate_per_second,

@@ -24,7 +24,7 @@ from glacier_purge.cli.output import OutputFormat, print_result
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from glacier_purge.service.control import GlacierControl
+    from glacier_purge.glacier.control import GlacierControl
 
 
 def thaw(
@@ -48,11 +48,11 @@ def thaw(
     confirm_vault
         The vault's name, once more, where there is no terminal.
     """
-    from glacier_purge import wiring
+    from glacier_purge.api import wiring
     from glacier_purge.archive import check_vault_name
     from glacier_purge.cli.carrying import in_event_loop
     from glacier_purge.cli.logs import configure_logs
-    from glacier_purge.run.locks import vault_locked
+    from glacier_purge.storage.locks import vault_locked
 
     configure_logs(logs)
     check_vault_name(vault)
@@ -81,8 +81,8 @@ def thaw(
 async def _taken_out(control: GlacierControl, confirmed: str | None) -> list[str]:
     """The ids of the statements that were taken out, which the service has no more."""
     from glacier_purge.cli.naming import confirm_by_name
-    from glacier_purge.plan.upload_denial import ours_in, sids_of
-    from glacier_purge.run.freeze import take_out
+    from glacier_purge.guard.upload_denial import ours_in, sids_of
+    from glacier_purge.vault.freeze import take_out
 
     found = ours_in(await control.access_policy())
     sids = sids_of(found)

@@ -13,9 +13,9 @@ from glacier_purge.cli.waiting import NoWait
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from glacier_purge.run.folder import RunFolder
-    from glacier_purge.run.reconcile import Reconciliation
-    from glacier_purge.run.verifying import Verdict
+    from glacier_purge.proof.reconcile import Reconciliation
+    from glacier_purge.proof.verifying import Verdict
+    from glacier_purge.storage.folder import RunFolder
 
 
 def verify(
@@ -38,15 +38,15 @@ def verify(
     run_dir
         The run folder.
     """
-    from glacier_purge import wiring
+    from glacier_purge.api import wiring
     from glacier_purge.cli.carrying import in_event_loop
     from glacier_purge.cli.logs import configure_logs
+    from glacier_purge.cli.output import tell
     from glacier_purge.cli.run_dir import open_run
-    from glacier_purge.cli.telling import tell
     from glacier_purge.cli.waiting import patience, settled
     from glacier_purge.plan.document import read_plan
-    from glacier_purge.run.host import who
-    from glacier_purge.run.verifying import Verifying
+    from glacier_purge.proof.verifying import Verifying
+    from glacier_purge.purge.host import who
 
     configure_logs(logs)
     settings = source.load(aws)
@@ -89,8 +89,8 @@ def _state(verdict: Verdict) -> str:
 def _told(folder: RunFolder, verdict: Verdict) -> dict[str, object]:
     import msgspec
 
-    from glacier_purge.run.certificate import CERTIFICATE_FILE
-    from glacier_purge.run.reconcile import (
+    from glacier_purge.proof.certificate import CERTIFICATE_FILE
+    from glacier_purge.proof.reconcile import (
         KEPT_GONE_FILE,
         NEVER_DELETED_FILE,
         NEW_SINCE_FILE,

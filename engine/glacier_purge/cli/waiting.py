@@ -12,19 +12,18 @@ from typing import TYPE_CHECKING, Annotated
 from cyclopts import Parameter
 
 from glacier_purge.cli.exit_codes import ExitCode
-from glacier_purge.cli.output import print_result
+from glacier_purge.cli.output import print_result, tell
 from glacier_purge.cli.rehearsal import rehearsal_time
-from glacier_purge.cli.telling import tell
 from glacier_purge.errors import Pending
-from glacier_purge.run.host import Host
-from glacier_purge.waiting import Impatient, Patient
+from glacier_purge.glacier.waiting import Impatient, Patient
+from glacier_purge.purge.host import Host
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
+    from glacier_purge.aws.access import Access
     from glacier_purge.cli.output import OutputFormat
-    from glacier_purge.service.access import Access
-    from glacier_purge.waiting import Patience, Waiting
+    from glacier_purge.glacier.waiting import Patience, Waiting
 
 _TELL_AGAIN = timedelta(hours=1)
 

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
     from glacier_purge.deletion.tally import Tally
-    from glacier_purge.service.reply import Reply
+    from glacier_purge.glacier.reply import Reply
 
 FRUITLESS_ROUNDS_MAX = 5
 _FIRST_WAIT_SECONDS = 2.0

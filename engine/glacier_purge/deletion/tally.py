@@ -9,7 +9,7 @@ from __future__ import annotations
 from bisect import bisect_left
 from typing import TYPE_CHECKING
 
-from glacier_purge.service.reply import Meaning
+from glacier_purge.glacier.reply import Meaning
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence

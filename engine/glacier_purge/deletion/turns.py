@@ -3,21 +3,26 @@
 A bounded stream brings fresh archives in batches and is the only buffer; refused ones wait here in a heap without
 holding a worker.  The heap is bounded too: while it is full no fresh archive is handed out, so an outage of any
 length holds ``parked_max`` archives in memory and no more.  Never sleeps, sends or decides: the pool does.
+
+Where outcomes go: the audit journal of a run, or the caller of ``delete_archives``.
 """
 
 from __future__ import annotations
 
 import heapq
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 import anyio
 import msgspec
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from anyio.streams.memory import MemoryObjectReceiveStream
 
     from glacier_purge.archive import Archive
-    from glacier_purge.service.reply import Meaning
+    from glacier_purge.audit.record import Outcome
+    from glacier_purge.glacier.reply import Meaning
 
 PARKED_MAX = 10_000
 
@@ -116,3 +121,17 @@ class Turns:
     def _begin(self, batch: list[Archive]) -> None:
         self._batch = self._batch[self._at :] + batch
         self._at = 0
+
+
+class Recorder(Protocol):
+    """Takes outcomes at once and tells when it needs a pause; the pool stops sending until it has room again."""
+
+    @property
+    def pending(self) -> int:
+        """Outcomes taken and not yet where they belong."""
+
+    def record(self, outcomes: Sequence[Outcome], /) -> None:
+        """Take outcomes; never waits."""
+
+    async def room(self) -> None:
+        """Wait until there is room for more."""

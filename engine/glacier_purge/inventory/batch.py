@@ -1,4 +1,7 @@
-"""What comes out of an inventory: consecutive records, good and bad, in the order in which they stand there."""
+"""What comes out of an inventory: consecutive records, good and bad, in the order in which they stand there.
+
+The verdict on one bad record, on its way to becoming a ``Defect``.
+"""
 
 from __future__ import annotations
 
@@ -32,3 +35,13 @@ class Batch(msgspec.Struct):
     records: int
     archives: list[Archive]
     defects: list[Defect]
+
+
+class WrongRecord(Exception):
+    """What is wrong with one record, in words; the record next to it may be fine."""
+
+
+def defect(raw: bytes, reason: str, *, ordinal: int, offset_bytes: int) -> Defect:
+    """Describe a bad record; of its bytes a short escaped piece is kept, safe to print and to log."""
+    escaped = "".join(chr(byte) if 0x20 <= byte < 0x7F else f"\\x{byte:02x}" for byte in raw[:EXCERPT_CHARACTERS_MAX])
+    return Defect(ordinal=ordinal, offset_bytes=offset_bytes, reason=reason, text=escaped[:EXCERPT_CHARACTERS_MAX])

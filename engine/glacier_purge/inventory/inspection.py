@@ -16,7 +16,7 @@ import msgspec
 from glacier_purge.inventory.batch import Defect  # noqa: TC001 - msgspec resolves the annotations at run time
 from glacier_purge.inventory.dates import Period
 from glacier_purge.inventory.duplicates import DuplicateFinder
-from glacier_purge.inventory.reading import HashedReading
+from glacier_purge.inventory.format.reading import HashedReading
 from glacier_purge.inventory.snapshot import spool
 from glacier_purge.inventory.source import Source
 

@@ -14,20 +14,20 @@ from dataclasses import dataclass
 from functools import partial
 from typing import IO, TYPE_CHECKING
 
-from glacier_purge.bound_file import bound
 from glacier_purge.errors import PlanRefused, UsageError
 from glacier_purge.inventory.dates import Period
-from glacier_purge.inventory.reading import Format, HashedReading, Reading
+from glacier_purge.inventory.format.reading import Format, HashedReading, Reading
 from glacier_purge.inventory.source import CHUNK_BYTES
-from glacier_purge.ownership import open_own
+from glacier_purge.storage.bound_file import bound
+from glacier_purge.storage.ownership import open_own
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
     from pathlib import Path
 
-    from glacier_purge.bound_file import BoundFile
     from glacier_purge.inventory.batch import Batch
     from glacier_purge.inventory.source import Source
+    from glacier_purge.storage.bound_file import BoundFile
 
 _NEW_FILE = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_NOFOLLOW", 0)
 

@@ -15,7 +15,7 @@ from glacier_purge.plan.choices import filters
 from glacier_purge.plan.document import Finding
 from glacier_purge.plan.id_lists import IdLists, kept_before, read_ids
 from glacier_purge.plan.making import Selection
-from glacier_purge.plan.migrated import COPIES_NOT_LOOKED_AT, Unproven, UnseenCopies
+from glacier_purge.plan.migration.migrated import COPIES_NOT_LOOKED_AT, Unproven, UnseenCopies
 from glacier_purge.plan.selection import first_of, not_held
 
 if TYPE_CHECKING:
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from glacier_purge.plan.choices import Choices
-    from glacier_purge.plan.migrated import Proofs
+    from glacier_purge.plan.migration.migrated import Proofs
     from glacier_purge.plan.selection import Filter
 
 IDS_NOT_IN_INVENTORY = "ids_not_in_inventory"

@@ -3,6 +3,8 @@
 Every figure is an estimate: prices are those of a table with a date on it that the user can replace, and AWS's bill is
 what counts.  DeleteArchive itself is free of charge (Amazon Glacier pricing, requests); what costs is deleting archives
 younger than 90 days, and CloudTrail where an account keeps more than its first trail.
+
+The price table in force: the user's file, or the one that ships beside the profiles.
 """
 
 from __future__ import annotations
@@ -10,6 +12,8 @@ from __future__ import annotations
 import tomllib
 from dataclasses import dataclass
 from datetime import date
+from importlib import resources
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -93,3 +97,16 @@ def _days_left(uploads: Uploads, today: date) -> int:
 
 def _billed_bytes(uploads: Uploads) -> int:
     return uploads.bytes + uploads.archives * OVERHEAD_BYTES
+
+
+def read_price_table(file: str | None) -> PriceTable:
+    """Read the table in ``file``, or the shipped one. Raises ``ConfigurationFailed``."""
+    if file is None:
+        shipped = resources.files("glacier_purge_profiles") / "prices" / "prices.toml"
+        return read_prices(shipped.read_text("utf-8"), "shipped with glacier-purge")
+    try:
+        return read_prices(Path(file).read_text("utf-8"), file)
+    except OSError as error:
+        raise ConfigurationFailed(f"price table {file}: {error.strerror or error}.") from error
+    except UnicodeDecodeError as error:
+        raise ConfigurationFailed(f"price table {file} is not text: {error}.") from error

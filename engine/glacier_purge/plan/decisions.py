@@ -13,19 +13,19 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, BinaryIO
 
-from glacier_purge.bound_file import Pieces, bound
 from glacier_purge.errors import NotAsApproved, PlanRefused
-from glacier_purge.ownership import open_own
 from glacier_purge.plan.selection import DELETE, DUPLICATE, INVALID
+from glacier_purge.storage.bound_file import Pieces, bound
+from glacier_purge.storage.ownership import open_own
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
     from pathlib import Path
 
     from glacier_purge.archive import Archive
-    from glacier_purge.bound_file import BoundFile
     from glacier_purge.inventory.batch import Batch, Defect
     from glacier_purge.plan.document import Plan
+    from glacier_purge.storage.bound_file import BoundFile
 
 DECISIONS_FILE = "decisions"
 DUPLICATES_FILE = "duplicates"

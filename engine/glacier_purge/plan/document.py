@@ -15,9 +15,9 @@ import msgspec
 
 from glacier_purge.archive import Vault
 from glacier_purge.errors import PlanRefused
-from glacier_purge.json_document import DocumentUnreadable, read_document
 from glacier_purge.plan.census import SizeClass, Uploads  # noqa: TC001 - msgspec resolves the annotations at run time
 from glacier_purge.plan.selection import ALWAYS
+from glacier_purge.storage.documents import DocumentUnreadable, read_document
 
 if TYPE_CHECKING:
     from pathlib import Path

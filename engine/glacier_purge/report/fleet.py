@@ -70,7 +70,7 @@ def fleet_display(stream: TextIO, *, plain_every_seconds: float) -> FleetDisplay
     """Choose the display that fits ``stream``: a live table on a terminal, lines elsewhere."""
     if not stream.isatty():
         return PlainFleet(stream, every_seconds=plain_every_seconds)
-    from glacier_purge.report.fleet_live import LiveFleet  # noqa: PLC0415 - rich is only loaded where it draws
+    from glacier_purge.report.live import LiveFleet  # noqa: PLC0415 - rich is only loaded where it draws
 
     return LiveFleet(stream)
 

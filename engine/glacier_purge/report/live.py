@@ -1,22 +1,37 @@
-"""Progress drawn on a terminal: a bar with its figures and one line that says why, redrawn in place by rich."""
+"""Progress drawn on a terminal: a bar with its figures and one line that says why, redrawn in place by rich.
+
+How large the terminal is that something is drawn on.
+
+rich takes the environment's COLUMNS before the terminal's own word, looks at other streams than the one it draws on,
+and takes 80 for a terminal it knows nothing of.  Whoever has COLUMNS from a start-up file would get a narrow table on a
+wide terminal.
+
+A fleet drawn on a terminal: one table, redrawn in place by rich.
+"""
 
 from __future__ import annotations
 
+import os
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, TextIO
 
-from rich.console import Console, Group
+from rich.console import Console, ConsoleDimensions, Group
 from rich.live import Live
 from rich.progress import BarColumn, TaskProgressColumn, TextColumn
 from rich.progress import Progress as Bar
+from rich.table import Column, Table
 from rich.text import Text
 
-from glacier_purge.report.console import figures
-from glacier_purge.report.screen import fit
+from glacier_purge.report.fleet import COLUMNS
+from glacier_purge.report.progress import figures
 from glacier_purge.report.terminal import safe
 
 if TYPE_CHECKING:
-    from rich.console import RenderableType
+    from collections.abc import Iterator, Sequence
 
+    from rich.console import Console, RenderableType
+
+    from glacier_purge.report.fleet import Row
     from glacier_purge.report.summary import Progress
 
 
@@ -51,3 +66,54 @@ class LiveDisplay:
 
     def __exit__(self, *_: object) -> None:
         self._live.stop()
+
+
+def fit(console: Console, stream: TextIO) -> None:
+    """Let the console have the size that the terminal behind ``stream`` has now; without a terminal rich decides."""
+    try:
+        columns, lines = os.get_terminal_size(stream.fileno())
+    except (OSError, ValueError):  # no file behind it, or none that is a terminal
+        return
+    if columns and lines:  # a pseudo-terminal that nobody gave a size says 0
+        console.size = ConsoleDimensions(columns, lines)
+
+
+class LiveFleet:
+    """One row a vault, redrawn every second."""
+
+    every_seconds = 1.0
+
+    def __init__(self, stream: TextIO) -> None:
+        self._stream = stream
+        self._console = Console(file=stream)
+        self._live = Live(console=self._console, auto_refresh=False)
+
+    def show(self, rows: Sequence[Row]) -> None:
+        """Redraw; not while somebody is asked."""
+        if self._live.is_started:
+            fit(self._console, self._stream)
+            self._live.update(_table(rows), refresh=True)
+
+    @contextmanager
+    def aside(self) -> Iterator[None]:
+        """Leave the terminal to a question, which stays there: the next table begins below it."""
+        self._live.stop()
+        try:
+            yield
+        finally:  # the one before would draw over as many lines as its table had
+            self._live = Live(console=self._console, auto_refresh=False)
+            self._live.start()
+
+    def __enter__(self) -> LiveFleet:
+        self._live.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._live.stop()
+
+
+def _table(rows: Sequence[Row]) -> Table:
+    table = Table(*(Column(name, overflow="fold") for name in COLUMNS), expand=True)
+    for row in rows:
+        table.add_row(*(Text(safe(cell)) for cell in row.cells))
+    return table

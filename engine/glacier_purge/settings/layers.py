@@ -20,8 +20,8 @@ from typing import TYPE_CHECKING
 from pydantic import BaseModel, ValidationError
 from pydantic_settings import EnvSettingsSource, SettingsError
 
+from glacier_purge.aws.endpoints import configured_endpoint_url
 from glacier_purge.errors import ConfigurationFailed, GlacierPurgeError, UsageError
-from glacier_purge.service.endpoint import configured_endpoint_url
 from glacier_purge.settings.model import ENVIRONMENT_DELIMITER, ENVIRONMENT_PREFIX, Settings
 
 if TYPE_CHECKING:

@@ -13,8 +13,8 @@ from typing import Annotated, Literal, Self
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
-from glacier_purge.run.windows import Window
-from glacier_purge.service.endpoint import check_endpoint_url, check_region
+from glacier_purge.aws.endpoints import check_endpoint_url, check_region
+from glacier_purge.purge.windows import Window
 
 ENVIRONMENT_PREFIX = "GLACIER_PURGE_"
 ENVIRONMENT_DELIMITER = "__"

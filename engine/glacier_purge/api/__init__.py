@@ -1,0 +1,1 @@
+"""The composition: where rooms, adapters and settings are put together, for library and command line alike."""

@@ -1,0 +1,1 @@
+"""Somebody said yes to one plan and no other."""

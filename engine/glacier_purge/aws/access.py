@@ -1,0 +1,50 @@
+"""How the service is reached: credentials, endpoint and limits of the connection, as one value for every transport."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from glacier_purge.aws.endpoints import is_loopback
+from glacier_purge.errors import UsageError
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StaticCredentials:
+    """Credentials given outright, as for a pretended service. Secrets never show in a ``repr``."""
+
+    access_key_id: str
+    secret_access_key: str = field(repr=False)
+    session_token: str | None = field(default=None, repr=False)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Access:
+    """What every transport needs to know before it can send.
+
+    ``endpoint_url`` is the caller's choice, already resolved (None: the region's own); the AWS_ENDPOINT_URL
+    variables are not read here.  ``credentials`` replaces the AWS chain, of which ``profile`` picks the profile.
+    ``ca_bundle`` is a PEM file of authorities trusted instead of the default ones (AWS_CA_BUNDLE otherwise).
+    ``verify_certificates`` can be given up for loopback only.
+    ``any_id_length`` admits archive ids that are not 138 characters long, as other emulators make.
+    """
+
+    endpoint_url: str | None = None
+    profile: str | None = None
+    credentials: StaticCredentials | None = None
+    max_in_flight: int = 64
+    connect_timeout_seconds: float = 5.0
+    request_timeout_seconds: float = 30.0
+    ca_bundle: Path | None = None
+    verify_certificates: bool = True
+    any_id_length: bool = False
+
+    def __post_init__(self) -> None:
+        if not self.verify_certificates and not (self.endpoint_url and is_loopback(self.endpoint_url)):
+            raise UsageError(
+                "certificates are always checked outside of this machine. Leave --no-verify-ssl away, or name the "
+                "authority to trust with --ca-bundle."
+            )

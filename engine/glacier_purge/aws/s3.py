@@ -1,0 +1,73 @@
+"""Amazon S3 through aioboto3, for one question: is this object there, and how large is it.
+
+This module is cheap to import; aioboto3 (half a second) comes in when it is opened.
+"""
+
+from __future__ import annotations
+
+from contextlib import asynccontextmanager
+from typing import TYPE_CHECKING, Any
+
+import anyio
+from tenacity import AsyncRetrying, retry_if_exception_type, stop_after_attempt, wait_random_exponential
+
+from glacier_purge.errors import CredentialsFailed, RunStopped, ServiceRefused
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+
+    from glacier_purge.aws.access import Access
+
+TRIES_MAX = 6
+
+
+class S3:
+    """Objects of any bucket. Made by ``open_s3``."""
+
+    def __init__(self, client: Any) -> None:
+        self._client = client
+        self._policy = AsyncRetrying(
+            retry=retry_if_exception_type(RunStopped),
+            wait=wait_random_exponential(multiplier=0.5, max=20.0),
+            stop=stop_after_attempt(TRIES_MAX),
+            sleep=anyio.sleep,
+            reraise=True,
+        )
+
+    async def object_size_bytes(self, bucket: str, key: str) -> int | None:
+        """Ask for an object's size; None when there is none, or a delete marker stands for it.
+
+        Raises ``ServiceRefused`` when it must not be asked for, ``CredentialsFailed`` and ``RunStopped``.
+        """
+        size_bytes: int | None = await self._policy.copy()(self._once, bucket, key)
+        return size_bytes
+
+    async def _once(self, bucket: str, key: str) -> int | None:
+        from botocore.exceptions import BotoCoreError, ClientError, NoCredentialsError  # noqa: PLC0415  # heavy
+
+        try:
+            answer = await self._client.head_object(Bucket=bucket, Key=key)
+        except NoCredentialsError as fault:
+            raise CredentialsFailed(f"{fault}. Looking at copies in S3 needs credentials.") from fault
+        except ClientError as fault:
+            status = int(fault.response["ResponseMetadata"]["HTTPStatusCode"])
+            if status == 404:
+                return None
+            if status >= 500 or status == 429:
+                raise RunStopped(f"S3 did not tell whether {bucket}/{key} is there: {fault}. Try later.") from fault
+            raise ServiceRefused(
+                f"S3 did not let itself be asked for {bucket}/{key}: {fault}. It needs s3:GetObject and s3:ListBucket "
+                "on the bucket, which has to be in the vault's region. Nothing was planned."
+            ) from fault
+        except BotoCoreError as fault:
+            raise RunStopped(f"no answer from S3 about {bucket}/{key}: {fault}. Try again later.") from fault
+        return int(answer["ContentLength"])
+
+
+@asynccontextmanager
+async def open_s3(access: Access, region: str) -> AsyncIterator[S3]:
+    """Open S3 with the credentials of ``access``; sends nothing."""
+    from glacier_purge.aws.session import AwsSession  # noqa: PLC0415  # heavy, see above
+
+    async with AwsSession(access, region).client("s3") as client:
+        yield S3(client)

@@ -1,0 +1,241 @@
+"""The one place that imports aioboto3, and the settings every AWS client of this program shares.
+
+The import takes half a second, so this module is itself imported on first use.
+
+What the SDK and the HTTP client below it do behind one's back is switched off, each thing for a reason: their own
+retries, and aiohttp's hidden second try of a DELETE on a dropped connection (every attempt must pass our pacer and our
+audit); following redirects (a signed DELETE must not be led elsewhere); reusing a connection on which bytes arrived
+unasked, or a reply that was given before (what follows would be read as the answer to the next delete); endpoints from
+environment or files (the caller resolves and shows the endpoint); parameter validation (ids are checked by us, more
+strictly).  What they leave out is put in: a limit on the whole time a request takes, and the check that a certificate
+is for the host that was asked; and no answer is parsed before it was held against what its operation promises
+(``promises``).
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import ssl
+from functools import partial
+from importlib.metadata import version
+from typing import TYPE_CHECKING, Any, cast
+
+import aioboto3
+import aiohttp
+from aiobotocore.config import AioConfig
+from aiobotocore.credentials import AioCredentials
+from aiobotocore.httpsession import AIOHTTPSession
+from aiobotocore.session import AioSession
+from botocore.exceptions import ProfileNotFound
+from botocore.httpsession import get_cert_path
+
+from glacier_purge.aws.credentials import CredentialSource
+from glacier_purge.aws.endpoints import check_endpoint_url, is_loopback
+from glacier_purge.aws.sdk_data import OurServicesOnly
+from glacier_purge.errors import ConfigurationFailed, UsageError
+from glacier_purge.glacier.request_ids import SeenRequestIds
+from glacier_purge.glacier.sdk.answers import hold_to_promise
+from glacier_purge.glacier.sdk.wire import JudgedReplies
+
+if TYPE_CHECKING:
+    from aiohttp.client_proto import ResponseHandler
+
+    from glacier_purge.aws.access import Access
+    from glacier_purge.aws.credentials import FrozenCredentials, Provider
+
+_NOTHING_OF_THE_USER = {
+    "profile": (None, None, None, None),
+    "config_file": (None, None, os.devnull, None),
+    "credentials_file": (None, None, os.devnull, None),
+}
+"""Session variables that keep botocore off the user's files, each (config name, variable, default, conversion)."""
+
+
+class AwsSession:
+    """An aioboto3 session whose clients all sign with one ``CredentialSource``."""
+
+    def __init__(self, access: Access, region: str) -> None:
+        """Raise ``ConfigurationFailed`` for an unknown profile, ``UsageError`` for other bad access."""
+        self._access = access
+        self._region = region
+        self._endpoint_url = None if access.endpoint_url is None else check_endpoint_url(access.endpoint_url)
+        self._is_pretended = self._endpoint_url is not None and is_loopback(self._endpoint_url)
+        _quieten_sdk_logs()
+        try:
+            self.credentials = CredentialSource(partial(_open_chain, access))
+            self._core = _new_core(access)
+            self._core.register_component("credential_provider", _Chain(self.credentials))
+            self._core.register("before-parse", hold_to_promise)
+            self._session = aioboto3.Session(botocore_session=self._core, region_name=region)
+        except ProfileNotFound as fault:
+            raise ConfigurationFailed(
+                f"{fault}. Check --profile and AWS_PROFILE; `aws configure list-profiles` shows them."
+            ) from fault
+        self.authorities = self._find_authorities()
+
+    def client(self, service: str) -> Any:
+        """Return the async context manager of a client; a pretended AWS on loopback is asked for every service."""
+        own = service == "glacier" or self._is_pretended
+        endpoint_url = self._endpoint_url if own else None
+        return self._session.client(
+            service,
+            endpoint_url=endpoint_url,
+            config=self._config(endpoint_url),
+            verify=self.authorities or False,
+        )
+
+    def _find_authorities(self) -> str | None:
+        """Name the PEM file that server certificates are checked against; None when they are not."""
+        if not self._access.verify_certificates:
+            return None
+        configured = self._access.ca_bundle or self._core.get_config_variable("ca_bundle")
+        if configured is None:
+            return str(get_cert_path(True))  # botocore's way to ask for the default
+        try:
+            ssl.create_default_context(cafile=str(configured))
+        except OSError as fault:
+            raise UsageError(
+                f"{configured} is no readable file of certificates in PEM form ({fault}). Check --ca-bundle, "
+                "AWS_CA_BUNDLE and ca_bundle in the AWS configuration."
+            ) from fault
+        return str(configured)
+
+    def _config(self, endpoint_url: str | None) -> AioConfig:
+        access = self._access
+        own_endpoint: dict[str, Any] = {}
+        if endpoint_url is not None:
+            own_endpoint["use_fips_endpoint"] = False
+            if self._is_pretended:
+                own_endpoint["proxies"] = {}
+        return AioConfig(
+            retries={"total_max_attempts": 1, "mode": "standard"},
+            max_pool_connections=access.max_in_flight,
+            connect_timeout=access.connect_timeout_seconds,
+            read_timeout=access.request_timeout_seconds,
+            parameter_validation=False,
+            ignore_configured_endpoint_urls=True,
+            use_dualstack_endpoint=False,  # a setting meant for S3: the dual-stack name is none Glacier is known by
+            user_agent_extra=f"glacier-purge/{version('glacier-purge')}",
+            http_session_cls=OneTryHttpSession,
+            **own_endpoint,
+        )
+
+
+class OneTryHttpSession(AIOHTTPSession):  # type: ignore[misc]  # aiobotocore publishes no types
+    """The SDK's HTTP session, with everything aiohttp does behind one's back switched off."""
+
+    def _get_ssl_context(self) -> ssl.SSLContext:
+        """Check host names: botocore leaves that to urllib3, which aiohttp does not have, so nobody would do it."""
+        context: ssl.SSLContext = super()._get_ssl_context()
+        context.check_hostname = True
+        return context
+
+    async def _get_session(self, proxy_url: str | None) -> Any:
+        if (session := self._sessions.get(proxy_url)) is None:
+            client = aiohttp.ClientSession(
+                connector=self._create_connector(proxy_url),
+                timeout=self._with_total(self._timeout),
+                skip_auto_headers={"CONTENT-TYPE"},
+                auto_decompress=False,
+                cookie_jar=aiohttp.DummyCookieJar(),
+            )
+            client._retry_connection = False  # noqa: SLF001  # no public switch: aio-libs/aiohttp#10790
+            await self._exit_stack.enter_async_context(client)
+            session = self._sessions[proxy_url] = _OneTry(client)
+        return session
+
+    def _create_connector(self, proxy_url: str | None) -> aiohttp.TCPConnector:
+        """Build what the SDK would have built, as a connector that takes up no connection with bytes waiting on it."""
+        theirs = super()._create_connector(proxy_url)
+        return _CleanConnector(limit=theirs.limit, ssl=theirs._ssl, **self._connector_args)  # noqa: SLF001
+
+    @staticmethod
+    def _with_total(timeout: aiohttp.ClientTimeout) -> aiohttp.ClientTimeout:
+        """Bound the whole exchange: the SDK bounds each wait for bytes only, so single bytes could drip for ever."""
+        total_seconds = None if timeout.sock_read is None else timeout.sock_read + (timeout.sock_connect or 0.0)
+        return aiohttp.ClientTimeout(
+            total=total_seconds, sock_connect=timeout.sock_connect, sock_read=timeout.sock_read
+        )
+
+
+class _OneTry:
+    """An aiohttp session seen by the SDK, which only ever asks it for ``request``."""
+
+    def __init__(self, client: aiohttp.ClientSession) -> None:
+        self.request = partial(client.request, allow_redirects=False)
+
+
+class _CleanConnector(aiohttp.TCPConnector):
+    """A connector that closes an idle connection on which the server spoke unasked, and believes no reply twice."""
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(**options)
+        seen = SeenRequestIds()
+        self._factory = cast("partial[ResponseHandler]", partial(JudgedReplies, self._loop, seen))
+
+    async def _get(self, key: Any, traces: Any) -> Any:
+        while (connection := await super()._get(key, traces)) is not None:
+            if connection.protocol is not None and not connection.protocol.should_close:
+                return connection
+            connection.close()
+        return None
+
+
+class _SourceAsCredentials(AioCredentials):  # type: ignore[misc]  # aiobotocore publishes no types
+    """The credential source in the shape botocore's signer asks."""
+
+    def __init__(self, source: CredentialSource) -> None:
+        super().__init__("", "", method="glacier-purge")
+        self._source = source
+
+    async def get_frozen_credentials(self) -> FrozenCredentials:
+        return await self._source.get_frozen_credentials()
+
+
+class _Chain:
+    """Stands where botocore keeps its provider chain, so that every client signs with our source."""
+
+    def __init__(self, source: CredentialSource) -> None:
+        self._source = source
+
+    async def load_credentials(self) -> _SourceAsCredentials:
+        return _SourceAsCredentials(self._source)
+
+
+def _new_core(access: Access) -> AioSession:
+    if access.credentials is not None:
+        core = AioSession(session_vars=_NOTHING_OF_THE_USER)
+    else:
+        core = AioSession(profile=access.profile)
+        core.get_scoped_config()  # a missing profile is missed here rather than in the middle of a run
+    core.get_component("data_loader").file_loader = OurServicesOnly()
+    return core
+
+
+async def _open_chain(access: Access) -> Provider | None:
+    """Start AWS's provider chain from scratch, so that changed files and new logins are seen."""
+    given = access.credentials
+    if given is not None:
+        return AioCredentials(given.access_key_id, given.secret_access_key, given.session_token)  # type: ignore[no-any-return]
+    session = aioboto3.Session(botocore_session=_new_core(access))
+    return await session.get_credentials()  # type: ignore[no-any-return]
+
+
+class _WithoutTraceback(logging.Filter):
+    """A refresh that fails is reported by us in one line; botocore would add a traceback for every request."""
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        record.exc_info = None
+        return True
+
+
+_WITHOUT_TRACEBACK = _WithoutTraceback()
+
+
+def _quieten_sdk_logs() -> None:
+    """Keep signatures and tokens out of DEBUG logs, and tracebacks of failing helpers out of all."""
+    for name in ("botocore", "aiobotocore"):
+        if logging.getLogger(name).level == logging.NOTSET:
+            logging.getLogger(name).setLevel(logging.INFO)
+        logging.getLogger(f"{name}.credentials").addFilter(_WITHOUT_TRACEBACK)

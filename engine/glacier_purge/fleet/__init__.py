@@ -1,0 +1,1 @@
+"""Many vaults side by side."""

@@ -1,0 +1,1 @@
+"""The adapter of our own: signed deletes over connections that stay open."""

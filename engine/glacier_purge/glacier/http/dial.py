@@ -1,0 +1,149 @@
+"""Making a connection: names resolved again, both IP families tried, TLS with certificate and host name checked.
+
+Addresses are tried as "Happy Eyeballs" (RFC 8305) asks: families in turn, the next one started when the last has failed
+or has taken 250 ms, the first to answer wins.  uvloop has none of this, so it is done here for both loops.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+import ssl
+from itertools import chain, zip_longest
+from typing import TYPE_CHECKING, Any
+
+import anyio
+
+from glacier_purge.glacier.reply import Meaning, Reply, no_reply
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from glacier_purge.glacier.http.connection import Connection
+
+NEXT_ADDRESS_AFTER_SECONDS = 0.25
+"""RFC 8305, section 5: "Connection Attempt Delay", recommended value."""
+
+RESOLVE_AGAIN_AFTER_SECONDS = 5.0
+"""So that a thousand connections opened at once cost one lookup, and a service that moved is found."""
+
+DIALS_AT_ONCE_MAX = 64
+"""A TLS handshake costs milliseconds of CPU; a thousand at once would all run into the connect timeout."""
+
+_Address = tuple[socket.AddressFamily, tuple[Any, ...]]
+
+
+class NotConnectedError(Exception):
+    """No connection could be made. ``reply`` says so as the answer to a delete."""
+
+    def __init__(self, reply: Reply) -> None:
+        super().__init__(reply.message)
+        self.reply = reply
+
+
+class Dialer:
+    """Makes connections to one host and port; ``tls`` is None for plain HTTP on loopback.
+
+    ``timeout_seconds`` bounds the making of one connection, ``patience_seconds`` also the wait for its turn.
+    """
+
+    def __init__(
+        self, host: str, port: int, *, tls: ssl.SSLContext | None, timeout_seconds: float, patience_seconds: float
+    ) -> None:
+        self._host = host
+        self._port = port
+        self._tls = tls
+        self._timeout_seconds = timeout_seconds
+        self._patience_seconds = patience_seconds
+        self._at_once = asyncio.Semaphore(DIALS_AT_ONCE_MAX)
+        self._resolving = asyncio.Lock()
+        self._addresses: Sequence[_Address] = ()
+        self._resolve_again_at = 0.0
+
+    async def dial(self, new_connection: Callable[[], Connection]) -> Connection:
+        """Return a new connection ready for its first request. Raises ``NotConnectedError``."""
+        where = f"{self._host}:{self._port}"
+        try:
+            async with (
+                asyncio.timeout(self._patience_seconds),
+                self._at_once,
+                asyncio.timeout(self._timeout_seconds),
+            ):
+                return await self._connect(new_connection)
+        except TimeoutError as fault:
+            message = f"no connection to {where} in {self._timeout_seconds:g} s"
+            raise NotConnectedError(no_reply("ConnectTimeoutError", message)) from fault
+        except ssl.SSLCertVerificationError as fault:
+            message = f"the certificate of {where} does not hold: {fault.verify_message}"
+            raise NotConnectedError(Reply(Meaning.UNTRUSTED, code="SSLError", message=message)) from fault
+        except ssl.SSLError as fault:
+            raise NotConnectedError(no_reply("SSLError", f"no TLS with {where}: {fault}")) from fault
+        except OSError as fault:
+            self._resolve_again_at = 0.0
+            raise NotConnectedError(
+                no_reply("EndpointConnectionError", f"no connection to {where}: {fault}")
+            ) from fault
+
+    async def _connect(self, new_connection: Callable[[], Connection]) -> Connection:
+        chosen = await first_to_connect(await self._resolved())
+        try:
+            _, connection = await asyncio.get_running_loop().create_connection(
+                new_connection, sock=chosen, ssl=self._tls, server_hostname=self._host if self._tls else None
+            )
+        except BaseException:
+            chosen.close()
+            raise
+        return connection
+
+    async def _resolved(self) -> Sequence[_Address]:
+        loop = asyncio.get_running_loop()
+        async with self._resolving:
+            if loop.time() >= self._resolve_again_at:
+                found = await loop.getaddrinfo(self._host, self._port, type=socket.SOCK_STREAM)
+                self._addresses = interleaved([(family, address) for family, _, _, _, address in found])
+                self._resolve_again_at = loop.time() + RESOLVE_AGAIN_AFTER_SECONDS
+        return self._addresses
+
+
+def interleaved(addresses: Sequence[_Address]) -> list[_Address]:
+    """Order addresses so that the families take turns, the resolver's first one beginning."""
+    first_family = [address for address in addresses if address[0] == addresses[0][0]]
+    others = [address for address in addresses if address[0] != addresses[0][0]]
+    return [address for address in chain.from_iterable(zip_longest(first_family, others)) if address is not None]
+
+
+async def first_to_connect(addresses: Sequence[_Address]) -> socket.socket:
+    """Connect to whichever address answers first. Raises the first ``OSError`` when none does."""
+    race = _Race()
+    async with anyio.create_task_group() as tasks:
+        for address in addresses:
+            gave_up = anyio.Event()
+            tasks.start_soon(race.run, address, gave_up, tasks.cancel_scope)
+            with anyio.move_on_after(NEXT_ADDRESS_AFTER_SECONDS):
+                await gave_up.wait()
+    if race.winner is None:
+        raise race.faults[0] if race.faults else OSError("the name has no address")
+    return race.winner
+
+
+class _Race:
+    """The state of one race between addresses."""
+
+    def __init__(self) -> None:
+        self.winner: socket.socket | None = None
+        self.faults: list[OSError] = []
+
+    async def run(self, address: _Address, gave_up: anyio.Event, others: anyio.CancelScope) -> None:
+        runner = socket.socket(address[0], socket.SOCK_STREAM)
+        runner.setblocking(False)  # the socket module's own way to say so
+        try:
+            await asyncio.get_running_loop().sock_connect(runner, address[1])
+            if self.winner is None:
+                self.winner = runner
+                others.cancel()
+        except OSError as fault:
+            self.faults.append(fault)
+            gave_up.set()
+        finally:
+            if self.winner is not runner:
+                runner.close()

@@ -1,0 +1,191 @@
+"""What comes back from an SDK client, read in one place for every adapter that asks through it.
+
+Errors are told apart by the code string of the body, never by the SDK's exception classes, because the SDK's model
+lacks the codes that matter most here (throttling among them).
+
+The members of the service's answers to control calls, read into the port's own values. Pure.
+"""
+
+from __future__ import annotations
+
+import ssl
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+from botocore.exceptions import ClientError
+from botocore.parsers import ResponseParserError
+
+from glacier_purge.errors import CredentialsFailed
+from glacier_purge.glacier.control import ControlRefused, InventoryScope, Job, JobAction, JobState, NoAnswer, Removal
+from glacier_purge.glacier.doubts import NotAReplyError
+from glacier_purge.glacier.port import VaultDescription
+from glacier_purge.glacier.promises import NOT_AS_PROMISED, is_promised, read_promised
+from glacier_purge.glacier.reply import (
+    ENDS_THE_RUN,
+    MESSAGE_CHARACTERS_MAX,
+    Meaning,
+    Reply,
+    interpret,
+    no_reply,
+    retry_after_seconds,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+
+class NoSuccess(ResponseParserError):  # type: ignore[misc]  # botocore publishes no types
+    """An answer to an operation of ``promises`` that is not the success it promises. ``reply`` is what it means."""
+
+    def __init__(self, reply: Reply) -> None:
+        super().__init__(f"{reply.meaning.value}, {reply.status} {reply.code or ''} {reply.message}".rstrip())
+        self.reply = reply
+
+
+def hold_to_promise(operation_model: Any, response_dict: Mapping[str, Any], **_: object) -> None:
+    """Look at an answer before the SDK reads it (its event ``before-parse``). Raises ``NoSuccess``.
+
+    The SDK's parser takes a page for an answer without members, and breaks down over others.  Refusals of STS are in
+    XML and left to it.
+    """
+    operation, status = operation_model.name, response_dict["status_code"]
+    if not is_promised(operation) or (status >= 300 and operation_model.service_model.service_name != "glacier"):
+        return
+    is_streamed = operation_model.has_streaming_output and status < 300
+    headers = {name.lower(): text for name, text in response_dict["headers"].items()}
+    reply = read_promised(operation, status, headers, b"" if is_streamed else response_dict["body"])
+    if reply is not None:
+        if is_streamed:
+            response_dict["body"].close()
+        raise NoSuccess(reply)
+
+
+def read_answer(answer: Mapping[str, Any]) -> Reply:
+    """Say what an answer means, a refusal's or a success's."""
+    metadata = answer["ResponseMetadata"]
+    headers: Mapping[str, str] = metadata["HTTPHeaders"]
+    status: int = metadata["HTTPStatusCode"]
+    if status < 200:
+        return no_reply("HTTPClientError", f"the reply is an interim one ({status}) and no other followed")
+    error: Mapping[str, str] = answer.get("Error", {})
+    code: str | None = error.get("Code")
+    if code == str(status):  # how the SDK says that the body named none
+        code = None
+    message = (error.get("Message") or "") if code else ""
+    request_id = headers.get("x-amzn-requestid")
+    return Reply(
+        interpret(status, code, message, from_aws=request_id is not None),
+        status=status,
+        code=code,
+        message=message[:MESSAGE_CHARACTERS_MAX],
+        request_id=request_id,
+        retry_after_seconds=retry_after_seconds(headers.get("retry-after"), headers.get("x-amz-retry-after")),
+    )
+
+
+def read_fault(fault: Exception) -> Reply:
+    """Say what it means that the SDK has no success to give, or none that is believed."""
+    if isinstance(fault, NoSuccess):
+        return fault.reply
+    if isinstance(fault, ClientError):
+        return read_answer(fault.response)
+    for cause in _causes(fault):
+        if isinstance(cause, NotAReplyError):
+            return cause.reply
+    reply = no_reply(type(fault).__name__, str(fault))
+    return msgspec.structs.replace(reply, meaning=Meaning.UNTRUSTED) if _is_certificate_fault(fault) else reply
+
+
+def _is_certificate_fault(fault: BaseException) -> bool:
+    """Look for a certificate that does not hold anywhere below the SDK's fault."""
+    return any(isinstance(each, ssl.SSLCertVerificationError | ssl.CertificateError) for each in _causes(fault))
+
+
+def _causes(fault: BaseException | None) -> Iterator[BaseException]:
+    """The SDK's fault and all that lies below it."""
+    while fault is not None:
+        yield fault
+        fault = fault.__cause__ or fault.__context__
+
+
+def read_description(members: Mapping[str, Any]) -> VaultDescription:
+    """Read the members of DescribeVault's answer, or of one vault in ListVaults'."""
+    last_inventory = members.get("LastInventoryDate")
+    return VaultDescription(
+        arn=members["VaultARN"],
+        last_inventory=None if last_inventory is None else datetime.fromisoformat(last_inventory),
+        archives=members.get("NumberOfArchives"),
+        size_bytes=members.get("SizeInBytes"),
+    )
+
+
+def as_error(reply: Reply, operation: str, about: str) -> ControlRefused | CredentialsFailed | NoAnswer:
+    """Say a reply to ``operation`` that is no success as the error both ports promise. ``about`` is the vault's ARN."""
+    said = f"{reply.code or reply.status or 'no code'}: {reply.message}".rstrip(": ")
+    what = f"{operation} of {about} was answered with {reply.meaning.value} ({said})"
+    if reply.meaning is Meaning.NOT_AWS or reply.code == NOT_AS_PROMISED:
+        if reply.code == NOT_AS_PROMISED:
+            what = f"{operation} of {about} got no answer that can be believed ({reply.status}: {reply.message})"
+        return NoAnswer(
+            f"{what}. Look at what stands between here and the service (a proxy, a login page), then run the same "
+            "command again.",
+            operation=operation,
+            reply=reply,
+        )
+    if reply.meaning is Meaning.CREDENTIALS:
+        return CredentialsFailed(f"{what}. Renew the AWS credentials, then run the same command again.")
+    if reply.meaning in ENDS_THE_RUN:
+        advice = "Check account, region, vault name and the role's permissions."
+        return ControlRefused(f"{what}. {advice}", operation=operation, reply=reply)
+    if reply.meaning is Meaning.UNKNOWN:
+        return ControlRefused(f"{what}. Nothing was changed by it.", operation=operation, reply=reply)
+    advice = "Run the same command again when the service can be reached."
+    return NoAnswer(f"{what}. {advice}", operation=operation, reply=reply)
+
+
+_NOT_YET = "Vault not empty or recently written to"
+"""DeleteVault's message before a newer inventory says zero (glacier-vault-remove #28)."""
+
+
+def read_removal(reply: Reply) -> Removal | None:
+    """What a refusal of DeleteVault says of the vault; None when it is about something else."""
+    if reply.code == "InvalidParameterValueException" and reply.message.startswith(_NOT_YET):
+        return Removal.NOT_YET
+    if reply.meaning is Meaning.NO_LONGER_SUPPORTED:
+        return Removal.NO_LONGER_SUPPORTED
+    return Removal.MISSING if reply.meaning is Meaning.VAULT_MISSING else None
+
+
+def read_job(members: Mapping[str, Any]) -> Job:
+    """Read a GlacierJobDescription."""
+    scope = members.get("InventoryRetrievalParameters")
+    created = read_time(members["CreationDate"])
+    assert created is not None
+    return Job(
+        job_id=members["JobId"],
+        action=JobAction(members["Action"]),
+        state=JobState(members["StatusCode"]),
+        created=created,
+        completed=read_time(members.get("CompletionDate")),
+        status_message=members.get("StatusMessage"),
+        description=members.get("JobDescription"),
+        inventory=None if scope is None else _scope(scope),
+        archive_id=members.get("ArchiveId"),
+        size_bytes=members.get("InventorySizeInBytes"),
+    )
+
+
+def _scope(members: Mapping[str, Any]) -> InventoryScope:
+    return InventoryScope(
+        format=members.get("Format", ""),
+        start_date=members.get("StartDate"),
+        end_date=members.get("EndDate"),
+        limit=members.get("Limit"),
+        marker=members.get("Marker"),
+    )
+
+
+def read_time(text: str | None) -> datetime | None:
+    """Read a time as the service writes it."""
+    return None if text is None else datetime.fromisoformat(text)

@@ -1,0 +1,65 @@
+"""Whose credentials these are: STS GetCallerIdentity, for the check that a run acts in the account it was planned for.
+
+Only meaningful against AWS itself; a pretended service has no identities, so callers skip it for loopback endpoints.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import Enum
+from typing import TYPE_CHECKING
+
+from glacier_purge.errors import CredentialsFailed
+from glacier_purge.glacier.reply import Meaning
+
+if TYPE_CHECKING:
+    from glacier_purge.aws.access import Access
+
+
+class Lifetime(Enum):
+    """How long credentials last."""
+
+    LASTING = "they do not expire"
+    RENEWED = "they are renewed by themselves"
+    TEMPORARY = "they expire, and nothing renews them"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Caller:
+    """The account and ARN that requests are signed as. ``is_root`` marks the account's root user."""
+
+    account_id: str
+    arn: str
+
+    @property
+    def is_root(self) -> bool:
+        """Tell whether this is the account's root user, with whom nothing should ever be purged."""
+        return self.arn.endswith(":root")
+
+
+async def caller_identity(access: Access, region: str) -> Caller:
+    """Ask AWS whom the credentials belong to (no permission needed).
+
+    Raises ``CredentialsFailed`` when AWS does not take them, ``NoAnswer`` when it does not say.
+    """
+    from botocore.exceptions import BotoCoreError, ClientError  # noqa: PLC0415  # heavy: on first use
+    from botocore.parsers import ResponseParserError  # noqa: PLC0415  # heavy: on first use
+
+    from glacier_purge.aws.session import AwsSession  # noqa: PLC0415  # heavy: on first use
+    from glacier_purge.glacier.control import NoAnswer  # noqa: PLC0415  # not needed by who asks for lifetimes only
+    from glacier_purge.glacier.sdk.answers import read_fault  # noqa: PLC0415  # heavy: on first use
+
+    async with AwsSession(access, region).client("sts") as client:
+        try:
+            answer = await client.get_caller_identity()
+        except (BotoCoreError, ClientError, ResponseParserError) as fault:
+            reply = read_fault(fault)
+            what = f"AWS did not say whose credentials these are: {fault}."
+            if reply.meaning in {Meaning.CREDENTIALS, Meaning.REFUSED}:
+                raise CredentialsFailed(f"{what} Renew them, then run the same command again.") from fault
+            raise NoAnswer(
+                f"{what} Nothing was sent. Run the same command again when STS can be reached.",
+                operation="GetCallerIdentity",
+                reply=reply,
+            ) from fault
+    return Caller(account_id=answer["Account"], arn=answer["Arn"])

@@ -1,0 +1,93 @@
+"""Amazon Glacier on an aioboto3 client: one call is one request, and whatever goes wrong becomes a ``Reply``.
+
+It never retries.
+"""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+from botocore.exceptions import BotoCoreError, ClientError
+from botocore.parsers import ResponseParserError
+
+from glacier_purge.archive import Vault, check_archive_ids
+from glacier_purge.errors import CredentialsFailed
+from glacier_purge.glacier.port import Replies
+from glacier_purge.glacier.reply import Meaning, Reply
+from glacier_purge.glacier.sdk.answers import as_error, read_answer, read_description, read_fault
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from glacier_purge.aws.credentials import CredentialSource
+    from glacier_purge.aws.session import AwsSession
+    from glacier_purge.glacier.port import Addressed, Later, Settle, VaultDescription
+
+
+class SdkGlacier:
+    """``service.port.Glacier`` through the SDK. Made by ``service.sdk.open_sdk``."""
+
+    def __init__(self, client: Any, vault: Vault, session: AwsSession, *, any_id_length: bool) -> None:
+        self._client = client
+        self._vault = vault
+        self._any_id_length = any_id_length
+        self._session = session
+        self._replies = Replies()
+
+    @property
+    def vault(self) -> Vault:
+        """The vault every call is about."""
+        return self._vault
+
+    @property
+    def endpoint_url(self) -> str:
+        """Where requests go, as resolved."""
+        return str(self._client.meta.endpoint_url)
+
+    @property
+    def credentials(self) -> CredentialSource:
+        """What the requests are signed with."""
+        return self._session.credentials
+
+    @property
+    def authorities(self) -> str | None:
+        """The PEM file server certificates are checked against; None when they are not (loopback only)."""
+        return self._session.authorities
+
+    def deliver_to(self, settle: Settle) -> None:
+        """See ``Glacier``."""
+        self._replies.deliver_to(settle)
+
+    def delete_archives(self, archives: Sequence[Addressed]) -> Sequence[Later]:
+        """See ``Glacier``; the SDK sends nothing without being awaited."""
+        check_archive_ids([archive.archive_id for archive in archives], any_length=self._any_id_length)
+        return [partial(self._delete, archive) for archive in archives]
+
+    async def describe_vault(self) -> VaultDescription:
+        """Ask for the vault's description; raises as ``Glacier.describe_vault`` says."""
+        reply, members = await self._ask(self._client.describe_vault)
+        if not members:
+            raise as_error(reply, "DescribeVault", self._vault.arn)
+        return read_description(members)
+
+    async def renew_credentials(self) -> None:
+        """Go through AWS's credential chain afresh. Raises ``CredentialsFailed`` when there is nothing to be had."""
+        await self._session.credentials.renew()
+
+    async def _delete(self, archive: Addressed) -> None:
+        reply, _ = await self._ask(self._client.delete_archive, archiveId=archive.archive_id)
+        self._replies.add(archive, reply)
+
+    async def _ask(self, operation: Any, **arguments: str) -> tuple[Reply, Mapping[str, Any]]:
+        """Make one request; return what it means and the members of the answer."""
+        try:
+            answer = await operation(accountId=self._vault.account_id, vaultName=self._vault.name, **arguments)
+        except ClientError as refusal:
+            return read_answer(refusal.response), {}
+        except CredentialsFailed as failure:
+            cause = failure.__cause__ or failure
+            return Reply(Meaning.CREDENTIALS, code=type(cause).__name__, message=str(failure)), {}
+        except (BotoCoreError, ResponseParserError) as fault:
+            return read_fault(fault), {}
+        return read_answer(answer), answer

@@ -1,0 +1,76 @@
+"""The SDK's end of a connection: what came over it is judged before aiohttp hands it on or uses the connection again.
+
+Above aiohttp it would be too late: a connection is back in the pool, and perhaps under the next request, before the SDK
+has read the reply it brought.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from aiohttp.client_proto import ResponseHandler
+
+from glacier_purge.glacier.doubts import NotAReplyError, fault_of_reply, has_bytes_behind_head, repeated, unsound
+
+if TYPE_CHECKING:
+    import asyncio
+
+    from aiohttp.http_parser import RawResponseMessage
+
+    from glacier_purge.glacier.reply import Reply
+    from glacier_purge.glacier.request_ids import SeenRequestIds
+
+
+class JudgedReplies(ResponseHandler):
+    """A connection on which ``NotAReplyError`` is raised, and which is closed, where what came is no reply.
+
+    ``seen`` are the request ids of all connections of one client.
+    """
+
+    def __init__(self, loop: asyncio.AbstractEventLoop, seen: SeenRequestIds) -> None:
+        super().__init__(loop)
+        self._seen = seen
+
+    def data_received(self, data: bytes) -> None:
+        """Read on; whole heads are in ``_buffer`` from here on, until aiohttp takes them out."""
+        is_early = self.transport is not None and self.transport.get_write_buffer_size() > 0
+        taken = len(self._buffer)
+        super().data_received(data)
+        if len(self._buffer) > taken and self._exception is None:
+            finals = [message for (message, _), _ in self._buffer if message.code >= 200]
+            doubt = unsound("it came before the request had left") if is_early else self._doubt(finals, data)
+            if doubt is not None:
+                self._give_up(doubt)
+
+    def _doubt(self, finals: list[RawResponseMessage], data: bytes) -> Reply | None:
+        if not finals:  # an interim reply (1xx) is only a forerunner
+            return None
+        (reply, *more) = finals
+        if more or (reply.code == 204 and has_bytes_behind_head(data)):
+            return unsound("more bytes came behind it")
+        request_id = _text(reply, "x-amzn-RequestId")
+        fault = fault_of_reply(
+            status=reply.code,
+            version=f"{reply.version.major}.{reply.version.minor}",
+            request_id=request_id,
+            error_type=_text(reply, "x-amzn-ErrorType"),
+            content_length=_text(reply, "Content-Length"),
+            transfer_encoding=_text(reply, "Transfer-Encoding"),
+        )
+        if fault is not None:
+            return unsound(fault)
+        if request_id is not None and not self._seen.is_new(request_id):
+            return repeated(request_id)
+        return None
+
+    def _give_up(self, doubt: Reply) -> None:
+        self._buffer.clear()
+        self.set_exception(NotAReplyError(doubt))
+        if self.transport is not None:
+            self.transport.close()
+
+
+def _text(message: RawResponseMessage, name: str) -> str | None:
+    """A header's value; of one that came twice the values joined, as HTTP says."""
+    values: list[Any] = message.headers.getall(name, [])
+    return ", ".join(values) if values else None

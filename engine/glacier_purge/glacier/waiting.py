@@ -1,0 +1,91 @@
+"""The one way to wait for hours: say what for and until when, then sleep, or stop right there.
+
+A purge waits for the service for days: for a job, for the next inventory, for the vault to be let go.  Whatever waits
+does so through ``Patience``, so that every wait is announced, ``--no-wait`` is the same code with another patience, and
+a test or a scaled clock can let days pass at once.  Nothing is held open meanwhile but the process itself: what was
+reached is on disk before anybody waits.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING, Protocol, TypeVar
+
+import anyio
+
+from glacier_purge.clock import utc_now
+from glacier_purge.errors import CredentialsFailed, Pending
+from glacier_purge.glacier.control import NoAnswer
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+
+_T = TypeVar("_T")
+_ASK_AGAIN_AFTER = timedelta(minutes=5)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Waiting:
+    """What is waited for, in words that end a sentence, and when it is looked at again (UTC)."""
+
+    what: str
+    until: datetime
+
+
+class Patience(Protocol):
+    """The time it is for the service, and how it is waited for."""
+
+    def now(self) -> datetime:
+        """The time now, UTC, by the clock that ``Waiting.until`` is meant by."""
+
+    async def wait(self, waiting: Waiting) -> None:
+        """Return when ``waiting.until`` has come. Raises ``Pending`` when it is not waited for here."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Patient:
+    """Tells, then sleeps. ``clock`` and ``sleep`` are of one kind: a scaled clock comes with a scaled sleep."""
+
+    tell: Callable[[Waiting], None]
+    clock: Callable[[], datetime] = utc_now
+    sleep: Callable[[float], Awaitable[None]] = anyio.sleep
+
+    def now(self) -> datetime:
+        """The time now."""
+        return self.clock()
+
+    async def wait(self, waiting: Waiting) -> None:
+        """Sleep until the time has come; a clock set back only makes it look again too early."""
+        self.tell(waiting)
+        await self.sleep(max(0.0, (waiting.until - self.now()).total_seconds()))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Impatient:
+    """Waits for nothing: what cannot be done now is ``Pending``."""
+
+    clock: Callable[[], datetime] = utc_now
+
+    def now(self) -> datetime:
+        """The time now."""
+        return self.clock()
+
+    async def wait(self, waiting: Waiting) -> None:
+        """Stop here."""
+        raise Pending(waiting.what, until=waiting.until)
+
+
+async def outlasting(patience: Patience, ask: Callable[[], Awaitable[_T]]) -> _T:
+    """Ask until there is an answer: an outage, or credentials that expired overnight, is waited out like all else.
+
+    For what was answered before: a first question that fails is better told at once.
+    """
+    while True:
+        try:
+            return await ask()
+        except NoAnswer as fault:
+            what = f"the service to answer again ({fault.reply.meaning.value} to {fault.operation})"
+        except CredentialsFailed:
+            what = "new AWS credentials (the old ones are not accepted any more)"
+        await patience.wait(Waiting(what=what, until=patience.now() + _ASK_AGAIN_AFTER))

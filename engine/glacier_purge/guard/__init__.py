@@ -1,0 +1,1 @@
+"""Everything that can say no before a delete is sent, and while deletes are being sent."""

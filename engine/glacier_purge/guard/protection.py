@@ -1,0 +1,85 @@
+"""What protects a vault from being purged: its lock, its access policy, its tags.
+
+Asked by ``doctor`` and ``run`` long before the first delete, and again by whatever is about to send one.  A lock or a
+policy that denies deletes is enforced by the service; a tag that asks for the vault to be kept binds only those who
+look.
+
+The three are read whole or not at all: what the service answers is itself, "there is none" or "not allowed", and
+anything else is no answer.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Protocol, TypeVar
+
+from glacier_purge.errors import PlanRefused
+from glacier_purge.glacier.control import ControlRefused
+from glacier_purge.guard import vault as vault_findings
+from glacier_purge.guard.findings import Weight
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable, Mapping, Sequence
+
+    from glacier_purge.archive import Vault
+    from glacier_purge.glacier.control import VaultLock
+    from glacier_purge.glacier.port import VaultDescription
+    from glacier_purge.guard.findings import Finding
+
+_T = TypeVar("_T")
+
+
+class Guarded(Protocol):
+    """The part of ``GlacierControl`` that tells of protection."""
+
+    async def vault_lock(self) -> VaultLock | None:
+        """Ask for the vault's lock."""
+
+    async def access_policy(self) -> str | None:
+        """Ask for the vault's access policy, as JSON text."""
+
+    async def tags(self) -> Mapping[str, str]:
+        """Ask for the vault's tags."""
+
+
+class Asking:
+    """Asks the service, one thing after another. Keeps a refusal for which ``is_bearable`` holds, and raises others."""
+
+    def __init__(self, is_bearable: Callable[[ControlRefused], bool]) -> None:
+        self._is_bearable = is_bearable
+        self.refused: dict[str, str] = {}
+        """Operations that were refused, each with the service's error code."""
+
+    async def __call__(self, operation: str, ask: Callable[[], Awaitable[_T]]) -> _T | None:
+        """Give the answer; None when it was refused. Raises what ``GlacierControl`` raises otherwise."""
+        try:
+            return await ask()
+        except ControlRefused as refusal:
+            if not self._is_bearable(refusal):
+                raise
+            self.refused[operation] = refusal.reply.code or refusal.reply.meaning.value
+            return None
+
+
+async def protections(control: Guarded, described: VaultDescription, asking: Asking) -> list[Finding]:
+    """What lock, access policy and tags say; nothing of those that could not be read."""
+    tags = await asking("ListTagsForVault", control.tags)
+    lock = await asking("GetVaultLock", control.vault_lock)
+    policy = await asking("GetVaultAccessPolicy", control.access_policy)
+    found: list[Finding] = []
+    for operation, kind, text in (
+        ("GetVaultLock", "lock", None if lock is None else lock.policy),
+        ("GetVaultAccessPolicy", "access policy", policy),
+    ):
+        if operation not in asking.refused:
+            found += vault_findings.judge_policy(kind, text, tags or {}, described)
+    if tags is not None:
+        found.append(vault_findings.judge_tags(tags))
+    return found
+
+
+def check_clear(vault: Vault, findings: Sequence[Finding]) -> None:
+    """Raise ``PlanRefused`` when something that was found stands in the way."""
+    blocking = [finding for finding in findings if finding.weight is Weight.BLOCKING]
+    if blocking:
+        told = "; ".join(f"{finding.subject}: {finding.what} ({finding.advice})" for finding in blocking)
+        raise PlanRefused(f"{vault.arn} can't be purged as things are: {told}. Nothing was sent.")

@@ -1,0 +1,1 @@
+"""From a vault to an inventory on disk: choosing or asking for a job, waiting, downloading."""

@@ -1,0 +1,1 @@
+"""Bytes of an inventory in, archives out: JSON as Glacier writes it, any other JSON, CSV."""

@@ -1,0 +1,1 @@
+"""One vault from its name to gone, over days."""

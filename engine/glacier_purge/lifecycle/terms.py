@@ -1,0 +1,273 @@
+"""What a calendar was begun with: which archives go and how much at most, settled once and kept in its folder.
+
+A calendar lives for days, is started many times and plans several rounds.  What it deletes must not change with what is
+typed on the fifth day or with what stands in a file by then.  So ages count from the moment at which it began, files
+that name archives are known by their hash, and whoever gives another choice later is told so and nothing is done.
+Options that are left out later are not another choice: what was written down holds.  Compared is what options mean, so
+``10MiB`` is ``10485760``, and an age is the moment it stood for.
+
+A ``dynamodb://`` table cannot be pinned; it is read for each round.
+
+What a calendar was begun with, for the verbs that carry calendars: settled off the event loop, and told.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from contextlib import ExitStack
+from dataclasses import replace
+from datetime import datetime
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import anyio.to_thread
+import msgspec
+
+from glacier_purge.errors import PlanRefused, UsageError
+from glacier_purge.guard.rules import check_place
+from glacier_purge.lifecycle.phases import TERMS_FILE, Phase
+from glacier_purge.plan.choices import EVERY_ARCHIVE, UNCAPPED, Caps, Choices, cut_off, filters, size_bytes
+from glacier_purge.plan.id_lists import read_ids
+from glacier_purge.plan.migration.manifest_files import Tables, read_file
+from glacier_purge.plan.rows import Rows
+from glacier_purge.plan.selection import instant
+from glacier_purge.storage.documents import DocumentUnreadable, read_document
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from glacier_purge.archive import Vault
+    from glacier_purge.guard.rules import Rules
+    from glacier_purge.lifecycle.lifecycle import Wishes
+    from glacier_purge.lifecycle.phases import Lifecycle
+    from glacier_purge.plan.choices import Caps, Choices
+    from glacier_purge.plan.making import Target
+    from glacier_purge.storage.folder import RunFolder
+
+_STDIN = "-"
+_TABLE = "dynamodb://"
+_CHUNK_BYTES = 1 << 20
+_AGES = ("older_than", "newer_than")
+_SIZES = ("min_size", "max_size")
+_CHOICES = (*_AGES, "description", *_SIZES, "ids", "exclude_ids", "migrated", "check_s3", "in_retrieval", "limit")
+_CAPS = {"max_archives": "--max-archives", "max_bytes": "--max-bytes", "max_duration_seconds": "--max-duration"}
+
+
+class Terms(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What holds for a calendar. ``begun`` is UTC, ISO 8601; ``files`` maps absolute paths to SHA-256 in hex."""
+
+    vault_arn: str
+    endpoint_url: str
+    begun: str
+    choices: Choices = EVERY_ARCHIVE
+    caps: Caps = UNCAPPED
+    files: dict[str, str] = {}
+
+    @property
+    def began(self) -> datetime:
+        """The moment that ages count from."""
+        return datetime.fromisoformat(self.begun)
+
+    def told(self) -> list[str]:
+        """What was chosen, as options, each age with the moment it stands for."""
+        return [_told(name, self) for name in _meanings(self.choices, self.caps, self.began)]
+
+
+def settle(
+    folder: RunFolder,
+    vault: Vault,
+    endpoint_url: str,
+    now: datetime,
+    *,
+    choices: Choices = EVERY_ARCHIVE,
+    caps: Caps = UNCAPPED,
+    any_id_length: bool = False,
+) -> Terms:
+    """Read what the lifecycle in ``folder`` was begun with, or settle it; ``choices`` and ``caps`` are those given now.
+
+    To be called after its steps were read: those refuse a folder whose terms were lost.  ``any_id_length`` lets ids of
+    any length into lists.  Raises ``UsageError`` for choices that mean nothing or cannot be kept, and ``PlanRefused``
+    where the lifecycle is of another vault or was begun with other choices.
+    """
+    terms = read_terms(folder.path)
+    if terms is None:
+        terms = Terms(vault_arn=vault.arn, endpoint_url=endpoint_url, begun=instant(now))
+        terms = _chosen(terms, choices, caps, folder.path, any_id_length=any_id_length)
+        folder.write_once(TERMS_FILE, msgspec.json.format(msgspec.json.encode(terms), indent=2) + b"\n")
+    if (terms.vault_arn, terms.endpoint_url) != (vault.arn, endpoint_url):
+        raise PlanRefused(
+            f"the calendar in {folder.path} is of {terms.vault_arn} at {terms.endpoint_url}, not of {vault.arn} at "
+            f"{endpoint_url}. Give what it began with, or another --run-dir. Nothing was sent."
+        )
+    _check_same(folder.path, terms, choices, caps)
+    return terms
+
+
+def read_terms(folder: Path) -> Terms | None:
+    """What the calendar in ``folder`` was begun with; None when it was not. Raises ``PlanRefused``."""
+    file = folder / TERMS_FILE
+    try:
+        return read_document(file, Terms)
+    except DocumentUnreadable as error:
+        raise PlanRefused(f"{file} cannot be read ({error}). Restore it, or begin in another folder.") from error
+
+
+def check_files(terms: Terms) -> None:
+    """Raise ``PlanRefused`` unless every file that names archives is what it was when the calendar began."""
+    for name, sha256 in terms.files.items():
+        found = _sha256(Path(name))
+        if found != sha256:
+            raise PlanRefused(
+                f"{name} was changed since the calendar began at {terms.begun} (hash {found[:16]}..., then "
+                f"{sha256[:16]}...), and what a calendar deletes is settled when it begins. Put the file back as it "
+                "was, or begin another calendar with another --run-dir. Nothing was sent."
+            )
+
+
+def absolute(choices: Choices) -> Choices:
+    """The same choices with whole paths, so that they mean the same wherever a later command is given."""
+
+    def whole(file: str) -> str:
+        return file if file == _STDIN or file.startswith(_TABLE) else str(Path(file).absolute())
+
+    return replace(
+        choices,
+        ids=None if choices.ids is None else whole(choices.ids),
+        exclude_ids=None if choices.exclude_ids is None else whole(choices.exclude_ids),
+        migrated=tuple(map(whole, choices.migrated)),
+    )
+
+
+def _chosen(terms: Terms, choices: Choices, caps: Caps, folder: Path, *, any_id_length: bool) -> Terms:
+    """The terms with what was chosen, after it was read through: what means nothing is told now, and not when the
+    inventory has come hours later.
+    """
+    filters(choices, terms.began)
+    choices = absolute(choices)
+    files = {file: _sha256(Path(file)) for file in _files(choices)}
+    for file in (choices.ids, choices.exclude_ids):
+        if file is not None:
+            with ExitStack() as opened:
+                read_ids((file,), folder, opened, any_length=any_id_length)
+    with Rows(folder) as claims, Rows(folder) as objects:
+        for file in choices.migrated:
+            if file in files:
+                read_file(file, Tables(claims=claims, objects=objects, any_id_length=any_id_length))
+    return msgspec.structs.replace(terms, choices=choices, caps=caps, files=files)
+
+
+def _check_same(folder: Path, terms: Terms, choices: Choices, caps: Caps) -> None:
+    begun_with = _meanings(terms.choices, terms.caps, terms.began)
+    given = _meanings(absolute(choices), caps, terms.began)
+    other = [name for name, meaning in given.items() if begun_with.get(name) != meaning]
+    if not other:
+        return
+    now = msgspec.structs.replace(terms, choices=choices, caps=caps)
+    began = [_told(name, terms) if name in begun_with else f"no {_option(name)}" for name in other]
+    raise PlanRefused(
+        f"the calendar in {folder} began with {', '.join(began)}; given now is "
+        f"{', '.join(_told(name, now) for name in other)}. What it deletes was settled at {terms.begun}, when it "
+        "began: leave the option out to go on, or begin another calendar with another --run-dir. Nothing was sent."
+    )
+
+
+def _meanings(choices: Choices, caps: Caps, began: datetime) -> dict[str, object]:
+    """Every option that was given, by name, with what it means."""
+    given = {name: getattr(choices, name) for name in _CHOICES} | {name: getattr(caps, name) for name in _CAPS}
+    return {name: _meaning(name, value, began) for name, value in given.items() if value not in {None, ()}}
+
+
+def _meaning(name: str, value: object, began: datetime) -> object:
+    if name in _AGES:
+        return cut_off(str(value), began, _option(name))
+    return size_bytes(str(value), _option(name)) if name in _SIZES else value
+
+
+def _told(name: str, terms: Terms) -> str:
+    """An option as it is typed; an age also as the moment it means."""
+    value = getattr(terms.caps, name) if name in _CAPS else getattr(terms.choices, name)
+    text = " ".join([_option(name), *map(str, value if isinstance(value, tuple) else (value,))])
+    if name not in _AGES:
+        return text + " seconds" if name == "max_duration_seconds" else text
+    moment = instant(cut_off(value, terms.began, _option(name)))
+    return text if moment == value else f"{text} ({moment})"
+
+
+def _option(name: str) -> str:
+    return _CAPS.get(name) or "--" + name.replace("_", "-")
+
+
+def _files(choices: Choices) -> list[str]:
+    """The files that name archives. Raises ``UsageError`` for standard input, which can be read once and no more."""
+    named = [
+        ("--ids", choices.ids),
+        ("--exclude-ids", choices.exclude_ids),
+        *(("--migrated", m) for m in choices.migrated),
+    ]
+    files = []
+    for option, file in named:
+        if file == _STDIN:
+            raise UsageError(
+                f"{option} - reads standard input, which is gone when a calendar plans its next round days later. "
+                "Write the list to a file, and give that."
+            )
+        if file is not None and not file.startswith(_TABLE):
+            files.append(file)
+    return files
+
+
+def _sha256(file: Path) -> str:
+    digest = hashlib.sha256()
+    try:
+        with file.open("rb") as content:
+            while chunk := content.read(_CHUNK_BYTES):
+                digest.update(chunk)
+    except OSError as error:
+        raise UsageError(f"cannot read {file}: {error.strerror}. Nothing was sent.") from error
+    return digest.hexdigest()
+
+
+async def settled_terms(folder: RunFolder, target: Target, lifecycle: Lifecycle, choices: Choices, caps: Caps) -> Terms:
+    """What the lifecycle in ``folder`` was begun with; settled now where it begins.
+
+    Raises as ``settle`` does, and ``PlanRefused`` where files that name archives were changed and are still needed.
+    """
+    terms = await anyio.to_thread.run_sync(
+        lambda: settle(
+            folder,
+            target.vault,
+            target.endpoint_url,
+            lifecycle.now(),
+            choices=choices,
+            caps=caps,
+            any_id_length=target.any_id_length,
+        )
+    )
+    if lifecycle.phase in {Phase.PREFLIGHT, Phase.INVENTORY, Phase.PLAN}:  # later a plan holds what was chosen
+        await anyio.to_thread.run_sync(check_files, terms)
+    return terms
+
+
+def check_allowed(target: Target, lifecycle: Lifecycle, rules: Rules, wishes: Wishes) -> None:
+    """Raise ``PlanRefused`` for a vault that must not be touched, unless all that is left to do is to look and to thaw.
+
+    Said before anything is waited for: carrying out checks again, and by then uploads would be denied.
+    """
+    harmless = {Phase.VERIFY, Phase.THAW, Phase.DONE}
+    if wishes.remove_vault is None:
+        harmless.add(Phase.DELETE_VAULT)
+    if lifecycle.phase not in harmless:
+        check_place(target.vault, rules)
+
+
+def what_holds(lifecycle: Lifecycle, terms: Terms, wishes: Wishes) -> Iterator[str]:
+    """What somebody who starts a calendar should know of how it was begun."""
+    if lifecycle.steps:
+        yield f"going on in phase {lifecycle.phase.value!r} of round {lifecycle.round}"
+    if told := terms.told():
+        yield f"as settled at {terms.begun}: {', '.join(told)}"
+    if wishes.remove_vault is not None and terms.choices != EVERY_ARCHIVE and not lifecycle.steps:
+        yield (
+            "only an empty vault can be removed: if what was chosen keeps an archive, its plan will be refused as long "
+            "as --delete-vault is given"
+        )

@@ -1,0 +1,92 @@
+"""Reads a plan's snapshot and decisions: first to hold them against the plan, then, batch by batch, to carry it out.
+
+Both readings are of the same open files, which give the bytes that were held against the plan or none (``bound_file``).
+Reading and parsing happen elsewhere, in a worker thread, a chunk at a time, so that a cold disk never stalls requests
+in flight.
+"""
+
+from __future__ import annotations
+
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from glacier_purge.inventory.snapshot import bound_snapshot, parsed
+from glacier_purge.plan.decisions import bound_decisions, check_counts, decided, merged
+from glacier_purge.plan.selection import ALWAYS
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Iterator
+    from pathlib import Path
+
+    from glacier_purge.inventory.batch import Batch
+    from glacier_purge.plan.decisions import BoundDecisions, Decided
+    from glacier_purge.plan.document import Plan
+    from glacier_purge.purge.host import Elsewhere
+    from glacier_purge.storage.bound_file import BoundFile
+
+
+READ_RECORDS = 1_024
+"""Records read at a time: enough to make the change of threads cheap; some 0.6 MB, of which four are under way."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PlanFiles:
+    """The files of a plan as they were approved; made by ``plan_files``."""
+
+    plan: Plan
+    path: Path
+    snapshot: BoundFile
+    decisions: BoundDecisions
+
+    def decided(self) -> Iterator[Decided]:
+        """Give the plan's records with their decisions, in flat memory. Raises ``NotAsApproved``."""
+        return decided(self.decisions, self.records())
+
+    def check(self) -> None:
+        """Raise ``FileChanged`` when one of them was changed since, also where it was read already."""
+        for file in (self.snapshot, self.decisions.decisions, self.decisions.duplicates):
+            file.check()
+
+    def records(self) -> Iterator[Batch]:
+        """Give the records of the inventory that was planned with. Raises ``FileChanged``."""
+        facts = self.plan.snapshot
+        return parsed(
+            self.snapshot.blocks(),
+            self.path / facts.file,
+            "csv" if facts.format == "csv" else "json",
+            any_id_length=facts.any_id_length,
+        )
+
+
+@contextmanager
+def plan_files(folder: Path, plan: Plan) -> Iterator[PlanFiles]:
+    """Hold a plan's files open, bound to what was planned. Raises ``PlanRefused`` unless they are that to the byte."""
+    with (
+        bound_snapshot(folder / plan.snapshot.file, plan.snapshot.sha256) as snapshot,
+        bound_decisions(folder, plan.decisions_sha256) as decisions,
+    ):
+        check_counts(decisions, plan)
+        yield PlanFiles(plan=plan, path=folder, snapshot=snapshot, decisions=decisions)
+
+
+def check_files(folder: Path, plan: Plan) -> None:
+    """Raise ``PlanRefused`` unless snapshot and decisions are, byte for byte, what was planned."""
+    with plan_files(folder, plan):
+        pass
+
+
+def kept_ids(folder: Path, plan: Plan) -> Iterator[str]:
+    """Give the ids of the archives that the plan lets be, in flat memory. Raises as ``plan_files`` does."""
+    with plan_files(folder, plan) as files:
+        for batch in files.decided():
+            for archive in batch.archives:
+                if batch.decisions[archive.ordinal - batch.first_ordinal] not in ALWAYS:
+                    yield archive.archive_id
+
+
+async def read_decided(files: PlanFiles, elsewhere: Elsewhere) -> AsyncIterator[Decided]:
+    """Give the plan's records with their decisions, in flat memory. Raises ``NotAsApproved``."""
+    stream = merged(files.decided(), READ_RECORDS)
+    while (batch := await elsewhere(lambda: next(stream, None))) is not None:
+        yield batch

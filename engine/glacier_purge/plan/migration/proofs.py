@@ -1,0 +1,82 @@
+"""Gathers what proves a migration before a plan is made: manifests from files and tables, copies from S3.
+
+The only place that chooses adapters for it.  What is gathered lies in nameless files in the run folder.
+"""
+
+from __future__ import annotations
+
+from contextlib import asynccontextmanager
+from typing import TYPE_CHECKING
+
+import anyio.to_thread
+
+from glacier_purge.aws.dynamodb import scan_table
+from glacier_purge.aws.s3 import open_s3
+from glacier_purge.errors import UsageError
+from glacier_purge.inventory.snapshot import batches
+from glacier_purge.plan.migration.copies import SeenCopies
+from glacier_purge.plan.migration.manifest import from_dynamodb
+from glacier_purge.plan.migration.manifest_files import Tables, read_file
+from glacier_purge.plan.migration.migrated import ListedCopies, Migration, Proofs, UnseenCopies
+from glacier_purge.plan.rows import Rows
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+    from pathlib import Path
+
+    from glacier_purge.aws.access import Access
+    from glacier_purge.inventory.snapshot import Snapshot
+    from glacier_purge.plan.choices import Choices
+    from glacier_purge.plan.migration.migrated import Copies
+
+_TABLE = "dynamodb://"
+
+
+@asynccontextmanager
+async def gathered(
+    choices: Choices, snapshot: Snapshot, folder: Path, access: Access, region: str
+) -> AsyncIterator[Proofs | None]:
+    """Read the manifests and look at the copies; None when no manifest was given.
+
+    Raises ``UsageError`` for manifests that cannot be read or prove nothing, and what the services answer.
+    """
+    if not choices.migrated:
+        yield None
+        return
+    with Rows(folder) as claims, Rows(folder) as objects:
+        tables = Tables(claims=claims, objects=objects, any_id_length=access.any_id_length)
+        for source in choices.migrated:
+            if source.startswith(_TABLE):
+                async for item in scan_table(source.removeprefix(_TABLE), access, region):
+                    tables.add_claim(from_dynamodb(item))
+            else:
+                await anyio.to_thread.run_sync(read_file, source, tables)
+        await anyio.to_thread.run_sync(claims.seal)
+        await anyio.to_thread.run_sync(objects.seal)
+        _check_something_is_claimed(tables, choices)
+        migration = Migration(claims)
+        yield Proofs(migration=migration, copies=await _copies(tables, choices, migration, snapshot, access, region))
+
+
+async def _copies(
+    tables: Tables, choices: Choices, migration: Migration, snapshot: Snapshot, access: Access, region: str
+) -> Copies:
+    if choices.check_s3 is None:
+        return ListedCopies(tables.objects) if len(tables.objects) else UnseenCopies()
+    bucket, _, prefix = choices.check_s3.partition("/")
+    seen = SeenCopies(len(tables.claims), bucket, prefix)
+    records = batches(snapshot.path, snapshot.format, any_id_length=access.any_id_length)
+    async with open_s3(access, region) as store:
+        await seen.look(migration, records, store)
+    return seen
+
+
+def _check_something_is_claimed(tables: Tables, choices: Choices) -> None:
+    if len(tables.claims):
+        return
+    if len(tables.objects):
+        raise UsageError(
+            "an S3 listing knows keys and sizes, but no archive ids and no tree hashes, so alone it proves nothing. "
+            "Give the migration's table too: --migrated TABLE --migrated LISTING."
+        )
+    raise UsageError(f"{', '.join(choices.migrated)} names no archive: nothing is proven, and nothing was planned.")

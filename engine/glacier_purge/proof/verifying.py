@@ -1,0 +1,185 @@
+"""Proves a finished run: waits for an inventory made after its last deletion, and holds it against the audit log.
+
+The service makes inventories about once a day, and only after a change, so this takes hours to days; what is reached
+is on disk, and a later call goes on.  An archive that was deleted and is still listed makes the inventory a stale one,
+at first: a newer one is waited for.  Only so many hours after the last deletion, when by all experience a newer
+inventory would have come, is the last one there is taken as the truth, whatever it says.
+"""
+
+from __future__ import annotations
+
+import shutil
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from functools import partial
+from importlib.metadata import version
+from typing import TYPE_CHECKING
+
+import anyio.to_thread
+
+from glacier_purge.glacier.waiting import Waiting, outlasting
+from glacier_purge.inventory.dates import creation_time
+from glacier_purge.inventory.fetching.job_choice import Wanted
+from glacier_purge.inventory.fetching.progress import read_progress
+from glacier_purge.inventory.fetching.retrieval import Retrieval, RetrievalSettings, inventory_time
+from glacier_purge.inventory.snapshot import batches
+from glacier_purge.plan.files import plan_files
+from glacier_purge.proof.certificate import Certificate, read_certificate, write_certificate
+from glacier_purge.proof.outcomes import read_outcomes
+from glacier_purge.proof.reconcile import VERIFICATION_FOLDER, Reconciliation, reconcile
+from glacier_purge.proof.soundness import sound_ledger
+
+if TYPE_CHECKING:
+    from glacier_purge.audit.ledger import Ledger
+    from glacier_purge.glacier.control import GlacierControl
+    from glacier_purge.glacier.waiting import Patience
+    from glacier_purge.inventory.snapshot import Snapshot
+    from glacier_purge.plan.document import Plan
+    from glacier_purge.storage.folder import RunFolder
+
+SETTLED_AFTER = timedelta(hours=72)
+"""So long after the last deletion no newer inventory is waited for: it comes within a day or two (AWS's own guidance is
+24 to 48 hours), and not at all when the deletions changed nothing."""
+_LOOK_EVERY = timedelta(hours=1)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Verdict:
+    """What the later inventory says; ``certificate`` is None unless the run is proven."""
+
+    found: Reconciliation
+    inventory_date: str
+    certificate: Certificate | None
+
+
+class Verifying:
+    """One verification of one finished run. ``by`` is who asks for it."""
+
+    def __init__(
+        self,
+        control: GlacierControl,
+        folder: RunFolder,
+        plan: Plan,
+        patience: Patience,
+        *,
+        by: str,
+    ) -> None:
+        self._control = control
+        self._folder = folder
+        self._plan = plan
+        self._patience = patience
+        self._by = by
+        self._place = folder.path / VERIFICATION_FOLDER
+
+    async def verify(self) -> Verdict:
+        """Wait for what there is to wait for, compare, and write the certificate when the run is proven.
+
+        Raises ``PlanRefused`` for a run not finished or changed, ``AuditDamaged``, and what ``Retrieval`` raises.
+        """
+        ledger, anchor = await anyio.to_thread.run_sync(sound_ledger, self._folder.path, self._plan)
+        existing = read_certificate(self._folder)
+        if existing is not None and existing.found.vault_is_empty and existing.audit_anchor == anchor:
+            return Verdict(found=existing.found, inventory_date=existing.inventory_date, certificate=existing)
+        last_deletion = _to_the_second(ledger.last_deletion_ts or self._folder.identity(self._plan).created)
+        not_before, settled_at = last_deletion, last_deletion + SETTLED_AFTER
+        while True:
+            snapshot, job_id = await self._inventory_from(not_before, settled_at)
+            taken = inventory_time(snapshot) or not_before
+            found = await anyio.to_thread.run_sync(self._compare, snapshot)
+            if not found.still_listed or self._patience.now() >= settled_at:
+                break
+            not_before = taken + timedelta(seconds=1)
+        certificate = None
+        if found.is_proven and taken > self._planned_with():
+            certificate = self._certificate(ledger, anchor, snapshot, job_id, found)
+            write_certificate(self._folder, certificate)
+        return Verdict(found=found, inventory_date=snapshot.inventory_date or "", certificate=certificate)
+
+    def _planned_with(self) -> datetime:
+        """When the inventory of the plan was made, or a moment after that where it does not say.
+
+        A newer inventory without an archive that this one listed is proof that the archive is gone.  It need not be
+        newer than the last 204: a lost reply makes the same delete be sent twice, and the second one changes nothing,
+        so the service may never make an inventory after it.
+        """
+        stated = creation_time(self._plan.snapshot.inventory_date or "")
+        return stated or datetime.fromisoformat(self._folder.identity(self._plan).created)
+
+    # -- the inventory ----------------------------------------------------------------------------------------------
+
+    async def _inventory_from(self, not_before: datetime, settled_at: datetime) -> tuple[Snapshot, str]:
+        """Fetch the vault's last inventory once it is from ``not_before`` or later, or ``settled_at`` has come."""
+        last = await self._last_inventory(not_before, settled_at)
+        while True:
+            self._place.mkdir(mode=0o700, exist_ok=True)
+            created_from = last if read_progress(self._place) is None else None
+            retrieval = Retrieval(
+                self._control,
+                self._place,
+                Wanted(created_from=created_from),
+                self._patience,
+                RetrievalSettings(any_id_length=self._plan.snapshot.any_id_length),
+            )
+            snapshot, job_id = await retrieval.fetch()
+            taken = inventory_time(snapshot)
+            if taken is not None and taken >= last:
+                return snapshot, job_id
+            shutil.rmtree(self._place)  # an earlier verification's
+
+    async def _last_inventory(self, not_before: datetime, settled_at: datetime) -> datetime:
+        described = await self._control.describe_vault()
+        while True:
+            last, now = described.last_inventory, self._patience.now()
+            if last is not None:
+                last = last.replace(microsecond=0)
+                says_empty = described.archives == 0 and last > self._planned_with()
+                if last >= not_before or says_empty or now >= settled_at:
+                    return last
+            newest = "there is none yet" if last is None else f"the last is of {last:%Y-%m-%dT%H:%M:%SZ}"
+            what = (
+                f"an inventory of {self._control.vault.name} made after {not_before:%Y-%m-%dT%H:%M:%SZ} ({newest}; one "
+                "comes about once a day after a change)"
+            )
+            await self._patience.wait(Waiting(what=what, until=now + _LOOK_EVERY))
+            described = await outlasting(self._patience, self._control.describe_vault)
+
+    # -- the comparison ---------------------------------------------------------------------------------------------
+
+    def _compare(self, snapshot: Snapshot) -> Reconciliation:
+        any_length = self._plan.snapshot.any_id_length
+        with plan_files(self._folder.path, self._plan) as files:
+            return reconcile(
+                files.records,
+                partial(batches, snapshot.path, snapshot.format, any_id_length=any_length),
+                read_outcomes(self._folder.path, self._plan.counts.inventory),
+                self._place,
+            )
+
+    def _certificate(
+        self, ledger: Ledger, anchor: str, snapshot: Snapshot, job_id: str, found: Reconciliation
+    ) -> Certificate:
+        identity = self._folder.identity(self._plan)
+        return Certificate(
+            run=identity.run,
+            vault_arn=self._plan.vault.arn,
+            endpoint_url=self._plan.endpoint_url,
+            plan_digest=self._plan.digest,
+            tool_version=version("glacier-purge"),
+            audit_anchor=anchor,
+            planned=self._plan.counts.selected,
+            kept_because={one.code: one.records for one in self._plan.reasons if one.records and one.keeps},
+            deleted=ledger.counts["deleted"],
+            bytes_deleted=ledger.bytes_deleted,
+            first_deletion=ledger.first_deletion_ts,
+            last_deletion=ledger.last_deletion_ts,
+            inventory_job=job_id,
+            inventory_date=snapshot.inventory_date or "",
+            inventory_sha256=snapshot.sha256,
+            found=found,
+            by=self._by,
+            at=f"{self._patience.now():%Y-%m-%dT%H:%M:%SZ}",
+        )
+
+
+def _to_the_second(ts: str) -> datetime:
+    return datetime.fromisoformat(ts).replace(microsecond=0)

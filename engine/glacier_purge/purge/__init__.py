@@ -1,0 +1,1 @@
+"""One process carries out one plan."""

@@ -1,0 +1,77 @@
+"""What a run has learnt about the pace of an account, region and endpoint, kept for the next forecast on this host.
+
+One small file each below the state folder, replaced in one step when a run ends.  It decides nothing: a run finds its
+limit anew.  So whatever goes wrong with it is only logged; a file that cannot be read counts as none.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+import os
+from datetime import datetime  # noqa: TC003 - msgspec resolves the annotations at run time
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+import structlog
+
+from glacier_purge.errors import NotOurs
+from glacier_purge.plan.forecast import KnownRate
+from glacier_purge.storage.documents import DocumentUnreadable, read_document
+
+if TYPE_CHECKING:
+    from glacier_purge.archive import Vault
+
+_log: Any = structlog.wrap_logger(logging.getLogger(__name__))
+
+
+class _Limit(msgspec.Struct, frozen=True, kw_only=True):
+    account_id: str
+    region: str
+    endpoint_url: str
+    per_second: float
+    is_limit: bool
+    seen: datetime
+
+
+def remember_rate(vault: Vault, endpoint_url: str, known: KnownRate) -> None:
+    """Write down the rate a run ended with."""
+    limit = _Limit(
+        account_id=vault.account_id,
+        region=vault.region,
+        endpoint_url=endpoint_url,
+        per_second=known.per_second,
+        is_limit=known.is_limit,
+        seen=known.seen,
+    )
+    file = limits_file(vault, endpoint_url)
+    temporary = file.with_name(f"{file.name}.{os.getpid()}")
+    try:
+        file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        temporary.write_bytes(msgspec.json.format(msgspec.json.encode(limit)) + b"\n")
+        temporary.replace(file)
+    except OSError as error:
+        _log.warning("limit.not_remembered", file=str(file), because=error.strerror)
+
+
+def known_rate(vault: Vault, endpoint_url: str) -> KnownRate | None:
+    """Read what the last run for this account, region and endpoint ended with; None when none did on this host."""
+    try:
+        limit = read_document(limits_file(vault, endpoint_url), _Limit)
+    except (DocumentUnreadable, NotOurs):
+        return None
+    if limit is None:
+        return None
+    if (limit.account_id, limit.region, limit.endpoint_url) != (vault.account_id, vault.region, endpoint_url):
+        return None
+    if not limit.per_second > 0 or limit.seen.tzinfo is None:
+        return None
+    return KnownRate(per_second=limit.per_second, is_limit=limit.is_limit, seen=limit.seen)
+
+
+def limits_file(vault: Vault, endpoint_url: str) -> Path:
+    """Where it is kept: by account, region and endpoint, because the service limits those and not the vault."""
+    state = Path(os.environ.get("XDG_STATE_HOME") or Path.home() / ".local" / "state")
+    address = hashlib.sha256(f"{vault.account_id} {vault.region} {endpoint_url}".encode()).hexdigest()[:32]
+    return state / "glacier-purge" / "limits" / f"{address}.json"

@@ -1,0 +1,163 @@
+"""The door in the run folder: a Unix socket through which the process that works on a run takes orders.
+
+One line of JSON asks (``orders``), one line answers: an object of facts, or ``{"error": "..."}``.  The socket is made
+by the process that holds the run's lock and goes when it ends; what a killed process left behind is replaced by the
+next one and refuses connections until then, so a stale file is never taken for a run at work.  Its rights are 0600
+from the moment it is there, and the folder is its owner's alone.  A run never depends on it: where no socket can be
+made, or a client misbehaves, the run goes on and the operator log says so.
+
+An address of a Unix socket has room for some 100 bytes (108 on Linux), fewer than a path may have.  So the folder is
+opened and the socket addressed through it, as ``/proc/self/fd/N/control``, which is short and cannot be led elsewhere
+by a link that somebody changes meanwhile.  Systems without /proc take the path as it is, and its limit with it.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import socket
+import stat
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import anyio
+import msgspec
+import structlog
+from anyio.abc import SocketListener
+from anyio.streams.buffered import BufferedByteReceiveStream
+
+from glacier_purge.errors import UsageError
+from glacier_purge.purge.steering import read_order, write_order
+from glacier_purge.storage.documents import DocumentUnreadable, decoded
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from anyio.abc import SocketStream
+
+    from glacier_purge.purge.steering import Order
+
+    Facts = dict[str, object]
+
+_log: Any = structlog.wrap_logger(logging.getLogger(__name__))
+
+CONTROL_FILE = "control"
+_OPEN_FILES = Path("/proc/self/fd")
+_LINE_BYTES_MAX = 16_384
+_CLIENT_SECONDS = 10.0
+"""How long a client may take for its line, and how long one waits for its answer."""
+_CLIENTS_MAX = 16
+
+
+async def serve(folder: Path, obey: Callable[[Order], Facts]) -> None:
+    """Take orders until cancelled. ``obey`` carries one out and says how the run stands; its ``UsageError`` is told.
+
+    Only for who holds the run's lock: whatever socket is there is taken for a dead process's and removed.
+    """
+    try:
+        with _address(folder) as address, _listening(address) as raw:
+            async with await SocketListener.from_socket(raw) as listener, anyio.create_task_group() as conversations:
+                room = anyio.CapacityLimiter(_CLIENTS_MAX)
+                while True:
+                    stream = await listener.accept()
+                    conversations.start_soon(_converse, stream, obey, room)
+    except* OSError as errors:
+        _log.warning("control.unavailable", folder=str(folder), because=str(errors.exceptions[0]))
+
+
+def ask(folder: Path, order: Order) -> Facts | None:
+    """Give an order to the process that works on the run in ``folder``; None when nobody takes orders there.
+
+    Raises ``UsageError`` when the order is refused or nobody answers it in ten seconds.
+    """
+    with _address(folder) as address, socket.socket(socket.AF_UNIX) as link:
+        link.settimeout(_CLIENT_SECONDS)
+        try:
+            link.connect(address)
+        except (FileNotFoundError, ConnectionRefusedError):
+            return None
+        except OSError as error:
+            raise UsageError(f"{folder / CONTROL_FILE} cannot be reached: {error}.") from error
+        try:
+            link.sendall(write_order(order))
+            line = link.makefile("rb").readline(_LINE_BYTES_MAX)
+        except OSError as error:
+            raise UsageError(
+                f"the process that works on the run in {folder} did not answer ({error}). It may be stopped or very "
+                "busy; whether it took the order, its audit log says."
+            ) from error
+    return _facts(line, folder)
+
+
+def _facts(line: bytes, folder: Path) -> Facts:
+    if not line.endswith(b"\n"):
+        raise UsageError(f"the process that worked on the run in {folder} ended before it answered.")
+    try:
+        facts = decoded(line, dict[str, object])
+    except DocumentUnreadable as error:
+        raise UsageError(
+            f"the process that works on the run in {folder} gave an answer that is none ({error}). Whether it took the "
+            "order, its audit log says."
+        ) from error
+    if "error" in facts:
+        raise UsageError(str(facts["error"]))
+    return facts
+
+
+async def _converse(stream: SocketStream, obey: Callable[[Order], Facts], room: anyio.CapacityLimiter) -> None:
+    """Answer one client's lines until it goes, takes too long, or sends what is no line."""
+    async with room, stream:
+        lines = BufferedByteReceiveStream(stream)
+        try:
+            while True:
+                with anyio.fail_after(_CLIENT_SECONDS):
+                    line = await lines.receive_until(b"\n", _LINE_BYTES_MAX)
+                    await stream.send(msgspec.json.encode(_answer(line, obey)) + b"\n")
+        except (anyio.EndOfStream, anyio.IncompleteRead, anyio.BrokenResourceError):
+            return
+        except (anyio.DelimiterNotFound, TimeoutError) as error:
+            _log.warning("control.client_dropped", because=type(error).__name__)
+
+
+def _answer(line: bytes, obey: Callable[[Order], Facts]) -> Facts:
+    try:
+        return obey(read_order(line))
+    except UsageError as error:
+        return {"error": str(error)}
+
+
+@contextmanager
+def _address(folder: Path) -> Iterator[str]:
+    """A short address of the folder's socket, good while the context lasts."""
+    handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        short = _OPEN_FILES / str(handle)
+        yield str((short if short.is_dir() else folder) / CONTROL_FILE)
+    finally:
+        os.close(handle)
+
+
+@contextmanager
+def _listening(address: str) -> Iterator[socket.socket]:
+    """A socket that listens at ``address``, in place of a stale one. The file is gone at the end."""
+    path = Path(address)
+    if _is_socket(path):
+        path.unlink()
+    with socket.socket(socket.AF_UNIX) as raw:
+        os.fchmod(raw.fileno(), 0o600)  # Linux makes the file with these rights, so there is no moment without them
+        raw.bind(address)
+        try:
+            path.chmod(0o600)
+            raw.listen(_CLIENTS_MAX)
+            raw.setblocking(False)
+            yield raw
+        finally:
+            path.unlink(missing_ok=True)
+
+
+def _is_socket(path: Path) -> bool:
+    try:
+        return stat.S_ISSOCK(path.lstat().st_mode)
+    except FileNotFoundError:
+        return False

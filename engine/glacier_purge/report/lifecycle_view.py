@@ -1,0 +1,228 @@
+"""How a calendar or a fleet of them stands, for people and programs: from their folders, whoever works on them.
+
+A calendar is *done* or *abandoned*; *running* or *waiting* while a process works on it; *pending* when nobody does and
+it waits for a time or for somebody's approval; *stopped* when nobody does and it could go on now; *not begun* before
+its first phase.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from glacier_purge.archive import Vault
+from glacier_purge.audit.recovery import replay
+from glacier_purge.cli.status import moment_of
+from glacier_purge.errors import AuditDamaged, GlacierPurgeError
+from glacier_purge.fleet.fleet import folder_name
+from glacier_purge.lifecycle.endings import abandonment
+from glacier_purge.lifecycle.phases import TERMS_FILE, Event, Phase
+from glacier_purge.lifecycle.state import denial, read_standing
+from glacier_purge.report.fleet import Row, as_table
+from glacier_purge.report.summary import progress
+from glacier_purge.storage.folder import RunFolder
+from glacier_purge.text import share
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from glacier_purge.audit.ledger import Ledger
+    from glacier_purge.fleet.roster import Enlisted, Roster
+    from glacier_purge.lifecycle.state import Standing
+    from glacier_purge.report.summary import Progress
+
+_GO_ON = "nobody works on it; the same command goes on"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CalendarView:
+    """One calendar at one moment. ``ledger`` and ``moment`` are of its last planned round; None before there is one."""
+
+    folder: RunFolder
+    standing: Standing
+    ledger: Ledger | None
+    moment: Progress | None
+
+    @classmethod
+    def of(cls, folder: RunFolder) -> CalendarView:
+        """Look at the calendar in ``folder``. Raises what its files raise when they can't be read."""
+        standing = read_standing(folder)
+        if standing.planned is None:
+            return cls(folder=folder, standing=standing, ledger=None, moment=None)
+        place, plan = standing.planned
+        live = moment_of(place) if standing.phase is Phase.PURGE and place.is_locked() else None
+        ledger = replay(place.path)
+        facts = live if live is not None else ledger.last_telemetry or {}
+        moment = progress(ledger, facts, selected=plan.counts.selected)
+        return cls(folder=folder, standing=standing, ledger=ledger, moment=moment)
+
+    @property
+    def state(self) -> str:
+        """How it stands, in a word or two."""
+        standing = self.standing
+        if standing.phase is Phase.DONE:
+            return "done" if abandonment(standing.steps) is None else "abandoned"
+        waits = standing.waiting is not None or self._approval_wanted is not None
+        if standing.at_work:
+            return "waiting" if waits else "running"
+        if waits and standing.ended is None:
+            return "pending"
+        return "stopped" if standing.steps or standing.ended is not None else "not begun"
+
+    @property
+    def why(self) -> str:
+        """What it does, or why it does nothing, in words."""
+        standing = self.standing
+        if standing.phase is Phase.DONE:
+            return self._outcome()
+        if standing.ended is not None and not standing.at_work:
+            return standing.ended.message
+        if self._approval_wanted is not None:
+            return f"waiting for somebody's approval: --confirm-digest {self._approval_wanted}"
+        if standing.waiting is not None:
+            return f"waiting for {standing.waiting.what}"
+        if standing.phase is Phase.PURGE and self.moment is not None:
+            return f"{self._part()} - {self.moment.why if standing.at_work else _GO_ON}"
+        return "at work" if standing.at_work else _GO_ON
+
+    @property
+    def until(self) -> str | None:
+        """When what it waits for is looked at again (UTC, ISO 8601)."""
+        waiting = self.standing.waiting
+        return None if waiting is None else f"{waiting.until:%Y-%m-%dT%H:%M:%SZ}"
+
+    def as_dict(self) -> dict[str, Any]:
+        """The calendar as a result: counts are of the last planned round."""
+        standing, terms = self.standing, self.standing.terms
+        facts: dict[str, Any] = {
+            "state": self.state,
+            "vault": None if terms is None else Vault.from_arn(terms.vault_arn).name,
+            "phase": standing.phase.value,
+            "round": standing.round,
+            "why": self.why,
+            "until": self.until,
+            "confirm_digest": self._approval_wanted,
+            "chosen": "unknown" if terms is None else ", ".join(terms.told()) or "every archive",
+        }
+        if standing.planned is not None and self.ledger is not None:
+            place, plan = standing.planned
+            facts |= {
+                "inventory": plan.counts.inventory,
+                "selected": plan.counts.selected,
+                "kept": plan.counts.skipped,
+                "deleted": self.ledger.counts["deleted"],
+                "failed": self.ledger.counts["failed"],
+                "digest": plan.digest,
+                "round_dir": str(place.path),
+            }
+        facts["uploads"] = standing.denied or "as the vault's owner has it"
+        facts["certificate"] = self._fact("certificate")
+        facts["kept_gone"] = self._fact("kept_gone") or 0
+        facts["last_step"] = None if not standing.steps else standing.steps[-1].at
+        facts["run_dir"] = str(self.folder.path)
+        return facts
+
+    def row(self, vault: Vault) -> Row:
+        """The calendar as a row of its fleet's table."""
+        standing = self.standing
+        number = "" if standing.round == 1 else f", round {standing.round}"
+        return Row(
+            vault=vault.name,
+            where=f"{vault.account_id} {vault.region}",
+            phase=standing.phase.value + number if standing.steps else "not begun",
+            standing="; ".join(filter(None, (self.why, standing.denied))),
+            until=None if standing.waiting is None else standing.waiting.until,
+        )
+
+    @property
+    def _approval_wanted(self) -> str | None:
+        """The digest of the plan that nobody has said yes to yet."""
+        if self.standing.phase is not Phase.APPROVAL or self.standing.planned is None:
+            return None
+        return self.standing.planned[1].digest
+
+    def _part(self) -> str:
+        assert self.moment is not None
+        done = self.moment.deleted + self.moment.failed
+        return f"{done:,} of {self.moment.selected:,} ({share(done, self.moment.selected)})"
+
+    def _outcome(self) -> str:
+        abandoned = abandonment(self.standing.steps)
+        if abandoned is not None:
+            return f"abandoned at {abandoned.at} by {abandoned.facts.get('by', 'somebody')}; nothing more is sent"
+        parts = [self.standing.steps[-1].event.value if self.ledger is None else f"deleted {self._part()}"]
+        if kept := self._fact("kept"):
+            parts.append(f"{kept:,} kept")
+        if self.standing.steps[-1].event is Event.DELETED:
+            parts.append("the vault is gone")
+        return ", ".join(parts)
+
+    def _fact(self, name: str) -> Any:
+        """What the calendar's end said of ``name``; None when it said nothing, or has not come."""
+        ends = {Event.PROVEN, Event.KEPT_REST, Event.NOTHING_CHOSEN}
+        return next((step.facts.get(name) for step in reversed(self.standing.steps) if step.event in ends), None)
+
+
+def fleet_view(folder: RunFolder, roster: Roster) -> tuple[dict[str, Any], str]:
+    """The fleet in ``folder`` as a result for programs, and as a table for people."""
+    vaults, rows = [], []
+    for one in roster.vaults:
+        vault = Vault.from_arn(one.vault_arn)
+        place = folder.path / folder_name(vault)
+        if not place.exists():
+            vaults.append({"vault_arn": one.vault_arn, "state": "not begun", "run_dir": str(place)})
+            where = f"{vault.account_id} {vault.region}"
+            rows.append(Row(vault=vault.name, where=where, phase="not begun", standing=_GO_ON))
+            continue
+        facts, row = _member(one, vault, place)
+        vaults.append(facts)
+        rows.append(row)
+    counts = Counter(str(vault["state"]) for vault in vaults)
+    states = ("done", "abandoned", "running", "waiting", "pending", "stopped", "not begun", "damaged", "refused")
+    return {
+        "state": _fleet_state(counts, at_work=folder.is_locked()),
+        **{state.replace(" ", "_"): counts[state] for state in states},
+        "findings": roster.findings,
+        "vaults": vaults,
+        "run_dir": str(folder.path),
+    }, as_table(rows)
+
+
+def _member(one: Enlisted, vault: Vault, place: Path) -> tuple[dict[str, Any], Row]:
+    """One vault as a result and as a row; what cannot be read of it is told, and hides no other vault."""
+    try:
+        view = CalendarView.of(RunFolder.look(place))
+        terms = view.standing.terms
+        if terms is not None and (terms.vault_arn, terms.endpoint_url) != (one.vault_arn, one.endpoint_url):
+            raise AuditDamaged(
+                f"the lifecycle is of {terms.vault_arn} at {terms.endpoint_url}, and its folder is another vault's",
+                file=str(place / TERMS_FILE),
+                offset_bytes=0,
+            )
+        return {"vault_arn": one.vault_arn, **view.as_dict()}, view.row(vault)
+    except GlacierPurgeError as error:
+        facts = {"vault_arn": one.vault_arn, **unreadable(place, error)}
+        where = f"{vault.account_id} {vault.region}"
+        return facts, Row(vault=vault.name, where=where, phase=str(facts["state"]), standing=str(error))
+
+
+def unreadable(place: Path, error: GlacierPurgeError) -> dict[str, Any]:
+    """A lifecycle of which nothing can be told but why, as a result."""
+    return {
+        "state": "damaged" if isinstance(error, AuditDamaged) else "refused",
+        "why": str(error),
+        "uploads": denial(place) or "as the vault's owner has it",
+        "exit_code": error.exit_code,
+        "run_dir": str(place),
+    }
+
+
+def _fleet_state(counts: Counter[str], *, at_work: bool) -> str:
+    if counts.total() == counts["done"] + counts["abandoned"]:
+        return "done"
+    if at_work:
+        return "running"
+    if counts["damaged"] or counts["refused"]:
+        return "damaged"
+    return "pending" if counts["pending"] else "stopped"

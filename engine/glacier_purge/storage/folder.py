@@ -1,0 +1,207 @@
+"""The run folder: where everything about one purge lies.
+
+A folder belongs to one vault and one plan for ever.  Its name may carry the vault's, its rights are the owner's
+alone.  Two locks (``locks``) are held for the life of a process that sends deletes: the folder's, one writer per run,
+and the vault's on this host, so that two folders cannot purge the same vault side by side.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import stat
+from contextlib import contextmanager, suppress
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from glacier_purge.errors import NotOurs, PlanRefused, UsageError
+from glacier_purge.plan.belonging import check_belongs
+from glacier_purge.plan.document import read_run_sha256
+from glacier_purge.storage import locks
+from glacier_purge.storage.documents import DocumentUnreadable, decoded
+from glacier_purge.storage.ownership import check_own_folder, check_owner, check_way_to, open_own, read_own
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from glacier_purge.archive import Vault
+    from glacier_purge.plan.document import Plan
+
+PLAN_FILE = "plan.json"
+IDENTITY_FILE = "run.json"
+AUDIT_FOLDER = "audit"
+_FOLDERS = (AUDIT_FOLDER, "verification")
+"""Folders in a run folder, whose files are held to the same."""
+_OURS = (PLAN_FILE, IDENTITY_FILE, AUDIT_FOLDER, "lifecycle.jsonl", "terms.json", "fleet.json", "retrieval.json")
+"""By any of these a folder of ours is known, a lifecycle's and a fleet's among them."""
+
+
+class Identity(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What run this is; written once when the folder is made. ``created`` is UTC, ISO 8601.
+
+    ``retrievals_looked_at`` tells whether the service said which archives are being retrieved when the run was planned;
+    it stands here and not in the plan, whose digest must not depend on where it was made.  None in older folders.
+    """
+
+    run: str
+    vault_arn: str
+    endpoint_url: str
+    tool_version: str
+    package_sha256: str
+    created: str
+    retrievals_looked_at: bool | None = None
+
+
+class RunFolder:
+    """An existing run folder that is safe to use."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.audit = path / AUDIT_FOLDER
+        self.plan_file = path / PLAN_FILE
+
+    @classmethod
+    def create(cls, path: Path) -> RunFolder:
+        """Make a new folder, rights 0700. Raises ``UsageError`` when something is there already."""
+        check_way_to(path)
+        try:
+            path.mkdir(mode=0o700, parents=True)
+        except FileExistsError:
+            if path.is_symlink() or not path.is_dir() or any(path.iterdir()):
+                raise UsageError(
+                    f"{path} exists already and is not an empty folder. A run folder belongs to one run: give another "
+                    "--run-dir, or go on with the run in it: glacier-purge apply " + str(path)
+                ) from None
+            check_owner(path)
+            path.chmod(0o700)
+        except OSError as error:
+            raise UsageError(f"the run folder {path} cannot be made: {error.strerror}.") from error
+        return cls(path)
+
+    @classmethod
+    def look(cls, path: Path) -> RunFolder:
+        """Take an existing folder to look into it and no more: it may be anybody's. Raises ``UsageError``."""
+        try:
+            facts = path.lstat()
+        except OSError as error:
+            raise UsageError(f"{path} is not a run folder: {error.strerror}.") from error
+        if not stat.S_ISDIR(facts.st_mode):
+            raise UsageError(f"{path} is not a run folder (symbolic links are not followed).")
+        return cls(path)
+
+    @classmethod
+    def open(cls, path: Path) -> RunFolder:
+        """Take an existing folder to work in it. Raises ``UsageError`` when it is missing or not its user's alone."""
+        folder = cls.look(path)
+        try:
+            check_way_to(path)
+            check_own_folder(path)
+            for name in _FOLDERS:
+                with suppress(FileNotFoundError):
+                    check_own_folder(path / name)
+            with suppress(FileNotFoundError):
+                os.close(open_own(path / locks.LOCK_FILE))
+        except NotOurs:
+            if any((path / name).exists() for name in _OURS):
+                raise
+            raise UsageError(
+                f"{path} is not a run folder: nothing of a run lies in it, and others can write there. Nothing was "
+                "sent. Give the folder that `plan` made, or a new --run-dir."
+            ) from None
+        except OSError as error:
+            raise UsageError(f"{path} cannot be worked in: {error.strerror}. Nothing was sent.") from error
+        return folder
+
+    @classmethod
+    def open_or_create(cls, path: Path) -> RunFolder:
+        """Take the folder that is there, or make it. Raises ``UsageError`` as ``open`` and ``create`` do."""
+        return cls.open(path) if path.exists() or path.is_symlink() else cls.create(path)
+
+    def identity(self, plan: Plan) -> Identity:
+        """Read ``run.json``; raises ``PlanRefused`` when it cannot be read or is not the one written with ``plan``."""
+        return self.hashed_identity(plan)[0]
+
+    def hashed_identity(self, plan: Plan) -> tuple[Identity, str]:
+        """``identity``, and the SHA-256 (hex) of the bytes that say so."""
+        file = self.path / IDENTITY_FILE
+        try:
+            content = read_own(file)
+            identity = decoded(content, Identity)
+        except (OSError, DocumentUnreadable) as error:
+            reason = error.strerror if isinstance(error, OSError) else error
+            raise PlanRefused(
+                f"{file} cannot be read ({reason}): this is not a whole run folder. Plan again."
+            ) from error
+        sha256 = hashlib.sha256(content).hexdigest()
+        planned_sha256 = read_run_sha256(self.plan_file, plan)
+        check_belongs(file, identity, plan, sha256=sha256, planned_sha256=planned_sha256)
+        return identity, sha256
+
+    def planned_at(self, plan: Plan) -> str:
+        """When the plan was made, for whoever approves it. Raises ``PlanRefused`` where nothing vouches for that."""
+        created = self.identity(plan).created
+        if read_run_sha256(self.plan_file, plan) is None:
+            raise PlanRefused(
+                f"{self.plan_file} was made by an older version, and nothing in it vouches for its age. Plan again; "
+                "nothing was sent."
+            )
+        return created
+
+    def write_identity(self, identity: Identity) -> str:
+        """Write ``run.json``, once; give its SHA-256 (hex)."""
+        content = msgspec.json.format(msgspec.json.encode(identity), indent=2) + b"\n"
+        self.write_once(IDENTITY_FILE, content)
+        return hashlib.sha256(content).hexdigest()
+
+    def write_once(self, name: str, content: bytes) -> None:
+        """Write a file whole and durable under its final name, which must be new."""
+        if (self.path / name).exists():
+            raise UsageError(f"{self.path / name} exists already; it is written once and never changed.")
+        self.replace(name, content)
+
+    def replace(self, name: str, content: bytes) -> None:
+        """Put a file in place in one step: no reader and no crash ever sees half of it."""
+        temporary = self.path / f".{name}.new"
+        temporary.unlink(missing_ok=True)  # a crash's, or a second name of something else: not to be written into
+        with os.fdopen(open_own(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL), "wb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        temporary.rename(self.path / name)
+        sync_folder(self.path)
+
+    @contextmanager
+    def locked(self, vault: Vault, endpoint_url: str) -> Iterator[None]:
+        """Hold the run's lock and the vault's lock, for what changes the vault.
+
+        Raises ``RunLocked`` when another process has one of them, ``DiskFailed`` when one can't be taken.
+        """
+        with locks.run_locked(self.path), locks.vault_locked(vault, endpoint_url, self.path):
+            yield
+
+    @contextmanager
+    def held(self) -> Iterator[None]:
+        """Hold the run's lock alone, for what sends no delete of an archive. Raises as ``locked`` does."""
+        with locks.run_locked(self.path):
+            yield
+
+    def is_locked(self) -> bool:
+        """Tell whether a process works on the run right now."""
+        return locks.run_is_locked(self.path)
+
+
+def run_name(vault_name: str, now: datetime) -> str:
+    """A folder name for a new run: the vault and the time in UTC, to the second."""
+    return f"{vault_name.lstrip('.-') or 'vault'}-{now.astimezone(UTC):%Y-%m-%dT%H-%M-%SZ}"
+
+
+def sync_folder(path: Path) -> None:
+    """Make created and renamed names in ``path`` durable."""
+    handle = os.open(path, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)

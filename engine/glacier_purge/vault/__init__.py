@@ -1,0 +1,1 @@
+"""What is done to the vault itself and not to its archives."""

@@ -1,0 +1,192 @@
+"""Removes the vault itself, the last step and the only one that takes the account's door with it.
+
+Only a vault that is shown to be empty (``emptiness`` says by what).  The service has the last word: it refuses until it
+agrees ("Vault not empty or recently written to"), so it is asked again for up to three days, unless it shows that
+somebody wrote.  An account without any vault may count as a new customer of a service closed to them, who can never
+make another; the last vault therefore needs a word of its own.
+
+``removal.jsonl`` in the run folder has a line for each time the service is asked, written before, and for each answer.
+"""
+
+from __future__ import annotations
+
+import os
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING
+
+import anyio.to_thread
+import msgspec
+
+from glacier_purge.errors import PlanRefused, RunStopped, ServiceRefused
+from glacier_purge.glacier.control import ControlRefused, Removal
+from glacier_purge.glacier.waiting import Waiting, outlasting
+from glacier_purge.lifecycle.phases import Event
+from glacier_purge.storage.documents import DocumentUnreadable, decoded
+from glacier_purge.storage.ownership import read_own
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
+
+    from glacier_purge.archive import Vault
+    from glacier_purge.glacier.control import GlacierControl
+    from glacier_purge.glacier.waiting import Patience
+    from glacier_purge.lifecycle.phases import Step
+    from glacier_purge.vault.emptiness import Proof
+
+REMOVAL_FILE = "removal.jsonl"
+ASKED = "asked"
+ANSWERED = "answered"
+GIVEN_UP_AFTER = timedelta(days=3)
+"""AWS's own guidance is 24 to 48 hours after the last write."""
+_ASK_EVERY = timedelta(hours=1)
+
+
+class RemovalLine(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """One line of ``removal.jsonl``: ``event`` is "asked" or "answered"; ``at`` is UTC, ISO 8601."""
+
+    at: str
+    event: str
+    by: str
+    answer: str | None = None
+
+
+class WrittenTo(ServiceRefused):
+    """Somebody wrote to the vault after it was found to be empty. It was not removed."""
+
+
+class VaultRemoval:
+    """The removal of one vault, noted in ``place``. ``by`` is who confirmed it; ``even_the_last`` that the last vault
+    may go too."""
+
+    def __init__(
+        self,
+        control: GlacierControl,
+        place: Path,
+        proof: Proof,
+        patience: Patience,
+        *,
+        by: str,
+        even_the_last: bool = False,
+    ) -> None:
+        self._control = control
+        self._place = place
+        self._proof = proof
+        self._vault = proof.vault
+        self._patience = patience
+        self._by = by
+        self._even_the_last = even_the_last
+
+    async def remove(self, confirmed_name: str) -> Removal:
+        """Ask until the service lets the vault go; return its last answer (done, missing, or no longer supported).
+
+        Raises ``PlanRefused`` when anything speaks against it (nothing was sent), ``WrittenTo`` when the vault was
+        written to since, ``RunStopped`` after three days, and ``Pending`` as the patience has it.
+        """
+        if confirmed_name != self._vault.name:
+            raise PlanRefused(
+                f"{confirmed_name!r} is not the name of this run's vault, {self._vault.name!r}. Nothing was sent."
+            )
+        empty_as_of = await anyio.to_thread.run_sync(self._proof.check)
+        if not self._even_the_last:
+            await self._check_not_the_last()
+        answer = await self._ask()
+        while answer is Removal.NOT_YET:
+            await self._check_not_written_to(empty_as_of)
+            await self._wait()
+            answer = await outlasting(self._patience, self._ask)
+        return answer
+
+    async def _ask(self) -> Removal:
+        self._note(ASKED)
+        answer = await self._control.delete_vault()
+        self._note(ANSWERED, answer)
+        return answer
+
+    async def _check_not_the_last(self) -> None:
+        """Raise ``PlanRefused`` unless the account is seen to have another vault in the region."""
+        try:
+            async for vault in self._control.list_vaults():
+                if vault.arn != self._vault.arn:
+                    return
+        except ControlRefused as refused:
+            told = f"the account's vaults could not be listed ({refused})"
+        else:
+            told = f"it is the account's only vault in {self._vault.region}"
+        raise PlanRefused(
+            f"{self._vault.arn} is not removed: {told}. Amazon Glacier takes no new customers, and an account "
+            "without vaults may count as one: it could never make another. To remove it all the same, add "
+            "--even-the-last-vault. Nothing was sent."
+        )
+
+    async def _check_not_written_to(self, empty_as_of: datetime | None) -> None:
+        if empty_as_of is None:
+            raise WrittenTo(
+                f"{self._vault.arn} has no inventory and is not empty or was recently written to, by the service's "
+                "word. Its first inventory, a day after the first upload, will show what is in it; the vault was not "
+                "removed."
+            )
+        described = await self._control.describe_vault()
+        if described.last_inventory is not None and described.last_inventory > empty_as_of and described.archives:
+            raise WrittenTo(
+                f"{self._vault.arn} holds {described.archives:,} archives as of "
+                f"{described.last_inventory:%Y-%m-%dT%H:%M:%SZ}: somebody wrote to it after it was proven empty. "
+                "Fetch a new inventory and look at them; the vault was not removed."
+            )
+
+    async def _wait(self) -> None:
+        now, since = self._patience.now(), datetime.fromisoformat(read_removal(self._place)[0].at)
+        if now >= since + GIVEN_UP_AFTER:
+            raise RunStopped(
+                f"{self._vault.arn} could not be removed in three days: the service still says that it is not "
+                "empty or was recently written to. Verify again; if the vault is empty, ask AWS Support."
+            )
+        what = f"the service to let vault {self._vault.name} go (not empty or recently written to, by its last word)"
+        await self._patience.wait(Waiting(what=what, until=now + _ASK_EVERY))
+
+    def _note(self, event: str, answer: Removal | None = None) -> None:
+        at = f"{self._patience.now():%Y-%m-%dT%H:%M:%SZ}"
+        line = RemovalLine(at=at, event=event, by=self._by, answer=None if answer is None else answer.value)
+        file = self._place / REMOVAL_FILE
+        read_removal(self._place)  # cuts off what a crash left of a line
+        handle = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_NOFOLLOW, 0o600)
+        with os.fdopen(handle, "ab") as target:
+            target.write(msgspec.json.encode(line) + b"\n")
+            target.flush()
+            os.fsync(target.fileno())
+
+
+def check_removed(vault: Vault, folder: Path, steps: Sequence[Step]) -> None:
+    """Raise ``PlanRefused`` for a lifecycle that ended with its vault kept, saying what removes the vault."""
+    if any(step.event is Event.DELETED for step in steps):
+        return
+    last = next((step for step in reversed(steps) if step.event in {Event.PROVEN, Event.KEPT_REST}), None)
+    if last is not None and last.event is Event.PROVEN:
+        purged = next(step.round for step in reversed(steps) if step.event is Event.ACCOUNTED)
+        place = folder / f"round-{purged}"
+        advice = f"it was proven empty: glacier-purge delete-vault {place} --confirm-vault {vault.name} removes it"
+    else:
+        advice = f"begin another: glacier-purge run {vault.name} --delete-vault {vault.name}, with another --run-dir"
+    raise PlanRefused(
+        f"{vault.arn} was not removed: the lifecycle in {folder} ended at {steps[-1].at}, and the vault was kept; "
+        f"{advice}. Nothing more was sent."
+    )
+
+
+def read_removal(folder: Path) -> list[RemovalLine]:
+    """What was asked of the service and answered so far; a line that a crash tore is cut off.
+
+    Raises ``PlanRefused`` for a file that is not what was written.
+    """
+    file = folder / REMOVAL_FILE
+    try:
+        content = read_own(file)
+    except FileNotFoundError:
+        return []
+    whole, _, torn = content.rpartition(b"\n")
+    if torn:
+        os.truncate(file, len(content) - len(torn))
+    try:
+        return [decoded(line, RemovalLine) for line in whole.splitlines()]
+    except DocumentUnreadable as error:
+        raise PlanRefused(f"{file} cannot be read ({error}). Move it aside; nothing was sent.") from error

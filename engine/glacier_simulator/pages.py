@@ -1,0 +1,132 @@
+"""The simulator's own pages under ``/_simulator/``: the ledger, the clock, limits, faults, and inventories as of now.
+
+They are for tests and for whoever rehearses; nothing about them is Glacier's, and they know no signatures.  Bodies and
+replies are JSON; a body that is not understood changes nothing and is answered with 400 and the reason.  The
+clock's ``now_seconds`` (since 1970, with fractions) and ``time_scale`` (simulated seconds a real second) are what a
+client needs to live on the simulator's time.
+
+    GET  /_simulator/ledger                                   what was asked for, by operation, and what is left
+    GET  /_simulator/clock                                    simulated time, and how fast it runs:
+                             {"now": "2027-01-15T08:00:00.250Z", "now_seconds": 1800000000.25, "time_scale": 3600.0}
+    POST /_simulator/clock   {"step_seconds": 86400}          let time pass at once
+                             {"time_scale": 3600}             another speed; 0 stops it
+    GET  /_simulator/limits, /_simulator/faults               what is in force
+    POST /_simulator/limits  {"rate": 30, "burst": 30, "mode": "bucket"|"window", "charge_rejected": false}
+    POST /_simulator/faults  {"rules": [{"kind": "reset-after", "share": 0.01}, ...]}      instead of all before
+    GET  /_simulator/vaults/{vault}/inventory?format=json|csv the state as of now, streamed
+"""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from glacier_simulator import dates
+from glacier_simulator.exchange import Request, Response
+from glacier_simulator.fault_kinds import KINDS
+from glacier_simulator.faults import Rule  # noqa: TC001 - msgspec reads the annotation
+from glacier_simulator.scenario import Limits
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from glacier_simulator.desk import ServiceDesk
+
+PREFIX = "/_simulator/"
+_INVENTORY = re.compile(r"/_simulator/vaults/([A-Za-z0-9_.-]{1,255})/inventory")
+
+
+class ClockOrder(msgspec.Struct, forbid_unknown_fields=True):
+    """What ``POST /_simulator/clock`` takes."""
+
+    step_seconds: float | None = None
+    time_scale: float | None = None
+
+
+class FaultOrder(msgspec.Struct, forbid_unknown_fields=True):
+    """What ``POST /_simulator/faults`` takes."""
+
+    rules: list[Rule]
+
+
+def answer(desk: ServiceDesk, request: Request) -> Response:
+    """Answer one of the simulator's own pages."""
+    page = _PAGES.get((request.method, request.path))
+    try:
+        if page is not None:
+            return page(desk, request)
+        if request.method == "GET" and (match := _INVENTORY.fullmatch(request.path)):
+            return _inventory(desk, match[1], request.query.get("format", "json"))
+    except (ValueError, msgspec.MsgspecError) as error:
+        return _say(400, f"{request.path}: {error}")
+    pages = ", ".join(f"{method} {path}" for method, path in _PAGES)
+    return _say(404, f"no page {request.method} {request.path}. There are: {pages}.")
+
+
+def _ledger(desk: ServiceDesk, request: Request) -> Response:
+    return _json(desk.ledger())
+
+
+def _clock(desk: ServiceDesk, request: Request) -> Response:
+    now = desk.clock.now()
+    return _json({"now": dates.with_milliseconds(now), "now_seconds": now, "time_scale": desk.clock.scale})
+
+
+def _set_clock(desk: ServiceDesk, request: Request) -> Response:
+    order = msgspec.json.decode(request.body, type=ClockOrder)
+    if order.time_scale is not None:
+        desk.rescale(order.time_scale)
+    if order.step_seconds is not None:
+        desk.clock.step(order.step_seconds)
+    return _clock(desk, request)
+
+
+def _limits(desk: ServiceDesk, request: Request) -> Response:
+    return _json(desk.limits)
+
+
+def _set_limits(desk: ServiceDesk, request: Request) -> Response:
+    desk.change_limits(msgspec.json.decode(request.body, type=Limits))
+    return _limits(desk, request)
+
+
+def _faults(desk: ServiceDesk, request: Request) -> Response:
+    kinds = {name: kind.about for name, kind in KINDS.items()}
+    return _json({"rules": desk.faults.rules, "struck": desk.faults.counts, "kinds": kinds})
+
+
+def _set_faults(desk: ServiceDesk, request: Request) -> Response:
+    desk.faults.replace(msgspec.json.decode(request.body, type=FaultOrder).rules)
+    return _faults(desk, request)
+
+
+def _inventory(desk: ServiceDesk, vault: str, form: str) -> Response:
+    if form not in ("json", "csv"):
+        raise ValueError(f"format {form!r} is neither json nor csv")
+    try:
+        text = desk.inventory_now(vault, "JSON" if form == "json" else "CSV")
+    except KeyError:
+        return _say(404, f"there is no vault {vault!r}")
+    kind = "application/json" if form == "json" else "text/csv"
+    return Response(200, [("Content-Type", kind)], text.pieces(), text.length_bytes)
+
+
+_PAGES: dict[tuple[str, str], Callable[[ServiceDesk, Request], Response]] = {
+    ("GET", "/_simulator/ledger"): _ledger,
+    ("GET", "/_simulator/clock"): _clock,
+    ("POST", "/_simulator/clock"): _set_clock,
+    ("GET", "/_simulator/limits"): _limits,
+    ("POST", "/_simulator/limits"): _set_limits,
+    ("GET", "/_simulator/faults"): _faults,
+    ("POST", "/_simulator/faults"): _set_faults,
+}
+
+
+def _json(body: object, status: int = 200) -> Response:
+    return Response(status, [("Content-Type", "application/json")], msgspec.json.encode(body) + b"\n")
+
+
+def _say(status: int, message: str) -> Response:
+    return _json({"message": message}, status)

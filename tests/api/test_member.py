@@ -1,0 +1,138 @@
+"""Members of a fleet over the simulator, its days stepped: one missing, one denied, the others done."""
+
+from __future__ import annotations
+
+import random
+from typing import TYPE_CHECKING
+
+import anyio
+import anyio.lowlevel
+import pytest
+
+from glacier_purge.api import wiring
+from glacier_purge.api.member import Member
+from glacier_purge.approval.typed import approve_by_digest
+from glacier_purge.archive import Vault
+from glacier_purge.deletion.budget import Budget
+from glacier_purge.deletion.pacer import PacerSettings
+from glacier_purge.fleet.fleet import Fleet, State, folder_name
+from glacier_purge.glacier.waiting import Impatient
+from glacier_purge.lifecycle.lifecycle import Wishes
+from glacier_purge.purge.host import Host
+from glacier_purge.settings import Settings
+from tests.doors import VAULT, Stepping, control, simulated
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from glacier_purge.approval.typed import Approval
+    from glacier_purge.glacier.waiting import Patience
+    from glacier_purge.plan.document import Plan
+    from glacier_purge.storage.folder import RunFolder
+    from glacier_simulator import SimulatedGlacier
+
+pytestmark = pytest.mark.usefixtures("today")
+
+OLD = 1_000_000_000.0
+
+
+@pytest.fixture(autouse=True)
+def credentials(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "test")
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "test")
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
+
+
+async def said_yes(folder: RunFolder, plan: Plan) -> Approval:
+    return approve_by_digest(plan, plan.digest, "me@here")
+
+
+def named(name: str) -> Vault:
+    return Vault(account_id=VAULT.account_id, region=VAULT.region, name=name)
+
+
+def members(glacier: SimulatedGlacier, place: Path, patience: Patience, *names: str) -> dict[str, Member]:
+    settings = Settings.model_validate(
+        {"aws": {"endpoint_url": glacier.endpoint_url}, "pace": {"first_per_second": 1000.0}}
+    )
+    budget = Budget(PacerSettings(rate_per_second_first=1000.0), random.Random(1).random)
+    return {
+        name: Member(
+            named(name),
+            place / folder_name(named(name)),
+            settings,
+            Wishes(),
+            lane_of=(budget, None),
+            digests=frozenset(),
+            ask=said_yes,
+            patience_for=lambda _: patience,
+            host=Host(wall_clock=glacier.clock.now),
+        )
+        for name in names
+    }
+
+
+async def test_a_missing_vault_and_a_denied_one_do_not_stop_the_others(tmp_path: Path) -> None:
+    async with simulated(archives=30) as (glacier, _):
+        for name in ("films", "locked"):
+            glacier.service.generate_vault(name, 20, OLD)
+        async with control(glacier.endpoint_url, named("locked")) as door:
+            deny = '{"Version":"2012-10-17","Statement":[{"Effect":"Deny","Principal":"*","Action":"glacier:*Archive",'
+            await door.set_access_policy(deny + f'"Resource":"{named("locked").arn}"}}]}}')
+        carried = members(glacier, tmp_path, Stepping(glacier), "photos", "films", "locked", "gone")
+        fleet = Fleet(carried)
+        await fleet.go_on()
+        left = glacier.ledger["archives_left"]
+    states = {name: ending.state for name, ending in fleet.endings.items()}
+    assert states == {"photos": State.DONE, "films": State.DONE, "locked": State.FAILED, "gone": State.FAILED}
+    assert left == 20
+    assert (fleet.endings["locked"].exit_code, fleet.endings["gone"].exit_code, fleet.exit_code) == (2, 254, 254)
+    assert "denies deleting any archive" in fleet.endings["locked"].message
+    assert "Vault not found" in fleet.endings["gone"].message
+    assert [member.phase for member in carried.values()] == ["done", "done", "preflight", "preflight"]
+
+
+async def test_a_stop_drains_what_is_purged_and_another_fleet_goes_on_without_second_deletes(tmp_path: Path) -> None:
+    async with simulated(archives=200) as (glacier, _):
+        glacier.service.generate_vault("films", 200, OLD)
+        carried = members(glacier, tmp_path, Stepping(glacier), "photos", "films")
+        fleet = Fleet(carried)
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(fleet.go_on)
+            while not (any(" of 200 (" in member.row.standing for member in carried.values()) or fleet.endings):
+                await anyio.lowlevel.checkpoint()
+            fleet.stop("Ctrl-C")
+        stopped = glacier.ledger["deletes_received"]
+        assert {ending.exit_code for ending in fleet.endings.values()} == {130}
+        assert "purge" in {member.phase for member in carried.values()}
+        again = Fleet(members(glacier, tmp_path, Stepping(glacier), "photos", "films"))
+        await again.go_on()
+        ledger = glacier.ledger
+    assert stopped < 400
+    assert {ending.state for ending in again.endings.values()} == {State.DONE}
+    assert (ledger["archives_left"], ledger["deletes_received"]) == (0, 400)
+
+
+async def test_all_inventories_are_asked_for_before_anybody_waits(tmp_path: Path) -> None:
+    async with simulated(archives=30) as (glacier, _):
+        glacier.service.generate_vault("films", 20, OLD)
+        hasty = Impatient(clock=Stepping(glacier).now)
+        fleet = Fleet(members(glacier, tmp_path, hasty, "photos", "films"))
+        await fleet.go_on()
+        jobs = []
+        for name in ("photos", "films"):
+            async with control(glacier.endpoint_url, named(name)) as door:
+                jobs.append(len([job async for job in door.list_jobs()]))
+    assert jobs == [1, 1]
+    assert {ending.state for ending in fleet.endings.values()} == {State.PENDING}
+    assert all(ending.message.startswith("inventory job") for ending in fleet.endings.values())
+    assert fleet.exit_code == 75
+
+
+async def test_all_vaults_of_an_account_are_listed_however_many_pages_that_takes() -> None:
+    async with simulated(archives=1) as (glacier, _):
+        for number in range(24):
+            glacier.service.generate_vault(f"vault-{number:02}", 0, OLD)
+        settings = Settings.model_validate({"aws": {"endpoint_url": glacier.endpoint_url}})
+        there = await wiring.vaults_there(settings)
+    assert [vault.name for vault in there] == ["photos", *(f"vault-{number:02}" for number in range(24))]

@@ -1,0 +1,266 @@
+"""What is no answer is never "none", never "not allowed" and never a success: every question, over real HTTP."""
+
+from __future__ import annotations
+
+import json
+from contextlib import asynccontextmanager, suppress
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from glacier_purge.aws.access import Access
+from glacier_purge.errors import RunStopped
+from glacier_purge.glacier.control import NoAnswer
+from glacier_purge.glacier.http.rest import open_rest
+from glacier_purge.glacier.promises import read_promised
+from glacier_purge.glacier.reply import Meaning
+from glacier_purge.glacier.sdk.caller import caller_identity
+from glacier_purge.glacier.sdk.lookup import find_vault, list_vaults
+from glacier_purge.glacier.sdk.opening import open_sdk
+from tests.doors import KEYS, VAULT, control
+from tests.glacier.garbled import ALL, SUCCESSES, UNSIGNED
+from tests.glacier.raw_server import answers, refusal, reply, serving
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Awaitable, Callable
+
+    from tests.glacier.raw_server import Exchange
+
+    Ask = Callable[[Any], Awaitable[object]]
+
+JOB = "j" * 92
+POLICY = '{"Version":"2012-10-17","Statement":[]}'
+
+
+async def every(items: AsyncIterator[object]) -> list[object]:
+    return [item async for item in items]
+
+
+QUESTIONS: dict[str, Ask] = {
+    "GetVaultLock": lambda door: door.vault_lock(),
+    "GetVaultAccessPolicy": lambda door: door.access_policy(),
+    "ListTagsForVault": lambda door: door.tags(),
+    "DescribeVault": lambda door: door.describe_vault(),
+    "DescribeVault, for the time": lambda door: door.service_time(),
+    "ListJobs": lambda door: every(door.list_jobs()),
+    "DescribeJob": lambda door: door.describe_job(JOB),
+    "InitiateJob": lambda door: door.initiate_inventory(),
+    "GetJobOutput": lambda door: every(door.job_output(JOB, 0, 9)),
+    "GetVaultNotifications": lambda door: door.notifications(),
+    "ListMultipartUploads": lambda door: every(door.multipart_uploads()),
+    "ListVaults": lambda door: every(door.list_vaults()),
+    "SetVaultAccessPolicy": lambda door: door.set_access_policy(POLICY),
+    "DeleteVaultAccessPolicy": lambda door: door.delete_access_policy(),
+    "DeleteVault": lambda door: door.delete_vault(),
+    "AbortMultipartUpload": lambda door: door.abort_multipart_upload("u" * 92),
+}
+
+
+@asynccontextmanager
+async def garbling() -> AsyncIterator[tuple[str, Callable[[bytes], None]]]:
+    """A server that gives the answer it was told last."""
+    now = b""
+
+    def tell(answer: bytes) -> None:
+        nonlocal now
+        now = answer
+
+    async def give(exchange: Exchange) -> None:
+        await exchange.send(now)
+
+    async with serving(give) as server:
+        yield server.endpoint_url, tell
+
+
+@pytest.mark.parametrize("question", QUESTIONS)
+async def test_no_question_takes_what_is_no_answer_for_one(question: str) -> None:
+    taken: dict[str, object] = {}
+    async with garbling() as (endpoint_url, tell), control(endpoint_url) as door:
+        for name, answer in ALL.items():
+            tell(answer)
+            try:
+                taken[name] = await QUESTIONS[question](door)
+            except NoAnswer as error:
+                assert error.exit_code == 3  # noqa: PT017
+                assert VAULT.arn in str(error)  # noqa: PT017
+    assert taken == {}
+
+
+@pytest.mark.parametrize("opener", [open_sdk, open_rest], ids=["sdk", "rest"])
+async def test_no_transport_takes_what_is_no_answer_for_the_vault(opener: Any) -> None:
+    taken: dict[str, object] = {}
+    async with (
+        garbling() as (endpoint_url, tell),
+        opener(VAULT, Access(endpoint_url=endpoint_url, credentials=KEYS)) as glacier,
+    ):
+        for name, answer in ALL.items():
+            tell(answer)
+            with suppress(NoAnswer):
+                taken[name] = await glacier.describe_vault()
+    assert taken == {}
+
+
+@pytest.mark.parametrize(
+    "ask",
+    [lambda access: find_vault("photos", "us-east-1", access), lambda access: list_vaults("us-east-1", access, None)],
+)
+async def test_no_vault_is_found_by_what_is_no_answer(ask: Callable[[Access], Awaitable[object]]) -> None:
+    taken: dict[str, object] = {}
+    async with garbling() as (endpoint_url, tell):
+        for name, answer in ALL.items():
+            tell(answer)
+            with suppress(NoAnswer):
+                taken[name] = await ask(Access(endpoint_url=endpoint_url, credentials=KEYS))
+    assert taken == {}
+
+
+XML = "Content-Type: text/xml"
+STRANGERS: dict[str, bytes] = {
+    "no account": reply("200 OK", XML, body=b"<GetCallerIdentityResponse/>"),
+    "an empty result": reply(
+        "200 OK", XML, body=b"<GetCallerIdentityResponse><GetCallerIdentityResult/></GetCallerIdentityResponse>"
+    ),
+    "an account that is none": reply(
+        "200 OK",
+        XML,
+        body=b"<R><GetCallerIdentityResult><Account>me</Account><Arn>arn:aws:iam::me:user/a</Arn>"
+        b"</GetCallerIdentityResult></R>",
+    ),
+    "another account in the ARN": reply(
+        "200 OK",
+        XML,
+        body=b"<R><GetCallerIdentityResult><Account>123456789012</Account><Arn>arn:aws:iam::999999999999:user/a</Arn>"
+        b"</GetCallerIdentityResult></R>",
+    ),
+}
+
+
+async def test_nobody_is_known_by_what_is_no_answer() -> None:
+    taken: dict[str, object] = {}
+    async with garbling() as (endpoint_url, tell):
+        for name, answer in (SUCCESSES | UNSIGNED | STRANGERS).items():
+            tell(answer)
+            try:
+                taken[name] = await caller_identity(Access(endpoint_url=endpoint_url, credentials=KEYS), "us-east-1")
+            except NoAnswer as error:
+                assert "Nothing was sent" in str(error)  # noqa: PT017
+    assert taken == {}
+
+
+SIGNED = {"x-amzn-requestid": "a"}
+VAULT_MEMBERS = {
+    "VaultARN": VAULT.arn,
+    "VaultName": "photos",
+    "CreationDate": "2012-02-20T17:01:45.198Z",
+    "LastInventoryDate": "2026-11-20T00:28:00.000Z",
+    "NumberOfArchives": 192,
+    "SizeInBytes": 78_088_912,
+}
+NEVER = VAULT_MEMBERS | {"LastInventoryDate": None}
+JOB_MEMBERS = {
+    "JobId": JOB,
+    "Action": "InventoryRetrieval",
+    "StatusCode": "InProgress",
+    "Completed": False,
+    "CreationDate": "2012-02-20T17:01:45.198Z",
+    "InventorySizeInBytes": None,
+    "InventoryRetrievalParameters": {"Format": "JSON", "Limit": None, "Marker": None},
+    "VaultARN": VAULT.arn,
+}
+LOCK = {"Policy": POLICY, "State": "Locked", "ExpirationDate": None, "CreationDate": "2012-02-20T17:01:45.198Z"}
+
+
+@pytest.mark.parametrize(
+    ("operation", "members"),
+    [
+        ("DescribeVault", VAULT_MEMBERS),
+        ("DescribeVault", NEVER | {"NumberOfArchives": 0, "SizeInBytes": 0}),
+        ("DescribeVault", NEVER | {"NumberOfArchives": None, "SizeInBytes": None}),
+        ("DescribeVault", {name: VAULT_MEMBERS[name] for name in ("VaultARN", "VaultName", "CreationDate")}),
+        ("DescribeVault", VAULT_MEMBERS | {"SomethingNew": [1]}),
+        ("ListVaults", {"VaultList": [], "Marker": None}),
+        ("ListVaults", {"VaultList": [VAULT_MEMBERS, NEVER], "Marker": VAULT.arn}),
+        ("DescribeJob", JOB_MEMBERS),
+        ("ListJobs", {"JobList": [JOB_MEMBERS], "Marker": None}),
+        ("GetVaultLock", LOCK),
+        ("GetVaultLock", LOCK | {"State": "InProgress", "ExpirationDate": "2012-02-21T17:01:45.198Z"}),
+        ("GetVaultAccessPolicy", {"Policy": POLICY}),
+        ("GetVaultAccessPolicy", {"Policy": '{"Statement":{"Effect":"Allow"}}'}),
+        ("ListTagsForVault", {"Tags": {}}),
+        ("ListTagsForVault", {"Tags": {"team": "", "purge:deny": "yes"}}),
+        ("GetVaultNotifications", {"SNSTopic": "arn:t", "Events": []}),
+    ],
+)
+def test_what_the_service_answers_keeps_its_promise(operation: str, members: dict[str, object]) -> None:
+    assert read_promised(operation, 200, SIGNED, json.dumps(members).encode()) is None
+
+
+@pytest.mark.parametrize(
+    ("operation", "members"),
+    [
+        *[
+            ("DescribeVault", {k: v for k, v in VAULT_MEMBERS.items() if k != gone})
+            for gone in ("VaultARN", "VaultName")
+        ],
+        ("DescribeVault", VAULT_MEMBERS | {"NumberOfArchives": None}),
+        ("DescribeVault", VAULT_MEMBERS | {"NumberOfArchives": "192"}),
+        ("DescribeVault", VAULT_MEMBERS | {"NumberOfArchives": -1}),
+        ("DescribeVault", VAULT_MEMBERS | {"LastInventoryDate": "yesterday"}),
+        ("DescribeVault", VAULT_MEMBERS | {"LastInventoryDate": "2026-11-20T00:28:00"}),
+        ("DescribeVault", VAULT_MEMBERS | {"VaultARN": "photos"}),
+        ("ListVaults", {"VaultList": [{}]}),
+        ("ListVaults", {"VaultList": [], "Marker": 7}),
+        ("DescribeJob", JOB_MEMBERS | {"StatusCode": "Done"}),
+        ("DescribeJob", JOB_MEMBERS | {"JobId": ""}),
+        ("ListJobs", {"JobList": [JOB_MEMBERS, {}]}),
+        *[("GetVaultLock", {k: v for k, v in LOCK.items() if k != gone}) for gone in ("Policy", "State")],
+        ("GetVaultLock", LOCK | {"State": "Unlocked"}),
+        ("GetVaultLock", LOCK | {"Policy": ""}),
+        ("GetVaultAccessPolicy", {"Policy": "{}"}),
+        ("GetVaultAccessPolicy", {"Policy": "none"}),
+        ("GetVaultAccessPolicy", {"Policy": '{"Statement":"none"}'}),
+        ("GetVaultAccessPolicy", {"policy": {"Policy": POLICY}}),
+        ("ListTagsForVault", {"Tags": {"purge:deny": None}}),
+        ("ListTagsForVault", {"Tags": {"purge:deny": 1}}),
+        ("ListTagsForVault", {"tags": {}}),
+    ],
+)
+def test_a_member_that_is_missing_or_of_another_kind_breaks_it(operation: str, members: dict[str, object]) -> None:
+    broken = read_promised(operation, 200, SIGNED, json.dumps(members).encode())
+    assert broken is not None
+    assert (broken.meaning, broken.code) == (Meaning.NO_REPLY, "NotAsPromised")
+
+
+def test_a_success_that_names_an_error_breaks_its_promise() -> None:
+    contradictory = {**SIGNED, "x-amzn-errortype": "ThrottlingException"}
+    assert read_promised("ListTagsForVault", 200, contradictory, b'{"Tags":{}}') is not None
+
+
+async def test_an_answer_about_another_vault_or_job_is_none() -> None:
+    films = json.dumps(VAULT_MEMBERS | {"VaultARN": VAULT.arn.replace("photos", "films"), "VaultName": "films"})
+    async with garbling() as (endpoint_url, tell), control(endpoint_url) as door:
+        tell(reply("200 OK", body=films.encode()))
+        with pytest.raises(NoAnswer, match=r"about something else: arn:.*films"):
+            await door.describe_vault()
+        with pytest.raises(RunStopped, match=r"about arn:.*films"):
+            await find_vault("photos", "us-east-1", Access(endpoint_url=endpoint_url, credentials=KEYS))
+        tell(reply("200 OK", body=json.dumps(JOB_MEMBERS | {"JobId": "k" * 92}).encode()))
+        with pytest.raises(NoAnswer, match="about something else: k"):
+            await door.describe_job(JOB)
+
+
+async def test_a_list_whose_pages_repeat_is_no_answer() -> None:
+    page = json.dumps({"JobList": [JOB_MEMBERS], "Marker": "more"}).encode()
+    async with serving(answers(reply("200 OK", body=page))) as server, control(server.endpoint_url) as door:
+        with pytest.raises(NoAnswer, match="the page that was just read"):
+            await every(door.list_jobs())
+        assert len(server.requests) == 2
+
+
+async def test_none_and_not_allowed_are_believed_in_the_services_own_form() -> None:
+    none = refusal("404 Not Found", "ResourceNotFoundException", "No vault access policy is set")
+    async with serving(answers(none)) as server, control(server.endpoint_url) as door:
+        assert await door.vault_lock() is None
+        assert await door.access_policy() is None
+        assert await door.describe_job(JOB) is None
+        assert len(server.requests) == 3

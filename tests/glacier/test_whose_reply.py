@@ -1,0 +1,128 @@
+"""A reply is one delete's: whatever a box in between does to 204s, nothing is recorded as deleted that is still there.
+
+Held against what the pretended service did.  The whole engine runs, without a folder, over both transports.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from contextlib import aclosing
+from typing import TYPE_CHECKING
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+import glacier_purge
+from glacier_purge.glacier.port import Replies
+from glacier_purge.glacier.reply import Meaning, Reply
+from glacier_purge.glacier.request_ids import IDS_KEPT_MIN, SeenRequestIds
+from glacier_simulator.faults import Rule
+from glacier_simulator.kit import SimulatedGlacier
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+VAULT = glacier_purge.Vault(account_id="123456789012", region="us-east-1", name="photos")
+CREDENTIALS = glacier_purge.StaticCredentials(access_key_id="test", secret_access_key="test")
+ARCHIVES = 150
+NOT_DONE = [
+    "repeated-here", "repeated-anywhere", "204-without-id", "204-with-empty-id", "204-with-error-type",
+    "204-with-body", "204-with-length", "204-in-chunks", "204-of-http-2",
+]  # fmt: skip
+BEHIND = ["stray-reply", "duplicate-reply", "garbage-after-reply"]
+
+
+async def deleted_under(faults: Sequence[Rule], transport: str, seed: int) -> SimulatedGlacier:
+    """Delete every archive, and find each one gone at the moment at which it is told to be deleted."""
+    async with SimulatedGlacier(archives=ARCHIVES, faults=list(faults), seed=seed) as glacier:
+        ids = [record["ArchiveId"] for record in json.loads(glacier.inventory_text())["ArchiveList"]]
+        settings = glacier_purge.Settings.model_validate(
+            {
+                "aws": {"endpoint_url": glacier.endpoint_url, "transport": transport},
+                "pace": {"first_per_second": 1000},
+                "retry": {"first_wait_seconds": 0.001, "wait_seconds_max": 0.01},
+            }
+        )
+        told: list[str] = []
+        async with aclosing(
+            glacier_purge.delete_archives(VAULT, ids, settings=settings, credentials=CREDENTIALS)
+        ) as outcomes:
+            async for outcome in outcomes:
+                assert outcome.outcome == "deleted"
+                assert glacier.service.ledger.times_received(outcome.archive_id) >= 1, "told to be deleted, still there"
+                told.append(outcome.archive_id)
+        assert sorted(told) == sorted(ids)
+        assert glacier.ledger["archives_left"] == 0
+        assert glacier.ledger["faults"], "nothing was tried"
+    return glacier
+
+
+@pytest.mark.parametrize("transport", ["sdk", "rest"])
+@pytest.mark.parametrize(("kind", "share"), [*((kind, 0.3) for kind in NOT_DONE), ("repeated-anywhere", 0.05)])
+async def test_what_is_told_to_be_deleted_is_gone(kind: str, share: float, transport: str) -> None:
+    await deleted_under([Rule(kind, share)], transport, seed=int(share * 100))
+
+
+@pytest.mark.parametrize("transport", ["sdk", "rest"])
+async def test_what_is_told_to_be_deleted_is_gone_when_everything_happens(transport: str) -> None:
+    await deleted_under([Rule(kind, 0.03) for kind in [*NOT_DONE, *BEHIND]], transport, seed=5)
+
+
+# -- the window of request ids ---------------------------------------------------------------------------------------
+
+
+@given(st.lists(st.integers(0, 40).map(str), max_size=200), st.integers(1, 20))
+def test_a_request_id_among_the_last_is_never_new_and_few_are_kept(ids: list[str], kept_min: int) -> None:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("glacier_purge.glacier.request_ids.IDS_KEPT_MIN", kept_min)
+        seen = SeenRequestIds()
+        for at, request_id in enumerate(ids):
+            is_new = seen.is_new(request_id)
+            assert not (is_new and request_id in ids[max(0, at - kept_min) : at])
+            assert is_new or request_id in ids[:at]
+            assert len(seen._newer) + len(seen._older) <= 2 * kept_min
+
+
+def test_an_id_that_keeps_coming_is_never_forgotten() -> None:
+    seen = SeenRequestIds()
+    assert seen.is_new("kept by a box in between")
+    for number in range(5 * IDS_KEPT_MIN):
+        assert seen.is_new(str(number))
+        if number % (IDS_KEPT_MIN - 1) == 0:
+            assert not seen.is_new("kept by a box in between")
+
+
+def test_as_many_ids_are_kept_as_an_account_may_send_in_minutes() -> None:
+    seen = SeenRequestIds()
+    ids = [f"{number:048d}" for number in range(IDS_KEPT_MIN)]
+    assert all(map(seen.is_new, ids))
+    assert not any(map(seen.is_new, ids))
+
+
+def deleted(request_id: str) -> Reply:
+    return Reply(Meaning.DELETED, 204, request_id=request_id)
+
+
+async def test_a_reply_that_two_get_in_one_turn_is_nobodys() -> None:
+    replies, settled = Replies(), list[tuple[str, Reply]]()
+    replies.deliver_to(settled.extend)
+    assert [replies.add(*each) for each in [("a", deleted("1")), ("b", deleted("2")), ("c", deleted("1"))]] == [
+        True,
+        True,
+        False,
+    ]
+    await asyncio.sleep(0)
+    assert [(archive, reply.meaning, reply.code) for archive, reply in settled] == [
+        ("a", Meaning.NO_REPLY, "RepeatedReply"),
+        ("b", Meaning.DELETED, None),
+        ("c", Meaning.NO_REPLY, "RepeatedReply"),
+    ]
+
+
+async def test_replies_without_a_request_id_are_not_held_against_each_other() -> None:
+    replies = Replies()
+    replies.deliver_to(lambda _: None)
+    nothing = Reply(Meaning.NO_REPLY, code="ReadTimeoutError")
+    assert all([replies.add("a", nothing), replies.add("b", nothing)])

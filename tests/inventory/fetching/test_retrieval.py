@@ -1,0 +1,261 @@
+"""Fetching a vault's inventory from the simulator in stepped time: waits, stops, failures, what is not believed."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import replace
+from datetime import timedelta
+from typing import TYPE_CHECKING
+
+import pytest
+
+from glacier_purge.errors import InventoryDamaged, Pending, PlanRefused, RunStopped, UsageError
+from glacier_purge.glacier.waiting import Impatient
+from glacier_purge.inventory.fetching.job_choice import Wanted
+from glacier_purge.inventory.fetching.retrieval import Retrieval, RetrievalSettings, check
+from glacier_simulator.faults import Rule
+from tests.doors import HOUR, VAULT, Stepping, control, simulated
+from tests.glacier_simulator.raw_client import ask
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from glacier_purge.glacier.control import GlacierControl, Job
+    from glacier_purge.glacier.waiting import Patience
+    from glacier_purge.inventory.snapshot import Snapshot
+    from glacier_simulator import SimulatedGlacier
+
+
+async def _at_once(seconds: float) -> None:
+    """Wait for nothing between the tries of a download."""
+
+
+SMALL = RetrievalSettings(chunk_bytes=4096, sleep=_at_once)
+LIMITED = b', "InventoryRetrievalParameters": {"Limit": "5"}'
+NEW_JOB = b'{"Type": "inventory-retrieval"%b}'
+
+
+async def fetch(
+    door: GlacierControl,
+    folder: Path,
+    patience: Patience,
+    wanted: Wanted = Wanted(),  # noqa: B008 - frozen
+) -> tuple[Snapshot, str]:
+    return await Retrieval(door, folder, wanted, patience, SMALL).fetch()
+
+
+async def jobs(door: GlacierControl) -> list[Job]:
+    return [job async for job in door.list_jobs()]
+
+
+async def test_a_job_is_asked_for_awaited_downloaded_and_read_through(tmp_path: Path) -> None:
+    async with simulated(archives=100) as (glacier, door):
+        patience = Stepping(glacier)
+        snapshot, job_id = await fetch(door, tmp_path, patience)
+        (job,) = await jobs(door)
+    assert (snapshot.records, snapshot.format, snapshot.path) == (100, "json", tmp_path / "inventory.json")
+    assert job_id == job.job_id
+    assert names(tmp_path) == {"inventory.json", "inventory.json.sha256", "retrieval.json"}
+    assert all(waiting.what.startswith("inventory job ") for waiting in patience.waited)
+    assert 20 <= len(patience.waited) <= 45
+
+
+async def test_a_finished_job_of_somebody_elses_is_adopted_and_nothing_asked_for(tmp_path: Path) -> None:
+    async with simulated() as (glacier, door):
+        for extra in (b"", b', "Format": "CSV"', LIMITED):
+            await ask(glacier.endpoint_url, "POST", "/-/vaults/photos/jobs", NEW_JOB % extra)
+        glacier.clock.step(6 * HOUR)
+        whole = next(
+            job
+            for job in await jobs(door)
+            if job.inventory and job.inventory.format == "JSON" and not job.inventory.limit
+        )
+        snapshot, job_id = await fetch(door, tmp_path, Impatient(clock=Stepping(glacier).now))
+        assert (snapshot.records, job_id) == (100, whole.job_id)
+        assert len(await jobs(door)) == 3
+
+
+async def test_without_waiting_the_job_is_asked_for_once_and_taken_by_a_later_call(tmp_path: Path) -> None:
+    async with simulated() as (glacier, door):
+        hasty = Impatient(clock=Stepping(glacier).now)
+        for _ in range(3):
+            new = Wanted(created_from=hasty.now())
+            with pytest.raises(Pending, match=r"inventory job .* take 3 to 5 hours") as pending:
+                await fetch(door, tmp_path, hasty, new)
+            assert pending.value.until > hasty.now()
+            glacier.clock.step(60)
+        glacier.clock.step(6 * HOUR)
+        snapshot, _ = await fetch(door, tmp_path, hasty, Wanted(created_from=hasty.now()))
+        assert snapshot.records == 100
+        assert len(await jobs(door)) == 1
+
+
+async def test_an_inventory_that_was_fetched_is_not_fetched_again(tmp_path: Path) -> None:
+    async with simulated() as (glacier, door):
+        first = await fetch(door, tmp_path, Stepping(glacier))
+        glacier.clock.step(90 * HOUR)
+        assert await fetch(door, tmp_path, Impatient(clock=Stepping(glacier).now)) == first
+        (tmp_path / "inventory.json").write_bytes(
+            (tmp_path / "inventory.json").read_bytes().replace(b'"Size":1', b'"Size":2', 1)
+        )
+        with pytest.raises(PlanRefused, match="changed after it was fetched"):
+            await fetch(door, tmp_path, Stepping(glacier))
+
+
+BREAKS = ["output-cut", "truncated-body", "reset-after", "internal-error", "throttle", "bad-gateway"]
+
+
+@pytest.mark.parametrize("kind", BREAKS)
+async def test_a_download_that_breaks_goes_on_where_it_broke(kind: str, tmp_path: Path) -> None:
+    async with simulated(faults=[Rule(kind, operation="GetJobOutput", count=5)]) as (glacier, door):
+        snapshot, _ = await fetch(door, tmp_path, Stepping(glacier))
+        assert glacier.ledger["faults"] == {kind: 5}
+        assert snapshot.path.read_bytes() == listed(glacier)
+
+
+async def test_a_stopped_download_is_continued_by_a_later_call(tmp_path: Path) -> None:
+    rules = [Rule("output-cut", operation="GetJobOutput", count=1), Rule("throttle", operation="GetJobOutput")]
+    async with simulated(faults=rules) as (glacier, door):
+        await door.initiate_inventory()
+        glacier.clock.step(6 * HOUR)
+        with pytest.raises(Pending, match=r"the service to answer again \(throttled to GetJobOutput\)"):
+            await fetch(door, tmp_path, Impatient(clock=Stepping(glacier).now))
+        part = tmp_path / "inventory.part"
+        came = part.read_bytes()
+        assert 0 < len(came) < len(listed(glacier))
+        glacier.desk.faults.replace([])
+        part.write_bytes(came.replace(b'"InventoryDate":"2', b'"InventoryDate":"1'))  # shows whose bytes these are
+        snapshot, _ = await fetch(door, tmp_path, Stepping(glacier))
+        kept = snapshot.path.read_bytes()
+        assert kept == listed(glacier).replace(b'"InventoryDate":"2', b'"InventoryDate":"1')
+
+
+async def test_an_outage_of_hours_is_waited_out(tmp_path: Path) -> None:
+    rules = [Rule("refuse", operation="DescribeJob", count=40), Rule("bad-gateway", operation="GetJobOutput", count=30)]
+    async with simulated() as (glacier, door):
+        await door.initiate_inventory()
+        glacier.desk.faults.replace([*rules, Rule("expired-token", operation="DescribeJob", count=4)])
+        patience = Stepping(glacier)
+        snapshot, _ = await fetch(door, tmp_path, patience)
+    assert snapshot.records == 100
+    told = {waiting.what for waiting in patience.waited}
+    assert "the service to answer again (no reply to DescribeJob)" in told
+    assert "the service to answer again (server fault to GetJobOutput)" in told
+    assert "new AWS credentials (the old ones are not accepted any more)" in told
+
+
+async def test_what_was_downloaded_of_another_jobs_output_is_not_used(tmp_path: Path) -> None:
+    async with simulated() as (glacier, door):
+        (tmp_path / "inventory.part").write_bytes(b"of another job")
+        snapshot, _ = await fetch(door, tmp_path, Stepping(glacier))
+        assert snapshot.path.read_bytes() == listed(glacier)
+
+
+async def test_a_job_that_fails_is_asked_for_again(tmp_path: Path) -> None:
+    async with simulated(faults=[Rule("job-failed", operation="InitiateJob", count=2)]) as (glacier, door):
+        snapshot, _ = await fetch(door, tmp_path, Stepping(glacier))
+        assert snapshot.records == 100
+        assert len(await jobs(door)) == 3
+
+
+async def test_jobs_that_fail_again_and_again_are_told(tmp_path: Path) -> None:
+    async with simulated(faults=[Rule("job-failed", operation="InitiateJob")]) as (glacier, door):
+        with pytest.raises(RunStopped, match=r"no inventory of arn:.* it failed"):
+            await fetch(door, tmp_path, Stepping(glacier))
+        assert len(await jobs(door)) == 4
+
+
+async def test_an_output_that_expired_before_it_was_here_is_asked_for_again(tmp_path: Path) -> None:
+    async with simulated() as (glacier, door):
+        hasty = Impatient(clock=Stepping(glacier).now)
+        with pytest.raises(Pending):
+            await fetch(door, tmp_path, hasty)
+        glacier.clock.step(40 * HOUR)
+        with pytest.raises(Pending):
+            await fetch(door, tmp_path, hasty)
+        glacier.clock.step(6 * HOUR)
+        snapshot, _ = await fetch(door, tmp_path, hasty)
+        assert snapshot.records == 100
+
+
+async def test_an_output_that_expires_during_the_download_is_asked_for_again(tmp_path: Path) -> None:
+    async with simulated(faults=[Rule("throttle", operation="GetJobOutput", count=1)]) as (glacier, door):
+
+        async def a_day(seconds: float) -> None:
+            glacier.clock.step(24 * HOUR)
+
+        slow = RetrievalSettings(chunk_bytes=4096, sleep=a_day)
+        snapshot, job_id = await Retrieval(door, tmp_path, Wanted(), Stepping(glacier), slow).fetch()
+        assert snapshot.records == 100
+        assert [job.job_id for job in await jobs(door)] == [job_id]
+
+
+@pytest.mark.parametrize("kind", ["output-truncated"])
+async def test_an_output_without_its_end_is_downloaded_again(kind: str, tmp_path: Path) -> None:
+    async with simulated(faults=[Rule(kind, operation="GetJobOutput", count=1)]) as (glacier, door):
+        snapshot, _ = await fetch(door, tmp_path, Stepping(glacier))
+        assert snapshot.path.read_bytes() == listed(glacier)
+
+
+async def test_an_inventory_with_another_count_than_the_services_is_not_believed(tmp_path: Path) -> None:
+    async with simulated() as (glacier, door):
+        described = await door.describe_vault()
+        snapshot, _ = await fetch(door, tmp_path, Stepping(glacier))
+    for archives in (99, None):
+        with pytest.raises(InventoryDamaged, match="lists 100 archives, and the service counts"):
+            check(snapshot, VAULT, replace(described, archives=archives))
+    assert described.last_inventory is not None
+    later = described.last_inventory + timedelta(days=1)
+    check(snapshot, VAULT, replace(described, archives=99, last_inventory=later))
+    with pytest.raises(InventoryDamaged, match="the job was of"):
+        check(snapshot, replace(VAULT, name="films"), described)
+
+
+async def test_a_vault_without_an_inventory_is_waited_for(tmp_path: Path) -> None:
+    async with simulated(archives=0) as (glacier, _):
+        glacier.service.create_vault("films", glacier.clock.now())
+        async with control(glacier.endpoint_url, replace(VAULT, name="films")) as films:
+            body = b"film"
+            sha = hashlib.sha256(body).hexdigest()
+            headers = {"x-amz-content-sha256": sha, "x-amz-sha256-tree-hash": sha}
+            await ask(glacier.endpoint_url, "POST", "/-/vaults/films/archives", body, **headers)
+            patience = Stepping(glacier)
+            snapshot, _ = await fetch(films, tmp_path, patience)
+    assert snapshot.records == 1
+    assert patience.waited[0].what.startswith("the vault's first inventory")
+
+
+async def test_a_job_named_by_the_user_is_taken_or_refused_with_the_reason(tmp_path: Path) -> None:
+    async with simulated() as (glacier, door):
+        limited = await ask(
+            glacier.endpoint_url,
+            "POST",
+            "/-/vaults/photos/jobs",
+            NEW_JOB % b', "InventoryRetrievalParameters": {"Limit": "5"}',
+        )
+        whole = await door.initiate_inventory()
+        newer = await door.initiate_inventory()
+        glacier.clock.step(6 * HOUR)
+        with pytest.raises(UsageError, match="only a part"):
+            await fetch(door, tmp_path, Stepping(glacier), Wanted(job_id=limited.headers["x-amz-job-id"]))
+        with pytest.raises(UsageError, match="does not know it"):
+            await fetch(door, tmp_path, Stepping(glacier), Wanted(job_id="n" * 92))
+        _, job_id = await fetch(door, tmp_path, Stepping(glacier), Wanted(job_id=whole))
+    assert job_id == whole != newer
+
+
+async def test_a_folder_with_another_vaults_inventory_is_refused(tmp_path: Path) -> None:
+    async with simulated() as (glacier, door):
+        await fetch(door, tmp_path, Stepping(glacier))
+        async with control(glacier.endpoint_url, replace(VAULT, name="films")) as films:
+            with pytest.raises(UsageError, match="holds an inventory of"):
+                await fetch(films, tmp_path, Stepping(glacier))
+
+
+def names(folder: Path) -> set[str]:
+    return {file.name for file in folder.iterdir()}
+
+
+def listed(glacier: SimulatedGlacier) -> bytes:
+    """The vault's last inventory, as the simulator itself has it."""
+    return b"".join(glacier.service.inventory("photos", "JSON", glacier.clock.now()).pieces())

@@ -1,0 +1,91 @@
+"""One vault's calendar over the simulator, in this process and with its days stepped, for whoever looks at one."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import random
+from typing import TYPE_CHECKING
+
+from glacier_purge.api.member import Member
+from glacier_purge.approval.typed import approve_by_digest
+from glacier_purge.deletion.budget import Budget
+from glacier_purge.deletion.pacer import PacerSettings
+from glacier_purge.fleet.fleet import Ending, Fleet
+from glacier_purge.lifecycle.lifecycle import Wishes
+from glacier_purge.plan.choices import EVERY_ARCHIVE, UNCAPPED, Caps, Choices
+from glacier_purge.purge.host import Host
+from glacier_purge.settings import Settings
+from tests.doors import VAULT, Stepping
+from tests.glacier_simulator.raw_client import ask
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+    from pathlib import Path
+
+    from glacier_purge.approval.typed import Approval
+    from glacier_purge.archive import Vault
+    from glacier_purge.glacier.waiting import Patience
+    from glacier_purge.plan.document import Plan
+    from glacier_purge.storage.folder import RunFolder
+    from glacier_simulator import SimulatedGlacier
+
+    Ask = Callable[[RunFolder, Plan], Awaitable[Approval]]
+
+NO_WISHES = Wishes()
+FILM = b"film"
+HASHED = hashlib.sha256(FILM).hexdigest()
+UPLOAD = {"x-amz-content-sha256": HASHED, "x-amz-sha256-tree-hash": HASHED, "x-amz-archive-description": "a film"}
+
+
+async def said_yes(folder: RunFolder, plan: Plan) -> Approval:
+    del folder
+    return approve_by_digest(plan, plan.digest, "me@here")
+
+
+async def upload(glacier: SimulatedGlacier, vault: Vault = VAULT) -> None:
+    path = f"/-/vaults/{vault.name}/archives"
+    assert (await ask(glacier.endpoint_url, "POST", path, FILM, **UPLOAD)).status == 201
+
+
+async def carried(
+    glacier: SimulatedGlacier,
+    place: Path,
+    choices: Choices = EVERY_ARCHIVE,
+    *,
+    caps: Caps = UNCAPPED,
+    wishes: Wishes = NO_WISHES,
+    approve: Ask | None = said_yes,
+    patience: Patience | None = None,
+    vault: Vault = VAULT,
+) -> Ending:
+    """One process's part of a calendar in ``place``."""
+    settings = Settings.model_validate(
+        {"aws": {"endpoint_url": glacier.endpoint_url}, "pace": {"first_per_second": 1000.0}}
+    )
+    waits = patience or Stepping(glacier)
+    member = Member(
+        vault,
+        place,
+        settings,
+        wishes,
+        choices=choices,
+        caps=caps,
+        lane_of=(Budget(PacerSettings(rate_per_second_first=1000.0), random.Random(1).random), None),
+        digests=frozenset(),
+        ask=approve,
+        patience_for=lambda _: waits,
+        host=Host(wall_clock=glacier.clock.now),
+    )
+    fleet = Fleet({vault.name: member})
+    await fleet.go_on()
+    return fleet.endings[vault.name]
+
+
+def ids_of(glacier: SimulatedGlacier) -> list[str]:
+    return [record["ArchiveId"] for record in json.loads(glacier.inventory_text())["ArchiveList"]]
+
+
+def listed(file: Path, ids: list[str]) -> str:
+    file.write_text("\n".join(ids), "ascii")
+    return str(file)

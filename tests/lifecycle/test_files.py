@@ -1,0 +1,296 @@
+"""Every file of a lifecycle's and of a fleet's folder, spoilt in every way at four stops: said, and nothing is sent."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import pytest
+
+from glacier_purge.archive import Vault
+from glacier_purge.cli.output import OutputFormat
+from glacier_purge.cli.status import status
+from glacier_purge.errors import AuditDamaged, GlacierPurgeError, NotOurs, PlanRefused
+from glacier_purge.fleet.fleet import State, folder_name
+from glacier_purge.fleet.roster import Enlisted, Roster, settled_roster, write_roster
+from glacier_purge.glacier.waiting import Impatient
+from glacier_purge.lifecycle.lifecycle import Wishes
+from glacier_purge.lifecycle.phases import Event, Phase, position, read_steps
+from glacier_purge.storage.folder import RunFolder
+from tests.doors import VAULT, Stepping, simulated
+from tests.lifecycle.lifecycles import carried, said_yes, upload
+from tests.lifecycle.spoiling import WAYS
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from glacier_purge.approval.typed import Approval
+    from glacier_purge.fleet.fleet import Ending
+    from glacier_purge.plan.document import Plan
+    from glacier_simulator import SimulatedGlacier
+
+FILMS = Vault(account_id=VAULT.account_id, region=VAULT.region, name="films")
+THEIRS = (
+    '{"Version":"2012-10-17","Statement":[{"Sid":"theirs","Effect":"Allow","Principal":"*",'
+    f'"Action":"glacier:UploadArchive","Resource":"{VAULT.arn}"}}]}}'
+)
+
+BOUND = {"lifecycle.jsonl", "terms.json", "freeze.json", "round-1/plan.json", "round-1/run.json", "round-2/plan.json"}
+"""What the steps know the hash of; at any stop."""
+NOTES = {"waiting.json", "ended.json"}
+FETCHED = {"round-1/decisions", "round-1/inventory.json"}
+LOG = {"round-1/audit/000001.jsonl"}
+PROOF = {"round-1/certificate.json"}
+FILES = (
+    *sorted(BOUND | NOTES | FETCHED | LOG | PROOF),
+    "round-1/retrieval.json",
+    "round-1/verification/retrieval.json",
+    "round-1/verification/inventory.json",
+    "round-2/decisions",
+    "round-2/inventory.json",
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Stop:
+    """Where a lifecycle stands, and what is made of files that are spoilt there."""
+
+    phase: Phase
+    round: int
+    exit_code: int
+    refused: frozenset[str]
+    planned_again: frozenset[str] = frozenset()
+
+
+STOPS = {
+    "approval awaited": Stop(
+        phase=Phase.APPROVAL, round=1, exit_code=75, refused=frozenset(BOUND), planned_again=frozenset(FETCHED)
+    ),
+    "after the purge": Stop(phase=Phase.VERIFY, round=1, exit_code=75, refused=frozenset(BOUND | FETCHED | LOG)),
+    "before DeleteVault": Stop(
+        phase=Phase.DELETE_VAULT, round=1, exit_code=2, refused=frozenset(BOUND | FETCHED | LOG | PROOF)
+    ),
+    "round 2": Stop(
+        phase=Phase.APPROVAL,
+        round=2,
+        exit_code=75,
+        refused=frozenset(BOUND),
+        planned_again=frozenset({"round-2/decisions", "round-2/inventory.json"}),
+    ),
+}
+
+
+@pytest.fixture(autouse=True)
+def credentials(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "test")
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "test")
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
+
+
+def wishes(name: str, vault: Vault) -> Wishes:
+    return Wishes(freeze=True, remove_vault=vault.name if name == "before DeleteVault" else None)
+
+
+async def brought_to(name: str, glacier: SimulatedGlacier, place: Path, vault: Vault) -> Ending:
+    """Carry a vault's lifecycle as far as that stop."""
+    hasty = Impatient(clock=Stepping(glacier).now)
+    wanted = wishes(name, vault)
+    if name == "approval awaited":
+        return await carried(glacier, place, vault=vault, wishes=wanted, approve=None)
+    if name == "after the purge":
+        await carried(glacier, place, vault=vault, wishes=wanted, approve=None)
+        return await carried(glacier, place, vault=vault, wishes=wanted, patience=hasty)
+    if name == "before DeleteVault":
+        return await carried(glacier, place, vault=vault, wishes=wanted)
+
+    async def once(folder: RunFolder, plan: Plan) -> Approval:
+        if folder.path.name != "round-1":
+            raise PlanRefused("no more today")
+        await upload(glacier, vault)
+        return await said_yes(folder, plan)
+
+    await carried(glacier, place, vault=vault, wishes=wanted, approve=once)
+    return await carried(glacier, place, vault=vault, wishes=wanted, approve=None)
+
+
+def told(place: Path, capsys: pytest.CaptureFixture[str]) -> tuple[int, str]:
+    """What ``status`` ends with, and its word or its message."""
+    capsys.readouterr()
+    try:
+        exit_code = status(place, output=OutputFormat.JSON)
+    except GlacierPurgeError as error:
+        return error.exit_code, str(error)
+    return exit_code, json.loads(capsys.readouterr().out)["state"]
+
+
+@pytest.mark.parametrize("name", STOPS)
+async def test_a_spoilt_file_is_said_or_made_anew_and_nothing_is_sent(
+    name: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    stop, place, films, kept = STOPS[name], tmp_path / "photos", tmp_path / "films", tmp_path / "kept"
+    async with simulated(archives=12) as (glacier, door):
+        glacier.service.generate_vault("films", 9, 1_000_000_000.0)
+        await door.set_access_policy(THEIRS)
+        await brought_to(name, glacier, films, FILMS)
+        assert (await brought_to(name, glacier, place, VAULT)).exit_code == stop.exit_code
+        assert position(read_steps(place)) == (stop.phase, stop.round)
+        shutil.copytree(place, kept)
+        sent, policy = glacier.ledger["deletes_received"], await door.access_policy()
+        seen = set()
+        for file, way in cells(place):
+            relative = str(file.relative_to(place))
+            other = films / relative
+            if way == "swapped" and not (other.exists() and other.read_bytes() != file.read_bytes()):
+                continue
+            WAYS[way](file, other)
+            seen.add(relative)
+            word = told(place, capsys)
+            ending = await carried(
+                glacier,
+                place,
+                wishes=wishes(name, VAULT),
+                approve=None,
+                patience=Impatient(clock=Stepping(glacier).now),
+            )
+            cell = (name, relative, way, word, ending)
+            expected = 4 if relative in stop.refused else stop.exit_code
+            if way == "anybodys" and relative in stop.refused | stop.planned_again:
+                expected = 2
+            assert ending.exit_code == expected, cell
+            assert word[0] != 255, cell
+            if expected == 4 and relative in BOUND | PROOF:
+                assert word == (4, "damaged"), cell
+            if expected == 4 or (way == "anybodys" and expected == 2 and stop.exit_code != 2):
+                named = (relative, relative.partition("/")[2] or relative, relative.rpartition("/")[0] or relative)
+                assert any(name in ending.message for name in named), cell
+            if relative in stop.planned_again and way != "anybodys":
+                assert f"round-{stop.round + 1}" in ending.message, cell
+            if policy != THEIRS:
+                assert "glacier-purge thaw" in ending.message or ending.exit_code == 75, cell
+            assert (glacier.ledger["deletes_received"], await door.access_policy()) == (sent, policy), cell
+            shutil.rmtree(place)
+            shutil.copytree(kept, place)
+        assert seen >= BOUND & {str(file.relative_to(place)) for file in place.rglob("*")}
+        last = await carried(glacier, place, wishes=Wishes(freeze=True))
+        assert last.state is State.DONE, last.message
+        assert await door.access_policy() == THEIRS
+
+
+def cells(place: Path) -> Iterator[tuple[Path, str]]:
+    """Each file that is there, with each way to spoil it."""
+    for name in FILES:
+        if (place / name).exists():
+            yield from ((place / name, way) for way in WAYS)
+
+
+async def test_another_lifecycles_round_is_not_carried_out(tmp_path: Path) -> None:
+    """At every stop, and while its plan is about to be written down."""
+    place, films = tmp_path / "photos", tmp_path / "films"
+    async with simulated(archives=12) as (glacier, _):
+        glacier.service.generate_vault("films", 9, 1_000_000_000.0)
+        await brought_to("approval awaited", glacier, films, FILMS)
+        await brought_to("approval awaited", glacier, place, VAULT)
+        lines = (place / "lifecycle.jsonl").read_bytes().splitlines(keepends=True)
+        for steps in (lines, lines[:-1], lines[:-2]):  # approval, plan, inventory
+            (place / "lifecycle.jsonl").write_bytes(b"".join(steps))
+            shutil.rmtree(place / "round-1")
+            shutil.copytree(films / "round-1", place / "round-1")
+            refused = await carried(glacier, place)
+            assert refused.exit_code == 4, refused
+            assert "round-1" in refused.message
+        assert glacier.ledger["deletes_received"] == 0
+
+
+@pytest.mark.parametrize("whole", [True, False], ids=["with their terms", "without"])
+async def test_two_members_of_a_fleet_that_were_swapped_touch_neither_vault(
+    whole: bool, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    fleet = RunFolder.create(tmp_path / "fleet")
+    photos, films = (fleet.path / folder_name(vault) for vault in (VAULT, FILMS))
+    async with simulated(archives=12) as (glacier, _):
+        glacier.service.generate_vault("films", 9, 1_000_000_000.0)
+        write_roster(fleet, roster(glacier))
+        for vault, place in ((VAULT, photos), (FILMS, films)):
+            await carried(glacier, place, vault=vault, approve=None)
+        swap(photos, films)
+        if not whole:
+            swap(photos / "terms.json", films / "terms.json")
+        exit_code, word = told(fleet.path, capsys)
+        endings = [await carried(glacier, place, vault=vault) for vault, place in ((VAULT, photos), (FILMS, films))]
+        assert glacier.ledger["deletes_received"] == 0
+    assert [ending.exit_code for ending in endings] == ([2, 2] if whole else [4, 4]), endings
+    assert (exit_code, word) == (4, "damaged")
+
+
+@pytest.mark.parametrize("way", [*WAYS, "edited"])
+@pytest.mark.parametrize("begun", [True, False])
+def test_a_fleet_whose_list_was_spoilt_is_not_begun_anew(begun: bool, way: str, tmp_path: Path) -> None:
+    fleet, other = (RunFolder.create(tmp_path / name) for name in ("fleet", "other"))
+    write_roster(fleet, listing(VAULT))
+    write_roster(other, listing(FILMS))
+    if begun:
+        (fleet.path / folder_name(VAULT)).mkdir()
+        (fleet.path / folder_name(VAULT) / "terms.json").touch()
+    file = fleet.path / "fleet.json"
+    if way == "edited":
+        file.write_bytes(file.read_bytes().replace(b'"remove_vault": false', b'"remove_vault": true'))
+    else:
+        WAYS[way](file, other.path / "fleet.json")
+    if way == "anybodys":
+        with pytest.raises(NotOurs, match=r"fleet\.json"):
+            settled_roster(fleet)
+    elif begun or way == "edited":
+        with pytest.raises(AuditDamaged, match=r"fleet\.json"):
+            settled_roster(fleet)
+    elif way == "gone":
+        assert settled_roster(fleet) is None
+    elif way != "swapped":
+        with pytest.raises(GlacierPurgeError, match=r"fleet\.json"):
+            settled_roster(fleet)
+
+
+async def test_what_was_lost_at_the_end_is_done_again_and_ends_the_same(tmp_path: Path) -> None:
+    """Whole lines missing at the end, which a chain of hashes can't show: the phases are begun again."""
+    place = tmp_path / "photos"
+    async with simulated(archives=12) as (glacier, door):
+        await door.set_access_policy(THEIRS)
+        assert (await carried(glacier, place, wishes=Wishes(freeze=True))).state is State.DONE
+        lines = (place / "lifecycle.jsonl").read_bytes().splitlines(keepends=True)
+        for left in range(len(lines) - 1, 3, -1):
+            (place / "lifecycle.jsonl").write_bytes(b"".join(lines[:left]))
+            ending = await carried(glacier, place, wishes=Wishes(freeze=True))
+            assert ending.exit_code in {0, 4}, (left, ending)
+            assert await door.access_policy() == THEIRS
+            assert glacier.ledger["deletes_received"] == 12
+        assert Event.APPROVED in {step.event for step in read_steps(place)}
+
+
+def swap(one: Path, other: Path) -> None:
+    aside = one.with_name("aside")
+    one.rename(aside)
+    other.rename(one)
+    aside.rename(other)
+
+
+def roster(glacier: SimulatedGlacier) -> Roster:
+    return listing(VAULT, FILMS, endpoint_url=glacier.endpoint_url)
+
+
+def listing(*vaults: Vault, endpoint_url: str = "http://127.0.0.1:1") -> Roster:
+    enlisted = tuple(
+        Enlisted(
+            vault_arn=vault.arn,
+            endpoint_url=endpoint_url,
+            profile=None,
+            freeze=False,
+            remove_vault=False,
+            even_the_last_vault=False,
+            set_aside_defects=False,
+            max_rate=None,
+        )
+        for vault in vaults
+    )
+    return Roster(fleet_file_sha256="0" * 64, findings=(), vaults=enlisted)

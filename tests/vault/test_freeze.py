@@ -1,0 +1,514 @@
+"""Uploads denied and allowed again, whatever the policy was, whoever changes it meanwhile, wherever it is killed."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import random
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+import pytest
+
+from glacier_purge.errors import PlanRefused, RunStopped, ServiceRefused
+from glacier_purge.glacier.control import ControlRefused
+from glacier_purge.guard.upload_denial import SID_PREFIX, denial, is_same, merged, ours_in, sid_for, sids_of, without
+from glacier_purge.lifecycle.phases import SETTLED, Event, Lifecycle, Phase
+from glacier_purge.storage.folder import RunFolder
+from glacier_purge.vault.freeze import FREEZE_FILE, freeze, read_frozen, thaw
+from glacier_simulator.faults import Rule
+from tests.doors import VAULT, simulated
+from tests.glacier_simulator.raw_client import ask
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+    from pathlib import Path
+
+    from glacier_purge.glacier.control import GlacierControl
+    from glacier_simulator import SimulatedGlacier
+
+THEIRS = """{
+  "Version": "2012-10-17",
+  "Statement": {"Sid": "a", "Effect": "Deny", "Principal": "*", "Action": "glacier:DeleteVault", "Resource": "*"}
+}"""
+ANOTHERS = merged(THEIRS, denial(sid_for(b"another lifecycle"), VAULT.arn))
+FILM = b"film"
+UPLOAD = {
+    "x-amz-content-sha256": hashlib.sha256(FILM).hexdigest(),
+    "x-amz-sha256-tree-hash": hashlib.sha256(FILM).hexdigest(),
+}
+
+
+async def upload(glacier: SimulatedGlacier) -> int:
+    return (await ask(glacier.endpoint_url, "POST", "/-/vaults/photos/archives", FILM, **UPLOAD)).status
+
+
+def sids(policy: str | None) -> list[str]:
+    assert policy is not None
+    found: Any = json.loads(policy)["Statement"]
+    return [statement["Sid"] for statement in found]
+
+
+def a_lifecycle(path: Path, begun: str = "2026-11-30T12:00:00Z") -> RunFolder:
+    """The folder of a lifecycle that is about to freeze."""
+    folder = RunFolder.create(path)
+    folder.write_once("terms.json", json.dumps({"vault_arn": VAULT.arn, "begun": begun}).encode())
+    return folder
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> RunFolder:
+    return a_lifecycle(tmp_path / "run")
+
+
+class Between:
+    """A door with something between it and the service."""
+
+    def __init__(self, door: GlacierControl, **instead: Callable[..., Awaitable[Any]]) -> None:
+        self._door = door
+        self._instead = instead
+        self.called: list[str] = []
+
+    def __getattr__(self, name: str) -> Any:
+        if name in self._instead:
+            return self._instead[name]
+        self.called.append(name)
+        return getattr(self._door, name)
+
+
+async def deaf(*_: object) -> None:
+    """An answer that says yes, and nothing that happened."""
+
+
+# -- killed anywhere --------------------------------------------------------------------------------------------------
+
+
+class KilledError(Exception):
+    """What a kill -9 is in one process."""
+
+
+class Fate:
+    """Kills at the ``at``-th thing that is asked or written, counted before and after each; then never again."""
+
+    def __init__(self, at: int) -> None:
+        self.at = at
+        self.passed = 0
+
+    def point(self) -> None:
+        self.passed += 1
+        if self.passed == self.at:
+            raise KilledError
+
+    def mortal(self, door: GlacierControl) -> Any:
+        def dying(call: Callable[..., Awaitable[Any]]) -> Callable[..., Awaitable[Any]]:
+            async def once(*arguments: object) -> Any:
+                self.point()
+                answer = await call(*arguments)
+                self.point()
+                return answer
+
+            return once
+
+        asked = ("access_policy", "set_access_policy", "delete_access_policy")
+        return Between(door, **{name: dying(getattr(door, name)) for name in asked})
+
+
+NEXT = {
+    Phase.PREFLIGHT: Event.CLEAR,
+    Phase.INVENTORY: Event.FETCHED,
+    Phase.PLAN: Event.PLANNED,
+    Phase.APPROVAL: Event.APPROVED,
+    Phase.FREEZE: Event.FROZEN,
+    Phase.PURGE: Event.ACCOUNTED,
+    Phase.VERIFY: Event.PROVEN,
+    Phase.DELETE_VAULT: Event.KEPT,
+    Phase.THAW: Event.THAWED,
+}
+
+
+SETTLES = {name: "0" * 64 for names in SETTLED.values() for name in names}
+"""What steps name of other files, which are nobody's concern here."""
+
+
+async def live(door: Any, place: Path) -> None:
+    """One process's part of a lifecycle, as far as the policy is concerned: to the end, from where the folder says."""
+    folder = RunFolder.open(place)
+    lifecycle = Lifecycle(place, lambda: datetime(2026, 11, 30, tzinfo=UTC))
+    while lifecycle.phase is not Phase.DONE:
+        if lifecycle.phase is Phase.FREEZE:
+            await freeze(door, folder)
+        if lifecycle.phase is Phase.THAW:
+            await thaw(door, folder)
+        lifecycle.advance(NEXT[lifecycle.phase], **SETTLES)
+
+
+async def nothing(door: GlacierControl) -> None:
+    del door
+
+
+async def edits(door: GlacierControl) -> None:
+    current = json.loads(await door.access_policy() or '{"Statement": []}')
+    found = current["Statement"]
+    statements = found if isinstance(found, list) else [found]
+    mine = {"Sid": "b", "Effect": "Deny", "Principal": "*", "Action": "glacier:AddTagsToVault", "Resource": "*"}
+    if mine not in statements:
+        await door.set_access_policy(json.dumps(current | {"Statement": [*statements, mine]}))
+
+
+async def takes_away(door: GlacierControl) -> None:
+    await door.delete_access_policy()
+
+
+async def replaces(door: GlacierControl) -> None:
+    await door.set_access_policy(THEIRS.replace('"a"', '"of another day"'))
+
+
+@pytest.mark.parametrize(
+    ("before", "owner", "after"),
+    [
+        (None, nothing, None),
+        (THEIRS, nothing, THEIRS),
+        (ANOTHERS, nothing, ANOTHERS),
+        (THEIRS, takes_away, None),
+        (THEIRS, replaces, THEIRS.replace('"a"', '"of another day"')),
+    ],
+    ids=["no policy", "the owner's", "another lifecycle's", "taken away meanwhile", "replaced meanwhile"],
+)
+async def test_killed_anywhere_and_moved_the_policy_ends_as_it_was(
+    before: str | None,
+    owner: Callable[[GlacierControl], Awaitable[None]],
+    after: str | None,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    async with simulated(archives=1) as (_, door):
+        points = await killed_everywhere(door, before, owner, tmp_path, monkeypatch)
+    assert len(points) > 15
+    assert set(points) == {after}
+
+
+async def test_killed_anywhere_and_edited_meanwhile_the_owners_changes_stay(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with simulated(archives=1) as (_, door):
+        for left in await killed_everywhere(door, THEIRS, edits, tmp_path, monkeypatch):
+            assert sids(left) == ["a", "b"]
+
+
+async def killed_everywhere(
+    door: GlacierControl,
+    before: str | None,
+    owner: Callable[[GlacierControl], Awaitable[None]],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> list[str | None]:
+    """Kill a lifecycle at one point after another, move its folder, let the owner act, and let it go on to its end.
+
+    Returns the policy at the end of each.
+    """
+    fate = Fate(0)
+    replace, advance = RunFolder.replace, Lifecycle.advance
+
+    def replacing(folder: RunFolder, name: str, content: bytes) -> None:
+        fate.point()
+        replace(folder, name, content)
+        fate.point()
+
+    def advancing(lifecycle: Lifecycle, event: Event, **facts: Any) -> None:
+        fate.point()
+        advance(lifecycle, event, **facts)
+        fate.point()
+
+    ends: list[str | None] = []
+    while True:
+        await (door.delete_access_policy() if before is None else door.set_access_policy(before))
+        place = tmp_path / f"run-{len(ends)}"
+        a_lifecycle(place)
+        fate = Fate(len(ends) + 1)
+        with monkeypatch.context() as patched:
+            patched.setattr(RunFolder, "replace", replacing)
+            patched.setattr(Lifecycle, "advance", advancing)
+            try:
+                await live(fate.mortal(door), place)
+            except KilledError:
+                pass
+            else:
+                return ends
+        await owner(door)
+        await live(door, place.rename(tmp_path / f"moved-{len(ends)}"))
+        ends.append(await door.access_policy())
+
+
+async def test_killed_anywhere_a_frozen_vault_that_is_gone_needs_no_thawing(tmp_path: Path) -> None:
+    async with simulated(archives=0) as (glacier, door):
+        for number in range(1, 40):
+            place = tmp_path / f"run-{number}"
+            a_lifecycle(place)
+            try:
+                await live(Fate(number).mortal(door), place)
+            except KilledError:
+                await door.delete_vault()
+                if Lifecycle(place, lambda: datetime(2026, 11, 30, tzinfo=UTC)).phase is Phase.FREEZE:
+                    with pytest.raises(ControlRefused, match="Vault not found"):
+                        await live(door, place)
+                else:
+                    await live(door, place)
+                glacier.service.create_vault("photos", glacier.clock.now())
+            else:
+                assert number > 8
+                return
+    raise AssertionError("never came to its end")
+
+
+async def test_fifty_schedules_of_kills_end_with_the_policy_as_it_was(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Killed again and again wherever it is, moved each time, while the owner now and then has another policy."""
+    replace, advance = RunFolder.replace, Lifecycle.advance
+    fate = Fate(0)
+
+    def replacing(folder: RunFolder, name: str, content: bytes) -> None:
+        fate.point()
+        replace(folder, name, content)
+        fate.point()
+
+    def advancing(lifecycle: Lifecycle, event: Event, **facts: Any) -> None:
+        fate.point()
+        advance(lifecycle, event, **facts)
+        fate.point()
+
+    monkeypatch.setattr(RunFolder, "replace", replacing)
+    monkeypatch.setattr(Lifecycle, "advance", advancing)
+    async with simulated(archives=1) as (_, door):
+        for seed in range(50):
+            chance = random.Random(seed)
+            before = chance.choice([None, THEIRS, ANOTHERS])
+            await (door.delete_access_policy() if before is None else door.set_access_policy(before))
+            place, fate, expected = tmp_path / f"{seed}", Fate(0), before
+            a_lifecycle(place)
+            for kill in range(1, 100):
+                fate = Fate(chance.randrange(1, 12) if kill < 8 else 0)
+                try:
+                    await live(fate.mortal(door), place)
+                    break
+                except KilledError:
+                    place = place.rename(tmp_path / f"{seed}-{kill}")
+                if chance.random() < 0.2:
+                    await chance.choice([takes_away, replaces])(door)
+                    expected = await door.access_policy()
+            assert await door.access_policy() == expected, f"seed {seed}"
+
+
+# -- in good order ----------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("theirs", [None, THEIRS])
+async def test_uploads_are_denied_and_then_the_policy_is_as_it_was(theirs: str | None, folder: RunFolder) -> None:
+    async with simulated() as (glacier, door):
+        if theirs is not None:
+            await door.set_access_policy(theirs)
+        await freeze(door, folder)
+        assert await upload(glacier) == 403
+        assert (await ask(glacier.endpoint_url, "GET", "/-/vaults/photos")).status == 200
+        await freeze(door, folder)
+        await thaw(door, folder)
+        assert await door.access_policy() == theirs
+        assert await upload(glacier) == 201
+        await thaw(door, folder)
+        assert await door.access_policy() == theirs
+
+
+async def test_a_policy_changed_meanwhile_keeps_its_changes(folder: RunFolder) -> None:
+    async with simulated() as (_, door):
+        await door.set_access_policy(THEIRS)
+        await freeze(door, folder)
+        await edits(door)
+        await freeze(door, folder)
+        await thaw(door, folder)
+        assert sids(await door.access_policy()) == ["a", "b"]
+
+
+async def test_a_statement_that_was_weakened_is_made_whole_and_taken_out(folder: RunFolder) -> None:
+    async with simulated() as (glacier, door):
+        await door.set_access_policy(THEIRS)
+        await freeze(door, folder)
+        weakened = (await door.access_policy() or "").replace("glacier:UploadArchive", "glacier:ListParts")
+        await door.set_access_policy(weakened)
+        await freeze(door, folder)
+        assert await upload(glacier) == 403
+        await thaw(door, folder)
+        assert await door.access_policy() == THEIRS
+
+
+async def test_a_policy_replaced_or_removed_meanwhile_is_left_alone(folder: RunFolder) -> None:
+    async with simulated() as (_, door):
+        await freeze(door, folder)
+        await door.set_access_policy(THEIRS)
+        await thaw(door, folder)
+        assert await door.access_policy() == THEIRS
+        await freeze(door, folder)
+        await door.delete_access_policy()
+        await thaw(door, folder)
+        assert await door.access_policy() is None
+
+
+async def test_a_thaw_that_failed_is_done_by_the_next(folder: RunFolder) -> None:
+    async with simulated() as (glacier, door):
+        await freeze(door, folder)
+        glacier.desk.faults.replace([Rule("access-denied", operation="DeleteVaultAccessPolicy")])
+        with pytest.raises(ServiceRefused):
+            await thaw(door, folder)
+        assert await upload(glacier) == 403
+        glacier.desk.faults.replace([])
+        await thaw(door, folder)
+        assert await upload(glacier) == 201
+
+
+async def test_two_lifecycles_freeze_and_thaw_each_for_itself(tmp_path: Path) -> None:
+    one, other = a_lifecycle(tmp_path / "one"), a_lifecycle(tmp_path / "other", "2026-11-30T12:00:01Z")
+    async with simulated() as (glacier, door):
+        await freeze(door, one)
+        sid = await freeze(door, other)
+        assert await thaw(door, one) == [sid], "and that uploads are denied all the same is told"
+        assert await upload(glacier) == 403
+        assert await thaw(door, other) == []
+        assert await upload(glacier) == 201
+
+
+# -- what is not believed ---------------------------------------------------------------------------------------------
+
+
+async def test_only_what_the_service_has_afterwards_counts(folder: RunFolder) -> None:
+    async with simulated() as (_, door):
+        await door.set_access_policy(THEIRS)
+        with pytest.raises(RunStopped, match="does not have it"):
+            await freeze(Between(door, set_access_policy=deaf), folder)
+        await freeze(door, folder)
+        with pytest.raises(RunStopped, match=r"uploads may still be denied.*glacier-purge thaw photos"):
+            await thaw(Between(door, set_access_policy=deaf), folder)
+        frozen = read_frozen(folder)
+        assert frozen is not None
+        assert (frozen.thawed, frozen.original) == (False, THEIRS)
+        await thaw(door, folder)
+        assert await door.access_policy() == THEIRS
+
+
+@pytest.mark.parametrize("text", ["", "not JSON", "[]", "{}", "null", '{"Statement": ["x"]}', "<html>log in</html>"])
+async def test_what_is_no_policy_is_never_overwritten_and_never_deleted(text: str, folder: RunFolder) -> None:
+    async def garbled() -> str:
+        return text
+
+    async with simulated() as (_, door):
+        between: Any = Between(door, access_policy=garbled)
+        with pytest.raises(ServiceRefused, match="not touched"):
+            await freeze(between, folder)
+        assert read_frozen(folder) is None
+        await freeze(door, folder)
+        with pytest.raises(ServiceRefused, match="not touched"):
+            await thaw(between, folder)
+    frozen = read_frozen(folder)
+    assert frozen is not None
+    assert not frozen.thawed
+    assert "set_access_policy" not in between.called
+    assert "delete_access_policy" not in between.called
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"original": None},
+        {"original": '{"Version":"2012-10-17","Statement":[]}'},
+        {"original": THEIRS.replace("glacier:DeleteVault", "glacier:DeleteArchive")},
+        {"original": "no policy"},
+        {"made": "{}"},
+        {"thawed": True},
+        {"sid": f"{SID_PREFIX}0123456789abcdef"},
+        None,
+    ],
+)
+async def test_a_freeze_file_that_was_edited_or_lost_harms_nobody(
+    change: dict[str, object] | None, folder: RunFolder
+) -> None:
+    async with simulated() as (glacier, door):
+        await door.set_access_policy(THEIRS)
+        await freeze(door, folder)
+        if change is None:
+            (folder.path / FREEZE_FILE).unlink()
+        else:
+            frozen = read_frozen(folder)
+            assert frozen is not None
+            edited = msgspec.structs.replace(frozen, **change)
+            folder.replace(FREEZE_FILE, msgspec.json.encode(edited))
+        await thaw(door, folder)
+        left = await door.access_policy()
+        assert is_same(left, THEIRS)
+        assert await upload(glacier) == 201
+
+
+async def test_a_freeze_file_that_is_lost_before_its_step_is_made_again(folder: RunFolder) -> None:
+    async with simulated() as (_, door):
+        await door.set_access_policy(THEIRS)
+        await freeze(door, folder)
+        (folder.path / FREEZE_FILE).unlink()
+        await freeze(door, folder)
+        frozen = read_frozen(folder)
+        assert frozen is not None
+        assert is_same(frozen.original, THEIRS)
+        assert len(ours_in(await door.access_policy())) == 1
+        await thaw(door, folder)
+        assert is_same(await door.access_policy(), THEIRS)
+
+
+async def test_a_policy_that_cannot_take_the_statement_is_left_alone(folder: RunFolder) -> None:
+    padded = THEIRS.replace('"a"', f'"{"a" * 20_100}"')
+    async with simulated() as (_, door):
+        await door.set_access_policy(padded)
+        with pytest.raises(ServiceRefused, match="no room"):
+            await freeze(door, folder)
+        assert await door.access_policy() == padded
+    assert read_frozen(folder) is None
+
+
+async def test_a_file_of_another_vault_or_damaged_is_refused(folder: RunFolder) -> None:
+    async with simulated() as (_, door):
+        await freeze(door, folder)
+        file = folder.path / FREEZE_FILE
+        whole = file.read_bytes()
+        for old, new, said in (
+            (b"vaults/photos", b"vaults/films ", "is about"),
+            (SID_PREFIX.encode(), b"SomebodyElses", "no statement of ours"),
+            (whole, b"{", "move it aside, and the same command"),
+        ):
+            file.write_bytes(whole.replace(old, new))
+            with pytest.raises(PlanRefused, match=said):
+                await thaw(door, folder)
+        file.write_bytes(whole)
+        (folder.path / "terms.json").unlink()
+        with pytest.raises(PlanRefused, match="was not touched"):
+            await freeze(door, folder)
+
+
+# -- policies as texts ------------------------------------------------------------------------------------------------
+
+
+def test_a_statement_is_known_by_the_terms_and_not_by_the_place(tmp_path: Path) -> None:
+    assert sid_for(b"one") == sid_for(b"one") != sid_for(b"other")
+    assert sid_for(b"one").isalnum()
+
+
+@pytest.mark.parametrize("policy", [None, THEIRS, ANOTHERS, '{"Statement": [], "Version": "2012-10-17"}'])
+def test_a_statement_put_in_and_taken_out_leaves_what_was_there(policy: str | None) -> None:
+    statement = denial(sid_for(b"mine"), VAULT.arn)
+    made = merged(policy, statement)
+    assert statement in ours_in(made)
+    assert is_same(without(made, sids_of([statement])), policy)
+    assert not is_same(made, policy)
+
+
+@pytest.mark.parametrize("policy", ["not JSON", "[]", "{}", '{"Statement": ["x"]}'])
+def test_what_is_no_policy_is_refused(policy: str) -> None:
+    for ask_of in (lambda: merged(policy, {}), lambda: without(policy, "a"), lambda: ours_in(policy)):
+        with pytest.raises(ServiceRefused, match="not touched"):
+            ask_of()
+    assert not is_same(policy, None)
