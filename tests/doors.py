@@ -11,6 +11,7 @@ from glacier_purge.archive import Vault
 from glacier_purge.aws.access import Access, StaticCredentials
 from glacier_purge.aws.session import AwsSession
 from glacier_purge.glacier.sdk.control_client import ControlClient, ControlRetry
+from glacier_purge.glacier.sdk.wire import scrutiny
 from glacier_simulator import SimulatedGlacier
 
 if TYPE_CHECKING:
@@ -34,7 +35,9 @@ async def control(
         if slept is not None:
             slept.append(seconds)
 
-    session = AwsSession(Access(endpoint_url=endpoint_url, credentials=KEYS, request_timeout_seconds=5.0), vault.region)
+    session = AwsSession(
+        Access(endpoint_url=endpoint_url, credentials=KEYS, request_timeout_seconds=5.0), vault.region, scrutiny()
+    )
     async with session.client("glacier") as client:
         yield ControlClient(client, vault, session, ControlRetry(attempts_max=4, sleep=sleep))
 

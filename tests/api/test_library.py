@@ -14,6 +14,7 @@ import pytest
 import glacier_purge
 from glacier_purge.deletion.pool import UNRECORDED_MAX
 from glacier_purge.errors import InventoryDamaged, PlanRefused, RunLocked, ServiceRefused, UsageError
+from glacier_purge.plan.identity import read_identity
 from glacier_purge.storage.folder import RunFolder
 from glacier_simulator.faults import Rule
 from glacier_simulator.kit import SimulatedGlacier
@@ -138,7 +139,7 @@ async def test_a_plan_is_the_same_whether_the_service_could_be_asked_or_not(
     async def planned(name: str) -> tuple[str, bool | None]:
         folder = tmp_path / name
         plan = await glacier_purge.make_plan("photos", inventory=inventory, run_dir=folder, settings=settings(glacier))
-        return plan.digest, RunFolder.open(folder).identity(plan).retrievals_looked_at
+        return plan.digest, read_identity(RunFolder.open(folder), plan).retrievals_looked_at
 
     unasked, looked = await planned("unasked")
     assert looked is False

@@ -13,7 +13,7 @@ from collections.abc import Callable
 
 from msgspec import structs
 
-from glacier_purge.glacier.sdk.caller import Caller
+from glacier_purge.aws.credentials import Caller
 from glacier_purge.plan.document import plan_bytes, read_plan
 from glacier_purge.proof.certificate import CERTIFICATE_FILE, read_certificate, write_certificate
 from glacier_purge.storage.folder import RunFolder

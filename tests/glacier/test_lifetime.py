@@ -8,8 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 from aiobotocore.credentials import AioCredentials, AioRefreshableCredentials
 
-from glacier_purge.aws.credentials import CredentialSource
-from glacier_purge.glacier.sdk.caller import Lifetime
+from glacier_purge.aws.credentials import CredentialSource, Lifetime
 
 if TYPE_CHECKING:
     from glacier_purge.aws.credentials import Provider

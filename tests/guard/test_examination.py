@@ -7,8 +7,8 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from glacier_purge.aws.credentials import Caller, Lifetime
 from glacier_purge.glacier.control import ControlRefused
-from glacier_purge.glacier.sdk.caller import Caller, Lifetime
 from glacier_purge.guard.examination import Examination, Surroundings
 from glacier_purge.guard.findings import Finding, Weight
 from glacier_simulator.faults import Rule

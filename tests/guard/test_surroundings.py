@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING
 import pytest
 
 from glacier_purge.archive import Vault
+from glacier_purge.aws.credentials import Caller, Lifetime
 from glacier_purge.glacier.control import Notifications
 from glacier_purge.glacier.port import VaultDescription
-from glacier_purge.glacier.sdk.caller import Caller, Lifetime
 from glacier_purge.guard.findings import Weight
 from glacier_purge.guard.surroundings import (
     judge_caller,

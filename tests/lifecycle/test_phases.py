@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from glacier_purge.errors import AuditDamaged, UsageError
-from glacier_purge.lifecycle.phases import LIFECYCLE_FILE, TERMS_FILE, TRANSITIONS, Event, Lifecycle, Phase
+from glacier_purge.lifecycle.phases import TRANSITIONS, Event, Lifecycle, Phase
+from glacier_purge.storage.folder import LIFECYCLE_FILE, TERMS_FILE
 
 if TYPE_CHECKING:
     from collections.abc import Callable

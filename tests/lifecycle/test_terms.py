@@ -9,10 +9,9 @@ import pytest
 
 from glacier_purge.archive import Vault
 from glacier_purge.errors import PlanRefused, UsageError
-from glacier_purge.lifecycle.phases import TERMS_FILE
 from glacier_purge.lifecycle.terms import Terms, check_files, read_terms, settle
 from glacier_purge.plan.choices import UNCAPPED, Caps, Choices
-from glacier_purge.storage.folder import RunFolder
+from glacier_purge.storage.folder import TERMS_FILE, RunFolder
 from tests.plan.archives import archive_id
 
 if TYPE_CHECKING:

@@ -18,6 +18,7 @@ from glacier_purge.errors import FileChanged, NotAsApproved, PlanRefused, one_er
 from glacier_purge.guard.rules import Rules, check_archives
 from glacier_purge.plan.document import Plan, plan_bytes, read_plan
 from glacier_purge.plan.files import plan_files
+from glacier_purge.plan.identity import hashed_identity
 from glacier_purge.plan.making import Selection
 from glacier_purge.plan.selection import DELETE, EXCLUDED, Filter
 from glacier_purge.purge.bounds import Allowance, check_outcomes
@@ -336,6 +337,6 @@ def _replayed(bench: Bench) -> Ledger:
 
 async def test_a_plan_comes_with_the_hash_of_its_run(bench: Bench) -> None:
     file = bench.folder.plan_file
-    assert plan_bytes(read_plan(file), bench.folder.hashed_identity(bench.plan)[1]) == file.read_bytes()
+    assert plan_bytes(read_plan(file), hashed_identity(bench.folder, bench.plan)[1]) == file.read_bytes()
     await bench.finish()
-    assert bench.events("approved")[0]["run_sha256"] == bench.folder.hashed_identity(bench.plan)[1]
+    assert bench.events("approved")[0]["run_sha256"] == hashed_identity(bench.folder, bench.plan)[1]

@@ -12,6 +12,7 @@ from glacier_purge.errors import UsageError
 from glacier_purge.inventory.snapshot import spool
 from glacier_purge.inventory.source import Source
 from glacier_purge.plan.document import read_plan
+from glacier_purge.plan.identity import read_identity
 from glacier_purge.plan.making import make_plan
 from glacier_purge.purge.planned import clear_unfinished, keep_plan, new_folder
 from glacier_purge.storage.folder import RunFolder
@@ -50,7 +51,7 @@ def test_a_plan_and_who_made_it_lie_in_the_folder(tmp_path: Path, inventory: Pat
         keep_plan(folder, plan, retrievals_looked_at=True)
     opened = RunFolder.open(tmp_path / "run")
     assert read_plan(opened.plan_file) == plan
-    identity = opened.identity(plan)
+    identity = read_identity(opened, plan)
     assert (identity.run, identity.vault_arn, identity.endpoint_url) == ("run", TARGET.vault.arn, TARGET.endpoint_url)
     assert len(identity.package_sha256) == 64
     assert identity.retrievals_looked_at is True

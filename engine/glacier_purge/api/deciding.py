@@ -14,14 +14,13 @@ import anyio.to_thread
 from glacier_purge.plan.choosing import Surroundings, open_selection
 from glacier_purge.plan.in_retrieval import held_back
 from glacier_purge.plan.making import Decided, decide_all
-from glacier_purge.plan.migration.proofs import gathered
+from glacier_purge.plan.migration.proofs import Stores, gathered
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from contextlib import AbstractAsyncContextManager
     from datetime import datetime
 
-    from glacier_purge.aws.access import Access
     from glacier_purge.glacier.control import GlacierControl
     from glacier_purge.glacier.waiting import Patience
     from glacier_purge.plan.choices import Choices
@@ -35,7 +34,7 @@ class Circumstances:
     """What a decision is made in: the service, how long it is waited for, the moment that ages count from, the files
     that name archives never to be deleted, and what ``earlier`` rounds came to (None for the first)."""
 
-    access: Access
+    stores: Stores
     control: Callable[[], AbstractAsyncContextManager[GlacierControl]]
     patience: Patience
     now: datetime
@@ -48,10 +47,10 @@ async def decide(reading: FirstReading, choices: Choices, circumstances: Circums
 
     Raises ``NothingToDelete``, ``UsageError`` for choices that mean nothing, and what the services answer.
     """
-    snapshot, target, access = reading.snapshot, reading.target, circumstances.access
+    snapshot, target = reading.snapshot, reading.target
     folder = snapshot.path.parent
     held = await held_back(choices.in_retrieval, circumstances.control, circumstances.patience)
-    async with gathered(choices, snapshot, folder, access, target.vault.region) as proofs:
+    async with gathered(choices, snapshot, folder, circumstances.stores, any_id_length=target.any_id_length) as proofs:
         surroundings = Surroundings(
             now=circumstances.now,
             deny_files=circumstances.deny_files,

@@ -12,8 +12,10 @@ from glacier_purge.audit.recovery import replay
 from glacier_purge.clock import utc_now
 from glacier_purge.errors import one_error
 from glacier_purge.guard.rules import check_fresh
+from glacier_purge.lifecycle.endings import check_not_abandoned
 from glacier_purge.plan.choices import EVERY_ARCHIVE
 from glacier_purge.plan.document import read_plan
+from glacier_purge.plan.identity import planned_at
 from glacier_purge.purge.host import Host, who
 from glacier_purge.purge.purge import PurgeRun
 from glacier_purge.report.summary import Report, summarise
@@ -74,9 +76,10 @@ async def purge(
     """
     settings = settings if settings is not None else Settings()
     folder = RunFolder.open(Path(run_dir))
+    check_not_abandoned(folder.path)
     found = read_plan(folder.plan_file)
     if replay(folder.path).approved_digest != found.digest:
-        check_fresh(folder.planned_at(found), utc_now())
+        check_fresh(planned_at(folder, found), utc_now())
     approval = approve_by_digest(found, confirm_digest, who())
     access = wiring.access(
         settings, found.endpoint_url, any_id_length=found.snapshot.any_id_length, credentials=credentials

@@ -21,6 +21,7 @@ from glacier_purge.lifecycle.phases import Lifecycle, alarms
 from glacier_purge.lifecycle.state import Noting, noting_the_end, telling_while_denied
 from glacier_purge.lifecycle.terms import check_allowed, settled_terms, what_holds
 from glacier_purge.plan.choices import EVERY_ARCHIVE, UNCAPPED
+from glacier_purge.plan.identity import planned_at
 from glacier_purge.plan.making import Target
 from glacier_purge.purge.host import who
 from glacier_purge.purge.purge import PurgeRun
@@ -74,7 +75,7 @@ class Asking:
         Raises ``PlanRefused`` for a plan too old to be approved and for any answer but vault name and archive count.
         """
         async with self._turn:
-            check_fresh(place.planned_at(plan), utc_now())
+            check_fresh(planned_at(place, plan), utc_now())
             with self._screen.aside():
                 put_before(place, plan, settings)
                 ask(plan)

@@ -22,7 +22,9 @@ from glacier_purge.api.deciding import Circumstances, decide
 from glacier_purge.api.transport import choose, open_glacier
 from glacier_purge.archive import Vault, check_vault_name
 from glacier_purge.aws.access import Access
+from glacier_purge.aws.dynamodb import scan_table
 from glacier_purge.aws.endpoints import check_region, endpoint_of, is_loopback
+from glacier_purge.aws.s3 import open_s3
 from glacier_purge.clock import utc_now
 from glacier_purge.deletion.pacer import PacerSettings
 from glacier_purge.deletion.retry import RetrySettings
@@ -37,10 +39,8 @@ from glacier_purge.inventory.snapshot import spool
 from glacier_purge.inventory.source import Source
 from glacier_purge.lifecycle.terms import check_files
 from glacier_purge.plan.choices import EVERY_ARCHIVE, check_standard_input
-from glacier_purge.plan.cost import estimate, read_price_table
 from glacier_purge.plan.first_reading import FirstReading, Target
-from glacier_purge.plan.forecast import forecast
-from glacier_purge.purge.limits import known_rate
+from glacier_purge.plan.migration.proofs import Stores
 from glacier_purge.purge.planned import keep_plan, new_folder
 from glacier_purge.purge.purge import PurgeSettings
 from glacier_purge.purge.windows import Window
@@ -51,6 +51,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from glacier_purge.aws.access import StaticCredentials
+    from glacier_purge.aws.session import AwsSession
     from glacier_purge.glacier.port import Glacier
     from glacier_purge.glacier.sdk.control_client import ControlClient
     from glacier_purge.glacier.waiting import Patience
@@ -58,9 +59,7 @@ if TYPE_CHECKING:
     from glacier_purge.lifecycle.terms import Terms
     from glacier_purge.plan.choices import Caps, Choices
     from glacier_purge.plan.choosing import Earlier
-    from glacier_purge.plan.cost import Estimate
     from glacier_purge.plan.document import Plan
-    from glacier_purge.plan.forecast import Calendar
     from glacier_purge.plan.making import Decided
     from glacier_purge.settings import Settings
     from glacier_purge.storage.folder import RunFolder
@@ -227,7 +226,7 @@ def _circumstances(
 ) -> Circumstances:
     reached = access(settings, target.endpoint_url, any_id_length=target.any_id_length)
     return Circumstances(
-        access=reached,
+        stores=_stores(reached, target.vault.region),
         control=partial(open_control, target.vault, reached),
         patience=patience,
         now=now,
@@ -236,20 +235,17 @@ def _circumstances(
     )
 
 
-def plan_prospects(plan: Plan, settings: Settings) -> tuple[Estimate, Calendar]:
-    """What carrying the plan out now would cost and how long it would take, as far as anybody can tell.
+def _stores(reached: Access, region: str) -> Stores:
+    def session() -> AwsSession:
+        from glacier_purge.aws.session import AwsSession  # noqa: PLC0415 - brings botocore in
+        from glacier_purge.glacier.sdk.wire import scrutiny  # noqa: PLC0415 - brings botocore in
 
-    Raises ``ConfigurationFailed`` for a price table that cannot be read.
-    """
-    now = utc_now()
-    calendar = forecast(
-        plan.counts.selected,
-        now,
-        known=known_rate(plan.vault, plan.endpoint_url),
-        per_second_max=settings.pace.max_per_second,
-        has_inventory=True,
+        return AwsSession(reached, region, scrutiny())
+
+    return Stores(
+        scan_table=lambda table: scan_table(table, session()),
+        open_copies=lambda: open_s3(session()),
     )
-    return estimate(plan, read_price_table(settings.estimate.prices_file), now.date()), calendar
 
 
 @asynccontextmanager

@@ -10,16 +10,38 @@ from __future__ import annotations
 
 import asyncio
 import time
+from dataclasses import dataclass
+from enum import Enum
 from typing import TYPE_CHECKING, Protocol
 
 from glacier_purge.errors import CredentialsFailed
-from glacier_purge.glacier.sdk.caller import Lifetime
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
 RECHECK_SECONDS = 5.0
 """How long the chain's answer is taken as it is; the chain renews 10-15 minutes ahead of expiry (botocore)."""
+
+
+class Lifetime(Enum):
+    """How long credentials last."""
+
+    LASTING = "they do not expire"
+    RENEWED = "they are renewed by themselves"
+    TEMPORARY = "they expire, and nothing renews them"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Caller:
+    """The account and ARN that requests are signed as. ``is_root`` marks the account's root user."""
+
+    account_id: str
+    arn: str
+
+    @property
+    def is_root(self) -> bool:
+        """Tell whether this is the account's root user, with whom nothing should ever be purged."""
+        return self.arn.endswith(":root")
 
 
 class FrozenCredentials(Protocol):

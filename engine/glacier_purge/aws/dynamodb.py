@@ -1,7 +1,4 @@
-"""A DynamoDB table read from end to end, as the migration that is being proven left it. Reads only.
-
-This module is cheap to import; aioboto3 (half a second) comes in when it is opened.
-"""
+"""A DynamoDB table read from end to end, as the migration that is being proven left it. Reads only."""
 
 from __future__ import annotations
 
@@ -15,19 +12,17 @@ from glacier_purge.errors import CredentialsFailed, RunStopped, ServiceRefused
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Mapping
 
-    from glacier_purge.aws.access import Access
+    from glacier_purge.aws.session import AwsSession
 
 TRIES_MAX = 8
 _LATER = {"ProvisionedThroughputExceededException", "ThrottlingException", "RequestLimitExceeded"}
 
 
-async def scan_table(table: str, access: Access, region: str) -> AsyncIterator[Mapping[str, Any]]:
+async def scan_table(table: str, session: AwsSession) -> AsyncIterator[Mapping[str, Any]]:
     """Give every item of ``table`` as DynamoDB writes it (``{"size": {"N": "3"}}``), as of now (consistent reads).
 
     Raises ``ServiceRefused`` (missing, denied), ``CredentialsFailed`` and ``RunStopped`` (no answer).
     """
-    from glacier_purge.aws.session import AwsSession  # noqa: PLC0415  # heavy, see above
-
     policy = AsyncRetrying(
         retry=retry_if_exception_type(RunStopped),
         wait=wait_random_exponential(multiplier=0.5, max=20.0),
@@ -35,7 +30,7 @@ async def scan_table(table: str, access: Access, region: str) -> AsyncIterator[M
         sleep=anyio.sleep,
         reraise=True,
     )
-    async with AwsSession(access, region).client("dynamodb") as client:
+    async with session.client("dynamodb") as client:
         request: dict[str, Any] = {"TableName": table, "ConsistentRead": True}
         while True:
             page: Mapping[str, Any] = await policy.copy()(_once, client, request)

@@ -1,7 +1,4 @@
-"""Amazon S3 through aioboto3, for one question: is this object there, and how large is it.
-
-This module is cheap to import; aioboto3 (half a second) comes in when it is opened.
-"""
+"""Amazon S3 through aioboto3, for one question: is this object there, and how large is it."""
 
 from __future__ import annotations
 
@@ -16,7 +13,7 @@ from glacier_purge.errors import CredentialsFailed, RunStopped, ServiceRefused
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
-    from glacier_purge.aws.access import Access
+    from glacier_purge.aws.session import AwsSession
 
 TRIES_MAX = 6
 
@@ -65,9 +62,7 @@ class S3:
 
 
 @asynccontextmanager
-async def open_s3(access: Access, region: str) -> AsyncIterator[S3]:
-    """Open S3 with the credentials of ``access``; sends nothing."""
-    from glacier_purge.aws.session import AwsSession  # noqa: PLC0415  # heavy, see above
-
-    async with AwsSession(access, region).client("s3") as client:
+async def open_s3(session: AwsSession) -> AsyncIterator[S3]:
+    """Open S3 with the credentials and in the region of ``session``; sends nothing."""
+    async with session.client("s3") as client:
         yield S3(client)

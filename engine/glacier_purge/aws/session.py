@@ -17,9 +17,10 @@ from __future__ import annotations
 import logging
 import os
 import ssl
+from dataclasses import dataclass
 from functools import partial
 from importlib.metadata import version
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any
 
 import aioboto3
 import aiohttp
@@ -34,11 +35,11 @@ from glacier_purge.aws.credentials import CredentialSource
 from glacier_purge.aws.endpoints import check_endpoint_url, is_loopback
 from glacier_purge.aws.sdk_data import OurServicesOnly
 from glacier_purge.errors import ConfigurationFailed, UsageError
-from glacier_purge.glacier.request_ids import SeenRequestIds
-from glacier_purge.glacier.sdk.answers import hold_to_promise
-from glacier_purge.glacier.sdk.wire import JudgedReplies
 
 if TYPE_CHECKING:
+    import asyncio
+    from collections.abc import Callable
+
     from aiohttp.client_proto import ResponseHandler
 
     from glacier_purge.aws.access import Access
@@ -52,13 +53,26 @@ _NOTHING_OF_THE_USER = {
 """Session variables that keep botocore off the user's files, each (config name, variable, default, conversion)."""
 
 
-class AwsSession:
-    """An aioboto3 session whose clients all sign with one ``CredentialSource``."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Scrutiny:
+    """What replies are held to before the SDK reads them; the service's own knowledge, so it is handed in.
 
-    def __init__(self, access: Access, region: str) -> None:
+    ``answer`` hears botocore's event ``before-parse`` and raises for an answer that does not hold what it promises;
+    ``connections`` makes, for one client, the factory of connections that judge what comes over them.
+    """
+
+    answer: Callable[..., None]
+    connections: Callable[[], Callable[[asyncio.AbstractEventLoop], ResponseHandler]]
+
+
+class AwsSession:
+    """An aioboto3 session whose clients all sign with one ``CredentialSource`` and whose replies pass ``scrutiny``."""
+
+    def __init__(self, access: Access, region: str, scrutiny: Scrutiny) -> None:
         """Raise ``ConfigurationFailed`` for an unknown profile, ``UsageError`` for other bad access."""
         self._access = access
         self._region = region
+        self._scrutiny = scrutiny
         self._endpoint_url = None if access.endpoint_url is None else check_endpoint_url(access.endpoint_url)
         self._is_pretended = self._endpoint_url is not None and is_loopback(self._endpoint_url)
         _quieten_sdk_logs()
@@ -66,7 +80,7 @@ class AwsSession:
             self.credentials = CredentialSource(partial(_open_chain, access))
             self._core = _new_core(access)
             self._core.register_component("credential_provider", _Chain(self.credentials))
-            self._core.register("before-parse", hold_to_promise)
+            self._core.register("before-parse", scrutiny.answer)
             self._session = aioboto3.Session(botocore_session=self._core, region_name=region)
         except ProfileNotFound as fault:
             raise ConfigurationFailed(
@@ -117,13 +131,19 @@ class AwsSession:
             ignore_configured_endpoint_urls=True,
             use_dualstack_endpoint=False,  # a setting meant for S3: the dual-stack name is none Glacier is known by
             user_agent_extra=f"glacier-purge/{version('glacier-purge')}",
-            http_session_cls=OneTryHttpSession,
+            http_session_cls=partial(OneTryHttpSession, connections=self._scrutiny.connections()),
             **own_endpoint,
         )
 
 
 class OneTryHttpSession(AIOHTTPSession):  # type: ignore[misc]  # aiobotocore publishes no types
     """The SDK's HTTP session, with everything aiohttp does behind one's back switched off."""
+
+    def __init__(
+        self, *options: Any, connections: Callable[[asyncio.AbstractEventLoop], ResponseHandler], **more: Any
+    ) -> None:
+        super().__init__(*options, **more)
+        self._connections = connections
 
     def _get_ssl_context(self) -> ssl.SSLContext:
         """Check host names: botocore leaves that to urllib3, which aiohttp does not have, so nobody would do it."""
@@ -148,7 +168,9 @@ class OneTryHttpSession(AIOHTTPSession):  # type: ignore[misc]  # aiobotocore pu
     def _create_connector(self, proxy_url: str | None) -> aiohttp.TCPConnector:
         """Build what the SDK would have built, as a connector that takes up no connection with bytes waiting on it."""
         theirs = super()._create_connector(proxy_url)
-        return _CleanConnector(limit=theirs.limit, ssl=theirs._ssl, **self._connector_args)  # noqa: SLF001
+        connector = _CleanConnector(limit=theirs.limit, ssl=theirs._ssl, **self._connector_args)  # noqa: SLF001
+        connector.connect_by(self._connections)
+        return connector
 
     @staticmethod
     def _with_total(timeout: aiohttp.ClientTimeout) -> aiohttp.ClientTimeout:
@@ -167,12 +189,11 @@ class _OneTry:
 
 
 class _CleanConnector(aiohttp.TCPConnector):
-    """A connector that closes an idle connection on which the server spoke unasked, and believes no reply twice."""
+    """A connector that closes an idle connection on which the server spoke unasked."""
 
-    def __init__(self, **options: Any) -> None:
-        super().__init__(**options)
-        seen = SeenRequestIds()
-        self._factory = cast("partial[ResponseHandler]", partial(JudgedReplies, self._loop, seen))
+    def connect_by(self, connections: Callable[[asyncio.AbstractEventLoop], ResponseHandler]) -> None:
+        """Have connections made by ``connections``, which judge what comes over them."""
+        self._factory = partial(connections, self._loop)
 
     async def _get(self, key: Any, traces: Any) -> Any:
         while (connection := await super()._get(key, traces)) is not None:

@@ -16,6 +16,7 @@ from glacier_purge.cli.output import fitted_to
 from glacier_purge.clock import utc_now
 from glacier_purge.errors import PlanRefused
 from glacier_purge.guard.rules import check_fresh
+from glacier_purge.plan.identity import planned_at
 from glacier_purge.purge.host import who
 from glacier_purge.report.plan_view import PlanView
 from glacier_purge.report.terminal import safe
@@ -30,7 +31,7 @@ if TYPE_CHECKING:
 def approval_for(folder: RunFolder, plan: Plan, settings: Settings, confirm_digest: str | None) -> Approval:
     """Return the approval of ``plan``, which is shown before. Raises ``PlanRefused`` when there is none."""
     if replay(folder.path).approved_digest != plan.digest:
-        check_fresh(folder.planned_at(plan), utc_now())
+        check_fresh(planned_at(folder, plan), utc_now())
     elif confirm_digest is None:
         return Approval(digest=plan.digest, how="resumed", by=who())
     put_before(folder, plan, settings)

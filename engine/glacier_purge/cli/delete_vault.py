@@ -48,6 +48,7 @@ def delete_vault(
     from glacier_purge.cli.logs import configure_logs
     from glacier_purge.cli.run_dir import open_run
     from glacier_purge.cli.waiting import patience, settled
+    from glacier_purge.lifecycle.endings import check_not_abandoned
     from glacier_purge.plan.document import read_plan
     from glacier_purge.purge.host import who
     from glacier_purge.vault.emptiness import Certified
@@ -56,6 +57,7 @@ def delete_vault(
     configure_logs(logs)
     settings = source.load(aws)
     folder = open_run(run_dir)
+    check_not_abandoned(folder.path)
     plan = read_plan(folder.plan_file)
     access = wiring.access(settings, plan.endpoint_url, any_id_length=plan.snapshot.any_id_length)
 

@@ -9,11 +9,9 @@ from typing import TYPE_CHECKING
 from glacier_purge.cli.exit_codes import ExitCode
 from glacier_purge.cli.options import Aws, AwsOptions, LogOptions, Logs, Output, SettingsOptions, SettingsSource
 from glacier_purge.cli.output import OutputFormat, print_page, print_result
-from glacier_purge.report.terminal import safe
+from glacier_purge.report.findings import as_dict, as_lines
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from glacier_purge.aws.access import Access
     from glacier_purge.glacier.sdk.control_client import ControlClient
     from glacier_purge.guard.findings import Finding
@@ -95,23 +93,3 @@ async def examined(control: ControlClient, access: Access, place: Path, settings
 def _existing(place: Path) -> Path:
     """The place, or where it would be made."""
     return next(folder for folder in (place.absolute(), *place.absolute().parents) if folder.exists())
-
-
-def as_dict(finding: Finding) -> dict[str, str]:
-    """A finding for programs."""
-    return {
-        "weight": finding.weight.value,
-        "subject": finding.subject,
-        "what": finding.what,
-        "why": finding.why,
-        "advice": finding.advice,
-    }
-
-
-def as_lines(finding: Finding) -> Iterator[str]:
-    """A finding for people: what, why it matters, what to do."""
-    yield safe(f"{finding.weight.value:<9} {finding.subject}: {finding.what}")
-    if finding.why:
-        yield safe(f"{'':<9} why: {finding.why}")
-    if finding.advice:
-        yield safe(f"{'':<9} do:  {finding.advice}")

@@ -5,11 +5,9 @@ they are ASCII anyway), rendered, written to whatever stderr is at that moment (
 it).  The SDK's wire logging, which holds signed requests and tokens, stays off even with ``--debug``.
 Nothing reads these lines, and losing one loses nothing.
 
-Imports structlog as it is where rich is not installed; what imports this imports it before structlog.
-
-structlog prepares to draw tracebacks with rich wherever it finds it.  The operator log prints them plainly, and rich
-with its highlighting of code would take 4 MB of every run for as long as it lasts.  The live display imports of rich
-what it needs, on a terminal.
+structlog is imported here first, and as it is where rich is not installed: it prepares to draw tracebacks with rich
+wherever it finds it.  The operator log prints them plainly, and rich with its highlighting of code would take 4 MB of
+every run for as long as it lasts.  The live display imports of rich what it needs, on a terminal.
 """
 
 from __future__ import annotations
@@ -19,9 +17,15 @@ import os
 import sys
 from typing import TYPE_CHECKING
 
-import structlog
+if "rich" not in sys.modules:
+    sys.modules["rich"] = None  # type: ignore[assignment]  # Python's own way to say that there is no such module
+    try:
+        import structlog
+    finally:
+        del sys.modules["rich"]
+else:
+    import structlog
 
-import glacier_purge.cli.logs  # noqa: F401
 from glacier_purge.cli.redaction import HIDDEN, SECRET_NAMES, redact
 from glacier_purge.report.terminal import safe, safe_lines
 
@@ -110,11 +114,3 @@ def _without_controls(_logger: WrappedLogger, _method: str, event: EventDict) ->
         safe(name): (safe_lines if name == "exception" else safe)(value) if isinstance(value, str) else value
         for name, value in event.items()
     }
-
-
-if "rich" not in sys.modules:
-    sys.modules["rich"] = None  # type: ignore[assignment]  # Python's own way to say that there is no such module
-    try:
-        import structlog
-    finally:
-        del sys.modules["rich"]

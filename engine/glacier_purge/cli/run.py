@@ -257,10 +257,11 @@ async def preflight(
     say: Callable[[str], None],
 ) -> dict[str, Any]:
     """Look at what could go wrong, tell what is worth telling, and refuse what stands in the way."""
-    from glacier_purge.cli.doctor import as_lines, examined
+    from glacier_purge.cli.doctor import examined
     from glacier_purge.guard.findings import Weight
     from glacier_purge.guard.protection import check_clear
     from glacier_purge.guard.vault import weighed_for_removal
+    from glacier_purge.report.findings import as_lines
 
     findings = await examined(control, access, place, settings)
     if wishes.remove_vault is not None:
@@ -306,10 +307,10 @@ async def look_for_writers(
     from contextlib import nullcontext
 
     from glacier_purge.api import wiring
-    from glacier_purge.cli.doctor import as_lines
     from glacier_purge.guard.findings import Weight
     from glacier_purge.guard.noticed import keep_noticed
     from glacier_purge.guard.writers import signs_of_writers
+    from glacier_purge.report.findings import as_lines
     from glacier_purge.storage.folder import RunFolder
 
     finding = await signs_of_writers(snapshot, lambda: nullcontext(control), now, wiring.recent(settings))

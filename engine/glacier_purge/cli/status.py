@@ -53,6 +53,7 @@ def status(run_dir: Path, *, output: Output = OutputFormat.TEXT) -> int:
 def _of_run(folder: RunFolder) -> dict[str, object]:
     from glacier_purge.audit.recovery import replay
     from glacier_purge.plan.document import read_plan
+    from glacier_purge.report.lifecycle_view import moment_of
     from glacier_purge.report.summary import progress, summarise
 
     run_dir, plan = folder.path, read_plan(folder.plan_file)
@@ -73,19 +74,6 @@ def _of_run(folder: RunFolder) -> dict[str, object]:
     elif ledger.finished is None:
         result |= _at_rest(ledger, run_dir)
     return result
-
-
-def moment_of(folder: RunFolder) -> dict[str, Any] | None:
-    """The moment as the process at work tells it; None when it tells nothing."""
-    from glacier_purge.errors import UsageError
-    from glacier_purge.purge.host import who
-    from glacier_purge.purge.socket import ask
-    from glacier_purge.purge.steering import AskStatus
-
-    try:
-        return ask(folder.path, AskStatus(by=who()))
-    except UsageError:  # it ends, or hangs: what it wrote last has to do
-        return None
 
 
 def _state(ledger: Ledger, *, at_work: bool, live: dict[str, Any] | None) -> str:

@@ -18,8 +18,8 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator
     from datetime import datetime, timedelta
 
+    from glacier_purge.aws.credentials import Caller, Lifetime
     from glacier_purge.glacier.control import GlacierControl
-    from glacier_purge.glacier.sdk.caller import Caller, Lifetime
     from glacier_purge.guard.findings import Finding
 
 _NO_JOB = "0" * 92

@@ -10,7 +10,7 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
-from glacier_purge.glacier.sdk.caller import Lifetime
+from glacier_purge.aws.credentials import Lifetime
 from glacier_purge.guard.findings import Finding, Weight
 
 if TYPE_CHECKING:
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from glacier_purge.archive import Vault
-    from glacier_purge.glacier.sdk.caller import Caller
+    from glacier_purge.aws.credentials import Caller
 
 SKEW_REFUSED = timedelta(minutes=5)
 """Signatures older or newer than this are refused (SigV4, "Request expiry")."""

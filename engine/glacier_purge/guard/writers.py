@@ -27,7 +27,6 @@ if TYPE_CHECKING:
 
     from glacier_purge.glacier.control import GlacierControl
     from glacier_purge.glacier.port import VaultDescription
-    from glacier_purge.guard.findings import Finding
     from glacier_purge.inventory.snapshot import Snapshot
 
 SUBJECT = "writers"

@@ -1,7 +1,7 @@
-"""Ends a lifecycle in good order before its own end: uploads are allowed again, and nothing more is ever sent.
+"""How a lifecycle ends other than by its own last phase: abandoned, or done with a vault that was to go and is there.
 
-That it was abandoned is a step like any other, so whatever looks at the lifecycle sees it; a run that is a round of it
-asks here before it sends anything.
+Abandoned in good order, uploads are allowed again, and nothing more is ever sent.  That it was abandoned is a step like
+any other, so whatever looks at the lifecycle sees it; whoever opens a run that is a round of it asks here first.
 """
 
 from __future__ import annotations
@@ -9,13 +9,15 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from glacier_purge.errors import PlanRefused
-from glacier_purge.lifecycle.phases import LIFECYCLE_FILE, Event, read_steps
-from glacier_purge.vault.freeze import may_be_frozen, thaw
+from glacier_purge.lifecycle.phases import Event, read_steps
+from glacier_purge.storage.folder import LIFECYCLE_FILE
+from glacier_purge.vault.freeze import read_frozen, thaw
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
+    from glacier_purge.archive import Vault
     from glacier_purge.glacier.control import GlacierControl
     from glacier_purge.lifecycle.phases import Lifecycle, Step
     from glacier_purge.storage.folder import RunFolder
@@ -53,3 +55,26 @@ def refuse_abandoned(folder: Path, steps: Sequence[Step]) -> None:
             f"the lifecycle in {folder} was abandoned at {step.at} by {step.facts.get('by', 'somebody')}: nothing more "
             "is sent for it, ever. Begin another in another folder, with another --run-dir. Nothing was sent."
         )
+
+
+def may_be_frozen(folder: RunFolder, steps: Sequence[Step]) -> bool:
+    """Tell whether there may be something to take back: a freeze that was noted, or only the step that says so."""
+    frozen = read_frozen(folder)
+    return frozen is not None or any(step.event is Event.FROZEN for step in steps)
+
+
+def check_removed(vault: Vault, folder: Path, steps: Sequence[Step]) -> None:
+    """Raise ``PlanRefused`` for a lifecycle that ended with its vault kept, saying what removes the vault."""
+    if any(step.event is Event.DELETED for step in steps):
+        return
+    last = next((step for step in reversed(steps) if step.event in {Event.PROVEN, Event.KEPT_REST}), None)
+    if last is not None and last.event is Event.PROVEN:
+        purged = next(step.round for step in reversed(steps) if step.event is Event.ACCOUNTED)
+        place = folder / f"round-{purged}"
+        advice = f"it was proven empty: glacier-purge delete-vault {place} --confirm-vault {vault.name} removes it"
+    else:
+        advice = f"begin another: glacier-purge run {vault.name} --delete-vault {vault.name}, with another --run-dir"
+    raise PlanRefused(
+        f"{vault.arn} was not removed: the lifecycle in {folder} ended at {steps[-1].at}, and the vault was kept; "
+        f"{advice}. Nothing more was sent."
+    )

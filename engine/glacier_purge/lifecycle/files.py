@@ -10,10 +10,11 @@ import hashlib
 from typing import TYPE_CHECKING
 
 from glacier_purge.errors import AuditDamaged, PlanRefused, first_sentence
-from glacier_purge.lifecycle.phases import LIFECYCLE_FILE, Event, Phase, denied_since, position
+from glacier_purge.lifecycle.phases import Event, Phase, denied_since, position
 from glacier_purge.plan.document import read_plan
+from glacier_purge.plan.identity import read_identity
 from glacier_purge.proof.certificate import CERTIFICATE_FILE, read_certificate
-from glacier_purge.storage.folder import IDENTITY_FILE, PLAN_FILE, RunFolder
+from glacier_purge.storage.folder import IDENTITY_FILE, LIFECYCLE_FILE, PLAN_FILE, RunFolder
 from glacier_purge.storage.ownership import read_own
 from glacier_purge.vault.freeze import FREEZE_FILE, read_frozen, settled_sha256
 
@@ -67,7 +68,7 @@ def check_new_plan(place: Path, steps: list[Step], terms: Terms) -> None:
     plan = _plan(place)
     _check_whose(place / PLAN_FILE, (plan.vault.arn, plan.endpoint_url), terms)
     try:
-        RunFolder(place).identity(plan)
+        read_identity(RunFolder(place), plan)
     except PlanRefused as refused:
         raise _damaged(place / IDENTITY_FILE, first_sentence(refused)) from refused
     fetched = next(step.facts["sha256"] for step in reversed(steps) if step.event is Event.FETCHED)

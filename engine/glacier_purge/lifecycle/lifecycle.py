@@ -28,7 +28,7 @@ from glacier_purge.glacier.waiting import Waiting
 from glacier_purge.guard.rules import check_fresh
 from glacier_purge.inventory.fetching.job_choice import Wanted
 from glacier_purge.inventory.fetching.retrieval import NeverInventoried, Retrieval, RetrievalSettings
-from glacier_purge.lifecycle.endings import refuse_abandoned
+from glacier_purge.lifecycle.endings import check_removed, may_be_frozen, refuse_abandoned
 from glacier_purge.lifecycle.files import check_fits, check_freeze_file, identity_sha256, round_of, round_path
 from glacier_purge.lifecycle.phases import ANOTHER_ROUND, ROUNDS_MAX, Event, Phase, denied_since
 from glacier_purge.lifecycle.readiness import (
@@ -52,8 +52,8 @@ from glacier_purge.proof.verifying import Verifying
 from glacier_purge.purge.planned import clear_unfinished, keep_plan
 from glacier_purge.storage.folder import RunFolder
 from glacier_purge.vault.emptiness import Certified, Unlisted
-from glacier_purge.vault.freeze import freeze, may_be_frozen, read_frozen, settled_sha256, thaw
-from glacier_purge.vault.removal import VaultRemoval, WrittenTo, check_removed
+from glacier_purge.vault.freeze import freeze, read_frozen, settled_sha256, thaw
+from glacier_purge.vault.removal import VaultRemoval, WrittenTo
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterator

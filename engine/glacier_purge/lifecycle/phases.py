@@ -29,7 +29,7 @@ import msgspec
 
 from glacier_purge.errors import AuditDamaged, DiskFailed, UsageError
 from glacier_purge.storage.documents import DocumentUnreadable, decoded
-from glacier_purge.storage.folder import sync_folder
+from glacier_purge.storage.folder import LIFECYCLE_FILE, TERMS_FILE, sync_folder
 from glacier_purge.storage.ownership import open_own, read_own
 
 if TYPE_CHECKING:
@@ -37,8 +37,6 @@ if TYPE_CHECKING:
     from datetime import datetime
     from pathlib import Path
 
-LIFECYCLE_FILE = "lifecycle.jsonl"
-TERMS_FILE = "terms.json"
 _MADE_BY_STEPS = ("round-*", "freeze.json", "waiting.json")
 ROUNDS_MAX = 5
 """Rounds in which something is left each time: then somebody is still uploading, and a person has to look."""

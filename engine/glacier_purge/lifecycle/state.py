@@ -20,11 +20,11 @@ from glacier_purge.archive import Vault
 from glacier_purge.errors import AuditDamaged, GlacierPurgeError, Pending, PlanRefused, UsageError, one_error, told
 from glacier_purge.glacier.waiting import Waiting
 from glacier_purge.lifecycle.files import check_fits
-from glacier_purge.lifecycle.phases import LIFECYCLE_FILE, TERMS_FILE, Event, Phase, denied_since, position, read_steps
+from glacier_purge.lifecycle.phases import Event, Phase, denied_since, position, read_steps
 from glacier_purge.lifecycle.terms import read_terms
 from glacier_purge.plan.document import read_plan
 from glacier_purge.storage.documents import DocumentUnreadable, read_document
-from glacier_purge.storage.folder import PLAN_FILE, RunFolder
+from glacier_purge.storage.folder import LIFECYCLE_FILE, PLAN_FILE, TERMS_FILE, RunFolder
 from glacier_purge.vault.freeze import read_frozen
 
 if TYPE_CHECKING:

@@ -25,13 +25,14 @@ import msgspec
 
 from glacier_purge.errors import PlanRefused, UsageError
 from glacier_purge.guard.rules import check_place
-from glacier_purge.lifecycle.phases import TERMS_FILE, Phase
+from glacier_purge.lifecycle.phases import Phase
 from glacier_purge.plan.choices import EVERY_ARCHIVE, UNCAPPED, Caps, Choices, cut_off, filters, size_bytes
 from glacier_purge.plan.id_lists import read_ids
 from glacier_purge.plan.migration.manifest_files import Tables, read_file
 from glacier_purge.plan.rows import Rows
 from glacier_purge.plan.selection import instant
 from glacier_purge.storage.documents import DocumentUnreadable, read_document
+from glacier_purge.storage.folder import TERMS_FILE
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

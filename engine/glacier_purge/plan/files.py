@@ -9,25 +9,33 @@ from __future__ import annotations
 
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol, TypeVar
 
 from glacier_purge.inventory.snapshot import bound_snapshot, parsed
 from glacier_purge.plan.decisions import bound_decisions, check_counts, decided, merged
 from glacier_purge.plan.selection import ALWAYS
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Iterator
+    from collections.abc import AsyncIterator, Callable, Iterator
     from pathlib import Path
 
     from glacier_purge.inventory.batch import Batch
     from glacier_purge.plan.decisions import BoundDecisions, Decided
     from glacier_purge.plan.document import Plan
-    from glacier_purge.purge.host import Elsewhere
     from glacier_purge.storage.bound_file import BoundFile
 
 
+T = TypeVar("T")
+
 READ_RECORDS = 1_024
 """Records read at a time: enough to make the change of threads cheap; some 0.6 MB, of which four are under way."""
+
+
+class Elsewhere(Protocol):
+    """Runs slow plain work where it does not hold up the event loop."""
+
+    async def __call__(self, work: Callable[[], T], /) -> T:
+        """Return what ``work`` returns; its exceptions pass through."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -24,6 +24,7 @@ from glacier_purge.inventory.fetching.progress import read_progress
 from glacier_purge.inventory.fetching.retrieval import Retrieval, RetrievalSettings, inventory_time
 from glacier_purge.inventory.snapshot import batches
 from glacier_purge.plan.files import plan_files
+from glacier_purge.plan.identity import read_identity
 from glacier_purge.proof.certificate import Certificate, read_certificate, write_certificate
 from glacier_purge.proof.outcomes import read_outcomes
 from glacier_purge.proof.reconcile import VERIFICATION_FOLDER, Reconciliation, reconcile
@@ -80,7 +81,7 @@ class Verifying:
         existing = read_certificate(self._folder)
         if existing is not None and existing.found.vault_is_empty and existing.audit_anchor == anchor:
             return Verdict(found=existing.found, inventory_date=existing.inventory_date, certificate=existing)
-        last_deletion = _to_the_second(ledger.last_deletion_ts or self._folder.identity(self._plan).created)
+        last_deletion = _to_the_second(ledger.last_deletion_ts or read_identity(self._folder, self._plan).created)
         not_before, settled_at = last_deletion, last_deletion + SETTLED_AFTER
         while True:
             snapshot, job_id = await self._inventory_from(not_before, settled_at)
@@ -103,7 +104,7 @@ class Verifying:
         so the service may never make an inventory after it.
         """
         stated = creation_time(self._plan.snapshot.inventory_date or "")
-        return stated or datetime.fromisoformat(self._folder.identity(self._plan).created)
+        return stated or datetime.fromisoformat(read_identity(self._folder, self._plan).created)
 
     # -- the inventory ----------------------------------------------------------------------------------------------
 
@@ -158,7 +159,7 @@ class Verifying:
     def _certificate(
         self, ledger: Ledger, anchor: str, snapshot: Snapshot, job_id: str, found: Reconciliation
     ) -> Certificate:
-        identity = self._folder.identity(self._plan)
+        identity = read_identity(self._folder, self._plan)
         return Certificate(
             run=identity.run,
             vault_arn=self._plan.vault.arn,

@@ -10,7 +10,7 @@ import time
 from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files
-from typing import TYPE_CHECKING, Protocol, TypeVar
+from typing import TYPE_CHECKING
 
 import anyio.to_thread
 
@@ -20,14 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from importlib.resources.abc import Traversable
 
-T = TypeVar("T")
-
-
-class Elsewhere(Protocol):
-    """Runs slow plain work where it does not hold up the event loop."""
-
-    async def __call__(self, work: Callable[[], T], /) -> T:
-        """Return what ``work`` returns; its exceptions pass through."""
+    from glacier_purge.plan.files import Elsewhere
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -10,9 +10,10 @@ from glacier_purge.clock import utc_now
 from glacier_purge.errors import UsageError
 from glacier_purge.plan.decisions import DECISIONS_FILE, DUPLICATES_FILE
 from glacier_purge.plan.document import plan_bytes
+from glacier_purge.plan.identity import Identity, write_identity
 from glacier_purge.plan.migration.migrated import UNPROVEN_FILE
 from glacier_purge.purge.host import package_sha256
-from glacier_purge.storage.folder import IDENTITY_FILE, PLAN_FILE, Identity, RunFolder
+from glacier_purge.storage.folder import IDENTITY_FILE, PLAN_FILE, RunFolder
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -51,7 +52,8 @@ def clear_unfinished(folder: RunFolder) -> None:
 
 def keep_plan(folder: RunFolder, plan: Plan, *, retrievals_looked_at: bool) -> None:
     """Write down what run this is and then its plan, which makes the folder whole."""
-    run_sha256 = folder.write_identity(
+    run_sha256 = write_identity(
+        folder,
         Identity(
             run=folder.path.resolve().name,
             vault_arn=plan.vault.arn,
@@ -60,6 +62,6 @@ def keep_plan(folder: RunFolder, plan: Plan, *, retrievals_looked_at: bool) -> N
             package_sha256=package_sha256(),
             created=utc_now().strftime("%Y-%m-%dT%H:%M:%SZ"),
             retrievals_looked_at=retrievals_looked_at,
-        )
+        ),
     )
     folder.write_once(PLAN_FILE, plan_bytes(plan, run_sha256))

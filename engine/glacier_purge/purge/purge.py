@@ -30,10 +30,9 @@ from glacier_purge.errors import DiskFailed, NotAsApproved, UsageError
 from glacier_purge.guard.clearance import check_renewed, check_target, check_unprotected, look
 from glacier_purge.guard.fuse import Canary, Caution
 from glacier_purge.guard.rules import Rules, check_archives, check_inventory, check_plan
-from glacier_purge.lifecycle.endings import check_not_abandoned
-from glacier_purge.plan.belonging import check_same_as_logged
 from glacier_purge.plan.files import plan_files, read_decided
 from glacier_purge.plan.forecast import KnownRate
+from glacier_purge.plan.identity import check_same_as_logged, hashed_identity
 from glacier_purge.purge import socket as control
 from glacier_purge.purge.bounds import Allowance, check_outcomes
 from glacier_purge.purge.feed import Feed
@@ -144,7 +143,6 @@ class PurgeRun:
         Raises ``PlanRefused``, ``CredentialsFailed``, ``ServiceRefused``, ``RunStopped``, ``AuditDamaged``,
         ``NotAsApproved`` and ``DiskFailed`` (alone or inside an exception group of the task group).
         """
-        check_not_abandoned(self._folder.path)
         with ExitStack() as opened:
             files = plan_files(self._folder.path, self._plan)
             self._files = await self._host.elsewhere(lambda: opened.enter_context(files))
@@ -224,7 +222,7 @@ class PurgeRun:
         return await check_unprotected(self._plan.vault, described, self._open_guarded)
 
     async def _open_journal(self) -> Journal:
-        identity, self._run_sha256 = self._folder.hashed_identity(self._plan)
+        identity, self._run_sha256 = hashed_identity(self._folder, self._plan)
         return await Journal.open(
             self._disk,
             run=identity.run,

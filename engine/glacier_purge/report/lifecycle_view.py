@@ -13,15 +13,17 @@ from typing import TYPE_CHECKING, Any
 
 from glacier_purge.archive import Vault
 from glacier_purge.audit.recovery import replay
-from glacier_purge.cli.status import moment_of
-from glacier_purge.errors import AuditDamaged, GlacierPurgeError
+from glacier_purge.errors import AuditDamaged, GlacierPurgeError, UsageError
 from glacier_purge.fleet.fleet import folder_name
 from glacier_purge.lifecycle.endings import abandonment
-from glacier_purge.lifecycle.phases import TERMS_FILE, Event, Phase
+from glacier_purge.lifecycle.phases import Event, Phase
 from glacier_purge.lifecycle.state import denial, read_standing
+from glacier_purge.purge.host import who
+from glacier_purge.purge.socket import ask
+from glacier_purge.purge.steering import AskStatus
 from glacier_purge.report.fleet import Row, as_table
 from glacier_purge.report.summary import progress
-from glacier_purge.storage.folder import RunFolder
+from glacier_purge.storage.folder import TERMS_FILE, RunFolder
 from glacier_purge.text import share
 
 if TYPE_CHECKING:
@@ -226,3 +228,11 @@ def _fleet_state(counts: Counter[str], *, at_work: bool) -> str:
     if counts["damaged"] or counts["refused"]:
         return "damaged"
     return "pending" if counts["pending"] else "stopped"
+
+
+def moment_of(folder: RunFolder) -> dict[str, Any] | None:
+    """The moment as the process at work tells it; None when it tells nothing."""
+    try:
+        return ask(folder.path, AskStatus(by=who()))
+    except UsageError:  # it ends, or hangs: what it wrote last has to do
+        return None

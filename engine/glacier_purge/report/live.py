@@ -29,7 +29,7 @@ from glacier_purge.report.terminal import safe
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from rich.console import Console, RenderableType
+    from rich.console import RenderableType
 
     from glacier_purge.report.fleet import Row
     from glacier_purge.report.summary import Progress

@@ -10,10 +10,17 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from glacier_purge.cli.doctor import as_dict, as_lines
+from glacier_purge.clock import utc_now
 from glacier_purge.guard.findings import Weight
+from glacier_purge.guard.noticed import read_noticed
 from glacier_purge.plan.choosing import RETRIEVALS_IGNORED
+from glacier_purge.plan.cost import estimate as estimated
+from glacier_purge.plan.cost import read_price_table
+from glacier_purge.plan.forecast import forecast
+from glacier_purge.plan.identity import read_identity
 from glacier_purge.plan.selection import IN_RETRIEVAL, TOO_LARGE, TOO_SMALL
+from glacier_purge.purge.limits import known_rate
+from glacier_purge.report.findings import as_dict, as_lines
 from glacier_purge.report.terminal import safe
 from glacier_purge.text import duration, size
 
@@ -74,14 +81,11 @@ class PlanView:
         """Look at the plan in ``folder`` now. Raises ``ConfigurationFailed`` for prices and ``PlanRefused`` for files
         that cannot be read.
         """
-        from glacier_purge.api.wiring import plan_prospects
-        from glacier_purge.guard.noticed import read_noticed
-
-        estimate, calendar = plan_prospects(plan, settings)
+        estimate, calendar = _prospects(plan, settings)
         return cls(
             run_dir=str(folder.path),
             plan=plan,
-            retrievals_looked_at=folder.identity(plan).retrievals_looked_at is True,
+            retrievals_looked_at=read_identity(folder, plan).retrievals_looked_at is True,
             estimate=estimate,
             calendar=calendar,
             noticed=read_noticed(folder),
@@ -275,3 +279,19 @@ def _parameter(reason: Reason) -> str:
 
 def _plain(value: Any) -> Any:
     return msgspec.to_builtins(value)
+
+
+def _prospects(plan: Plan, settings: Settings) -> tuple[Estimate, Calendar]:
+    """What carrying the plan out now would cost and how long it would take, as far as anybody can tell.
+
+    Raises ``ConfigurationFailed`` for a price table that cannot be read.
+    """
+    now = utc_now()
+    calendar = forecast(
+        plan.counts.selected,
+        now,
+        known=known_rate(plan.vault, plan.endpoint_url),
+        per_second_max=settings.pace.max_per_second,
+        has_inventory=True,
+    )
+    return estimated(plan, read_price_table(settings.estimate.prices_file), now.date()), calendar

@@ -7,52 +7,31 @@ and the vault's on this host, so that two folders cannot purge the same vault si
 
 from __future__ import annotations
 
-import hashlib
 import os
 import stat
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
-import msgspec
-
-from glacier_purge.errors import NotOurs, PlanRefused, UsageError
-from glacier_purge.plan.belonging import check_belongs
-from glacier_purge.plan.document import read_run_sha256
+from glacier_purge.errors import NotOurs, UsageError
 from glacier_purge.storage import locks
-from glacier_purge.storage.documents import DocumentUnreadable, decoded
-from glacier_purge.storage.ownership import check_own_folder, check_owner, check_way_to, open_own, read_own
+from glacier_purge.storage.ownership import check_own_folder, check_owner, check_way_to, open_own
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
     from glacier_purge.archive import Vault
-    from glacier_purge.plan.document import Plan
 
 PLAN_FILE = "plan.json"
 IDENTITY_FILE = "run.json"
 AUDIT_FOLDER = "audit"
+TERMS_FILE = "terms.json"
+LIFECYCLE_FILE = "lifecycle.jsonl"
 _FOLDERS = (AUDIT_FOLDER, "verification")
 """Folders in a run folder, whose files are held to the same."""
-_OURS = (PLAN_FILE, IDENTITY_FILE, AUDIT_FOLDER, "lifecycle.jsonl", "terms.json", "fleet.json", "retrieval.json")
+_OURS = (PLAN_FILE, IDENTITY_FILE, AUDIT_FOLDER, LIFECYCLE_FILE, TERMS_FILE, "fleet.json", "retrieval.json")
 """By any of these a folder of ours is known, a lifecycle's and a fleet's among them."""
-
-
-class Identity(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """What run this is; written once when the folder is made. ``created`` is UTC, ISO 8601.
-
-    ``retrievals_looked_at`` tells whether the service said which archives are being retrieved when the run was planned;
-    it stands here and not in the plan, whose digest must not depend on where it was made.  None in older folders.
-    """
-
-    run: str
-    vault_arn: str
-    endpoint_url: str
-    tool_version: str
-    package_sha256: str
-    created: str
-    retrievals_looked_at: bool | None = None
 
 
 class RunFolder:
@@ -119,42 +98,6 @@ class RunFolder:
     def open_or_create(cls, path: Path) -> RunFolder:
         """Take the folder that is there, or make it. Raises ``UsageError`` as ``open`` and ``create`` do."""
         return cls.open(path) if path.exists() or path.is_symlink() else cls.create(path)
-
-    def identity(self, plan: Plan) -> Identity:
-        """Read ``run.json``; raises ``PlanRefused`` when it cannot be read or is not the one written with ``plan``."""
-        return self.hashed_identity(plan)[0]
-
-    def hashed_identity(self, plan: Plan) -> tuple[Identity, str]:
-        """``identity``, and the SHA-256 (hex) of the bytes that say so."""
-        file = self.path / IDENTITY_FILE
-        try:
-            content = read_own(file)
-            identity = decoded(content, Identity)
-        except (OSError, DocumentUnreadable) as error:
-            reason = error.strerror if isinstance(error, OSError) else error
-            raise PlanRefused(
-                f"{file} cannot be read ({reason}): this is not a whole run folder. Plan again."
-            ) from error
-        sha256 = hashlib.sha256(content).hexdigest()
-        planned_sha256 = read_run_sha256(self.plan_file, plan)
-        check_belongs(file, identity, plan, sha256=sha256, planned_sha256=planned_sha256)
-        return identity, sha256
-
-    def planned_at(self, plan: Plan) -> str:
-        """When the plan was made, for whoever approves it. Raises ``PlanRefused`` where nothing vouches for that."""
-        created = self.identity(plan).created
-        if read_run_sha256(self.plan_file, plan) is None:
-            raise PlanRefused(
-                f"{self.plan_file} was made by an older version, and nothing in it vouches for its age. Plan again; "
-                "nothing was sent."
-            )
-        return created
-
-    def write_identity(self, identity: Identity) -> str:
-        """Write ``run.json``, once; give its SHA-256 (hex)."""
-        content = msgspec.json.format(msgspec.json.encode(identity), indent=2) + b"\n"
-        self.write_once(IDENTITY_FILE, content)
-        return hashlib.sha256(content).hexdigest()
 
     def write_once(self, name: str, content: bytes) -> None:
         """Write a file whole and durable under its final name, which must be new."""

@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING, Protocol
 
 from glacier_purge.audit.recovery import replay
 from glacier_purge.errors import PlanRefused
-from glacier_purge.lifecycle.endings import check_not_abandoned
 from glacier_purge.proof.certificate import read_certificate
 from glacier_purge.proof.soundness import sound_ledger
 
@@ -62,7 +61,6 @@ class Certified:
 
     def check(self) -> datetime | None:
         """When the certificate's inventory was made. Raises ``PlanRefused`` when anything speaks against it."""
-        check_not_abandoned(self.folder.path)
         certificate = read_certificate(self.folder)
         reasons = why_not(self.plan, replay(self.folder.path), certificate)
         if certificate is None or reasons:

@@ -24,14 +24,13 @@ import msgspec
 from glacier_purge.errors import PlanRefused, RunStopped
 from glacier_purge.glacier.control import ControlRefused
 from glacier_purge.guard.upload_denial import SID_PREFIX, denial, is_same, merged, ours_in, sid_for, sids_of, without
-from glacier_purge.lifecycle.phases import TERMS_FILE, Event
 from glacier_purge.storage.documents import DocumentUnreadable, read_document
+from glacier_purge.storage.folder import TERMS_FILE
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Sequence
+    from collections.abc import Collection
 
     from glacier_purge.glacier.control import GlacierControl
-    from glacier_purge.lifecycle.phases import Step
     from glacier_purge.storage.folder import RunFolder
 
 FREEZE_FILE = "freeze.json"
@@ -149,12 +148,6 @@ def read_frozen(folder: RunFolder) -> Frozen | None:
             f"{file} cannot be read ({error}). Restore it; or move it aside, and the same command takes our statement "
             "out of the vault's access policy and leaves the rest. The policy was not touched."
         ) from error
-
-
-def may_be_frozen(folder: RunFolder, steps: Sequence[Step]) -> bool:
-    """Tell whether there may be something to take back: a freeze that was noted, or only the step that says so."""
-    frozen = read_frozen(folder)
-    return frozen is not None or any(step.event is Event.FROZEN for step in steps)
 
 
 def _known(control: GlacierControl, folder: RunFolder) -> Frozen | None:

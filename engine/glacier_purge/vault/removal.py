@@ -20,18 +20,14 @@ import msgspec
 from glacier_purge.errors import PlanRefused, RunStopped, ServiceRefused
 from glacier_purge.glacier.control import ControlRefused, Removal
 from glacier_purge.glacier.waiting import Waiting, outlasting
-from glacier_purge.lifecycle.phases import Event
 from glacier_purge.storage.documents import DocumentUnreadable, decoded
 from glacier_purge.storage.ownership import read_own
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
     from pathlib import Path
 
-    from glacier_purge.archive import Vault
     from glacier_purge.glacier.control import GlacierControl
     from glacier_purge.glacier.waiting import Patience
-    from glacier_purge.lifecycle.phases import Step
     from glacier_purge.vault.emptiness import Proof
 
 REMOVAL_FILE = "removal.jsonl"
@@ -154,23 +150,6 @@ class VaultRemoval:
             target.write(msgspec.json.encode(line) + b"\n")
             target.flush()
             os.fsync(target.fileno())
-
-
-def check_removed(vault: Vault, folder: Path, steps: Sequence[Step]) -> None:
-    """Raise ``PlanRefused`` for a lifecycle that ended with its vault kept, saying what removes the vault."""
-    if any(step.event is Event.DELETED for step in steps):
-        return
-    last = next((step for step in reversed(steps) if step.event in {Event.PROVEN, Event.KEPT_REST}), None)
-    if last is not None and last.event is Event.PROVEN:
-        purged = next(step.round for step in reversed(steps) if step.event is Event.ACCOUNTED)
-        place = folder / f"round-{purged}"
-        advice = f"it was proven empty: glacier-purge delete-vault {place} --confirm-vault {vault.name} removes it"
-    else:
-        advice = f"begin another: glacier-purge run {vault.name} --delete-vault {vault.name}, with another --run-dir"
-    raise PlanRefused(
-        f"{vault.arn} was not removed: the lifecycle in {folder} ended at {steps[-1].at}, and the vault was kept; "
-        f"{advice}. Nothing more was sent."
-    )
 
 
 def read_removal(folder: Path) -> list[RemovalLine]:

@@ -5,36 +5,14 @@ Only meaningful against AWS itself; a pretended service has no identities, so ca
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from enum import Enum
 from typing import TYPE_CHECKING
 
+from glacier_purge.aws.credentials import Caller
 from glacier_purge.errors import CredentialsFailed
 from glacier_purge.glacier.reply import Meaning
 
 if TYPE_CHECKING:
     from glacier_purge.aws.access import Access
-
-
-class Lifetime(Enum):
-    """How long credentials last."""
-
-    LASTING = "they do not expire"
-    RENEWED = "they are renewed by themselves"
-    TEMPORARY = "they expire, and nothing renews them"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Caller:
-    """The account and ARN that requests are signed as. ``is_root`` marks the account's root user."""
-
-    account_id: str
-    arn: str
-
-    @property
-    def is_root(self) -> bool:
-        """Tell whether this is the account's root user, with whom nothing should ever be purged."""
-        return self.arn.endswith(":root")
 
 
 async def caller_identity(access: Access, region: str) -> Caller:
@@ -48,8 +26,9 @@ async def caller_identity(access: Access, region: str) -> Caller:
     from glacier_purge.aws.session import AwsSession  # noqa: PLC0415  # heavy: on first use
     from glacier_purge.glacier.control import NoAnswer  # noqa: PLC0415  # not needed by who asks for lifetimes only
     from glacier_purge.glacier.sdk.answers import read_fault  # noqa: PLC0415  # heavy: on first use
+    from glacier_purge.glacier.sdk.wire import scrutiny  # noqa: PLC0415  # heavy: on first use
 
-    async with AwsSession(access, region).client("sts") as client:
+    async with AwsSession(access, region, scrutiny()).client("sts") as client:
         try:
             answer = await client.get_caller_identity()
         except (BotoCoreError, ClientError, ResponseParserError) as fault:

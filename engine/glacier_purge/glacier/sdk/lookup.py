@@ -23,8 +23,9 @@ async def find_vault(name: str, region: str, access: Access) -> Vault:
     Raises ``CredentialsFailed`` (none, expired), ``ServiceRefused`` (missing, denied) and ``RunStopped`` (no answer).
     """
     from glacier_purge.aws.session import AwsSession  # noqa: PLC0415  # heavy
+    from glacier_purge.glacier.sdk.wire import scrutiny  # noqa: PLC0415  # heavy
 
-    async with AwsSession(access, region).client("glacier") as client:
+    async with AwsSession(access, region, scrutiny()).client("glacier") as client:
         with _translated("DescribeVault", f"vault {name} in {region}"):
             answer = await client.describe_vault(accountId="-", vaultName=name)
     found = Vault.from_arn(answer["VaultARN"])
@@ -39,10 +40,11 @@ async def list_vaults(region: str, access: Access, account_id: str | None) -> li
     Raises what ``find_vault`` raises.
     """
     from glacier_purge.aws.session import AwsSession  # noqa: PLC0415  # heavy
+    from glacier_purge.glacier.sdk.wire import scrutiny  # noqa: PLC0415  # heavy
 
     vaults: list[Vault] = []
     marker: dict[str, str] = {}
-    async with AwsSession(access, region).client("glacier") as client:
+    async with AwsSession(access, region, scrutiny()).client("glacier") as client:
         while True:
             with _translated("ListVaults", f"the account in {region}"):
                 page = await client.list_vaults(accountId=account_id or "-", **marker)

@@ -28,9 +28,10 @@ async def open_sdk(vault: Vault, access: Access) -> AsyncIterator[SdkGlacier]:
     """
     from glacier_purge.aws.session import AwsSession  # noqa: PLC0415  # heavy, see above
     from glacier_purge.glacier.sdk.client import SdkGlacier  # noqa: PLC0415  # heavy, see above
+    from glacier_purge.glacier.sdk.wire import scrutiny  # noqa: PLC0415  # heavy, see above
 
     check_region(vault.region, access.endpoint_url)
-    session = AwsSession(access, vault.region)
+    session = AwsSession(access, vault.region, scrutiny())
     async with session.client("glacier") as client:
         check_endpoint_url(client.meta.endpoint_url)
         yield SdkGlacier(client, vault, session, any_id_length=access.any_id_length)
@@ -41,8 +42,9 @@ async def open_control(vault: Vault, access: Access) -> AsyncIterator[ControlCli
     """Open ``service.control.GlacierControl`` for one vault; sends nothing, raises as ``open_sdk``."""
     from glacier_purge.aws.session import AwsSession  # noqa: PLC0415  # heavy, see above
     from glacier_purge.glacier.sdk.control_client import ControlClient, ControlRetry  # noqa: PLC0415  # heavy, see above
+    from glacier_purge.glacier.sdk.wire import scrutiny  # noqa: PLC0415  # heavy, see above
 
     check_region(vault.region, access.endpoint_url)
-    session = AwsSession(access, vault.region)
+    session = AwsSession(access, vault.region, scrutiny())
     async with session.client("glacier") as client:
         yield ControlClient(client, vault, session, ControlRetry())

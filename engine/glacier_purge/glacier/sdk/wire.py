@@ -10,15 +10,18 @@ from typing import TYPE_CHECKING, Any
 
 from aiohttp.client_proto import ResponseHandler
 
+from glacier_purge.aws.session import Scrutiny
 from glacier_purge.glacier.doubts import NotAReplyError, fault_of_reply, has_bytes_behind_head, repeated, unsound
+from glacier_purge.glacier.request_ids import SeenRequestIds
+from glacier_purge.glacier.sdk.answers import hold_to_promise
 
 if TYPE_CHECKING:
     import asyncio
+    from collections.abc import Callable
 
     from aiohttp.http_parser import RawResponseMessage
 
     from glacier_purge.glacier.reply import Reply
-    from glacier_purge.glacier.request_ids import SeenRequestIds
 
 
 class JudgedReplies(ResponseHandler):
@@ -74,3 +77,13 @@ def _text(message: RawResponseMessage, name: str) -> str | None:
     """A header's value; of one that came twice the values joined, as HTTP says."""
     values: list[Any] = message.headers.getall(name, [])
     return ", ".join(values) if values else None
+
+
+def scrutiny() -> Scrutiny:
+    """What replies of the services are held to, by every client of a session."""
+    return Scrutiny(answer=hold_to_promise, connections=_judging)
+
+
+def _judging() -> Callable[[asyncio.AbstractEventLoop], JudgedReplies]:
+    seen = SeenRequestIds()
+    return lambda loop: JudgedReplies(loop, seen)

@@ -1,17 +1,17 @@
 """Gathers what proves a migration before a plan is made: manifests from files and tables, copies from S3.
 
-The only place that chooses adapters for it.  What is gathered lies in nameless files in the run folder.
+Where tables and copies are reached is the caller's to say (``Stores``).  What is gathered lies in nameless files in the
+run folder.
 """
 
 from __future__ import annotations
 
 from contextlib import asynccontextmanager
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import anyio.to_thread
 
-from glacier_purge.aws.dynamodb import scan_table
-from glacier_purge.aws.s3 import open_s3
 from glacier_purge.errors import UsageError
 from glacier_purge.inventory.snapshot import batches
 from glacier_purge.plan.migration.copies import SeenCopies
@@ -21,20 +21,31 @@ from glacier_purge.plan.migration.migrated import ListedCopies, Migration, Proof
 from glacier_purge.plan.rows import Rows
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
+    from collections.abc import AsyncIterator, Callable, Mapping
+    from contextlib import AbstractAsyncContextManager
     from pathlib import Path
+    from typing import Any
 
-    from glacier_purge.aws.access import Access
     from glacier_purge.inventory.snapshot import Snapshot
     from glacier_purge.plan.choices import Choices
+    from glacier_purge.plan.migration.copies import CopyStore
     from glacier_purge.plan.migration.migrated import Copies
 
 _TABLE = "dynamodb://"
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Stores:
+    """Where a migration left its traces: ``scan_table`` gives every item of a DynamoDB table, as DynamoDB writes it;
+    ``open_copies`` opens the S3 that copies lie in."""
+
+    scan_table: Callable[[str], AsyncIterator[Mapping[str, Any]]]
+    open_copies: Callable[[], AbstractAsyncContextManager[CopyStore]]
+
+
 @asynccontextmanager
 async def gathered(
-    choices: Choices, snapshot: Snapshot, folder: Path, access: Access, region: str
+    choices: Choices, snapshot: Snapshot, folder: Path, stores: Stores, *, any_id_length: bool
 ) -> AsyncIterator[Proofs | None]:
     """Read the manifests and look at the copies; None when no manifest was given.
 
@@ -44,10 +55,10 @@ async def gathered(
         yield None
         return
     with Rows(folder) as claims, Rows(folder) as objects:
-        tables = Tables(claims=claims, objects=objects, any_id_length=access.any_id_length)
+        tables = Tables(claims=claims, objects=objects, any_id_length=any_id_length)
         for source in choices.migrated:
             if source.startswith(_TABLE):
-                async for item in scan_table(source.removeprefix(_TABLE), access, region):
+                async for item in stores.scan_table(source.removeprefix(_TABLE)):
                     tables.add_claim(from_dynamodb(item))
             else:
                 await anyio.to_thread.run_sync(read_file, source, tables)
@@ -55,18 +66,25 @@ async def gathered(
         await anyio.to_thread.run_sync(objects.seal)
         _check_something_is_claimed(tables, choices)
         migration = Migration(claims)
-        yield Proofs(migration=migration, copies=await _copies(tables, choices, migration, snapshot, access, region))
+        copies = await _copies(tables, choices, migration, snapshot, stores, any_id_length=any_id_length)
+        yield Proofs(migration=migration, copies=copies)
 
 
 async def _copies(
-    tables: Tables, choices: Choices, migration: Migration, snapshot: Snapshot, access: Access, region: str
+    tables: Tables,
+    choices: Choices,
+    migration: Migration,
+    snapshot: Snapshot,
+    stores: Stores,
+    *,
+    any_id_length: bool,
 ) -> Copies:
     if choices.check_s3 is None:
         return ListedCopies(tables.objects) if len(tables.objects) else UnseenCopies()
     bucket, _, prefix = choices.check_s3.partition("/")
     seen = SeenCopies(len(tables.claims), bucket, prefix)
-    records = batches(snapshot.path, snapshot.format, any_id_length=access.any_id_length)
-    async with open_s3(access, region) as store:
+    records = batches(snapshot.path, snapshot.format, any_id_length=any_id_length)
+    async with stores.open_copies() as store:
         await seen.look(migration, records, store)
     return seen
 
