@@ -9,7 +9,7 @@ import pytest
 
 from glacier_purge.clock import utc_now, wall_seconds
 from glacier_purge.glacier.waiting import Impatient
-from glacier_purge.purge.host import Host
+from glacier_purge.run.host import Host
 from glacier_simulator import SimulatedGlacier
 
 if TYPE_CHECKING:
@@ -20,8 +20,8 @@ READS_THE_CLOCK = re.compile(
 )
 PLACES = {
     "glacier_purge/clock.py",
-    "glacier_purge/simulator/clock.py",
-    "glacier_purge/service/rest.py",  # signatures, which have to agree with AWS's clock
+    "glacier_simulator/clock.py",
+    "glacier_purge/glacier/http/rest.py",  # signatures, which have to agree with AWS's clock
 }
 
 

@@ -61,12 +61,12 @@ _HOMES = {
     "RunStopped": "errors",
     "ServiceRefused": "errors",
     "Settings": "settings",
-    "StaticCredentials": "service.access",
+    "StaticCredentials": "aws.access",
     "UsageError": "errors",
     "Vault": "archive",
-    "delete_archives": "streaming",
-    "make_plan": "library",
-    "purge": "library",
+    "delete_archives": "api.streaming",
+    "make_plan": "api.library",
+    "purge": "api.library",
 }
 
 __all__ = [

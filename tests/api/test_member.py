@@ -18,7 +18,7 @@ from glacier_purge.deletion.pacer import PacerSettings
 from glacier_purge.fleet.fleet import Fleet, State, folder_name
 from glacier_purge.glacier.waiting import Impatient
 from glacier_purge.lifecycle.lifecycle import Wishes
-from glacier_purge.purge.host import Host
+from glacier_purge.run.host import Host
 from glacier_purge.settings import Settings
 from tests.doors import VAULT, Stepping, control, simulated
 

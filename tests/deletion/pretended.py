@@ -26,7 +26,7 @@ VAULT = Vault(account_id="123456789012", region="us-east-1", name="photos")
 
 
 class InProcessGlacier:
-    """Implements ``service.port.Glacier`` over the simulator; ``weather(n)`` may answer request ``n`` instead of it.
+    """Implements ``glacier.port.Glacier`` over the simulator; ``weather(n)`` may answer request ``n`` instead of it.
 
     A weather reply of meaning NO_REPLY is given after the delete took effect.  ``before_send`` is told each id before
     anything happens to it; ``found`` is the vault that DescribeVault finds.

@@ -13,7 +13,7 @@ from glacier_purge.deletion.budget import Budget
 from glacier_purge.deletion.pacer import PacerSettings
 from glacier_purge.errors import DiskFailed, UsageError
 from tests.deletion.pretended import InProcessGlacier
-from tests.purge.bench import Bench
+from tests.run.bench import Bench
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -12,7 +12,7 @@ from glacier_purge.inventory.source import Source
 from glacier_purge.plan.making import Target, make_plan
 from glacier_purge.proof.certificate import Certificate, write_certificate
 from glacier_purge.proof.reconcile import Reconciliation
-from glacier_purge.purge.planned import keep_plan
+from glacier_purge.run.planned import keep_plan
 from glacier_purge.storage.disk import FileDisk
 from glacier_purge.storage.folder import RunFolder
 from tests.audit.logs import archive_id, finished_run

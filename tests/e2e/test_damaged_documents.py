@@ -15,7 +15,7 @@ from glacier_purge.clock import utc_now
 from glacier_purge.lifecycle.phases import SETTLED, Event, Lifecycle
 from glacier_purge.lifecycle.terms import Terms
 from glacier_purge.plan.document import read_plan
-from glacier_purge.purge.limits import limits_file
+from glacier_purge.run.limits import limits_file
 from glacier_purge.storage.folder import LIFECYCLE_FILE, TERMS_FILE
 from glacier_purge.vault.freeze import FREEZE_FILE, Frozen, settled_sha256
 from tests.e2e.desk import Desk, deletes

@@ -15,8 +15,8 @@ from glacier_purge.deletion.pacer import PacerSettings
 from glacier_purge.glacier.control import NoAnswer
 from glacier_purge.glacier.http.rest import open_rest
 from glacier_purge.glacier.sdk.opening import open_sdk
-from glacier_purge.purge.host import Host
-from glacier_purge.purge.purge import PurgeRun, PurgeSettings
+from glacier_purge.run.host import Host
+from glacier_purge.run.purge import PurgeRun, PurgeSettings
 from glacier_purge.storage.disk import FileDisk
 from glacier_purge.storage.folder import RunFolder
 from tests.doors import KEYS, VAULT, control

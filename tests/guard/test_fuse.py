@@ -9,7 +9,7 @@ import pytest
 from glacier_purge.glacier.reply import Meaning, Reply
 from glacier_purge.guard.fuse import Caution
 from tests.deletion.pretended import InProcessGlacier
-from tests.purge.bench import Bench
+from tests.run.bench import Bench
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -14,7 +14,7 @@ from glacier_purge.deletion.pacer import PacerSettings
 from glacier_purge.fleet.fleet import Ending, Fleet
 from glacier_purge.lifecycle.lifecycle import Wishes
 from glacier_purge.plan.choices import EVERY_ARCHIVE, UNCAPPED, Caps, Choices
-from glacier_purge.purge.host import Host
+from glacier_purge.run.host import Host
 from glacier_purge.settings import Settings
 from tests.doors import VAULT, Stepping
 from tests.glacier_simulator.raw_client import ask

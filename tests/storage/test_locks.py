@@ -30,7 +30,7 @@ HOLD = """
 import os, pathlib, sys
 from glacier_purge.archive import Vault
 from glacier_purge.storage.locks import run_locked, vault_locked
-from glacier_purge.service import endpoint  # read before this is a user who may not read it
+from glacier_purge.aws import endpoints  # read before this is a user who may not read it
 what, user, run_dir, arn, url = sys.argv[1:]
 os.setuid(int(user))
 folder = pathlib.Path(run_dir)

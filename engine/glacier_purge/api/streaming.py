@@ -25,8 +25,8 @@ from glacier_purge.deletion.retry import RetryPolicy
 from glacier_purge.deletion.tally import Tally
 from glacier_purge.deletion.turns import Turns
 from glacier_purge.errors import one_error
-from glacier_purge.purge.host import Host
-from glacier_purge.purge.windows import Hours
+from glacier_purge.run.host import Host
+from glacier_purge.run.windows import Hours
 from glacier_purge.settings import Settings
 
 if TYPE_CHECKING:

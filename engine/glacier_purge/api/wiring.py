@@ -41,9 +41,9 @@ from glacier_purge.lifecycle.terms import check_files
 from glacier_purge.plan.choices import EVERY_ARCHIVE, check_standard_input
 from glacier_purge.plan.first_reading import FirstReading, Target
 from glacier_purge.plan.migration.proofs import Stores
-from glacier_purge.purge.planned import keep_plan, new_folder
-from glacier_purge.purge.purge import PurgeSettings
-from glacier_purge.purge.windows import Window
+from glacier_purge.run.planned import keep_plan, new_folder
+from glacier_purge.run.purge import PurgeSettings
+from glacier_purge.run.windows import Window
 from glacier_purge.storage.folder import run_name
 
 if TYPE_CHECKING:

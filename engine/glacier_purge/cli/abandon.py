@@ -116,7 +116,7 @@ async def _ended(
     from glacier_purge.errors import UsageError
     from glacier_purge.lifecycle.endings import abandon
     from glacier_purge.lifecycle.phases import Phase
-    from glacier_purge.purge.host import who
+    from glacier_purge.run.host import who
     from glacier_purge.storage.locks import vault_locked
 
     vault = Vault.from_arn(terms.vault_arn)

@@ -83,7 +83,7 @@ async def apply_plan(
     from glacier_purge.cli.waiting import host
     from glacier_purge.guard.rules import check_plan
     from glacier_purge.lifecycle.endings import check_not_abandoned
-    from glacier_purge.purge.purge import PurgeRun
+    from glacier_purge.run.purge import PurgeRun
     from glacier_purge.storage.disk import FileDisk
 
     access = wiring.access(

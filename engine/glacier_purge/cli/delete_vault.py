@@ -50,7 +50,7 @@ def delete_vault(
     from glacier_purge.cli.waiting import patience, settled
     from glacier_purge.lifecycle.endings import check_not_abandoned
     from glacier_purge.plan.document import read_plan
-    from glacier_purge.purge.host import who
+    from glacier_purge.run.host import who
     from glacier_purge.vault.emptiness import Certified
     from glacier_purge.vault.removal import VaultRemoval
 

@@ -30,7 +30,7 @@ MEANINGS: dict[ExitCode, str] = {
     ExitCode.FAILED: "finished, with failed archives",
     ExitCode.USAGE: "wrong usage or bad input, or confirmation refused; nothing was sent",
     ExitCode.STOPPED: "stopped before the end; the same command resumes",
-    ExitCode.AUDIT_DAMAGED: "the audit log is damaged, or a file of the plan was changed during a run",
+    ExitCode.AUDIT_DAMAGED: "the audit log or another file of a run is damaged or was changed",
     ExitCode.PENDING: "nothing more can be done yet; the same command goes on later",
     ExitCode.INTERRUPTED: "interrupted with Ctrl-C; the same command resumes",
     ExitCode.OUTPUT_CLOSED: "whatever read the output went away",

@@ -13,7 +13,7 @@ from glacier_purge.cli.options import Output
 from glacier_purge.cli.output import OutputFormat, print_result
 
 if TYPE_CHECKING:
-    from glacier_purge.purge.steering import Order
+    from glacier_purge.run.steering import Order
 
 
 def pause(run_dir: Path, *, output: Output = OutputFormat.TEXT) -> int:
@@ -26,8 +26,8 @@ def pause(run_dir: Path, *, output: Output = OutputFormat.TEXT) -> int:
     run_dir
         The run folder.
     """
-    from glacier_purge.purge.host import who
-    from glacier_purge.purge.steering import Pause
+    from glacier_purge.run.host import who
+    from glacier_purge.run.steering import Pause
 
     return _order(run_dir, Pause(by=who()), output)
 
@@ -40,8 +40,8 @@ def resume(run_dir: Path, *, output: Output = OutputFormat.TEXT) -> int:
     run_dir
         The run folder.
     """
-    from glacier_purge.purge.host import who
-    from glacier_purge.purge.steering import Resume
+    from glacier_purge.run.host import who
+    from glacier_purge.run.steering import Resume
 
     return _order(run_dir, Resume(by=who()), output)
 
@@ -57,8 +57,8 @@ def rate(run_dir: Path, per_second: float | Literal["none"], *, output: Output =
         Most requests a second from now on; none leaves it to the service.
     """
     from glacier_purge.deletion.pace import check_rate_max
-    from glacier_purge.purge.host import who
-    from glacier_purge.purge.steering import SetRate
+    from glacier_purge.run.host import who
+    from glacier_purge.run.steering import SetRate
 
     cap = None if per_second == "none" else per_second
     check_rate_max(cap)  # here as well, because JSON has no word for what is no number
@@ -73,8 +73,8 @@ def stop(run_dir: Path, *, output: Output = OutputFormat.TEXT) -> int:
     run_dir
         The run folder.
     """
-    from glacier_purge.purge.host import who
-    from glacier_purge.purge.steering import Stop
+    from glacier_purge.run.host import who
+    from glacier_purge.run.steering import Stop
 
     return _order(run_dir, Stop(by=who()), output)
 
@@ -82,7 +82,7 @@ def stop(run_dir: Path, *, output: Output = OutputFormat.TEXT) -> int:
 def _order(run_dir: Path, order: Order, output: OutputFormat) -> int:
     from glacier_purge.cli.run_dir import look_at_run
     from glacier_purge.errors import UsageError
-    from glacier_purge.purge.socket import ask
+    from glacier_purge.run.socket import ask
 
     folder = look_at_run(run_dir)
     facts = ask(folder.path, order)

@@ -150,7 +150,7 @@ class _Run:
         from glacier_purge.lifecycle.state import Noting
         from glacier_purge.lifecycle.terms import check_allowed, settled_terms
         from glacier_purge.plan.making import Target
-        from glacier_purge.purge.host import who
+        from glacier_purge.run.host import who
 
         settings = self._settings
         address = await wiring.vault_by_name(self._vault, settings)
@@ -209,7 +209,7 @@ class _Run:
         from glacier_purge.audit.recovery import replay
         from glacier_purge.cli.carrying import Carrying
         from glacier_purge.cli.waiting import host
-        from glacier_purge.purge.purge import PurgeRun
+        from glacier_purge.run.purge import PurgeRun
         from glacier_purge.storage.disk import FileDisk
 
         access = wiring.access(self._settings, plan.endpoint_url, any_id_length=plan.snapshot.any_id_length)

@@ -46,7 +46,7 @@ def verify(
     from glacier_purge.cli.waiting import patience, settled
     from glacier_purge.plan.document import read_plan
     from glacier_purge.proof.verifying import Verifying
-    from glacier_purge.purge.host import who
+    from glacier_purge.run.host import who
 
     configure_logs(logs)
     settings = source.load(aws)

@@ -16,7 +16,7 @@ from glacier_purge.cli.output import print_result, tell
 from glacier_purge.cli.rehearsal import rehearsal_time
 from glacier_purge.errors import Pending
 from glacier_purge.glacier.waiting import Impatient, Patient
-from glacier_purge.purge.host import Host
+from glacier_purge.run.host import Host
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable

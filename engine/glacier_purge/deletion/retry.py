@@ -94,7 +94,7 @@ _REFUSALS: dict[Meaning, str] = {
 
 
 def refusal(vault: Vault, reply: Reply) -> ServiceRefused:
-    """Make the error that ends the run from a reply whose meaning is in ``service.reply.ENDS_THE_RUN``."""
+    """Make the error that ends the run from a reply whose meaning is in ``glacier.reply.ENDS_THE_RUN``."""
     detail = " ".join(part for part in (reply.code, reply.message) if part)
     return ServiceRefused(
         f"{vault.arn}: {_REFUSALS[reply.meaning]}. The service answered "

@@ -1,6 +1,6 @@
 """The door to Amazon Glacier: what a run may ask of the service, in the run's own words.
 
-Adapters (``service.sdk``) and pretend services implement ``Glacier``; only the command line and ``purge()``
+Adapters (``glacier.sdk``, ``glacier.http``) and pretend services implement ``Glacier``; only the command line and ``purge()``
 choose one.  An adapter is bound to one vault, makes exactly one HTTP request for each archive it is given and retries
 nothing: every attempt has to pass the pacer and the audit.
 

@@ -49,7 +49,7 @@ from glacier_purge.plan.files import kept_ids
 from glacier_purge.plan.making import NothingToDelete
 from glacier_purge.proof.reconcile import VERIFICATION_FOLDER
 from glacier_purge.proof.verifying import Verifying
-from glacier_purge.purge.planned import clear_unfinished, keep_plan
+from glacier_purge.run.planned import clear_unfinished, keep_plan
 from glacier_purge.storage.folder import RunFolder
 from glacier_purge.vault.emptiness import Certified, Unlisted
 from glacier_purge.vault.freeze import freeze, read_frozen, settled_sha256, thaw

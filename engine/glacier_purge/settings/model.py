@@ -14,7 +14,7 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Fie
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
 from glacier_purge.aws.endpoints import check_endpoint_url, check_region
-from glacier_purge.purge.windows import Window
+from glacier_purge.run.windows import Window
 
 ENVIRONMENT_PREFIX = "GLACIER_PURGE_"
 ENVIRONMENT_DELIMITER = "__"

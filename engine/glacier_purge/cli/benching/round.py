@@ -77,7 +77,7 @@ class Measured(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Stopwatch:
-    """``service.port.Glacier`` around another one, taking the time of each delete (16 bytes and 0.15 us each)."""
+    """``glacier.port.Glacier`` around another one, taking the time of each delete (16 bytes and 0.15 us each)."""
 
     def __init__(self, service: Glacier) -> None:
         self._service = service
@@ -165,8 +165,8 @@ async def carry_out(order: Order, settings: Settings, folder: RunFolder, plan: P
     from glacier_purge.api import wiring
     from glacier_purge.approval.typed import approve_by_digest
     from glacier_purge.aws.access import StaticCredentials
-    from glacier_purge.purge.host import Host, who
-    from glacier_purge.purge.purge import PurgeRun
+    from glacier_purge.run.host import Host, who
+    from glacier_purge.run.purge import PurgeRun
     from glacier_purge.storage.disk import FileDisk
 
     keys = StaticCredentials(access_key_id="SIMULATED", secret_access_key="simulated")  # noqa: S106 - no secret

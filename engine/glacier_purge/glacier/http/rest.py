@@ -71,7 +71,7 @@ def _tls(authorities: str | None) -> ssl.SSLContext:
 
 
 class RestGlacier:
-    """``service.port.Glacier`` on connections of our own. Made by ``open_rest``."""
+    """``glacier.port.Glacier`` on connections of our own. Made by ``open_rest``."""
 
     def __init__(
         self, sdk: SdkGlacier, pool: Pool, request: DeleteRequest, replies: Replies, *, any_id_length: bool

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 
 class SdkGlacier:
-    """``service.port.Glacier`` through the SDK. Made by ``service.sdk.open_sdk``."""
+    """``glacier.port.Glacier`` through the SDK. Made by ``glacier.sdk.opening.open_sdk``."""
 
     def __init__(self, client: Any, vault: Vault, session: AwsSession, *, any_id_length: bool) -> None:
         self._client = client

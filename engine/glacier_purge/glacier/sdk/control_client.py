@@ -1,4 +1,4 @@
-"""``service.control.GlacierControl`` on an aioboto3 client: patient, paged, and never trusting a status alone.
+"""``glacier.control.GlacierControl`` on an aioboto3 client: patient, paged, and never trusting a status alone.
 
 What an answer has to hold is in ``promises``, and the session sees to it; "not there" is believed only when it does
 not say that the vault itself is missing.  Retries are tenacity's, one policy copied for each call.  An answer of
@@ -65,7 +65,7 @@ class ControlRetry:
 
 
 class ControlClient:
-    """``GlacierControl`` through the SDK. Made by ``service.sdk.open_control``."""
+    """``GlacierControl`` through the SDK. Made by ``glacier.sdk.opening.open_control``."""
 
     def __init__(self, client: Any, vault: Vault, session: AwsSession, retry: ControlRetry) -> None:
         self._client = client

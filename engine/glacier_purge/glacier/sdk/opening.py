@@ -39,7 +39,7 @@ async def open_sdk(vault: Vault, access: Access) -> AsyncIterator[SdkGlacier]:
 
 @asynccontextmanager
 async def open_control(vault: Vault, access: Access) -> AsyncIterator[ControlClient]:
-    """Open ``service.control.GlacierControl`` for one vault; sends nothing, raises as ``open_sdk``."""
+    """Open ``glacier.control.GlacierControl`` for one vault; sends nothing, raises as ``open_sdk``."""
     from glacier_purge.aws.session import AwsSession  # noqa: PLC0415  # heavy, see above
     from glacier_purge.glacier.sdk.control_client import ControlClient, ControlRetry  # noqa: PLC0415  # heavy, see above
     from glacier_purge.glacier.sdk.wire import scrutiny  # noqa: PLC0415  # heavy, see above

@@ -12,10 +12,10 @@ from glacier_purge.deletion.pacer import PacerSettings
 from glacier_purge.errors import CredentialsFailed, PlanRefused, RunStopped, ServiceRefused
 from glacier_purge.glacier.control import ControlRefused, NoAnswer, VaultLock
 from glacier_purge.glacier.reply import Meaning, Reply
-from glacier_purge.purge.steering import Pause, Resume, Stop
-from glacier_purge.purge.windows import Window
+from glacier_purge.run.steering import Pause, Resume, Stop
+from glacier_purge.run.windows import Window
 from tests.deletion.pretended import InProcessGlacier
-from tests.purge.bench import Bench
+from tests.run.bench import Bench
 
 if TYPE_CHECKING:
     from collections.abc import Callable

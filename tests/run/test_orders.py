@@ -9,10 +9,10 @@ import anyio
 import pytest
 
 from glacier_purge.errors import UsageError
-from glacier_purge.purge.steering import AskStatus, Order, Pause, Resume, SetRate, Stop, read_order, write_order
-from glacier_purge.purge.windows import Window
+from glacier_purge.run.steering import AskStatus, Order, Pause, Resume, SetRate, Stop, read_order, write_order
+from glacier_purge.run.windows import Window
 from tests.deletion.pretended import InProcessGlacier
-from tests.purge.bench import Bench
+from tests.run.bench import Bench
 
 if TYPE_CHECKING:
     from pathlib import Path

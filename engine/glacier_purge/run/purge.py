@@ -33,15 +33,15 @@ from glacier_purge.guard.rules import Rules, check_archives, check_inventory, ch
 from glacier_purge.plan.files import plan_files, read_decided
 from glacier_purge.plan.forecast import KnownRate
 from glacier_purge.plan.identity import check_same_as_logged, hashed_identity
-from glacier_purge.purge import socket as control
-from glacier_purge.purge.bounds import Allowance, check_outcomes
-from glacier_purge.purge.feed import Feed
-from glacier_purge.purge.holds import Holds
-from glacier_purge.purge.host import Host, package_sha256, who
-from glacier_purge.purge.limits import remember_rate
-from glacier_purge.purge.steering import AskStatus, Steering
-from glacier_purge.purge.telemetry import BEFORE, moment
-from glacier_purge.purge.windows import Hours
+from glacier_purge.run import socket as control
+from glacier_purge.run.bounds import Allowance, check_outcomes
+from glacier_purge.run.feed import Feed
+from glacier_purge.run.holds import Holds
+from glacier_purge.run.host import Host, package_sha256, who
+from glacier_purge.run.limits import remember_rate
+from glacier_purge.run.steering import AskStatus, Steering
+from glacier_purge.run.telemetry import BEFORE, moment
+from glacier_purge.run.windows import Hours
 from glacier_purge.storage.folder import IDENTITY_FILE
 
 if TYPE_CHECKING:
@@ -55,8 +55,8 @@ if TYPE_CHECKING:
     from glacier_purge.guard.clearance import Look, OpenGuarded
     from glacier_purge.plan.document import Plan
     from glacier_purge.plan.files import PlanFiles
-    from glacier_purge.purge.steering import Order
-    from glacier_purge.purge.windows import Window
+    from glacier_purge.run.steering import Order
+    from glacier_purge.run.windows import Window
     from glacier_purge.storage.disk import Disk
     from glacier_purge.storage.folder import RunFolder
 

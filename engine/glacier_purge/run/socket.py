@@ -28,7 +28,7 @@ from anyio.abc import SocketListener
 from anyio.streams.buffered import BufferedByteReceiveStream
 
 from glacier_purge.errors import UsageError
-from glacier_purge.purge.steering import read_order, write_order
+from glacier_purge.run.steering import read_order, write_order
 from glacier_purge.storage.documents import DocumentUnreadable, decoded
 
 if TYPE_CHECKING:
@@ -36,7 +36,7 @@ if TYPE_CHECKING:
 
     from anyio.abc import SocketStream
 
-    from glacier_purge.purge.steering import Order
+    from glacier_purge.run.steering import Order
 
     Facts = dict[str, object]
 

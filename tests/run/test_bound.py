@@ -21,10 +21,10 @@ from glacier_purge.plan.files import plan_files
 from glacier_purge.plan.identity import hashed_identity
 from glacier_purge.plan.making import Selection
 from glacier_purge.plan.selection import DELETE, EXCLUDED, Filter
-from glacier_purge.purge.bounds import Allowance, check_outcomes
+from glacier_purge.run.bounds import Allowance, check_outcomes
 from glacier_purge.storage.bound_file import BLOCK_BYTES
 from tests.deletion.pretended import InProcessGlacier
-from tests.purge.bench import Bench
+from tests.run.bench import Bench
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -174,7 +174,7 @@ async def test_a_change_in_a_run_stops_it_and_deletes_nothing_that_is_kept(
 async def test_the_feed_itself_gives_nothing_of_a_block_that_was_changed(
     bench: Bench, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("glacier_purge.purge.purge._LOOK_AT_FILES_SECONDS", 3600.0)
+    monkeypatch.setattr("glacier_purge.run.purge._LOOK_AT_FILES_SECONDS", 3600.0)
 
     async def tamper() -> None:
         await anyio.sleep(0.5)

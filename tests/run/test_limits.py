@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING
 import pytest
 
 from glacier_purge.plan.forecast import KnownRate
-from glacier_purge.purge.limits import known_rate, limits_file, remember_rate
+from glacier_purge.run.limits import known_rate, limits_file, remember_rate
 from tests.deletion.pretended import VAULT, InProcessGlacier
-from tests.purge.bench import Bench
+from tests.run.bench import Bench
 
 if TYPE_CHECKING:
     from pathlib import Path

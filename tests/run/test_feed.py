@@ -15,8 +15,8 @@ from glacier_purge.guard.fuse import Canary, Caution
 from glacier_purge.inventory.batch import Defect
 from glacier_purge.plan.decisions import Decided
 from glacier_purge.plan.selection import DELETE, DUPLICATE, INVALID, TOO_SMALL
-from glacier_purge.purge.bounds import Allowance
-from glacier_purge.purge.feed import RELEASE_MAX, RELEASE_MIN, Feed
+from glacier_purge.run.bounds import Allowance
+from glacier_purge.run.feed import RELEASE_MAX, RELEASE_MIN, Feed
 from glacier_purge.storage.pretend_disk import PretendDisk
 from tests.plan.archives import archive
 

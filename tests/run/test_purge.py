@@ -13,9 +13,9 @@ from glacier_purge.archive import Vault
 from glacier_purge.deletion.pacer import PacerSettings
 from glacier_purge.errors import CredentialsFailed, DiskFailed
 from glacier_purge.glacier.reply import Meaning, Reply
-from glacier_purge.purge.purge import DRAIN_SECONDS
+from glacier_purge.run.purge import DRAIN_SECONDS
 from tests.deletion.pretended import InProcessGlacier
-from tests.purge.bench import Bench
+from tests.run.bench import Bench
 
 if TYPE_CHECKING:
     from pathlib import Path

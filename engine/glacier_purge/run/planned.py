@@ -12,7 +12,7 @@ from glacier_purge.plan.decisions import DECISIONS_FILE, DUPLICATES_FILE
 from glacier_purge.plan.document import plan_bytes
 from glacier_purge.plan.identity import Identity, write_identity
 from glacier_purge.plan.migration.migrated import UNPROVEN_FILE
-from glacier_purge.purge.host import package_sha256
+from glacier_purge.run.host import package_sha256
 from glacier_purge.storage.folder import IDENTITY_FILE, PLAN_FILE, RunFolder
 
 if TYPE_CHECKING:

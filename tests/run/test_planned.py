@@ -14,7 +14,7 @@ from glacier_purge.inventory.source import Source
 from glacier_purge.plan.document import read_plan
 from glacier_purge.plan.identity import read_identity
 from glacier_purge.plan.making import make_plan
-from glacier_purge.purge.planned import clear_unfinished, keep_plan, new_folder
+from glacier_purge.run.planned import clear_unfinished, keep_plan, new_folder
 from glacier_purge.storage.folder import RunFolder
 from tests.plan.archives import TARGET, archive_id
 

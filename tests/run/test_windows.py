@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from glacier_purge.purge.windows import Window, open_until, opens_at
+from glacier_purge.run.windows import Window, open_until, opens_at
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -15,14 +15,14 @@ import pytest
 from structlog.testing import capture_logs
 
 from glacier_purge.errors import UsageError
-from glacier_purge.purge import socket as control
-from glacier_purge.purge.steering import AskStatus, Pause
+from glacier_purge.run import socket as control
+from glacier_purge.run.steering import AskStatus, Pause
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable
     from pathlib import Path
 
-    from glacier_purge.purge.steering import Order
+    from glacier_purge.run.steering import Order
 
 STATUS = AskStatus(by="dave@host")
 PAUSE = Pause(by="dave@host")

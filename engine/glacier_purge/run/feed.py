@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from glacier_purge.archive import Archive
     from glacier_purge.audit.journal import Journal
     from glacier_purge.guard.fuse import Canary
-    from glacier_purge.purge.bounds import Allowance
+    from glacier_purge.run.bounds import Allowance
 
 RELEASE_SECONDS = 0.5
 RELEASE_MIN = 16
