@@ -16,9 +16,9 @@ from glacier_purge.lifecycle.endings import check_not_abandoned
 from glacier_purge.plan.choices import EVERY_ARCHIVE
 from glacier_purge.plan.document import read_plan
 from glacier_purge.plan.identity import planned_at
+from glacier_purge.report.summary import Report, summarise
 from glacier_purge.run.host import Host, who
 from glacier_purge.run.purge import PurgeRun
-from glacier_purge.report.summary import Report, summarise
 from glacier_purge.settings import Settings
 from glacier_purge.storage.disk import FileDisk
 from glacier_purge.storage.folder import RunFolder

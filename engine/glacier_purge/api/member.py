@@ -23,11 +23,11 @@ from glacier_purge.lifecycle.terms import check_allowed, settled_terms, what_hol
 from glacier_purge.plan.choices import EVERY_ARCHIVE, UNCAPPED
 from glacier_purge.plan.identity import planned_at
 from glacier_purge.plan.making import Target
-from glacier_purge.run.host import who
-from glacier_purge.run.purge import PurgeRun
 from glacier_purge.report.fleet import Row
 from glacier_purge.report.summary import progress
 from glacier_purge.report.terminal import safe
+from glacier_purge.run.host import who
+from glacier_purge.run.purge import PurgeRun
 from glacier_purge.storage.disk import FileDisk
 from glacier_purge.storage.folder import RunFolder
 from glacier_purge.text import share
@@ -45,8 +45,8 @@ if TYPE_CHECKING:
     from glacier_purge.lifecycle.phases import Step
     from glacier_purge.plan.choices import Caps, Choices
     from glacier_purge.plan.document import Plan
-    from glacier_purge.run.host import Host
     from glacier_purge.report.fleet import FleetDisplay
+    from glacier_purge.run.host import Host
     from glacier_purge.settings import Settings
 
     Ask = Callable[[RunFolder, Plan], Awaitable[Approval]]

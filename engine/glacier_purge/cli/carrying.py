@@ -24,8 +24,8 @@ if TYPE_CHECKING:
     from glacier_purge.approval.typed import Approval
     from glacier_purge.cli.output import OutputFormat
     from glacier_purge.plan.document import Plan
-    from glacier_purge.run.purge import PurgeRun
     from glacier_purge.report.progress import Display
+    from glacier_purge.run.purge import PurgeRun
     from glacier_purge.storage.folder import RunFolder
 
 _STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)

@@ -17,9 +17,9 @@ from glacier_purge.clock import utc_now
 from glacier_purge.errors import PlanRefused
 from glacier_purge.guard.rules import check_fresh
 from glacier_purge.plan.identity import planned_at
-from glacier_purge.run.host import who
 from glacier_purge.report.plan_view import PlanView
 from glacier_purge.report.terminal import safe
+from glacier_purge.run.host import who
 from glacier_purge.text import size
 
 if TYPE_CHECKING:

@@ -1,7 +1,7 @@
 """The door to Amazon Glacier: what a run may ask of the service, in the run's own words.
 
-Adapters (``glacier.sdk``, ``glacier.http``) and pretend services implement ``Glacier``; only the command line and ``purge()``
-choose one.  An adapter is bound to one vault, makes exactly one HTTP request for each archive it is given and retries
+Adapters (``glacier.sdk``, ``glacier.http``) and pretend services implement ``Glacier``; only ``api.clients`` chooses
+one.  An adapter is bound to one vault, makes exactly one HTTP request for each archive it is given and retries
 nothing: every attempt has to pass the pacer and the audit.
 
 Deletes go out together and replies come back together, those of one turn of the event loop, as one call each way and

@@ -18,11 +18,11 @@ from glacier_purge.fleet.fleet import folder_name
 from glacier_purge.lifecycle.endings import abandonment
 from glacier_purge.lifecycle.phases import Event, Phase
 from glacier_purge.lifecycle.state import denial, read_standing
+from glacier_purge.report.fleet import Row, as_table
+from glacier_purge.report.summary import progress
 from glacier_purge.run.host import who
 from glacier_purge.run.socket import ask
 from glacier_purge.run.steering import AskStatus
-from glacier_purge.report.fleet import Row, as_table
-from glacier_purge.report.summary import progress
 from glacier_purge.storage.folder import TERMS_FILE, RunFolder
 from glacier_purge.text import share
 

@@ -19,9 +19,9 @@ from glacier_purge.plan.cost import read_price_table
 from glacier_purge.plan.forecast import forecast
 from glacier_purge.plan.identity import read_identity
 from glacier_purge.plan.selection import IN_RETRIEVAL, TOO_LARGE, TOO_SMALL
-from glacier_purge.run.limits import known_rate
 from glacier_purge.report.findings import as_dict, as_lines
 from glacier_purge.report.terminal import safe
+from glacier_purge.run.limits import known_rate
 from glacier_purge.text import duration, size
 
 if TYPE_CHECKING:
