@@ -19,7 +19,7 @@ client needs to live on the simulator's time.
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, Protocol
 
 import msgspec
 
@@ -32,7 +32,9 @@ from glacier_simulator.scenario import Limits
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from glacier_simulator.desk import ServiceDesk
+    from glacier_simulator.clock import SimulatorClock
+    from glacier_simulator.faults import FaultPlan
+    from glacier_simulator.inventory import InventoryFormat, InventoryText
 
 PREFIX = "/_simulator/"
 _INVENTORY = re.compile(r"/_simulator/vaults/([A-Za-z0-9_.-]{1,255})/inventory")
@@ -51,69 +53,89 @@ class FaultOrder(msgspec.Struct, forbid_unknown_fields=True):
     rules: list[Rule]
 
 
-def answer(desk: ServiceDesk, request: Request) -> Response:
+class Controls(Protocol):
+    """What the pages read and turn: the desk, as far as they know it."""
+
+    clock: SimulatorClock
+    limits: Limits
+    faults: FaultPlan
+
+    def rescale(self, scale: float) -> None:
+        """Let simulated time run at another speed."""
+
+    def change_limits(self, limits: Limits) -> None:
+        """Put other limits in force."""
+
+    def ledger(self) -> dict[str, Any]:
+        """Tell what was asked of the service and what is left."""
+
+    def inventory_now(self, vault: str, form: InventoryFormat) -> InventoryText:
+        """Take an inventory now. Raises ``KeyError`` when there is no such vault."""
+
+
+def answer(controls: Controls, request: Request) -> Response:
     """Answer one of the simulator's own pages."""
     page = _PAGES.get((request.method, request.path))
     try:
         if page is not None:
-            return page(desk, request)
+            return page(controls, request)
         if request.method == "GET" and (match := _INVENTORY.fullmatch(request.path)):
-            return _inventory(desk, match[1], request.query.get("format", "json"))
+            return _inventory(controls, match[1], request.query.get("format", "json"))
     except (ValueError, msgspec.MsgspecError) as error:
         return _say(400, f"{request.path}: {error}")
     pages = ", ".join(f"{method} {path}" for method, path in _PAGES)
     return _say(404, f"no page {request.method} {request.path}. There are: {pages}.")
 
 
-def _ledger(desk: ServiceDesk, request: Request) -> Response:
-    return _json(desk.ledger())
+def _ledger(controls: Controls, request: Request) -> Response:
+    return _json(controls.ledger())
 
 
-def _clock(desk: ServiceDesk, request: Request) -> Response:
-    now = desk.clock.now()
-    return _json({"now": dates.with_milliseconds(now), "now_seconds": now, "time_scale": desk.clock.scale})
+def _clock(controls: Controls, request: Request) -> Response:
+    now = controls.clock.now()
+    return _json({"now": dates.with_milliseconds(now), "now_seconds": now, "time_scale": controls.clock.scale})
 
 
-def _set_clock(desk: ServiceDesk, request: Request) -> Response:
+def _set_clock(controls: Controls, request: Request) -> Response:
     order = msgspec.json.decode(request.body, type=ClockOrder)
     if order.time_scale is not None:
-        desk.rescale(order.time_scale)
+        controls.rescale(order.time_scale)
     if order.step_seconds is not None:
-        desk.clock.step(order.step_seconds)
-    return _clock(desk, request)
+        controls.clock.step(order.step_seconds)
+    return _clock(controls, request)
 
 
-def _limits(desk: ServiceDesk, request: Request) -> Response:
-    return _json(desk.limits)
+def _limits(controls: Controls, request: Request) -> Response:
+    return _json(controls.limits)
 
 
-def _set_limits(desk: ServiceDesk, request: Request) -> Response:
-    desk.change_limits(msgspec.json.decode(request.body, type=Limits))
-    return _limits(desk, request)
+def _set_limits(controls: Controls, request: Request) -> Response:
+    controls.change_limits(msgspec.json.decode(request.body, type=Limits))
+    return _limits(controls, request)
 
 
-def _faults(desk: ServiceDesk, request: Request) -> Response:
+def _faults(controls: Controls, request: Request) -> Response:
     kinds = {name: kind.about for name, kind in KINDS.items()}
-    return _json({"rules": desk.faults.rules, "struck": desk.faults.counts, "kinds": kinds})
+    return _json({"rules": controls.faults.rules, "struck": controls.faults.counts, "kinds": kinds})
 
 
-def _set_faults(desk: ServiceDesk, request: Request) -> Response:
-    desk.faults.replace(msgspec.json.decode(request.body, type=FaultOrder).rules)
-    return _faults(desk, request)
+def _set_faults(controls: Controls, request: Request) -> Response:
+    controls.faults.replace(msgspec.json.decode(request.body, type=FaultOrder).rules)
+    return _faults(controls, request)
 
 
-def _inventory(desk: ServiceDesk, vault: str, form: str) -> Response:
+def _inventory(controls: Controls, vault: str, form: str) -> Response:
     if form not in ("json", "csv"):
         raise ValueError(f"format {form!r} is neither json nor csv")
     try:
-        text = desk.inventory_now(vault, "JSON" if form == "json" else "CSV")
+        text = controls.inventory_now(vault, "JSON" if form == "json" else "CSV")
     except KeyError:
         return _say(404, f"there is no vault {vault!r}")
     kind = "application/json" if form == "json" else "text/csv"
     return Response(200, [("Content-Type", kind)], text.pieces(), text.length_bytes)
 
 
-_PAGES: dict[tuple[str, str], Callable[[ServiceDesk, Request], Response]] = {
+_PAGES: dict[tuple[str, str], Callable[[Controls, Request], Response]] = {
     ("GET", "/_simulator/ledger"): _ledger,
     ("GET", "/_simulator/clock"): _clock,
     ("POST", "/_simulator/clock"): _set_clock,

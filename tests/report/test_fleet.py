@@ -7,7 +7,8 @@ from io import StringIO
 
 from rich.console import Console
 
-from glacier_purge.report.fleet import PlainFleet, Row, fleet_display, sentence
+from glacier_purge.report.displays import fleet_display
+from glacier_purge.report.fleet import PlainFleet, Row, sentence
 from glacier_purge.report.live import LiveFleet, _table
 
 AT = datetime(2026, 11, 23, 1, 2, 3, tzinfo=UTC)

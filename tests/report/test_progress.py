@@ -3,8 +3,9 @@ from __future__ import annotations
 import io
 from dataclasses import replace
 
+from glacier_purge.report.displays import display
 from glacier_purge.report.live import LiveDisplay
-from glacier_purge.report.progress import PlainDisplay, display, figures, sentence
+from glacier_purge.report.progress import PlainDisplay, figures, sentence
 from glacier_purge.report.summary import Progress
 
 MOMENT = Progress(

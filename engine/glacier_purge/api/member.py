@@ -45,7 +45,7 @@ if TYPE_CHECKING:
     from glacier_purge.lifecycle.phases import Step
     from glacier_purge.plan.choices import Caps, Choices
     from glacier_purge.plan.document import Plan
-    from glacier_purge.report.fleet import FleetDisplay
+    from glacier_purge.report.displays import FleetDisplay
     from glacier_purge.run.host import Host
     from glacier_purge.settings import Settings
 

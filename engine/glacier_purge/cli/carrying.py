@@ -15,7 +15,7 @@ import anyio
 
 from glacier_purge.cli.exit_codes import ExitCode
 from glacier_purge.cli.output import print_result, tell
-from glacier_purge.report.progress import display
+from glacier_purge.report.displays import display
 from glacier_purge.report.summary import Report, progress, summarise
 
 if TYPE_CHECKING:
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from glacier_purge.approval.typed import Approval
     from glacier_purge.cli.output import OutputFormat
     from glacier_purge.plan.document import Plan
-    from glacier_purge.report.progress import Display
+    from glacier_purge.report.displays import Display
     from glacier_purge.run.purge import PurgeRun
     from glacier_purge.storage.folder import RunFolder
 

@@ -33,7 +33,8 @@ if TYPE_CHECKING:
     from glacier_purge.deletion.budget import Budget
     from glacier_purge.fleet.fleet import Fleet
     from glacier_purge.fleet.roster import Enlisted, Roster
-    from glacier_purge.report.fleet import FleetDisplay, Row
+    from glacier_purge.report.displays import FleetDisplay
+    from glacier_purge.report.fleet import Row
     from glacier_purge.settings import Settings
     from glacier_purge.storage.folder import RunFolder
 
@@ -145,7 +146,7 @@ class _Carrying:
         """Carry every vault as far as it goes here, and print how each of them ended."""
         from glacier_purge.api.member import Asking
         from glacier_purge.fleet.fleet import Fleet
-        from glacier_purge.report.fleet import fleet_display
+        from glacier_purge.report.displays import fleet_display
 
         for finding in self._roster.findings:
             tell(finding)

@@ -1,7 +1,7 @@
-"""How a fleet stands: a table of vaults and phases on a terminal, lines of news anywhere else.
+"""How a fleet stands: a row a vault, as a table of plain text or as lines of news.
 
-It is handed rows and draws them.  In a log file nobody wants to read for half a day that a vault waits, so there a row
-is told when it says something new, and once an hour.
+In a log file nobody wants to read for half a day that a vault waits, so there a row is told when it says something
+new, and once an hour.
 """
 
 from __future__ import annotations
@@ -9,14 +9,13 @@ from __future__ import annotations
 import time
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Protocol, TextIO
+from typing import TYPE_CHECKING, TextIO
 
 from glacier_purge.report.terminal import safe
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
     from datetime import datetime
-    from types import TracebackType
 
 _TELL_AGAIN_SECONDS = 3600.0
 COLUMNS = ("vault", "where", "phase", "next look (UTC)", "what it does or waits for")
@@ -38,41 +37,6 @@ class Row:
         """What stands below each of ``COLUMNS``."""
         until = "" if self.until is None else f"{self.until:%Y-%m-%d %H:%M:%S}"  # with a place to break it
         return self.vault, self.where, self.phase, until, self.standing
-
-
-class FleetDisplay(Protocol):
-    """Somewhere rows are shown, for as long as it is entered."""
-
-    every_seconds: float
-
-    def show(self, rows: Sequence[Row]) -> None:
-        """Draw all rows."""
-
-    def aside(self) -> _Aside:
-        """A context in which nothing is drawn, so that somebody can be asked."""
-
-    def __enter__(self) -> FleetDisplay: ...
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None: ...
-
-
-class _Aside(Protocol):
-    def __enter__(self) -> None: ...
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> bool | None: ...
-
-
-def fleet_display(stream: TextIO, *, plain_every_seconds: float) -> FleetDisplay:
-    """Choose the display that fits ``stream``: a live table on a terminal, lines elsewhere."""
-    if not stream.isatty():
-        return PlainFleet(stream, every_seconds=plain_every_seconds)
-    from glacier_purge.report.live import LiveFleet  # noqa: PLC0415 - rich is only loaded where it draws
-
-    return LiveFleet(stream)
 
 
 class PlainFleet:

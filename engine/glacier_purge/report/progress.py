@@ -1,44 +1,17 @@
-"""Progress on stderr: a few live lines on a terminal, one plain line every so often anywhere else.
+"""Progress in words: what is done, how fast, the limit found, and always why it is no faster or what it waits for.
 
-Shows what is done, how fast, the limit found, and always why it is no faster or what it waits for.  It is handed
-moments and draws them; it asks nobody and counts nothing.
+It is handed moments and writes them, one line every so often; it asks nobody and counts nothing.
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Protocol, TextIO
+from typing import TYPE_CHECKING, TextIO
 
 from glacier_purge.report.terminal import safe
 from glacier_purge.text import duration, rate, share
 
 if TYPE_CHECKING:
-    from types import TracebackType
-
     from glacier_purge.report.summary import Progress
-
-
-class Display(Protocol):
-    """Somewhere moments are shown, for as long as it is entered."""
-
-    every_seconds: float
-
-    def show(self, moment: Progress) -> None:
-        """Draw one moment."""
-
-    def __enter__(self) -> Display: ...
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None: ...
-
-
-def display(stream: TextIO, *, plain_every_seconds: float) -> Display:
-    """Choose the display that fits ``stream``: live on a terminal, plain lines elsewhere."""
-    if not stream.isatty():
-        return PlainDisplay(stream, every_seconds=plain_every_seconds)
-    from glacier_purge.report.live import LiveDisplay  # noqa: PLC0415 - rich is only loaded where it draws
-
-    return LiveDisplay(stream)
 
 
 class PlainDisplay:

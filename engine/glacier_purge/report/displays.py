@@ -1,0 +1,77 @@
+"""Which display a stream gets: drawn in place by rich on a terminal, plain lines in a file or a pipe.
+
+The plain ones and the drawn ones know nothing of each other, and rich is only loaded where it draws.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Protocol, TextIO
+
+from glacier_purge.report.fleet import PlainFleet
+from glacier_purge.report.progress import PlainDisplay
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from types import TracebackType
+
+    from glacier_purge.report.fleet import Row
+    from glacier_purge.report.summary import Progress
+
+
+class Display(Protocol):
+    """Somewhere moments are shown, for as long as it is entered."""
+
+    every_seconds: float
+
+    def show(self, moment: Progress) -> None:
+        """Draw one moment."""
+
+    def __enter__(self) -> Display: ...
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None: ...
+
+
+class FleetDisplay(Protocol):
+    """Somewhere rows are shown, for as long as it is entered."""
+
+    every_seconds: float
+
+    def show(self, rows: Sequence[Row]) -> None:
+        """Draw all rows."""
+
+    def aside(self) -> _Aside:
+        """A context in which nothing is drawn, so that somebody can be asked."""
+
+    def __enter__(self) -> FleetDisplay: ...
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None: ...
+
+
+class _Aside(Protocol):
+    def __enter__(self) -> None: ...
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> bool | None: ...
+
+
+def display(stream: TextIO, *, plain_every_seconds: float) -> Display:
+    """Choose the display of a run that fits ``stream``."""
+    if not stream.isatty():
+        return PlainDisplay(stream, every_seconds=plain_every_seconds)
+    from glacier_purge.report.live import LiveDisplay  # noqa: PLC0415 - rich is only loaded where it draws
+
+    return LiveDisplay(stream)
+
+
+def fleet_display(stream: TextIO, *, plain_every_seconds: float) -> FleetDisplay:
+    """Choose the display of a fleet that fits ``stream``."""
+    if not stream.isatty():
+        return PlainFleet(stream, every_seconds=plain_every_seconds)
+    from glacier_purge.report.live import LiveFleet  # noqa: PLC0415 - rich is only loaded where it draws
+
+    return LiveFleet(stream)
