@@ -14,7 +14,7 @@ from benchmarks.headlines import headlines
 from benchmarks.machine import run
 from benchmarks.tables import Table, figure
 from glacier_purge.api.wiring import rules
-from glacier_purge.archive import is_archive_id
+from glacier_purge.archive import EXACT
 from glacier_purge.clock import utc_now
 from glacier_purge.guard.rules import is_aged
 from glacier_purge.inventory.format.json_reader import JsonReader
@@ -129,7 +129,7 @@ def test_inventories_made_here_are_read_whole_and_have_no_id_twice(tmp_path: Pat
     content = inventories.write(tmp_path / "inventory.json", 1000).read_bytes()
     archives = [archive for batch in [*reader.feed(content), *reader.finish()] for archive in batch.archives]
     assert len({archive.archive_id for archive in archives}) == 1000
-    assert all(is_archive_id(archive.archive_id) for archive in archives)
+    assert all(EXACT.holds(archive.archive_id) for archive in archives)
     assert archives[7].archive_id == inventories.archive_id(7)
 
 

@@ -12,7 +12,7 @@ names 1-255 characters of ``[A-Za-z0-9_.-]`` ("Create vault"); ARNs ``arn:aws:gl
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Annotated, NewType
 
 import msgspec
@@ -25,41 +25,54 @@ if TYPE_CHECKING:
 ArchiveId = NewType("ArchiveId", str)
 
 ARCHIVE_ID_LENGTH = 138
+ARCHIVE_ID_LENGTH_MAX = 1024
 ARCHIVE_SIZE_BYTES_MAX = 2**63 - 1
 UNNUMBERED = -1
 
 _ALPHABET = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_-"
-_ANY_LENGTH_ID = re.compile(r"[A-Za-z0-9_-]{1,1024}")
 _ACCOUNT_ID = re.compile(r"[0-9]{12}")
 _REGION = re.compile(r"[a-z]{2}(-[a-z0-9]+){1,3}-[0-9]{1,2}")
 _VAULT_NAME = re.compile(r"[A-Za-z0-9_.-]{1,255}")
 _ARN = re.compile(r"arn:(?P<partition>aws[a-z-]*):glacier:(?P<region>[^:]*):(?P<account>[^:]*):vaults/(?P<name>.*)")
 
 
-def is_archive_id(text: str, *, any_length: bool = False) -> bool:
-    """Tell whether ``text`` may stand in a request path as an archive id.
+@dataclass(frozen=True, slots=True)
+class IdRule:
+    """Which texts may stand in a request path as archive ids; the alphabet is the same for every rule.
 
-    ``any_length`` admits ids of other lengths (1-1024), as other emulators make; the alphabet never changes.
+    There are two: ``EXACT`` is the service's own, and ``ANY_LENGTH`` admits what other emulators make.
     """
-    if any_length:
-        return _ANY_LENGTH_ID.fullmatch(text) is not None
-    return len(text) == ARCHIVE_ID_LENGTH and _are_of_the_alphabet(text)
+
+    length: str
+    """How many characters an id has, in words."""
+    lengths: frozenset[int] = field(repr=False)
+
+    def holds(self, text: str) -> bool:
+        """Tell whether ``text`` is an archive id."""
+        return len(text) in self.lengths and _are_of_the_alphabet(text)
+
+    def check(self, texts: Sequence[str]) -> None:
+        """Raise ``UsageError`` unless ``holds`` is true of every text: the check right before sending.
+
+        It is made for each of millions of deletes, so they are looked at together.
+        """
+        if set(map(len, texts)) <= self.lengths and _are_of_the_alphabet("".join(texts)):
+            return
+        wrong = next(text for text in texts if not self.holds(text))
+        raise UsageError(f"{wrong!r} is not an archive id. It was not sent.")
+
+
+EXACT = IdRule("138", frozenset({ARCHIVE_ID_LENGTH}))
+ANY_LENGTH = IdRule("1 to 1,024", frozenset(range(1, ARCHIVE_ID_LENGTH_MAX + 1)))
+
+
+def id_rule_for(*, any_length: bool) -> IdRule:
+    """The rule that a setting or a plan names by a yes or no."""
+    return ANY_LENGTH if any_length else EXACT
 
 
 def _are_of_the_alphabet(text: str) -> bool:
     return text.isascii() and not text.encode().translate(None, _ALPHABET)
-
-
-def check_archive_ids(texts: Sequence[str], *, any_length: bool = False) -> None:
-    """Raise ``UsageError`` unless every text passes ``is_archive_id``: the check right before sending.
-
-    It is made for each of millions of deletes, so ids of the usual length are looked at together.
-    """
-    if not any_length and set(map(len, texts)) == {ARCHIVE_ID_LENGTH} and _are_of_the_alphabet("".join(texts)):
-        return
-    for text in texts:
-        if not is_archive_id(text, any_length=any_length):
-            raise UsageError(f"{text!r} is not an archive id. It was not sent.")
 
 
 class Archive(msgspec.Struct, gc=False):

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 
 import ijson
 
-from glacier_purge.archive import Vault, is_archive_id
+from glacier_purge.archive import ANY_LENGTH, Vault
 from glacier_purge.errors import UsageError
 from glacier_simulator.archives import Record
 
@@ -47,7 +47,7 @@ def _record(found: dict[str, Any], path: Path, ordinal: int) -> Record:
         record = Record(archive_id, found["ArchiveDescription"], found["CreationDate"], size, found["SHA256TreeHash"])
     except (KeyError, TypeError) as error:
         raise UsageError(f"{path}, record {ordinal:,}: {error} is missing") from error
-    if not isinstance(archive_id, str) or not is_archive_id(archive_id, any_length=True):
+    if not isinstance(archive_id, str) or not ANY_LENGTH.holds(archive_id):
         raise UsageError(f"{path}, record {ordinal:,}: {archive_id!r} is not an archive id")
     if not isinstance(size, int) or size < 0:
         raise UsageError(f"{path}, record {ordinal:,}: {size!r} is not a size in bytes")

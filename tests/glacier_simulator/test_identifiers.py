@@ -5,7 +5,7 @@ import re
 from hypothesis import given
 from hypothesis import strategies as st
 
-from glacier_purge.archive import is_archive_id
+from glacier_purge.archive import EXACT
 from glacier_simulator.identifiers import JOB_ID_LENGTH, Identifiers
 
 MAKER = Identifiers(7)
@@ -14,7 +14,7 @@ MAKER = Identifiers(7)
 @given(shelf=st.integers(0, 2**24 - 1), index=st.integers(0, 2**40 - 1))
 def test_an_archive_id_tells_its_place(shelf: int, index: int) -> None:
     archive_id = MAKER.archive_id(shelf, index)
-    assert is_archive_id(archive_id)
+    assert EXACT.holds(archive_id)
     assert MAKER.locate(archive_id) == (shelf, index)
 
 

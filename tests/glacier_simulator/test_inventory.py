@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from glacier_purge.archive import is_archive_id
+from glacier_purge.archive import EXACT
 from glacier_simulator.archives import Record
 from glacier_simulator.inventory import InventoryFormat, InventoryText
 from glacier_simulator.jobs import InventoryRequest
@@ -168,7 +168,7 @@ def test_a_snapshot_stays_as_it_was() -> None:
 def test_generated_archives_are_as_real_ones() -> None:
     vault = filled(4096, [])
     records = [vault.shelf.record(index) for index in range(4096)]
-    assert all(is_archive_id(record.archive_id) for record in records)
+    assert all(EXACT.holds(record.archive_id) for record in records)
     assert any(record.archive_id.startswith("-") for record in records)
     assert [record.created for record in records] == sorted(record.created for record in records)
     assert sum(record.size_bytes for record in records) == vault.shelf.generated.total_size_bytes()

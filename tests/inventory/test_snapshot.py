@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from glacier_purge.errors import InventoryDamaged, PlanRefused, UsageError
-from glacier_purge.inventory.snapshot import Snapshot, batches, bound_snapshot, spool
+from glacier_purge.inventory.snapshot import Snapshot, spool
 from glacier_purge.inventory.source import Source
 from tests.inventory.inventories import HEADER, VAULT_ARN, as_csv, as_glacier_json, expected, plain, record
 
@@ -38,7 +38,7 @@ def test_a_snapshot_is_the_inventory_unpacked_byte_for_byte(tmp_path: Path, kind
     assert beside == f"{snapshot.sha256}  inventory.{kind}\n"
     header = (snapshot.vault_arn, snapshot.inventory_date)
     assert header == ((VAULT_ARN, HEADER["InventoryDate"]) if kind == "json" else (None, None))
-    with bound_snapshot(snapshot.path, snapshot.sha256) as file:
+    with snapshot.bound() as file:
         assert b"".join(file.blocks()) == snapshot.path.read_bytes()
 
 
@@ -52,7 +52,7 @@ def test_a_snapshot_is_never_written_over(tmp_path: Path) -> None:
     snapshot = spooled(tmp_path, as_glacier_json(INVENTORY))
     with pytest.raises(UsageError, match="there already"):
         spooled(tmp_path, as_glacier_json([record(1)]))
-    with bound_snapshot(snapshot.path, snapshot.sha256) as file:
+    with snapshot.bound() as file:
         assert b"".join(file.blocks()) == snapshot.path.read_bytes()
 
 
@@ -100,7 +100,7 @@ def test_a_full_disk_is_said_and_leaves_nothing_behind(tmp_path: Path) -> None:
 @pytest.mark.parametrize("kind", ["json", "csv"])
 def test_a_snapshot_can_be_read_again(tmp_path: Path, kind: str) -> None:
     snapshot = spooled(tmp_path, as_glacier_json(INVENTORY) if kind == "json" else as_csv(INVENTORY))
-    archives = [archive for batch in batches(snapshot.path, snapshot.format) for archive in batch.archives]
+    archives = [archive for batch in snapshot.batches() for archive in batch.archives]
     assert [plain(archive) for archive in archives] == [expected(one) for one in INVENTORY]
     assert [archive.ordinal for archive in archives] == list(range(len(INVENTORY)))
 
@@ -108,26 +108,26 @@ def test_a_snapshot_can_be_read_again(tmp_path: Path, kind: str) -> None:
 def test_other_bytes_are_another_inventory(tmp_path: Path) -> None:
     snapshot = spooled(tmp_path, as_glacier_json(INVENTORY))
     snapshot.path.write_bytes(as_glacier_json(INVENTORY).replace(b"photo 7.jpg", b"photo 8.jpg"))
-    with pytest.raises(PlanRefused, match="was changed"), bound_snapshot(snapshot.path, snapshot.sha256):
+    with pytest.raises(PlanRefused, match="was changed"), snapshot.bound():
         pass
     snapshot.path.unlink()
-    with pytest.raises(PlanRefused, match="No such file"), bound_snapshot(snapshot.path, snapshot.sha256):
+    with pytest.raises(PlanRefused, match="No such file"), snapshot.bound():
         pass
     with pytest.raises(PlanRefused, match="No such file"):
-        list(batches(snapshot.path, snapshot.format))
+        list(snapshot.batches())
 
 
 def test_another_format_than_planned_is_refused(tmp_path: Path) -> None:
     snapshot = spooled(tmp_path, as_csv(INVENTORY))
     with pytest.raises(PlanRefused, match="is csv, but json"):
-        list(batches(snapshot.path, "json"))
+        list(replace(snapshot, format="json").batches())
 
 
 def test_damage_found_later_names_the_snapshot(tmp_path: Path) -> None:
     snapshot = replace(spooled(tmp_path, as_glacier_json(INVENTORY)), format="json")
     snapshot.path.write_bytes(as_glacier_json(INVENTORY)[:-100])
     with pytest.raises(InventoryDamaged, match=r"inventory\.json, byte"):
-        list(batches(snapshot.path, snapshot.format))
+        list(snapshot.batches())
     snapshot.path.write_bytes(b"")
     with pytest.raises(InventoryDamaged, match="it is empty"):
-        list(batches(snapshot.path, snapshot.format))
+        list(snapshot.batches())

@@ -47,14 +47,14 @@ async def decide(reading: FirstReading, choices: Choices, circumstances: Circums
 
     Raises ``NothingToDelete``, ``UsageError`` for choices that mean nothing, and what the services answer.
     """
-    snapshot, target = reading.snapshot, reading.target
+    snapshot = reading.snapshot
     folder = snapshot.path.parent
     held = await held_back(choices.in_retrieval, circumstances.control, circumstances.patience)
-    async with gathered(choices, snapshot, folder, circumstances.stores, any_id_length=target.any_id_length) as proofs:
+    async with gathered(choices, snapshot, folder, circumstances.stores) as proofs:
         surroundings = Surroundings(
             now=circumstances.now,
             deny_files=circumstances.deny_files,
-            any_id_length=target.any_id_length,
+            id_rule=snapshot.id_rule,
             proofs=proofs,
             held=held or frozenset(),
             earlier=circumstances.earlier,

@@ -81,9 +81,7 @@ async def purge(
     if replay(folder.path).approved_digest != found.digest:
         check_fresh(planned_at(folder, found), utc_now())
     approval = approve_by_digest(found, confirm_digest, who())
-    access = wiring.access(
-        settings, found.endpoint_url, any_id_length=found.snapshot.any_id_length, credentials=credentials
-    )
+    access = wiring.access(settings, found.endpoint_url, id_rule=found.snapshot.id_rule, credentials=credentials)
     with folder.locked(found.vault, found.endpoint_url):
         async with wiring.open_service(found.vault, access, settings) as service:
             run = PurgeRun(

@@ -129,9 +129,9 @@ class Member:
             endpoint_url=endpoint_url,
             tool_version=version(),
             inventory_name="the vault's inventory",
-            any_id_length=self._settings.inventory.any_id_length,
+            id_rule=self._settings.inventory.id_rule,
         )
-        access = wiring.access(self._settings, endpoint_url, any_id_length=target.any_id_length)
+        access = wiring.access(self._settings, endpoint_url, id_rule=target.id_rule)
         folder = RunFolder.open_or_create(self.path)
         with folder.held(), noting_the_end(folder), telling_while_denied(folder, self._say):
             waits = self._patience_for(self._note_wait)
@@ -218,7 +218,7 @@ class Member:
         return approval_for(place, plan, self._settings, plan.digest)
 
     async def _carry_out(self, place: RunFolder, plan: Plan, approval: Approval) -> Ledger:
-        access = wiring.access(self._settings, plan.endpoint_url, any_id_length=plan.snapshot.any_id_length)
+        access = wiring.access(self._settings, plan.endpoint_url, id_rule=plan.snapshot.id_rule)
         with self._budget.lane(self._max_rate) as lane:
             async with wiring.open_service(plan.vault, access, self._settings) as service:
                 settings, disk = wiring.purge_settings(self._settings), FileDisk(place.path)

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 import anyio
 
 from glacier_purge.api import wiring
-from glacier_purge.archive import Archive, ArchiveId, Vault, is_archive_id
+from glacier_purge.archive import Archive, ArchiveId, Vault
 from glacier_purge.audit.record import Outcome
 from glacier_purge.deletion.credentials import Renewal
 from glacier_purge.deletion.pacer import Pacer
@@ -62,9 +62,7 @@ async def delete_archives(
     """
     settings = settings if settings is not None else Settings()
     endpoint_url = wiring.endpoint(settings, vault.region)
-    access = wiring.access(
-        settings, endpoint_url, any_id_length=settings.inventory.any_id_length, credentials=credentials
-    )
+    access = wiring.access(settings, endpoint_url, id_rule=settings.inventory.id_rule, credentials=credentials)
     async with wiring.open_service(vault, access, settings) as service:
         stream = _Stream(service, settings)
         async with aclosing(stream.outcomes(ids)) as outcomes:
@@ -170,7 +168,7 @@ class _Stream:
         ordinal = 0
         async with aclosing(_each(ids)) as each:
             async for text in each:
-                if is_archive_id(text, any_length=self._settings.inventory.any_id_length):
+                if self._settings.inventory.id_rule.holds(text):
                     batch.append(Archive(ArchiveId(text), "", "", 0, "", ordinal))
                 else:
                     self.record([_invalid(ordinal, text)])

@@ -20,7 +20,7 @@ import structlog
 
 from glacier_purge.api.deciding import Circumstances, decide
 from glacier_purge.api.transport import choose, open_glacier
-from glacier_purge.archive import Vault, check_vault_name
+from glacier_purge.archive import EXACT, IdRule, Vault, check_vault_name
 from glacier_purge.aws.access import Access
 from glacier_purge.aws.dynamodb import scan_table
 from glacier_purge.aws.endpoints import check_region, endpoint_of, is_loopback
@@ -125,7 +125,7 @@ def recent(settings: Settings) -> timedelta:
 
 
 def access(
-    settings: Settings, endpoint_url: str, *, any_id_length: bool, credentials: StaticCredentials | None = None
+    settings: Settings, endpoint_url: str, *, id_rule: IdRule = EXACT, credentials: StaticCredentials | None = None
 ) -> Access:
     """How the service at ``endpoint_url`` is reached; ``credentials`` replace the AWS chain."""
     aws = settings.aws
@@ -138,7 +138,7 @@ def access(
         verify_certificates=aws.verify_certificates,
         connect_timeout_seconds=aws.connect_timeout_seconds,
         request_timeout_seconds=aws.request_timeout_seconds,
-        any_id_length=any_id_length,
+        id_rule=id_rule,
     )
 
 
@@ -167,10 +167,10 @@ async def plan_in_new_folder(
     """
     check_vault_name(vault_name)
     check_standard_input(inventory, choices)
-    any_id_length = settings.inventory.any_id_length
+    id_rule = settings.inventory.id_rule
     path = run_dir if run_dir is not None else Path("runs") / run_name(vault_name, utc_now())
     with Source(inventory) as content, new_folder(path) as folder:
-        snapshot = await anyio.to_thread.run_sync(lambda: spool(content, folder.path, any_id_length=any_id_length))
+        snapshot = await anyio.to_thread.run_sync(lambda: spool(content, folder.path, id_rule))
         vault = await _address(vault_name, snapshot, settings, content.name)
         check_place(vault, rules(settings))
         target = Target(
@@ -178,7 +178,7 @@ async def plan_in_new_folder(
             endpoint_url=endpoint(settings, vault.region),
             tool_version=version("glacier-purge"),
             inventory_name=content.name,
-            any_id_length=any_id_length,
+            id_rule=id_rule,
         )
         with FirstReading(snapshot, target, set_aside_defects=set_aside_defects) as reading:
             await anyio.to_thread.run_sync(reading.read)  # before anybody is asked anything about it
@@ -224,7 +224,7 @@ def capped(settings: Settings, caps: Caps) -> Settings:
 def _circumstances(
     target: Target, settings: Settings, patience: Patience, now: datetime, earlier: Earlier | None = None
 ) -> Circumstances:
-    reached = access(settings, target.endpoint_url, any_id_length=target.any_id_length)
+    reached = access(settings, target.endpoint_url, id_rule=target.id_rule)
     return Circumstances(
         stores=_stores(reached, target.vault.region),
         control=partial(open_control, target.vault, reached),
@@ -286,7 +286,7 @@ async def vaults_there(settings: Settings) -> list[Vault]:
     region = settings.aws.region or _region_of_profile(settings)
     from glacier_purge.glacier.sdk.lookup import list_vaults  # noqa: PLC0415 - brings botocore in
 
-    reached = access(settings, endpoint(settings, region), any_id_length=False)
+    reached = access(settings, endpoint(settings, region))
     return await list_vaults(region, reached, settings.aws.account_id)
 
 
@@ -302,7 +302,7 @@ async def _find(name: str, listed: Vault | None, settings: Settings) -> Vault:
         return Vault(account_id=account_id, region=region, name=name)
     from glacier_purge.glacier.sdk.lookup import find_vault  # noqa: PLC0415 - brings botocore in
 
-    return await find_vault(name, region, access(settings, endpoint(settings, region), any_id_length=False))
+    return await find_vault(name, region, access(settings, endpoint(settings, region)))
 
 
 def _listed_vault(snapshot: Snapshot, inventory_name: str) -> Vault | None:

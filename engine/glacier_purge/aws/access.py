@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from glacier_purge.archive import EXACT, IdRule
 from glacier_purge.aws.endpoints import is_loopback
 from glacier_purge.errors import UsageError
 
@@ -29,7 +30,7 @@ class Access:
     variables are not read here.  ``credentials`` replaces the AWS chain, of which ``profile`` picks the profile.
     ``ca_bundle`` is a PEM file of authorities trusted instead of the default ones (AWS_CA_BUNDLE otherwise).
     ``verify_certificates`` can be given up for loopback only.
-    ``any_id_length`` admits archive ids that are not 138 characters long, as other emulators make.
+    ``id_rule`` tells which archive ids may be sent.
     """
 
     endpoint_url: str | None = None
@@ -40,7 +41,7 @@ class Access:
     request_timeout_seconds: float = 30.0
     ca_bundle: Path | None = None
     verify_certificates: bool = True
-    any_id_length: bool = False
+    id_rule: IdRule = EXACT
 
     def __post_init__(self) -> None:
         if not self.verify_certificates and not (self.endpoint_url and is_loopback(self.endpoint_url)):

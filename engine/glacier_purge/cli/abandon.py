@@ -60,7 +60,7 @@ def abandon(
     settings = source.load(aws)
     folder = RunFolder.open(run_dir)
     terms = _terms(folder)
-    access = wiring.access(settings, terms.endpoint_url, any_id_length=settings.inventory.any_id_length)
+    access = wiring.access(settings, terms.endpoint_url, id_rule=settings.inventory.id_rule)
 
     async def work() -> int:
         with folder.held():

@@ -86,9 +86,7 @@ async def apply_plan(
     from glacier_purge.run.purge import PurgeRun
     from glacier_purge.storage.disk import FileDisk
 
-    access = wiring.access(
-        settings, plan.endpoint_url, any_id_length=plan.snapshot.any_id_length, credentials=credentials
-    )
+    access = wiring.access(settings, plan.endpoint_url, id_rule=plan.snapshot.id_rule, credentials=credentials)
     check_not_abandoned(folder.path)
     check_plan(plan, wiring.rules(settings))  # before anybody is asked; carrying out checks again, and the archives too
     with folder.locked(plan.vault, plan.endpoint_url):

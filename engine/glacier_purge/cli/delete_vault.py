@@ -59,7 +59,7 @@ def delete_vault(
     folder = open_run(run_dir)
     check_not_abandoned(folder.path)
     plan = read_plan(folder.plan_file)
-    access = wiring.access(settings, plan.endpoint_url, any_id_length=plan.snapshot.any_id_length)
+    access = wiring.access(settings, plan.endpoint_url, id_rule=plan.snapshot.id_rule)
 
     async def work() -> int:
         with folder.locked(plan.vault, plan.endpoint_url):

@@ -66,7 +66,7 @@ async def _examined(name: str, settings: Settings, place: Path) -> list[Finding]
     from glacier_purge.glacier.sdk.opening import open_control
 
     vault = await wiring.vault_by_name(name, settings)
-    access = wiring.access(settings, wiring.endpoint(settings, vault.region), any_id_length=False)
+    access = wiring.access(settings, wiring.endpoint(settings, vault.region))
     async with open_control(vault, access) as control:
         return await examined(control, access, place, settings)
 

@@ -180,7 +180,7 @@ class _Carrying:
                 f"the fleet in {self._folder.path} began with {one.endpoint_url} for {vault.arn}, not {endpoint_url}. "
                 "Give the endpoint it began with. Nothing was sent."
             )
-        access = wiring.access(settings, endpoint_url, any_id_length=settings.inventory.any_id_length)
+        access = wiring.access(settings, endpoint_url, id_rule=settings.inventory.id_rule)
         return Member(
             vault,
             self._folder.path / folder_name(vault),

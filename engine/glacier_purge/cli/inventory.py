@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from glacier_purge.archive import id_rule_for
 from glacier_purge.cli.exit_codes import ExitCode
 from glacier_purge.cli.options import Hyphened, Output
 from glacier_purge.cli.output import OutputFormat, as_text, print_page, print_result
@@ -35,7 +36,7 @@ def inspect(file: Hyphened, *, any_id_length: bool = False, output: Output = Out
 
     if file.startswith("-") and file != "-":  # only "-" is meant to pass; the parser can't tell it from these
         raise UsageError(f"unknown option {file}. A file of that name is written ./{file}.")
-    found = look_into(file, any_id_length=any_id_length)
+    found = look_into(file, id_rule_for(any_length=any_id_length))
     result = {"file": file, **msgspec.to_builtins(found)}
     if output is OutputFormat.JSON:
         print_result(result, output)

@@ -117,10 +117,10 @@ async def _fetch(
     from glacier_purge.cli.waiting import patience
     from glacier_purge.inventory.fetching.retrieval import Retrieval, RetrievalSettings
 
-    any_id_length = settings.inventory.any_id_length
+    id_rule = settings.inventory.id_rule
     address = await wiring.vault_by_name(vault, settings)
-    access = wiring.access(settings, wiring.endpoint(settings, address.region), any_id_length=any_id_length)
-    how = RetrievalSettings(chunk_bytes=chunk_bytes, any_id_length=any_id_length)
+    access = wiring.access(settings, wiring.endpoint(settings, address.region), id_rule=id_rule)
+    how = RetrievalSettings(chunk_bytes=chunk_bytes, id_rule=id_rule)
     async with wiring.open_control(address, access) as control:
         waits = patience(no_wait, access)
         snapshot, job_id = await Retrieval(control, folder.path, wanted(waits.now()), waits, how).fetch()

@@ -159,9 +159,9 @@ class _Run:
             endpoint_url=wiring.endpoint(settings, address.region),
             tool_version=version(),
             inventory_name="the vault's inventory",
-            any_id_length=settings.inventory.any_id_length,
+            id_rule=settings.inventory.id_rule,
         )
-        access = wiring.access(settings, target.endpoint_url, any_id_length=target.any_id_length)
+        access = wiring.access(settings, target.endpoint_url, id_rule=target.id_rule)
         waits = patience(no_wait, access)
         lifecycle = Lifecycle(self._folder.path, waits.now)
         check_allowed(target, lifecycle, wiring.rules(settings), self._wishes)
@@ -212,7 +212,7 @@ class _Run:
         from glacier_purge.run.purge import PurgeRun
         from glacier_purge.storage.disk import FileDisk
 
-        access = wiring.access(self._settings, plan.endpoint_url, any_id_length=plan.snapshot.any_id_length)
+        access = wiring.access(self._settings, plan.endpoint_url, id_rule=plan.snapshot.id_rule)
         async with wiring.open_service(plan.vault, access, self._settings) as service:
             purging = PurgeRun(
                 place,

@@ -61,7 +61,7 @@ def thaw(
     async def work() -> int:
         address = await wiring.vault_by_name(vault, settings)
         endpoint_url = wiring.endpoint(settings, address.region)
-        access = wiring.access(settings, endpoint_url, any_id_length=False)
+        access = wiring.access(settings, endpoint_url)
         with vault_locked(address, endpoint_url, None):
             async with wiring.open_control(address, access) as control:
                 taken = await _taken_out(control, confirm_vault)

@@ -52,7 +52,7 @@ def verify(
     settings = source.load(aws)
     folder = open_run(run_dir)
     plan = read_plan(folder.plan_file)
-    access = wiring.access(settings, plan.endpoint_url, any_id_length=plan.snapshot.any_id_length)
+    access = wiring.access(settings, plan.endpoint_url, id_rule=plan.snapshot.id_rule)
 
     async def work() -> int:
         with folder.held():

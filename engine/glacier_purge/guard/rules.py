@@ -85,9 +85,9 @@ def check_archives(files: PlanFiles, rules: Rules, is_done: Callable[[int], bool
     """
     if not rules.deny_id_files:
         return
-    any_length = files.plan.snapshot.any_id_length
+    id_rule = files.plan.snapshot.id_rule
     with ExitStack() as opened:
-        denied = read_ids(rules.deny_id_files, files.path, opened, any_length=any_length)
+        denied = read_ids(rules.deny_id_files, files.path, opened, id_rule)
         assert denied is not None
         for batch in files.decided():
             for archive in batch.archives:

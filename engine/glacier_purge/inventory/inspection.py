@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
+from glacier_purge.archive import EXACT, IdRule
 from glacier_purge.inventory.batch import Defect  # noqa: TC001 - msgspec resolves the annotations at run time
 from glacier_purge.inventory.dates import Period
 from glacier_purge.inventory.duplicates import DuplicateFinder
@@ -66,27 +67,27 @@ class Inspection(msgspec.Struct, kw_only=True):
         return not self.invalid and not self.duplicates
 
 
-def inspect(file: str, *, any_id_length: bool = False) -> Inspection:
+def inspect(file: str, id_rule: IdRule = EXACT) -> Inspection:
     """Look into an inventory: a path, compressed or not, or ``-`` for standard input.
 
     Raises ``InventoryDamaged`` when it can't be believed as a whole, ``UsageError`` when it can't be read.
     """
     with TemporaryDirectory(prefix="glacier-purge-") as folder:
         if file != "-":
-            return _Inspecting(file, file, Path(folder), any_id_length=any_id_length).run()
+            return _Inspecting(file, file, Path(folder), id_rule=id_rule).run()
         with Source(file) as source:
-            snapshot = spool(source, Path(folder), any_id_length=any_id_length)
-        return _Inspecting(str(snapshot.path), source.name, Path(folder), any_id_length=any_id_length).run()
+            snapshot = spool(source, Path(folder), id_rule)
+        return _Inspecting(str(snapshot.path), source.name, Path(folder), id_rule=id_rule).run()
 
 
 class _Inspecting:
     """One inspection under way."""
 
-    def __init__(self, file: str, name: str, folder: Path, *, any_id_length: bool) -> None:
+    def __init__(self, file: str, name: str, folder: Path, *, id_rule: IdRule) -> None:
         self._file = file
         self._name = name
         self._folder = folder
-        self._any_id_length = any_id_length
+        self._id_rule = id_rule
         self._reading: HashedReading | None = None
         self._archives = 0
         self._archive_bytes = 0
@@ -127,7 +128,7 @@ class _Inspecting:
         )
 
     def _read(self) -> Iterator[Batch]:
-        self._reading = reading = HashedReading(name=self._name, any_id_length=self._any_id_length)
+        self._reading = reading = HashedReading(name=self._name, id_rule=self._id_rule)
         with Source(self._file) as source:
             for chunk in source:
                 yield from reading.take(chunk)

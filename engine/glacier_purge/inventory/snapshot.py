@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import IO, TYPE_CHECKING
 
+from glacier_purge.archive import EXACT, IdRule
 from glacier_purge.errors import PlanRefused, UsageError
 from glacier_purge.inventory.dates import Period
 from glacier_purge.inventory.format.reading import Format, HashedReading, Reading
@@ -33,15 +34,67 @@ _NEW_FILE = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_NOFOLLOW", 0)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Snapshot:
-    """A spooled inventory. ``sha256`` is in hex, over the file's bytes; CSV names no vault and no date.
-
-    ``newest`` is the latest date of upload in it as the inventory writes it, where it was read for that.
-    """
+class SnapshotFile:
+    """A spooled inventory as a plan knows it. ``sha256`` is in hex, over the file's bytes."""
 
     path: Path
     format: Format
     sha256: str
+    id_rule: IdRule
+
+    def batches(self) -> Iterator[Batch]:
+        """Read it again, a chunk at a time, while it is planned with.
+
+        Raises ``InventoryDamaged`` as spooling did, and ``PlanRefused`` when it can't be opened or is of another
+        format.
+        """
+        try:
+            file = os.fdopen(open_own(self.path), "rb")
+        except OSError as error:
+            raise PlanRefused(
+                f"{self.path} can't be read: {error.strerror}. Put it back, or make a new plan."
+            ) from error
+        with file:
+            yield from self.parsed(iter(partial(file.read, CHUNK_BYTES), b""))
+
+    def parsed(self, chunks: Iterable[bytes]) -> Iterator[Batch]:
+        """Read its bytes, whoever gives them. Raises as ``batches`` does."""
+        reading = Reading(name=self.path.name, id_rule=self.id_rule)
+        for chunk in chunks:
+            yield from reading.take(chunk)
+            if reading.format != self.format:
+                raise PlanRefused(
+                    f"{self.path} is {reading.format}, but {self.format} was planned with. Make a new plan."
+                )
+        yield from reading.finish()
+
+    @contextmanager
+    def bound(self) -> Iterator[BoundFile]:
+        """Hold it open, bound to the bytes that were spooled. Raises ``PlanRefused`` when it has others."""
+        digest = hashlib.sha256()
+        with ExitStack() as opened:
+            try:
+                file = opened.enter_context(bound(self.path, digest))
+            except OSError as error:
+                raise PlanRefused(
+                    f"{self.path}, the inventory that was planned with, can't be read: {error.strerror}. "
+                    "Put it back, or make a new plan."
+                ) from error
+            if (found := digest.hexdigest()) != self.sha256:
+                raise PlanRefused(
+                    f"{self.path} was changed after it was planned with: SHA-256 {found} instead of {self.sha256}. "
+                    "Put the original back, or make a new plan."
+                )
+            yield file
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Snapshot(SnapshotFile):
+    """A spooled inventory that was read through; CSV names no vault and no date.
+
+    ``newest`` is the latest date of upload in it as the inventory writes it, where it was read for that.
+    """
+
     size_bytes: int
     records: int
     vault_arn: str | None
@@ -49,13 +102,13 @@ class Snapshot:
     newest: str | None = None
 
 
-def spool(source: Source, folder: Path, *, any_id_length: bool = False) -> Snapshot:
+def spool(source: Source, folder: Path, id_rule: IdRule = EXACT) -> Snapshot:
     """Write ``inventory.json`` or ``inventory.csv`` and its ``.sha256`` into ``folder``, durably.
 
     Raises ``InventoryDamaged`` when the inventory can't be believed as a whole (single bad records are for the plan
     to judge), and ``UsageError`` when the files are there already or can't be written.
     """
-    reading = HashedReading(name=source.name, any_id_length=any_id_length)
+    reading = HashedReading(name=source.name, id_rule=id_rule)
     period = Period()
     chunks = iter(source)
     first = next(chunks, b"")
@@ -70,10 +123,16 @@ def spool(source: Source, folder: Path, *, any_id_length: bool = False) -> Snaps
     with _new_file(folder / f"{path.name}.sha256") as file:
         file.write(f"{reading.sha256}  {path.name}\n".encode())
     _sync_folder(folder)
+    return read_through(path, reading, period)
+
+
+def read_through(path: Path, reading: HashedReading, period: Period) -> Snapshot:
+    """The snapshot at ``path``, of which ``reading`` has come to the end."""
     return Snapshot(
         path=path,
         format=reading.format,
         sha256=reading.sha256,
+        id_rule=reading.id_rule,
         size_bytes=reading.size_bytes,
         records=reading.records,
         vault_arn=reading.vault_arn,
@@ -86,55 +145,6 @@ def note_uploads(period: Period, batches: Iterable[Batch]) -> None:
     """Take the dates of upload of all sound records in."""
     for batch in batches:
         period.add([archive.created for archive in batch.archives])
-
-
-@contextmanager
-def bound_snapshot(path: Path, sha256: str) -> Iterator[BoundFile]:
-    """Hold a snapshot open, bound to the bytes that were spooled. Raises ``PlanRefused`` when it has others."""
-    digest = hashlib.sha256()
-    with ExitStack() as opened:
-        try:
-            file = opened.enter_context(bound(path, digest))
-        except OSError as error:
-            raise PlanRefused(
-                f"{path}, the inventory that was planned with, can't be read: {error.strerror}. "
-                "Put it back, or make a new plan."
-            ) from error
-        if (found := digest.hexdigest()) != sha256:
-            raise PlanRefused(
-                f"{path} was changed after it was planned with: SHA-256 {found} instead of {sha256}. "
-                "Put the original back, or make a new plan."
-            )
-        yield file
-
-
-def batches(path: Path, format: Format, *, any_id_length: bool = False) -> Iterator[Batch]:  # noqa: A002
-    """Read a snapshot again, a chunk at a time, while it is planned with.
-
-    Raises ``InventoryDamaged`` as spooling did, and ``PlanRefused`` when it can't be opened or is of another format.
-    """
-    try:
-        file = os.fdopen(open_own(path), "rb")
-    except OSError as error:
-        raise PlanRefused(f"{path} can't be read: {error.strerror}. Put it back, or make a new plan.") from error
-    with file:
-        yield from parsed(iter(partial(file.read, CHUNK_BYTES), b""), path, format, any_id_length=any_id_length)
-
-
-def parsed(
-    chunks: Iterable[bytes],
-    path: Path,
-    format: Format,  # noqa: A002
-    *,
-    any_id_length: bool,
-) -> Iterator[Batch]:
-    """Read the bytes of the snapshot at ``path``. Raises as ``batches`` does."""
-    reading = Reading(name=path.name, any_id_length=any_id_length)
-    for chunk in chunks:
-        yield from reading.take(chunk)
-        if reading.format != format:
-            raise PlanRefused(f"{path} is {reading.format}, but {format} was planned with. Make a new plan.")
-    yield from reading.finish()
 
 
 @contextmanager

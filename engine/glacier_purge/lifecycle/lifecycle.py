@@ -403,7 +403,7 @@ class Calendar:
         return round_path(self._folder.path, self._lifecycle.round)
 
     def _retrieval(self, place: RunFolder, wanted: Wanted) -> Retrieval:
-        how = RetrievalSettings(any_id_length=self._target.any_id_length)
+        how = RetrievalSettings(id_rule=self._target.id_rule)
         return Retrieval(self._control, place.path, wanted, self._patience, how)
 
     def _nothing(self, after_a_purge: Event, otherwise: Event) -> Event:

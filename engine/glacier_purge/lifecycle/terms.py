@@ -23,6 +23,7 @@ from typing import TYPE_CHECKING
 import anyio.to_thread
 import msgspec
 
+from glacier_purge.archive import EXACT, IdRule
 from glacier_purge.errors import PlanRefused, UsageError
 from glacier_purge.guard.rules import check_place
 from glacier_purge.lifecycle.phases import Phase
@@ -82,18 +83,18 @@ def settle(
     *,
     choices: Choices = EVERY_ARCHIVE,
     caps: Caps = UNCAPPED,
-    any_id_length: bool = False,
+    id_rule: IdRule = EXACT,
 ) -> Terms:
     """Read what the lifecycle in ``folder`` was begun with, or settle it; ``choices`` and ``caps`` are those given now.
 
-    To be called after its steps were read: those refuse a folder whose terms were lost.  ``any_id_length`` lets ids of
+    To be called after its steps were read: those refuse a folder whose terms were lost.  ``id_rule`` lets ids of
     any length into lists.  Raises ``UsageError`` for choices that mean nothing or cannot be kept, and ``PlanRefused``
     where the lifecycle is of another vault or was begun with other choices.
     """
     terms = read_terms(folder.path)
     if terms is None:
         terms = Terms(vault_arn=vault.arn, endpoint_url=endpoint_url, begun=instant(now))
-        terms = _chosen(terms, choices, caps, folder.path, any_id_length=any_id_length)
+        terms = _chosen(terms, choices, caps, folder.path, id_rule=id_rule)
         folder.write_once(TERMS_FILE, msgspec.json.format(msgspec.json.encode(terms), indent=2) + b"\n")
     if (terms.vault_arn, terms.endpoint_url) != (vault.arn, endpoint_url):
         raise PlanRefused(
@@ -139,7 +140,7 @@ def absolute(choices: Choices) -> Choices:
     )
 
 
-def _chosen(terms: Terms, choices: Choices, caps: Caps, folder: Path, *, any_id_length: bool) -> Terms:
+def _chosen(terms: Terms, choices: Choices, caps: Caps, folder: Path, *, id_rule: IdRule) -> Terms:
     """The terms with what was chosen, after it was read through: what means nothing is told now, and not when the
     inventory has come hours later.
     """
@@ -149,11 +150,11 @@ def _chosen(terms: Terms, choices: Choices, caps: Caps, folder: Path, *, any_id_
     for file in (choices.ids, choices.exclude_ids):
         if file is not None:
             with ExitStack() as opened:
-                read_ids((file,), folder, opened, any_length=any_id_length)
+                read_ids((file,), folder, opened, id_rule)
     with Rows(folder) as claims, Rows(folder) as objects:
         for file in choices.migrated:
             if file in files:
-                read_file(file, Tables(claims=claims, objects=objects, any_id_length=any_id_length))
+                read_file(file, Tables(claims=claims, objects=objects, id_rule=id_rule))
     return msgspec.structs.replace(terms, choices=choices, caps=caps, files=files)
 
 
@@ -241,7 +242,7 @@ async def settled_terms(folder: RunFolder, target: Target, lifecycle: Lifecycle,
             lifecycle.now(),
             choices=choices,
             caps=caps,
-            any_id_length=target.any_id_length,
+            id_rule=target.id_rule,
         )
     )
     if lifecycle.phase in {Phase.PREFLIGHT, Phase.INVENTORY, Phase.PLAN}:  # later a plan holds what was chosen

@@ -11,6 +11,7 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from glacier_purge.archive import EXACT, IdRule
 from glacier_purge.plan.choices import filters
 from glacier_purge.plan.document import Finding
 from glacier_purge.plan.id_lists import IdLists, kept_before, read_ids
@@ -52,7 +53,7 @@ class Surroundings:
 
     now: datetime
     deny_files: tuple[str, ...] = ()
-    any_id_length: bool = False
+    id_rule: IdRule = EXACT
     proofs: Proofs | None = None
     held: frozenset[str] = frozenset()
     earlier: Earlier | None = None
@@ -64,12 +65,12 @@ def open_selection(choices: Choices, surroundings: Surroundings, folder: Path) -
 
     Raises ``UsageError`` for text that means nothing and for lists that cannot be read.
     """
-    any_length = surroundings.any_id_length
+    id_rule = surroundings.id_rule
     with ExitStack() as opened:
         lists = IdLists(
-            listed=read_ids(_given(choices.ids), folder, opened, any_length=any_length),
-            excluded=read_ids(_given(choices.exclude_ids), folder, opened, any_length=any_length),
-            denied=read_ids(surroundings.deny_files, folder, opened, any_length=any_length),
+            listed=read_ids(_given(choices.ids), folder, opened, id_rule),
+            excluded=read_ids(_given(choices.exclude_ids), folder, opened, id_rule),
+            denied=read_ids(surroundings.deny_files, folder, opened, id_rule),
         )
         by_list = lists.filter()
         chosen: list[Filter] = [by_list] if by_list.reasons else []

@@ -13,8 +13,10 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from glacier_purge.archive import Vault
+from glacier_purge.archive import IdRule, Vault, id_rule_for
 from glacier_purge.errors import PlanRefused
+from glacier_purge.inventory.format.reading import Format  # noqa: TC001 - msgspec, too
+from glacier_purge.inventory.snapshot import SnapshotFile
 from glacier_purge.plan.census import SizeClass, Uploads  # noqa: TC001 - msgspec resolves the annotations at run time
 from glacier_purge.plan.selection import ALWAYS
 from glacier_purge.storage.documents import DocumentUnreadable, read_document
@@ -29,11 +31,20 @@ class SnapshotFacts(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
     """The spooled inventory: its file in the run folder, ``json`` or ``csv``, and the hash of its bytes."""
 
     file: str
-    format: str
+    format: Format
     sha256: str
     size_bytes: int
     inventory_date: str | None
     any_id_length: bool
+
+    @property
+    def id_rule(self) -> IdRule:
+        """Which texts pass as archive ids."""
+        return id_rule_for(any_length=self.any_id_length)
+
+    def snapshot_in(self, folder: Path) -> SnapshotFile:
+        """The snapshot that was planned with, in its run folder."""
+        return SnapshotFile(path=folder / self.file, format=self.format, sha256=self.sha256, id_rule=self.id_rule)
 
 
 class Counts(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

@@ -11,7 +11,6 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol, TypeVar
 
-from glacier_purge.inventory.snapshot import bound_snapshot, parsed
 from glacier_purge.plan.decisions import bound_decisions, check_counts, decided, merged
 from glacier_purge.plan.selection import ALWAYS
 
@@ -58,20 +57,14 @@ class PlanFiles:
 
     def records(self) -> Iterator[Batch]:
         """Give the records of the inventory that was planned with. Raises ``FileChanged``."""
-        facts = self.plan.snapshot
-        return parsed(
-            self.snapshot.blocks(),
-            self.path / facts.file,
-            "csv" if facts.format == "csv" else "json",
-            any_id_length=facts.any_id_length,
-        )
+        return self.plan.snapshot.snapshot_in(self.path).parsed(self.snapshot.blocks())
 
 
 @contextmanager
 def plan_files(folder: Path, plan: Plan) -> Iterator[PlanFiles]:
     """Hold a plan's files open, bound to what was planned. Raises ``PlanRefused`` unless they are that to the byte."""
     with (
-        bound_snapshot(folder / plan.snapshot.file, plan.snapshot.sha256) as snapshot,
+        plan.snapshot.snapshot_in(folder).bound() as snapshot,
         bound_decisions(folder, plan.decisions_sha256) as decisions,
     ):
         check_counts(decisions, plan)

@@ -11,9 +11,9 @@ from itertools import chain
 from mmap import ACCESS_READ, mmap
 from typing import TYPE_CHECKING
 
+from glacier_purge.archive import EXACT, IdRule
 from glacier_purge.errors import InventoryDamaged
 from glacier_purge.inventory.duplicates import DuplicateFinder
-from glacier_purge.inventory.snapshot import batches
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -29,15 +29,15 @@ if TYPE_CHECKING:
 class Target:
     """What the plan is for: the vault, where requests will go, and which version of the tool plans.
 
-    ``inventory_name`` is what messages call the inventory: the file it was read from; ``any_id_length`` tells that
-    ids of other lengths than 138 characters were let in when it was read.
+    ``inventory_name`` is what messages call the inventory: the file it was read from; ``id_rule`` tells
+    which ids pass when it is read.
     """
 
     vault: Vault
     endpoint_url: str
     tool_version: str
     inventory_name: str
-    any_id_length: bool = False
+    id_rule: IdRule = EXACT
 
 
 class FirstReading:
@@ -83,8 +83,7 @@ class FirstReading:
             yield batch, duplicates
 
     def _read(self) -> Iterator[Batch]:
-        snapshot = self.snapshot
-        return batches(snapshot.path, snapshot.format, any_id_length=self.target.any_id_length)
+        return self.snapshot.batches()
 
     def _refuse_defects(self, batch: Batch) -> None:
         if batch.defects and not self._set_aside_defects:

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from glacier_purge.archive import is_archive_id
 from glacier_purge.errors import UsageError
 from glacier_purge.inventory.source import Source
 from glacier_purge.plan.rows import Rows
@@ -19,7 +18,7 @@ if TYPE_CHECKING:
     from contextlib import ExitStack
     from pathlib import Path
 
-    from glacier_purge.archive import Archive
+    from glacier_purge.archive import Archive, IdRule
 
 SAMPLES_MAX = 5
 _LINE_BYTES_MAX = 1 << 16
@@ -84,7 +83,7 @@ class IdLists:
         return DELETE if listed else NOT_LISTED
 
 
-def read_ids(files: Iterable[str], folder: Path, opened: ExitStack, *, any_length: bool) -> IdList | None:
+def read_ids(files: Iterable[str], folder: Path, opened: ExitStack, id_rule: IdRule) -> IdList | None:
     """Read lists of ids (paths, or ``-`` for standard input) by way of nameless files in ``folder``.
 
     None when there is no list.  They are closed with ``opened``.  Raises ``UsageError`` for a file that cannot be read
@@ -98,7 +97,7 @@ def read_ids(files: Iterable[str], folder: Path, opened: ExitStack, *, any_lengt
                 text = line.strip().decode("ascii", "replace")
                 if not text or text.startswith("#"):
                     continue
-                if not is_archive_id(text, any_length=any_length):
+                if not id_rule.holds(text):
                     raise UsageError(
                         f"{source.name}, line {number:,}: {text[:60]!r} is no archive id. Give one id a line; nothing "
                         "was planned."

@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from glacier_purge.archive import ANY_LENGTH
 from glacier_purge.errors import UsageError
 from glacier_purge.plan.counting import Counting
 from glacier_purge.plan.decisions import decisions_sha256, writing
@@ -89,7 +90,7 @@ def decide_all(reading: FirstReading, selection: Selection) -> Plan:
             sha256=snapshot.sha256,
             size_bytes=snapshot.size_bytes,
             inventory_date=snapshot.inventory_date,
-            any_id_length=target.any_id_length,
+            any_id_length=snapshot.id_rule == ANY_LENGTH,
         ),
         decisions_sha256=decisions_sha256(snapshot.path.parent),
         reasons=counting.reasons,

@@ -11,7 +11,6 @@ from __future__ import annotations
 import shutil
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from functools import partial
 from importlib.metadata import version
 from typing import TYPE_CHECKING
 
@@ -22,7 +21,6 @@ from glacier_purge.inventory.dates import creation_time
 from glacier_purge.inventory.fetching.job_choice import Wanted
 from glacier_purge.inventory.fetching.progress import read_progress
 from glacier_purge.inventory.fetching.retrieval import Retrieval, RetrievalSettings, inventory_time
-from glacier_purge.inventory.snapshot import batches
 from glacier_purge.plan.files import plan_files
 from glacier_purge.plan.identity import read_identity
 from glacier_purge.proof.certificate import Certificate, read_certificate, write_certificate
@@ -119,7 +117,7 @@ class Verifying:
                 self._place,
                 Wanted(created_from=created_from),
                 self._patience,
-                RetrievalSettings(any_id_length=self._plan.snapshot.any_id_length),
+                RetrievalSettings(id_rule=self._plan.snapshot.id_rule),
             )
             snapshot, job_id = await retrieval.fetch()
             taken = inventory_time(snapshot)
@@ -147,11 +145,10 @@ class Verifying:
     # -- the comparison ---------------------------------------------------------------------------------------------
 
     def _compare(self, snapshot: Snapshot) -> Reconciliation:
-        any_length = self._plan.snapshot.any_id_length
         with plan_files(self._folder.path, self._plan) as files:
             return reconcile(
                 files.records,
-                partial(batches, snapshot.path, snapshot.format, any_id_length=any_length),
+                snapshot.batches,
                 read_outcomes(self._folder.path, self._plan.counts.inventory),
                 self._place,
             )

@@ -13,6 +13,7 @@ from typing import Annotated, Literal, Self
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
+from glacier_purge.archive import IdRule, id_rule_for
 from glacier_purge.aws.endpoints import check_endpoint_url, check_region
 from glacier_purge.run.windows import Window
 
@@ -138,6 +139,11 @@ class InventorySettings(_Section):
     """Accept archive ids of other lengths than 138 characters, as other emulators make them."""
     recent_upload_days: Annotated[int, Field(ge=0, le=3650)] = 7
     """An upload younger than this is told of, as a sign that somebody still writes to the vault."""
+
+    @property
+    def id_rule(self) -> IdRule:
+        """Which texts pass as archive ids."""
+        return id_rule_for(any_length=self.any_id_length)
 
 
 class SafetySettings(_Section):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 from typing import TYPE_CHECKING
 
-from glacier_purge.archive import is_archive_id
+from glacier_purge.archive import EXACT
 from glacier_simulator import dates, refusal
 from glacier_simulator.archives import Record
 from glacier_simulator.call import Call, reply
@@ -80,7 +80,7 @@ def _check_unknown(call: Call, vault: StoredVault, archive_id: str) -> None:
     That last case is undocumented; the service can hardly tell such ids from ids deleted years ago.
     """
     tally = call.estate.tally
-    if not is_archive_id(archive_id):
+    if not EXACT.holds(archive_id):
         tally.malformed += 1
         raise refusal.invalid(f"Invalid archive ID: {archive_id[:256]}")
     if call.estate.holds(archive_id):

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from glacier_purge.archive import ArchiveId, Vault
+from glacier_purge.archive import ANY_LENGTH, ArchiveId, Vault
 from glacier_purge.aws.access import Access, StaticCredentials
 from glacier_purge.errors import ConfigurationFailed, CredentialsFailed, RunStopped, ServiceRefused
 from glacier_purge.glacier.reply import Meaning
@@ -56,7 +56,7 @@ async def test_the_sdk_retries_nothing(status: str) -> None:
 async def test_ids_of_other_emulators_are_admitted_on_request() -> None:
     async with (
         serving(answers(reply())) as server,
-        open_sdk(VAULT, access(server.endpoint_url, any_id_length=True)) as glacier,
+        open_sdk(VAULT, access(server.endpoint_url, id_rule=ANY_LENGTH)) as glacier,
     ):
         assert (await delete(glacier, ArchiveId("900150983cd24fb0"))).meaning is Meaning.DELETED
 

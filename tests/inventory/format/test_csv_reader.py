@@ -4,6 +4,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from glacier_purge.archive import ANY_LENGTH
 from glacier_purge.errors import InventoryDamaged
 from glacier_purge.inventory.format.csv_reader import CsvReader
 from tests.inventory.inventories import (
@@ -197,4 +198,4 @@ def test_a_long_description_below_the_limit_is_kept() -> None:
 def test_ids_of_other_lengths_are_let_in_only_on_request() -> None:
     document = as_csv([record(n, ArchiveId=f"{n:032x}") for n in range(3)])
     assert len(read(CsvReader(), document).defects) == 3
-    assert len(read(CsvReader(any_id_length=True), document).archives) == 3
+    assert len(read(CsvReader(ANY_LENGTH), document).archives) == 3

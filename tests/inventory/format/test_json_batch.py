@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from glacier_purge.archive import is_archive_id
+from glacier_purge.archive import ANY_LENGTH, EXACT, IdRule
 from glacier_purge.inventory.format.json_batch import BatchReader
 from glacier_purge.inventory.ids import all_are_archive_ids
 from tests.inventory.inventories import Record, descriptions, expected, plain, record, records
@@ -25,7 +25,7 @@ HARMLESS_VALUES = ['""', "0", "null", "[]", "{}", '"' + "x" * 138 + '"', "-1", '
 
 
 def batch(json_list: str) -> list[Archive] | None:
-    return BatchReader(any_id_length=False).read(json_list.encode(), first_ordinal=0)
+    return BatchReader(EXACT).read(json_list.encode(), first_ordinal=0)
 
 
 def written(members: list[tuple[str, str]], comma: str = ",", colon: str = ":") -> str:
@@ -76,18 +76,18 @@ def test_no_value_could_be_written_in_fewer_bytes() -> None:
     assert orjson.dumps([0, 10, 2**63 - 1]) == b"[0,10,9223372036854775807]"
 
 
-@pytest.mark.parametrize("any_length", [False, True])
+@pytest.mark.parametrize("id_rule", [EXACT, ANY_LENGTH])
 @given(ids=st.lists(st.one_of(st.just("x" * 138), st.just("-_aZ09"), descriptions.map(whole)), min_size=1, max_size=4))
 @settings(max_examples=200, deadline=None)
-def test_ids_together_are_judged_as_each_alone(any_length: bool, ids: list[str]) -> None:
-    alone = all(is_archive_id(one, any_length=any_length) for one in ids)
-    assert all_are_archive_ids(orjson.dumps(ids), any_length=any_length) == alone
+def test_ids_together_are_judged_as_each_alone(id_rule: IdRule, ids: list[str]) -> None:
+    alone = all(id_rule.holds(one) for one in ids)
+    assert all_are_archive_ids(orjson.dumps(ids), id_rule) == alone
 
 
 @pytest.mark.parametrize("bad", ['"', '","', '!"', "x" * 137 + '"', "x" * 138 + '","' + "x" * 138, "x" * 1025, "", ","])
-@pytest.mark.parametrize("any_length", [False, True])
+@pytest.mark.parametrize("id_rule", [EXACT, ANY_LENGTH])
 @pytest.mark.parametrize("place", [0, 1, 2])
-def test_no_id_passes_for_two(bad: str, any_length: bool, place: int) -> None:
+def test_no_id_passes_for_two(bad: str, id_rule: IdRule, place: int) -> None:
     ids = ["x" * 138] * 2
     ids.insert(place, bad)
-    assert not all_are_archive_ids(orjson.dumps(ids), any_length=any_length)
+    assert not all_are_archive_ids(orjson.dumps(ids), id_rule)

@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from glacier_purge.archive import ANY_LENGTH
 from glacier_purge.inventory.format.json_reader import JsonReader
 from tests.inventory.inventories import (
     HEADER,
@@ -150,13 +151,13 @@ def test_a_description_may_be_missing() -> None:
 def test_ids_of_other_lengths_are_let_in_only_on_request() -> None:
     document = as_glacier_json([record(n, ArchiveId=f"{n:032x}") for n in range(1, 4)])
     assert len(read(JsonReader(), document).defects) == 3
-    assert len(read(JsonReader(any_id_length=True), document).archives) == 3
+    assert len(read(JsonReader(ANY_LENGTH), document).archives) == 3
 
 
 @pytest.mark.parametrize("bad", ["..", "a/b", "", "é", "a,b", "x" * 1025])
 def test_ids_of_any_length_still_have_their_alphabet(bad: str) -> None:
     document = as_glacier_json([record(1), record(2, ArchiveId=bad), record(3)])
-    assert [defect.ordinal for defect in read(JsonReader(any_id_length=True), document).defects] == [1]
+    assert [defect.ordinal for defect in read(JsonReader(ANY_LENGTH), document).defects] == [1]
 
 
 @pytest.mark.parametrize("given", [b"-1", b"0", b"7", b"9" * 30, b"null", b'"x"', b"-1.0"])

@@ -10,6 +10,7 @@ import msgspec
 import pytest
 import zstandard
 
+from glacier_purge.archive import EXACT
 from glacier_purge.errors import UsageError
 from glacier_purge.plan.migration.manifest import Claim, claim, from_export_line
 from glacier_purge.plan.migration.manifest_files import Listed, Tables, key_name, read_file
@@ -83,7 +84,7 @@ def test_a_line_that_is_no_export_is_refused(line: bytes) -> None:
 @pytest.fixture
 def tables(tmp_path: Path) -> Iterator[Tables]:
     with Rows(tmp_path) as claims, Rows(tmp_path) as objects:
-        yield Tables(claims=claims, objects=objects, any_id_length=False)
+        yield Tables(claims=claims, objects=objects, id_rule=EXACT)
 
 
 def read(tables: Tables, tmp_path: Path, content: bytes) -> None:

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from glacier_purge.archive import EXACT
 from glacier_purge.errors import UsageError
-from glacier_purge.inventory.snapshot import batches
 from glacier_purge.plan.choices import Choices
 from glacier_purge.plan.choosing import Surroundings, open_selection
 from glacier_purge.plan.decisions import DECISIONS_FILE
@@ -45,7 +45,7 @@ NOW = datetime(2026, 11, 23, tzinfo=UTC)
 @pytest.fixture
 def tables(tmp_path: Path) -> Iterator[Tables]:
     with Rows(tmp_path) as claims, Rows(tmp_path) as objects:
-        yield Tables(claims=claims, objects=objects, any_id_length=False)
+        yield Tables(claims=claims, objects=objects, id_rule=EXACT)
 
 
 def row(number: int, status: str = "downloaded", **changed: Any) -> dict[str, str]:
@@ -161,7 +161,7 @@ async def test_copies_are_looked_at_below_the_prefix_and_only_where_a_claim_hold
     tables.claims.seal()
     bucket = Bucket(zero=1000, one=999, seven=1000)
     seen = SeenCopies(len(tables.claims), "copies", "run")
-    await seen.look(Migration(tables.claims), batches(spooled.path, spooled.format), bucket)
+    await seen.look(Migration(tables.claims), spooled.batches(), bucket)
     assert sorted(bucket.asked) == ["copies/run/one", "copies/run/seven", "copies/run/two", "copies/run/zero"]
     assert planned(tmp_path, spooled, tables, seen)[1] == [
         *(DELETE, COPY_DIFFERS, COPY_MISSING, COPY_NOT_SEEN, COPY_NOT_SEEN, NOT_COPIED, COPY_NOT_SEEN, DELETE),

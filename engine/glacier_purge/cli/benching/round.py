@@ -170,7 +170,7 @@ async def carry_out(order: Order, settings: Settings, folder: RunFolder, plan: P
     from glacier_purge.storage.disk import FileDisk
 
     keys = StaticCredentials(access_key_id="SIMULATED", secret_access_key="simulated")  # noqa: S106 - no secret
-    access = wiring.access(settings, plan.endpoint_url, any_id_length=False, credentials=keys)
+    access = wiring.access(settings, plan.endpoint_url, credentials=keys)
     async with (
         wiring.open_service(plan.vault, access, settings) as service,
         wiring.open_control(plan.vault, access) as control,

@@ -13,7 +13,6 @@ from functools import partial
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
-from glacier_purge.archive import check_archive_ids
 from glacier_purge.errors import CredentialsFailed
 from glacier_purge.glacier.http.connections import Pool
 from glacier_purge.glacier.http.dial import Dialer, NotConnectedError
@@ -25,7 +24,7 @@ from glacier_purge.glacier.sdk.opening import open_sdk
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Sequence
 
-    from glacier_purge.archive import Vault
+    from glacier_purge.archive import IdRule, Vault
     from glacier_purge.aws.access import Access
     from glacier_purge.aws.credentials import CredentialSource
     from glacier_purge.glacier.port import Addressed, Later, Settle, VaultDescription
@@ -55,7 +54,7 @@ async def open_rest(vault: Vault, access: Access) -> AsyncIterator[RestGlacier]:
         )
         try:
             request = DeleteRequest(vault, host=host_header(sdk.endpoint_url))
-            yield RestGlacier(sdk, pool, request, replies, any_id_length=access.any_id_length)
+            yield RestGlacier(sdk, pool, request, replies, id_rule=access.id_rule)
         finally:
             pool.close()
 
@@ -74,14 +73,14 @@ class RestGlacier:
     """``glacier.port.Glacier`` on connections of our own. Made by ``open_rest``."""
 
     def __init__(
-        self, sdk: SdkGlacier, pool: Pool, request: DeleteRequest, replies: Replies, *, any_id_length: bool
+        self, sdk: SdkGlacier, pool: Pool, request: DeleteRequest, replies: Replies, *, id_rule: IdRule
     ) -> None:
         self._sdk = sdk
         self._credentials = sdk.credentials
         self._pool = pool
         self._request = request
         self._replies = replies
-        self._any_id_length = any_id_length
+        self._id_rule = id_rule
 
     @property
     def vault(self) -> Vault:
@@ -105,7 +104,7 @@ class RestGlacier:
     def delete_archives(self, archives: Sequence[Addressed]) -> Sequence[Later]:
         """See ``Glacier``; those leave at once for which credentials are fresh and connections idle."""
         archive_ids = [archive.archive_id for archive in archives]
-        check_archive_ids(archive_ids, any_length=self._any_id_length)
+        self._id_rule.check(archive_ids)
         credentials = self._credentials.fresh()
         if credentials is None:
             return [partial(self._delete_later, archive) for archive in archives]

@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, Any
 from botocore.exceptions import BotoCoreError, ClientError
 from botocore.parsers import ResponseParserError
 
-from glacier_purge.archive import Vault, check_archive_ids
 from glacier_purge.errors import CredentialsFailed
 from glacier_purge.glacier.port import Replies
 from glacier_purge.glacier.reply import Meaning, Reply
@@ -20,6 +19,7 @@ from glacier_purge.glacier.sdk.answers import as_error, read_answer, read_descri
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from glacier_purge.archive import IdRule, Vault
     from glacier_purge.aws.credentials import CredentialSource
     from glacier_purge.aws.session import AwsSession
     from glacier_purge.glacier.port import Addressed, Later, Settle, VaultDescription
@@ -28,10 +28,10 @@ if TYPE_CHECKING:
 class SdkGlacier:
     """``glacier.port.Glacier`` through the SDK. Made by ``glacier.sdk.opening.open_sdk``."""
 
-    def __init__(self, client: Any, vault: Vault, session: AwsSession, *, any_id_length: bool) -> None:
+    def __init__(self, client: Any, vault: Vault, session: AwsSession, *, id_rule: IdRule) -> None:
         self._client = client
         self._vault = vault
-        self._any_id_length = any_id_length
+        self._id_rule = id_rule
         self._session = session
         self._replies = Replies()
 
@@ -61,7 +61,7 @@ class SdkGlacier:
 
     def delete_archives(self, archives: Sequence[Addressed]) -> Sequence[Later]:
         """See ``Glacier``; the SDK sends nothing without being awaited."""
-        check_archive_ids([archive.archive_id for archive in archives], any_length=self._any_id_length)
+        self._id_rule.check([archive.archive_id for archive in archives])
         return [partial(self._delete, archive) for archive in archives]
 
     async def describe_vault(self) -> VaultDescription:

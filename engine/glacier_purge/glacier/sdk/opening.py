@@ -34,7 +34,7 @@ async def open_sdk(vault: Vault, access: Access) -> AsyncIterator[SdkGlacier]:
     session = AwsSession(access, vault.region, scrutiny())
     async with session.client("glacier") as client:
         check_endpoint_url(client.meta.endpoint_url)
-        yield SdkGlacier(client, vault, session, any_id_length=access.any_id_length)
+        yield SdkGlacier(client, vault, session, id_rule=access.id_rule)
 
 
 @asynccontextmanager

@@ -18,6 +18,7 @@ import anyio
 import anyio.to_thread
 import msgspec
 
+from glacier_purge.archive import EXACT, IdRule
 from glacier_purge.errors import InventoryDamaged, PlanRefused, RunStopped, UsageError
 from glacier_purge.glacier.control import ControlRefused, JobState
 from glacier_purge.glacier.waiting import Waiting, outlasting
@@ -26,7 +27,7 @@ from glacier_purge.inventory.fetching.download import PART_FILE, download
 from glacier_purge.inventory.fetching.job_choice import JOB_TAKES, Wanted, choose, next_look, why_not
 from glacier_purge.inventory.fetching.progress import Progress, read_progress, write_progress
 from glacier_purge.inventory.format.reading import HashedReading
-from glacier_purge.inventory.snapshot import Snapshot, note_uploads, spool
+from glacier_purge.inventory.snapshot import Snapshot, note_uploads, read_through, spool
 from glacier_purge.inventory.source import CHUNK_BYTES, Source
 
 if TYPE_CHECKING:
@@ -57,7 +58,7 @@ class RetrievalSettings:
     """
 
     chunk_bytes: int = 16 * 1024 * 1024
-    any_id_length: bool = False
+    id_rule: IdRule = EXACT
     sleep: Callable[[float], Awaitable[None]] = anyio.sleep
 
 
@@ -213,7 +214,7 @@ class Retrieval:
         for name in (INVENTORY_FILE, f"{INVENTORY_FILE}.sha256"):
             (self._folder / name).unlink(missing_ok=True)  # of a reading through that a crash cut short
         with Source(str(part)) as source:
-            return spool(source, self._folder, any_id_length=self._settings.any_id_length)
+            return spool(source, self._folder, self._settings.id_rule)
 
     def _discard(self) -> None:
         for name in (PART_FILE, INVENTORY_FILE, f"{INVENTORY_FILE}.sha256"):
@@ -239,7 +240,7 @@ class Retrieval:
     def _again(self, sha256: str) -> Snapshot:
         """Read the inventory that an earlier call got. Raises ``PlanRefused`` when it was changed since."""
         path = self._folder / INVENTORY_FILE
-        reading, period = HashedReading(name=str(path), any_id_length=self._settings.any_id_length), Period()
+        reading, period = HashedReading(name=str(path), id_rule=self._settings.id_rule), Period()
         try:
             with path.open("rb") as file:
                 while chunk := file.read(CHUNK_BYTES):
@@ -249,16 +250,7 @@ class Retrieval:
         note_uploads(period, reading.finish())
         if reading.sha256 != sha256:
             raise PlanRefused(f"{path} was changed after it was fetched. Fetch it into a new folder.")
-        return Snapshot(
-            path=path,
-            format=reading.format,
-            sha256=sha256,
-            size_bytes=reading.size_bytes,
-            records=reading.records,
-            vault_arn=reading.vault_arn,
-            inventory_date=reading.inventory_date,
-            newest=period.newest,
-        )
+        return read_through(path, reading, period)
 
 
 def check(snapshot: Snapshot, vault: Vault, described: VaultDescription) -> None:

@@ -19,7 +19,7 @@ from typing import Annotated
 import msgspec
 import orjson
 
-from glacier_purge.archive import ARCHIVE_SIZE_BYTES_MAX, Archive, ArchiveId
+from glacier_purge.archive import ARCHIVE_SIZE_BYTES_MAX, EXACT, Archive, ArchiveId, IdRule
 from glacier_purge.errors import InventoryDamaged
 from glacier_purge.inventory.batch import Batch, Defect, WrongRecord, defect
 from glacier_purge.inventory.ids import all_are_archive_ids, checked_id
@@ -35,17 +35,14 @@ _decode_sizes = msgspec.json.Decoder(list[Annotated[int, msgspec.Meta(ge=0, le=A
 
 
 class CsvReader:
-    """Feed it a CSV inventory. Once ``feed`` or ``finish`` raised ``InventoryDamaged``, it is done for.
-
-    ``any_id_length`` admits ids that are not 138 characters long, as other emulators make them.
-    """
+    """Feed it a CSV inventory. Once ``feed`` or ``finish`` raised ``InventoryDamaged``, it is done for."""
 
     mode = "csv"
     vault_arn: str | None = None
     inventory_date: str | None = None
 
-    def __init__(self, *, any_id_length: bool = False) -> None:
-        self._any_id_length = any_id_length
+    def __init__(self, id_rule: IdRule = EXACT) -> None:
+        self._id_rule = id_rule
         self._held = b""
         self._held_offset_bytes = 0
         self._next_ordinal = 0
@@ -109,7 +106,7 @@ class CsvReader:
             return None
         if len(block) > LINE_BYTES_MAX and max(map(len, lines)) * _CHARACTER_BYTES_MAX > LINE_BYTES_MAX:
             return None
-        if not all_are_archive_ids(orjson.dumps(ids), any_length=self._any_id_length):
+        if not all_are_archive_ids(orjson.dumps(ids), self._id_rule):
             return None
         return list(map(Archive, ids, descriptions, dates, sizes, tree_hashes, count(self._next_ordinal)))
 
@@ -120,7 +117,7 @@ class CsvReader:
             if len(raw) > LINE_BYTES_MAX:
                 raise _too_long(offset_bytes)
             try:
-                archives.append(_checked_archive(raw, ordinal, any_id_length=self._any_id_length))
+                archives.append(_checked_archive(raw, ordinal, id_rule=self._id_rule))
             except WrongRecord as wrong:
                 defects.append(defect(raw, str(wrong), ordinal=ordinal, offset_bytes=offset_bytes))
             offset_bytes += len(raw) + 1
@@ -153,7 +150,7 @@ def _sizes_bytes(written: tuple[str, ...]) -> list[int]:
     return sizes
 
 
-def _checked_archive(raw: bytes, ordinal: int, *, any_id_length: bool) -> Archive:
+def _checked_archive(raw: bytes, ordinal: int, *, id_rule: IdRule) -> Archive:
     """Take one line apart, and say what is wrong with it if something is."""
     raw_id, _, rest = raw.removesuffix(b"\r").partition(b",")
     columns = rest.rsplit(b",", 3)
@@ -164,7 +161,7 @@ def _checked_archive(raw: bytes, ordinal: int, *, any_id_length: bool) -> Archiv
         strict_id, created, size, tree_hash = (part.decode() for part in (raw_id, *columns[1:]))
     except UnicodeDecodeError:
         raise WrongRecord("bytes that are not UTF-8 stand in it, outside of the description") from None
-    checked_id(_unquoted(strict_id), any_length=any_id_length)
+    checked_id(_unquoted(strict_id), id_rule)
     if not _INTEGER.fullmatch(_unquoted(size)) or int(_unquoted(size)) > ARCHIVE_SIZE_BYTES_MAX:
         raise WrongRecord("Size is not an integer between 0 and 2^63 - 1")
     line = f"{strict_id},{description},{created},{size},{tree_hash}"

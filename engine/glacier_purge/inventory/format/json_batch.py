@@ -18,7 +18,7 @@ from __future__ import annotations
 import msgspec
 import orjson
 
-from glacier_purge.archive import Archive
+from glacier_purge.archive import Archive, IdRule
 from glacier_purge.inventory.ids import all_are_archive_ids
 
 _decode = msgspec.json.Decoder(list[Archive]).decode
@@ -27,13 +27,10 @@ _COLONS = 5
 
 
 class BatchReader:
-    """Reads batches one after the other.
+    """Reads batches one after the other."""
 
-    ``any_id_length`` admits ids that are not 138 characters long.
-    """
-
-    def __init__(self, *, any_id_length: bool) -> None:
-        self._any_id_length = any_id_length
+    def __init__(self, id_rule: IdRule) -> None:
+        self._id_rule = id_rule
 
     def read(self, json_list: bytes | bytearray, *, first_ordinal: int) -> list[Archive] | None:
         """Read a JSON list of sound records; None when there is any doubt about any of them."""
@@ -43,7 +40,7 @@ class BatchReader:
             return None
         ids = orjson.dumps([archive.archive_id for archive in archives])
         others = orjson.dumps([(one.description, one.created, one.size_bytes, one.tree_hash) for one in archives])
-        if not all_are_archive_ids(ids, any_length=self._any_id_length):
+        if not all_are_archive_ids(ids, self._id_rule):
             return None
         records = len(archives)
         if not (_lengths_add_up(json_list, ids, others, records) or _colons_add_up(json_list, others, records)):

@@ -18,6 +18,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
+from glacier_purge.archive import EXACT, IdRule
 from glacier_purge.errors import InventoryDamaged
 from glacier_purge.inventory.batch import Batch, WrongRecord, defect
 from glacier_purge.inventory.format.json_batch import BatchReader
@@ -58,14 +59,11 @@ _EXACT_GROUP_RECORDS = 256
 
 
 class JsonReader:
-    """Feed it a JSON inventory. Once ``feed`` or ``finish`` raised ``InventoryDamaged``, it is done for.
+    """Feed it a JSON inventory. Once ``feed`` or ``finish`` raised ``InventoryDamaged``, it is done for."""
 
-    ``any_id_length`` admits ids that are not 138 characters long, as other emulators make them.
-    """
-
-    def __init__(self, *, any_id_length: bool = False) -> None:
-        self._any_id_length = any_id_length
-        self._batches = BatchReader(any_id_length=any_id_length)
+    def __init__(self, id_rule: IdRule = EXACT) -> None:
+        self._id_rule = id_rule
+        self._batches = BatchReader(id_rule)
         self._held = bytearray(_LIST_BEGINS)
         """What was fed and not read yet, behind a bracket: read up to a cut, with the other bracket in the place of the
         comma there, it is a JSON list, and so it is copied only once."""
@@ -218,7 +216,7 @@ class JsonReader:
         if found.depth > RECORD_DEPTH_MAX:
             raise WrongRecord(f"it is nested more than {RECORD_DEPTH_MAX} deep")
         try:
-            return read_record(found.raw, ordinal=ordinal, any_id_length=self._any_id_length)
+            return read_record(found.raw, ordinal=ordinal, id_rule=self._id_rule)
         except NotJson as fault:
             place = found.offset_bytes + fault.position
             raise InventoryDamaged(f"this is not JSON ({fault.reason})", offset_bytes=place) from fault

@@ -12,7 +12,7 @@ import codecs
 import json
 import re
 
-from glacier_purge.archive import ARCHIVE_SIZE_BYTES_MAX, Archive
+from glacier_purge.archive import ARCHIVE_SIZE_BYTES_MAX, Archive, IdRule
 from glacier_purge.inventory.batch import WrongRecord
 from glacier_purge.inventory.format.json_members import members
 from glacier_purge.inventory.ids import checked_id
@@ -21,12 +21,12 @@ _INTEGER = re.compile(rb"-?(?:0|[1-9][0-9]*)")
 _INTEGER_CHARACTERS_MAX = len(str(ARCHIVE_SIZE_BYTES_MAX))
 
 
-def read_record(raw: bytes, *, ordinal: int, any_id_length: bool) -> Archive:
+def read_record(raw: bytes, *, ordinal: int, id_rule: IdRule) -> Archive:
     """Read one JSON object. Raises ``WrongRecord`` (this record is bad) or ``NotJson`` (the document is)."""
     values = _values(raw)
     return Archive(
         ordinal=ordinal,
-        archive_id=checked_id(_text(values, "ArchiveId"), any_length=any_id_length),
+        archive_id=checked_id(_text(values, "ArchiveId"), id_rule),
         size_bytes=_size_bytes(values),
         created=_text(values, "CreationDate"),
         description=_description(values.get("ArchiveDescription", b"null")),

@@ -13,6 +13,7 @@ from glacier_purge.inventory.format.json_reader import JsonReader
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from glacier_purge.archive import IdRule
     from glacier_purge.inventory.batch import Batch
 
 Format = Literal["json", "csv"]
@@ -27,9 +28,9 @@ class Reading:
     ``name`` is what ``InventoryDamaged`` calls the inventory, whichever method raises it.
     """
 
-    def __init__(self, *, name: str, any_id_length: bool) -> None:
+    def __init__(self, *, name: str, id_rule: IdRule) -> None:
         self._name = name
-        self._any_id_length = any_id_length
+        self.id_rule = id_rule
         self._format: Format | None = None
         self._reader: JsonReader | CsvReader | None = None
         self.size_bytes = 0
@@ -70,7 +71,7 @@ class Reading:
     def _reader_for(self, chunk: bytes) -> JsonReader | CsvReader:
         if self._reader is None:
             self._format = format_of(chunk)
-            self._reader = _READERS[self._format](any_id_length=self._any_id_length)
+            self._reader = _READERS[self._format](id_rule=self.id_rule)
         return self._reader
 
     def _counted(self, batches: list[Batch]) -> list[Batch]:
@@ -81,8 +82,8 @@ class Reading:
 class HashedReading(Reading):
     """A reading that hashes the bytes as well, which costs half as much again."""
 
-    def __init__(self, *, name: str, any_id_length: bool) -> None:
-        super().__init__(name=name, any_id_length=any_id_length)
+    def __init__(self, *, name: str, id_rule: IdRule) -> None:
+        super().__init__(name=name, id_rule=id_rule)
         self._digest = hashlib.sha256()
 
     @property

@@ -17,7 +17,6 @@ from urllib.parse import quote, unquote_plus
 
 import msgspec
 
-from glacier_purge.archive import is_archive_id
 from glacier_purge.errors import UsageError
 from glacier_purge.inventory.source import Source
 from glacier_purge.plan.id_lists import lines
@@ -26,6 +25,7 @@ from glacier_purge.plan.migration.manifest import claim, from_export_line
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping
 
+    from glacier_purge.archive import IdRule
     from glacier_purge.plan.rows import Rows
 
 _LS_LINE = re.compile(r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d +(\d+) (.+)")
@@ -47,7 +47,7 @@ class Tables:
 
     claims: Rows
     objects: Rows
-    any_id_length: bool
+    id_rule: IdRule
 
     def add_claim(self, fields: Mapping[str, str]) -> None:
         """Take in a row of a table. Raises ``ValueError`` for an archive id that is none."""
@@ -55,7 +55,7 @@ class Tables:
         if found is None:
             return
         archive_id, claimed = found
-        if not is_archive_id(archive_id, any_length=self.any_id_length):
+        if not self.id_rule.holds(archive_id):
             raise ValueError(f"{archive_id[:60]!r} is no archive id")
         self.claims.add(archive_id, _encode(claimed))
 

@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING
 import anyio.to_thread
 
 from glacier_purge.errors import UsageError
-from glacier_purge.inventory.snapshot import batches
 from glacier_purge.plan.migration.copies import SeenCopies
 from glacier_purge.plan.migration.manifest import from_dynamodb
 from glacier_purge.plan.migration.manifest_files import Tables, read_file
@@ -44,9 +43,7 @@ class Stores:
 
 
 @asynccontextmanager
-async def gathered(
-    choices: Choices, snapshot: Snapshot, folder: Path, stores: Stores, *, any_id_length: bool
-) -> AsyncIterator[Proofs | None]:
+async def gathered(choices: Choices, snapshot: Snapshot, folder: Path, stores: Stores) -> AsyncIterator[Proofs | None]:
     """Read the manifests and look at the copies; None when no manifest was given.
 
     Raises ``UsageError`` for manifests that cannot be read or prove nothing, and what the services answer.
@@ -55,7 +52,7 @@ async def gathered(
         yield None
         return
     with Rows(folder) as claims, Rows(folder) as objects:
-        tables = Tables(claims=claims, objects=objects, any_id_length=any_id_length)
+        tables = Tables(claims=claims, objects=objects, id_rule=snapshot.id_rule)
         for source in choices.migrated:
             if source.startswith(_TABLE):
                 async for item in stores.scan_table(source.removeprefix(_TABLE)):
@@ -66,24 +63,16 @@ async def gathered(
         await anyio.to_thread.run_sync(objects.seal)
         _check_something_is_claimed(tables, choices)
         migration = Migration(claims)
-        copies = await _copies(tables, choices, migration, snapshot, stores, any_id_length=any_id_length)
+        copies = await _copies(tables, choices, migration, snapshot, stores)
         yield Proofs(migration=migration, copies=copies)
 
 
-async def _copies(
-    tables: Tables,
-    choices: Choices,
-    migration: Migration,
-    snapshot: Snapshot,
-    stores: Stores,
-    *,
-    any_id_length: bool,
-) -> Copies:
+async def _copies(tables: Tables, choices: Choices, migration: Migration, snapshot: Snapshot, stores: Stores) -> Copies:
     if choices.check_s3 is None:
         return ListedCopies(tables.objects) if len(tables.objects) else UnseenCopies()
     bucket, _, prefix = choices.check_s3.partition("/")
     seen = SeenCopies(len(tables.claims), bucket, prefix)
-    records = batches(snapshot.path, snapshot.format, any_id_length=any_id_length)
+    records = snapshot.batches()
     async with stores.open_copies() as store:
         await seen.look(migration, records, store)
     return seen
