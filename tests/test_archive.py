@@ -23,6 +23,12 @@ def test_ids_checked_together_are_those_that_pass_one_by_one(ids: list[str], id_
             id_rule.check(ids)
 
 
+@pytest.mark.parametrize("rule", [EXACT, ANY_LENGTH])
+@pytest.mark.parametrize("length", [0, 1, 137, 138, 139, 1024, 1025])
+def test_a_rule_bounds_how_long_an_id_is(rule: IdRule, length: int) -> None:
+    assert rule.holds("a" * length) == (length == 138 if rule is EXACT else 1 <= length <= 1024)
+
+
 def test_a_short_id_is_not_made_good_by_a_long_one() -> None:
     with pytest.raises(UsageError):
         EXACT.check([GOOD[:-1], GOOD + "a"])

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import pytest
 from msgspec import structs
 
+from glacier_purge.archive import ANY_LENGTH, EXACT, IdRule
 from glacier_purge.errors import NotOurs, PlanRefused
 from glacier_purge.plan.document import FORMAT, plan_bytes, read_plan
 from glacier_purge.plan.making import make_plan
@@ -28,6 +30,22 @@ def plan(tmp_path: Path) -> Plan:
 def test_a_plan_comes_back_as_it_was_written(plan: Plan, tmp_path: Path) -> None:
     (tmp_path / "plan.json").write_bytes(plan_bytes(plan, "0" * 64))
     assert read_plan(tmp_path / "plan.json") == plan
+
+
+@pytest.mark.parametrize("id_rule", [EXACT, ANY_LENGTH])
+def test_the_rule_of_ids_stands_in_a_plan_as_yes_or_no(id_rule: IdRule, plan: Plan, tmp_path: Path) -> None:
+    spooled = replace(snapshot(tmp_path / "other", [archive(n) for n in range(3)]), id_rule=id_rule)
+    facts = make_plan(spooled, TARGET, set_aside_defects=False).snapshot
+    assert structs.asdict(facts) == {
+        "file": "inventory.json",
+        "format": "json",
+        "sha256": spooled.sha256,
+        "size_bytes": spooled.size_bytes,
+        "inventory_date": spooled.inventory_date,
+        "any_id_length": id_rule == ANY_LENGTH,
+    }
+    assert facts.snapshot_in(spooled.path.parent).id_rule is id_rule
+    assert plan.snapshot.snapshot_in(spooled.path.parent).path == spooled.path
 
 
 def leaves(value: Any, place: tuple[Any, ...] = ()) -> Iterator[tuple[Any, ...]]:
@@ -86,13 +104,19 @@ def with_more(content: bytes) -> bytes:
     return content.replace(b'"plan": {', b'"plan": {"also": 1,')
 
 
+def of_no_format(content: bytes) -> bytes:
+    return content.replace(b'"format": "json"', b'"format": "xml"')
+
+
 def with_less(content: bytes) -> bytes:
     document = json.loads(content)
     del document["plan"]["endpoint_url"]
     return json.dumps(document).encode()
 
 
-@pytest.mark.parametrize("spoil", [cut, emptied, not_text, with_more, with_less], ids=lambda spoil: spoil.__name__)
+@pytest.mark.parametrize(
+    "spoil", [cut, emptied, not_text, of_no_format, with_more, with_less], ids=lambda spoil: spoil.__name__
+)
 def test_what_is_not_a_whole_plan_is_refused(spoil: Callable[[bytes], bytes], plan: Plan, tmp_path: Path) -> None:
     (tmp_path / "plan.json").write_bytes(spoil(plan_bytes(plan, "0" * 64)))
     with pytest.raises(PlanRefused, match="cannot be read as a plan"):

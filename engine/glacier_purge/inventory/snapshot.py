@@ -17,7 +17,7 @@ from typing import IO, TYPE_CHECKING
 from glacier_purge.archive import EXACT, IdRule
 from glacier_purge.errors import PlanRefused, UsageError
 from glacier_purge.inventory.dates import Period
-from glacier_purge.inventory.format.reading import Format, HashedReading, Reading
+from glacier_purge.inventory.format.reading import HashedReading, Reading
 from glacier_purge.inventory.source import CHUNK_BYTES
 from glacier_purge.storage.bound_file import bound
 from glacier_purge.storage.ownership import open_own
@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from glacier_purge.inventory.batch import Batch
+    from glacier_purge.inventory.format import Format
     from glacier_purge.inventory.source import Source
     from glacier_purge.storage.bound_file import BoundFile
 

@@ -15,14 +15,15 @@ import msgspec
 
 from glacier_purge.archive import IdRule, Vault, id_rule_for
 from glacier_purge.errors import PlanRefused
-from glacier_purge.inventory.format.reading import Format  # noqa: TC001 - msgspec, too
-from glacier_purge.inventory.snapshot import SnapshotFile
+from glacier_purge.inventory.format import Format  # noqa: TC001 - msgspec, too
 from glacier_purge.plan.census import SizeClass, Uploads  # noqa: TC001 - msgspec resolves the annotations at run time
 from glacier_purge.plan.selection import ALWAYS
 from glacier_purge.storage.documents import DocumentUnreadable, read_document
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+    from glacier_purge.inventory.snapshot import SnapshotFile
 
 FORMAT = 1
 
@@ -44,6 +45,8 @@ class SnapshotFacts(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
 
     def snapshot_in(self, folder: Path) -> SnapshotFile:
         """The snapshot that was planned with, in its run folder."""
+        from glacier_purge.inventory.snapshot import SnapshotFile  # noqa: PLC0415 - brings the readers in
+
         return SnapshotFile(path=folder / self.file, format=self.format, sha256=self.sha256, id_rule=self.id_rule)
 
 

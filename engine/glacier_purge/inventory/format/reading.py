@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
 from glacier_purge.errors import InventoryDamaged
 from glacier_purge.inventory.format.csv_reader import CsvReader
@@ -15,8 +15,7 @@ if TYPE_CHECKING:
 
     from glacier_purge.archive import IdRule
     from glacier_purge.inventory.batch import Batch
-
-Format = Literal["json", "csv"]
+    from glacier_purge.inventory.format import Format
 
 _READERS: dict[Format, type[JsonReader | CsvReader]] = {"json": JsonReader, "csv": CsvReader}
 _BYTE_ORDER_MARK = b"\xef\xbb\xbf"
