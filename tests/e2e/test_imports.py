@@ -36,7 +36,7 @@ RUNNING = PARSING | {
     "orjson": set(),
     "pydantic": {"annotated_types", "pydantic_core", "typing_inspection"},
     "pydantic_settings": {"dotenv"},
-    "structlog": set(),  # without rich: see cli/without_rich.py
+    "structlog": set(),  # without rich: see cli/logs.py
     "tenacity": set(),
     "uvloop": set(),
 }
@@ -54,7 +54,7 @@ FOR_OTHERS = {
 }
 """Of other verbs, of runs on a terminal, and of tests."""
 
-NOTHING_ASYNCHRONOUS = {"asyncio", "email", "glacier_purge.service", "glacier_purge.settings", "http.client", "ssl"}
+NOTHING_ASYNCHRONOUS = {"asyncio", "email", "glacier_purge.glacier", "glacier_purge.settings", "http.client", "ssl"}
 
 
 def loaded(bench: Bench, *arguments: str) -> set[str]:
