@@ -17,7 +17,7 @@ from glacier_purge.deletion.budget import Budget
 from glacier_purge.deletion.pacer import PacerSettings
 from glacier_purge.fleet.fleet import Fleet, State, folder_name
 from glacier_purge.glacier.waiting import Impatient
-from glacier_purge.lifecycle.lifecycle import Wishes
+from glacier_purge.lifecycle.options import LifecycleOptions
 from glacier_purge.run.host import Host
 from glacier_purge.settings import Settings
 from tests.doors import VAULT, Stepping, control, simulated
@@ -61,7 +61,7 @@ def members(glacier: SimulatedGlacier, place: Path, patience: Patience, *names: 
             named(name),
             place / folder_name(named(name)),
             settings,
-            Wishes(),
+            LifecycleOptions(),
             lane_of=(budget, None),
             digests=frozenset(),
             ask=said_yes,

@@ -12,7 +12,8 @@ import msgspec
 import pytest
 
 from glacier_purge.clock import utc_now
-from glacier_purge.lifecycle.phases import SETTLED, Event, Lifecycle
+from glacier_purge.lifecycle.phases import SETTLED, Event
+from glacier_purge.lifecycle.steps_file import LifecycleFile
 from glacier_purge.lifecycle.terms import Terms
 from glacier_purge.plan.document import read_plan
 from glacier_purge.run.limits import limits_file
@@ -115,7 +116,7 @@ def a_calendar_to_be_thawed(desk: Desk) -> Path:
     arn = "arn:aws:glacier:us-east-1:123456789012:vaults/photos"
     begun = Terms(vault_arn=arn, endpoint_url=desk.simulator.endpoint_url, begun="2026-11-25T00:00:00Z")
     (folder / TERMS_FILE).write_bytes(msgspec.json.encode(begun))
-    lifecycle = Lifecycle(folder, utc_now)
+    lifecycle = LifecycleFile(folder, utc_now)
     frozen = Frozen(vault_arn=arn, sid="GlacierPurgeFreeze", original=None, made="{}")
     way = (Event.CLEAR, Event.FETCHED, Event.PLANNED, Event.APPROVED, Event.FROZEN, Event.ACCOUNTED, Event.PROVEN)
     settled = {name: "0" * 64 for names in SETTLED.values() for name in names}

@@ -12,7 +12,8 @@ from urllib.request import Request
 import pytest
 
 from glacier_purge.guard.upload_denial import denial, merged, sid_for
-from glacier_purge.lifecycle.phases import Event, Lifecycle, read_steps
+from glacier_purge.lifecycle.phases import Event
+from glacier_purge.lifecycle.steps_file import LifecycleFile, read_steps
 from glacier_purge.plan.document import read_plan
 from glacier_purge.storage.folder import RunFolder
 from glacier_purge.storage.locks import vault_locked
@@ -97,9 +98,9 @@ def test_denied_uploads_are_told_at_every_end_and_by_status(own: Shell) -> None:
 def test_killed_before_the_step_and_moved_a_lifecycle_thaws_what_it_froze(
     own: Shell, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    advance = Lifecycle.advance
+    advance = LifecycleFile.advance
 
-    def killed(lifecycle: Lifecycle, event: Event, **facts: object) -> None:
+    def killed(lifecycle: LifecycleFile, event: Event, **facts: object) -> None:
         if event is Event.FROZEN:
             raise KeyboardInterrupt
         advance(lifecycle, event, **facts)
@@ -109,7 +110,7 @@ def test_killed_before_the_step_and_moved_a_lifecycle_thaws_what_it_froze(
     assert run(own, "--freeze").exit_code == 75
     digest = read_plan(own.folder / "lifecycle/round-1/plan.json").digest
     with monkeypatch.context() as patched:
-        patched.setattr(Lifecycle, "advance", killed)
+        patched.setattr(LifecycleFile, "advance", killed)
         assert run(own, "--freeze", "--confirm-digest", digest).exit_code == 130
     seen = own("status", str(own.folder / "lifecycle"), "--output", "json")
     assert "may be denied by this lifecycle" in told(seen)["uploads"]

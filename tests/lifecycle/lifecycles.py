@@ -12,7 +12,7 @@ from glacier_purge.approval.typed import approve_by_digest
 from glacier_purge.deletion.budget import Budget
 from glacier_purge.deletion.pacer import PacerSettings
 from glacier_purge.fleet.fleet import Ending, Fleet
-from glacier_purge.lifecycle.lifecycle import Wishes
+from glacier_purge.lifecycle.options import LifecycleOptions
 from glacier_purge.plan.choices import EVERY_ARCHIVE, UNCAPPED, Caps, Choices
 from glacier_purge.run.host import Host
 from glacier_purge.settings import Settings
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 
     Ask = Callable[[RunFolder, Plan], Awaitable[Approval]]
 
-NO_WISHES = Wishes()
+NO_WISHES = LifecycleOptions()
 FILM = b"film"
 HASHED = hashlib.sha256(FILM).hexdigest()
 UPLOAD = {"x-amz-content-sha256": HASHED, "x-amz-sha256-tree-hash": HASHED, "x-amz-archive-description": "a film"}
@@ -54,7 +54,7 @@ async def carried(
     choices: Choices = EVERY_ARCHIVE,
     *,
     caps: Caps = UNCAPPED,
-    wishes: Wishes = NO_WISHES,
+    wishes: LifecycleOptions = NO_WISHES,
     approve: Ask | None = said_yes,
     patience: Patience | None = None,
     vault: Vault = VAULT,

@@ -16,8 +16,10 @@ from glacier_purge.errors import AuditDamaged, GlacierPurgeError, NotOurs, PlanR
 from glacier_purge.fleet.fleet import State, folder_name
 from glacier_purge.fleet.roster import Enlisted, Roster, settled_roster, write_roster
 from glacier_purge.glacier.waiting import Impatient
-from glacier_purge.lifecycle.lifecycle import Wishes
-from glacier_purge.lifecycle.phases import Event, Phase, position, read_steps
+from glacier_purge.lifecycle.options import LifecycleOptions
+from glacier_purge.lifecycle.phases import Event, Phase
+from glacier_purge.lifecycle.steps import position
+from glacier_purge.lifecycle.steps_file import read_steps
 from glacier_purge.storage.folder import RunFolder
 from tests.doors import VAULT, Stepping, simulated
 from tests.lifecycle.lifecycles import carried, said_yes, upload
@@ -90,8 +92,8 @@ def credentials(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
 
 
-def wishes(name: str, vault: Vault) -> Wishes:
-    return Wishes(freeze=True, remove_vault=vault.name if name == "before DeleteVault" else None)
+def wishes(name: str, vault: Vault) -> LifecycleOptions:
+    return LifecycleOptions(freeze=True, remove_vault=vault.name if name == "before DeleteVault" else None)
 
 
 async def brought_to(name: str, glacier: SimulatedGlacier, place: Path, vault: Vault) -> Ending:
@@ -174,7 +176,7 @@ async def test_a_spoilt_file_is_said_or_made_anew_and_nothing_is_sent(
             shutil.rmtree(place)
             shutil.copytree(kept, place)
         assert seen >= BOUND & {str(file.relative_to(place)) for file in place.rglob("*")}
-        last = await carried(glacier, place, wishes=Wishes(freeze=True))
+        last = await carried(glacier, place, wishes=LifecycleOptions(freeze=True))
         assert last.state is State.DONE, last.message
         assert await door.access_policy() == THEIRS
 
@@ -257,11 +259,11 @@ async def test_what_was_lost_at_the_end_is_done_again_and_ends_the_same(tmp_path
     place = tmp_path / "photos"
     async with simulated(archives=12) as (glacier, door):
         await door.set_access_policy(THEIRS)
-        assert (await carried(glacier, place, wishes=Wishes(freeze=True))).state is State.DONE
+        assert (await carried(glacier, place, wishes=LifecycleOptions(freeze=True))).state is State.DONE
         lines = (place / "lifecycle.jsonl").read_bytes().splitlines(keepends=True)
         for left in range(len(lines) - 1, 3, -1):
             (place / "lifecycle.jsonl").write_bytes(b"".join(lines[:left]))
-            ending = await carried(glacier, place, wishes=Wishes(freeze=True))
+            ending = await carried(glacier, place, wishes=LifecycleOptions(freeze=True))
             assert ending.exit_code in {0, 4}, (left, ending)
             assert await door.access_policy() == THEIRS
             assert glacier.ledger["deletes_received"] == 12

@@ -9,8 +9,9 @@ import pytest
 
 from glacier_purge.fleet.fleet import State
 from glacier_purge.glacier.waiting import Impatient
-from glacier_purge.lifecycle.lifecycle import Wishes
-from glacier_purge.lifecycle.phases import Event, read_steps
+from glacier_purge.lifecycle.options import LifecycleOptions
+from glacier_purge.lifecycle.phases import Event
+from glacier_purge.lifecycle.steps_file import read_steps
 from glacier_purge.plan.choices import Caps, Choices
 from glacier_purge.proof.certificate import read_certificate
 from glacier_purge.storage.folder import RunFolder
@@ -103,7 +104,7 @@ async def test_a_vault_that_would_keep_archives_is_not_removed_and_nothing_is_pl
     place = tmp_path / "calendar"
     async with simulated(archives=30) as (glacier, _):
         choices = Choices(limit=29)
-        removing = Wishes(remove_vault="photos", even_the_last=True)
+        removing = LifecycleOptions(remove_vault="photos", even_the_last=True)
         refused = await carried(glacier, place, choices, wishes=removing)
         received = glacier.ledger["deletes_received"]
         again = await carried(glacier, place, choices, wishes=removing)
@@ -117,7 +118,7 @@ async def test_a_vault_that_would_keep_archives_is_not_removed_and_nothing_is_pl
 
 
 async def test_a_vault_is_removed_once_nobody_retrieves_from_it(tmp_path: Path) -> None:
-    place, removing = tmp_path / "calendar", Wishes(remove_vault="photos", even_the_last=True)
+    place, removing = tmp_path / "calendar", LifecycleOptions(remove_vault="photos", even_the_last=True)
     async with simulated(archives=10) as (glacier, _):
         job = json.dumps({"Type": "archive-retrieval", "ArchiveId": ids_of(glacier)[3]}).encode()
         assert (await ask(glacier.endpoint_url, "POST", "/-/vaults/photos/jobs", job)).status == 202
@@ -152,7 +153,7 @@ async def test_what_was_retrieved_when_it_was_planned_stays_kept_in_later_rounds
 
 async def test_choices_that_keep_nothing_let_the_vault_go(tmp_path: Path) -> None:
     async with simulated(archives=10) as (glacier, _):
-        removing = Wishes(remove_vault="photos", even_the_last=True)
+        removing = LifecycleOptions(remove_vault="photos", even_the_last=True)
         ending = await carried(glacier, tmp_path / "calendar", Choices(limit=10), wishes=removing)
     assert ending.state is State.DONE, ending.message
     assert events(tmp_path / "calendar")[-1] is Event.DELETED
@@ -234,7 +235,7 @@ async def test_an_order_to_remove_a_vault_whose_plan_kept_archives_says_how_to_g
         await carried(glacier, place, Choices(limit=2), patience=hasty)
         glacier.clock.step(6 * HOUR)
         await carried(glacier, place, patience=hasty)
-        ending = await carried(glacier, place, wishes=Wishes(remove_vault="photos", even_the_last=True))
+        ending = await carried(glacier, place, wishes=LifecycleOptions(remove_vault="photos", even_the_last=True))
         assert (ending.exit_code, "without --delete-vault to go on" in ending.message) == (2, True)
         assert glacier.ledger["operations"].get("DeleteVault", 0) == 0
         assert (await carried(glacier, place)).state is State.DONE

@@ -12,9 +12,10 @@ import pytest
 from glacier_purge.fleet.fleet import State
 from glacier_purge.glacier.control import ControlRefused
 from glacier_purge.glacier.sdk.control_client import ControlClient
-from glacier_purge.lifecycle.lifecycle import Wishes
-from glacier_purge.lifecycle.phases import Event, read_steps
+from glacier_purge.lifecycle.options import LifecycleOptions
+from glacier_purge.lifecycle.phases import Event
 from glacier_purge.lifecycle.state import Noting
+from glacier_purge.lifecycle.steps_file import read_steps
 from glacier_purge.plan.choices import EVERY_ARCHIVE, Choices
 from tests.doors import simulated
 from tests.lifecycle.lifecycles import carried, ids_of, said_yes, upload
@@ -97,7 +98,7 @@ def fate(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Fate:
 async def test_a_lifecycle_that_is_killed_ends_with_the_policy_as_it_was(seed: int, fate: Fate, tmp_path: Path) -> None:
     chance = random.Random(seed)
     before = chance.choice([None, THEIRS])
-    wishes = Wishes(freeze=True, remove_vault="photos" if seed % 5 == 0 else None, even_the_last=True)
+    wishes = LifecycleOptions(freeze=True, remove_vault="photos" if seed % 5 == 0 else None, even_the_last=True)
     choices = EVERY_ARCHIVE if seed % 5 < 3 else Choices(limit=3)
     uploads, uploaded, place = chance.randrange(2), 0, tmp_path / "photos"
     async with simulated(archives=5) as (glacier, door):

@@ -13,8 +13,10 @@ from glacier_purge.api.member import Member
 from glacier_purge.errors import RunStopped
 from glacier_purge.fleet.fleet import State
 from glacier_purge.glacier.waiting import Impatient
-from glacier_purge.lifecycle.lifecycle import Wishes
-from glacier_purge.lifecycle.phases import Event, Phase, position, read_steps
+from glacier_purge.lifecycle.options import LifecycleOptions
+from glacier_purge.lifecycle.phases import Event, Phase
+from glacier_purge.lifecycle.steps import position
+from glacier_purge.lifecycle.steps_file import read_steps
 from glacier_purge.plan.choices import EVERY_ARCHIVE, Choices
 from glacier_purge.plan.document import read_plan
 from glacier_purge.storage.folder import RunFolder
@@ -31,8 +33,8 @@ if TYPE_CHECKING:
     from glacier_purge.plan.document import Plan
     from glacier_simulator import SimulatedGlacier
 
-FREEZING = Wishes(freeze=True)
-REMOVING = Wishes(remove_vault="photos", even_the_last=True)
+FREEZING = LifecycleOptions(freeze=True)
+REMOVING = LifecycleOptions(remove_vault="photos", even_the_last=True)
 DAY = 24 * HOUR
 
 
@@ -142,7 +144,7 @@ async def test_a_plan_that_grew_old_with_uploads_denied_is_made_again_or_ends_in
 async def test_an_upload_between_the_proof_and_the_removal_is_another_round(place: Path) -> None:
     asked = []
     async with simulated(archives=12) as (glacier, _):
-        first = await carried(glacier, place, wishes=Wishes(remove_vault="photos"))
+        first = await carried(glacier, place, wishes=LifecycleOptions(remove_vault="photos"))
         assert position(read_steps(place))[0] is Phase.DELETE_VAULT
         await upload(glacier)
 
@@ -161,7 +163,7 @@ async def test_an_upload_between_the_proof_and_the_removal_is_another_round(plac
 async def test_a_limit_counts_what_was_deleted_before_the_vault_was_written_to(place: Path) -> None:
     async with simulated(archives=12) as (glacier, _):
         choices = Choices(limit=12)
-        await carried(glacier, place, choices, wishes=Wishes(remove_vault="photos"))
+        await carried(glacier, place, choices, wishes=LifecycleOptions(remove_vault="photos"))
         await upload(glacier)
         refused = await carried(glacier, place, choices, wishes=REMOVING)
         kept = await carried(glacier, place, choices)

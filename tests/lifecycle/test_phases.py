@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from glacier_purge.errors import AuditDamaged, UsageError
-from glacier_purge.lifecycle.phases import TRANSITIONS, Event, Lifecycle, Phase
+from glacier_purge.lifecycle.phases import TRANSITIONS, Event, Phase
+from glacier_purge.lifecycle.steps_file import LifecycleFile
 from glacier_purge.storage.folder import LIFECYCLE_FILE, TERMS_FILE
 
 if TYPE_CHECKING:
@@ -62,8 +63,8 @@ def now() -> datetime:
     return datetime(2026, 11, 22, 15, 14, 3, tzinfo=UTC)
 
 
-def at(phase: Phase, folder: Path) -> Lifecycle:
-    lifecycle = Lifecycle(folder, now)
+def at(phase: Phase, folder: Path) -> LifecycleFile:
+    lifecycle = LifecycleFile(folder, now)
     for event in WAY_TO[phase]:
         lifecycle.advance(event, **FACTS.get(event, {}))
     assert lifecycle.phase is phase
@@ -79,7 +80,7 @@ def test_each_event_in_each_phase_leads_where_the_table_says_or_changes_nothing(
     if (phase, event) in TRANSITIONS:
         lifecycle.advance(event, why="test", **FACTS.get(event, {}))
         assert lifecycle.phase is TRANSITIONS[phase, event]
-        assert Lifecycle(tmp_path, now).steps == lifecycle.steps
+        assert LifecycleFile(tmp_path, now).steps == lifecycle.steps
     else:
         with pytest.raises(UsageError, match="can't happen"):
             lifecycle.advance(event)
@@ -96,7 +97,7 @@ def test_what_is_left_begins_another_round(tmp_path: Path) -> None:
     lifecycle = at(Phase.VERIFY, tmp_path)
     lifecycle.advance(Event.SOMETHING_LEFT, left=3)
     assert (lifecycle.round, lifecycle.phase) == (2, Phase.INVENTORY)
-    assert Lifecycle(tmp_path, now).round == 2
+    assert LifecycleFile(tmp_path, now).round == 2
     assert lifecycle.fact(Event.SOMETHING_LEFT, "left") == 3
     assert lifecycle.fact(Event.DELETED, "left") is None
 
@@ -108,11 +109,11 @@ def test_a_step_that_a_crash_tore_was_not_made(tmp_path: Path) -> None:
     for cut in range(len(whole)):
         file.write_bytes(whole[:cut])
         steps = whole[:cut].count(b"\n")
-        lifecycle = Lifecycle(tmp_path, now)
+        lifecycle = LifecycleFile(tmp_path, now)
         assert len(lifecycle.steps) == steps
         if steps < 5:
             lifecycle.advance(TO_THE_END[steps], **FACTS.get(TO_THE_END[steps], {}))
-            assert len(Lifecycle(tmp_path, now).steps) == steps + 1
+            assert len(LifecycleFile(tmp_path, now).steps) == steps + 1
 
 
 def spoilt(name: str, lines: list[bytes]) -> list[bytes]:
@@ -157,7 +158,7 @@ def test_steps_that_do_not_follow_each_other_are_damage_and_the_line_is_named(na
     file.write_bytes(b"".join(spoilt(name, file.read_bytes().splitlines(keepends=True))))
     before = file.read_bytes()
     with pytest.raises(AuditDamaged) as damaged:
-        Lifecycle(tmp_path, now)
+        LifecycleFile(tmp_path, now)
     assert damaged.value.exit_code == 4
     assert damaged.value.file in {str(file), str(tmp_path / TERMS_FILE)}
     assert damaged.value.record is not None or damaged.value.file.endswith(TERMS_FILE)
@@ -170,7 +171,7 @@ def test_terms_that_are_lost_or_edited_are_damage(spoil: Callable[[Path], None],
     at(steps, tmp_path)
     spoil(tmp_path / TERMS_FILE)
     with pytest.raises(AuditDamaged, match=r"terms\.json"):
-        Lifecycle(tmp_path, now)
+        LifecycleFile(tmp_path, now)
 
 
 @pytest.mark.parametrize("left", ["round-1", "freeze.json", "waiting.json"])
@@ -180,7 +181,7 @@ def test_steps_that_are_lost_are_not_begun_anew(left: str, content: bytes | None
     if content is not None:
         (tmp_path / LIFECYCLE_FILE).write_bytes(content)
     with pytest.raises(AuditDamaged, match=f"holds no step, and {left} is there"):
-        Lifecycle(tmp_path, now)
+        LifecycleFile(tmp_path, now)
 
 
 def test_an_approval_of_another_plan_is_no_step_even_with_a_right_prev(tmp_path: Path) -> None:
@@ -200,13 +201,13 @@ def test_an_approval_of_another_plan_is_no_step_even_with_a_right_prev(tmp_path:
     with file.open("ab") as lines:
         lines.write(json.dumps(forged).encode() + b"\n")
     with pytest.raises(AuditDamaged, match="record 3: it approves digest eeee"):
-        Lifecycle(tmp_path, now)
+        LifecycleFile(tmp_path, now)
 
 
 def test_what_an_earlier_version_wrote_is_refused_with_what_to_do(tmp_path: Path) -> None:
     (tmp_path / LIFECYCLE_FILE).write_bytes(OLD)
     with pytest.raises(UsageError, match="Finish with the version that began it") as refused:
-        Lifecycle(tmp_path, now)
+        LifecycleFile(tmp_path, now)
     assert (refused.value.exit_code, (tmp_path / LIFECYCLE_FILE).read_bytes()) == (2, OLD)
 
 

@@ -11,8 +11,9 @@ from glacier_purge.archive import Vault
 from glacier_purge.fleet.fleet import Fleet, State
 from glacier_purge.glacier.control import Removal
 from glacier_purge.glacier.waiting import Impatient
-from glacier_purge.lifecycle.lifecycle import Wishes
-from glacier_purge.lifecycle.phases import Event, read_steps
+from glacier_purge.lifecycle.options import LifecycleOptions
+from glacier_purge.lifecycle.phases import Event
+from glacier_purge.lifecycle.steps_file import read_steps
 from glacier_purge.plan.choices import Choices
 from glacier_purge.plan.document import read_plan
 from glacier_purge.storage.folder import RunFolder
@@ -30,8 +31,8 @@ if TYPE_CHECKING:
     from glacier_purge.plan.document import Plan
 
 FILMS = Vault(account_id=VAULT.account_id, region=VAULT.region, name="films")
-REMOVING = Wishes(remove_vault="films", even_the_last=True)
-REMOVING_PHOTOS = Wishes(remove_vault="photos", even_the_last=True)
+REMOVING = LifecycleOptions(remove_vault="films", even_the_last=True)
+REMOVING_PHOTOS = LifecycleOptions(remove_vault="photos", even_the_last=True)
 OLD = 1_000_000_000.0
 DENY = {"Sid": "kept", "Effect": "Deny", "Principal": "*", "Action": "glacier:DeleteVault", "Resource": "*"}
 
@@ -53,10 +54,13 @@ async def nobody(folder: RunFolder, plan: Plan) -> Approval:
 
 @pytest.mark.parametrize(
     ("wishes", "kept", "end"),
-    [(REMOVING, [], [Event.EMPTY, Event.DELETED]), (Wishes(), ["films"], [Event.FETCHED, Event.NOTHING_LISTED])],
+    [
+        (REMOVING, [], [Event.EMPTY, Event.DELETED]),
+        (LifecycleOptions(), ["films"], [Event.FETCHED, Event.NOTHING_LISTED]),
+    ],
 )
 async def test_a_vault_whose_inventory_lists_nothing_is_removed_where_that_was_ordered(
-    wishes: Wishes, kept: list[str], end: list[Event], tmp_path: Path
+    wishes: LifecycleOptions, kept: list[str], end: list[Event], tmp_path: Path
 ) -> None:
     async with simulated(archives=1) as (glacier, _):
         glacier.service.generate_vault("films", 0, OLD)
@@ -108,7 +112,7 @@ async def test_a_vault_written_to_before_its_first_inventory_is_purged_before_it
 async def test_an_upload_after_a_vault_was_found_empty_is_another_round(tmp_path: Path) -> None:
     place = tmp_path / "photos"
     async with simulated(archives=0) as (glacier, _):
-        refused = await carried(glacier, place, wishes=Wishes(remove_vault="photos"))
+        refused = await carried(glacier, place, wishes=LifecycleOptions(remove_vault="photos"))
         await upload(glacier)
         ending = await carried(glacier, place, wishes=REMOVING_PHOTOS)
         assert ending.state is State.DONE, ending.message
@@ -154,7 +158,7 @@ async def test_an_order_given_again_after_it_was_carried_out_is_done(tmp_path: P
     [
         ({}, REMOVING_PHOTOS, 2, "kept of the vault's access policy denies deleting the vault"),
         ({"Action": "glacier:Delete*Vault"}, REMOVING_PHOTOS, 2, "denies deleting the vault"),
-        ({}, Wishes(), 0, ""),
+        ({}, LifecycleOptions(), 0, ""),
         (
             {"Condition": {"NumericLessThan": {"glacier:ArchiveAgeInDays": "1"}}, "Action": "glacier:Delete*"},
             REMOVING_PHOTOS,
@@ -165,7 +169,7 @@ async def test_an_order_given_again_after_it_was_carried_out_is_done(tmp_path: P
     ids=["denied", "by a wildcard", "denied and not ordered", "by an age, which a vault has not"],
 )
 async def test_a_policy_that_denies_removing_the_vault_is_told_before_anything_begins(
-    statement: dict[str, object], wishes: Wishes, exit_code: int, said: str, tmp_path: Path
+    statement: dict[str, object], wishes: LifecycleOptions, exit_code: int, said: str, tmp_path: Path
 ) -> None:
     async with simulated(archives=2) as (glacier, door):
         await door.set_access_policy(json.dumps({"Version": "2012-10-17", "Statement": [DENY | statement]}))
@@ -189,7 +193,7 @@ async def test_a_fleet_with_a_vault_that_was_never_written_to_ends(tmp_path: Pat
 async def test_a_policy_that_denies_removal_is_told_before_uploads_are_denied_also_where_the_order_is_younger(
     tmp_path: Path,
 ) -> None:
-    place, freezing = tmp_path / "photos", Wishes(freeze=True, remove_vault="photos", even_the_last=True)
+    place, freezing = tmp_path / "photos", LifecycleOptions(freeze=True, remove_vault="photos", even_the_last=True)
     async with simulated(archives=2) as (glacier, door):
         assert (await carried(glacier, place, approve=None)).state is State.PENDING
         theirs = json.dumps({"Version": "2012-10-17", "Statement": [DENY]})

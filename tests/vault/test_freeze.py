@@ -14,7 +14,8 @@ import pytest
 from glacier_purge.errors import PlanRefused, RunStopped, ServiceRefused
 from glacier_purge.glacier.control import ControlRefused
 from glacier_purge.guard.upload_denial import SID_PREFIX, denial, is_same, merged, ours_in, sid_for, sids_of, without
-from glacier_purge.lifecycle.phases import SETTLED, Event, Lifecycle, Phase
+from glacier_purge.lifecycle.phases import SETTLED, Event, Phase
+from glacier_purge.lifecycle.steps_file import LifecycleFile
 from glacier_purge.storage.folder import RunFolder
 from glacier_purge.vault.freeze import FREEZE_FILE, freeze, read_frozen, thaw
 from glacier_simulator.faults import Rule
@@ -134,7 +135,7 @@ SETTLES = {name: "0" * 64 for names in SETTLED.values() for name in names}
 async def live(door: Any, place: Path) -> None:
     """One process's part of a lifecycle, as far as the policy is concerned: to the end, from where the folder says."""
     folder = RunFolder.open(place)
-    lifecycle = Lifecycle(place, lambda: datetime(2026, 11, 30, tzinfo=UTC))
+    lifecycle = LifecycleFile(place, lambda: datetime(2026, 11, 30, tzinfo=UTC))
     while lifecycle.phase is not Phase.DONE:
         if lifecycle.phase is Phase.FREEZE:
             await freeze(door, folder)
@@ -208,14 +209,14 @@ async def killed_everywhere(
     Returns the policy at the end of each.
     """
     fate = Fate(0)
-    replace, advance = RunFolder.replace, Lifecycle.advance
+    replace, advance = RunFolder.replace, LifecycleFile.advance
 
     def replacing(folder: RunFolder, name: str, content: bytes) -> None:
         fate.point()
         replace(folder, name, content)
         fate.point()
 
-    def advancing(lifecycle: Lifecycle, event: Event, **facts: Any) -> None:
+    def advancing(lifecycle: LifecycleFile, event: Event, **facts: Any) -> None:
         fate.point()
         advance(lifecycle, event, **facts)
         fate.point()
@@ -228,7 +229,7 @@ async def killed_everywhere(
         fate = Fate(len(ends) + 1)
         with monkeypatch.context() as patched:
             patched.setattr(RunFolder, "replace", replacing)
-            patched.setattr(Lifecycle, "advance", advancing)
+            patched.setattr(LifecycleFile, "advance", advancing)
             try:
                 await live(fate.mortal(door), place)
             except KilledError:
@@ -249,7 +250,7 @@ async def test_killed_anywhere_a_frozen_vault_that_is_gone_needs_no_thawing(tmp_
                 await live(Fate(number).mortal(door), place)
             except KilledError:
                 await door.delete_vault()
-                if Lifecycle(place, lambda: datetime(2026, 11, 30, tzinfo=UTC)).phase is Phase.FREEZE:
+                if LifecycleFile(place, lambda: datetime(2026, 11, 30, tzinfo=UTC)).phase is Phase.FREEZE:
                     with pytest.raises(ControlRefused, match="Vault not found"):
                         await live(door, place)
                 else:
@@ -265,7 +266,7 @@ async def test_fifty_schedules_of_kills_end_with_the_policy_as_it_was(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Killed again and again wherever it is, moved each time, while the owner now and then has another policy."""
-    replace, advance = RunFolder.replace, Lifecycle.advance
+    replace, advance = RunFolder.replace, LifecycleFile.advance
     fate = Fate(0)
 
     def replacing(folder: RunFolder, name: str, content: bytes) -> None:
@@ -273,13 +274,13 @@ async def test_fifty_schedules_of_kills_end_with_the_policy_as_it_was(
         replace(folder, name, content)
         fate.point()
 
-    def advancing(lifecycle: Lifecycle, event: Event, **facts: Any) -> None:
+    def advancing(lifecycle: LifecycleFile, event: Event, **facts: Any) -> None:
         fate.point()
         advance(lifecycle, event, **facts)
         fate.point()
 
     monkeypatch.setattr(RunFolder, "replace", replacing)
-    monkeypatch.setattr(Lifecycle, "advance", advancing)
+    monkeypatch.setattr(LifecycleFile, "advance", advancing)
     async with simulated(archives=1) as (_, door):
         for seed in range(50):
             chance = random.Random(seed)

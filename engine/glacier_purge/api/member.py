@@ -16,9 +16,11 @@ from glacier_purge.cli.run import look_for_writers, preflight
 from glacier_purge.clock import utc_now
 from glacier_purge.errors import Pending, RunStopped
 from glacier_purge.guard.rules import check_fresh
-from glacier_purge.lifecycle.lifecycle import Bounds, Calendar, Helpers
-from glacier_purge.lifecycle.phases import Lifecycle, alarms
+from glacier_purge.lifecycle.context import LifecycleCallbacks, LifecycleContext, RoundLocks
+from glacier_purge.lifecycle.lifecycle import Lifecycle
 from glacier_purge.lifecycle.state import Noting, noting_the_end, telling_while_denied
+from glacier_purge.lifecycle.steps import alarms
+from glacier_purge.lifecycle.steps_file import LifecycleFile
 from glacier_purge.lifecycle.terms import check_allowed, settled_terms, what_holds
 from glacier_purge.plan.choices import EVERY_ARCHIVE, UNCAPPED
 from glacier_purge.plan.identity import planned_at
@@ -41,8 +43,8 @@ if TYPE_CHECKING:
     from glacier_purge.audit.ledger import Ledger
     from glacier_purge.deletion.budget import Budget
     from glacier_purge.glacier.waiting import Patience, Waiting
-    from glacier_purge.lifecycle.lifecycle import Wishes
-    from glacier_purge.lifecycle.phases import Step
+    from glacier_purge.lifecycle.options import LifecycleOptions
+    from glacier_purge.lifecycle.steps import Step
     from glacier_purge.plan.choices import Caps, Choices
     from glacier_purge.plan.document import Plan
     from glacier_purge.report.displays import FleetDisplay
@@ -91,7 +93,7 @@ class Member:
         vault: Vault,
         path: Path,
         settings: Settings,
-        wishes: Wishes,
+        wishes: LifecycleOptions,
         *,
         choices: Choices = EVERY_ARCHIVE,
         caps: Caps = UNCAPPED,
@@ -119,7 +121,7 @@ class Member:
         """The plan that waits for an approval; None while there is none."""
         self._run: tuple[PurgeRun, Plan] | None = None
         self._drained = False
-        self._lifecycle: Lifecycle | None = None
+        self._lifecycle: LifecycleFile | None = None
 
     async def go_on(self) -> None:
         """Go on from the phase that the folder says until the vault is done."""
@@ -135,7 +137,7 @@ class Member:
         folder = RunFolder.open_or_create(self.path)
         with folder.held(), noting_the_end(folder), telling_while_denied(folder, self._say):
             waits = self._patience_for(self._note_wait)
-            self._lifecycle = Lifecycle(folder.path, waits.now)
+            self._lifecycle = LifecycleFile(folder.path, waits.now)
             check_allowed(target, self._lifecycle, wiring.rules(self._settings), self._wishes)
             patience = Noting(waits, folder, self._lifecycle)
             terms = await settled_terms(folder, target, self._lifecycle, self._choices, self._caps)
@@ -143,7 +145,7 @@ class Member:
             for line in what_holds(self._lifecycle, terms, self._wishes):
                 self._say(line)
             async with wiring.open_control(self.vault, access) as control:
-                helpers = Helpers(
+                callbacks = LifecycleCallbacks(
                     preflight=lambda: preflight(control, access, folder.path, settings, self._wishes, self._say),
                     decide=lambda snapshot, earlier: wiring.decide_round(
                         snapshot,
@@ -159,10 +161,20 @@ class Member:
                     carry_out=self._carry_out,
                     tell=self._tell,
                 )
-                calendar = Calendar(
-                    *(folder, self._lifecycle, control, target, self._wishes, helpers, patience),
-                    bounds=Bounds(terms=terms, rules=wiring.rules(settings)),
-                    by=who(),
+                calendar = Lifecycle(
+                    LifecycleContext(
+                        folder=folder,
+                        file=self._lifecycle,
+                        control=control,
+                        target=target,
+                        options=self._wishes,
+                        callbacks=callbacks,
+                        patience=patience,
+                        terms=terms,
+                        rules=wiring.rules(settings),
+                        by=who(),
+                        locks=RoundLocks(),
+                    )
                 )
                 await self._asking_on_the_way(calendar)
 
@@ -196,7 +208,7 @@ class Member:
 
     # -- what a calendar asks of its caller ---------------------------------------------------------------------------
 
-    async def _asking_on_the_way(self, calendar: Calendar) -> None:
+    async def _asking_on_the_way(self, calendar: Lifecycle) -> None:
         while True:
             try:
                 return await calendar.go_on()
@@ -208,7 +220,7 @@ class Member:
                 self._approval = await self._ask(wanted.place, wanted.plan)
                 self._asking, self.digest_wanted = False, None
 
-    def _approve(self, place: RunFolder, plan: Plan) -> Approval:
+    async def _approve(self, place: RunFolder, plan: Plan) -> Approval:
         if self._approval is not None and self._approval.digest == plan.digest:
             return self._approval
         if plan.digest not in self._digests:

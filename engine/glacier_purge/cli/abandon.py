@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
     from glacier_purge.archive import Vault
     from glacier_purge.aws.access import Access
-    from glacier_purge.lifecycle.phases import Lifecycle
+    from glacier_purge.lifecycle.steps_file import LifecycleFile
     from glacier_purge.lifecycle.terms import Terms
     from glacier_purge.storage.folder import RunFolder
 
@@ -53,7 +53,7 @@ def abandon(
     from glacier_purge.cli.logs import configure_logs
     from glacier_purge.cli.waiting import patience
     from glacier_purge.lifecycle.endings import abandonment
-    from glacier_purge.lifecycle.phases import Lifecycle
+    from glacier_purge.lifecycle.steps_file import LifecycleFile
     from glacier_purge.storage.folder import RunFolder
 
     configure_logs(logs)
@@ -64,7 +64,7 @@ def abandon(
 
     async def work() -> int:
         with folder.held():
-            lifecycle = Lifecycle(folder.path, patience(True, access).now)
+            lifecycle = LifecycleFile(folder.path, patience(True, access).now)
             if abandonment(lifecycle.steps) is None:
                 still_denied_by = await _ended(folder, terms, lifecycle, access, confirm_vault)
             else:
@@ -108,7 +108,7 @@ def _terms(folder: RunFolder) -> Terms:
 
 
 async def _ended(
-    folder: RunFolder, terms: Terms, lifecycle: Lifecycle, access: Access, confirmed: str | None
+    folder: RunFolder, terms: Terms, lifecycle: LifecycleFile, access: Access, confirmed: str | None
 ) -> list[str]:
     from glacier_purge.api import wiring
     from glacier_purge.archive import Vault
@@ -131,7 +131,7 @@ async def _ended(
             return await abandon(control, folder, lifecycle, by=who())
 
 
-def _shown(folder: RunFolder, vault: Vault, lifecycle: Lifecycle) -> Iterator[str]:
+def _shown(folder: RunFolder, vault: Vault, lifecycle: LifecycleFile) -> Iterator[str]:
     from glacier_purge.lifecycle.state import denial
 
     yield f"About to end the lifecycle in {folder.path} for good:"

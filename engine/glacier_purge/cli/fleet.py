@@ -170,7 +170,7 @@ class _Carrying:
         from glacier_purge.archive import Vault
         from glacier_purge.cli.waiting import host, patience
         from glacier_purge.fleet.fleet import folder_name
-        from glacier_purge.lifecycle.lifecycle import Wishes
+        from glacier_purge.lifecycle.options import LifecycleOptions
 
         vault = Vault.from_arn(one.vault_arn)
         settings = self._settings_for(one.profile, vault.region, vault.account_id)
@@ -185,7 +185,7 @@ class _Carrying:
             vault,
             self._folder.path / folder_name(vault),
             settings,
-            Wishes(
+            LifecycleOptions(
                 freeze=one.freeze,
                 remove_vault=vault.name if one.remove_vault else None,
                 even_the_last=one.even_the_last_vault,

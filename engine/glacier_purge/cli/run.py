@@ -36,8 +36,10 @@ if TYPE_CHECKING:
     from glacier_purge.aws.access import Access
     from glacier_purge.glacier.sdk.control_client import ControlClient
     from glacier_purge.inventory.snapshot import Snapshot
-    from glacier_purge.lifecycle.lifecycle import Calendar, Wishes
-    from glacier_purge.lifecycle.phases import Lifecycle, Step
+    from glacier_purge.lifecycle.lifecycle import Lifecycle
+    from glacier_purge.lifecycle.options import LifecycleOptions
+    from glacier_purge.lifecycle.steps import Step
+    from glacier_purge.lifecycle.steps_file import LifecycleFile
     from glacier_purge.lifecycle.terms import Terms
     from glacier_purge.plan.choices import Caps, Choices
     from glacier_purge.plan.document import Plan
@@ -91,7 +93,7 @@ def run(
     from glacier_purge.cli.carrying import in_event_loop
     from glacier_purge.cli.logs import configure_logs
     from glacier_purge.cli.waiting import settled
-    from glacier_purge.lifecycle.lifecycle import Wishes
+    from glacier_purge.lifecycle.options import LifecycleOptions
     from glacier_purge.lifecycle.state import noting_the_end, telling_while_denied
     from glacier_purge.storage.folder import RunFolder
 
@@ -103,7 +105,7 @@ def run(
             "or leave the option away and keep the vault. Nothing was sent."
         )
     settings = source.load(aws, pace=pace.overrides(), safety=safety.overrides(), inventory=records.overrides())
-    wishes = Wishes(
+    wishes = LifecycleOptions(
         freeze=freeze,
         remove_vault=delete_vault,
         even_the_last=even_the_last_vault,
@@ -145,9 +147,10 @@ class _Run:
         """Go on from the phase the folder says; print where the calendar got to."""
         from glacier_purge.api import wiring
         from glacier_purge.cli.waiting import patience
-        from glacier_purge.lifecycle.lifecycle import Bounds, Calendar, Helpers
-        from glacier_purge.lifecycle.phases import Lifecycle
+        from glacier_purge.lifecycle.context import LifecycleCallbacks, LifecycleContext, RoundLocks
+        from glacier_purge.lifecycle.lifecycle import Lifecycle
         from glacier_purge.lifecycle.state import Noting
+        from glacier_purge.lifecycle.steps_file import LifecycleFile
         from glacier_purge.lifecycle.terms import check_allowed, settled_terms
         from glacier_purge.plan.making import Target
         from glacier_purge.run.host import who
@@ -163,13 +166,13 @@ class _Run:
         )
         access = wiring.access(settings, target.endpoint_url, id_rule=target.id_rule)
         waits = patience(no_wait, access)
-        lifecycle = Lifecycle(self._folder.path, waits.now)
+        lifecycle = LifecycleFile(self._folder.path, waits.now)
         check_allowed(target, lifecycle, wiring.rules(settings), self._wishes)
         terms = await settled_terms(self._folder, target, lifecycle, choices, caps)
         settings = self._settings = wiring.capped(settings, terms.caps)
         waits = Noting(waits, self._folder, lifecycle)
         async with wiring.open_control(address, access) as control:
-            helpers = Helpers(
+            callbacks = LifecycleCallbacks(
                 preflight=lambda: preflight(control, access, self._folder.path, settings, self._wishes, tell),
                 decide=lambda snapshot, earlier: wiring.decide_round(
                     snapshot,
@@ -185,17 +188,27 @@ class _Run:
                 carry_out=self._carry_out,
                 tell=_tell,
             )
-            calendar = Calendar(
-                *(self._folder, lifecycle, control, target, self._wishes, helpers, waits),
-                bounds=Bounds(terms=terms, rules=wiring.rules(settings)),
-                by=who(),
+            calendar = Lifecycle(
+                LifecycleContext(
+                    folder=self._folder,
+                    file=lifecycle,
+                    control=control,
+                    target=target,
+                    options=self._wishes,
+                    callbacks=callbacks,
+                    patience=waits,
+                    terms=terms,
+                    rules=wiring.rules(settings),
+                    by=who(),
+                    locks=RoundLocks(),
+                )
             )
             _begin(lifecycle, terms, self._wishes)
             await calendar.go_on()
         print_result(self._result(lifecycle, calendar), self._output)
         return ExitCode.DONE
 
-    def _approve(self, place: RunFolder, plan: Plan) -> Approval:
+    async def _approve(self, place: RunFolder, plan: Plan) -> Approval:
         from glacier_purge.cli.confirmation import approval_for, put_before, waited_for
 
         digest = self._confirm_digest if self._confirm_digest == plan.digest else None
@@ -229,7 +242,7 @@ class _Run:
             raise Interrupted(f"stopped by Ctrl-C in {place.path}. The same command goes on.")
         return replay(place.path)
 
-    def _result(self, lifecycle: Lifecycle, calendar: Calendar) -> dict[str, object]:
+    def _result(self, lifecycle: LifecycleFile, calendar: Lifecycle) -> dict[str, object]:
         from glacier_purge.lifecycle.phases import Event
 
         return {
@@ -253,7 +266,7 @@ async def preflight(
     access: Access,
     place: Path,
     settings: Settings,
-    wishes: Wishes,
+    wishes: LifecycleOptions,
     say: Callable[[str], None],
 ) -> dict[str, Any]:
     """Look at what could go wrong, tell what is worth telling, and refuse what stands in the way."""
@@ -275,7 +288,7 @@ async def preflight(
     return {"findings": len(findings), "warnings": sum(found.weight is Weight.WARNING for found in findings)}
 
 
-async def _look_for_left_over(control: ControlClient, wishes: Wishes, say: Callable[[str], None]) -> None:
+async def _look_for_left_over(control: ControlClient, wishes: LifecycleOptions, say: Callable[[str], None]) -> None:
     """Tell when an earlier lifecycle left uploads denied; refuse to deny them a second time on top of that."""
     from glacier_purge.errors import PlanRefused
     from glacier_purge.glacier.control import ControlRefused
@@ -322,7 +335,7 @@ async def look_for_writers(
             say(line)
 
 
-def _begin(lifecycle: Lifecycle, terms: Terms, wishes: Wishes) -> None:
+def _begin(lifecycle: LifecycleFile, terms: Terms, wishes: LifecycleOptions) -> None:
     from glacier_purge.lifecycle.terms import what_holds
 
     for line in what_holds(lifecycle, terms, wishes):
@@ -330,7 +343,7 @@ def _begin(lifecycle: Lifecycle, terms: Terms, wishes: Wishes) -> None:
 
 
 def _tell(step: Step) -> None:
-    from glacier_purge.lifecycle.phases import alarms
+    from glacier_purge.lifecycle.steps import alarms
 
     facts = ", ".join(f"{name} {value}" for name, value in step.facts.items() if value is not None)
     tell(f"{step.at} round {step.round}, {step.phase.value}: {step.event.value}" + (f" ({facts})" if facts else ""))

@@ -9,7 +9,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from glacier_purge.errors import PlanRefused
-from glacier_purge.lifecycle.phases import Event, read_steps
+from glacier_purge.lifecycle.phases import Event
+from glacier_purge.lifecycle.steps_file import read_steps
 from glacier_purge.storage.folder import LIFECYCLE_FILE
 from glacier_purge.vault.freeze import read_frozen, thaw
 
@@ -19,11 +20,12 @@ if TYPE_CHECKING:
 
     from glacier_purge.archive import Vault
     from glacier_purge.glacier.control import GlacierControl
-    from glacier_purge.lifecycle.phases import Lifecycle, Step
+    from glacier_purge.lifecycle.steps import Step
+    from glacier_purge.lifecycle.steps_file import LifecycleFile
     from glacier_purge.storage.folder import RunFolder
 
 
-async def abandon(control: GlacierControl, folder: RunFolder, lifecycle: Lifecycle, *, by: str) -> list[str]:
+async def abandon(control: GlacierControl, folder: RunFolder, lifecycle: LifecycleFile, *, by: str) -> list[str]:
     """Take back the freeze, if there is one, and make the last step; nothing is sent but that.
 
     Returns the ids of other lifecycles' statements that deny uploads all the same.  Raises what ``thaw`` raises, and

@@ -10,7 +10,8 @@ import hashlib
 from typing import TYPE_CHECKING
 
 from glacier_purge.errors import AuditDamaged, PlanRefused, first_sentence
-from glacier_purge.lifecycle.phases import Event, Phase, denied_since, position
+from glacier_purge.lifecycle.phases import Event, Phase
+from glacier_purge.lifecycle.steps import denied_since, position
 from glacier_purge.plan.document import read_plan
 from glacier_purge.plan.identity import read_identity
 from glacier_purge.proof.certificate import CERTIFICATE_FILE, read_certificate
@@ -21,7 +22,7 @@ from glacier_purge.vault.freeze import FREEZE_FILE, read_frozen, settled_sha256
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from glacier_purge.lifecycle.phases import Step
+    from glacier_purge.lifecycle.steps import Step
     from glacier_purge.lifecycle.terms import Terms
     from glacier_purge.plan.document import Plan
 

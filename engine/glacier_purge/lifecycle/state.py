@@ -20,7 +20,9 @@ from glacier_purge.archive import Vault
 from glacier_purge.errors import AuditDamaged, GlacierPurgeError, Pending, PlanRefused, UsageError, one_error, told
 from glacier_purge.glacier.waiting import Waiting
 from glacier_purge.lifecycle.files import check_fits
-from glacier_purge.lifecycle.phases import Event, Phase, denied_since, position, read_steps
+from glacier_purge.lifecycle.phases import Event, Phase
+from glacier_purge.lifecycle.steps import denied_since, position
+from glacier_purge.lifecycle.steps_file import read_steps
 from glacier_purge.lifecycle.terms import read_terms
 from glacier_purge.plan.document import read_plan
 from glacier_purge.storage.documents import DocumentUnreadable, read_document
@@ -32,7 +34,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from glacier_purge.glacier.waiting import Patience
-    from glacier_purge.lifecycle.phases import Lifecycle, Step
+    from glacier_purge.lifecycle.steps import Step
+    from glacier_purge.lifecycle.steps_file import LifecycleFile
     from glacier_purge.lifecycle.terms import Terms
     from glacier_purge.plan.document import Plan
 
@@ -132,7 +135,7 @@ def telling_while_denied(folder: RunFolder, tell: Callable[[str], None]) -> Iter
 class Noting:
     """A patience that writes down what it waits for in the calendar's folder."""
 
-    def __init__(self, patience: Patience, folder: RunFolder, lifecycle: Lifecycle) -> None:
+    def __init__(self, patience: Patience, folder: RunFolder, lifecycle: LifecycleFile) -> None:
         self._patience = patience
         self._folder = folder
         self._lifecycle = lifecycle

@@ -40,8 +40,8 @@ if TYPE_CHECKING:
 
     from glacier_purge.archive import Vault
     from glacier_purge.guard.rules import Rules
-    from glacier_purge.lifecycle.lifecycle import Wishes
-    from glacier_purge.lifecycle.phases import Lifecycle
+    from glacier_purge.lifecycle.options import LifecycleOptions
+    from glacier_purge.lifecycle.steps_file import LifecycleFile
     from glacier_purge.plan.choices import Caps, Choices
     from glacier_purge.plan.making import Target
     from glacier_purge.storage.folder import RunFolder
@@ -229,7 +229,9 @@ def _sha256(file: Path) -> str:
     return digest.hexdigest()
 
 
-async def settled_terms(folder: RunFolder, target: Target, lifecycle: Lifecycle, choices: Choices, caps: Caps) -> Terms:
+async def settled_terms(
+    folder: RunFolder, target: Target, lifecycle: LifecycleFile, choices: Choices, caps: Caps
+) -> Terms:
     """What the lifecycle in ``folder`` was begun with; settled now where it begins.
 
     Raises as ``settle`` does, and ``PlanRefused`` where files that name archives were changed and are still needed.
@@ -250,7 +252,7 @@ async def settled_terms(folder: RunFolder, target: Target, lifecycle: Lifecycle,
     return terms
 
 
-def check_allowed(target: Target, lifecycle: Lifecycle, rules: Rules, wishes: Wishes) -> None:
+def check_allowed(target: Target, lifecycle: LifecycleFile, rules: Rules, wishes: LifecycleOptions) -> None:
     """Raise ``PlanRefused`` for a vault that must not be touched, unless all that is left to do is to look and to thaw.
 
     Said before anything is waited for: carrying out checks again, and by then uploads would be denied.
@@ -262,7 +264,7 @@ def check_allowed(target: Target, lifecycle: Lifecycle, rules: Rules, wishes: Wi
         check_place(target.vault, rules)
 
 
-def what_holds(lifecycle: Lifecycle, terms: Terms, wishes: Wishes) -> Iterator[str]:
+def what_holds(lifecycle: LifecycleFile, terms: Terms, wishes: LifecycleOptions) -> Iterator[str]:
     """What somebody who starts a calendar should know of how it was begun."""
     if lifecycle.steps:
         yield f"going on in phase {lifecycle.phase.value!r} of round {lifecycle.round}"

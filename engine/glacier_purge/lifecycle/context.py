@@ -1,0 +1,152 @@
+"""What the phases of a lifecycle work with, and what they share: the round's folder and plan, the locks, the terms."""
+
+from __future__ import annotations
+
+from contextlib import ExitStack
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any
+
+import anyio.to_thread
+
+from glacier_purge.errors import DiskFailed, PlanOutdated, PlanRefused, RunLocked, first_sentence
+from glacier_purge.glacier.waiting import Waiting
+from glacier_purge.lifecycle.files import round_of, round_path
+from glacier_purge.lifecycle.phases import Event
+from glacier_purge.lifecycle.readiness import NotWhole, check_finished
+from glacier_purge.plan.document import read_plan
+from glacier_purge.storage.folder import RunFolder
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+    from pathlib import Path
+
+    from glacier_purge.approval.typed import Approval
+    from glacier_purge.audit.ledger import Ledger
+    from glacier_purge.glacier.control import GlacierControl
+    from glacier_purge.glacier.waiting import Patience
+    from glacier_purge.guard.rules import Rules
+    from glacier_purge.inventory.snapshot import Snapshot
+    from glacier_purge.lifecycle.options import LifecycleOptions
+    from glacier_purge.lifecycle.steps import Step
+    from glacier_purge.lifecycle.steps_file import LifecycleFile
+    from glacier_purge.lifecycle.terms import Terms
+    from glacier_purge.plan.choosing import Earlier
+    from glacier_purge.plan.document import Plan
+    from glacier_purge.plan.making import Decided, Target
+
+PhaseResult = tuple[Event, dict[str, Any]]
+"""What happened in a phase, and the facts of it that its step tells."""
+
+_LOCKED_LOOK_EVERY = timedelta(minutes=5)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LifecycleCallbacks:
+    """What only whoever opens a lifecycle can do: check beforehand, decide, ask a person, carry out, and tell.
+
+    ``look_at`` gets each inventory that was fetched, and tells what a person should know of it.  ``approve`` returns
+    when somebody has said yes to the plan; it raises ``Pending`` where nobody can be asked now.
+    """
+
+    preflight: Callable[[], Awaitable[dict[str, Any]]]
+    look_at: Callable[[Snapshot], Awaitable[None]]
+    decide: Callable[[Snapshot, Earlier | None], Awaitable[Decided]]
+    approve: Callable[[RunFolder, Plan], Awaitable[Approval]]
+    carry_out: Callable[[RunFolder, Plan, Approval], Awaitable[Ledger]]
+    tell: Callable[[Step], None]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LifecycleContext:
+    """One vault's lifecycle in ``folder``, whose steps ``file`` keeps. ``by`` is who runs it.
+
+    ``target`` is what every round plans for, ``terms`` are what it was begun with, ``rules`` what the settings forbid
+    now.
+    """
+
+    folder: RunFolder
+    file: LifecycleFile
+    control: GlacierControl
+    target: Target
+    options: LifecycleOptions
+    callbacks: LifecycleCallbacks
+    patience: Patience
+    terms: Terms
+    rules: Rules
+    by: str
+    locks: RoundLocks
+
+    @property
+    def is_removing(self) -> bool:
+        """Whether the vault itself is to go."""
+        return self.options.remove_vault is not None
+
+    @property
+    def round_path(self) -> Path:
+        """Where the round lies that it is in."""
+        return round_path(self.folder.path, self.file.round)
+
+    def planned(self) -> tuple[RunFolder, Plan]:
+        """This round's folder and plan, which were held against the steps before the phase."""
+        place = RunFolder.open(self.round_path)
+        return place, read_plan(place.plan_file)
+
+    async def purged(self) -> tuple[RunFolder, Plan]:
+        """The folder and the plan of the last round that was sent. Raises ``AuditDamaged`` when they are not whole."""
+        path = round_of(self.folder.path, self.file.steps, Event.ACCOUNTED)
+        assert path is not None, "the table leads here after a purge only"
+        place = RunFolder.open(path)
+        plan = read_plan(place.plan_file)
+        await anyio.to_thread.run_sync(check_finished, path, plan)
+        return place, plan
+
+    async def hold(self, place: RunFolder) -> None:
+        """Take the locks of the round and of the vault, to keep until the round is sent; wait for who has them."""
+        await self.locks.take(place, self.target, self.patience)
+
+    def check_vault_may_go(self, kept: int, because: str) -> None:
+        """Raise ``PlanRefused`` where the vault is to be removed and ``kept`` archives would be in it."""
+        if self.is_removing and kept:
+            raise PlanRefused(
+                f"{self.target.vault.arn} is to be removed, and {kept:,} archives would be kept in it ({because}): "
+                "only an empty vault can be removed. Nothing was planned or sent. Give the same command again once "
+                "nobody retrieves them, if that is why they are kept; without --delete-vault to go on and keep the "
+                "vault; or begin another lifecycle, which keeps nothing, with another --run-dir."
+            )
+
+    def given_up(self, outdated: PlanOutdated) -> PhaseResult:
+        """Another round, for nothing was sent in this one. Raises ``DiskFailed`` where it would come out the same."""
+        whole = not isinstance(outdated, NotWhole)
+        last = next((step for step in reversed(self.file.steps) if step.event is Event.PLAN_GIVEN_UP), None)
+        if not whole and last is not None and last.round == self.file.round - 1 and not last.facts["whole"]:
+            raise DiskFailed(
+                f"a plan was written twice and is not on disk as it was written: {outdated} Look at the disk; the same "
+                "command goes on."
+            )
+        return Event.PLAN_GIVEN_UP, {"because": first_sentence(outdated), "whole": whole}
+
+
+class RoundLocks:
+    """The locks of one round and of its vault, from the first phase that needs them to the one that lets them go."""
+
+    def __init__(self) -> None:
+        self._locks = ExitStack()
+        self._held: Path | None = None
+
+    async def take(self, place: RunFolder, target: Target, patience: Patience) -> None:
+        """Take those of ``place``, unless they are held; wait for who has them."""
+        while self._held != place.path:
+            try:
+                self._locks.enter_context(place.locked(target.vault, target.endpoint_url))
+            except RunLocked as locked:
+                until = patience.now() + _LOCKED_LOOK_EVERY
+                what = f"the process that holds the vault to end ({first_sentence(locked)})"
+                await patience.wait(Waiting(what=what, until=until))
+            else:
+                self._held = place.path
+
+    def let_go(self) -> None:
+        """Let go of whatever is held."""
+        self._locks.close()
+        self._held = None

@@ -1,0 +1,19 @@
+"""What a lifecycle is to do besides deleting archives."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LifecycleOptions:
+    """``freeze`` denies uploads while archives are deleted; ``remove_vault`` is the vault's name, typed by who wants it
+    gone, and ``even_the_last`` lets it go where it is the account's last one.
+
+    ``set_aside_defects`` plans although some of the inventory's records cannot be read; those stay.
+    """
+
+    freeze: bool = False
+    remove_vault: str | None = None
+    even_the_last: bool = False
+    set_aside_defects: bool = False
