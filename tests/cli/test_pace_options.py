@@ -28,4 +28,4 @@ def test_the_options_are_settings() -> None:
     options = PaceOptions(max_rate=50.0, leave="25%", window=("22:00-06:00", "12:00-13:00"))
     given = {name: value for name, value in options.overrides().items() if value is not None}
     pace = load_settings(arguments={"pace": given}).pace
-    assert (pace.max_per_second, pace.leave_share, pace.windows) == (50.0, 0.25, ("22:00-06:00", "12:00-13:00"))
+    assert (pace.max_rate, pace.leave_share, pace.windows) == (50.0, 0.25, ("22:00-06:00", "12:00-13:00"))

@@ -243,15 +243,15 @@ def test_a_setting_nobody_knows_is_named_with_the_nearest_one(shell: Shell, monk
     digest = shell.planned()
     before = shell.requests()
     settings = shell.folder / "settings.toml"
-    settings.write_text("[pace]\nmax_per_secnd = 5\n")
+    settings.write_text("[pace]\nmax_raet = 5\n")
     said = shell.apply(digest, "--config", str(settings))
     assert said.exit_code == 253, said
-    assert "Did you mean max_per_second?" in said.err
+    assert "Did you mean max_rate?" in said.err
     assert str(settings) in said.err
-    monkeypatch.setenv("GLACIER_PURGE_PACE__MAX_PER_SECNOD", "5")
+    monkeypatch.setenv("GLACIER_PURGE_PACE__MAX_RAET", "5")
     said = shell.apply(digest)
     assert said.exit_code == 253, said
-    assert "GLACIER_PURGE_PACE__MAX_PER_SECOND" in said.err
+    assert "GLACIER_PURGE_PACE__MAX_RATE" in said.err
     assert shell.requests() == before
 
 

@@ -53,7 +53,7 @@ def test_a_run_is_paused_resumed_and_hurried(bench: Bench) -> None:
     assert shown["why"].startswith("paused by ")
     assert bench.simulator.ledger()["deletes_received"] == sent
     assert bench.json("resume", str(bench.run_dir))["state"] == "running"
-    assert bench.json("rate", str(bench.run_dir), "none")["max_per_second"] is None
+    assert bench.json("rate", str(bench.run_dir), "none")["max_rate"] is None
     out, err = process.communicate(timeout=60)
     assert process.returncode == 0, err
     assert out.startswith("inventory ")

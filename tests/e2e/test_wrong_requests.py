@@ -248,9 +248,7 @@ APPLYING: dict[str, Row] = {
     "an old inventory that was planned with knowingly": Row(
         planned_knowingly_with_an_old_inventory, 2, ("the service has a newer one", "--inventory-max-age")
     ),
-    "a setting nobody knows": Row(
-        planned(settings("[pace]\nmax_per_secnd = 5\n")), 253, ("Did you mean max_per_second?",)
-    ),
+    "a setting nobody knows": Row(planned(settings("[pace]\nmax_raet = 5\n")), 253, ("Did you mean max_rate?",)),
 }
 
 SPOILT: dict[str, Row] = {

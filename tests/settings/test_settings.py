@@ -12,7 +12,7 @@ from glacier_purge.api.wiring import purge_settings
 from glacier_purge.cli import main
 from glacier_purge.errors import ConfigurationFailed, UsageError
 from glacier_purge.settings import Settings, load_settings
-from glacier_purge.settings.layers import profile_names
+from glacier_purge.settings.layers import RENAMED, profile_names
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -26,14 +26,14 @@ def write(tmp_path: Path, text: str) -> Path:
 
 def test_each_layer_wins_over_those_below_it_value_by_value(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A profile sets all four; the file, the environment and the arguments one more each."""
-    file = write(tmp_path, "[pace]\nfirst_per_second = 3\nmax_per_second = 30\nmax_in_flight = 13\n")
-    monkeypatch.setenv("GLACIER_PURGE_PACE__MAX_PER_SECOND", "40")
+    file = write(tmp_path, "[pace]\nfirst_per_second = 3\nmax_rate = 30\nmax_in_flight = 13\n")
+    monkeypatch.setenv("GLACIER_PURGE_PACE__MAX_RATE", "40")
     monkeypatch.setenv("GLACIER_PURGE_PACE__MAX_IN_FLIGHT", "14")
     pace = load_settings(file=file, profile="gentle", arguments={"pace": {"max_in_flight": 15}}).pace
     assert pace.model_dump(exclude={"windows"}) == {
         "leave_share": 0.5,
         "first_per_second": 3,
-        "max_per_second": 40,
+        "max_rate": 40,
         "max_in_flight": 15,
     }
 
@@ -67,7 +67,14 @@ def test_the_endpoint_of_the_aws_variables_is_taken_and_checked(monkeypatch: pyt
     monkeypatch.setenv("AWS_ENDPOINT_URL_GLACIER", "http://127.0.0.1:5000/")
     assert load_settings().aws.endpoint_url == "http://127.0.0.1:5000"
     monkeypatch.setenv("AWS_ENDPOINT_URL_GLACIER", "http://169.254.169.254")
-    with pytest.raises(UsageError, match="is refused: deletes go only to"):
+    with pytest.raises(UsageError, match=r"^AWS_ENDPOINT_URL_GLACIER: .* is refused: deletes go only to"):
+        load_settings()
+
+
+@pytest.mark.parametrize("variable", ["AWS_REGION", "AWS_DEFAULT_REGION", "GLACIER_PURGE_AWS__REGION"])
+def test_a_region_without_vaults_is_told_by_where_it_stands(variable: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(variable, "eu-nowhere-9")
+    with pytest.raises(UsageError, match=f"^{variable}: Amazon Glacier has no vaults in region 'eu-nowhere-9'"):
         load_settings()
 
 
@@ -81,10 +88,10 @@ def test_a_region_without_vaults_is_refused_except_on_loopback() -> None:
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("[pcae]\nmax_per_second = 1\n", "photos.toml: pcae is not a setting. Did you mean pace?"),
+        ("[pcae]\nmax_rate = 1\n", "photos.toml: pcae is not a setting. Did you mean pace?"),
         (
-            "[pace]\nmax_per_secnd = 1\n",
-            "photos.toml: pace.max_per_secnd is not a setting. Did you mean max_per_second?",
+            "[pace]\nmax_raet = 1\n",
+            "photos.toml: pace.max_raet is not a setting. Did you mean max_rate?",
         ),
         ("[report]\nzzz = 1\n", "report.zzz is not a setting. There are: progress_seconds."),
         (
@@ -92,14 +99,14 @@ def test_a_region_without_vaults_is_refused_except_on_loopback() -> None:
             "photos.toml: pace.processes is not a setting. It was one of an earlier version; take it out.",
         ),
         ("[inventory]\njob_queue = 'https://x'\n", "inventory.job_queue is not a setting. It was one of an earlier"),
-        ("pace = 3\n", "photos.toml: pace is 3: input should be a valid dictionary"),
+        ("pace = 3\n", "photos.toml: pace is 3: it has to be a valid dictionary"),
         (
             "[pace]\nmax_in_flight = 0\n",
-            "photos.toml: pace.max_in_flight is 0: input should be greater than or equal to 1",
+            "photos.toml: pace.max_in_flight is 0: it has to be greater than or equal to 1",
         ),
-        ("[pace]\nmax_per_second = inf\n", "pace.max_per_second is inf: input should be a finite number"),
-        ("[pace]\nmax_per_second = 'all'\n", "pace.max_per_second is 'all': input should be a valid number"),
-        ("[aws]\naccount_id = 123456789012\n", "aws.account_id is 123456789012: input should be a valid string"),
+        ("[pace]\nmax_rate = inf\n", "pace.max_rate is inf: it has to be a finite number"),
+        ("[pace]\nmax_rate = 'all'\n", "pace.max_rate is 'all': it has to be a valid number"),
+        ("[aws]\naccount_id = 123456789012\n", "aws.account_id is 123456789012: it has to be a valid string"),
         ("[pace\n", "photos.toml is not TOML: Expected ']' at the end of a table declaration (at line 1, column 6)"),
         ("[aws]\nprofile = 'x'\nprofile = 'y'\n", "photos.toml is not TOML: Cannot overwrite a value"),
     ],
@@ -137,9 +144,9 @@ def test_a_file_that_cannot_be_read_is_refused(tmp_path: Path) -> None:
         ("GLACIER_PURGE_PACE__LEAVE_SHAER", "1", "Did you mean GLACIER_PURGE_PACE__LEAVE_SHARE?"),
         ("GLACIER_PURGE_PACE__PROCESSES", "2", "PROCESSES is not a setting. It was one of an earlier version; take"),
         ("GLACIER_PURGE_PROFLE", "gentle", "Did you mean GLACIER_PURGE_PROFILE?"),
-        ("GLACIER_PURGE_PACE__LEAVE_SHARE", "2", "GLACIER_PURGE_PACE__LEAVE_SHARE is '2': input should be less than"),
+        ("GLACIER_PURGE_PACE__LEAVE_SHARE", "2", "GLACIER_PURGE_PACE__LEAVE_SHARE is '2': it has to be less than"),
         ("GLACIER_PURGE_PACE", "{", 'field "pace"'),
-        ("GLACIER_PURGE_PACE", '{"leave_shaer": 1}', "Did you mean leave_share?"),
+        ("GLACIER_PURGE_PACE", '{"leave_shaer": 1}', "PACE: leave_shaer is not a setting. Did you mean leave_share?"),
         (
             "GLACIER_PURGE_PROFILE",
             "gentel",
@@ -158,22 +165,64 @@ def test_a_wrong_variable_is_refused_by_name(
 
 
 def test_a_wrong_argument_is_wrong_usage_not_wrong_configuration() -> None:
-    with pytest.raises(UsageError, match=r"pace\.max_per_second is -1: input should be greater than 0"):
-        load_settings(arguments={"pace": {"max_per_second": -1}})
+    with pytest.raises(UsageError, match=r"pace\.max_rate is -1: it has to be greater than 0"):
+        load_settings(arguments={"pace": {"max_rate": -1}})
+
+
+@pytest.mark.parametrize(("was", "now"), sorted((".".join(was), f"{was[0]}.{now}") for was, now in RENAMED.items()))
+def test_a_setting_is_read_by_the_name_it_had(
+    was: str, now: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """In a file, in a variable of its own and in its section's; config show says so and nothing else does."""
+    value = {"pace.max_rate": 40, "aws.verify_ssl": True}[now]
+    section, _, name = was.partition(".")
+    file = write(tmp_path, f"[{section}]\n{name} = {json.dumps(value)}\n")
+    variable = f"GLACIER_PURGE_{section}__{name}".upper()
+    assert load_settings(file=file).model_dump()[section][now.partition(".")[2]] == value
+    assert capsys.readouterr() == ("", "")
+    for given, place in (
+        ({}, f"{file}: {was}"),
+        ({variable: json.dumps(value)}, variable),
+        ({f"GLACIER_PURGE_{section.upper()}": json.dumps({name: value})}, f"GLACIER_PURGE_{section.upper()}: {name}"),
+    ):
+        with monkeypatch.context() as context:
+            for one, text in given.items():
+                context.setenv(one, text)
+            assert main(["config", "show", "--output", "json", *(["--config", str(file)] if not given else [])]) == 0
+        shown = capsys.readouterr()
+        assert json.loads(shown.out)[section][now.partition(".")[2]] == value
+        assert f"{place} is called {now} now." in shown.err
+
+
+def test_the_later_layer_wins_by_whichever_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    file = write(tmp_path, "[pace]\nmax_rate = 30\n")
+    monkeypatch.setenv("GLACIER_PURGE_PACE__MAX_PER_SECOND", "40")
+    assert load_settings(file=file, profile="gentle").pace.max_rate == 40
+    assert load_settings(file=file, arguments={"pace": {"max_rate": 50}}).pace.max_rate == 50
+
+
+def test_a_fault_is_told_by_the_name_that_was_written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with pytest.raises(ConfigurationFailed, match=r"photos.toml: pace.max_per_second is -1: it has to be greater"):
+        load_settings(file=write(tmp_path, "[pace]\nmax_per_second = -1\n"))
+    with pytest.raises(ConfigurationFailed, match=r"photos.toml: pace.max_per_second and .* are one setting"):
+        load_settings(file=write(tmp_path, "[pace]\nmax_per_second = 1\nmax_rate = 2\n"))
+    monkeypatch.setenv("GLACIER_PURGE_PACE__MAX_PER_SECOND", "x")
+    with pytest.raises(ConfigurationFailed, match="GLACIER_PURGE_PACE__MAX_PER_SECOND is 'x': it has to be a valid"):
+        load_settings()
 
 
 def test_none_can_be_written_where_none_is_not_a_value(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    file = write(tmp_path, '[pace]\nmax_per_second = "none"\n')
-    assert load_settings(file=file, profile="gentle").pace.max_per_second is None
-    monkeypatch.setenv("GLACIER_PURGE_PACE__MAX_PER_SECOND", "none")
-    assert load_settings(profile="gentle").pace.max_per_second is None
+    file = write(tmp_path, '[pace]\nmax_rate = "none"\n')
+    assert load_settings(file=file, profile="gentle").pace.max_rate is None
+    monkeypatch.setenv("GLACIER_PURGE_PACE__MAX_RATE", "none")
+    assert load_settings(profile="gentle").pace.max_rate is None
 
 
 def test_making_settings_reads_no_environment(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("GLACIER_PURGE_PACE__MAX_PER_SECOND", "5")
+    monkeypatch.setenv("GLACIER_PURGE_PACE__MAX_RATE", "5")
     monkeypatch.setenv("AWS_REGION", "us-east-1")
     settings = Settings()
-    assert settings.pace.max_per_second is None
+    assert settings.pace.max_rate is None
     assert settings.aws.region is None
 
 
@@ -219,7 +268,7 @@ def test_what_config_show_prints_is_a_settings_file(tmp_path: Path, capsys: pyte
     text = capsys.readouterr().out
     assert main(["config", "show", "--config", str(write(tmp_path, text)), "--output", "json"]) == 0
     shown = json.loads(capsys.readouterr().out)
-    assert shown["pace"]["max_per_second"] == 25
+    assert shown["pace"]["max_rate"] == 25
     assert shown["aws"]["profile"] == 'odd "name" \\'
 
 

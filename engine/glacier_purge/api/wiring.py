@@ -77,7 +77,7 @@ def purge_settings(settings: Settings) -> PurgeSettings:
     return PurgeSettings(
         pace=PacerSettings(
             rate_per_second_first=pace.first_per_second,
-            rate_per_second_max=pace.max_per_second,
+            rate_per_second_max=pace.max_rate,
             in_flight_max=pace.max_in_flight,
             leave_share=pace.leave_share,
         ),
@@ -135,7 +135,7 @@ def access(
         credentials=credentials,
         max_in_flight=settings.pace.max_in_flight,
         ca_bundle=Path(aws.ca_bundle) if aws.ca_bundle else None,
-        verify_certificates=aws.verify_certificates,
+        verify_certificates=aws.verify_ssl,
         connect_timeout_seconds=aws.connect_timeout_seconds,
         request_timeout_seconds=aws.request_timeout_seconds,
         id_rule=id_rule,

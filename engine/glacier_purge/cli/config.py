@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 
 from glacier_purge.cli.options import Aws, AwsOptions, Output, SettingsOptions, SettingsSource
-from glacier_purge.cli.output import OutputFormat, print_text
+from glacier_purge.cli.output import OutputFormat, print_text, tell
 from glacier_purge.report.terminal import safe_lines
 
 SCHEMA_DIALECT = "https://json-schema.org/draft/2020-12/schema"
@@ -19,10 +19,13 @@ def show(
 ) -> None:
     """Print the settings in force: profile, file, environment and command line laid over each other.
 
-    As text it is a settings file, to be copied and changed.
+    As text it is a settings file, to be copied and changed. What a file or a variable gives by a name that a setting
+    had in an earlier version is read all the same, and told here.
     """
     settings = source.load(aws).model_dump(mode="json")
     print_text(json.dumps(settings) if output is OutputFormat.JSON else safe_lines(as_toml(settings)))
+    for setting, place in source.former_names().items():
+        tell(f"{place} is called {setting} now. It is read by both names; write {setting} when you next change it.")
 
 
 def schema() -> None:

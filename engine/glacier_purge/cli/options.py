@@ -25,13 +25,24 @@ from glacier_purge.cli.output import OutputFormat
 from glacier_purge.errors import UsageError
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
+
+    from cyclopts import Token
 
     from glacier_purge.plan.choices import Caps
     from glacier_purge.settings import Settings
 
 Hyphened = Annotated[str, Parameter(allow_leading_hyphen=True)]
 """Text that may begin with ``-``. For options given by name only."""
+
+
+def _whole(_kind: object, tokens: Sequence[Token]) -> int:
+    """The parser itself rounds 1.5 to 2, which nobody asked for."""
+    return int(tokens[0].value)
+
+
+Whole = Annotated[int, Parameter(converter=_whole)]
+"""A whole number."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -63,7 +74,7 @@ class AwsOptions:
                 "account_id": None if self.account_id == "-" else self.account_id,
                 "transport": self.transport,
                 "ca_bundle": self.ca_bundle,
-                "verify_certificates": False if self.no_verify_ssl else None,
+                "verify_ssl": False if self.no_verify_ssl else None,
             }
         )
 
@@ -80,13 +91,22 @@ class SettingsOptions:
     def load(self, aws: AwsOptions, **sections: Mapping[str, object]) -> Settings:
         """Read the settings in force, under what the command line gives.
 
-        ``sections`` holds options of the verb by section, as in ``pace={"max_per_second": max_rate}``; an option that
+        ``sections`` holds options of the verb by section, as in ``pace={"max_rate": max_rate}``; an option that
         is None was not given.  Raises what ``load_settings`` raises.
         """
         from glacier_purge.settings import load_settings
 
         arguments = {"aws": aws.overrides(), **{name: _given(values) for name, values in sections.items()}}
-        return load_settings(file=self.config, profile=self.settings_profile, arguments=arguments)
+        return load_settings(
+            file=self.config, profile=self.settings_profile, arguments=arguments, called=option_of_setting
+        )
+
+    def former_names(self) -> dict[str, str]:
+        """The settings given by a name of an earlier version, each with the place it stands in."""
+        from glacier_purge.settings.layers import former_names
+
+        found = former_names(file=self.config, profile=self.settings_profile)
+        return {".".join(path): place for path, place in found.items()}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -97,6 +117,21 @@ class LogOptions:
     """Operator log for people or as JSON lines."""
     debug: bool = False
     """Log more, and print a traceback for unexpected errors."""
+
+
+_OPTIONS = {
+    "verify_ssl": "--no-verify-ssl",
+    "leave_share": "--leave",
+    "windows": "--window",
+    "inventory_max_age_seconds": "--inventory-max-age",
+    "max_duration_seconds": "--max-duration",
+}
+"""The options that are not called as their settings are: of a part, a list or a span of time they say it in words."""
+
+
+def option_of_setting(path: tuple[str, ...]) -> str:
+    """The option that gives a setting, which is named by section and name."""
+    return _OPTIONS.get(path[-1]) or "--" + path[-1].replace("_", "-")
 
 
 def _given(values: Mapping[str, object]) -> dict[str, object]:
@@ -115,7 +150,7 @@ class PaceOptions:
 
     max_rate: float | None = None
     """Most requests a second."""
-    max_in_flight: int | None = None
+    max_in_flight: Whole | None = None
     """Most requests under way at once."""
     leave: str | None = None
     """Part of the limit found that is left to others of the account, 0% to 90%."""
@@ -125,7 +160,7 @@ class PaceOptions:
     def overrides(self) -> dict[str, object]:
         """The options as a section of the settings; None where one was not given. Raises ``UsageError``."""
         return {
-            "max_per_second": self.max_rate,
+            "max_rate": self.max_rate,
             "max_in_flight": self.max_in_flight,
             "leave_share": None if self.leave is None else _share(self.leave),
             "windows": self.window or None,
@@ -150,7 +185,7 @@ Pace = Annotated[PaceOptions, Parameter(name="*", group="Pace")]
 class SafetyOptions:
     """How much may be deleted at most. None leaves it to the settings; larger plans are refused."""
 
-    max_archives: int | None = None
+    max_archives: Whole | None = None
     """Refuse a plan that deletes more archives than this."""
     max_bytes: str | None = None
     """Refuse a plan that deletes more than this: bytes, or 10TiB."""

@@ -46,22 +46,26 @@ def resume(run_dir: Path, *, output: Output = OutputFormat.TEXT) -> int:
     return _order(run_dir, Resume(by=who()), output)
 
 
-def rate(run_dir: Path, per_second: float | Literal["none"], *, output: Output = OutputFormat.TEXT) -> int:
+def rate(run_dir: Path, max_rate: float | Literal["none"], *, output: Output = OutputFormat.TEXT) -> int:
     """Change the highest rate of a run that is going on.
 
     Parameters
     ----------
     run_dir
         The run folder.
-    per_second
+    max_rate
         Most requests a second from now on; none leaves it to the service.
     """
     from glacier_purge.deletion.pace import check_rate_max
+    from glacier_purge.errors import UsageError
     from glacier_purge.run.host import who
     from glacier_purge.run.steering import SetRate
 
-    cap = None if per_second == "none" else per_second
-    check_rate_max(cap)  # here as well, because JSON has no word for what is no number
+    cap = None if max_rate == "none" else max_rate
+    try:
+        check_rate_max(cap)  # here as well, because JSON has no word for what is no number
+    except UsageError as wrong:
+        raise UsageError(f"MAX-RATE {max_rate:g} has to be above 0, or none. Nothing was changed.") from wrong
     return _order(run_dir, SetRate(by=who(), per_second=cap), output)
 
 
@@ -93,6 +97,8 @@ def _order(run_dir: Path, order: Order, output: OutputFormat) -> int:
         )
     if facts is None:
         raise UsageError(f"nobody works on the run in {run_dir}. Go on with it: glacier-purge apply {run_dir}")
-    told = ("state", "why", "until", "max_per_second", "accepted_per_second", "in_flight")
-    print_result({"order": order.name, **{name: facts[name] for name in told}, "run_dir": str(run_dir)}, output)
+    told = {name: facts[name] for name in ("state", "why", "until")}
+    told |= {"max_rate": facts["max_per_second"]}  # as the option and the setting are called
+    told |= {name: facts[name] for name in ("accepted_per_second", "in_flight")}
+    print_result({"order": order.name, **told, "run_dir": str(run_dir)}, output)
     return 0

@@ -90,7 +90,7 @@ def _at_work(facts: dict[str, Any], moment: Progress, *, live: bool) -> dict[str
     return {
         "rate_per_second": moment.rate_per_second,
         "limit_per_second": moment.limit_per_second,
-        "max_per_second": facts.get("max_per_second"),
+        "max_rate": facts.get("max_per_second"),
         "in_flight": moment.in_flight,
         "left": duration(moment.remaining_seconds),
         "why": moment.why or "the process begins or ends",

@@ -291,7 +291,7 @@ def _prospects(plan: Plan, settings: Settings) -> tuple[Estimate, Calendar]:
         plan.counts.selected,
         now,
         known=known_rate(plan.vault, plan.endpoint_url),
-        per_second_max=settings.pace.max_per_second,
+        per_second_max=settings.pace.max_rate,
         has_inventory=True,
     )
     return estimated(plan, read_price_table(settings.estimate.prices_file), now.date()), calendar

@@ -3,7 +3,8 @@
 In order: a shipped profile, a settings file, AWS's own variables (region and endpoint), ``GLACIER_PURGE_*`` variables,
 what the command line or the caller gives.  A name nobody knows is refused in every layer, with the nearest known one
 and the place it stands in: a setting silently ignored is a safety limit silently off.  (pydantic-settings reads the
-environment but does not notice a misspelt section there, so that is checked here.)
+environment but does not notice a misspelt section there, so that is checked here.)  A setting that was called otherwise
+in an earlier version is read by both names; what is said about it names the one that was written.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ from __future__ import annotations
 import difflib
 import os
 import tomllib
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import Enum
 from importlib import resources
 from pathlib import Path
@@ -20,12 +21,12 @@ from typing import TYPE_CHECKING
 from pydantic import BaseModel, ValidationError
 from pydantic_settings import EnvSettingsSource, SettingsError
 
-from glacier_purge.aws.endpoints import configured_endpoint_url
+from glacier_purge.aws.endpoints import check_endpoint_url, configured_endpoint_url
 from glacier_purge.errors import ConfigurationFailed, GlacierPurgeError, UsageError
 from glacier_purge.settings.model import ENVIRONMENT_DELIMITER, ENVIRONMENT_PREFIX, Settings
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
     from pydantic_core import ErrorDetails
 
@@ -34,6 +35,10 @@ _FILE_VARIABLE = f"{ENVIRONMENT_PREFIX}CONFIG"
 _GONE = {("pace", "processes"), ("inventory", "job_queue")}
 """Settings of earlier versions, which old files still hold: they are refused like any other, but not guessed at."""
 _TAKE_OUT = " It was one of an earlier version; take it out."
+_Path = tuple[str, ...]
+"""A setting by its section and its name."""
+RENAMED: Mapping[_Path, str] = {("pace", "max_per_second"): "max_rate", ("aws", "verify_certificates"): "verify_ssl"}
+"""Settings by the names they had, each with the one it has now."""
 
 
 class _Kind(Enum):
@@ -45,16 +50,17 @@ class _Kind(Enum):
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Layer:
     kind: _Kind
-    name: str
     values: Mapping[str, object]
+    place: Callable[[_Path], str]
+    """Where a setting stands in this layer, as the person who wrote it would look for it."""
+    written: Mapping[_Path, _Path] = field(default_factory=dict)
+    """What stands in this layer by a name it had before."""
 
-    def place(self, path: tuple[str, ...]) -> str:
-        """Where a setting stands in this layer, as the person who wrote it would look for it."""
-        if self.kind is _Kind.ENVIRONMENT:
-            return _variable(path)
-        return f"{self.name}: {'.'.join(path)}"
+    def place_of(self, path: _Path) -> str:
+        """Where a setting stands here, by the name it was written with."""
+        return self.place(self.written.get(path, path))
 
-    def holds(self, path: tuple[str, ...]) -> bool:
+    def holds(self, path: _Path) -> bool:
         node: object = self.values
         for part in path:
             if not isinstance(node, dict) or part not in node:
@@ -63,32 +69,70 @@ class _Layer:
         return True
 
 
+def argument(path: _Path) -> str:
+    """What a caller of the library gave, in words."""
+    return f"argument: {'.'.join(path)}"
+
+
 def load_settings(
     *,
     file: Path | None = None,
     profile: str | None = None,
     arguments: Mapping[str, Mapping[str, object]] | None = None,
+    called: Callable[[_Path], str] = argument,
 ) -> Settings:
     """Read the settings in force.
 
     ``file`` (or GLACIER_PURGE_CONFIG) is a TOML file; ``profile`` (or GLACIER_PURGE_PROFILE) names one of the shipped
-    ones; ``arguments`` holds, section by section, what was asked for outright.  Raises ``ConfigurationFailed`` for
-    files and variables that are wrong, ``UsageError`` for wrong arguments and for endpoints and regions deletes must
-    not go to.
+    ones; ``arguments`` holds, section by section, what was asked for outright, and ``called`` says as what each was
+    given.  Raises ``ConfigurationFailed`` for files and variables that are wrong, ``UsageError`` for wrong arguments
+    and for endpoints and regions deletes must not go to.
     """
-    profile = profile or os.environ.get(_PROFILE_VARIABLE)
-    named_file = file or os.environ.get(_FILE_VARIABLE)
-    layers = [
-        *([_read_profile(profile)] if profile else []),
-        *([_read_file(Path(named_file))] if named_file else []),
-        _Layer(kind=_Kind.FILE, name="AWS's environment variables", values=_aws_variables()),
-        _Layer(kind=_Kind.ENVIRONMENT, name="environment", values=_own_variables()),
-        _Layer(kind=_Kind.ARGUMENTS, name="argument", values=dict(arguments or {})),
-    ]
+    given = _Layer(kind=_Kind.ARGUMENTS, place=called, values=dict(arguments or {}))
+    layers = [*map(_in_present_names, [*_layers_around(file, profile), given])]
     try:
         return Settings.model_validate(_merge(layers))
     except ValidationError as error:
         raise _explain(error, layers) from None
+    except UsageError as refused:
+        raise UsageError(f"{_place_refused(layers)}: {refused}") from refused
+
+
+def former_names(*, file: Path | None = None, profile: str | None = None) -> dict[_Path, str]:
+    """The settings that file and environment give by a name of an earlier version, each with the place it stands in."""
+    layers = map(_in_present_names, _layers_around(file, profile))
+    return {path: layer.place_of(path) for layer in layers for path in layer.written}
+
+
+def _layers_around(file: Path | None, profile: str | None) -> list[_Layer]:
+    """The layers below what was asked for outright."""
+    profile = profile or os.environ.get(_PROFILE_VARIABLE)
+    named_file = file or os.environ.get(_FILE_VARIABLE)
+    return [
+        *([_read_profile(profile)] if profile else []),
+        *([_read_file(Path(named_file))] if named_file else []),
+        _aws_variables(),
+        _Layer(kind=_Kind.ENVIRONMENT, place=_place_in_environment, values=_own_variables()),
+    ]
+
+
+def _in_present_names(layer: _Layer) -> _Layer:
+    """The layer with every setting by the name it has now. Raises ``ConfigurationFailed`` where it is given twice."""
+    values = dict(layer.values)
+    written: dict[_Path, _Path] = {}
+    for before, name in RENAMED.items():
+        section = values.get(before[0])
+        if not isinstance(section, dict) or before[1] not in section:
+            continue
+        now = (before[0], name)
+        if name in section:
+            raise ConfigurationFailed(
+                f"{layer.place(before)} and {layer.place(now)} are one setting, which earlier versions called "
+                f"{before[1]}. Take out {before[1]}."
+            )
+        values[before[0]] = {(name if key == before[1] else key): value for key, value in section.items()}
+        written[now] = before
+    return _Layer(kind=layer.kind, place=layer.place, values=values, written=written)
 
 
 def profile_names() -> list[str]:
@@ -101,7 +145,7 @@ def _read_profile(name: str) -> _Layer:
     if name not in profile_names():
         raise ConfigurationFailed(f"there is no settings profile {name!r}; there are {', '.join(profile_names())}.")
     text = (resources.files("glacier_purge_profiles") / f"{name}.toml").read_text("utf-8")
-    return _Layer(kind=_Kind.FILE, name=f"profile {name}", values=tomllib.loads(text))
+    return _Layer(kind=_Kind.FILE, place=_place_in(f"profile {name}"), values=tomllib.loads(text))
 
 
 def _read_file(file: Path) -> _Layer:
@@ -111,22 +155,33 @@ def _read_file(file: Path) -> _Layer:
         raise ConfigurationFailed(f"settings file {file}: {error.strerror or error}.") from error
     except ValueError as error:  # not UTF-8, or not TOML: the message says where
         raise ConfigurationFailed(f"settings file {file} is not TOML: {error}.") from error
-    return _Layer(kind=_Kind.FILE, name=str(file), values=values)
+    return _Layer(kind=_Kind.FILE, place=_place_in(str(file)), values=values)
 
 
-def _aws_variables() -> dict[str, object]:
+def _place_in(file: str) -> Callable[[_Path], str]:
+    return lambda path: f"{file}: {'.'.join(path)}"
+
+
+def _aws_variables() -> _Layer:
     """Region and endpoint as AWS users set them. botocore itself does not read AWS_REGION."""
-    region = os.environ.get("AWS_REGION") or os.environ.get("AWS_DEFAULT_REGION")
-    found = {"region": region, "endpoint_url": configured_endpoint_url(os.environ)}
-    return {"aws": {name: value for name, value in found.items() if value}}
+    region = next(filter(os.environ.get, ("AWS_REGION", "AWS_DEFAULT_REGION")), None)
+    endpoint = next(filter(os.environ.get, ("AWS_ENDPOINT_URL_GLACIER", "AWS_ENDPOINT_URL")), None)
+    found = {"region": region and os.environ[region], "endpoint_url": configured_endpoint_url(os.environ)}
+    variables: dict[_Path, str | None] = {("aws", "region"): region, ("aws", "endpoint_url"): endpoint}
+    return _Layer(
+        kind=_Kind.FILE,
+        place=lambda path: str(variables[path]),
+        values={"aws": {name: value for name, value in found.items() if value}},
+    )
 
 
 def _own_variables() -> dict[str, object]:
     known = {_PROFILE_VARIABLE, _FILE_VARIABLE}
-    for section, field in Settings.model_fields.items():
-        known |= {_variable((section,))} | {_variable((section, name)) for name in _names_in(field.annotation)}
+    for section, model in Settings.model_fields.items():
+        known |= {_variable((section,))} | {_variable((section, name)) for name in _names_in(model.annotation)}
+    read = known | set(map(_variable, RENAMED))
     for variable in sorted(os.environ):
-        if variable.upper().startswith(ENVIRONMENT_PREFIX) and variable.upper() not in known:
+        if variable.upper().startswith(ENVIRONMENT_PREFIX) and variable.upper() not in read:
             gone = variable.upper() in map(_variable, _GONE)
             advice = _TAKE_OUT if gone else _nearest(variable.upper(), known)
             raise ConfigurationFailed(f"environment variable {variable} is not a setting.{advice}")
@@ -134,6 +189,12 @@ def _own_variables() -> dict[str, object]:
         return EnvSettingsSource(Settings)()
     except SettingsError as error:
         raise ConfigurationFailed(f"{error}: a whole section in a variable has to be JSON.") from error
+
+
+def _place_in_environment(path: _Path) -> str:
+    """A setting has a variable of its own, or stands in its section's, which is JSON."""
+    own, set_here = _variable(path), {name.upper() for name in os.environ}
+    return own if own in set_here else f"{_variable(path[:1])}: {'.'.join(path[1:])}"
 
 
 def _merge(layers: list[_Layer]) -> dict[str, object]:
@@ -156,26 +217,46 @@ def _explain(error: ValidationError, layers: list[_Layer]) -> GlacierPurgeError:
     return ConfigurationFailed(message)
 
 
+def _place_refused(layers: list[_Layer]) -> str:
+    """Where the endpoint or the region stands that deletes must not go to."""
+    aws = _merge(layers)["aws"]
+    assert isinstance(aws, dict)
+    name = "region"
+    if (endpoint_url := aws.get("endpoint_url")) is not None:
+        try:
+            check_endpoint_url(endpoint_url)
+        except UsageError:
+            name = "endpoint_url"
+    path = ("aws", name)
+    return _source(path, layers).place_of(path)
+
+
 def _describe(fault: ErrorDetails, source: _Layer) -> str:
     path = _path(fault)
     if fault["type"] == "extra_forbidden":
         known = _names_in(Settings if len(path) == 1 else Settings.model_fields[path[0]].annotation)
-        return f"{source.place(path)} is not a setting.{_TAKE_OUT if path in _GONE else _nearest(path[-1], known)}"
+        return f"{source.place_of(path)} is not a setting.{_TAKE_OUT if path in _GONE else _nearest(path[-1], known)}"
     given = repr(fault["input"])
     shown = given if len(given) <= 60 else given[:60] + "…"
-    return f"{source.place(path)} is {shown}: {fault['msg'][0].lower()}{fault['msg'][1:]}."
+    return f"{source.place_of(path)} is {shown}: {_in_words(fault['msg'])}."
 
 
-def _path(fault: ErrorDetails) -> tuple[str, ...]:
+def _in_words(message: str) -> str:
+    """What pydantic says, as it reads after a value."""
+    message = message.removeprefix("Value error, ").replace("Input should be", "it has to be", 1)
+    return message[0].lower() + message[1:]
+
+
+def _path(fault: ErrorDetails) -> _Path:
     """Section and name of a setting, without what pydantic adds for the branches of a union."""
     return tuple(str(part) for part in fault["loc"][:2])
 
 
-def _source(path: tuple[str, ...], layers: list[_Layer]) -> _Layer:
+def _source(path: _Path, layers: list[_Layer]) -> _Layer:
     return next(layer for layer in reversed(layers) if layer.holds(path))
 
 
-def _variable(path: tuple[str, ...]) -> str:
+def _variable(path: _Path) -> str:
     return ENVIRONMENT_PREFIX + ENVIRONMENT_DELIMITER.join(path).upper()
 
 

@@ -75,7 +75,7 @@ class AwsSettings(_Section):
     """How deletes travel: over connections of our own (rest), through the SDK, or as the surroundings ask for."""
     ca_bundle: str | None = None
     """PEM file of the authorities to trust; otherwise AWS_CA_BUNDLE, or the system's."""
-    verify_certificates: bool = True
+    verify_ssl: bool = True
     """Check the server's certificate; can be given up for loopback only."""
     connect_timeout_seconds: Seconds = 5.0
     """A connection that takes longer to open counts as no reply."""
@@ -94,7 +94,7 @@ class PaceSettings(_Section):
 
     first_per_second: PerSecond = 10.0
     """Rate to begin with; it doubles every second until the service throttles for the first time."""
-    max_per_second: PerSecondOrNone = None
+    max_rate: PerSecondOrNone = None
     """Never faster than this; "none" leaves the limit to the service."""
     max_in_flight: Annotated[int, Field(ge=1, le=10_000)] = 64
     """Never more requests under way than this."""

@@ -221,7 +221,7 @@ def settings_for(order: Order) -> Settings:
     }
     pace = {
         "first_per_second": order.per_second or UNPACED_PER_SECOND,
-        "max_per_second": order.per_second,
+        "max_rate": order.per_second,
         "max_in_flight": order.in_flight,
     }
     return Settings.model_validate({"aws": aws, "pace": pace})
