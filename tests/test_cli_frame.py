@@ -111,7 +111,7 @@ def test_the_readme_quotes_the_table(repository: Path) -> None:
         (["confg"], 'Unknown command "confg". Did you mean "config"?'),
         (["config", "shw"], "See `glacier-purge config --help`."),
         (["config", "show", "--regoin", "x"], "Unknown option: --regoin. Did you mean --region?"),
-        (["config", "show", "--region"], "--region requires an argument"),
+        (["config", "show", "--region"], "--region was given without a value"),
         (["config", "show", "--output", "yaml"], 'Choose from: "text", "json".'),
         (["config", "show", "surplus"], "surplus"),
         (["config", "show", "--region", "us-eats-1"], "Did you mean us-east-1?"),

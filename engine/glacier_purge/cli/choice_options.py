@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 from cyclopts import Parameter
 
-from glacier_purge.cli.options import Hyphened
+from glacier_purge.cli.options import Hyphened, Whole
 
 if TYPE_CHECKING:
     from glacier_purge.plan.choices import Choices
@@ -46,7 +46,7 @@ class ChoiceOptions:
     in_retrieval: Literal["hold", "wait", "delete"] | None = None
     """Archives somebody is retrieving (a job in progress, or its output still there): hold them back, wait for them, or
     delete them. Otherwise they are held back, if the service can be asked."""
-    limit: int | None = None
+    limit: Whole | None = None
     """Only the first so many of those left, in the inventory's order."""
 
     def choices(self) -> Choices:

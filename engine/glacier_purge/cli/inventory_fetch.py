@@ -16,6 +16,7 @@ from glacier_purge.cli.options import (
     Output,
     SettingsOptions,
     SettingsSource,
+    Whole,
 )
 from glacier_purge.cli.output import OutputFormat, print_result
 from glacier_purge.cli.waiting import NoWait
@@ -39,7 +40,7 @@ def fetch(
     new_inventory: bool = False,
     inventory_max_age: timedelta | None = None,
     job_id: Hyphened | None = None,
-    chunk_mib: int = 16,
+    chunk_mib: Whole = 16,
     aws: Aws = AwsOptions(),
     source: SettingsSource = SettingsOptions(),
     logs: Logs = LogOptions(),

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Annotated
 
 from cyclopts import Parameter
 
-from glacier_purge.cli.options import Hyphened
+from glacier_purge.cli.options import Hyphened, Whole
 
 if TYPE_CHECKING:
     from collections.abc import Coroutine
@@ -27,14 +27,14 @@ _log = logging.getLogger("glacier_simulator")
 
 def simulate(
     *,
-    port: int = 0,
+    port: Whole = 0,
     vault: Hyphened | None = None,
-    archives: int = 1000,
+    archives: Whole = 1000,
     rate: float = 100.0,
     burst: float = 100.0,
     latency_ms: float = 40.0,
     error_rate: float = 0.003,
-    seed: int = 1,
+    seed: Whole = 1,
     time_scale: float = 1.0,
     host: str = "127.0.0.1",
     scenario: str | None = None,

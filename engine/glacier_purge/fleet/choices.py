@@ -29,11 +29,10 @@ _ANY_DAY = datetime(2026, 1, 1, tzinfo=UTC)
 def read_choices(table: Mapping[str, object], what: str) -> Choices:
     """The choices in one entry of a fleet file, which ``what`` names. Raises ``UsageError``."""
     given = {name: read(table[name], f"{what}: {name}") for name, read in CHOICES.items() if name in table}
-    try:
-        choices = Choices(**given)  # type: ignore[arg-type]  # each was read to the type of its field
-        filters(choices, _ANY_DAY)
-    except UsageError as error:
-        raise UsageError(f"{what}: {error}") from error
+    if "check_s3" in given and "migrated" not in given:
+        raise UsageError(f"{what}: check_s3 looks at the copies that migrated names. Give a manifest with migrated.")
+    choices = Choices(**given)  # type: ignore[arg-type]  # each was read to the type of its field
+    filters(choices, _ANY_DAY, lambda name: f"{what}: {name}")
     return choices
 
 

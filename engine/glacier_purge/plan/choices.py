@@ -15,6 +15,8 @@ from glacier_purge.errors import UsageError
 from glacier_purge.plan.selection import at_least, at_most, described_like, newer_than, older_than
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from glacier_purge.plan.selection import Filter
 
 _SPAN = re.compile(r"(\d{1,6})([smhdw])", re.ASCII)
@@ -81,19 +83,27 @@ def _files(inventory: str, choices: Choices) -> list[tuple[str, str | None]]:
     return [("--inventory", inventory), ("--ids", choices.ids), ("--exclude-ids", choices.exclude_ids), *manifests]
 
 
-def filters(choices: Choices, now: datetime) -> list[Filter]:
-    """Turn choices into filters, all but the limit. Raises ``UsageError`` for text that means nothing."""
+def as_option(name: str) -> str:
+    """How a choice is called on the command line."""
+    return "--" + name.replace("_", "-")
+
+
+def filters(choices: Choices, now: datetime, called: Callable[[str], str] = as_option) -> list[Filter]:
+    """Turn choices into filters, all but the limit.
+
+    Raises ``UsageError`` for text that means nothing, by what it is ``called`` where it was written.
+    """
     found = []
     if choices.older_than is not None:
-        found.append(older_than(cut_off(choices.older_than, now, "--older-than")))
+        found.append(older_than(cut_off(choices.older_than, now, called("older_than"))))
     if choices.newer_than is not None:
-        found.append(newer_than(cut_off(choices.newer_than, now, "--newer-than")))
+        found.append(newer_than(cut_off(choices.newer_than, now, called("newer_than"))))
     if choices.description is not None:
-        found.append(described_like(choices.description))
+        found.append(described_like(choices.description, called("description")))
     if choices.min_size is not None:
-        found.append(at_least(size_bytes(choices.min_size, "--min-size")))
+        found.append(at_least(size_bytes(choices.min_size, called("min_size"))))
     if choices.max_size is not None:
-        found.append(at_most(size_bytes(choices.max_size, "--max-size")))
+        found.append(at_most(size_bytes(choices.max_size, called("max_size"))))
     return found
 
 

@@ -135,16 +135,16 @@ def newer_than(cut_off: datetime) -> Filter:
     return Filter(judge, {NOT_NEWER: instant(cut_off), NO_DATE: None})
 
 
-def described_like(pattern: str) -> Filter:
+def described_like(pattern: str, called: str = "--description") -> Filter:
     """Let go what is described like ``pattern``: a glob for all of it, or ``/regex/`` for any part; case counts.
 
-    Raises ``UsageError`` for a regular expression that is none.
+    Raises ``UsageError`` for a regular expression that is none, by what the pattern is ``called`` where it was written.
     """
     if len(pattern) > 1 and pattern.startswith("/") and pattern.endswith("/"):
         try:
             matches = re.compile(pattern[1:-1]).search
         except re.error as error:
-            raise UsageError(f"--description {pattern} is not a regular expression: {error}.") from error
+            raise UsageError(f"{called} {pattern} is not a regular expression: {error}.") from error
     else:
         matches = re.compile(fnmatch.translate(pattern)).match
     return Filter(

@@ -19,7 +19,7 @@ from cyclopts import Parameter, validators
 
 from glacier_purge.cli.benching.result import as_table, compared
 from glacier_purge.cli.benching.round import Order, in_own_process
-from glacier_purge.cli.options import Hyphened, Output
+from glacier_purge.cli.options import Hyphened, Output, Whole
 from glacier_purge.cli.output import OutputFormat, print_text
 
 if TYPE_CHECKING:
@@ -30,7 +30,8 @@ if TYPE_CHECKING:
 
 Transport = Literal["auto", "sdk", "rest"]
 _Positive = Annotated[float, Parameter(validator=validators.Number(gt=0))]
-_Count = Annotated[int, Parameter(validator=validators.Number(gte=1, lte=10_000_000))]
+_Rate = Annotated[float, Parameter(validator=validators.Number(gt=0, lte=1_000_000))]
+_Count = Annotated[Whole, Parameter(validator=validators.Number(gte=1, lte=10_000_000))]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,14 +48,14 @@ class _Load:
 def bench(
     *,
     archives: _Count = 20_000,
-    in_flight: Annotated[int, Parameter(validator=validators.Number(gte=1, lte=10_000))] = 64,
-    rate: _Positive | None = None,
+    in_flight: Annotated[Whole, Parameter(validator=validators.Number(gte=1, lte=10_000))] = 64,
+    rate: _Rate | None = None,
     limit: _Positive | None = None,
     latency_ms: Annotated[float | None, Parameter(validator=validators.Number(gte=0))] = None,
     tls: bool = False,
     transport: Transport = "auto",
     compare: str | None = None,
-    rounds: Annotated[int, Parameter(validator=validators.Number(gte=1, lte=1000))] = 1,
+    rounds: Annotated[Whole, Parameter(validator=validators.Number(gte=1, lte=1000))] = 1,
     endpoint_url: str | None = None,
     vault: Hyphened = "photos",
     ca_bundle: Path | None = None,
