@@ -27,7 +27,7 @@ class ExitCode(IntEnum):
 
 MEANINGS: dict[ExitCode, str] = {
     ExitCode.DONE: "every archive accounted for, none failed",
-    ExitCode.FAILED: "finished, with failed archives",
+    ExitCode.FAILED: "finished, but archives failed, are listed still, or are gone though kept",
     ExitCode.USAGE: "wrong usage or bad input, or confirmation refused; nothing was sent",
     ExitCode.STOPPED: "stopped before the end; the same command resumes",
     ExitCode.AUDIT_DAMAGED: "the audit log or another file of a run is damaged or was changed",
