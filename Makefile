@@ -31,7 +31,7 @@ strace: # Makes disks fail under the tests; they skip where it is missing, but n
 	    [ "$${CI:-}" = true ] || { echo "strace is missing: tests of failing disks are skipped. On Debian and Ubuntu: apt-get install strace" >&2; exit 0; }; \
 	    [ "$$(id -u)" = 0 ] || sudo=sudo; $${sudo:-} apt-get -qq update && $${sudo:-} apt-get -qq install -y strace >/dev/null; }
 
-check: $(VENV)/.ready ## Format, lint, types, doors between rooms, and the built wheel.
+check: $(VENV)/.ready ## Format, lint, types, walls between rooms, and the built wheel.
 	@$(BIN)/ruff format --check .
 	@$(BIN)/ruff check .
 	@$(BIN)/mypy
