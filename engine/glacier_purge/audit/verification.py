@@ -413,7 +413,7 @@ class _Vouchers:
             raise _Bad("checkpoint", f"it vouches for {seq!a} records")
         counts = {word: count for word, count in sorted(counts.items()) if count}
         of = head["run"], head["plan_digest"], head["records"]
-        self._claims.setdefault(seq - 1, []).append(_Claim(name, digest, of, counts, bitmap))
+        self._claims.setdefault(seq - 1, []).append(_Claim(name, digest, of, counts, bitmap.rstrip(b"\0")))
 
     def between(self, first: int, end: int) -> list[int]:
         """Numbers of records vouched for, from ``first`` to before ``end``."""
@@ -695,8 +695,8 @@ class _Account:
         return {word.decode(): count for word, count in sorted(self._counts.items()) if count}
 
     def done(self) -> bytes:
-        """One bit an ordinal: set when it has its outcome."""
-        return bytes(self._done)
+        """One bit an ordinal: set when it has its outcome; without the zeros at the end."""
+        return bytes(self._done.rstrip(b"\0"))
 
     def take_outcomes(self, ordinals: list[int], words: list[bytes]) -> bool:
         """Take many outcomes if all of them may be; else change nothing."""
