@@ -15,7 +15,6 @@ from typing import TYPE_CHECKING
 from glacier_purge.api import wiring
 from glacier_purge.api.stream_engine import Book, Engine, NoLog, Unread
 from glacier_purge.api.stream_log import open_stream_log, stream_folder
-from glacier_purge.archive import Vault
 from glacier_purge.deletion.retry import RetryPolicy, own_policies
 from glacier_purge.run.host import Host
 from glacier_purge.settings import Settings
@@ -25,6 +24,7 @@ if TYPE_CHECKING:
 
     from tenacity import BaseRetrying
 
+    from glacier_purge.archive import Vault
     from glacier_purge.audit.record import Outcome
     from glacier_purge.aws.access import StaticCredentials
 
@@ -76,7 +76,9 @@ async def delete_archives(
         if folder is not None:
             book = open_stream_log(folder, unread.put, pace, host)
         async with wiring.open_service(vault, access, settings) as service:
-            engine = Engine(service, pace, host, RetryPolicy(pace.retry, host.random, own), is_id=settings.inventory.id_rule.holds)
+            engine = Engine(
+                service, pace, host, RetryPolicy(pace.retry, host.random, own), is_id=settings.inventory.id_rule.holds
+            )
             async with aclosing(unread.beside(engine.delete(ids, book, unread))) as outcomes:
                 async for outcome in outcomes:
                     yield outcome
