@@ -15,7 +15,7 @@ SHELL := /bin/bash
 .SUFFIXES:
 MAKEFLAGS += --no-print-directory
 .DEFAULT_GOAL := help
-.PHONY: help demo test strace check format wheel conformance calendar bench guard bench-simulator witness lock clean
+.PHONY: help demo test strace check format wheel conformance calendar bench guard bench-simulator witness schemas lock clean
 
 help: ## Say what there is.
 	@sed -nE 's/^([a-z-]+):.*## (.*)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 24
@@ -67,6 +67,10 @@ bench-simulator: $(VENV)/.ready ## Measure the simulator.
 
 witness: $(WITNESS)/.ready ## Make the second environment: AWS CLI, boto3 and moto, without this project.
 
+schemas: $(VENV)/.ready ## Write config/schema.json and config/schemas again from the code.
+	@$(BIN)/glacier-purge config schema > config/schema.json
+	@$(BIN)/glacier-purge config schema --all-to config/schemas
+
 lock: $(VENV)/.ready ## Write the lock files again from pyproject.toml.
 	@$(COMPILE) --group dev pyproject.toml --output-file requirements.lock
 	@$(COMPILE) --group witness --output-file requirements-witness.lock
@@ -74,7 +78,7 @@ lock: $(VENV)/.ready ## Write the lock files again from pyproject.toml.
 
 clean: ## Remove everything make made.
 	@rm -rf $(VENV) $(WITNESS) build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
-	@find engine config tests benchmarks examples -name __pycache__ -type d -prune -exec rm -rf {} +
+	@find engine config tests benchmarks -name __pycache__ -type d -prune -exec rm -rf {} +
 
 $(VENV)/.uv: requirements-bootstrap.lock
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { \

@@ -12,13 +12,14 @@ nothing more.
 from __future__ import annotations
 
 import asyncio
-import json
 import tempfile
 import time
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Annotated, Any, Self
+
+import msgspec
 
 from glacier_purge.archive import Vault
 from glacier_purge.errors import UsageError
@@ -43,6 +44,19 @@ if TYPE_CHECKING:
 
 SAVE_EVERY_SECONDS = 5.0
 _SAVING_SHARE = 0.02  # of the time at most is spent on saving, however large the vault
+
+
+class Announcement(msgspec.Struct, frozen=True, kw_only=True, tag_field="result", tag="simulator"):
+    """Where a simulator serves and what. It is printed when it takes requests."""
+
+    format: Annotated[int, msgspec.Meta(description="Version of this answer.")] = 1
+    endpoint_url: Annotated[str, msgspec.Meta(description="Where it serves.")]
+    account_id: Annotated[str, msgspec.Meta(description="The account it pretends.")]
+    vault: Annotated[str, msgspec.Meta(description="The vault that holds the archives.")]
+    archives: Annotated[int, msgspec.Meta(description="How many archives there are.")]
+    ca_file: Annotated[str | msgspec.UnsetType, msgspec.Meta(description="With --tls: the certificate to trust.")] = (
+        msgspec.UNSET
+    )
 
 
 @dataclass(kw_only=True)
@@ -148,15 +162,14 @@ class SimulatedGlacier:
 
     def announcement(self) -> str:
         """The one line of JSON that says what is served where."""
-        said: dict[str, object] = {
-            "endpoint_url": self.endpoint_url,
-            "account_id": self._service.account_id,
-            "vault": self.vault,
-            "archives": self._service.ledger.archives_left,
-        }
-        if self._ca_file is not None:
-            said["ca_file"] = str(self._ca_file)
-        return json.dumps(said)
+        said = Announcement(
+            endpoint_url=self.endpoint_url,
+            account_id=self._service.account_id,
+            vault=self.vault,
+            archives=self._service.ledger.archives_left,
+            ca_file=msgspec.UNSET if self._ca_file is None else str(self._ca_file),
+        )
+        return msgspec.json.encode(said).decode()
 
     def inventory_text(self) -> bytes:
         """The vault's inventory as of now, in JSON, whole: for vaults small enough for a test."""

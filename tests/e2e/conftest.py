@@ -20,6 +20,7 @@ from urllib.request import ProxyHandler, Request, build_opener
 
 import pytest
 
+from tests.answers import check_answer, check_if_for_programs
 from tests.e2e.shell import Shell, process_settings_kept
 
 if TYPE_CHECKING:
@@ -113,6 +114,7 @@ class Bench:
         process = self.start(*arguments, under=under)
         out, err = process.communicate(timeout=120)
         assert process.returncode == exit_code, f"{arguments}: exit {process.returncode}\n{out}\n{err}"
+        check_if_for_programs(arguments, out)
         return subprocess.CompletedProcess(process.args, process.returncode, out, err)
 
     def json(self, *arguments: str, exit_code: int = 0) -> dict[str, Any]:
@@ -206,7 +208,10 @@ def start_simulator(*options: str, archives: int = 500) -> Simulator:
     if not line:
         _, err = process.communicate()
         raise AssertionError(err.decode())
-    return Simulator(process=process, **json.loads(line))
+    told = check_answer("simulate", line.decode())
+    return Simulator(
+        process=process, **{name: told[name] for name in ("endpoint_url", "account_id", "vault", "archives")}
+    )
 
 
 @pytest.fixture

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import structlog
 
 from glacier_purge.cli import main
+from tests.answers import check_if_for_programs
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -46,6 +47,7 @@ class Shell:
         self.capsys.readouterr()
         exit_code = main([*arguments])
         printed = self.capsys.readouterr()
+        check_if_for_programs(arguments, printed.out)
         return Said(exit_code, printed.out, printed.err)
 
     def plan(self, inventory: Path, *options: str, vault: str = "photos") -> Said:

@@ -33,7 +33,14 @@ def test_names_are_imported_on_first_use() -> None:
 async def test_the_announcement_is_one_line_of_json_as_scripts_expect_it() -> None:
     async with SimulatedGlacier(archives=12, vault="tapes") as glacier:
         said, where = json.loads(glacier.announcement()), glacier.endpoint_url
-    assert said == {"endpoint_url": where, "account_id": "123456789012", "vault": "tapes", "archives": 12}
+    assert said == {
+        "result": "simulator",
+        "format": 1,
+        "endpoint_url": where,
+        "account_id": "123456789012",
+        "vault": "tapes",
+        "archives": 12,
+    }
 
 
 async def test_the_same_seed_and_start_give_the_same_archives() -> None:

@@ -52,7 +52,7 @@ def get(url: object, path: str) -> bytes:
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 def test_one_line_says_where_and_a_signal_ends_it_with_0(number: signal.Signals) -> None:
     with simulate("--archives", "7", "--rate", "0") as (process, said):
-        assert list(said) == ["endpoint_url", "account_id", "vault", "archives"]
+        assert list(said) == ["result", "format", "endpoint_url", "account_id", "vault", "archives"]
         assert (said["vault"], said["archives"], said["account_id"]) == ("photos", 7, "123456789012")
         assert json.loads(get(said["endpoint_url"], "/_simulator/ledger"))["archives_left"] == 7
         process.send_signal(number)

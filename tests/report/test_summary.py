@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import msgspec
 import pytest
 
 from glacier_purge.audit.ledger import Ledger
@@ -36,7 +37,9 @@ def ledger() -> Ledger:
 
 def test_a_report_has_the_ledgers_numbers() -> None:
     report = summarise(ledger(), inventory=10, selected=7, run_dir="run")
-    assert report.as_dict() == {
+    assert msgspec.to_builtins(report.as_result()) == {
+        "result": "purge",
+        "format": 1,
         "inventory": 10,
         "selected": 7,
         "deleted": 2,

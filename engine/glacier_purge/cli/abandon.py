@@ -51,16 +51,15 @@ def abandon(
     from glacier_purge.api import wiring
     from glacier_purge.cli.carrying import in_event_loop
     from glacier_purge.cli.logs import configure_logs
-    from glacier_purge.cli.run_dir import check_is_no_stream
     from glacier_purge.cli.waiting import patience
     from glacier_purge.lifecycle.endings import abandonment
     from glacier_purge.lifecycle.steps_file import LifecycleFile
+    from glacier_purge.report.results.lifecycles import Abandoned
     from glacier_purge.storage.folder import RunFolder
 
     configure_logs(logs)
     settings = source.load(aws)
     folder = RunFolder.open(run_dir)
-    check_is_no_stream(folder)
     terms = _terms(folder)
     access = wiring.access(settings, terms.endpoint_url, id_rule=settings.inventory.id_rule)
 
@@ -73,15 +72,15 @@ def abandon(
                 still_denied_by = []
             step = lifecycle.steps[-1]
         print_result(
-            {
-                "state": "abandoned",
-                "vault": terms.vault_arn,
-                "at": step.at,
-                "by": step.facts["by"],
-                "phase": step.phase.value,
-                "uploads": "as before" if not still_denied_by else f"still denied by {', '.join(still_denied_by)}",
-                "run_dir": str(folder.path),
-            },
+            Abandoned(
+                state="abandoned",
+                vault=terms.vault_arn,
+                at=step.at,
+                by=step.facts["by"],
+                phase=step.phase.value,
+                uploads="as before" if not still_denied_by else f"still denied by {', '.join(still_denied_by)}",
+                run_dir=str(folder.path),
+            ),
             output,
         )
         return ExitCode.DONE

@@ -70,7 +70,10 @@ _GROUPS = {
         "See the settings.",
         {
             "show": ("glacier_purge.cli.config:show", "Print the settings in force."),
-            "schema": ("glacier_purge.cli.config:schema", "Print the JSON Schema of a settings file."),
+            "schema": (
+                "glacier_purge.cli.config:schema",
+                "Print the JSON Schema of a settings file, or of a verb's answers.",
+            ),
         },
     ),
 }

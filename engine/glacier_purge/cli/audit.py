@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from glacier_purge.cli.options import Hyphened, Output
-from glacier_purge.cli.output import OutputFormat, print_result
+from glacier_purge.cli.output import OutputFormat, as_text, print_page, print_result
 
 if TYPE_CHECKING:
     from glacier_purge.audit.verification import FolderVerdict
+    from glacier_purge.report.results.auditing import Audited
 
 _FAULTS_SHOWN = 10
 
@@ -29,42 +30,54 @@ def verify(run_dir: Path, *, anchor: Hyphened | None = None, output: Output = Ou
     """
     from glacier_purge.audit.verification import NotToBeChecked, verify_folder
     from glacier_purge.errors import UsageError
+    from glacier_purge.report.results.auditing import AllAudited
 
     try:
         verdicts = verify_folder(run_dir, anchor=anchor)
     except NotToBeChecked as refused:
         raise UsageError(f"{refused}. Nothing was checked.") from refused
-    if len(verdicts) == 1:
-        print_result(_told(verdicts[0], run_dir, output), output)
-    elif output is OutputFormat.JSON:
-        folders = [_told(verdict, run_dir / verdict.name, output) for verdict in verdicts]
-        print_result({"verdict": _worst(verdicts), "folders": folders, "run_dir": str(run_dir)}, output)
-    else:
+    if output is OutputFormat.TEXT:
         for verdict in verdicts:
-            print_result({"folder": verdict.name} | _told(verdict, run_dir / verdict.name, output), output)
+            name = {"folder": verdict.name} if len(verdicts) > 1 else {}
+            print_page(as_text(name | _told(_audited(verdict, run_dir / verdict.name))))
+    elif len(verdicts) == 1:
+        print_result(_audited(verdicts[0], run_dir), output)
+    else:
+        folders = [_audited(verdict, run_dir / verdict.name) for verdict in verdicts]
+        print_result(AllAudited(verdict=_worst(verdicts), folders=folders, run_dir=str(run_dir)), output)
     return max(verdict.found.exit_code for verdict in verdicts)
 
 
-def _told(verdict: FolderVerdict, place: Path, output: OutputFormat) -> dict[str, object]:
+def _audited(verdict: FolderVerdict, place: Path) -> Audited:
+    from glacier_purge.report.results.auditing import Audited
+
     found = verdict.found
-    result: dict[str, object] = {
-        "verdict": _worst([verdict]),
-        "of": verdict.what,
-        "finished": found.finished,
-        "lines": found.records,
+    return Audited(
+        verdict=_worst([verdict]),
+        of=verdict.what,
+        finished=found.finished,
+        lines=found.records,
         **found.counts,
-        "faults": len(found.faults),
-        "notices": len(found.notices),
-        "anchor": found.anchor,
-        "run_dir": str(place),
-    }
-    if output is OutputFormat.JSON:
-        return result | {"fault_list": [str(fault) for fault in found.faults], "notice_list": list(found.notices)}
-    result |= {f"fault {number}": str(fault) for number, fault in enumerate(found.faults[:_FAULTS_SHOWN], 1)}
-    return result | {f"notice {number}": notice for number, notice in enumerate(found.notices[:_FAULTS_SHOWN], 1)}
+        faults=len(found.faults),
+        notices=len(found.notices),
+        anchor=found.anchor,
+        run_dir=str(place),
+        fault_list=[str(fault) for fault in found.faults],
+        notice_list=list(found.notices),
+    )
 
 
-def _worst(verdicts: list[FolderVerdict]) -> str:
+def _told(audited: Audited) -> dict[str, object]:
+    """The verdict for people: the first of what is wrong, a line each."""
+    from glacier_purge.report.results.result import as_members
+
+    result = as_members(audited)
+    faults, notices = result.pop("fault_list"), result.pop("notice_list")
+    result |= {f"fault {number}": fault for number, fault in enumerate(faults[:_FAULTS_SHOWN], 1)}
+    return result | {f"notice {number}": notice for number, notice in enumerate(notices[:_FAULTS_SHOWN], 1)}
+
+
+def _worst(verdicts: list[FolderVerdict]) -> Literal["sound", "damaged"]:
     return "damaged" if any(verdict.found.faults for verdict in verdicts) else "sound"
 
 
@@ -81,9 +94,9 @@ def export(run_dir: Path, *, to: Path | None = None) -> int:
     import sys
 
     from glacier_purge.audit.export import export_csv
-    from glacier_purge.cli.run_dir import look_at_log
+    from glacier_purge.cli.run_dir import look_at_run
 
-    folder = look_at_log(run_dir)
+    folder = look_at_run(run_dir)
     if to is None:
         export_csv(folder.path, sys.stdout)
     else:

@@ -48,7 +48,7 @@ class Carrying:
         finally:
             summary = self._summary()
             if summary is not None:
-                print_result(summary.as_dict(), output)
+                print_result(summary.as_result(), output)
                 if self._run.anchor is not None:  # the log was opened, and refused before it got its first line
                     tell(f"audit anchor {self._run.anchor}: kept elsewhere, it shows any later change of the log")
         return self._exit_code(summary)

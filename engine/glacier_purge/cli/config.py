@@ -1,14 +1,14 @@
-"""``config show`` and ``config schema``: the settings in force, and what a settings file may hold."""
+"""``config show`` and ``config schema``: the settings in force, what a settings file may hold, and what verbs print."""
 
 from __future__ import annotations
 
 import json
+from pathlib import Path
+from typing import Any
 
 from glacier_purge.cli.options import Aws, AwsOptions, Output, SettingsOptions, SettingsSource
 from glacier_purge.cli.output import OutputFormat, print_text, tell
 from glacier_purge.report.terminal import safe_lines
-
-SCHEMA_DIALECT = "https://json-schema.org/draft/2020-12/schema"
 
 
 def show(
@@ -23,16 +23,40 @@ def show(
     had in an earlier version is read all the same, and told here.
     """
     settings = source.load(aws).model_dump(mode="json")
-    print_text(json.dumps(settings) if output is OutputFormat.JSON else safe_lines(as_toml(settings)))
+    shown = {"result": "settings", "format": 1} | settings
+    print_text(json.dumps(shown) if output is OutputFormat.JSON else safe_lines(as_toml(settings)))
     for setting, place in source.former_names().items():
         tell(f"{place} is called {setting} now. It is read by both names; write {setting} when you next change it.")
 
 
-def schema() -> None:
-    """Print the JSON Schema of a settings file, for editors."""
-    from glacier_purge.settings import Settings
+def schema(*verb: str, all_to: Path | None = None) -> None:
+    """Print the JSON Schema of a settings file, or with a VERB that of what it prints with --output json.
 
-    print_text(json.dumps({"$schema": SCHEMA_DIALECT, **Settings.model_json_schema()}, indent=2))
+    Parameters
+    ----------
+    verb
+        The verb, as in: config schema inventory fetch.
+    all_to
+        Folder to write the schemas of all verbs to, a file each, instead of printing one.
+    """
+    from glacier_purge.cli.schemas import VERBS, answer_schema, file_name, settings_schema
+    from glacier_purge.errors import UsageError
+
+    asked = " ".join(verb)
+    if all_to is not None:
+        all_to.mkdir(parents=True, exist_ok=True)
+        for one in VERBS:
+            (all_to / f"{file_name(one)}.json").write_text(_as_document(answer_schema(one)) + "\n", "utf-8")
+    elif not asked:
+        print_text(_as_document(settings_schema()))
+    elif asked in VERBS:
+        print_text(_as_document(answer_schema(asked)))
+    else:
+        raise UsageError(f"{asked!r} prints no JSON. These do: {', '.join(sorted(VERBS))}.")
+
+
+def _as_document(schema: dict[str, Any]) -> str:
+    return json.dumps(schema, indent=2)
 
 
 def as_toml(settings: dict[str, dict[str, object]]) -> str:

@@ -50,6 +50,7 @@ def delete_vault(
     from glacier_purge.cli.waiting import patience, settled
     from glacier_purge.lifecycle.endings import check_not_abandoned
     from glacier_purge.plan.document import read_plan
+    from glacier_purge.report.results.running import Removed
     from glacier_purge.run.host import who
     from glacier_purge.vault.emptiness import Certified
     from glacier_purge.vault.removal import VaultRemoval
@@ -67,9 +68,7 @@ def delete_vault(
                 proof, waits = Certified(folder=folder, plan=plan), patience(no_wait, access)
                 removal = VaultRemoval(control, folder.path, proof, waits, by=who(), even_the_last=even_the_last_vault)
                 answer = await removal.remove(confirm_vault)
-        print_result(
-            {"state": "removed", "answer": answer.value, "vault": plan.vault.arn, "run_dir": str(run_dir)}, output
-        )
+        print_result(Removed(state="removed", answer=answer.value, vault=plan.vault.arn, run_dir=str(run_dir)), output)
         return ExitCode.DONE
 
     return in_event_loop(lambda: settled(work, output))

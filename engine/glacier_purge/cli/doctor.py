@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from glacier_purge.cli.exit_codes import ExitCode
 from glacier_purge.cli.options import Aws, AwsOptions, LogOptions, Logs, Output, SettingsOptions, SettingsSource
 from glacier_purge.cli.output import OutputFormat, print_page, print_result
-from glacier_purge.report.findings import as_dict, as_lines
+from glacier_purge.report.findings import as_lines, as_result
 
 if TYPE_CHECKING:
     from glacier_purge.aws.access import Access
@@ -41,6 +41,7 @@ def doctor(
     from glacier_purge.cli.carrying import in_event_loop
     from glacier_purge.cli.logs import configure_logs
     from glacier_purge.guard.findings import Weight
+    from glacier_purge.report.results.planning import Diagnosed
 
     configure_logs(logs)
     settings = source.load(aws)
@@ -54,7 +55,7 @@ def doctor(
     weights = [finding.weight for finding in found]
     if output is OutputFormat.JSON:
         counts = {weight.value: weights.count(weight) for weight in Weight}
-        print_result({"vault": vault, **counts, "findings": [as_dict(finding) for finding in found]}, output)
+        print_result(Diagnosed(vault=vault, **counts, findings=[as_result(finding) for finding in found]), output)
     else:
         print_page("\n".join(line for finding in found for line in as_lines(finding)))
     return ExitCode.USAGE if Weight.BLOCKING in weights else ExitCode.DONE

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import signal
 import sys
 from dataclasses import replace
@@ -22,7 +23,7 @@ from glacier_purge.cli.options import (
     SettingsOptions,
     SettingsSource,
 )
-from glacier_purge.cli.output import OutputFormat, print_page, print_result, tell
+from glacier_purge.cli.output import OutputFormat, print_page, print_text, tell
 from glacier_purge.cli.waiting import NoWait
 from glacier_purge.errors import Interrupted, PlanRefused, RunStopped, UsageError
 
@@ -254,7 +255,8 @@ def _print(members: Mapping[str, Member], fleet: Fleet, roster: Roster, output: 
     counts = {
         state: sum(vault["state"] == state for vault in vaults) for state in ("done", "pending", "stopped", "failed")
     }
-    print_result({"exit_code": fleet.exit_code, **counts, "findings": roster.findings, "vaults": vaults}, output)
+    told = {"exit_code": fleet.exit_code, **counts, "findings": roster.findings, "vaults": vaults}
+    print_text(json.dumps(told))
 
 
 def _facts(name: str, member: Member, fleet: Fleet) -> dict[str, object]:

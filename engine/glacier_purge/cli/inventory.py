@@ -33,15 +33,18 @@ def inspect(file: Hyphened, *, any_id_length: bool = False, output: Output = Out
     import msgspec
 
     from glacier_purge.inventory.inspection import inspect as look_into
+    from glacier_purge.report.results.planning import Inspected
+    from glacier_purge.report.results.result import as_members
 
     if file.startswith("-") and file != "-":  # only "-" is meant to pass; the parser can't tell it from these
         raise UsageError(f"unknown option {file}. A file of that name is written ./{file}.")
     found = look_into(file, id_rule_for(any_length=any_id_length))
-    result = {"file": file, **msgspec.to_builtins(found)}
+    members = msgspec.structs.asdict(found)
+    result = Inspected(file=file, inventory_format=members.pop("format"), **members)
     if output is OutputFormat.JSON:
         print_result(result, output)
     else:
-        counts = {name: value for name, value in result.items() if not isinstance(value, list)}
+        counts = {name: value for name, value in as_members(result).items() if not isinstance(value, list)}
         print_page("\n".join([as_text(counts), *_lines(found)]))
     return ExitCode.DONE if found.is_sound else ExitCode.USAGE
 

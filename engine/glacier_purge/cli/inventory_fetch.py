@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from glacier_purge.cli.exit_codes import ExitCode
 from glacier_purge.cli.options import (
@@ -73,6 +73,7 @@ def fetch(
     from glacier_purge.cli.logs import configure_logs
     from glacier_purge.cli.waiting import settled
     from glacier_purge.inventory.fetching.job_choice import Wanted
+    from glacier_purge.report.results.planning import Fetched
     from glacier_purge.storage.folder import RunFolder
 
     configure_logs(logs)
@@ -99,7 +100,7 @@ def fetch(
             result = await _fetch(vault, folder, wanted, settings, no_wait=no_wait, chunk_bytes=chunk_mib << 20)
             if target is not None:
                 _put_in_place(folder, target)
-        print_result({"file": str(target or folder.path / "inventory.json"), **result}, output)
+        print_result(Fetched(file=str(target or folder.path / "inventory.json"), **result), output)
         return ExitCode.DONE
 
     return in_event_loop(lambda: settled(work, output))
@@ -113,7 +114,7 @@ async def _fetch(
     *,
     no_wait: bool,
     chunk_bytes: int,
-) -> dict[str, object]:
+) -> dict[str, Any]:
     from glacier_purge.api import wiring
     from glacier_purge.cli.waiting import patience
     from glacier_purge.inventory.fetching.retrieval import Retrieval, RetrievalSettings

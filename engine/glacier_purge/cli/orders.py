@@ -7,7 +7,7 @@ answered with how the run stands then.  Nobody at work on the run is wrong usage
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from glacier_purge.cli.options import Output
 from glacier_purge.cli.output import OutputFormat, print_result
@@ -86,6 +86,7 @@ def stop(run_dir: Path, *, output: Output = OutputFormat.TEXT) -> int:
 def _order(run_dir: Path, order: Order, output: OutputFormat) -> int:
     from glacier_purge.cli.run_dir import look_at_run
     from glacier_purge.errors import UsageError
+    from glacier_purge.report.results.running import Ordered
     from glacier_purge.run.socket import ask
 
     folder = look_at_run(run_dir)
@@ -97,8 +98,8 @@ def _order(run_dir: Path, order: Order, output: OutputFormat) -> int:
         )
     if facts is None:
         raise UsageError(f"nobody works on the run in {run_dir}. Go on with it: glacier-purge apply {run_dir}")
-    told = {name: facts[name] for name in ("state", "why", "until")}
+    told: dict[str, Any] = {name: facts[name] for name in ("state", "why", "until")}
     told |= {"max_rate": facts["max_per_second"]}  # as the option and the setting are called
     told |= {name: facts[name] for name in ("accepted_per_second", "in_flight")}
-    print_result({"order": order.name, **told, "run_dir": str(run_dir)}, output)
+    print_result(Ordered(order=order.name, **told, run_dir=str(run_dir)), output)
     return 0

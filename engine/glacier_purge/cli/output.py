@@ -1,8 +1,8 @@
 """Results, on stdout and nowhere else; progress and logs are stderr's.
 
-A result is a flat mapping.  As JSON it is one line of ASCII, for programs; as text it is one aligned line per entry,
-for people, each made safe for a terminal.  A reader that went away, or a disk that is full, does not change how a run
-ended, so a stdout that can't be written is no error here.
+A result is one of ``report.results``.  As JSON it is one line of ASCII, for programs; as text it is one aligned line
+per entry, for people, each made safe for a terminal.  A reader that went away, or a disk that is full, does not change
+how a run ended, so a stdout that can't be written is no error here.
 
 What a person who watches should know, on stderr: one line each, broken between words on a terminal.
 """
@@ -20,6 +20,8 @@ from glacier_purge.report.terminal import fitted, safe
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from glacier_purge.report.results.result import Result
+
 
 class OutputFormat(StrEnum):
     """How a result is written."""
@@ -28,12 +30,16 @@ class OutputFormat(StrEnum):
     JSON = "json"
 
 
-def print_result(result: Mapping[str, object], output: OutputFormat) -> None:
+def print_result(result: Result, output: OutputFormat) -> None:
     """Write one result to stdout and flush it."""
+    import msgspec
+
+    from glacier_purge.report.results.result import as_members
+
     if output is OutputFormat.JSON:
-        print_text(json.dumps(result, default=str))
+        print_text(json.dumps(msgspec.to_builtins(result)))
     else:
-        print_page(as_text(result))
+        print_page(as_text(as_members(result)))
 
 
 def print_page(text: str) -> None:

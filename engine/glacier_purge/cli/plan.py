@@ -50,7 +50,7 @@ def plan(
         )
         view = PlanView.of(folder, made, settings)
         if output is OutputFormat.JSON:
-            print_result(view.as_dict(), output)
+            print_result(view.as_result(), output)
         else:
             print_page(view.as_text(to_delete(folder)))
         return 0

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -22,7 +23,7 @@ from glacier_purge.cli.options import (
     SettingsOptions,
     SettingsSource,
 )
-from glacier_purge.cli.output import OutputFormat, print_result, tell
+from glacier_purge.cli.output import OutputFormat, as_text, print_page, print_text, tell
 from glacier_purge.cli.waiting import NoWait
 from glacier_purge.clock import utc_now
 from glacier_purge.errors import Interrupted, Pending, UsageError
@@ -205,7 +206,8 @@ class _Run:
             )
             _begin(lifecycle, terms, self._wishes)
             await calendar.go_on()
-        print_result(self._result(lifecycle, calendar), self._output)
+        told = self._result(lifecycle, calendar)
+        print_text(json.dumps(told)) if self._output is OutputFormat.JSON else print_page(as_text(told))
         return ExitCode.DONE
 
     async def _approve(self, place: RunFolder, plan: Plan) -> Approval:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from glacier_purge.cli.options import AwsOptions, Output, SettingsOptions, SettingsSource
 from glacier_purge.cli.output import OutputFormat, print_page, print_result
@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
     from glacier_purge.fleet.roster import Roster
     from glacier_purge.plan.document import Plan
+    from glacier_purge.report.results.planning import Shown
     from glacier_purge.settings import Settings
     from glacier_purge.storage.folder import RunFolder
 
@@ -29,7 +30,6 @@ def show(run_dir: Path, *, source: SettingsSource = SettingsOptions(), output: O
     run_dir
         The folder of a run (`plan`), of a lifecycle (`run`) or of a fleet.
     """
-    from glacier_purge.cli.run_dir import check_is_no_stream
     from glacier_purge.fleet.roster import settled_roster
     from glacier_purge.storage.folder import RunFolder
 
@@ -39,10 +39,9 @@ def show(run_dir: Path, *, source: SettingsSource = SettingsOptions(), output: O
     if roster is not None:
         _show_all(folder, [_Shown.of(*found) for found in _waiting(folder, roster)], settings, output)
         return 0
-    check_is_no_stream(folder)
     shown = _Shown.of(*_planned(folder))
     if output is OutputFormat.JSON:
-        print_result(shown.as_dict(settings), output)
+        print_result(shown.as_result(settings), output)
     else:
         print_page(shown.as_text(settings))
     return 0
@@ -70,11 +69,14 @@ class _Shown:
         how_far = f"Approved. How far it is: glacier-purge status {self.folder.path}"
         return PlanView.of(self.folder, self.plan, settings).as_text(self.go_on or how_far)
 
-    def as_dict(self, settings: Settings) -> dict[str, Any]:
-        from glacier_purge.report.plan_view import PlanView
+    def as_result(self, settings: Settings) -> Shown:
+        import msgspec
 
-        view = PlanView.of(self.folder, self.plan, settings)
-        return {**view.as_dict(), "approval": "given" if self.go_on is None else "wanted"}
+        from glacier_purge.report.plan_view import PlanView
+        from glacier_purge.report.results.planning import Shown
+
+        planned = PlanView.of(self.folder, self.plan, settings).as_result()
+        return Shown(**msgspec.structs.asdict(planned), approval="given" if self.go_on is None else "wanted")
 
 
 def _planned(folder: RunFolder) -> tuple[RunFolder, Plan, str | None]:
@@ -120,9 +122,11 @@ def _waiting(folder: RunFolder, roster: Roster) -> Iterator[tuple[RunFolder, Pla
 
 
 def _show_all(folder: RunFolder, waiting: list[_Shown], settings: Settings, output: OutputFormat) -> None:
+    from glacier_purge.report.results.planning import AllShown
+
     if output is OutputFormat.JSON:
-        plans = [shown.as_dict(settings) for shown in waiting]
-        print_result({"waiting": len(plans), "plans": plans, "run_dir": str(folder.path)}, output)
+        plans = [shown.as_result(settings) for shown in waiting]
+        print_result(AllShown(waiting=len(plans), plans=plans, run_dir=str(folder.path)), output)
         return
     none = f"No plan in {folder.path} waits for an approval. How its vaults stand: glacier-purge status {folder.path}"
     print_page("\n\n\n".join(shown.as_text(settings) for shown in waiting) or none)

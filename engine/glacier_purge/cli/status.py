@@ -5,6 +5,7 @@ Told from its folder, and for deletes under way from the process that sends them
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -13,6 +14,7 @@ from glacier_purge.cli.output import OutputFormat, print_page, print_result
 
 if TYPE_CHECKING:
     from glacier_purge.audit.ledger import Ledger
+    from glacier_purge.report.results.running import RunStatus
     from glacier_purge.report.summary import Progress
     from glacier_purge.storage.folder import RunFolder
 
@@ -27,7 +29,6 @@ def status(run_dir: Path, *, output: Output = OutputFormat.TEXT) -> int:
     run_dir
         The folder of a run (`plan`), of a calendar (`run`) or of a fleet.
     """
-    from glacier_purge.cli.run_dir import check_is_no_stream
     from glacier_purge.errors import AuditDamaged
     from glacier_purge.fleet.roster import settled_roster
     from glacier_purge.lifecycle.state import is_calendar
@@ -39,23 +40,23 @@ def status(run_dir: Path, *, output: Output = OutputFormat.TEXT) -> int:
     if roster is not None:
         facts, table = fleet_view(folder, roster)
         print_page(table) if output is OutputFormat.TEXT else print_result(facts, output)
-        return max((int(vault.get("exit_code", 0)) for vault in facts["vaults"]), default=0)
+        return max((getattr(vault, "exit_code", 0) for vault in facts.vaults), default=0)
     if not is_calendar(run_dir):
-        check_is_no_stream(folder)
         print_result(_of_run(folder), output)
         return 0
     try:
-        print_result(CalendarView.of(folder).as_dict(), output)
+        print_result(CalendarView.of(folder).as_result(), output)
     except AuditDamaged as damaged:
         print_result(unreadable(run_dir, damaged), output)
         return damaged.exit_code
     return 0
 
 
-def _of_run(folder: RunFolder) -> dict[str, object]:
+def _of_run(folder: RunFolder) -> RunStatus:
     from glacier_purge.audit.recovery import replay
     from glacier_purge.plan.document import read_plan
     from glacier_purge.report.lifecycle_view import moment_of
+    from glacier_purge.report.results.running import RunStatus
     from glacier_purge.report.summary import progress, summarise
 
     run_dir, plan = folder.path, read_plan(folder.plan_file)
@@ -64,18 +65,19 @@ def _of_run(folder: RunFolder) -> dict[str, object]:
     ledger = replay(folder.path, plan_digest=plan.digest)
     summary = summarise(ledger, inventory=plan.counts.inventory, selected=plan.counts.selected, run_dir=str(run_dir))
     facts = live if live is not None else ledger.last_telemetry or {}
-    result = {
-        **summary.as_dict(),
-        "state": _state(ledger, at_work=at_work, live=live),
-        "vault": plan.vault_name,
-        "digest": plan.digest,
-        "last_deletion": ledger.last_deletion_ts,
-    }
+    more: dict[str, Any] = {}
     if at_work:
-        result |= _at_work(facts, progress(ledger, facts, selected=plan.counts.selected), live=live is not None)
+        more = _at_work(facts, progress(ledger, facts, selected=plan.counts.selected), live=live is not None)
     elif ledger.finished is None:
-        result |= _at_rest(ledger, run_dir)
-    return result
+        more = _at_rest(ledger, run_dir)
+    return RunStatus(
+        **asdict(summary),
+        state=_state(ledger, at_work=at_work, live=live),
+        vault=plan.vault_name,
+        digest=plan.digest,
+        last_deletion=ledger.last_deletion_ts,
+        **more,
+    )
 
 
 def _state(ledger: Ledger, *, at_work: bool, live: dict[str, Any] | None) -> str:
@@ -86,7 +88,7 @@ def _state(ledger: Ledger, *, at_work: bool, live: dict[str, Any] | None) -> str
     return "stopped, resumable with apply" if ledger.epoch > 0 else "planned, not begun"
 
 
-def _at_work(facts: dict[str, Any], moment: Progress, *, live: bool) -> dict[str, object]:
+def _at_work(facts: dict[str, Any], moment: Progress, *, live: bool) -> dict[str, Any]:
     from glacier_purge.text import duration
 
     return {
@@ -102,12 +104,12 @@ def _at_work(facts: dict[str, Any], moment: Progress, *, live: bool) -> dict[str
     }
 
 
-def _at_rest(ledger: Ledger, run_dir: Path) -> dict[str, object]:
+def _at_rest(ledger: Ledger, run_dir: Path) -> dict[str, Any]:
     """Why nothing happens. A pause that its process did not outlive is told: the next one does not keep it.
 
     A hold on the vault is told as well: the next process finds it where it is, or finds it lifted.
     """
-    rest: dict[str, object] = {} if ledger.stop_reason is None else {"stopped_because": ledger.stop_reason}
+    rest: dict[str, Any] = {} if ledger.stop_reason is None else {"stopped_because": ledger.stop_reason}
     rest["why"] = f"nobody works on it; go on with: glacier-purge apply {run_dir}"
     last = ledger.last_telemetry or {}
     paused_by = last.get("paused_by")

@@ -52,6 +52,7 @@ def thaw(
     from glacier_purge.archive import check_vault_name
     from glacier_purge.cli.carrying import in_event_loop
     from glacier_purge.cli.logs import configure_logs
+    from glacier_purge.report.results.lifecycles import Thawed
     from glacier_purge.storage.locks import vault_locked
 
     configure_logs(logs)
@@ -66,11 +67,11 @@ def thaw(
             async with wiring.open_control(address, access) as control:
                 taken = await _taken_out(control, confirm_vault)
         print_result(
-            {
-                "state": "thawed" if taken else "nothing to take away: no statement of ours denies uploads",
-                "vault": address.arn,
-                "taken_away": ", ".join(taken),
-            },
+            Thawed(
+                state="thawed" if taken else "nothing to take away: no statement of ours denies uploads",
+                vault=address.arn,
+                taken_away=", ".join(taken),
+            ),
             output,
         )
         return ExitCode.DONE

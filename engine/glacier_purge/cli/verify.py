@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
     from glacier_purge.proof.reconcile import Reconciliation
     from glacier_purge.proof.verifying import Verdict
+    from glacier_purge.report.results.running import Proof, Verified
     from glacier_purge.storage.folder import RunFolder
 
 
@@ -80,13 +81,13 @@ def missing(found: Reconciliation) -> Iterator[str]:
         yield "look who did (CloudTrail has each DeleteArchive); the certificate counts and names them"
 
 
-def _state(verdict: Verdict) -> str:
+def _state(verdict: Verdict) -> Proof:
     if verdict.certificate is None:
         return "not proven"
     return "proven, but archives that were kept are gone" if verdict.found.kept_gone else "proven"
 
 
-def _told(folder: RunFolder, verdict: Verdict) -> dict[str, object]:
+def _told(folder: RunFolder, verdict: Verdict) -> Verified:
     import msgspec
 
     from glacier_purge.proof.certificate import CERTIFICATE_FILE
@@ -97,6 +98,7 @@ def _told(folder: RunFolder, verdict: Verdict) -> dict[str, object]:
         STILL_LISTED_FILE,
         VERIFICATION_FOLDER,
     )
+    from glacier_purge.report.results.running import Verified
 
     found, certificate = verdict.found, verdict.certificate
     place = folder.path / VERIFICATION_FOLDER
@@ -106,13 +108,13 @@ def _told(folder: RunFolder, verdict: Verdict) -> dict[str, object]:
         "new_since_ids": (found.new_since, place / NEW_SINCE_FILE),
         "kept_gone_ids": (found.kept_gone, place / KEPT_GONE_FILE),
     }
-    return {
-        "state": _state(verdict),
-        "vault_is_empty": found.vault_is_empty,
-        "inventory_date": verdict.inventory_date,
-        **(msgspec.to_builtins(found) | {"kept_gone_first": ", ".join(found.kept_gone_first)}),
-        **{name: str(file) for name, (count, file) in files.items() if count},
-        "certificate": None if certificate is None else str(folder.path / CERTIFICATE_FILE),
-        "certificate_digest": None if certificate is None else certificate.digest,
-        "run_dir": str(folder.path),
-    }
+    named = {name: str(file) for name, (count, file) in files.items() if count}
+    return Verified(
+        state=_state(verdict),
+        vault_is_empty=found.vault_is_empty,
+        inventory_date=verdict.inventory_date,
+        **(msgspec.structs.asdict(found) | {"kept_gone_first": ", ".join(found.kept_gone_first)} | named),
+        certificate=None if certificate is None else str(folder.path / CERTIFICATE_FILE),
+        certificate_digest=None if certificate is None else certificate.digest,
+        run_dir=str(folder.path),
+    )

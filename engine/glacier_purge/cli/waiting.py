@@ -63,11 +63,13 @@ def _simulated(access: Access) -> tuple[Callable[[], datetime], Callable[[float]
 
 async def settled(work: Callable[[], Awaitable[int]], output: OutputFormat) -> int:
     """Do the work; when it is pending, say on stdout for what and until when."""
+    from glacier_purge.report.results.running import Waits
+
     try:
         return await work()
     except Pending as pending:
         until = f"{pending.until:%Y-%m-%dT%H:%M:%SZ}"
-        print_result({"state": "pending", "waiting_for": pending.what, "until": until}, output)
+        print_result(Waits(state="pending", waiting_for=pending.what, until=until), output)
         return ExitCode.PENDING
 
 

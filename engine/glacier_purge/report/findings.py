@@ -1,9 +1,10 @@
-"""Findings as they are told: lines for people, members for programs."""
+"""Findings as they are told: lines for people, a result for programs."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from glacier_purge.report.results.planning import VaultFinding
 from glacier_purge.report.terminal import safe
 
 if TYPE_CHECKING:
@@ -12,15 +13,15 @@ if TYPE_CHECKING:
     from glacier_purge.guard.findings import Finding
 
 
-def as_dict(finding: Finding) -> dict[str, str]:
+def as_result(finding: Finding) -> VaultFinding:
     """A finding for programs."""
-    return {
-        "weight": finding.weight.value,
-        "subject": finding.subject,
-        "what": finding.what,
-        "why": finding.why,
-        "advice": finding.advice,
-    }
+    return VaultFinding(
+        weight=finding.weight.value,
+        subject=finding.subject,
+        what=finding.what,
+        why=finding.why,
+        advice=finding.advice,
+    )
 
 
 def as_lines(finding: Finding) -> Iterator[str]:

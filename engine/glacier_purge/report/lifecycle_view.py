@@ -19,6 +19,8 @@ from glacier_purge.lifecycle.endings import abandonment
 from glacier_purge.lifecycle.phases import Event, Phase
 from glacier_purge.lifecycle.state import denial, read_standing
 from glacier_purge.report.fleet import Row, as_table
+from glacier_purge.report.results.lifecycles import FleetStatus, LifecycleStatus, LifecycleUnreadable, NotBegun
+from glacier_purge.report.results.result import UNSET, UnsetType
 from glacier_purge.report.summary import progress
 from glacier_purge.run.host import who
 from glacier_purge.run.socket import ask
@@ -32,8 +34,10 @@ if TYPE_CHECKING:
     from glacier_purge.audit.ledger import Ledger
     from glacier_purge.fleet.roster import Enlisted, Roster
     from glacier_purge.lifecycle.state import Standing
+    from glacier_purge.report.results.lifecycles import FleetState, State
     from glacier_purge.report.summary import Progress
 
+_STATES = ("done", "abandoned", "running", "waiting", "pending", "stopped", "not begun", "damaged", "refused")
 _GO_ON = "nobody works on it; the same command goes on"
 
 
@@ -60,7 +64,7 @@ class CalendarView:
         return cls(folder=folder, standing=standing, ledger=ledger, moment=moment)
 
     @property
-    def state(self) -> str:
+    def state(self) -> State:
         """How it stands, in a word or two."""
         standing = self.standing
         if standing.phase is Phase.DONE:
@@ -94,36 +98,40 @@ class CalendarView:
         waiting = self.standing.waiting
         return None if waiting is None else f"{waiting.until:%Y-%m-%dT%H:%M:%SZ}"
 
-    def as_dict(self) -> dict[str, Any]:
-        """The calendar as a result: counts are of the last planned round."""
+    def as_result(self, vault_arn: str | UnsetType = UNSET) -> LifecycleStatus:
+        """The lifecycle for programs: counts are of the last planned round. ``vault_arn`` is for one of a fleet."""
         standing, terms = self.standing, self.standing.terms
-        facts: dict[str, Any] = {
-            "state": self.state,
-            "vault": None if terms is None else Vault.from_arn(terms.vault_arn).name,
-            "phase": standing.phase.value,
-            "round": standing.round,
-            "why": self.why,
-            "until": self.until,
-            "confirm_digest": self._approval_wanted,
-            "chosen": "unknown" if terms is None else ", ".join(terms.told()) or "every archive",
+        return LifecycleStatus(
+            vault_arn=vault_arn,
+            state=self.state,
+            vault=None if terms is None else Vault.from_arn(terms.vault_arn).name,
+            phase=standing.phase.value,
+            round=standing.round,
+            why=self.why,
+            until=self.until,
+            confirm_digest=self._approval_wanted,
+            chosen="unknown" if terms is None else ", ".join(terms.told()) or "every archive",
+            **self._counts(),
+            uploads=standing.denied or "as the vault's owner has it",
+            certificate=self._fact("certificate"),
+            kept_gone=self._fact("kept_gone") or 0,
+            last_step=None if not standing.steps else standing.steps[-1].at,
+            run_dir=str(self.folder.path),
+        )
+
+    def _counts(self) -> dict[str, Any]:
+        if self.standing.planned is None or self.ledger is None:
+            return {}
+        place, plan = self.standing.planned
+        return {
+            "inventory": plan.counts.inventory,
+            "selected": plan.counts.selected,
+            "kept": plan.counts.skipped,
+            "deleted": self.ledger.counts["deleted"],
+            "failed": self.ledger.counts["failed"],
+            "digest": plan.digest,
+            "round_dir": str(place.path),
         }
-        if standing.planned is not None and self.ledger is not None:
-            place, plan = standing.planned
-            facts |= {
-                "inventory": plan.counts.inventory,
-                "selected": plan.counts.selected,
-                "kept": plan.counts.skipped,
-                "deleted": self.ledger.counts["deleted"],
-                "failed": self.ledger.counts["failed"],
-                "digest": plan.digest,
-                "round_dir": str(place.path),
-            }
-        facts["uploads"] = standing.denied or "as the vault's owner has it"
-        facts["certificate"] = self._fact("certificate")
-        facts["kept_gone"] = self._fact("kept_gone") or 0
-        facts["last_step"] = None if not standing.steps else standing.steps[-1].at
-        facts["run_dir"] = str(self.folder.path)
-        return facts
 
     def row(self, vault: Vault) -> Row:
         """The calendar as a row of its fleet's table."""
@@ -166,32 +174,33 @@ class CalendarView:
         return next((step.facts.get(name) for step in reversed(self.standing.steps) if step.event in ends), None)
 
 
-def fleet_view(folder: RunFolder, roster: Roster) -> tuple[dict[str, Any], str]:
+def fleet_view(folder: RunFolder, roster: Roster) -> tuple[FleetStatus, str]:
     """The fleet in ``folder`` as a result for programs, and as a table for people."""
-    vaults, rows = [], []
+    vaults: list[LifecycleStatus | LifecycleUnreadable | NotBegun] = []
+    rows = []
     for one in roster.vaults:
         vault = Vault.from_arn(one.vault_arn)
         place = folder.path / folder_name(vault)
         if not place.exists():
-            vaults.append({"vault_arn": one.vault_arn, "state": "not begun", "run_dir": str(place)})
+            vaults.append(NotBegun(vault_arn=one.vault_arn, state="not begun", run_dir=str(place)))
             where = f"{vault.account_id} {vault.region}"
             rows.append(Row(vault=vault.name, where=where, phase="not begun", standing=_GO_ON))
             continue
-        facts, row = _member(one, vault, place)
-        vaults.append(facts)
+        told, row = _member(one, vault, place)
+        vaults.append(told)
         rows.append(row)
-    counts = Counter(str(vault["state"]) for vault in vaults)
-    states = ("done", "abandoned", "running", "waiting", "pending", "stopped", "not begun", "damaged", "refused")
-    return {
-        "state": _fleet_state(counts, at_work=folder.is_locked()),
-        **{state.replace(" ", "_"): counts[state] for state in states},
-        "findings": roster.findings,
-        "vaults": vaults,
-        "run_dir": str(folder.path),
-    }, as_table(rows)
+    counts: Counter[str] = Counter(vault.state for vault in vaults)
+    status = FleetStatus(
+        state=_fleet_state(counts, at_work=folder.is_locked()),
+        **{state.replace(" ", "_"): counts[state] for state in _STATES},
+        findings=roster.findings,
+        vaults=tuple(vaults),
+        run_dir=str(folder.path),
+    )
+    return status, as_table(rows)
 
 
-def _member(one: Enlisted, vault: Vault, place: Path) -> tuple[dict[str, Any], Row]:
+def _member(one: Enlisted, vault: Vault, place: Path) -> tuple[LifecycleStatus | LifecycleUnreadable, Row]:
     """One vault as a result and as a row; what cannot be read of it is told, and hides no other vault."""
     try:
         view = CalendarView.of(RunFolder.look(place))
@@ -202,25 +211,26 @@ def _member(one: Enlisted, vault: Vault, place: Path) -> tuple[dict[str, Any], R
                 file=str(place / TERMS_FILE),
                 offset_bytes=0,
             )
-        return {"vault_arn": one.vault_arn, **view.as_dict()}, view.row(vault)
+        return view.as_result(one.vault_arn), view.row(vault)
     except GlacierPurgeError as error:
-        facts = {"vault_arn": one.vault_arn, **unreadable(place, error)}
+        told = unreadable(place, error, one.vault_arn)
         where = f"{vault.account_id} {vault.region}"
-        return facts, Row(vault=vault.name, where=where, phase=str(facts["state"]), standing=str(error))
+        return told, Row(vault=vault.name, where=where, phase=told.state, standing=str(error))
 
 
-def unreadable(place: Path, error: GlacierPurgeError) -> dict[str, Any]:
-    """A lifecycle of which nothing can be told but why, as a result."""
-    return {
-        "state": "damaged" if isinstance(error, AuditDamaged) else "refused",
-        "why": str(error),
-        "uploads": denial(place) or "as the vault's owner has it",
-        "exit_code": error.exit_code,
-        "run_dir": str(place),
-    }
+def unreadable(place: Path, error: GlacierPurgeError, vault_arn: str | UnsetType = UNSET) -> LifecycleUnreadable:
+    """A lifecycle of which nothing can be told but why, for programs."""
+    return LifecycleUnreadable(
+        vault_arn=vault_arn,
+        state="damaged" if isinstance(error, AuditDamaged) else "refused",
+        why=str(error),
+        uploads=denial(place) or "as the vault's owner has it",
+        exit_code=error.exit_code,
+        run_dir=str(place),
+    )
 
 
-def _fleet_state(counts: Counter[str], *, at_work: bool) -> str:
+def _fleet_state(counts: Counter[str], *, at_work: bool) -> FleetState:
     if counts.total() == counts["done"] + counts["abandoned"]:
         return "done"
     if at_work:

@@ -6,7 +6,7 @@ The page computes nothing but widths; every text in it that strangers wrote pass
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import msgspec
 
@@ -19,7 +19,8 @@ from glacier_purge.plan.cost import read_price_table
 from glacier_purge.plan.forecast import forecast
 from glacier_purge.plan.identity import read_identity
 from glacier_purge.plan.selection import IN_RETRIEVAL, TOO_LARGE, TOO_SMALL
-from glacier_purge.report.findings import as_dict, as_lines
+from glacier_purge.report.findings import as_lines, as_result
+from glacier_purge.report.results.planning import Forecast, ForecastStep, Planned
 from glacier_purge.report.terminal import safe
 from glacier_purge.run.limits import known_rate
 from glacier_purge.text import duration, size
@@ -91,33 +92,32 @@ class PlanView:
             noticed=read_noticed(folder),
         )
 
-    def as_dict(self) -> dict[str, Any]:
-        """The plan as a result for programs."""
+    def as_result(self) -> Planned:
+        """The plan for programs."""
         plan = self.plan
-        return {
-            "run_dir": self.run_dir,
-            "vault": plan.vault_name,
-            "account_id": plan.account_id,
-            "region": plan.region,
-            "endpoint_url": plan.endpoint_url,
-            "inventory_date": plan.snapshot.inventory_date,
-            "inventory": plan.counts.inventory,
-            "selected": plan.counts.selected,
-            "skipped": plan.counts.skipped,
-            "invalid": plan.counts.invalid,
-            "duplicates": plan.counts.duplicates,
-            "count": plan.counts.selected,
-            "bytes": plan.selected_bytes,
-            "oldest": plan.oldest,
-            "newest": plan.newest,
-            "digest": plan.digest,
-            "retrievals_looked_at": self.retrievals_looked_at,
-            "sender": _ONE_SENDER,
-            **_plain({name: getattr(plan, name) for name in ("reasons", "findings", "uploads", "sizes", "samples")}),
-            "vault_findings": None if self.noticed is None else [as_dict(noticed) for noticed in self.noticed],
-            "estimate": asdict(self.estimate),
-            "forecast": _plain(asdict(self.calendar)),
-        }
+        return Planned(
+            run_dir=self.run_dir,
+            vault=plan.vault_name,
+            account_id=plan.account_id,
+            region=plan.region,
+            endpoint_url=plan.endpoint_url,
+            inventory_date=plan.snapshot.inventory_date,
+            **msgspec.structs.asdict(plan.counts),
+            count=plan.counts.selected,
+            bytes=plan.selected_bytes,
+            oldest=plan.oldest,
+            newest=plan.newest,
+            digest=plan.digest,
+            retrievals_looked_at=self.retrievals_looked_at,
+            sender=_ONE_SENDER,
+            **{name: getattr(plan, name) for name in ("reasons", "findings", "uploads", "sizes", "samples")},
+            vault_findings=None if self.noticed is None else [as_result(noticed) for noticed in self.noticed],
+            estimate=self.estimate,
+            forecast=Forecast(
+                steps=tuple(ForecastStep(**asdict(step)) for step in self.calendar.steps),
+                assumed=self.calendar.assumed,
+            ),
+        )
 
     def as_text(self, *closing: str) -> str:
         """The plan as a page, with the lines ``closing`` below its digest."""
@@ -275,10 +275,6 @@ def _parameter(reason: Reason) -> str:
     if reason.parameter is None:
         return ""
     return f"{int(reason.parameter):,} bytes" if reason.decision in {TOO_SMALL, TOO_LARGE} else reason.parameter
-
-
-def _plain(value: Any) -> Any:
-    return msgspec.to_builtins(value)
 
 
 def _prospects(plan: Plan, settings: Settings) -> tuple[Estimate, Calendar]:

@@ -9,6 +9,8 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
+from glacier_purge.report.results.running import Purged
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
@@ -44,9 +46,9 @@ class Report:
         """Whether every inventory record is accounted for."""
         return self.accounted == self.inventory
 
-    def as_dict(self) -> dict[str, Any]:
-        """The summary as the JSON result has it."""
-        return asdict(self)
+    def as_result(self) -> Purged:
+        """The report for programs."""
+        return Purged(**asdict(self))
 
 
 def summarise(ledger: Ledger, *, inventory: int, selected: int, run_dir: str) -> Report:

@@ -13,14 +13,14 @@ import tempfile
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from cyclopts import Parameter, validators
 
-from glacier_purge.cli.benching.result import as_table, compared
+from glacier_purge.cli.benching.result import Benched, Compared, as_table, compared
 from glacier_purge.cli.benching.round import Order, in_own_process
 from glacier_purge.cli.options import Hyphened, Output, Whole
-from glacier_purge.cli.output import OutputFormat, print_text
+from glacier_purge.cli.output import OutputFormat, print_result, print_text
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -111,7 +111,7 @@ def bench(
                 f"{endpoint_url} was started with its own. Leave them away."
             )
         measured = list(_on_running(endpoint_url, vault, ca_bundle, [*transports] * rounds, load))
-    conditions = {
+    conditions: dict[str, Any] = {
         "endpoint": endpoint_url or "a simulator of its own",
         "archives": archives,
         "in_flight": in_flight,
@@ -119,9 +119,10 @@ def bench(
         "rounds": rounds,
     }
     rows = compared(measured)
-    print_text(
-        json.dumps(conditions | {"results": rows}) if output is OutputFormat.JSON else as_table(conditions, rows)
-    )
+    if output is OutputFormat.JSON:
+        print_result(Benched(**conditions, results=[Compared(**row) for row in rows]), output)
+    else:
+        print_text(as_table(conditions, rows))
     return 0 if all(each.deleted == archives for each in measured) else 1
 
 

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import statistics
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import msgspec
 
+from glacier_purge.report.results.result import Result, about
 from glacier_purge.report.terminal import safe
 
 if TYPE_CHECKING:
@@ -22,6 +23,38 @@ _ROWS = {
     "peak memory, MB": "peak_rss_mb",
 }
 _PERCENTILES = {"p50": "p50", "p90": "p90", "p99": "p99", "p99_9": "p99.9", "max": "longest"}
+
+
+class Compared(msgspec.Struct, frozen=True, kw_only=True):
+    """One transport: medians over the rounds, and ratios to the first transport, taken within rounds."""
+
+    transport: Annotated[str, about("The transport that sent.")]
+    deleted: Annotated[float, about("Archives deleted in a round.")]
+    failed: Annotated[float, about("Archives that could not be deleted.")]
+    seconds: Annotated[float, about("What the whole round took.")]
+    cpu_seconds: Annotated[float, about("CPU time of the whole round.")]
+    deletes_per_second: Annotated[float, about("Deletes a second, from the first request to the last reply.")]
+    cpu_us_per_delete: Annotated[float, about("CPU time a delete, in microseconds.")]
+    throttled_share: Annotated[float, about("Share of requests that were throttled, 0 to 1.")]
+    limit_per_second: Annotated[float | None, about("The limit that was found; null: none was met.")]
+    peak_rss_mb: Annotated[float, about("Most memory used, in MB.")]
+    latency_ms: Annotated[dict[str, float] | None, about("Percentiles of latency, in ms.")]
+    corrected_latency_ms: Annotated[
+        dict[str, float] | None, about("The same with the requests that a stall kept from being sent.")
+    ]
+    cpu_to_first: Annotated[float, about("CPU time, as a ratio to the first transport's.")]
+    deletes_per_second_to_first: Annotated[float, about("Deletes a second, as a ratio to the first transport's.")]
+
+
+class Benched(Result, frozen=True, kw_only=True, tag="bench"):
+    """What was measured, and under which conditions."""
+
+    endpoint: Annotated[str, about("The simulator that was measured against.")]
+    archives: Annotated[int, about("Archives deleted in a round.")]
+    in_flight: Annotated[int, about("Most requests at once.")]
+    rate_per_second: Annotated[float | None, about("Requests a second that were asked for; null: as many as go.")]
+    rounds: Annotated[int, about("Rounds of each transport.")]
+    results: Annotated[list[Compared], about("A row for each transport, in the order measured.")]
 
 
 def compared(measured: Sequence[Measured]) -> list[dict[str, Any]]:

@@ -1,0 +1,1 @@
+"""What commands answer programs with: each answer a type, from which its JSON Schema is written."""
