@@ -78,7 +78,7 @@ lock: $(VENV)/.ready ## Write the lock files again from pyproject.toml.
 
 clean: ## Remove everything make made.
 	@rm -rf $(VENV) $(WITNESS) build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
-	@find engine config tests benchmarks -name __pycache__ -type d -prune -exec rm -rf {} +
+	@find engine config tests benchmarks examples -name __pycache__ -type d -prune -exec rm -rf {} +
 
 $(VENV)/.uv: requirements-bootstrap.lock
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { \

@@ -44,6 +44,7 @@ OURS = "glacier-purge"
 GO = "Go net/http (deletes only)"
 GO_UNSIGNED = "Go net/http (deletes only and unsigned)"
 NAIVE = "naive aioboto3 pipeline"
+PLAIN = "plain engine (examples/plain_engine.py)"
 
 
 class Row(TypedDict):
@@ -150,6 +151,12 @@ def python_client(module: str, *, logs: bool, tells_in_flight: bool = True) -> C
     return delete
 
 
+def plain_engine(arena: Arena, archives: int, in_flight: int) -> Cost:
+    example, log = ROOT / "examples/plain_engine.py", arena.new_folder() / "log.jsonl"
+    command = [PYTHON, str(example), str(arena.inventory(archives)), str(log), "--endpoint-url", arena.server.url]
+    return run([*command, "--workers", str(in_flight)], arena.environment())
+
+
 def aws_cli(program: str) -> Callable[[Arena, int, int], Cost]:
     def delete(arena: Arena, archives: int, in_flight: int) -> Cost:
         command = ["xargs", "-P", str(in_flight), "-I{}", program, "glacier", "delete-archive"]
@@ -189,6 +196,7 @@ def contestants(folder: Path, deletes: int) -> list[Contestant]:
         (OURS, 1_000, settled(1_000), fast + settled(1_000), ours("rest")),
         (f"{OURS} over the SDK", 64, 100, slow, ours("sdk")),
         (NAIVE, 10, 100, naive, python_client("naive_aioboto3", logs=True, tells_in_flight=False)),
+        (PLAIN, 10, 100, slow, plain_engine),
         ("tuned aioboto3", 64, 100, slow, python_client("tuned_aioboto3", logs=True)),
         ("boto3 (threads)", 10, 100, slow, python_client("boto3_threads", logs=False)),
     ):

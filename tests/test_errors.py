@@ -14,6 +14,13 @@ def test_one_error_is_raised_as_itself_however_deep_it_sits() -> None:
     assert caught.value.__cause__ is cause
 
 
+def test_one_error_that_several_tasks_were_told_of_is_still_one() -> None:
+    error = OSError("the disk")
+    with pytest.raises(OSError, match="the disk") as caught, one_error():
+        raise ExceptionGroup("outer", [error, ExceptionGroup("inner", [error])])
+    assert caught.value is error
+
+
 def test_several_errors_stay_together() -> None:
     with pytest.raises(ExceptionGroup) as caught, one_error():
         raise ExceptionGroup("both", [ValueError(), TypeError()])

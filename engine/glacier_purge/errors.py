@@ -161,11 +161,14 @@ def first_sentence(error: BaseException) -> str:
 
 @contextmanager
 def one_error() -> Iterator[None]:
-    """Raise the error inside a bundle of one, however deep it sits; a bundle of several is left as it is."""
+    """Raise the error inside a bundle of one, however deep it sits; a bundle of several is left as it is.
+
+    One that several tasks were told of, as of a failed disk, is still one.
+    """
     try:
         yield
     except BaseExceptionGroup as bundle:
-        errors = list(_leaves(bundle))
+        errors = list({id(error): error for error in _leaves(bundle)}.values())
         if len(errors) > 1:
             raise
         raise errors[0] from errors[0].__cause__

@@ -245,7 +245,7 @@ def test_a_plan_with_any_description_has_the_digest_it_says(description: str, tm
 
 def test_a_folder_without_any_of_ours_is_no_damage(tmp_path: Path) -> None:
     for folder in (tmp_path, tmp_path / "nowhere"):
-        with pytest.raises(NotToBeChecked, match="not the folder of a run, a lifecycle or a fleet"):
+        with pytest.raises(NotToBeChecked, match="not the folder of a run, a script's log, a lifecycle or a fleet"):
             verify_folder(folder)
 
 

@@ -223,4 +223,7 @@ def test_where_no_run_is_it_is_usage_and_no_damage(
 ) -> None:
     monkeypatch.chdir(tmp_path)
     assert main(["audit", "verify", "."]) == 2
-    assert "not the folder of a run, a lifecycle or a fleet. Nothing was checked." in capsys.readouterr().err
+    assert (
+        "not the folder of a run, a script's log, a lifecycle or a fleet. Nothing was checked."
+        in capsys.readouterr().err
+    )

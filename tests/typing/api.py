@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import AsyncGenerator
 from pathlib import Path
 from typing import TYPE_CHECKING, assert_type
+
+from tenacity import AsyncRetrying, Retrying, stop_after_delay, wait_fixed
 
 import glacier_purge
 
@@ -38,14 +41,22 @@ async def a_whole_run() -> None:
 
 
 async def only_the_deletes() -> None:
-    vault = glacier_purge.Vault(account_id="123456789012", region="eu-west-1", name="photos")
     credentials = glacier_purge.StaticCredentials(access_key_id="key", secret_access_key="secret")
-    async for outcome in glacier_purge.delete_archives(vault, ["id"], credentials=credentials):
+    async for outcome in glacier_purge.delete_archives(vault(), ["id"], credentials=credentials):
         assert_type(outcome, glacier_purge.Outcome)
         assert_type(outcome.archive_id, str)
         assert_type(outcome.request_id, str | None)
-    async for _ in glacier_purge.delete_archives(vault, ids(), settings=glacier_purge.Settings()):
+    async for _ in glacier_purge.delete_archives(vault(), ids(), settings=glacier_purge.Settings()):
         pass
+    retry = {"throttled": AsyncRetrying(stop=stop_after_delay(60)), "unknown": Retrying(wait=wait_fixed(1))}
+    outcomes = glacier_purge.delete_archives(vault(), ids(), audit_log=Path("log"), retry=retry)
+    assert_type(outcomes, AsyncGenerator[glacier_purge.Outcome, None])
+    async for outcome in glacier_purge.delete_archives(vault(), ids(), audit_log="log", retry=None):
+        assert_type(outcome.redelete, bool)
+
+
+def vault() -> glacier_purge.Vault:
+    return glacier_purge.Vault(account_id="123456789012", region="eu-west-1", name="photos")
 
 
 async def ids() -> AsyncIterator[str]:
@@ -57,4 +68,6 @@ def refused_by_the_checker() -> None:
     glacier_purge.Choices(in_retrieval="ask")  # type: ignore[arg-type]  # hold, wait or delete
     glacier_purge.Vault("123456789012", "eu-west-1", "photos")  # type: ignore[call-arg]  # by name only: easy to swap
     glacier_purge.delete_archives("photos", [])  # type: ignore[arg-type]  # a vault is more than a name
+    glacier_purge.delete_archives(vault(), [], retry={"unknown": 3})  # type: ignore[dict-item]  # a policy of tenacity
+    glacier_purge.delete_archives(vault(), [], audit_log=True)  # type: ignore[arg-type]  # where it is to lie
     glacier_purge.purge("run")  # type: ignore[call-arg, unused-coroutine]  # no yes is ever assumed

@@ -2,8 +2,9 @@
 
 It is a cache.  It is written after the log it speaks of is fsynced, so it never claims an outcome the log lacks; if
 it is missing, damaged or of another run, a start costs the time of replaying from the beginning and nothing else (I9).
-The file is one JSON line, the done-bitmap as it is (12.5 MB at 100 million archives), and a CRC-32 of both.  It is
-written beside, fsynced, and renamed over; the one before is kept as ``checkpoint.previous``.
+The file is one JSON line, the done-bitmap (12.5 MB at 100 million archives) but for the zeros at its end, and a CRC-32
+of both: a log that may take millions is no large file before it has.  It is written beside, fsynced, and renamed
+over; the one before is kept as ``checkpoint.previous``.
 """
 
 from __future__ import annotations
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
 NEWEST = "checkpoint"
 PREVIOUS = "checkpoint.previous"
 _TEMPORARY = "checkpoint.tmp"
+_ZEROS = bytes(1 << 12)
 _CRC_BYTES = 10  # newline, eight hex digits, newline
 
 
@@ -61,6 +63,7 @@ def encode_head(checkpoint: Checkpoint) -> bytes:
 
 def write_checkpoint(disk: Disk, head: bytes, bitmap: bytes) -> None:
     """Write a checkpoint durably; a crash leaves the old ones or the new one."""
+    bitmap = _without_end(bitmap)
     crc = zlib.crc32(bitmap, zlib.crc32(head))
     if disk.size(_TEMPORARY) is not None:
         disk.remove(_TEMPORARY)
@@ -75,7 +78,7 @@ def write_checkpoint(disk: Disk, head: bytes, bitmap: bytes) -> None:
 
 
 def read_checkpoint(disk: Disk, name: str) -> tuple[Checkpoint, bytes] | None:
-    """Read a checkpoint and its bitmap; None when it is missing or can't be believed."""
+    """Read a checkpoint and its bitmap (zeros at its end may be left off); None if missing or not to be believed."""
     if disk.size(name) is None:
         return None
     data = disk.read(name)
@@ -88,9 +91,17 @@ def read_checkpoint(disk: Disk, name: str) -> tuple[Checkpoint, bytes] | None:
     except DocumentUnreadable:
         return None
     bitmap = bytes(content[head_bytes + 1 :])
-    if checkpoint.format != 1 or len(bitmap) != (checkpoint.records + 7) // 8 or not _makes_sense(checkpoint):
+    if checkpoint.format != 1 or len(bitmap) > (checkpoint.records + 7) // 8 or not _makes_sense(checkpoint):
         return None
     return checkpoint, bitmap
+
+
+def _without_end(bitmap: bytes) -> bytes:
+    """Leave off blocks of zeros at the end: by blocks, as ``rstrip`` takes 20 ms for a log of 67 million."""
+    end = len(bitmap)
+    while end and bitmap[max(0, end - len(_ZEROS)) : end] == _ZEROS[:end]:
+        end = max(0, end - len(_ZEROS))
+    return bitmap[:end]
 
 
 def _makes_sense(checkpoint: Checkpoint) -> bool:

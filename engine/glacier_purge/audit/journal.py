@@ -180,6 +180,13 @@ class Journal:
         if self._durable < target and self._failure is not None:
             raise self._failure
 
+    async def committed(self) -> None:
+        """Wait for the next commit. Raises ``DiskFailed`` when there will be none."""
+        if self._failure is None:
+            await self._progress.wait()
+        if self._failure is not None:
+            raise self._failure
+
     async def run(self) -> None:
         """Commit until closed and all is durable. Raises ``DiskFailed`` at the first write or fsync that fails."""
         self._ended.clear()

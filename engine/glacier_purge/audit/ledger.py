@@ -67,12 +67,15 @@ class LedgerState(msgspec.Struct, omit_defaults=True):
 
 
 class Ledger:
-    """What the durable audit records of one run say. ``records`` is the number of records in its inventory."""
+    """What the durable audit records of one run say. ``records`` is the number of records in its inventory.
+
+    A ``bitmap`` may lack zeros at its end.
+    """
 
     def __init__(self, records: int, state: LedgerState | None = None, bitmap: bytes | None = None) -> None:
         self._records = records
         self._state = state if state is not None else LedgerState(counts=dict.fromkeys(sorted(OUTCOMES), 0))
-        self._bitmap = bytearray((records + 7) // 8) if bitmap is None else bytearray(bitmap)
+        self._bitmap = bytearray((bitmap or b"").ljust((records + 7) // 8, b"\0"))
         self._unknown = set(self._state.unknown)
 
     @property

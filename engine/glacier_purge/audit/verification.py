@@ -9,7 +9,8 @@ digest; numbers run without a gap; every segment begins as one of this run; ever
 inside of the plan and after its release; the manifest, checkpoints and saved torn tails fit the log; a finished log
 accounts for all records.  Of the other files: plan and certificate have the digests they say, snapshot and decisions
 those of the plan, and all of them are of one vault and one run.  A lifecycle's steps carry the hash of the step before,
-and its rounds have the plans that its steps name; a fleet's members are the vaults it has settled.
+and its rounds have the plans that its steps name; a fleet's members are the vaults it has settled.  A script's log has
+``stream.json`` for a plan, whose SHA-256 its first line carries, and the ids it releases beside their ordinals.
 
 A block of lines is checked as a whole, at a microsecond a record; only a block that fails is gone through line by line
 to name the place.  Whatever bytes a file holds, and whatever stands in its place, is a fault of that file and never an
@@ -147,15 +148,15 @@ class NotToBeChecked(ValueError):
 
 
 def verify_folder(folder: Path, *, anchor: str | None = None) -> list[FolderVerdict]:
-    """Check the folder of a run, of a lifecycle with its rounds, or of a fleet with its members.
+    """Check the folder of a run, of a script's log, of a lifecycle with its rounds, or of a fleet with its members.
 
-    ``anchor`` is a ``SEQ:HASH`` kept from an earlier check of the same run.  Raises ``NotToBeChecked`` where there is
+    ``anchor`` is a ``SEQ:HASH`` kept from an earlier check of the same log.  Raises ``NotToBeChecked`` where there is
     none of them, for an anchor that is none, and where nothing can read compressed segments.
     """
     verdicts = list(_verdicts(folder, ".", anchor))
     if not verdicts:
-        raise NotToBeChecked(f"{folder} is not the folder of a run, a lifecycle or a fleet")
-    if anchor is not None and [verdict.what for verdict in verdicts] != ["run"]:
+        raise NotToBeChecked(f"{folder} is not the folder of a run, a script's log, a lifecycle or a fleet")
+    if anchor is not None and [verdict.what for verdict in verdicts] not in (["run"], ["script"]):
         raise NotToBeChecked(f"an anchor is of one run, and {folder} holds more: give the run's own folder")
     return verdicts
 
@@ -167,8 +168,21 @@ def _verdicts(folder: Path, name: str, anchor: str | None) -> Iterator[FolderVer
         for member in _folders(folder):
             yield from _lifecycle_verdicts(folder / member, member)
     yield from _lifecycle_verdicts(folder, name)
-    if _is_any_there(folder, "plan.json", "run.json", "audit", "checkpoint"):
+    if _is_of_script(folder):
+        yield FolderVerdict(name, "script", verify_script(folder, anchor=anchor))
+    elif _is_any_there(folder, "plan.json", "run.json", "audit", "checkpoint"):
         yield FolderVerdict(name, "run", verify_run(folder, anchor=anchor))
+
+
+def _is_of_script(folder: Path) -> bool:
+    """Tell whether a script wrote the log; where all that says so is gone, by the ids that no run's log has."""
+    if _is_any_there(folder, "stream.json", "plan.json", "run.json"):
+        return _is_any_there(folder, "stream.json")
+    try:
+        with closing(_Segment(folder / "audit", 1)) as file:
+            return b',"ids":{' in file.read_lines(_BLOCK_BYTES)
+    except _Bad:
+        return False
 
 
 def _lifecycle_verdicts(folder: Path, name: str) -> Iterator[FolderVerdict]:
@@ -197,6 +211,14 @@ def verify_run(folder: Path, *, anchor: str | None = None) -> Verification:
     return replace(verdict, faults=findings.in_order(), notices=tuple(findings.notices))
 
 
+def verify_script(folder: Path, *, anchor: str | None = None) -> Verification:
+    """Check the folder of a script's log: the log, and the document it began with. Raises as ``verify_folder``."""
+    findings = _Findings()
+    files = _ScriptFiles(findings, folder)
+    files.read_document()
+    return _check_log(findings, _Vouchers(findings, anchor), folder, None, files)
+
+
 def verify(folder: Path, *, plan: PlanFacts | None = None, anchor: str | None = None) -> Verification:
     """Check the audit log alone, against what somebody who has read the plan knows of it.
 
@@ -207,12 +229,16 @@ def verify(folder: Path, *, plan: PlanFacts | None = None, anchor: str | None = 
 
 
 def _check_log(
-    findings: _Findings, vouchers: _Vouchers, folder: Path, plan: PlanFacts | None, files: _RunFiles | None
+    findings: _Findings,
+    vouchers: _Vouchers,
+    folder: Path,
+    plan: PlanFacts | None,
+    files: _RunFiles | _ScriptFiles | None,
 ) -> Verification:
     _keep_freed_memory()
     # Read before the log: a run that goes on only ever adds to what they vouch for.
     vouchers.add_checkpoints(folder)
-    account = _Account(findings, folder, plan)
+    account = _Account(findings, folder, plan, names_ids=isinstance(files, _ScriptFiles))
     chain = _Chain(findings, vouchers, account)
     chain.read(folder)
     if files is not None:
@@ -387,7 +413,7 @@ class _Vouchers:
             raise _Bad("checkpoint", f"it vouches for {seq!a} records")
         counts = {word: count for word, count in sorted(counts.items()) if count}
         of = head["run"], head["plan_digest"], head["records"]
-        self._claims.setdefault(seq - 1, []).append(_Claim(name, digest, of, counts, bitmap))
+        self._claims.setdefault(seq - 1, []).append(_Claim(name, digest, of, counts, bitmap.rstrip(b"\0")))
 
     def between(self, first: int, end: int) -> list[int]:
         """Numbers of records vouched for, from ``first`` to before ``end``."""
@@ -591,15 +617,55 @@ class _RunFiles:
                 raise _Bad("changed", "not what it was when the run was approved")
 
 
+class _ScriptFiles:
+    """What stands for the plan where a script gives the ids: ``stream.json``.
+
+    Its hash is nowhere but in the log, so the log is read without it, and it is held against the log.
+    """
+
+    def __init__(self, findings: _Findings, folder: Path) -> None:
+        self._findings = findings
+        self._folder = folder
+        self._content = b""
+        self._said: dict[str, Any] = {}
+
+    def read_document(self) -> None:
+        """Check that it is one, and alone."""
+        with self._findings.judging("stream.json"):
+            self._content = _read(self._folder / "stream.json")
+            self._said = _document(self._content)
+        for name in ("plan.json", "run.json"):
+            if _is_any_there(self._folder, name):
+                self._findings.file_fault("inserted", name, "it lies beside stream.json, and no folder has both")
+
+    def check_against(self, account: _Account) -> None:
+        """Hold it against the log that was read."""
+        if not self._said or account.run is None:
+            return
+        with self._findings.judging("stream.json"):
+            named = [("run", account.run), ("records", account.records)]
+            for said in account.said_of_run:
+                named += [(key, said[key]) for key in ("vault_arn", "endpoint_url") if key in said]
+            for key, logged in named:
+                if self._said.get(key) != logged:
+                    at = max(0, self._content.find(b'"%b"' % key.encode()))
+                    raise _Bad("changed", f"{key} {self._said.get(key)!a}; the log is of {logged!a}", at)
+            if hashlib.sha256(self._content).hexdigest() != account.written_for:
+                raise _Bad("changed", "not what the log began with: its first record carries another hash")
+
+
 class _Account:
     """What the records say, held against each other and against the plan: each ordinal once, and only if it may be."""
 
-    def __init__(self, findings: _Findings, folder: Path, plan: PlanFacts | None) -> None:
+    def __init__(self, findings: _Findings, folder: Path, plan: PlanFacts | None, *, names_ids: bool) -> None:
         self._findings = findings
         self._folder = folder
-        self._plan = plan
-        self._records = plan.records if plan else 0
-        self._done = _bits(self._records)
+        self.records = plan.records if plan else 0
+        self.names_ids = names_ids
+        """A script's log: it names the ids it releases, and has no end."""
+        self._selected: bytes | bytearray | None = plan.selected if plan else None
+        """One bit an ordinal: set when it may be sent, by the plan or because the log has named its id."""
+        self._done = _bits(self.records)
         """One bit an ordinal, least significant first: set when it has its outcome."""
         self._counts: Counter[bytes] = Counter()
         self._released_through: int | None = None
@@ -616,26 +682,28 @@ class _Account:
 
     def identity(self) -> tuple[object, object, object]:
         """The run, plan and number of records that the log is of."""
-        return self.run, self.plan_digest, self._records
+        return self.run, self.plan_digest, self.records
 
     def lose_sight(self) -> None:
         """Part of the log can't be read: what it released and what became of that is not known."""
         self.is_whole, self._released_through = False, None
+        if self.names_ids:
+            self._selected = None
 
     def counted(self) -> dict[str, int]:
         """Terminal outcomes by kind."""
         return {word.decode(): count for word, count in sorted(self._counts.items()) if count}
 
     def done(self) -> bytes:
-        """One bit an ordinal: set when it has its outcome."""
-        return bytes(self._done)
+        """One bit an ordinal: set when it has its outcome; without the zeros at the end."""
+        return bytes(self._done.rstrip(b"\0"))
 
     def take_outcomes(self, ordinals: list[int], words: list[bytes]) -> bool:
         """Take many outcomes if all of them may be; else change nothing."""
         all_deleted = words.count(b"deleted") == len(words)  # counting is dear, and this is how it mostly is
         counts = {b"deleted": len(words)} if all_deleted else Counter(words)
         in_order = sorted(ordinals)  # they nearly are: faster than looking for the least and the greatest
-        if in_order[-1] >= self._records or not counts.keys() <= _OUTCOMES:
+        if in_order[-1] >= self.records or not counts.keys() <= _OUTCOMES:
             return False
         if not counts.keys().isdisjoint(_SENT) and not self._may_all_be_sent(ordinals, words, in_order[-1]):
             return False
@@ -674,8 +742,7 @@ class _Account:
         return self._done[ordinal >> 3] >> (ordinal & 7) & 1
 
     def _may_all_be_sent(self, ordinals: list[int], words: list[bytes], greatest: int) -> bool:
-        nothing_selected = self._plan is None or self._plan.selected is None
-        if nothing_selected and (self._released_through is None or greatest <= self._released_through):
+        if self._selected is None and (self._released_through is None or greatest <= self._released_through):
             return True
         sent = (ordinal for ordinal, word in zip(ordinals, words, strict=True) if word in _SENT)
         return not any(self._why_not_sent(ordinal) for ordinal in sent)
@@ -684,9 +751,8 @@ class _Account:
         """Why this ordinal should not have been sent; empty if it should."""
         if self._released_through is not None and ordinal > self._released_through:
             return "before it was released"
-        selected = self._plan.selected if self._plan else None
-        if selected is not None and not selected[ordinal >> 3] >> (ordinal & 7) & 1:
-            return "although the plan does not send it"
+        if self._selected is not None and not self._selected[ordinal >> 3] >> (ordinal & 7) & 1:
+            return "without its id on record" if self.names_ids else "although the plan does not send it"
         return ""
 
     def take(self, said: dict[str, Any], number: int) -> None:
@@ -701,7 +767,7 @@ class _Account:
                 case "opened" | "approved":
                     self.said_of_run.append(said)
                 case "released":
-                    self._take_release(int(said["first"]), int(said["last"]))
+                    self._take_release(int(said["first"]), int(said["last"]), said)
                 case "recovered":
                     self._take_repair(said)
                 case "finished":
@@ -729,20 +795,22 @@ class _Account:
         if self.run is None:
             self.run, self.written_for = said["run"], said["plan_digest"]
         if self.plan_digest is None:
-            self.plan_digest, self._records = str(said["plan_digest"]), int(said["records"])
-            self._done = _bits(self._records)
+            self.plan_digest, self.records = str(said["plan_digest"]), int(said["records"])
+            self._done = _bits(self.records)
+            if self.names_ids:
+                self._selected = _bits(self.records)
             if said["prev"] != self.plan_digest:
                 self._findings.fault("changed", "the first record does not carry the digest of the plan it names")
         if said["segment"] != number:
             self._findings.fault("segment", f"this is segment {said['segment']!a}, in the place of segment {number}")
-        if (said["plan_digest"], said["records"]) != (self.plan_digest, self._records):
+        if (said["plan_digest"], said["records"]) != (self.plan_digest, self.records):
             other = f"{said['plan_digest']!a}, {said['records']!a} records"
             self._findings.fault("plan", f"written for another plan: {other}")
 
     def _take_outcome(self, ordinal: int, word: bytes) -> None:
         fault = self._findings.fault
-        if type(ordinal) is not int or not 0 <= ordinal < self._records or word not in _OUTCOMES:
-            fault("outcome", f"outcome {word.decode()!a} for ordinal {ordinal!a}, of {self._records} in the plan")
+        if type(ordinal) is not int or not 0 <= ordinal < self.records or word not in _OUTCOMES:
+            fault("outcome", f"outcome {word.decode()!a} for ordinal {ordinal!a}, of {self.records} in the plan")
             return
         if self._is_done(ordinal):
             fault("outcome", f"a second terminal outcome for ordinal {ordinal}")
@@ -752,10 +820,24 @@ class _Account:
         self._mark([ordinal])
         self._counts[word] += 1
 
-    def _take_release(self, first: int, last: int) -> None:
-        if not 0 <= first <= last < self._records:
-            self._findings.fault("changed", f"a release of ordinals {first} to {last}, of {self._records} in the plan")
+    def _take_release(self, first: int, last: int, said: dict[str, Any]) -> None:
+        if self.names_ids:
+            self._take_ids(said["ids"], (first, last))
+        if not 0 <= first <= last < self.records:
+            self._findings.fault("changed", f"a release of ordinals {first} to {last}, of {self.records} in the plan")
         self._released_through = last if self._released_through is None else max(last, self._released_through)
+
+    def _take_ids(self, ids: dict[str, str], reach: tuple[int, int]) -> None:
+        """Take the ids of a release by ordinal: each is named once, in order, from the first to the last."""
+        ordinals = [int(ordinal) for ordinal in ids]
+        begins = -1 if self._released_through is None else self._released_through
+        if (ordinals[0], ordinals[-1]) != reach or ordinals != sorted({*ordinals}) or ordinals[0] <= begins:
+            raise ValueError(f"ids of {reach}")
+        if not all(type(archive_id) is str for archive_id in ids.values()) or ordinals[-1] >= self.records:
+            raise ValueError("ids")
+        if isinstance(self._selected, bytearray):
+            for ordinal in ordinals:
+                self._selected[ordinal >> 3] |= 1 << (ordinal & 7)
 
     def _take_repair(self, said: dict[str, Any]) -> None:
         at = f"record {self._findings.seq:,}"
@@ -784,7 +866,7 @@ class _Account:
         if told != self.counted():
             self._findings.fault("outcome", f"the run ended with {told}, the log holds {self.counted()}")
         done = int.from_bytes(self._done, "little")
-        missing = self._records - done.bit_count()
+        missing = self.records - done.bit_count()
         if missing:
             first = f"the first is ordinal {(~done & (done + 1)).bit_length() - 1}"
             self._findings.fault("outcome", f"the run ended with {missing} records unaccounted for; {first}")
@@ -834,7 +916,7 @@ class _Chain:
         if not self._is_manifest_bad and not compressed <= len(self._manifest) <= last:
             listed = f"the manifest lists {len(self._manifest):,} segments; {compressed:,} are there compressed alone"
             self._findings.file_fault("manifest", "audit/manifest.jsonl", listed)
-        if not self._account.finished:
+        if not self._account.finished and not self._account.names_ids:
             self._findings.notice("the run is not finished")
 
     def _miss_segments(self, next_number: int) -> None:
@@ -1688,7 +1770,7 @@ def _keep_freed_memory() -> None:
 
 def main() -> int:
     """Check the folder named on the command line; print what was found; 0 as written, 4 damaged, 2 nothing to check."""
-    parser = argparse.ArgumentParser(description="Check the folder of a run, a lifecycle or a fleet for tampering.")
+    parser = argparse.ArgumentParser(description="Check the folder of a run, a script's log, a lifecycle or a fleet.")
     parser.add_argument("folder", type=Path)
     parser.add_argument("--anchor", help="SEQ:HASH, kept from a run or an earlier check")
     asked = parser.parse_args()

@@ -51,6 +51,7 @@ def abandon(
     from glacier_purge.api import wiring
     from glacier_purge.cli.carrying import in_event_loop
     from glacier_purge.cli.logs import configure_logs
+    from glacier_purge.cli.run_dir import check_is_no_stream
     from glacier_purge.cli.waiting import patience
     from glacier_purge.lifecycle.endings import abandonment
     from glacier_purge.lifecycle.steps_file import LifecycleFile
@@ -60,6 +61,7 @@ def abandon(
     configure_logs(logs)
     settings = source.load(aws)
     folder = RunFolder.open(run_dir)
+    check_is_no_stream(folder)
     terms = _terms(folder)
     access = wiring.access(settings, terms.endpoint_url, id_rule=settings.inventory.id_rule)
 

@@ -94,9 +94,9 @@ def export(run_dir: Path, *, to: Path | None = None) -> int:
     import sys
 
     from glacier_purge.audit.export import export_csv
-    from glacier_purge.cli.run_dir import look_at_run
+    from glacier_purge.cli.run_dir import look_at_log
 
-    folder = look_at_run(run_dir)
+    folder = look_at_log(run_dir)
     if to is None:
         export_csv(folder.path, sys.stdout)
     else:

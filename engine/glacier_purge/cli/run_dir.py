@@ -1,12 +1,16 @@
-"""The run folder that a verb was given, told apart from the folders of calendars and fleets, which have theirs below.
+"""The run folder that a verb was given, told apart from all others.
 
-Only a folder without a plan is looked into, so that verbs that work for days load nothing for it.
+Calendars and fleets have their runs' folders below; the audit log of ``delete_archives`` has no plan.
+
+Only a folder without a plan is looked into further, so that verbs that work for days load nothing for it.
 """
 
 from __future__ import annotations
 
+import os
 from typing import TYPE_CHECKING
 
+from glacier_purge.audit.stream_document import STREAM_FILE
 from glacier_purge.storage.folder import RunFolder
 
 if TYPE_CHECKING:
@@ -16,21 +20,49 @@ _TOLD_MAX = 5
 
 
 def open_run(run_dir: Path) -> RunFolder:
-    """Take an existing folder to work in it. Raises ``UsageError`` where it is not its user's alone, and where it is a
-    calendar's or a fleet's, with the runs in it.
+    """Take an existing folder to work in it.
+
+    Raises ``UsageError`` where it is not its user's alone, where it is a lifecycle's or a fleet's, with the runs in it,
+    and where a script writes it.
     """
-    return _of_one_run(RunFolder.open(run_dir))
+    return _of_a_plan(RunFolder.open(run_dir))
 
 
 def look_at_run(run_dir: Path) -> RunFolder:
     """Take an existing folder, whosever it is, for what sends nothing. Raises ``UsageError`` as ``open_run`` does."""
-    return _of_one_run(RunFolder.look(run_dir))
+    return _of_a_plan(look_at_log(run_dir))
 
 
-def _of_one_run(folder: RunFolder) -> RunFolder:
+def look_at_log(run_dir: Path) -> RunFolder:
+    """Take an existing folder with an audit log, whosever it is: a run's or a script's.
+
+    Raises ``UsageError`` for a lifecycle's or a fleet's, with the runs in it.
+    """
+    return _of_one_log(RunFolder.look(run_dir))
+
+
+def _of_a_plan(folder: RunFolder) -> RunFolder:
+    check_is_no_stream(folder)
+    return _of_one_log(folder)
+
+
+def _of_one_log(folder: RunFolder) -> RunFolder:
     if not folder.plan_file.exists():
         _check_is_no_parent(folder)
     return folder
+
+
+def check_is_no_stream(folder: RunFolder) -> None:
+    """Raise ``UsageError`` for the audit log of ``delete_archives``: there is no plan to carry out or to look at."""
+    if not os.path.lexists(folder.path / STREAM_FILE):
+        return
+    from glacier_purge.errors import UsageError
+
+    raise UsageError(
+        f"{folder.path} is the audit log of a script that calls delete_archives, and no run folder: the script goes on "
+        f"with it. Nothing was sent. What it holds: glacier-purge audit verify {folder.path}, "
+        f"glacier-purge audit export {folder.path}"
+    )
 
 
 def _check_is_no_parent(folder: RunFolder) -> None:

@@ -30,6 +30,7 @@ def show(run_dir: Path, *, source: SettingsSource = SettingsOptions(), output: O
     run_dir
         The folder of a run (`plan`), of a lifecycle (`run`) or of a fleet.
     """
+    from glacier_purge.cli.run_dir import check_is_no_stream
     from glacier_purge.fleet.roster import settled_roster
     from glacier_purge.storage.folder import RunFolder
 
@@ -39,6 +40,7 @@ def show(run_dir: Path, *, source: SettingsSource = SettingsOptions(), output: O
     if roster is not None:
         _show_all(folder, [_Shown.of(*found) for found in _waiting(folder, roster)], settings, output)
         return 0
+    check_is_no_stream(folder)
     shown = _Shown.of(*_planned(folder))
     if output is OutputFormat.JSON:
         print_result(shown.as_result(settings), output)

@@ -29,6 +29,7 @@ def status(run_dir: Path, *, output: Output = OutputFormat.TEXT) -> int:
     run_dir
         The folder of a run (`plan`), of a calendar (`run`) or of a fleet.
     """
+    from glacier_purge.cli.run_dir import check_is_no_stream
     from glacier_purge.errors import AuditDamaged
     from glacier_purge.fleet.roster import settled_roster
     from glacier_purge.lifecycle.state import is_calendar
@@ -42,6 +43,7 @@ def status(run_dir: Path, *, output: Output = OutputFormat.TEXT) -> int:
         print_page(table) if output is OutputFormat.TEXT else print_result(facts, output)
         return max((getattr(vault, "exit_code", 0) for vault in facts.vaults), default=0)
     if not is_calendar(run_dir):
+        check_is_no_stream(folder)
         print_result(_of_run(folder), output)
         return 0
     try:

@@ -302,7 +302,8 @@ class Pool:
 
     def _once_more(self, turn: Turn, reply: Reply, now: float) -> bool:
         """Let the archive wait for another turn, unless the policy gives it up."""
-        wait_seconds = self._policy.wait_seconds(reply.meaning, turn.count(reply.meaning))
+        times = turn.count(reply.meaning)
+        wait_seconds = self._policy.wait_seconds(reply.meaning, times, now - turn.first_sent_at)
         if wait_seconds is None:
             return False
         if reply.meaning is Meaning.CREDENTIALS:

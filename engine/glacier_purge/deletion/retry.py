@@ -6,7 +6,7 @@ answer that nobody knows (``Meaning.UNKNOWN``) counts, and three of them make a 
 
 The policies are asked, not entered: a worker must not sleep with an archive in its hand, so the wait only orders
 the queue of those whose turn comes again (``deletion.turns``).  Nothing here is touched by a delete that succeeds
-at once.
+at once.  So any policy will do, also a caller's own: of it ``stop`` and ``wait`` are asked, and nothing else.
 
 What a reply that concerns every archive of the run alike is called when it ends the run.
 """
@@ -14,21 +14,36 @@ What a reply that concerns every archive of the run alike is called when it ends
 from __future__ import annotations
 
 from dataclasses import dataclass
+from inspect import iscoroutinefunction
+from math import inf
 from typing import TYPE_CHECKING
 
 from tenacity import AsyncRetrying, RetryCallState, stop_after_attempt, stop_never
 from tenacity.wait import wait_base, wait_none
 
-from glacier_purge.errors import ServiceRefused
+from glacier_purge.errors import ServiceRefused, UsageError
 from glacier_purge.glacier.reply import Meaning
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
+
+    from tenacity import BaseRetrying
 
     from glacier_purge.archive import Vault
     from glacier_purge.glacier.reply import Reply
 
 WEATHER = (Meaning.THROTTLED, Meaning.SERVER_FAULT, Meaning.NO_REPLY)
+
+RETRIED = {
+    "throttled": Meaning.THROTTLED,
+    "server_fault": Meaning.SERVER_FAULT,
+    "no_reply": Meaning.NO_REPLY,
+    "unknown": Meaning.UNKNOWN,
+}
+"""What a policy of a caller's own may be for, by the name it is given under.
+
+Expired credentials are none of it: they pause the whole run, however often one archive met them.
+"""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,29 +70,74 @@ class FullJitter(wait_base):
 
 
 class RetryPolicy:
-    """Tells whether and when a delete that was not accepted has its next turn."""
+    """Tells whether and when a delete that was not accepted has its next turn.
 
-    def __init__(self, settings: RetrySettings, random: Callable[[], float]) -> None:
+    ``own`` has policies that replace the ones made of ``settings``.
+    """
+
+    def __init__(
+        self,
+        settings: RetrySettings,
+        random: Callable[[], float],
+        own: Mapping[Meaning, BaseRetrying] | None = None,
+    ) -> None:
         jitter = FullJitter(settings, random)
         weather = AsyncRetrying(stop=stop_never, wait=jitter)
-        self._by_meaning: dict[Meaning, AsyncRetrying] = {
+        self._by_meaning: dict[Meaning, BaseRetrying] = {
             **dict.fromkeys(WEATHER, weather),
             # The whole run waits until credentials are renewed; the archive need not wait besides.
             Meaning.CREDENTIALS: AsyncRetrying(stop=stop_never, wait=wait_none()),
             Meaning.UNKNOWN: AsyncRetrying(stop=stop_after_attempt(settings.unknown_attempts_max), wait=jitter),
+            **(own or {}),
         }
 
-    def wait_seconds(self, meaning: Meaning, times: int) -> float | None:
+    def wait_seconds(self, meaning: Meaning, times: int, seconds_since_first: float = 0.0) -> float | None:
         """Seconds until the next turn after ``times`` replies of this ``meaning`` (>= 1); None when it was the last.
 
-        Meanings that end the run have no policy: asking for them raises ``KeyError``.
+        ``seconds_since_first`` have passed since the archive's delete was sent for the first time.  Meanings that end
+        the run have no policy: asking for them raises ``KeyError``.
         """
-        policy = self._by_meaning[meaning]
-        state = RetryCallState(policy, None, (), {})
-        state.attempt_number = times
-        if policy.stop(state):
-            return None
-        return policy.wait(state)
+        seconds, is_last = _ask(self._by_meaning[meaning], times, seconds_since_first)
+        return None if is_last else seconds
+
+
+def own_policies(retry: Mapping[str, BaseRetrying] | None) -> dict[Meaning, BaseRetrying]:
+    """A caller's own policies by meaning.
+
+    Raises ``UsageError`` for a name nobody knows and for what cannot be asked: no policy, one whose answers have to be
+    awaited, and one that wants to see an exception, since a reply is none.
+    """
+    own: dict[Meaning, BaseRetrying] = {}
+    for name, policy in (retry or {}).items():
+        if name not in RETRIED:
+            raise UsageError(f"retry has no {name!r}; it may have {', '.join(RETRIED)}. Nothing was sent.")
+        own[RETRIED[name]] = _answering(name, policy)
+    return own
+
+
+def _answering(name: str, policy: BaseRetrying) -> BaseRetrying:
+    """Ask ``policy`` once, so that what cannot answer is refused before anything is sent and not in the middle."""
+    try:
+        if any(iscoroutinefunction(asked) for asked in (policy.stop, policy.wait)):
+            raise TypeError("its answers have to be awaited")
+        seconds, _ = _ask(policy, 1, 0.0)
+        if not 0.0 <= seconds < inf:
+            raise ValueError(f"it would wait {seconds!r} seconds")
+    except Exception as odd:
+        raise UsageError(
+            f"retry[{name!r}] can't be asked how to go on ({odd}). Give a policy of tenacity that goes by attempts and "
+            "time: AsyncRetrying(stop=stop_after_delay(600), wait=wait_random_exponential(max=60)). Nothing was sent."
+        ) from odd
+    return policy
+
+
+def _ask(policy: BaseRetrying, times: int, seconds_since_first: float) -> tuple[float, bool]:
+    """Seconds to wait after so many attempts in so many seconds, and whether there was the last of them."""
+    state = RetryCallState(policy, None, (), {})
+    state.attempt_number = times
+    state.start_time, state.outcome_timestamp = 0.0, seconds_since_first
+    state.upcoming_sleep = seconds = float(policy.wait(state))
+    return seconds, policy.stop(state)
 
 
 _REFUSALS: dict[Meaning, str] = {

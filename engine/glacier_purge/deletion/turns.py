@@ -35,11 +35,13 @@ class Turn(msgspec.Struct, gc=False):
     sent_at: float = 0.0
     maybe_deleted: bool = False
     replies: dict[Meaning, int] | None = None
+    first_sent_at: float = 0.0
+    """Known from the first refusal on."""
 
     def count(self, meaning: Meaning) -> int:
         """Count a reply that was not a deletion, and say how many of its kind there were."""
         if self.replies is None:  # most archives never need one
-            self.replies = {}
+            self.replies, self.first_sent_at = {}, self.sent_at
         times = self.replies.get(meaning, 0) + 1
         self.replies[meaning] = times
         return times

@@ -30,7 +30,16 @@ TERMS_FILE = "terms.json"
 LIFECYCLE_FILE = "lifecycle.jsonl"
 _FOLDERS = (AUDIT_FOLDER, "verification")
 """Folders in a run folder, whose files are held to the same."""
-_OURS = (PLAN_FILE, IDENTITY_FILE, AUDIT_FOLDER, LIFECYCLE_FILE, TERMS_FILE, "fleet.json", "retrieval.json")
+_OURS = (
+    PLAN_FILE,
+    "stream.json",
+    IDENTITY_FILE,
+    AUDIT_FOLDER,
+    LIFECYCLE_FILE,
+    TERMS_FILE,
+    "fleet.json",
+    "retrieval.json",
+)
 """By any of these a folder of ours is known, a lifecycle's and a fleet's among them."""
 
 

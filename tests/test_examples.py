@@ -1,0 +1,118 @@
+"""The examples do what they say, each as a script of its own against a simulated Glacier."""
+
+from __future__ import annotations
+
+import ast
+import asyncio
+import json
+import os
+import sys
+from typing import TYPE_CHECKING
+
+import pytest
+
+from glacier_purge.audit.verification import verify
+from glacier_simulator.faults import Rule
+from glacier_simulator.kit import SimulatedGlacier
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+    from pathlib import Path
+
+ARCHIVES = 60
+
+
+@pytest.fixture
+async def glacier() -> AsyncIterator[SimulatedGlacier]:
+    async with SimulatedGlacier(archives=ARCHIVES) as glacier:
+        yield glacier
+
+
+@pytest.fixture
+def inventory(glacier: SimulatedGlacier, tmp_path: Path) -> Path:
+    path = tmp_path / "inventory.json"
+    path.write_bytes(glacier.inventory_text())
+    return path
+
+
+async def run_example(name: str, repository: Path, tmp_path: Path, *arguments: str | Path) -> tuple[int | None, str]:
+    """Run an example from a folder without the source; return its exit code and what it printed."""
+    environment = {
+        "PATH": os.environ["PATH"],
+        "HOME": str(tmp_path),
+        "AWS_ACCESS_KEY_ID": "test",
+        "AWS_SECRET_ACCESS_KEY": "test",
+        "AWS_REGION": "us-east-1",
+        "AWS_DEFAULT_REGION": "us-east-1",
+    }
+    process = await asyncio.create_subprocess_exec(
+        sys.executable,
+        *(str(repository / "examples" / name), *map(str, arguments)),
+        cwd=tmp_path,
+        env=environment,
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.STDOUT,
+    )
+    output, _ = await process.communicate()
+    return process.returncode, output.decode()
+
+
+async def test_the_plain_engine_deletes_and_writes_a_line_an_outcome(
+    glacier: SimulatedGlacier, inventory: Path, repository: Path, tmp_path: Path
+) -> None:
+    glacier.desk.faults.replace([Rule("internal-error", count=3)])
+    log = tmp_path / "log.jsonl"
+    code, output = await run_example(
+        "plain_engine.py", repository, tmp_path, inventory, log, "--endpoint-url", glacier.endpoint_url
+    )
+    assert (code, output) == (0, "")
+    lines = [json.loads(line) for line in log.read_text().splitlines()]
+    assert [line["event"] for line in lines] == ["deleted"] * ARCHIVES
+    assert len({line["request_id"] for line in lines}) == ARCHIVES
+    assert glacier.ledger["archives_left"] == 0
+
+
+def test_the_plain_engine_is_short_and_uses_nothing_of_ours(repository: Path) -> None:
+    source = (repository / "examples/plain_engine.py").read_text()
+    imports = {
+        (node.module or "") if isinstance(node, ast.ImportFrom) else node.names[0].name
+        for node in ast.walk(ast.parse(source))
+        if isinstance(node, ast.Import | ast.ImportFrom)
+    }
+    foreign = {name.partition(".")[0] for name in imports} - sys.stdlib_module_names
+    assert foreign == {"aioboto3", "anyio", "structlog", "tenacity"}
+    assert len(source.splitlines()) <= 75
+
+
+async def test_a_plan_is_made_looked_at_and_carried_out(
+    glacier: SimulatedGlacier, inventory: Path, repository: Path, tmp_path: Path
+) -> None:
+    arguments: list[str | Path] = ["photos", inventory, tmp_path / "run", "--endpoint-url", glacier.endpoint_url]
+    code, output = await run_example("plan_and_purge.py", repository, tmp_path, *arguments)
+    assert (code, output.splitlines()[0][:8]) == (0, f"{ARCHIVES} of {ARCHIVES}")
+    assert glacier.ledger["deletes_received"] == 0
+    digest = output.split()[-1]
+    for confirmed, expected in (("0" * 64, 2), (digest, 0), (digest, 0)):
+        code, output = await run_example(
+            "plan_and_purge.py", repository, tmp_path, *arguments, "--confirm-digest", confirmed
+        )
+        assert code == expected, output
+    assert f"{ARCHIVES} deleted, 0 failed, complete: True" in output
+    assert glacier.ledger["deletes_received"] == ARCHIVES
+
+
+async def test_a_migration_deletes_what_is_safe_elsewhere_and_nothing_else(
+    glacier: SimulatedGlacier, repository: Path, tmp_path: Path
+) -> None:
+    listed = json.loads(glacier.inventory_text())
+    ids = [archive["ArchiveId"] for archive in listed["ArchiveList"]]
+    rows = [f"{archive_id},{'s3://copies/1' if at % 3 else ''}" for at, archive_id in enumerate(ids)]
+    (tmp_path / "moved.csv").write_text("\n".join(["archive_id,copied_to", *rows]))
+    arguments = [listed["VaultARN"], tmp_path / "moved.csv", tmp_path / "log", "--endpoint-url", glacier.endpoint_url]
+    for _ in range(2):
+        code, output = await run_example("migrate_then_purge.py", repository, tmp_path, *arguments)
+        assert (code, output.splitlines()[0]) == (0, "{'deleted': 40}"), output
+    left = {archive["ArchiveId"] for archive in json.loads(glacier.inventory_text())["ArchiveList"]}
+    assert left == set(ids[::3])
+    assert glacier.ledger["deletes_received"] == 40
+    assert verify(tmp_path / "log").faults == ()
