@@ -16,7 +16,8 @@ from glacier_purge.glacier.control import NoAnswer
 from glacier_purge.glacier.http.rest import open_rest
 from glacier_purge.glacier.sdk.opening import open_sdk
 from glacier_purge.run.host import Host
-from glacier_purge.run.purge import PurgeRun, PurgeSettings
+from glacier_purge.run.purge import PurgeRun
+from glacier_purge.run.settings import PurgeSettings
 from glacier_purge.storage.disk import FileDisk
 from glacier_purge.storage.folder import RunFolder
 from tests.doors import KEYS, VAULT, control

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 
 import pytest
 
@@ -12,7 +12,7 @@ from glacier_purge.guard.rules import Rules, check_inventory, is_aged
 
 NOW = datetime(2026, 11, 25, 12, 0, tzinfo=UTC)
 TAKEN = "2026-11-01T08:16:34Z"
-ANY_AGE = Rules(inventory_age_max=None)
+ANY_AGE = Rules(inventory_age_seconds_max=None)
 
 
 def described(last_inventory: str | None) -> VaultDescription:
@@ -25,7 +25,7 @@ def described(last_inventory: str | None) -> VaultDescription:
     [
         (TAKEN, Rules(), True),
         (TAKEN, ANY_AGE, False),
-        (TAKEN, Rules(inventory_age_max=timedelta(days=30)), False),
+        (TAKEN, Rules(inventory_age_seconds_max=30 * 86_400.0), False),
         ("2026-11-18T12:00:01Z", Rules(), False),
         ("2026-11-18T11:59:59Z", Rules(), True),
         ("2030-01-01T00:00:00Z", Rules(), False),

@@ -27,7 +27,8 @@ from glacier_purge.inventory.source import Source
 from glacier_purge.plan.making import EVERYTHING, Selection, Target, make_plan
 from glacier_purge.run.host import Host
 from glacier_purge.run.planned import keep_plan
-from glacier_purge.run.purge import PurgeRun, PurgeSettings
+from glacier_purge.run.purge import PurgeRun
+from glacier_purge.run.settings import PurgeSettings
 from glacier_purge.storage.folder import RunFolder
 from glacier_purge.storage.pretend_disk import PretendDisk
 from tests.audit.logs import dump, log_bytes

@@ -8,9 +8,12 @@ from typing import TYPE_CHECKING
 import pytest
 from pydantic import ValidationError
 
-from glacier_purge.api.wiring import purge_settings
+from glacier_purge.api.wiring import access, purge_settings
+from glacier_purge.archive import EXACT
+from glacier_purge.aws.access import Access
 from glacier_purge.cli import main
 from glacier_purge.errors import ConfigurationFailed, UsageError
+from glacier_purge.run.settings import PurgeSettings
 from glacier_purge.settings import Settings, load_settings
 from glacier_purge.settings.layers import RENAMED, profile_names
 
@@ -247,6 +250,14 @@ def test_the_standard_profile_spells_out_every_default() -> None:
     known = {(section, name) for section, values in Settings().model_dump().items() for name in values}
     unsaid = {("aws", name) for name in ("profile", "region", "endpoint_url", "account_id", "ca_bundle")}
     assert known - spelt == unsaid | {("estimate", "prices_file")}
+
+
+def test_the_defaults_are_the_rooms_own() -> None:
+    """The room's figure is the setting's: what is mapped from settings nobody wrote is what the room has by itself."""
+    assert purge_settings(Settings()) == PurgeSettings()
+    assert access(Settings(), "https://glacier.eu-west-1.amazonaws.com", id_rule=EXACT) == Access(
+        endpoint_url="https://glacier.eu-west-1.amazonaws.com"
+    )
 
 
 # glacier-purge config schema

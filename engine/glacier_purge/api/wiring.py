@@ -42,7 +42,7 @@ from glacier_purge.plan.choices import EVERY_ARCHIVE, check_standard_input
 from glacier_purge.plan.first_reading import FirstReading, Target
 from glacier_purge.plan.migration.proofs import Stores
 from glacier_purge.run.planned import keep_plan, new_folder
-from glacier_purge.run.purge import PurgeSettings
+from glacier_purge.run.settings import PurgeSettings
 from glacier_purge.run.windows import Window
 from glacier_purge.storage.folder import run_name
 
@@ -113,9 +113,7 @@ def rules(settings: Settings) -> Rules:
         deny_id_files=safety.deny_id_files,
         max_archives=safety.max_archives,
         max_bytes=safety.max_bytes,
-        inventory_age_max=(
-            None if safety.inventory_max_age_seconds is None else timedelta(seconds=safety.inventory_max_age_seconds)
-        ),
+        inventory_age_seconds_max=safety.inventory_max_age_seconds,
     )
 
 

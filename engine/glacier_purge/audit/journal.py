@@ -33,6 +33,10 @@ if TYPE_CHECKING:
     from glacier_purge.audit.rendering import Rendered
     from glacier_purge.storage.disk import Disk
 
+COMMIT_SECONDS, COMMIT_RECORDS = 0.1, 1024
+"""A record waits for the disk so long at most, and in the company of so many, unless somebody says otherwise."""
+SEGMENT_RECORDS = 1_000_000
+"""Records in a file before the next is begun, unless somebody says otherwise."""
 _ONE_WRITE_MOST = 1024
 """Records in one write: bounds what the event loop renders at a stretch to some 2 ms."""
 
@@ -92,9 +96,9 @@ class Journal:
         plan_digest: str,
         records: int,
         wall_clock: Callable[[], float],
-        commit_seconds: float = 0.1,
-        commit_records: int = 1024,
-        segment_records: int = 1_000_000,
+        commit_seconds: float = COMMIT_SECONDS,
+        commit_records: int = COMMIT_RECORDS,
+        segment_records: int = SEGMENT_RECORDS,
     ) -> Self:
         """Repair a torn tail, replay the log into the ledger, and make ready to append.
 

@@ -13,6 +13,10 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 
+IN_FLIGHT_MAX = 64
+"""Requests under way at most, unless somebody says otherwise."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StaticCredentials:
     """Credentials given outright, as for a pretended service. Secrets never show in a ``repr``."""
@@ -36,7 +40,7 @@ class Access:
     endpoint_url: str | None = None
     profile: str | None = None
     credentials: StaticCredentials | None = None
-    max_in_flight: int = 64
+    max_in_flight: int = IN_FLIGHT_MAX
     connect_timeout_seconds: float = 5.0
     request_timeout_seconds: float = 30.0
     ca_bundle: Path | None = None

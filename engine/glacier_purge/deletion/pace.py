@@ -6,6 +6,7 @@ import math
 from dataclasses import dataclass
 from enum import Enum
 
+from glacier_purge.aws.access import IN_FLIGHT_MAX
 from glacier_purge.errors import UsageError
 
 RESUMABLE_SECONDS = 15 * 60.0
@@ -33,7 +34,7 @@ class PacerSettings:
     """What to begin with; it doubles every second until the first throttle."""
     rate_per_second_max: float | None = None
     """Never faster than this; None leaves it to the service."""
-    in_flight_max: int = 64
+    in_flight_max: int = IN_FLIGHT_MAX
     """Never more requests under way than this."""
     leave_share: float = 0.0
     """Part of the limit found that is left to other users of the account (0 to 0.9)."""

@@ -45,7 +45,7 @@ class Rules:
     deny_id_files: tuple[str, ...] = ()
     max_archives: int | None = None
     max_bytes: int | None = None
-    inventory_age_max: timedelta | None = timedelta(days=7)
+    inventory_age_seconds_max: float | None = 7 * 86_400.0
     """How old an inventory may be that the service has a newer one of; None is any age."""
 
 
@@ -106,7 +106,8 @@ def is_aged(inventory_date: str | None, rules: Rules, now: datetime) -> bool:
     An inventory without a date, as every CSV is, tells nothing about its age and is never called old.
     """
     taken = creation_time(inventory_date or "")
-    return taken is not None and rules.inventory_age_max is not None and now - taken > rules.inventory_age_max
+    most = rules.inventory_age_seconds_max
+    return taken is not None and most is not None and now - taken > timedelta(seconds=most)
 
 
 def check_inventory(

@@ -11,7 +11,7 @@ from __future__ import annotations
 import logging
 import os
 from contextlib import ExitStack, suppress
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
@@ -21,15 +21,15 @@ import structlog
 from glacier_purge.archive import Archive
 from glacier_purge.audit.journal import Journal
 from glacier_purge.deletion.credentials import Renewal
-from glacier_purge.deletion.pacer import Pacer, PacerSettings, PacerState
+from glacier_purge.deletion.pacer import Pacer, PacerState
 from glacier_purge.deletion.pool import Pool
-from glacier_purge.deletion.retry import RetryPolicy, RetrySettings
+from glacier_purge.deletion.retry import RetryPolicy
 from glacier_purge.deletion.tally import Tally
 from glacier_purge.deletion.turns import Turns
 from glacier_purge.errors import DiskFailed, NotAsApproved, UsageError
 from glacier_purge.guard.clearance import check_renewed, check_target, check_unprotected, look
-from glacier_purge.guard.fuse import Canary, Caution
-from glacier_purge.guard.rules import Rules, check_archives, check_inventory, check_plan
+from glacier_purge.guard.fuse import Canary
+from glacier_purge.guard.rules import check_archives, check_inventory, check_plan
 from glacier_purge.plan.files import plan_files, read_decided
 from glacier_purge.plan.forecast import KnownRate
 from glacier_purge.plan.identity import check_same_as_logged, hashed_identity
@@ -55,8 +55,8 @@ if TYPE_CHECKING:
     from glacier_purge.guard.clearance import Look, OpenGuarded
     from glacier_purge.plan.document import Plan
     from glacier_purge.plan.files import PlanFiles
+    from glacier_purge.run.settings import PurgeSettings
     from glacier_purge.run.steering import Order
-    from glacier_purge.run.windows import Window
     from glacier_purge.storage.disk import Disk
     from glacier_purge.storage.folder import RunFolder
 
@@ -70,28 +70,6 @@ _LOOK_AT_FILES_SECONDS = 1.0
 _PROVEN_BY_DELETES = 100
 _FRESH_BATCHES = 2
 """Released ranges that wait between the feed and the pool; the only buffer."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PurgeSettings:
-    """How a plan is carried out; nothing here changes what is deleted."""
-
-    pace: PacerSettings = field(default_factory=PacerSettings)
-    retry: RetrySettings = field(default_factory=RetrySettings)
-    credentials_patience_seconds: float = 900.0
-    commit_seconds: float = 0.1
-    commit_records: int = 1024
-    segment_records: int = 1_000_000
-    checkpoint_seconds: float = 60.0
-    telemetry_seconds: float = 10.0
-    windows: tuple[Window, ...] = ()
-    """Outside of these nothing is sent; none is always."""
-    rules: Rules = field(default_factory=Rules)
-    caution: Caution = field(default_factory=Caution)
-    duration_seconds_max: float | None = None
-    """How long this process may send; None is as long as it takes."""
-    protection_interval_seconds: float = 900.0
-    """How often the vault's lock, access policy and tags are read again."""
 
 
 class PurgeRun:

@@ -14,9 +14,13 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Fie
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
 from glacier_purge.archive import IdRule, id_rule_for
+from glacier_purge.aws.access import Access
 from glacier_purge.aws.endpoints import check_endpoint_url, check_region
+from glacier_purge.run.settings import PurgeSettings
 from glacier_purge.run.windows import Window
 
+_ACCESS, _RUN = Access(), PurgeSettings()
+"""The rooms' own figures, which are the defaults here: each stands once, where it is used."""
 ENVIRONMENT_PREFIX = "GLACIER_PURGE_"
 ENVIRONMENT_DELIMITER = "__"
 
@@ -75,11 +79,11 @@ class AwsSettings(_Section):
     """How deletes travel: over connections of our own (rest), through the SDK, or as the surroundings ask for."""
     ca_bundle: str | None = None
     """PEM file of the authorities to trust; otherwise AWS_CA_BUNDLE, or the system's."""
-    verify_ssl: bool = True
+    verify_ssl: bool = _ACCESS.verify_certificates
     """Check the server's certificate; can be given up for loopback only."""
-    connect_timeout_seconds: Seconds = 5.0
+    connect_timeout_seconds: Seconds = _ACCESS.connect_timeout_seconds
     """A connection that takes longer to open counts as no reply."""
-    request_timeout_seconds: Seconds = 30.0
+    request_timeout_seconds: Seconds = _ACCESS.request_timeout_seconds
     """A request whose reply takes longer counts as no reply, and is sent again."""
 
     @model_validator(mode="after")
@@ -92,13 +96,13 @@ class AwsSettings(_Section):
 class PaceSettings(_Section):
     """How fast requests may leave."""
 
-    first_per_second: PerSecond = 10.0
+    first_per_second: PerSecond = _RUN.pace.rate_per_second_first
     """Rate to begin with; it doubles every second until the service throttles for the first time."""
-    max_rate: PerSecondOrNone = None
+    max_rate: PerSecondOrNone = _RUN.pace.rate_per_second_max
     """Never faster than this; "none" leaves the limit to the service."""
-    max_in_flight: Annotated[int, Field(ge=1, le=10_000)] = 64
+    max_in_flight: Annotated[int, Field(ge=1, le=10_000)] = _RUN.pace.in_flight_max
     """Never more requests under way than this."""
-    leave_share: Annotated[float, Field(ge=0, le=0.9)] = 0.0
+    leave_share: Annotated[float, Field(ge=0, le=0.9)] = _RUN.pace.leave_share
     """Part of the limit found that is left to other users of the account."""
     windows: tuple[Annotated[str, AfterValidator(_checked_window)], ...] = ()
     """Hours in which deletes may be sent, as in "22:00-06:00" by this host's clock or "22:00-06:00 Europe/Berlin"."""
@@ -107,28 +111,28 @@ class PaceSettings(_Section):
 class RetrySettings(_Section):
     """How patiently a delete is tried again. Throttles, 5xx and network faults are never given up on."""
 
-    unknown_attempts_max: Annotated[int, Field(ge=1, le=100)] = 3
+    unknown_attempts_max: Annotated[int, Field(ge=1, le=100)] = _RUN.retry.unknown_attempts_max
     """Attempts after which an archive the service refuses for an unknown reason counts as failed."""
-    first_wait_seconds: Seconds = 0.5
+    first_wait_seconds: Seconds = _RUN.retry.first_wait_seconds
     """Ceiling of the first wait; it doubles with each attempt, and the wait is a random part of it."""
-    wait_seconds_max: Seconds = 20.0
+    wait_seconds_max: Seconds = _RUN.retry.wait_seconds_max
     """Where the ceiling stops doubling."""
-    credentials_patience_seconds: Annotated[float, Field(gt=0, le=7 * 86_400)] = 900.0
+    credentials_patience_seconds: Annotated[float, Field(gt=0, le=7 * 86_400)] = _RUN.credentials_patience_seconds
     """How long a run waits for expired credentials to be renewed before it stops, resumable."""
 
 
 class AuditSettings(_Section):
     """When the audit log goes to disk: often costs speed, seldom costs more second deletes after a crash."""
 
-    commit_seconds: Annotated[float, Field(gt=0, le=10)] = 0.1
+    commit_seconds: Annotated[float, Field(gt=0, le=10)] = _RUN.commit_seconds
     """A record is on disk at most this long after its reply."""
-    commit_records: Annotated[int, Field(ge=1, le=100_000)] = 1024
+    commit_records: Annotated[int, Field(ge=1, le=100_000)] = _RUN.commit_records
     """Records waiting for the disk after which they are not kept waiting longer."""
-    segment_records: Annotated[int, Field(ge=1_000, le=100_000_000)] = 1_000_000
+    segment_records: Annotated[int, Field(ge=1_000, le=100_000_000)] = _RUN.segment_records
     """Records after which a new file is begun."""
-    checkpoint_seconds: Seconds = 60.0
+    checkpoint_seconds: Seconds = _RUN.checkpoint_seconds
     """How often the state is written down that spares a resumed run reading the whole log."""
-    telemetry_seconds: Seconds = 10.0
+    telemetry_seconds: Seconds = _RUN.telemetry_seconds
     """How often rate, limit, throttles and latency are recorded."""
 
 
@@ -155,21 +159,21 @@ class SafetySettings(_Section):
     """Accounts no vault of which is ever purged."""
     deny_id_files: tuple[Annotated[str, AfterValidator(_checked_absolute)], ...] = ()
     """Files of archive ids that are never deleted, one a line; absolute paths."""
-    max_archives: CountOrNone = None
+    max_archives: CountOrNone = _RUN.rules.max_archives
     """A plan that deletes more archives is refused when it is applied."""
-    max_bytes: CountOrNone = None
+    max_bytes: CountOrNone = _RUN.rules.max_bytes
     """A plan that deletes more bytes is refused when it is applied."""
-    inventory_max_age_seconds: DurationOrNone = 7 * 86_400.0
+    inventory_max_age_seconds: DurationOrNone = _RUN.rules.inventory_age_seconds_max
     """An older inventory is refused unless it is still the vault's last one; "none" allows any."""
-    max_duration_seconds: DurationOrNone = None
+    max_duration_seconds: DurationOrNone = _RUN.duration_seconds_max
     """A process stops sending after this long; the run can be resumed."""
-    protection_interval_seconds: Seconds = 900.0
+    protection_interval_seconds: Seconds = _RUN.protection_interval_seconds
     """How often a run that sends reads the vault's lock, access policy and tags again, to see a hold set meanwhile."""
-    canary: tuple[Annotated[int, Field(ge=1, le=100_000)], ...] = (10, 100)
+    canary: tuple[Annotated[int, Field(ge=1, le=100_000)], ...] = _RUN.caution.stages
     """Archives sent alone at the beginning, stage by stage; one failure in them stops the run."""
-    fuse_failed_max: CountOrNone = 100
+    fuse_failed_max: CountOrNone = _RUN.caution.failed_max
     """More failed archives than this stop the run."""
-    fuse_failed_share: ShareOrNone = 0.01
+    fuse_failed_share: ShareOrNone = _RUN.caution.failed_share_max
     """A larger part of failed archives than this stops the run, once there are 1,000 outcomes."""
 
 
