@@ -21,7 +21,7 @@ from glacier_purge.audit.checkpoint import encode_head, read_checkpoint
 from glacier_purge.audit.recovery import replay
 from glacier_purge.audit.verification import NotToBeChecked, Verification, verify_folder
 from glacier_purge.run.host import Host
-from glacier_purge.run.purge import PurgeSettings
+from glacier_purge.run.settings import PurgeSettings
 from glacier_purge.storage.disk import FileDisk
 from tests.audit.logs import archive_id, outcome, rechained
 

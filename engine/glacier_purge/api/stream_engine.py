@@ -36,7 +36,7 @@ if TYPE_CHECKING:
     from glacier_purge.deletion.turns import Recorder
     from glacier_purge.glacier.port import Glacier
     from glacier_purge.run.host import Host
-    from glacier_purge.run.purge import PurgeSettings
+    from glacier_purge.run.settings import PurgeSettings
 
 _BATCH = 64
 _UNREAD_MAX = 1_000

@@ -38,7 +38,7 @@ if TYPE_CHECKING:
 
     from glacier_purge.archive import Archive, Vault
     from glacier_purge.run.host import Host
-    from glacier_purge.run.purge import PurgeSettings
+    from glacier_purge.run.settings import PurgeSettings
 
 RECORDS_MAX = 1 << 26
 """Ids that one log can hold, 67 million: a bit for each is in memory twice and in the checkpoint, 8 MB."""
