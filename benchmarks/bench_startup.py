@@ -24,7 +24,7 @@ COMMANDS = {
     "glacier-purge --help": [COMMAND, "--help"],
     "glacier-purge apply --help": [COMMAND, "apply", "--help"],
     "import glacier_purge": [sys.executable, "-c", "import glacier_purge"],
-    "import glacier_purge.api.wiring": [sys.executable, "-c", "import glacier_purge.api.wiring"],
+    "import glacier_purge.api.planning": [sys.executable, "-c", "import glacier_purge.api.planning"],
     "import aioboto3": [sys.executable, "-c", "import aioboto3"],
 }
 AWS = Path(__file__).parents[1] / ".venv-witness/bin/aws"

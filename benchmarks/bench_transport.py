@@ -27,25 +27,21 @@ from typing import TYPE_CHECKING
 import trustme
 import uvloop
 
+from glacier_purge.api.clients import Clients
 from glacier_purge.archive import ArchiveId, Vault
 from glacier_purge.aws.access import Access, StaticCredentials
-from glacier_purge.glacier.http.rest import open_rest
 from glacier_purge.glacier.reply import Meaning
-from glacier_purge.glacier.sdk.opening import open_sdk
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
-    from contextlib import AbstractAsyncContextManager
+    from collections.abc import Iterator, Sequence
 
+    from glacier_purge.api.transport import Transport
     from glacier_purge.glacier.port import Glacier, Later
     from glacier_purge.glacier.reply import Reply
 
 VAULT = Vault(account_id="123456789012", region="us-east-1", name="photos")
 KEYS = StaticCredentials(access_key_id="AKIDBENCHMARK", secret_access_key="s" * 40)
-OPENERS: dict[str, Callable[[Vault, Access], AbstractAsyncContextManager[Glacier]]] = {
-    "sdk": open_sdk,
-    "rest": open_rest,
-}
+TRANSPORTS: tuple[Transport, ...] = ("sdk", "rest")
 IN_FLIGHT = (64, 1_000)
 
 
@@ -81,8 +77,8 @@ class Row:
 
 
 def measure_all(endpoints: dict[str, str], authority: Path, rounds: int, seconds: float) -> list[Row]:
-    cases = [(name, wire, many) for many in IN_FLIGHT for wire in endpoints for name in OPENERS]
-    figures: dict[tuple[str, str, int], list[tuple[float, float]]] = {case: [] for case in cases}
+    cases = [(name, wire, many) for many in IN_FLIGHT for wire in endpoints for name in TRANSPORTS]
+    figures: dict[tuple[Transport, str, int], list[tuple[float, float]]] = {case: [] for case in cases}
     for _ in range(rounds):
         for case in cases:
             name, wire, many = case
@@ -99,9 +95,13 @@ def measure_all(endpoints: dict[str, str], authority: Path, rounds: int, seconds
     ]
 
 
-async def measure(name: str, access: Access, seconds: float) -> tuple[float, float]:
+async def measure(name: Transport, access: Access, seconds: float) -> tuple[float, float]:
     """Return CPU microseconds per delete and deletes per second, connections already open."""
-    async with OPENERS[name](VAULT, access) as glacier, asyncio.TaskGroup() as tasks:
+    async with (
+        Clients() as clients,
+        clients.service_over(name, VAULT, access) as glacier,
+        asyncio.TaskGroup() as tasks,
+    ):
         sender = Sender(glacier, access.max_in_flight, tasks)
         await sender.send_until(time.perf_counter())
         started, cpu = time.perf_counter(), cpu_seconds()

@@ -24,13 +24,18 @@ from benchmarks.bench_pipeline import our_order
 from benchmarks.machine import CLIENT_CORE, pinned
 from benchmarks.servers import tls_server
 from benchmarks.tables import Table
-from glacier_purge.api.wiring import plan_in_new_folder
+from glacier_purge.api.clients import Clients
+from glacier_purge.api.planning import plan_in_new_folder
 from glacier_purge.cli.benching.round import carry_out, settings_for
 
 if TYPE_CHECKING:
     from types import CodeType
 
     from benchmarks.bench_pipeline import Transport
+    from glacier_purge.cli.benching.round import Order
+    from glacier_purge.plan.document import Plan
+    from glacier_purge.settings import Settings
+    from glacier_purge.storage.folder import RunFolder
 
 TOP = 10
 
@@ -52,13 +57,17 @@ def measure(*, deletes: int = 40_000, in_flight: int = 64, transport: Transport 
         with tls_server(folder) as server, asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
             order = our_order(server, inventories.write(folder / "inventory.json", deletes), in_flight, transport)
             settings = settings_for(order)
-            planning = plan_in_new_folder(
-                order.vault, order.inventory, settings, run_dir=folder / "run", set_aside_defects=False
-            )
-            run_folder, plan = runner.run(planning)
+            run_folder, plan = runner.run(_planned(order, settings, folder / "run"))
             with profile:
                 runner.run(carry_out(order, settings, run_folder, plan))
     return _top(profile, deletes)
+
+
+async def _planned(order: Order, settings: Settings, run_dir: Path) -> tuple[RunFolder, Plan]:
+    async with Clients() as clients:
+        return await plan_in_new_folder(
+            order.vault, order.inventory, settings, clients, run_dir=run_dir, set_aside_defects=False
+        )
 
 
 def _top(profile: cProfile.Profile, deletes: int) -> list[Row]:

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
+from glacier_purge.api.clients import Clients
 from glacier_purge.archive import Vault
 from glacier_purge.aws.access import Access, StaticCredentials
 from glacier_purge.aws.session import AwsSession
@@ -17,7 +18,9 @@ from glacier_simulator import SimulatedGlacier
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
+    from glacier_purge.aws.credentials import Caller
     from glacier_purge.glacier.control import GlacierControl
+    from glacier_purge.glacier.port import Glacier
     from glacier_purge.glacier.waiting import Waiting
 
 KEYS = StaticCredentials(access_key_id="AKIDEXAMPLE", secret_access_key="secret")
@@ -40,6 +43,26 @@ async def control(
     )
     async with session.client("glacier") as client:
         yield ControlClient(client, vault, session, ControlRetry(attempts_max=4, sleep=sleep))
+
+
+@asynccontextmanager
+async def open_sdk(vault: Vault, access: Access) -> AsyncIterator[Glacier]:
+    """Deletes through the SDK."""
+    async with Clients() as clients, clients.service_over("sdk", vault, access) as service:
+        yield service
+
+
+@asynccontextmanager
+async def open_rest(vault: Vault, access: Access) -> AsyncIterator[Glacier]:
+    """Deletes over connections of our own."""
+    async with Clients() as clients, clients.service_over("rest", vault, access) as service:
+        yield service
+
+
+async def caller_identity(access: Access, region: str = VAULT.region) -> Caller:
+    """Whose credentials these are."""
+    async with Clients() as clients:
+        return await clients.caller(access, region)
 
 
 @asynccontextmanager

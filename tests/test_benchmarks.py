@@ -13,7 +13,7 @@ from benchmarks.bench_pipeline import GO, NAIVE, OURS
 from benchmarks.headlines import headlines
 from benchmarks.machine import run
 from benchmarks.tables import Table, figure
-from glacier_purge.api.wiring import rules
+from glacier_purge.api.values import rules
 from glacier_purge.archive import EXACT
 from glacier_purge.clock import utc_now
 from glacier_purge.guard.rules import is_aged

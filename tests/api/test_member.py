@@ -9,7 +9,8 @@ import anyio
 import anyio.lowlevel
 import pytest
 
-from glacier_purge.api import wiring
+from glacier_purge.api.addresses import vaults_there
+from glacier_purge.api.clients import Clients
 from glacier_purge.api.member import Member
 from glacier_purge.approval.typed import approve_by_digest
 from glacier_purge.archive import Vault
@@ -51,7 +52,9 @@ def named(name: str) -> Vault:
     return Vault(account_id=VAULT.account_id, region=VAULT.region, name=name)
 
 
-def members(glacier: SimulatedGlacier, place: Path, patience: Patience, *names: str) -> dict[str, Member]:
+def members(
+    glacier: SimulatedGlacier, place: Path, patience: Patience, clients: Clients, *names: str
+) -> dict[str, Member]:
     settings = Settings.model_validate(
         {"aws": {"endpoint_url": glacier.endpoint_url}, "pace": {"first_per_second": 1000.0}}
     )
@@ -62,6 +65,7 @@ def members(glacier: SimulatedGlacier, place: Path, patience: Patience, *names: 
             place / folder_name(named(name)),
             settings,
             LifecycleOptions(),
+            clients,
             lane_of=(budget, None),
             digests=frozenset(),
             ask=said_yes,
@@ -73,13 +77,13 @@ def members(glacier: SimulatedGlacier, place: Path, patience: Patience, *names: 
 
 
 async def test_a_missing_vault_and_a_denied_one_do_not_stop_the_others(tmp_path: Path) -> None:
-    async with simulated(archives=30) as (glacier, _):
+    async with simulated(archives=30) as (glacier, _), Clients() as clients:
         for name in ("films", "locked"):
             glacier.service.generate_vault(name, 20, OLD)
         async with control(glacier.endpoint_url, named("locked")) as door:
             deny = '{"Version":"2012-10-17","Statement":[{"Effect":"Deny","Principal":"*","Action":"glacier:*Archive",'
             await door.set_access_policy(deny + f'"Resource":"{named("locked").arn}"}}]}}')
-        carried = members(glacier, tmp_path, Stepping(glacier), "photos", "films", "locked", "gone")
+        carried = members(glacier, tmp_path, Stepping(glacier), clients, "photos", "films", "locked", "gone")
         fleet = Fleet(carried)
         await fleet.go_on()
         left = glacier.ledger["archives_left"]
@@ -93,9 +97,9 @@ async def test_a_missing_vault_and_a_denied_one_do_not_stop_the_others(tmp_path:
 
 
 async def test_a_stop_drains_what_is_purged_and_another_fleet_goes_on_without_second_deletes(tmp_path: Path) -> None:
-    async with simulated(archives=200) as (glacier, _):
+    async with simulated(archives=200) as (glacier, _), Clients() as clients:
         glacier.service.generate_vault("films", 200, OLD)
-        carried = members(glacier, tmp_path, Stepping(glacier), "photos", "films")
+        carried = members(glacier, tmp_path, Stepping(glacier), clients, "photos", "films")
         fleet = Fleet(carried)
         async with anyio.create_task_group() as tasks:
             tasks.start_soon(fleet.go_on)
@@ -105,7 +109,7 @@ async def test_a_stop_drains_what_is_purged_and_another_fleet_goes_on_without_se
         stopped = glacier.ledger["deletes_received"]
         assert {ending.exit_code for ending in fleet.endings.values()} == {130}
         assert "purge" in {member.phase for member in carried.values()}
-        again = Fleet(members(glacier, tmp_path, Stepping(glacier), "photos", "films"))
+        again = Fleet(members(glacier, tmp_path, Stepping(glacier), clients, "photos", "films"))
         await again.go_on()
         ledger = glacier.ledger
     assert stopped < 400
@@ -114,10 +118,10 @@ async def test_a_stop_drains_what_is_purged_and_another_fleet_goes_on_without_se
 
 
 async def test_all_inventories_are_asked_for_before_anybody_waits(tmp_path: Path) -> None:
-    async with simulated(archives=30) as (glacier, _):
+    async with simulated(archives=30) as (glacier, _), Clients() as clients:
         glacier.service.generate_vault("films", 20, OLD)
         hasty = Impatient(clock=Stepping(glacier).now)
-        fleet = Fleet(members(glacier, tmp_path, hasty, "photos", "films"))
+        fleet = Fleet(members(glacier, tmp_path, hasty, clients, "photos", "films"))
         await fleet.go_on()
         jobs = []
         for name in ("photos", "films"):
@@ -130,9 +134,9 @@ async def test_all_inventories_are_asked_for_before_anybody_waits(tmp_path: Path
 
 
 async def test_all_vaults_of_an_account_are_listed_however_many_pages_that_takes() -> None:
-    async with simulated(archives=1) as (glacier, _):
+    async with simulated(archives=1) as (glacier, _), Clients() as clients:
         for number in range(24):
             glacier.service.generate_vault(f"vault-{number:02}", 0, OLD)
         settings = Settings.model_validate({"aws": {"endpoint_url": glacier.endpoint_url}})
-        there = await wiring.vaults_there(settings)
+        there = await vaults_there(settings, clients)
     assert [vault.name for vault in there] == ["photos", *(f"vault-{number:02}" for number in range(24))]

@@ -6,12 +6,13 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from glacier_purge.api.transport import Choice, choose, open_glacier
+from glacier_purge.api.clients import Clients
+from glacier_purge.api.transport import choose
 from glacier_purge.archive import Vault
 from glacier_purge.aws.access import Access, StaticCredentials
 
 if TYPE_CHECKING:
-    from glacier_purge.api.transport import Wish
+    from glacier_purge.api.transport import Transport, Wish
 
 PROXY = "http://user:secret@proxy.example:3128"
 
@@ -48,12 +49,10 @@ def test_china_has_its_own_host_names() -> None:
 
 
 @pytest.mark.parametrize(("name", "adapter"), [("sdk", "SdkGlacier"), ("rest", "RestGlacier")])
-async def test_the_chosen_transport_is_opened(name: str, adapter: str) -> None:
+async def test_the_chosen_transport_is_opened(name: Transport, adapter: str) -> None:
     vault = Vault(account_id="123456789012", region="us-east-1", name="photos")
     access = Access(credentials=StaticCredentials(access_key_id="AKID", secret_access_key="s"))
-    choice = choose("rest" if name == "rest" else "sdk", region="us-east-1", endpoint_url=None, environment={})
-    assert choice == Choice(name=choice.name, reason=f"{name} was asked for")
-    async with open_glacier(choice, vault, access) as glacier:
+    async with Clients() as clients, clients.service_over(name, vault, access) as glacier:
         assert type(glacier).__name__ == adapter
         assert glacier.endpoint_url == "https://glacier.us-east-1.amazonaws.com"
         assert glacier.vault == vault

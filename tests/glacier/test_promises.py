@@ -8,16 +8,13 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from glacier_purge.api.clients import Clients
 from glacier_purge.aws.access import Access
 from glacier_purge.errors import RunStopped
 from glacier_purge.glacier.control import NoAnswer
-from glacier_purge.glacier.http.rest import open_rest
 from glacier_purge.glacier.promises import read_promised
 from glacier_purge.glacier.reply import Meaning
-from glacier_purge.glacier.sdk.caller import caller_identity
-from glacier_purge.glacier.sdk.lookup import find_vault, list_vaults
-from glacier_purge.glacier.sdk.opening import open_sdk
-from tests.doors import KEYS, VAULT, control
+from tests.doors import KEYS, VAULT, caller_identity, control, open_rest, open_sdk
 from tests.glacier.garbled import ALL, SUCCESSES, UNSIGNED
 from tests.glacier.raw_server import answers, refusal, reply, serving
 
@@ -102,15 +99,18 @@ async def test_no_transport_takes_what_is_no_answer_for_the_vault(opener: Any) -
 
 @pytest.mark.parametrize(
     "ask",
-    [lambda access: find_vault("photos", "us-east-1", access), lambda access: list_vaults("us-east-1", access, None)],
+    [
+        lambda clients, access: clients.find_vault("photos", access, "us-east-1"),
+        lambda clients, access: clients.list_vaults(access, "us-east-1", None),
+    ],
 )
-async def test_no_vault_is_found_by_what_is_no_answer(ask: Callable[[Access], Awaitable[object]]) -> None:
+async def test_no_vault_is_found_by_what_is_no_answer(ask: Callable[[Clients, Access], Awaitable[object]]) -> None:
     taken: dict[str, object] = {}
-    async with garbling() as (endpoint_url, tell):
+    async with garbling() as (endpoint_url, tell), Clients() as clients:
         for name, answer in ALL.items():
             tell(answer)
             with suppress(NoAnswer):
-                taken[name] = await ask(Access(endpoint_url=endpoint_url, credentials=KEYS))
+                taken[name] = await ask(clients, Access(endpoint_url=endpoint_url, credentials=KEYS))
     assert taken == {}
 
 
@@ -238,12 +238,12 @@ def test_a_success_that_names_an_error_breaks_its_promise() -> None:
 
 async def test_an_answer_about_another_vault_or_job_is_none() -> None:
     films = json.dumps(VAULT_MEMBERS | {"VaultARN": VAULT.arn.replace("photos", "films"), "VaultName": "films"})
-    async with garbling() as (endpoint_url, tell), control(endpoint_url) as door:
+    async with garbling() as (endpoint_url, tell), control(endpoint_url) as door, Clients() as clients:
         tell(reply("200 OK", body=films.encode()))
         with pytest.raises(NoAnswer, match=r"about something else: arn:.*films"):
             await door.describe_vault()
         with pytest.raises(RunStopped, match=r"about arn:.*films"):
-            await find_vault("photos", "us-east-1", Access(endpoint_url=endpoint_url, credentials=KEYS))
+            await clients.find_vault("photos", Access(endpoint_url=endpoint_url, credentials=KEYS), "us-east-1")
         tell(reply("200 OK", body=json.dumps(JOB_MEMBERS | {"JobId": "k" * 92}).encode()))
         with pytest.raises(NoAnswer, match="about something else: k"):
             await door.describe_job(JOB)

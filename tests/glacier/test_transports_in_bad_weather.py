@@ -9,12 +9,11 @@ import pytest
 
 from glacier_purge.archive import ArchiveId, Vault
 from glacier_purge.aws.access import Access, StaticCredentials
-from glacier_purge.glacier.http.rest import open_rest
 from glacier_purge.glacier.reply import Meaning, Reply
-from glacier_purge.glacier.sdk.opening import open_sdk
 from glacier_simulator.fault_kinds import KINDS
 from glacier_simulator.faults import Rule
 from glacier_simulator.kit import SimulatedGlacier
+from tests.doors import open_rest, open_sdk
 from tests.glacier.one_delete import delete
 
 if TYPE_CHECKING:

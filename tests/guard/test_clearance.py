@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from contextlib import nullcontext
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -13,14 +12,12 @@ from glacier_purge.approval.typed import approve_by_digest
 from glacier_purge.aws.access import Access
 from glacier_purge.deletion.pacer import PacerSettings
 from glacier_purge.glacier.control import NoAnswer
-from glacier_purge.glacier.http.rest import open_rest
-from glacier_purge.glacier.sdk.opening import open_sdk
 from glacier_purge.run.host import Host
 from glacier_purge.run.purge import PurgeRun
 from glacier_purge.run.settings import PurgeSettings
 from glacier_purge.storage.disk import FileDisk
 from glacier_purge.storage.folder import RunFolder
-from tests.doors import KEYS, VAULT, control
+from tests.doors import KEYS, VAULT, control, open_rest, open_sdk
 from tests.glacier.garbled import ALL, NONE
 from tests.glacier.raw_server import reply, serving
 
@@ -107,7 +104,7 @@ async def test_no_garbled_answer_about_protection_lets_a_delete_go(question: str
         async def carry_out() -> None:
             run = PurgeRun(
                 *(folder, plan, service, PurgeSettings(pace=BRISK), FileDisk(folder.path), Host()),
-                open_guarded=lambda: nullcontext(door),
+                guarded=door,
             )
             await run.carry_out(approve_by_digest(plan, plan.digest, "tester"))
 

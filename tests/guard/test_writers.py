@@ -22,6 +22,7 @@ from tests.plan.archives import archive, snapshot
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from glacier_purge.glacier.control import GlacierControl
     from glacier_purge.guard.findings import Finding
     from glacier_purge.inventory.snapshot import Snapshot
     from glacier_simulator import SimulatedGlacier
@@ -100,8 +101,12 @@ def test_without_an_inventory_the_date_of_the_last_one_tells(days_ago: float | N
 async def look(
     glacier: SimulatedGlacier, at_hand: Snapshot, recent: timedelta = timedelta(hours=1), *, is_asked: bool = True
 ) -> Finding:
-    door = (lambda: control(glacier.endpoint_url)) if is_asked else None
-    return await signs_of_writers(at_hand, door, Stepping(glacier).now(), recent)
+    async with control(glacier.endpoint_url) as door:
+
+        async def opened() -> GlacierControl:
+            return door
+
+        return await signs_of_writers(at_hand, opened if is_asked else None, Stepping(glacier).now(), recent)
 
 
 async def fetched(glacier: SimulatedGlacier, folder: Path) -> Snapshot:

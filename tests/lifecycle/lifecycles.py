@@ -7,6 +7,7 @@ import json
 import random
 from typing import TYPE_CHECKING
 
+from glacier_purge.api.clients import Clients
 from glacier_purge.api.member import Member
 from glacier_purge.approval.typed import approve_by_digest
 from glacier_purge.deletion.budget import Budget
@@ -64,21 +65,23 @@ async def carried(
         {"aws": {"endpoint_url": glacier.endpoint_url}, "pace": {"first_per_second": 1000.0}}
     )
     waits = patience or Stepping(glacier)
-    member = Member(
-        vault,
-        place,
-        settings,
-        wishes,
-        choices=choices,
-        caps=caps,
-        lane_of=(Budget(PacerSettings(rate_per_second_first=1000.0), random.Random(1).random), None),
-        digests=frozenset(),
-        ask=approve,
-        patience_for=lambda _: waits,
-        host=Host(wall_clock=glacier.clock.now),
-    )
-    fleet = Fleet({vault.name: member})
-    await fleet.go_on()
+    async with Clients() as clients:
+        member = Member(
+            vault,
+            place,
+            settings,
+            wishes,
+            clients,
+            choices=choices,
+            caps=caps,
+            lane_of=(Budget(PacerSettings(rate_per_second_first=1000.0), random.Random(1).random), None),
+            digests=frozenset(),
+            ask=approve,
+            patience_for=lambda _: waits,
+            host=Host(wall_clock=glacier.clock.now),
+        )
+        fleet = Fleet({vault.name: member})
+        await fleet.go_on()
     return fleet.endings[vault.name]
 
 

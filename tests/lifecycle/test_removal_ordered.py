@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from glacier_purge.api.clients import Clients
 from glacier_purge.archive import Vault
 from glacier_purge.fleet.fleet import Fleet, State
 from glacier_purge.glacier.control import Removal
@@ -181,9 +182,9 @@ async def test_a_policy_that_denies_removing_the_vault_is_told_before_anything_b
 
 
 async def test_a_fleet_with_a_vault_that_was_never_written_to_ends(tmp_path: Path) -> None:
-    async with simulated(archives=2) as (glacier, _):
+    async with simulated(archives=2) as (glacier, _), Clients() as clients:
         glacier.service.create_vault("films", glacier.clock.now())
-        fleet = Fleet(members(glacier, tmp_path, Stepping(glacier), "photos", "films"))
+        fleet = Fleet(members(glacier, tmp_path, Stepping(glacier), clients, "photos", "films"))
         await fleet.go_on()
         assert glacier.service.vault_names() == ["films", "photos"]
     assert {ending.state for ending in fleet.endings.values()} == {State.DONE}

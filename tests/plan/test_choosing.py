@@ -10,7 +10,7 @@ import pytest
 
 from glacier_purge.errors import UsageError
 from glacier_purge.plan.choices import Choices
-from glacier_purge.plan.choosing import Earlier, Surroundings, open_selection
+from glacier_purge.plan.choosing import Earlier, PlanContext, open_selection
 from glacier_purge.plan.decisions import DECISIONS_FILE
 from glacier_purge.plan.document import Finding, plan_bytes, read_plan
 from glacier_purge.plan.making import NothingToDelete, make_plan
@@ -35,7 +35,7 @@ def planned(
 ) -> tuple[Plan, bytes]:
     folder = tmp_path / "run"
     spooled = snapshot(folder, [archive(number, size_bytes=number) for number in range(archives)])
-    with open_selection(choices, Surroundings(now=NOW, deny_files=deny_files, earlier=earlier), folder) as selection:
+    with open_selection(choices, PlanContext(now=NOW, deny_files=deny_files, earlier=earlier), folder) as selection:
         plan = make_plan(spooled, TARGET, selection, set_aside_defects=False)
     return plan, (folder / DECISIONS_FILE).read_bytes()
 

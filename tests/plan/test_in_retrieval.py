@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, cast
@@ -13,7 +12,7 @@ from glacier_purge.errors import CredentialsFailed, Pending
 from glacier_purge.glacier.control import Job, JobAction, JobState
 from glacier_purge.glacier.waiting import Impatient, Patient
 from glacier_purge.plan.choices import Choices
-from glacier_purge.plan.choosing import Surroundings, open_selection
+from glacier_purge.plan.choosing import PlanContext, open_selection
 from glacier_purge.plan.in_retrieval import OUTPUT_LASTS, held_back, retrievals
 from glacier_purge.plan.making import make_plan
 from tests.plan.archives import TARGET, archive, snapshot
@@ -80,9 +79,8 @@ class Service:
     waited: list[str] = field(default_factory=list)
     refusal: Exception | None = None
 
-    @asynccontextmanager
-    async def open(self) -> AsyncIterator[GlacierControl]:
-        yield cast("GlacierControl", self)
+    async def open(self) -> GlacierControl:
+        return cast("GlacierControl", self)
 
     async def list_jobs(self) -> AsyncIterator[Job]:
         self.asked += 1
@@ -135,7 +133,7 @@ async def test_a_service_that_does_not_tell_matters_only_to_who_asked() -> None:
 def planned(tmp_path: Path, choices: Choices, held: frozenset[str]) -> Plan:
     folder = tmp_path / "run"
     spooled = snapshot(folder, [archive(number) for number in range(3)])
-    with open_selection(choices, Surroundings(now=NOW, held=held), folder) as selection:
+    with open_selection(choices, PlanContext(now=NOW, held=held), folder) as selection:
         return make_plan(spooled, TARGET, selection, set_aside_defects=False)
 
 

@@ -6,8 +6,9 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from glacier_purge.api import wiring
+from glacier_purge.api.clients import Clients
 from glacier_purge.api.library import purge
+from glacier_purge.api.planning import plan_in_new_folder
 from glacier_purge.settings import Settings
 from tests.doors import KEYS, VAULT
 
@@ -29,9 +30,10 @@ async def purged(glacier: SimulatedGlacier, place: Path, *, without: int = 0) ->
     )
     inventory = place / "as-of-now.json"
     _write(inventory, glacier.inventory_text(), without)
-    folder, plan = await wiring.plan_in_new_folder(
-        VAULT.name, str(inventory), settings, run_dir=place / "run", set_aside_defects=False
-    )
+    async with Clients() as clients:
+        folder, plan = await plan_in_new_folder(
+            VAULT.name, str(inventory), settings, clients, run_dir=place / "run", set_aside_defects=False
+        )
     await purge(folder.path, confirm_digest=plan.digest, settings=settings, credentials=KEYS)
     return folder, plan
 

@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from glacier_purge.plan.choices import Choices
-from glacier_purge.plan.choosing import Surroundings, open_selection
+from glacier_purge.plan.choosing import PlanContext, open_selection
 from glacier_purge.plan.cost import estimate, read_price_table
 from glacier_purge.plan.forecast import forecast
 from glacier_purge.plan.making import make_plan
@@ -26,7 +26,7 @@ def view(
 ) -> PlanView:
     folder = tmp_path / "run"
     spooled = snapshot(folder, archives)
-    with open_selection(choices, Surroundings(now=NOW, held=frozenset(held)), folder) as selection:
+    with open_selection(choices, PlanContext(now=NOW, held=frozenset(held)), folder) as selection:
         plan = make_plan(spooled, TARGET, selection, set_aside_defects=False)
     calendar = forecast(plan.counts.selected, NOW, known=None, per_second_max=None, has_inventory=True)
     return PlanView(

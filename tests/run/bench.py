@@ -12,7 +12,7 @@ import errno
 import json
 import random
 from collections import Counter
-from contextlib import asynccontextmanager, nullcontext
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -125,7 +125,7 @@ class Bench:
             PurgeSettings(**({"pace": BRISK} | settings)),
             self.disk,
             host,
-            open_guarded=lambda: nullcontext(self.protection),
+            guarded=self.protection,
             pacer_for=self.pacer_for,
         )
         return self._run

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 from pydantic import ValidationError
 
-from glacier_purge.api.wiring import access, purge_settings
+from glacier_purge.api.values import access, purge_settings
 from glacier_purge.archive import EXACT
 from glacier_purge.aws.access import Access
 from glacier_purge.cli import main

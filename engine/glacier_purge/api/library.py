@@ -2,25 +2,23 @@
 
 from __future__ import annotations
 
-from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from glacier_purge.api import wiring
+from glacier_purge.api.clients import Clients
+from glacier_purge.api.planning import plan_in_new_folder
+from glacier_purge.api.purging import alone_with, opened_run
 from glacier_purge.approval.typed import approve_by_digest
 from glacier_purge.audit.recovery import replay
 from glacier_purge.clock import utc_now
 from glacier_purge.errors import one_error
 from glacier_purge.guard.rules import check_fresh
-from glacier_purge.lifecycle.endings import check_not_abandoned
 from glacier_purge.plan.choices import EVERY_ARCHIVE
 from glacier_purge.plan.document import read_plan
 from glacier_purge.plan.identity import planned_at
 from glacier_purge.report.summary import Report, summarise
 from glacier_purge.run.host import Host, who
-from glacier_purge.run.purge import PurgeRun
 from glacier_purge.settings import Settings
-from glacier_purge.storage.disk import FileDisk
 from glacier_purge.storage.folder import RunFolder
 
 if TYPE_CHECKING:
@@ -35,6 +33,7 @@ async def make_plan(
     inventory: str | Path,
     run_dir: str | Path,
     settings: Settings | None = None,
+    credentials: StaticCredentials | None = None,
     choices: Choices = EVERY_ARCHIVE,
     set_aside_defects: bool = False,
 ) -> Plan:
@@ -48,14 +47,17 @@ async def make_plan(
     nothing is left to delete; no folder is left.  ``Choices(in_retrieval="wait")`` raises ``Pending`` while archives
     are being retrieved, ``"hold"`` and ``"wait"`` what the service answers.
     """
-    _, made = await wiring.plan_in_new_folder(
-        vault,
-        str(inventory),
-        settings if settings is not None else Settings(),
-        choices,
-        run_dir=Path(run_dir),
-        set_aside_defects=set_aside_defects,
-    )
+    async with Clients() as clients:
+        _, made = await plan_in_new_folder(
+            vault,
+            str(inventory),
+            settings if settings is not None else Settings(),
+            clients,
+            choices,
+            run_dir=Path(run_dir),
+            set_aside_defects=set_aside_defects,
+            credentials=credentials,
+        )
     return made
 
 
@@ -76,23 +78,15 @@ async def purge(
     """
     settings = settings if settings is not None else Settings()
     folder = RunFolder.open(Path(run_dir))
-    check_not_abandoned(folder.path)
     found = read_plan(folder.plan_file)
-    if replay(folder.path).approved_digest != found.digest:
-        check_fresh(planned_at(folder, found), utc_now())
-    approval = approve_by_digest(found, confirm_digest, who())
-    access = wiring.access(settings, found.endpoint_url, id_rule=found.snapshot.id_rule, credentials=credentials)
-    with folder.locked(found.vault, found.endpoint_url):
-        async with wiring.open_service(found.vault, access, settings) as service:
-            run = PurgeRun(
-                folder,
-                found,
-                service,
-                wiring.purge_settings(settings),
-                FileDisk(folder.path),
-                Host(),
-                open_guarded=partial(wiring.open_control, found.vault, access),
-            )
+    with alone_with(folder, found):
+        if replay(folder.path).approved_digest != found.digest:
+            check_fresh(planned_at(folder, found), utc_now())
+        approval = approve_by_digest(found, confirm_digest, who())
+        async with (
+            Clients() as clients,
+            opened_run(folder, found, settings, clients, Host(), credentials=credentials) as run,
+        ):
             with one_error():
                 ledger = await run.carry_out(approval)
     return summarise(ledger, inventory=found.counts.inventory, selected=found.counts.selected, run_dir=str(folder.path))

@@ -8,7 +8,9 @@ from typing import TYPE_CHECKING
 
 import anyio
 
-from glacier_purge.api import wiring
+from glacier_purge.api import values
+from glacier_purge.api.planning import decide_round
+from glacier_purge.api.purging import opened_run
 from glacier_purge.approval.typed import approve_by_words
 from glacier_purge.cli import version
 from glacier_purge.cli.confirmation import approval_for, ask, put_before, waited_for
@@ -29,8 +31,6 @@ from glacier_purge.report.fleet import Row
 from glacier_purge.report.summary import progress
 from glacier_purge.report.terminal import safe
 from glacier_purge.run.host import who
-from glacier_purge.run.purge import PurgeRun
-from glacier_purge.storage.disk import FileDisk
 from glacier_purge.storage.folder import RunFolder
 from glacier_purge.text import share
 
@@ -38,6 +38,7 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterator
     from pathlib import Path
 
+    from glacier_purge.api.clients import Clients
     from glacier_purge.approval.typed import Approval
     from glacier_purge.archive import Vault
     from glacier_purge.audit.ledger import Ledger
@@ -49,6 +50,7 @@ if TYPE_CHECKING:
     from glacier_purge.plan.document import Plan
     from glacier_purge.report.displays import FleetDisplay
     from glacier_purge.run.host import Host
+    from glacier_purge.run.purge import PurgeRun
     from glacier_purge.settings import Settings
 
     Ask = Callable[[RunFolder, Plan], Awaitable[Approval]]
@@ -88,12 +90,13 @@ class Asking:
 class Member:
     """One vault. ``digests`` are the plans approved beforehand; ``ask`` is None where there is nobody to ask."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - what one place opens a lifecycle with
         self,
         vault: Vault,
         path: Path,
         settings: Settings,
         wishes: LifecycleOptions,
+        clients: Clients,
         *,
         choices: Choices = EVERY_ARCHIVE,
         caps: Caps = UNCAPPED,
@@ -107,6 +110,7 @@ class Member:
         self.path = path
         self._settings = settings
         self._wishes = wishes
+        self._clients = clients
         self._choices = choices
         self._caps = caps
         self._budget, self._max_rate = lane_of
@@ -125,7 +129,7 @@ class Member:
 
     async def go_on(self) -> None:
         """Go on from the phase that the folder says until the vault is done."""
-        endpoint_url = wiring.endpoint(self._settings, self.vault.region)
+        endpoint_url = values.endpoint(self._settings, self.vault.region)
         target = Target(
             vault=self.vault,
             endpoint_url=endpoint_url,
@@ -133,50 +137,53 @@ class Member:
             inventory_name="the vault's inventory",
             id_rule=self._settings.inventory.id_rule,
         )
-        access = wiring.access(self._settings, endpoint_url, id_rule=target.id_rule)
+        access = values.access(self._settings, endpoint_url, id_rule=target.id_rule)
         folder = RunFolder.open_or_create(self.path)
         with folder.held(), noting_the_end(folder), telling_while_denied(folder, self._say):
             waits = self._patience_for(self._note_wait)
             self._lifecycle = LifecycleFile(folder.path, waits.now)
-            check_allowed(target, self._lifecycle, wiring.rules(self._settings), self._wishes)
+            check_allowed(target, self._lifecycle, values.rules(self._settings), self._wishes)
             patience = Noting(waits, folder, self._lifecycle)
             terms = await settled_terms(folder, target, self._lifecycle, self._choices, self._caps)
-            self._settings = settings = wiring.capped(self._settings, terms.caps)
+            self._settings = settings = values.capped(self._settings, terms.caps)
             for line in what_holds(self._lifecycle, terms, self._wishes):
                 self._say(line)
-            async with wiring.open_control(self.vault, access) as control:
-                callbacks = LifecycleCallbacks(
-                    preflight=lambda: preflight(control, access, folder.path, settings, self._wishes, self._say),
-                    decide=lambda snapshot, earlier: wiring.decide_round(
-                        snapshot,
-                        target,
-                        terms,
-                        settings,
-                        patience,
-                        earlier,
-                        set_aside_defects=self._wishes.set_aside_defects,
-                    ),
-                    look_at=lambda snapshot: look_for_writers(control, snapshot, patience.now(), settings, self._say),
-                    approve=self._approve,
-                    carry_out=self._carry_out,
-                    tell=self._tell,
+            control = await self._clients.control(self.vault, access)
+            callbacks = LifecycleCallbacks(
+                preflight=lambda: preflight(
+                    control, self._clients, access, folder.path, settings, self._wishes, self._say
+                ),
+                decide=lambda snapshot, earlier: decide_round(
+                    snapshot,
+                    target,
+                    terms,
+                    settings,
+                    self._clients,
+                    patience,
+                    earlier,
+                    set_aside_defects=self._wishes.set_aside_defects,
+                ),
+                look_at=lambda snapshot: look_for_writers(control, snapshot, patience.now(), settings, self._say),
+                approve=self._approve,
+                carry_out=self._carry_out,
+                tell=self._tell,
+            )
+            calendar = Lifecycle(
+                LifecycleContext(
+                    folder=folder,
+                    file=self._lifecycle,
+                    control=control,
+                    target=target,
+                    options=self._wishes,
+                    callbacks=callbacks,
+                    patience=patience,
+                    terms=terms,
+                    rules=values.rules(settings),
+                    by=who(),
+                    locks=RoundLocks(),
                 )
-                calendar = Lifecycle(
-                    LifecycleContext(
-                        folder=folder,
-                        file=self._lifecycle,
-                        control=control,
-                        target=target,
-                        options=self._wishes,
-                        callbacks=callbacks,
-                        patience=patience,
-                        terms=terms,
-                        rules=wiring.rules(settings),
-                        by=who(),
-                        locks=RoundLocks(),
-                    )
-                )
-                await self._asking_on_the_way(calendar)
+            )
+            await self._asking_on_the_way(calendar)
 
     def drain(self, reason: str) -> bool:
         """End the deletes under way in good order; False when there are none."""
@@ -230,20 +237,8 @@ class Member:
         return approval_for(place, plan, self._settings, plan.digest)
 
     async def _carry_out(self, place: RunFolder, plan: Plan, approval: Approval) -> Ledger:
-        access = wiring.access(self._settings, plan.endpoint_url, id_rule=plan.snapshot.id_rule)
         with self._budget.lane(self._max_rate) as lane:
-            async with wiring.open_service(plan.vault, access, self._settings) as service:
-                settings, disk = wiring.purge_settings(self._settings), FileDisk(place.path)
-                run = PurgeRun(
-                    place,
-                    plan,
-                    service,
-                    settings,
-                    disk,
-                    self._host,
-                    open_guarded=lambda: wiring.open_control(plan.vault, access),
-                    pacer_for=lane.begin,
-                )
+            async with opened_run(place, plan, self._settings, self._clients, self._host, pacer_for=lane.begin) as run:
                 with self._sending(run, plan):
                     ledger = await run.carry_out(approval)
         if self._drained:

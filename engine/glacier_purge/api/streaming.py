@@ -12,9 +12,10 @@ from contextlib import AbstractAsyncContextManager, aclosing, nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from glacier_purge.api import wiring
+from glacier_purge.api.clients import Clients
 from glacier_purge.api.stream_engine import Book, Engine, NoLog, Unread
 from glacier_purge.api.stream_log import open_stream_log, stream_folder
+from glacier_purge.api.values import access, endpoint, purge_settings
 from glacier_purge.deletion.retry import RetryPolicy, own_policies
 from glacier_purge.run.host import Host
 from glacier_purge.settings import Settings
@@ -67,15 +68,15 @@ async def delete_archives(
     Source of the deletion rules: Developer Guide, "Delete Archive (DELETE archive)".
     """
     settings = settings if settings is not None else Settings()
-    pace, host, own = wiring.purge_settings(settings), Host(), own_policies(retry)
-    endpoint_url = wiring.endpoint(settings, vault.region)
-    access = wiring.access(settings, endpoint_url, id_rule=settings.inventory.id_rule, credentials=credentials)
+    pace, host, own = purge_settings(settings), Host(), own_policies(retry)
+    endpoint_url = endpoint(settings, vault.region)
+    reached = access(settings, endpoint_url, id_rule=settings.inventory.id_rule, credentials=credentials)
     unread = Unread()
     with nullcontext() if audit_log is None else stream_folder(Path(audit_log), vault, endpoint_url) as folder:
         book: AbstractAsyncContextManager[Book] = nullcontext(NoLog(unread))
         if folder is not None:
             book = open_stream_log(folder, unread.put, pace, host)
-        async with wiring.open_service(vault, access, settings) as service:
+        async with Clients() as clients, clients.service(vault, reached, settings.aws.transport) as service:
             engine = Engine(
                 service, pace, host, RetryPolicy(pace.retry, host.random, own), is_id=settings.inventory.id_rule.holds
             )

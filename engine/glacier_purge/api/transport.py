@@ -12,17 +12,11 @@ from urllib.parse import urlsplit
 from urllib.request import proxy_bypass_environment  # type: ignore[attr-defined]  # typeshed leaves it out
 
 from glacier_purge.aws.endpoints import endpoint_of, is_loopback
-from glacier_purge.glacier.http.rest import open_rest
-from glacier_purge.glacier.sdk.opening import open_sdk
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
-    from contextlib import AbstractAsyncContextManager
 
-    from glacier_purge.archive import Vault
-    from glacier_purge.aws.access import Access
-    from glacier_purge.glacier.port import Glacier
-
+Transport = Literal["sdk", "rest"]
 Wish = Literal["auto", "sdk", "rest"]
 
 
@@ -30,7 +24,7 @@ Wish = Literal["auto", "sdk", "rest"]
 class Choice:
     """A transport and why it was taken, in words for people."""
 
-    name: Literal["sdk", "rest"]
+    name: Transport
     reason: str
 
 
@@ -42,11 +36,6 @@ def choose(wish: Wish, *, region: str, endpoint_url: str | None, environment: Ma
     if variable is not None:
         return Choice(name="sdk", reason=f"{variable} is set, and only the SDK goes through a proxy")
     return Choice(name="rest", reason="nothing stands against the faster one")
-
-
-def open_glacier(choice: Choice, vault: Vault, access: Access) -> AbstractAsyncContextManager[Glacier]:
-    """Open the service over the chosen transport. Raises as ``open_sdk`` and ``open_rest`` do."""
-    return open_rest(vault, access) if choice.name == "rest" else open_sdk(vault, access)
 
 
 def _proxy_variable(endpoint_url: str, environment: Mapping[str, str]) -> str | None:

@@ -18,7 +18,7 @@ import logging
 import os
 import ssl
 from dataclasses import dataclass
-from functools import partial
+from functools import cached_property, partial
 from importlib.metadata import version
 from typing import TYPE_CHECKING, Any
 
@@ -32,7 +32,7 @@ from botocore.exceptions import ProfileNotFound
 from botocore.httpsession import get_cert_path
 
 from glacier_purge.aws.credentials import CredentialSource
-from glacier_purge.aws.endpoints import check_endpoint_url, is_loopback
+from glacier_purge.aws.endpoints import check_endpoint_url, check_region, is_loopback
 from glacier_purge.aws.sdk_data import OurServicesOnly
 from glacier_purge.errors import ConfigurationFailed, UsageError
 
@@ -69,10 +69,11 @@ class AwsSession:
     """An aioboto3 session whose clients all sign with one ``CredentialSource`` and whose replies pass ``scrutiny``."""
 
     def __init__(self, access: Access, region: str, scrutiny: Scrutiny) -> None:
-        """Raise ``ConfigurationFailed`` for an unknown profile, ``UsageError`` for other bad access."""
+        """Send nothing. Raise ``ConfigurationFailed`` for an unknown profile, ``UsageError`` for other bad access."""
         self._access = access
         self._region = region
         self._scrutiny = scrutiny
+        check_region(region, access.endpoint_url)
         self._endpoint_url = None if access.endpoint_url is None else check_endpoint_url(access.endpoint_url)
         self._is_pretended = self._endpoint_url is not None and is_loopback(self._endpoint_url)
         _quieten_sdk_logs()
@@ -86,7 +87,7 @@ class AwsSession:
             raise ConfigurationFailed(
                 f"{fault}. Check --profile and AWS_PROFILE; `aws configure list-profiles` shows them."
             ) from fault
-        self.authorities = self._find_authorities()
+        self._authorities = self._find_authorities()
 
     def client(self, service: str) -> Any:
         """Return the async context manager of a client; a pretended AWS on loopback is asked for every service."""
@@ -96,8 +97,18 @@ class AwsSession:
             service,
             endpoint_url=endpoint_url,
             config=self._config(endpoint_url),
-            verify=self.authorities or False,
+            verify=self._authorities or False,
         )
+
+    @cached_property
+    def tls(self) -> ssl.SSLContext:
+        """Check certificate and host name as the SDK does; where they are not checked (loopback only), nothing."""
+        context = ssl.create_default_context(cafile=self._authorities)
+        context.set_alpn_protocols(["http/1.1"])
+        if self._authorities is None:
+            context.check_hostname = False
+            context.verify_mode = ssl.CERT_NONE
+        return context
 
     def _find_authorities(self) -> str | None:
         """Name the PEM file that server certificates are checked against; None when they are not."""

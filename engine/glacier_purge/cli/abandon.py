@@ -48,7 +48,7 @@ def abandon(
     confirm_vault
         The vault's name, once more, where there is no terminal.
     """
-    from glacier_purge.api import wiring
+    from glacier_purge.api import values
     from glacier_purge.cli.carrying import in_event_loop
     from glacier_purge.cli.logs import configure_logs
     from glacier_purge.cli.run_dir import check_is_no_stream
@@ -63,7 +63,7 @@ def abandon(
     folder = RunFolder.open(run_dir)
     check_is_no_stream(folder)
     terms = _terms(folder)
-    access = wiring.access(settings, terms.endpoint_url, id_rule=settings.inventory.id_rule)
+    access = values.access(settings, terms.endpoint_url, id_rule=settings.inventory.id_rule)
 
     async def work() -> int:
         with folder.held():
@@ -113,7 +113,7 @@ def _terms(folder: RunFolder) -> Terms:
 async def _ended(
     folder: RunFolder, terms: Terms, lifecycle: LifecycleFile, access: Access, confirmed: str | None
 ) -> list[str]:
-    from glacier_purge.api import wiring
+    from glacier_purge.api.clients import Clients
     from glacier_purge.archive import Vault
     from glacier_purge.cli.naming import confirm_by_name
     from glacier_purge.errors import UsageError
@@ -130,8 +130,8 @@ async def _ended(
         )
     with vault_locked(vault, terms.endpoint_url, folder.path):
         confirm_by_name(vault.name, confirmed, _shown(folder, vault, lifecycle))
-        async with wiring.open_control(vault, access) as control:
-            return await abandon(control, folder, lifecycle, by=who())
+        async with Clients() as clients:
+            return await abandon(await clients.control(vault, access), folder, lifecycle, by=who())
 
 
 def _shown(folder: RunFolder, vault: Vault, lifecycle: LifecycleFile) -> Iterator[str]:

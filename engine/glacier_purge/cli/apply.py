@@ -77,29 +77,21 @@ async def apply_plan(
     credentials: StaticCredentials | None = None,
 ) -> int:
     """Hold the locks, get the approval, open the service and carry the plan out."""
-    from glacier_purge.api import wiring
+    from glacier_purge.api.clients import Clients
+    from glacier_purge.api.purging import alone_with, opened_run
+    from glacier_purge.api.values import access, rules
     from glacier_purge.cli.carrying import Carrying
     from glacier_purge.cli.confirmation import approval_for
     from glacier_purge.cli.waiting import host
     from glacier_purge.guard.rules import check_plan
-    from glacier_purge.lifecycle.endings import check_not_abandoned
-    from glacier_purge.run.purge import PurgeRun
-    from glacier_purge.storage.disk import FileDisk
 
-    access = wiring.access(settings, plan.endpoint_url, id_rule=plan.snapshot.id_rule, credentials=credentials)
-    check_not_abandoned(folder.path)
-    check_plan(plan, wiring.rules(settings))  # before anybody is asked; carrying out checks again, and the archives too
-    with folder.locked(plan.vault, plan.endpoint_url):
+    with alone_with(folder, plan):
+        check_plan(plan, rules(settings))  # before anybody is asked; carrying out checks again, and the archives too
         approval: Approval = approval_for(folder, plan, settings, confirm_digest)
-        async with wiring.open_service(plan.vault, access, settings) as service:
-            run = PurgeRun(
-                folder,
-                plan,
-                service,
-                wiring.purge_settings(settings),
-                FileDisk(folder.path),
-                host(access),
-                open_guarded=lambda: wiring.open_control(plan.vault, access),
-            )
+        here = host(access(settings, plan.endpoint_url))
+        async with (
+            Clients() as clients,
+            opened_run(folder, plan, settings, clients, here, credentials=credentials) as run,
+        ):
             carrying = Carrying(run, folder, plan, plain_every_seconds=settings.report.progress_seconds)
             return await carrying.carry_out(approval, output)

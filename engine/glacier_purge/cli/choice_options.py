@@ -104,19 +104,22 @@ class FromOptions:
         no_wait: bool,
     ) -> tuple[RunFolder, Plan]:
         """Plan in a new folder. Raises as ``plan_in_new_folder`` does."""
-        from glacier_purge.api.wiring import plan_in_new_folder
+        from glacier_purge.api.clients import Clients
+        from glacier_purge.api.planning import plan_in_new_folder
         from glacier_purge.aws.access import Access
         from glacier_purge.cli.waiting import patience
 
-        return await plan_in_new_folder(
-            vault,
-            self.inventory,
-            settings,
-            choices,
-            run_dir=self.run_dir,
-            set_aside_defects=set_aside_defects,
-            patience=patience(no_wait, Access(endpoint_url=settings.aws.endpoint_url)),
-        )
+        async with Clients() as clients:
+            return await plan_in_new_folder(
+                vault,
+                self.inventory,
+                settings,
+                clients,
+                choices,
+                run_dir=self.run_dir,
+                set_aside_defects=set_aside_defects,
+                patience=patience(no_wait, Access(endpoint_url=settings.aws.endpoint_url)),
+            )
 
 
 Records = Annotated[RecordOptions, Parameter(name="*", group="Inventory")]

@@ -43,12 +43,13 @@ def delete_vault(
     even_the_last_vault
         Remove it even if it is the account's last one in the region: the account may never be able to make another.
     """
-    from glacier_purge.api import wiring
+    from glacier_purge.api.clients import Clients
+    from glacier_purge.api.purging import alone_with
+    from glacier_purge.api.values import access
     from glacier_purge.cli.carrying import in_event_loop
     from glacier_purge.cli.logs import configure_logs
     from glacier_purge.cli.run_dir import open_run
     from glacier_purge.cli.waiting import patience, settled
-    from glacier_purge.lifecycle.endings import check_not_abandoned
     from glacier_purge.plan.document import read_plan
     from glacier_purge.report.results.running import Removed
     from glacier_purge.run.host import who
@@ -58,14 +59,14 @@ def delete_vault(
     configure_logs(logs)
     settings = source.load(aws)
     folder = open_run(run_dir)
-    check_not_abandoned(folder.path)
     plan = read_plan(folder.plan_file)
-    access = wiring.access(settings, plan.endpoint_url, id_rule=plan.snapshot.id_rule)
+    reached = access(settings, plan.endpoint_url, id_rule=plan.snapshot.id_rule)
 
     async def work() -> int:
-        with folder.locked(plan.vault, plan.endpoint_url):
-            async with wiring.open_control(plan.vault, access) as control:
-                proof, waits = Certified(folder=folder, plan=plan), patience(no_wait, access)
+        with alone_with(folder, plan):
+            async with Clients() as clients:
+                control = await clients.control(plan.vault, reached)
+                proof, waits = Certified(folder=folder, plan=plan), patience(no_wait, reached)
                 removal = VaultRemoval(control, folder.path, proof, waits, by=who(), even_the_last=even_the_last_vault)
                 answer = await removal.remove(confirm_vault)
         print_result(Removed(state="removed", answer=answer.value, vault=plan.vault.arn, run_dir=str(run_dir)), output)

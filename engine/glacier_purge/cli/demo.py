@@ -50,7 +50,8 @@ def demo(
 async def _purge(glacier: StartedSimulator, run_dir: Path, output: OutputFormat) -> int:
     import anyio.to_thread
 
-    from glacier_purge.api.wiring import plan_in_new_folder
+    from glacier_purge.api.clients import Clients
+    from glacier_purge.api.planning import plan_in_new_folder
     from glacier_purge.aws.access import StaticCredentials
     from glacier_purge.cli.apply import apply_plan
     from glacier_purge.settings import Settings
@@ -60,9 +61,10 @@ async def _purge(glacier: StartedSimulator, run_dir: Path, output: OutputFormat)
     inventory = run_dir.parent / f"{run_dir.name}-inventory.json"
     await anyio.to_thread.run_sync(glacier.save_inventory, inventory)
     try:
-        folder, plan = await plan_in_new_folder(
-            glacier.vault, str(inventory), settings, run_dir=run_dir, set_aside_defects=False
-        )
+        async with Clients() as clients:
+            folder, plan = await plan_in_new_folder(
+                glacier.vault, str(inventory), settings, clients, run_dir=run_dir, set_aside_defects=False
+            )
     finally:
         inventory.unlink()
     _say(f"planned in {run_dir}: {plan.counts.selected:,} archives, {size(plan.selected_bytes)}")

@@ -12,8 +12,9 @@ from glacier_purge.cli.output import OutputFormat, print_page, print_result
 from glacier_purge.report.findings import as_lines, as_result
 
 if TYPE_CHECKING:
+    from glacier_purge.api.clients import Clients
     from glacier_purge.aws.access import Access
-    from glacier_purge.glacier.sdk.control_client import ControlClient
+    from glacier_purge.glacier.control import GlacierControl
     from glacier_purge.guard.findings import Finding
     from glacier_purge.settings import Settings
 
@@ -63,30 +64,34 @@ def doctor(
 
 async def _examined(name: str, settings: Settings, place: Path) -> list[Finding]:
     """Open the door without the check that keeps the wrong caller out: here the wrong caller is a finding."""
-    from glacier_purge.api import wiring
-    from glacier_purge.glacier.sdk.opening import open_control
+    from glacier_purge.api import values
+    from glacier_purge.api.addresses import vault_by_name
+    from glacier_purge.api.clients import Clients
 
-    vault = await wiring.vault_by_name(name, settings)
-    access = wiring.access(settings, wiring.endpoint(settings, vault.region))
-    async with open_control(vault, access) as control:
-        return await examined(control, access, place, settings)
+    async with Clients() as clients:
+        vault = await vault_by_name(name, settings, clients)
+        access = values.access(settings, values.endpoint(settings, vault.region))
+        control = await clients.control_for_anybody(vault, access)
+        return await examined(control, clients, access, place, settings)
 
 
-async def examined(control: ControlClient, access: Access, place: Path, settings: Settings) -> list[Finding]:
+async def examined(
+    control: GlacierControl, clients: Clients, access: Access, place: Path, settings: Settings
+) -> list[Finding]:
     """Everything that could go wrong with a purge of the control's vault, with a run folder at ``place``."""
-    from glacier_purge.api import wiring
+    from glacier_purge.api import values
     from glacier_purge.aws.endpoints import is_loopback
     from glacier_purge.clock import utc_now
-    from glacier_purge.glacier.sdk.caller import caller_identity
     from glacier_purge.guard.examination import Examination, Surroundings
 
+    region = control.vault.region
     pretended = access.endpoint_url is not None and is_loopback(access.endpoint_url)
     surroundings = Surroundings(
-        caller=None if pretended else await caller_identity(access, control.vault.region),
-        lifetime=await control.credentials.lifetime(),
+        caller=None if pretended else await clients.caller(access, region),
+        lifetime=await clients.lifetime(access, region),
         disk_free_bytes=shutil.disk_usage(_existing(place)).free,
         now=utc_now(),
-        recent=wiring.recent(settings),
+        recent=values.recent(settings),
     )
     return await Examination(control, surroundings).findings()
 

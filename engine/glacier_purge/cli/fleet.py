@@ -30,6 +30,7 @@ from glacier_purge.errors import Interrupted, PlanRefused, RunStopped, UsageErro
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
+    from glacier_purge.api.clients import Clients
     from glacier_purge.api.member import Asking, Member
     from glacier_purge.deletion.budget import Budget
     from glacier_purge.fleet.fleet import Fleet
@@ -74,6 +75,7 @@ def fleet(
     confirm_digest
         Digest of a plan that may be carried out, all 64 characters. May be given several times.
     """
+    from glacier_purge.api.clients import Clients
     from glacier_purge.cli.carrying import in_event_loop
     from glacier_purge.cli.logs import configure_logs
     from glacier_purge.storage.folder import RunFolder
@@ -94,9 +96,10 @@ def fleet(
     async def work() -> int:
         folder = RunFolder.open_or_create(run_dir)
         with folder.held():
-            roster = await _roster(folder, fleet_file, content, settings_for)
-            carrying = _Carrying(roster, folder, settings_for, frozenset(confirm_digest or ()))
-            return await carrying.carry(no_wait=no_wait, output=output)
+            async with Clients() as clients:
+                roster = await _roster(folder, fleet_file, content, settings_for, clients)
+                carrying = _Carrying(roster, folder, settings_for, frozenset(confirm_digest or ()), clients)
+                return await carrying.carry(no_wait=no_wait, output=output)
 
     return in_event_loop(work)
 
@@ -111,9 +114,10 @@ def _read(file: Path) -> bytes:
     return content
 
 
-async def _roster(folder: RunFolder, file: Path, content: bytes, settings_for: SettingsFor) -> Roster:
+async def _roster(folder: RunFolder, file: Path, content: bytes, settings_for: SettingsFor, clients: Clients) -> Roster:
     """The fleet as it was settled; the first time, that is now."""
-    from glacier_purge.api import wiring
+    from glacier_purge.api import values
+    from glacier_purge.api.addresses import vaults_there
     from glacier_purge.fleet.file import expand, read_fleet
     from glacier_purge.fleet.roster import Roster, enlisted, fingerprint, read_roster, write_roster
 
@@ -122,12 +126,12 @@ async def _roster(folder: RunFolder, file: Path, content: bytes, settings_for: S
         return known
     plan = read_fleet(content.decode())
     settings = {place: settings_for(place.profile, place.region, None) for place in plan.places}
-    listed = {place: await wiring.vaults_there(settings[place]) for place in plan.places}
+    listed = {place: await vaults_there(settings[place], clients) for place in plan.places}
     found = expand(plan, listed)
     roster = Roster(
         fleet_file_sha256=fingerprint(content),
         findings=found.findings,
-        vaults=tuple(enlisted(one, wiring.endpoint(settings[one.place], one.vault.region)) for one in found.chosen),
+        vaults=tuple(enlisted(one, values.endpoint(settings[one.place], one.vault.region)) for one in found.chosen),
     )
     write_roster(folder, roster)
     return roster
@@ -136,11 +140,19 @@ async def _roster(folder: RunFolder, file: Path, content: bytes, settings_for: S
 class _Carrying:
     """One process's part of a fleet, with its terminal."""
 
-    def __init__(self, roster: Roster, folder: RunFolder, settings_for: SettingsFor, digests: frozenset[str]) -> None:
+    def __init__(
+        self,
+        roster: Roster,
+        folder: RunFolder,
+        settings_for: SettingsFor,
+        digests: frozenset[str],
+        clients: Clients,
+    ) -> None:
         self._roster = roster
         self._folder = folder
         self._settings_for = settings_for
         self._digests = digests
+        self._clients = clients
         self._budgets: dict[tuple[str, str, str], Budget] = {}
 
     async def carry(self, *, no_wait: bool, output: OutputFormat) -> int:
@@ -166,7 +178,7 @@ class _Carrying:
         return fleet.exit_code
 
     def _member(self, one: Enlisted, ask: Asking | None, *, no_wait: bool) -> Member:
-        from glacier_purge.api import wiring
+        from glacier_purge.api import values
         from glacier_purge.api.member import Member
         from glacier_purge.archive import Vault
         from glacier_purge.cli.waiting import host, patience
@@ -175,13 +187,13 @@ class _Carrying:
 
         vault = Vault.from_arn(one.vault_arn)
         settings = self._settings_for(one.profile, vault.region, vault.account_id)
-        endpoint_url = wiring.endpoint(settings, vault.region)
+        endpoint_url = values.endpoint(settings, vault.region)
         if endpoint_url != one.endpoint_url:
             raise PlanRefused(
                 f"the fleet in {self._folder.path} began with {one.endpoint_url} for {vault.arn}, not {endpoint_url}. "
                 "Give the endpoint it began with. Nothing was sent."
             )
-        access = wiring.access(settings, endpoint_url, id_rule=settings.inventory.id_rule)
+        access = values.access(settings, endpoint_url, id_rule=settings.inventory.id_rule)
         return Member(
             vault,
             self._folder.path / folder_name(vault),
@@ -192,6 +204,7 @@ class _Carrying:
                 even_the_last=one.even_the_last_vault,
                 set_aside_defects=one.set_aside_defects,
             ),
+            self._clients,
             choices=one.choices,
             caps=one.caps,
             lane_of=(self._budget((vault.account_id, vault.region, endpoint_url), settings), one.max_rate),
@@ -205,11 +218,11 @@ class _Carrying:
         """The budget of an account, region and endpoint: one, however many vaults there are."""
         import random
 
-        from glacier_purge.api import wiring
+        from glacier_purge.api import values
         from glacier_purge.deletion.budget import Budget
 
         if whose not in self._budgets:
-            self._budgets[whose] = Budget(wiring.purge_settings(settings).pace, random.random)
+            self._budgets[whose] = Budget(values.purge_settings(settings).pace, random.random)
         return self._budgets[whose]
 
 

@@ -115,16 +115,19 @@ async def _fetch(
     no_wait: bool,
     chunk_bytes: int,
 ) -> dict[str, Any]:
-    from glacier_purge.api import wiring
+    from glacier_purge.api import values
+    from glacier_purge.api.addresses import vault_by_name
+    from glacier_purge.api.clients import Clients
     from glacier_purge.cli.waiting import patience
     from glacier_purge.inventory.fetching.retrieval import Retrieval, RetrievalSettings
 
     id_rule = settings.inventory.id_rule
-    address = await wiring.vault_by_name(vault, settings)
-    access = wiring.access(settings, wiring.endpoint(settings, address.region), id_rule=id_rule)
     how = RetrievalSettings(chunk_bytes=chunk_bytes, id_rule=id_rule)
-    async with wiring.open_control(address, access) as control:
+    async with Clients() as clients:
+        address = await vault_by_name(vault, settings, clients)
+        access = values.access(settings, values.endpoint(settings, address.region), id_rule=id_rule)
         waits = patience(no_wait, access)
+        control = await clients.control(address, access)
         snapshot, job_id = await Retrieval(control, folder.path, wanted(waits.now()), waits, how).fetch()
     return {
         "vault": address.name,

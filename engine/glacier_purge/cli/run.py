@@ -32,10 +32,11 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from datetime import datetime
 
+    from glacier_purge.api.clients import Clients
     from glacier_purge.approval.typed import Approval
     from glacier_purge.audit.ledger import Ledger
     from glacier_purge.aws.access import Access
-    from glacier_purge.glacier.sdk.control_client import ControlClient
+    from glacier_purge.glacier.control import GlacierControl
     from glacier_purge.inventory.snapshot import Snapshot
     from glacier_purge.lifecycle.lifecycle import Lifecycle
     from glacier_purge.lifecycle.options import LifecycleOptions
@@ -90,6 +91,7 @@ def run(
     even_the_last_vault
         Remove it even if it is the account's last vault, after which the account may never make another.
     """
+    from glacier_purge.api.clients import Clients
     from glacier_purge.archive import check_vault_name
     from glacier_purge.cli.carrying import in_event_loop
     from glacier_purge.cli.logs import configure_logs
@@ -118,8 +120,9 @@ def run(
     async def work() -> int:
         folder = RunFolder.open_or_create(path)
         with folder.held(), noting_the_end(folder), telling_while_denied(folder, tell):
-            carried = _Run(vault, folder, settings, wishes, confirm_digest=confirm_digest, output=output)
-            return await carried.go_on(choices, caps, no_wait=no_wait)
+            async with Clients() as clients:
+                carried = _Run(vault, folder, settings, wishes, clients, confirm_digest=confirm_digest, output=output)
+                return await carried.go_on(choices, caps, no_wait=no_wait)
 
     return in_event_loop(lambda: settled(work, output))
 
@@ -133,6 +136,7 @@ class _Run:
         folder: RunFolder,
         settings: Settings,
         wishes: Any,
+        clients: Clients,
         *,
         confirm_digest: str | None,
         output: OutputFormat,
@@ -141,12 +145,15 @@ class _Run:
         self._folder = folder
         self._settings = settings
         self._wishes = wishes
+        self._clients = clients
         self._confirm_digest = confirm_digest
         self._output = output
 
     async def go_on(self, choices: Choices, caps: Caps, *, no_wait: bool) -> int:
         """Go on from the phase the folder says; print where the calendar got to."""
-        from glacier_purge.api import wiring
+        from glacier_purge.api import values
+        from glacier_purge.api.addresses import vault_by_name
+        from glacier_purge.api.planning import decide_round
         from glacier_purge.cli.waiting import patience
         from glacier_purge.lifecycle.context import LifecycleCallbacks, LifecycleContext, RoundLocks
         from glacier_purge.lifecycle.lifecycle import Lifecycle
@@ -157,55 +164,58 @@ class _Run:
         from glacier_purge.run.host import who
 
         settings = self._settings
-        address = await wiring.vault_by_name(self._vault, settings)
+        address = await vault_by_name(self._vault, settings, self._clients)
         target = Target(
             vault=address,
-            endpoint_url=wiring.endpoint(settings, address.region),
+            endpoint_url=values.endpoint(settings, address.region),
             tool_version=version(),
             inventory_name="the vault's inventory",
             id_rule=settings.inventory.id_rule,
         )
-        access = wiring.access(settings, target.endpoint_url, id_rule=target.id_rule)
+        access = values.access(settings, target.endpoint_url, id_rule=target.id_rule)
         waits = patience(no_wait, access)
         lifecycle = LifecycleFile(self._folder.path, waits.now)
-        check_allowed(target, lifecycle, wiring.rules(settings), self._wishes)
+        check_allowed(target, lifecycle, values.rules(settings), self._wishes)
         terms = await settled_terms(self._folder, target, lifecycle, choices, caps)
-        settings = self._settings = wiring.capped(settings, terms.caps)
+        settings = self._settings = values.capped(settings, terms.caps)
         waits = Noting(waits, self._folder, lifecycle)
-        async with wiring.open_control(address, access) as control:
-            callbacks = LifecycleCallbacks(
-                preflight=lambda: preflight(control, access, self._folder.path, settings, self._wishes, tell),
-                decide=lambda snapshot, earlier: wiring.decide_round(
-                    snapshot,
-                    target,
-                    terms,
-                    settings,
-                    waits,
-                    earlier,
-                    set_aside_defects=self._wishes.set_aside_defects,
-                ),
-                look_at=lambda snapshot: look_for_writers(control, snapshot, waits.now(), settings, tell),
-                approve=self._approve,
-                carry_out=self._carry_out,
-                tell=_tell,
+        control = await self._clients.control(address, access)
+        callbacks = LifecycleCallbacks(
+            preflight=lambda: preflight(
+                control, self._clients, access, self._folder.path, settings, self._wishes, tell
+            ),
+            decide=lambda snapshot, earlier: decide_round(
+                snapshot,
+                target,
+                terms,
+                settings,
+                self._clients,
+                waits,
+                earlier,
+                set_aside_defects=self._wishes.set_aside_defects,
+            ),
+            look_at=lambda snapshot: look_for_writers(control, snapshot, waits.now(), settings, tell),
+            approve=self._approve,
+            carry_out=self._carry_out,
+            tell=_tell,
+        )
+        calendar = Lifecycle(
+            LifecycleContext(
+                folder=self._folder,
+                file=lifecycle,
+                control=control,
+                target=target,
+                options=self._wishes,
+                callbacks=callbacks,
+                patience=waits,
+                terms=terms,
+                rules=values.rules(settings),
+                by=who(),
+                locks=RoundLocks(),
             )
-            calendar = Lifecycle(
-                LifecycleContext(
-                    folder=self._folder,
-                    file=lifecycle,
-                    control=control,
-                    target=target,
-                    options=self._wishes,
-                    callbacks=callbacks,
-                    patience=waits,
-                    terms=terms,
-                    rules=wiring.rules(settings),
-                    by=who(),
-                    locks=RoundLocks(),
-                )
-            )
-            _begin(lifecycle, terms, self._wishes)
-            await calendar.go_on()
+        )
+        _begin(lifecycle, terms, self._wishes)
+        await calendar.go_on()
         told = self._result(lifecycle, calendar)
         print_text(json.dumps(told)) if self._output is OutputFormat.JSON else print_page(as_text(told))
         return ExitCode.DONE
@@ -220,24 +230,14 @@ class _Run:
         return approval_for(place, plan, self._settings, digest)
 
     async def _carry_out(self, place: RunFolder, plan: Plan, approval: Approval) -> Ledger:
-        from glacier_purge.api import wiring
+        from glacier_purge.api.purging import opened_run
+        from glacier_purge.api.values import access
         from glacier_purge.audit.recovery import replay
         from glacier_purge.cli.carrying import Carrying
         from glacier_purge.cli.waiting import host
-        from glacier_purge.run.purge import PurgeRun
-        from glacier_purge.storage.disk import FileDisk
 
-        access = wiring.access(self._settings, plan.endpoint_url, id_rule=plan.snapshot.id_rule)
-        async with wiring.open_service(plan.vault, access, self._settings) as service:
-            purging = PurgeRun(
-                place,
-                plan,
-                service,
-                wiring.purge_settings(self._settings),
-                FileDisk(place.path),
-                host(access),
-                open_guarded=lambda: wiring.open_control(plan.vault, access),
-            )
+        here = host(access(self._settings, plan.endpoint_url))
+        async with opened_run(place, plan, self._settings, self._clients, here) as purging:
             carrying = Carrying(purging, place, plan, plain_every_seconds=self._settings.report.progress_seconds)
             await carrying.watch(approval)
         if carrying.was_interrupted:
@@ -264,7 +264,8 @@ class _Run:
 
 
 async def preflight(
-    control: ControlClient,
+    control: GlacierControl,
+    clients: Clients,
     access: Access,
     place: Path,
     settings: Settings,
@@ -278,7 +279,7 @@ async def preflight(
     from glacier_purge.guard.vault import weighed_for_removal
     from glacier_purge.report.findings import as_lines
 
-    findings = await examined(control, access, place, settings)
+    findings = await examined(control, clients, access, place, settings)
     if wishes.remove_vault is not None:
         findings = weighed_for_removal(findings)
     for finding in findings:
@@ -290,7 +291,7 @@ async def preflight(
     return {"findings": len(findings), "warnings": sum(found.weight is Weight.WARNING for found in findings)}
 
 
-async def _look_for_left_over(control: ControlClient, wishes: LifecycleOptions, say: Callable[[str], None]) -> None:
+async def _look_for_left_over(control: GlacierControl, wishes: LifecycleOptions, say: Callable[[str], None]) -> None:
     """Tell when an earlier lifecycle left uploads denied; refuse to deny them a second time on top of that."""
     from glacier_purge.errors import PlanRefused
     from glacier_purge.glacier.control import ControlRefused
@@ -314,21 +315,22 @@ async def _look_for_left_over(control: ControlClient, wishes: LifecycleOptions, 
 
 
 async def look_for_writers(
-    control: ControlClient, snapshot: Snapshot, now: datetime, settings: Settings, say: Callable[[str], None]
+    control: GlacierControl, snapshot: Snapshot, now: datetime, settings: Settings, say: Callable[[str], None]
 ) -> None:
     """Tell, and keep beside the inventory that was fetched, whether it or the service shows that somebody still writes
     to the vault.
     """
-    from contextlib import nullcontext
-
-    from glacier_purge.api import wiring
+    from glacier_purge.api.values import recent
     from glacier_purge.guard.findings import Weight
     from glacier_purge.guard.noticed import keep_noticed
     from glacier_purge.guard.writers import signs_of_writers
     from glacier_purge.report.findings import as_lines
     from glacier_purge.storage.folder import RunFolder
 
-    finding = await signs_of_writers(snapshot, lambda: nullcontext(control), now, wiring.recent(settings))
+    async def asked() -> GlacierControl:
+        return control
+
+    finding = await signs_of_writers(snapshot, asked, now, recent(settings))
     keep_noticed(
         RunFolder.open(snapshot.path.parent), finding
     )  # for whoever approves, in another process and days later

@@ -48,7 +48,9 @@ def thaw(
     confirm_vault
         The vault's name, once more, where there is no terminal.
     """
-    from glacier_purge.api import wiring
+    from glacier_purge.api import values
+    from glacier_purge.api.addresses import vault_by_name
+    from glacier_purge.api.clients import Clients
     from glacier_purge.archive import check_vault_name
     from glacier_purge.cli.carrying import in_event_loop
     from glacier_purge.cli.logs import configure_logs
@@ -60,12 +62,12 @@ def thaw(
     settings = source.load(aws)
 
     async def work() -> int:
-        address = await wiring.vault_by_name(vault, settings)
-        endpoint_url = wiring.endpoint(settings, address.region)
-        access = wiring.access(settings, endpoint_url)
-        with vault_locked(address, endpoint_url, None):
-            async with wiring.open_control(address, access) as control:
-                taken = await _taken_out(control, confirm_vault)
+        async with Clients() as clients:
+            address = await vault_by_name(vault, settings, clients)
+            endpoint_url = values.endpoint(settings, address.region)
+            access = values.access(settings, endpoint_url)
+            with vault_locked(address, endpoint_url, None):
+                taken = await _taken_out(await clients.control(address, access), confirm_vault)
         print_result(
             Thawed(
                 state="thawed" if taken else "nothing to take away: no statement of ours denies uploads",

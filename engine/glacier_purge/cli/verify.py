@@ -39,7 +39,8 @@ def verify(
     run_dir
         The run folder.
     """
-    from glacier_purge.api import wiring
+    from glacier_purge.api import values
+    from glacier_purge.api.clients import Clients
     from glacier_purge.cli.carrying import in_event_loop
     from glacier_purge.cli.logs import configure_logs
     from glacier_purge.cli.output import tell
@@ -53,13 +54,13 @@ def verify(
     settings = source.load(aws)
     folder = open_run(run_dir)
     plan = read_plan(folder.plan_file)
-    access = wiring.access(settings, plan.endpoint_url, id_rule=plan.snapshot.id_rule)
+    access = values.access(settings, plan.endpoint_url, id_rule=plan.snapshot.id_rule)
 
     async def work() -> int:
         with folder.held():
-            async with wiring.open_control(plan.vault, access) as control:
+            async with Clients() as clients:
                 waits = patience(no_wait, access)
-                verifying = Verifying(control, folder, plan, waits, by=who())
+                verifying = Verifying(await clients.control(plan.vault, access), folder, plan, waits, by=who())
                 verdict = await verifying.verify()
         print_result(_told(folder, verdict), output)
         found = verdict.found

@@ -33,16 +33,10 @@ from glacier_purge.guard.protection import Asking, check_clear, protections
 from glacier_purge.guard.vault import judge_unread
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-    from contextlib import AbstractAsyncContextManager
-
     from glacier_purge.archive import Vault
-    from glacier_purge.glacier.port import VaultDescription
+    from glacier_purge.glacier.port import Glacier, VaultDescription
     from glacier_purge.guard.findings import Finding
     from glacier_purge.guard.protection import Guarded
-
-    OpenGuarded = Callable[[], AbstractAsyncContextManager[Guarded]]
-    from glacier_purge.glacier.port import Glacier
     from glacier_purge.plan.document import Plan
 
 _log: Any = structlog.wrap_logger(logging.getLogger(__name__))
@@ -67,15 +61,14 @@ class Look:
         return tuple(finding for finding in self.findings if finding.weight is Weight.WARNING)
 
 
-async def look(described: VaultDescription, open_guarded: OpenGuarded) -> Look:
+async def look(described: VaultDescription, guarded: Guarded) -> Look:
     """Ask what protects the vault.
 
     Raises ``CredentialsFailed``, ``NoAnswer``, and ``ControlRefused`` when there is no such vault (any more).
     """
     asking = Asking(lambda refused: refused.is_denied)
     try:
-        async with open_guarded() as control:
-            findings = await protections(control, described, asking)
+        findings = await protections(guarded, described, asking)
     except ControlRefused as refused:
         if refused.reply.meaning is not Meaning.UNKNOWN:
             raise
@@ -89,12 +82,12 @@ async def look(described: VaultDescription, open_guarded: OpenGuarded) -> Look:
     return Look(described=described, findings=tuple(findings), unreadable=frozenset(asking.refused))
 
 
-async def check_unprotected(vault: Vault, described: VaultDescription, open_guarded: OpenGuarded) -> Look:
+async def check_unprotected(vault: Vault, described: VaultDescription, guarded: Guarded) -> Look:
     """Look before anything is sent; log what is worth knowing.
 
     Raises what ``look`` raises, and ``PlanRefused`` when the vault must not be purged now.
     """
-    found = await look(described, open_guarded)
+    found = await look(described, guarded)
     tell_warnings(found)
     check_clear(vault, found.findings)
     return found

@@ -13,8 +13,7 @@ from glacier_purge.errors import GlacierPurgeError
 from glacier_purge.guard.rules import check_inventory, is_aged
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-    from contextlib import AbstractAsyncContextManager
+    from collections.abc import Awaitable, Callable
     from datetime import datetime
 
     from glacier_purge.glacier.control import GlacierControl
@@ -27,7 +26,7 @@ async def check_current(
     inventory_date: str | None,
     rules: Rules,
     now: datetime,
-    control: Callable[[], AbstractAsyncContextManager[GlacierControl]],
+    control: Callable[[], Awaitable[GlacierControl]],
 ) -> None:
     """Raise ``PlanRefused`` for an inventory that is too old and not, or not known to be, the vault's last."""
     if not is_aged(inventory_date, rules, now):
@@ -35,8 +34,7 @@ async def check_current(
     described, why_unknown = None, ""
     try:
         with anyio.fail_after(PATIENCE_SECONDS):
-            async with control() as service:
-                described = await service.describe_vault()
+            described = await (await control()).describe_vault()
     except TimeoutError:
         why_unknown = "the service does not answer"
     except GlacierPurgeError as error:

@@ -21,8 +21,7 @@ from glacier_purge.guard.findings import Finding, Weight
 from glacier_purge.inventory.dates import creation_time
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
-    from contextlib import AbstractAsyncContextManager
+    from collections.abc import Awaitable, Callable, Iterator
     from datetime import datetime, timedelta
 
     from glacier_purge.glacier.control import GlacierControl
@@ -115,7 +114,7 @@ PATIENCE_SECONDS = 10.0
 
 async def signs_of_writers(
     snapshot: Snapshot,
-    control: Callable[[], AbstractAsyncContextManager[GlacierControl]] | None,
+    control: Callable[[], Awaitable[GlacierControl]] | None,
     now: datetime,
     recent: timedelta,
 ) -> Finding:
@@ -129,8 +128,8 @@ async def signs_of_writers(
     if control is not None:
         try:
             with anyio.fail_after(PATIENCE_SECONDS):
-                async with control() as service:
-                    told = Told(vault=await service.describe_vault(), uploads=await _uploads(service))
+                service = await control()
+                told = Told(vault=await service.describe_vault(), uploads=await _uploads(service))
         except (GlacierPurgeError, TimeoutError):
             told = None
     return judge_writers(listed, told, now, recent)

@@ -8,7 +8,7 @@ refusal is about the vault or the settings, and is somebody's to lift.
 from __future__ import annotations
 
 import hashlib
-from contextlib import ExitStack, nullcontext
+from contextlib import ExitStack
 from typing import TYPE_CHECKING
 
 import anyio.to_thread
@@ -59,7 +59,7 @@ async def check_age(inventory_date: str | None, control: GlacierControl, rules: 
 
 async def check_nothing_forbids(vault: Vault, control: GlacierControl) -> None:
     """Raise ``PlanRefused`` when a lock, the access policy or a tag says that the vault must not be purged now."""
-    await check_unprotected(vault, await control.describe_vault(), lambda: nullcontext(control))
+    await check_unprotected(vault, await control.describe_vault(), control)
 
 
 async def check_removable(vault: Vault, control: GlacierControl) -> None:

@@ -44,7 +44,7 @@ class Earlier:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Surroundings:
+class PlanContext:
     """What choices are read against: the time, the files that name archives never to be deleted, and which ids pass.
 
     Where there are ``proofs``, only what they prove goes.  ``held`` are archives somebody is retrieving.  What was kept
@@ -60,43 +60,43 @@ class Surroundings:
 
 
 @contextmanager
-def open_selection(choices: Choices, surroundings: Surroundings, folder: Path) -> Iterator[Selection]:
+def open_selection(choices: Choices, context: PlanContext, folder: Path) -> Iterator[Selection]:
     """Read what the choices name, by way of nameless files in ``folder``, and give the selection for one pass.
 
     Raises ``UsageError`` for text that means nothing and for lists that cannot be read.
     """
-    id_rule = surroundings.id_rule
+    id_rule = context.id_rule
     with ExitStack() as opened:
         lists = IdLists(
             listed=read_ids(_given(choices.ids), folder, opened, id_rule),
             excluded=read_ids(_given(choices.exclude_ids), folder, opened, id_rule),
-            denied=read_ids(surroundings.deny_files, folder, opened, id_rule),
+            denied=read_ids(context.deny_files, folder, opened, id_rule),
         )
         by_list = lists.filter()
         chosen: list[Filter] = [by_list] if by_list.reasons else []
-        if surroundings.earlier is not None:
-            chosen.append(kept_before(surroundings.earlier.kept(), folder, opened))
-        chosen.append(not_held(surroundings.held))
-        chosen += filters(choices, surroundings.now)
-        if surroundings.proofs is not None:
-            unproven = opened.enter_context(Unproven(surroundings.proofs, folder))
+        if context.earlier is not None:
+            chosen.append(kept_before(context.earlier.kept(), folder, opened))
+        chosen.append(not_held(context.held))
+        chosen += filters(choices, context.now)
+        if context.proofs is not None:
+            unproven = opened.enter_context(Unproven(context.proofs, folder))
             chosen.append(unproven.filter())
         if choices.limit is not None:
-            used = 0 if surroundings.earlier is None else surroundings.earlier.deleted
+            used = 0 if context.earlier is None else context.earlier.deleted
             chosen.append(first_of(max(0, choices.limit - used)))
-        yield Selection(filters=chosen, findings=lambda: _findings(lists, choices, surroundings))
+        yield Selection(filters=chosen, findings=lambda: _findings(lists, choices, context))
 
 
 def _given(file: str | None) -> tuple[str, ...]:
     return () if file is None else (file,)
 
 
-def _findings(lists: IdLists, choices: Choices, surroundings: Surroundings) -> list[Finding]:
+def _findings(lists: IdLists, choices: Choices, context: PlanContext) -> list[Finding]:
     asked = [(IDS_NOT_IN_INVENTORY, lists.listed), (EXCLUDED_NOT_IN_INVENTORY, lists.excluded)]
     found = [
         Finding(name, ids.unasked, ids.unasked_samples()) for name, ids in asked if ids is not None and ids.unasked
     ]
-    if surroundings.proofs is not None and isinstance(surroundings.proofs.copies, UnseenCopies):
+    if context.proofs is not None and isinstance(context.proofs.copies, UnseenCopies):
         found.append(Finding(COPIES_NOT_LOOKED_AT, 0, []))
     if choices.in_retrieval == "delete":
         found.append(Finding(RETRIEVALS_IGNORED, 0, []))

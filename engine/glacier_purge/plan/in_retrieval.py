@@ -24,8 +24,7 @@ from glacier_purge.glacier.control import JobAction, JobState
 from glacier_purge.glacier.waiting import Waiting
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
-    from contextlib import AbstractAsyncContextManager
+    from collections.abc import Awaitable, Callable, Iterable
     from datetime import datetime
 
     from glacier_purge.glacier.control import GlacierControl, Job
@@ -75,7 +74,7 @@ UNASKED_PATIENCE_SECONDS = 10.0
 
 async def held_back(
     in_retrieval: InRetrieval | None,
-    control: Callable[[], AbstractAsyncContextManager[GlacierControl]],
+    control: Callable[[], Awaitable[GlacierControl]],
     patience: Patience,
 ) -> frozenset[str] | None:
     """Give the ids of archives to hold back; None when it was not looked.
@@ -99,7 +98,7 @@ async def held_back(
     return found.archive_ids
 
 
-async def _look(control: Callable[[], AbstractAsyncContextManager[GlacierControl]], patience: Patience) -> Retrievals:
-    async with control() as service:
-        jobs = [job async for job in service.list_jobs()]
+async def _look(control: Callable[[], Awaitable[GlacierControl]], patience: Patience) -> Retrievals:
+    service = await control()
+    jobs = [job async for job in service.list_jobs()]
     return retrievals(jobs, patience.now())

@@ -52,7 +52,8 @@ if TYPE_CHECKING:
     from glacier_purge.deletion.budget import PacerFor, Pacing
     from glacier_purge.deletion.turns import Recorder
     from glacier_purge.glacier.port import Glacier
-    from glacier_purge.guard.clearance import Look, OpenGuarded
+    from glacier_purge.guard.clearance import Look
+    from glacier_purge.guard.protection import Guarded
     from glacier_purge.plan.document import Plan
     from glacier_purge.plan.files import PlanFiles
     from glacier_purge.run.settings import PurgeSettings
@@ -75,7 +76,7 @@ _FRESH_BATCHES = 2
 class PurgeRun:
     """One process that works on a run. ``carry_out`` does it; the other methods watch and steer meanwhile.
 
-    ``open_guarded`` opens the door to what protects the vault, asked before anything is sent and again meanwhile.
+    ``guarded`` is asked what protects the vault, before anything is sent and again meanwhile.
     ``pacer_for`` gives the pace where it is shared with other runs, from the time now and from what an earlier process
     left; otherwise the run has a pacer of its own.
     """
@@ -89,7 +90,7 @@ class PurgeRun:
         disk: Disk,
         host: Host,
         *,
-        open_guarded: OpenGuarded,
+        guarded: Guarded,
         pacer_for: PacerFor | None = None,
     ) -> None:
         self._folder = folder
@@ -98,7 +99,7 @@ class PurgeRun:
         self._settings = settings
         self._disk = disk
         self._host = host
-        self._open_guarded = open_guarded
+        self._guarded = guarded
         self._pacer_for = pacer_for or self._own_pacer
         self._tally = Tally()
         self._started_at = host.clock()
@@ -197,7 +198,7 @@ class PurgeRun:
         if ledger.approved_digest is None:  # a run that was begun makes the vault's inventories newer by itself
             now = datetime.fromtimestamp(self._host.wall_clock(), UTC)
             check_inventory(self._plan.snapshot.inventory_date, self._settings.rules, now, described)
-        return await check_unprotected(self._plan.vault, described, self._open_guarded)
+        return await check_unprotected(self._plan.vault, described, self._guarded)
 
     async def _open_journal(self) -> Journal:
         identity, self._run_sha256 = hashed_identity(self._folder, self._plan)
@@ -324,7 +325,7 @@ class PurgeRun:
     def _make_holds(self, journal: Journal, pool: Pool, first: Look) -> Holds:
         return Holds(
             first=first,
-            look=lambda: look(first.described, self._open_guarded),
+            look=lambda: look(first.described, self._guarded),
             pool=pool,
             journal=journal,
             told=self._note_telemetry_now,

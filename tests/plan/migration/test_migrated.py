@@ -11,7 +11,7 @@ import pytest
 from glacier_purge.archive import EXACT
 from glacier_purge.errors import UsageError
 from glacier_purge.plan.choices import Choices
-from glacier_purge.plan.choosing import Surroundings, open_selection
+from glacier_purge.plan.choosing import PlanContext, open_selection
 from glacier_purge.plan.decisions import DECISIONS_FILE
 from glacier_purge.plan.document import Finding
 from glacier_purge.plan.making import make_plan
@@ -64,7 +64,7 @@ def row(number: int, status: str = "downloaded", **changed: Any) -> dict[str, st
 
 def planned(tmp_path: Path, spooled: Snapshot, tables: Tables, copies: Copies) -> tuple[Plan, list[int]]:
     folder = tmp_path / "run"
-    surroundings = Surroundings(now=NOW, proofs=Proofs(migration=Migration(tables.claims), copies=copies))
+    surroundings = PlanContext(now=NOW, proofs=Proofs(migration=Migration(tables.claims), copies=copies))
     with open_selection(Choices(), surroundings, folder) as selection:
         plan = make_plan(spooled, TARGET, selection, set_aside_defects=False)
     return plan, list((folder / DECISIONS_FILE).read_bytes())

@@ -16,7 +16,6 @@ import sys
 import tempfile
 import time
 from array import array
-from contextlib import nullcontext
 from operator import add
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
@@ -79,12 +78,18 @@ class Measured(msgspec.Struct, frozen=True, kw_only=True):
 class Stopwatch:
     """``glacier.port.Glacier`` around another one, taking the time of each delete (16 bytes and 0.15 us each)."""
 
-    def __init__(self, service: Glacier) -> None:
-        self._service = service
+    _service: Glacier
+
+    def __init__(self) -> None:
         self._settle: Settle | None = None
         self._began: dict[ArchiveId, float] = {}
         self.sent_at = array("d")
         self.took_seconds = array("d")
+
+    def around(self, service: Glacier) -> Stopwatch:
+        """Take the time of that one's deletes."""
+        self._service = service
+        return self
 
     def elapsed_seconds(self) -> float:
         """From the first request to the last reply; 0.0 while there is none."""
@@ -150,41 +155,32 @@ def in_own_process(order: Order, environment: Mapping[str, str]) -> Measured:
 
 async def measure(order: Order) -> Measured:
     """Plan and carry out a purge as ordered, in a temporary folder that is gone afterwards."""
-    from glacier_purge.api.wiring import plan_in_new_folder
+    from glacier_purge.api.clients import Clients
+    from glacier_purge.api.planning import plan_in_new_folder
 
     settings = settings_for(order)
     with tempfile.TemporaryDirectory(prefix="glacier-purge-bench-") as path:
-        folder, plan = await plan_in_new_folder(
-            order.vault, order.inventory, settings, run_dir=Path(path) / "run", set_aside_defects=False
-        )
+        async with Clients() as clients:
+            folder, plan = await plan_in_new_folder(
+                order.vault, order.inventory, settings, clients, run_dir=Path(path) / "run", set_aside_defects=False
+            )
         return await carry_out(order, settings, folder, plan)
 
 
 async def carry_out(order: Order, settings: Settings, folder: RunFolder, plan: Plan) -> Measured:
     """Carry out a plan that was made before, and measure that."""
-    from glacier_purge.api import wiring
+    from glacier_purge.api.clients import Clients
+    from glacier_purge.api.purging import opened_run
     from glacier_purge.approval.typed import approve_by_digest
     from glacier_purge.aws.access import StaticCredentials
     from glacier_purge.run.host import Host, who
-    from glacier_purge.run.purge import PurgeRun
-    from glacier_purge.storage.disk import FileDisk
 
     keys = StaticCredentials(access_key_id="SIMULATED", secret_access_key="simulated")  # noqa: S106 - no secret
-    access = wiring.access(settings, plan.endpoint_url, credentials=keys)
+    watched = Stopwatch()
     async with (
-        wiring.open_service(plan.vault, access, settings) as service,
-        wiring.open_control(plan.vault, access) as control,
+        Clients() as clients,
+        opened_run(folder, plan, settings, clients, Host(), credentials=keys, around=watched.around) as run,
     ):
-        watched = Stopwatch(service)
-        run = PurgeRun(
-            folder,
-            plan,
-            watched,
-            wiring.purge_settings(settings),
-            FileDisk(folder.path),
-            Host(),
-            open_guarded=lambda: nullcontext(control),
-        )
         cpu_began, began = _cpu_seconds(), time.perf_counter()
         ledger = await run.carry_out(approve_by_digest(plan, plan.digest, who()))
         seconds, cpu_seconds = time.perf_counter() - began, _cpu_seconds() - cpu_began

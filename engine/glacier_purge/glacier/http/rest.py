@@ -6,7 +6,6 @@ It makes one request per delete and retries nothing: a connection that dies with
 
 from __future__ import annotations
 
-import ssl
 import time
 from contextlib import asynccontextmanager
 from functools import partial
@@ -19,7 +18,6 @@ from glacier_purge.glacier.http.dial import Dialer, NotConnectedError
 from glacier_purge.glacier.http.request import DeleteRequest, host_header
 from glacier_purge.glacier.port import Replies
 from glacier_purge.glacier.reply import Meaning, Reply
-from glacier_purge.glacier.sdk.opening import open_sdk
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Sequence
@@ -32,41 +30,27 @@ if TYPE_CHECKING:
 
 
 @asynccontextmanager
-async def open_rest(vault: Vault, access: Access) -> AsyncIterator[RestGlacier]:
-    """Open the service for one vault over our own connections; leaving the context drops every one of them.
+async def open_rest(sdk: SdkGlacier, access: Access) -> AsyncIterator[RestGlacier]:
+    """Open connections of our own to the service that ``sdk`` reaches; leaving the context drops every one of them.
 
-    Sends nothing.  Raises ``ConfigurationFailed`` for an unknown profile, ``UsageError`` for a region, endpoint or
-    file of certificates that can't be used.
+    Sends nothing.
     """
-    async with open_sdk(vault, access) as sdk:
-        url = urlsplit(sdk.endpoint_url)
-        assert url.hostname is not None
-        dialer = Dialer(
-            url.hostname,
-            url.port or (443 if url.scheme == "https" else 80),
-            tls=_tls(sdk.authorities) if url.scheme == "https" else None,
-            timeout_seconds=access.connect_timeout_seconds,
-            patience_seconds=access.request_timeout_seconds,
-        )
-        replies = Replies()
-        pool = Pool(
-            dialer, replies.add, limit=access.max_in_flight, request_timeout_seconds=access.request_timeout_seconds
-        )
-        try:
-            request = DeleteRequest(vault, host=host_header(sdk.endpoint_url))
-            yield RestGlacier(sdk, pool, request, replies, id_rule=access.id_rule)
-        finally:
-            pool.close()
-
-
-def _tls(authorities: str | None) -> ssl.SSLContext:
-    """Check certificate and host name against the SDK's authorities; None (loopback only) checks nothing."""
-    context = ssl.create_default_context(cafile=authorities)
-    context.set_alpn_protocols(["http/1.1"])
-    if authorities is None:
-        context.check_hostname = False
-        context.verify_mode = ssl.CERT_NONE
-    return context
+    url = urlsplit(sdk.endpoint_url)
+    assert url.hostname is not None
+    dialer = Dialer(
+        url.hostname,
+        url.port or (443 if url.scheme == "https" else 80),
+        tls=sdk.tls if url.scheme == "https" else None,
+        timeout_seconds=access.connect_timeout_seconds,
+        patience_seconds=access.request_timeout_seconds,
+    )
+    replies = Replies()
+    pool = Pool(dialer, replies.add, limit=access.max_in_flight, request_timeout_seconds=access.request_timeout_seconds)
+    try:
+        request = DeleteRequest(sdk.vault, host=host_header(sdk.endpoint_url))
+        yield RestGlacier(sdk, pool, request, replies, id_rule=access.id_rule)
+    finally:
+        pool.close()
 
 
 class RestGlacier:

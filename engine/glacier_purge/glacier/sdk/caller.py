@@ -7,28 +7,25 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from botocore.exceptions import BotoCoreError, ClientError
+from botocore.parsers import ResponseParserError
+
 from glacier_purge.aws.credentials import Caller
 from glacier_purge.errors import CredentialsFailed
+from glacier_purge.glacier.control import NoAnswer
 from glacier_purge.glacier.reply import Meaning
+from glacier_purge.glacier.sdk.answers import read_fault
 
 if TYPE_CHECKING:
-    from glacier_purge.aws.access import Access
+    from glacier_purge.aws.session import AwsSession
 
 
-async def caller_identity(access: Access, region: str) -> Caller:
+async def caller_identity(session: AwsSession) -> Caller:
     """Ask AWS whom the credentials belong to (no permission needed).
 
     Raises ``CredentialsFailed`` when AWS does not take them, ``NoAnswer`` when it does not say.
     """
-    from botocore.exceptions import BotoCoreError, ClientError  # noqa: PLC0415  # heavy: on first use
-    from botocore.parsers import ResponseParserError  # noqa: PLC0415  # heavy: on first use
-
-    from glacier_purge.aws.session import AwsSession  # noqa: PLC0415  # heavy: on first use
-    from glacier_purge.glacier.control import NoAnswer  # noqa: PLC0415  # not needed by who asks for lifetimes only
-    from glacier_purge.glacier.sdk.answers import read_fault  # noqa: PLC0415  # heavy: on first use
-    from glacier_purge.glacier.sdk.wire import scrutiny  # noqa: PLC0415  # heavy: on first use
-
-    async with AwsSession(access, region, scrutiny()).client("sts") as client:
+    async with session.client("sts") as client:
         try:
             answer = await client.get_caller_identity()
         except (BotoCoreError, ClientError, ResponseParserError) as fault:

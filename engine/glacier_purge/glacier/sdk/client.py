@@ -17,6 +17,7 @@ from glacier_purge.glacier.reply import Meaning, Reply
 from glacier_purge.glacier.sdk.answers import as_error, read_answer, read_description, read_fault
 
 if TYPE_CHECKING:
+    import ssl
     from collections.abc import Mapping, Sequence
 
     from glacier_purge.archive import IdRule, Vault
@@ -26,7 +27,7 @@ if TYPE_CHECKING:
 
 
 class SdkGlacier:
-    """``glacier.port.Glacier`` through the SDK. Made by ``glacier.sdk.opening.open_sdk``."""
+    """``glacier.port.Glacier`` through the SDK. Made by ``api.clients``."""
 
     def __init__(self, client: Any, vault: Vault, session: AwsSession, *, id_rule: IdRule) -> None:
         self._client = client
@@ -51,9 +52,9 @@ class SdkGlacier:
         return self._session.credentials
 
     @property
-    def authorities(self) -> str | None:
-        """The PEM file server certificates are checked against; None when they are not (loopback only)."""
-        return self._session.authorities
+    def tls(self) -> ssl.SSLContext:
+        """How server certificates are checked, for connections that are not the SDK's."""
+        return self._session.tls
 
     def deliver_to(self, settle: Settle) -> None:
         """See ``Glacier``."""

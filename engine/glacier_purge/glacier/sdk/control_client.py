@@ -65,7 +65,7 @@ class ControlRetry:
 
 
 class ControlClient:
-    """``GlacierControl`` through the SDK. Made by ``glacier.sdk.opening.open_control``."""
+    """``GlacierControl`` through the SDK. Made by ``api.clients``."""
 
     def __init__(self, client: Any, vault: Vault, session: AwsSession, retry: ControlRetry) -> None:
         self._client = client

@@ -1,0 +1,199 @@
+"""The one place that opens what reaches AWS, and closes it again; whoever needs a door to the service is handed it.
+
+An SDK client weighs megabytes and a TLS context takes its time, and a fleet has hundreds of vaults behind one account.
+So for each ``Access`` and region a process has one session (credentials, TLS context) and one SDK client with its
+connections, which everything asks through that is no delete.  Deletes keep as many connections busy as they may have.
+They get theirs apart, so that what is asked beside them, as whether the vault is on hold, never waits behind them.
+
+What is heavy is opened, and imported, when it is first asked for.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+from contextlib import AsyncExitStack, asynccontextmanager
+from functools import partial
+from typing import TYPE_CHECKING, Any, Self
+
+import anyio
+import structlog
+
+from glacier_purge.api.transport import choose
+from glacier_purge.aws.endpoints import check_endpoint_url, is_loopback
+from glacier_purge.errors import CredentialsFailed
+from glacier_purge.plan.migration.proofs import Stores
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+    from types import TracebackType
+
+    from glacier_purge.api.transport import Transport, Wish
+    from glacier_purge.archive import Vault
+    from glacier_purge.aws.access import Access
+    from glacier_purge.aws.credentials import Caller, Lifetime
+    from glacier_purge.aws.session import AwsSession
+    from glacier_purge.glacier.control import GlacierControl
+    from glacier_purge.glacier.port import Glacier
+
+_log: Any = structlog.wrap_logger(logging.getLogger(__name__))
+
+
+class Clients:
+    """All that a process has open towards AWS, closed when its context ends.
+
+    Every method raises ``ConfigurationFailed`` for an unknown profile and ``UsageError`` for a region, endpoint or file
+    of certificates that can't be used, before anything is sent.
+    """
+
+    def __init__(self) -> None:
+        self._opened = AsyncExitStack()
+        self._regions: dict[tuple[Access, str], _Region] = {}
+
+    async def __aenter__(self) -> Self:
+        await self._opened.__aenter__()
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self._opened.__aexit__(kind, error, trace)
+
+    async def control(self, vault: Vault, access: Access) -> GlacierControl:
+        """Give the door to everything around the deletes of ``vault``, after a check whose credentials these are.
+
+        Raises ``CredentialsFailed`` for another account's and for the root user's, ``NoAnswer`` when AWS does not say.
+        """
+        await self._check_caller(vault, access)
+        return await self.control_for_anybody(vault, access)
+
+    async def control_for_anybody(self, vault: Vault, access: Access) -> GlacierControl:
+        """Give the same door without the check, for who looks what is wrong: the wrong caller is a finding there."""
+        from glacier_purge.glacier.sdk.control_client import ControlClient, ControlRetry  # noqa: PLC0415 - heavy
+
+        region = self._region(access, vault.region)
+        return ControlClient(await region.client(), vault, region.session, ControlRetry())
+
+    @asynccontextmanager
+    async def service(self, vault: Vault, access: Access, wish: Wish) -> AsyncIterator[Glacier]:
+        """Open the way that deletes from ``vault`` travel, the one that suits the surroundings, after the same check.
+
+        Raises as ``control`` does.
+        """
+        await self._check_caller(vault, access)
+        choice = choose(wish, region=vault.region, endpoint_url=access.endpoint_url, environment=os.environ)
+        _log.info("transport.chosen", transport=choice.name, because=choice.reason)
+        async with self.service_over(choice.name, vault, access) as service:
+            yield service
+
+    @asynccontextmanager
+    async def service_over(self, transport: Transport, vault: Vault, access: Access) -> AsyncIterator[Glacier]:
+        """Open that way by name and for anybody; leaving the context closes every connection it had to itself."""
+        from glacier_purge.glacier.sdk.client import SdkGlacier  # noqa: PLC0415 - heavy
+
+        region = self._region(access, vault.region)
+        as_sdk = partial(SdkGlacier, vault=vault, session=region.session, id_rule=access.id_rule)
+        if transport == "sdk":
+            async with region.new_client() as client:
+                yield as_sdk(client)
+            return
+        from glacier_purge.glacier.http.rest import open_rest  # noqa: PLC0415 - not needed by who only looks
+
+        async with open_rest(as_sdk(await region.client()), access) as service:
+            yield service
+
+    async def caller(self, access: Access, region: str) -> Caller:
+        """Say whom the credentials belong to; AWS is asked once for each set of them.
+
+        Raises ``CredentialsFailed`` when AWS does not take them, ``NoAnswer`` when it does not say.
+        """
+        return await self._region(access, region).caller()
+
+    async def lifetime(self, access: Access, region: str) -> Lifetime:
+        """Say how long the credentials last. Raises ``CredentialsFailed`` when there are none."""
+        return await self._region(access, region).session.credentials.lifetime()
+
+    async def find_vault(self, name: str, access: Access, region: str) -> Vault:
+        """Ask for the vault ``name`` in the account of the credentials.
+
+        Raises ``CredentialsFailed`` (none, expired), ``ServiceRefused`` (missing, denied) and ``RunStopped`` (no
+        answer).
+        """
+        from glacier_purge.glacier.sdk.lookup import find_vault  # noqa: PLC0415 - heavy
+
+        return await find_vault(name, region, await self._region(access, region).client())
+
+    async def list_vaults(self, access: Access, region: str, account_id: str | None) -> list[Vault]:
+        """Ask for all vaults of ``account_id`` (None: that of the credentials). Raises as ``find_vault`` does."""
+        from glacier_purge.glacier.sdk.lookup import list_vaults  # noqa: PLC0415 - heavy
+
+        return await list_vaults(region, account_id, await self._region(access, region).client())
+
+    def stores(self, access: Access, region: str) -> Stores:
+        """Where a migration left its traces: DynamoDB and S3, opened when they are asked."""
+        from glacier_purge.aws.dynamodb import scan_table  # noqa: PLC0415 - for migrations only
+        from glacier_purge.aws.s3 import open_s3  # noqa: PLC0415 - for migrations only
+
+        return Stores(
+            scan_table=lambda table: scan_table(table, self._region(access, region).session),
+            open_copies=lambda: open_s3(self._region(access, region).session),
+        )
+
+    def _region(self, access: Access, name: str) -> _Region:
+        from glacier_purge.aws.session import AwsSession  # noqa: PLC0415 - heavy
+        from glacier_purge.glacier.sdk.wire import scrutiny  # noqa: PLC0415 - heavy
+
+        if (access, name) not in self._regions:
+            session = AwsSession(access, name, scrutiny())
+            self._regions[access, name] = _Region(session, self._opened)
+        return self._regions[access, name]
+
+    async def _check_caller(self, vault: Vault, access: Access) -> None:
+        if access.endpoint_url is not None and is_loopback(access.endpoint_url):
+            return  # a pretended service has no identities
+        caller = await self.caller(access, vault.region)
+        if caller.is_root:
+            raise CredentialsFailed(
+                f"{caller.arn} is the account's root user, who is not let near a purge. Take a role that may delete "
+                "from this vault and nothing else: config/iam/delete.json. Nothing was sent."
+            )
+        if caller.account_id != vault.account_id:
+            raise CredentialsFailed(
+                f"these credentials belong to account {caller.account_id} ({caller.arn}), the vault is {vault.arn}. "
+                "Use credentials of that account. Nothing was sent."
+            )
+
+
+class _Region:
+    """What is open in one region for one ``Access``: the session, and from the first question on a client."""
+
+    def __init__(self, session: AwsSession, opened: AsyncExitStack) -> None:
+        self.session = session
+        self._opened = opened
+        self._turn = anyio.Lock()
+        self._client: Any = None
+        self._caller: tuple[str, Caller] | None = None
+
+    @asynccontextmanager
+    async def new_client(self) -> AsyncIterator[Any]:
+        """Open another client, after a look at where the SDK would send what it is asked."""
+        async with self.session.client("glacier") as client:
+            check_endpoint_url(client.meta.endpoint_url)
+            yield client
+
+    async def client(self) -> Any:
+        """Give the client that everything but deletes asks through."""
+        async with self._turn:
+            if self._client is None:
+                self._client = await self._opened.enter_async_context(self.new_client())
+            return self._client
+
+    async def caller(self) -> Caller:
+        """Say whom the credentials belong to. Those that were renewed since may be another's and are asked about."""
+        from glacier_purge.glacier.sdk.caller import caller_identity  # noqa: PLC0415 - heavy
+
+        async with self._turn:
+            key_id = (await self.session.credentials.get_frozen_credentials()).access_key
+            if self._caller is None or self._caller[0] != key_id:
+                self._caller = (key_id, await caller_identity(self.session))
+            return self._caller[1]

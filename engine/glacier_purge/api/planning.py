@@ -1,0 +1,175 @@
+"""Makes plans: from an inventory at hand into a new folder, or of one round of a lifecycle into the one it has.
+
+Both are the same from the first reading on: whatever the choices make worth asking (who retrieves what, what is proven
+migrated) is asked, then every record is decided.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from functools import partial
+from importlib.metadata import version
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import anyio.to_thread
+
+from glacier_purge.api.addresses import vault_of
+from glacier_purge.api.values import access, endpoint, recent, rules
+from glacier_purge.archive import check_vault_name
+from glacier_purge.clock import utc_now
+from glacier_purge.glacier.waiting import Impatient
+from glacier_purge.guard.inventory_age import check_current
+from glacier_purge.guard.noticed import keep_noticed
+from glacier_purge.guard.rules import check_place, check_plan
+from glacier_purge.guard.writers import signs_of_writers
+from glacier_purge.inventory.snapshot import spool
+from glacier_purge.inventory.source import Source
+from glacier_purge.lifecycle.terms import check_files
+from glacier_purge.plan.choices import EVERY_ARCHIVE, check_standard_input
+from glacier_purge.plan.choosing import PlanContext, open_selection
+from glacier_purge.plan.first_reading import FirstReading, Target
+from glacier_purge.plan.in_retrieval import held_back
+from glacier_purge.plan.making import Decided, decide_all
+from glacier_purge.plan.migration.proofs import gathered
+from glacier_purge.run.planned import keep_plan, new_folder
+from glacier_purge.storage.folder import run_name
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+    from datetime import datetime
+
+    from glacier_purge.api.clients import Clients
+    from glacier_purge.aws.access import StaticCredentials
+    from glacier_purge.glacier.control import GlacierControl
+    from glacier_purge.glacier.waiting import Patience
+    from glacier_purge.inventory.snapshot import Snapshot
+    from glacier_purge.lifecycle.terms import Terms
+    from glacier_purge.plan.choices import Choices
+    from glacier_purge.plan.choosing import Earlier
+    from glacier_purge.plan.document import Plan
+    from glacier_purge.plan.migration.proofs import Stores
+    from glacier_purge.settings import Settings
+    from glacier_purge.storage.folder import RunFolder
+
+IMPATIENT = Impatient()
+
+
+async def plan_in_new_folder(
+    vault_name: str,
+    inventory: str,
+    settings: Settings,
+    clients: Clients,
+    choices: Choices = EVERY_ARCHIVE,
+    *,
+    run_dir: Path | None,
+    set_aside_defects: bool,
+    patience: Patience = IMPATIENT,
+    credentials: StaticCredentials | None = None,
+) -> tuple[RunFolder, Plan]:
+    """Spool the inventory (a path, or ``-`` for stdin) into a new run folder and plan in it.
+
+    Without ``run_dir`` the folder is made below ``runs`` in the current one.  Raises ``UsageError`` and its children
+    for anything in doubt (the folder is taken away again), and errors of the service when only it can tell the account.
+    ``patience`` waits for archives that are being retrieved, where ``choices`` ask for that.  Kept beside the plan is
+    what shows whether somebody still writes to the vault, of which the service is asked where it was reached anyway.
+    """
+    check_vault_name(vault_name)
+    check_standard_input(inventory, choices)
+    id_rule = settings.inventory.id_rule
+    path = run_dir if run_dir is not None else Path("runs") / run_name(vault_name, utc_now())
+    with Source(inventory) as content, new_folder(path) as folder:
+        snapshot = await anyio.to_thread.run_sync(lambda: spool(content, folder.path, id_rule))
+        vault = await vault_of(
+            vault_name, snapshot, settings, clients, inventory_name=content.name, credentials=credentials
+        )
+        check_place(vault, rules(settings))
+        target = Target(
+            vault=vault,
+            endpoint_url=endpoint(settings, vault.region),
+            tool_version=version("glacier-purge"),
+            inventory_name=content.name,
+            id_rule=id_rule,
+        )
+        doors = _doors(target, settings, clients, patience, credentials)
+        with FirstReading(snapshot, target, set_aside_defects=set_aside_defects) as reading:
+            await anyio.to_thread.run_sync(reading.read)  # before anybody is asked anything about it
+            now = patience.now()
+            await check_current(snapshot.inventory_date, rules(settings), now, doors.control)
+            decided = await _decide(reading, choices, _context(target, settings, now), doors)
+        control = doors.control if decided.retrievals_looked_at else None
+        keep_noticed(folder, await signs_of_writers(snapshot, control, patience.now(), recent(settings)))
+        keep_plan(folder, decided.plan, retrievals_looked_at=decided.retrievals_looked_at)
+    return folder, decided.plan
+
+
+async def decide_round(
+    snapshot: Snapshot,
+    target: Target,
+    terms: Terms,
+    settings: Settings,
+    clients: Clients,
+    patience: Patience,
+    earlier: Earlier | None,
+    *,
+    set_aside_defects: bool,
+) -> Decided:
+    """Plan one round of a lifecycle from the inventory in its folder, by the terms it began with; writes no plan.
+
+    Raises ``InventoryDamaged``, ``NothingToDelete``, and ``PlanRefused`` for what is protected, for a plan larger than
+    allowed and for files of the terms that were changed.
+    """
+    await anyio.to_thread.run_sync(check_files, terms)
+    with FirstReading(snapshot, target, set_aside_defects=set_aside_defects) as reading:
+        await anyio.to_thread.run_sync(reading.read)
+        context = _context(target, settings, terms.began, earlier)
+        decided = await _decide(reading, terms.choices, context, _doors(target, settings, clients, patience))
+    check_plan(decided.plan, rules(settings))
+    return decided
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Doors:
+    """Whom planning may ask, where the choices make it worth asking, and how long an answer is waited for."""
+
+    control: Callable[[], Awaitable[GlacierControl]]
+    stores: Stores
+    patience: Patience
+
+
+def _doors(
+    target: Target,
+    settings: Settings,
+    clients: Clients,
+    patience: Patience,
+    credentials: StaticCredentials | None = None,
+) -> _Doors:
+    reached = access(settings, target.endpoint_url, id_rule=target.id_rule, credentials=credentials)
+    return _Doors(
+        control=partial(clients.control, target.vault, reached),
+        stores=clients.stores(reached, target.vault.region),
+        patience=patience,
+    )
+
+
+def _context(target: Target, settings: Settings, now: datetime, earlier: Earlier | None = None) -> PlanContext:
+    return PlanContext(now=now, deny_files=settings.safety.deny_id_files, id_rule=target.id_rule, earlier=earlier)
+
+
+async def _decide(reading: FirstReading, choices: Choices, context: PlanContext, doors: _Doors) -> Decided:
+    """Decide every record that was read.
+
+    Raises ``NothingToDelete``, ``UsageError`` for choices that mean nothing, and what the services answer.
+    """
+    snapshot = reading.snapshot
+    folder = snapshot.path.parent
+    held = await held_back(choices.in_retrieval, doors.control, doors.patience)
+    async with gathered(choices, snapshot, folder, doors.stores) as proofs:
+        learned = replace(context, proofs=proofs, held=held or frozenset())
+
+        def decide() -> Plan:
+            with open_selection(choices, learned, folder) as selection:
+                return decide_all(reading, selection)
+
+        plan = await anyio.to_thread.run_sync(decide)
+    return Decided(plan=plan, retrievals_looked_at=held is not None)

@@ -1,0 +1,65 @@
+"""The one place that puts a run together: what it sends by, what it asks about the vault, and where it writes."""
+
+from __future__ import annotations
+
+from contextlib import asynccontextmanager, contextmanager
+from typing import TYPE_CHECKING
+
+from glacier_purge.api.values import access, purge_settings
+from glacier_purge.lifecycle.endings import check_not_abandoned
+from glacier_purge.run.purge import PurgeRun
+from glacier_purge.storage.disk import FileDisk
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Callable, Iterator
+
+    from glacier_purge.api.clients import Clients
+    from glacier_purge.aws.access import StaticCredentials
+    from glacier_purge.deletion.budget import PacerFor
+    from glacier_purge.glacier.port import Glacier
+    from glacier_purge.plan.document import Plan
+    from glacier_purge.run.host import Host
+    from glacier_purge.settings import Settings
+    from glacier_purge.storage.folder import RunFolder
+
+
+@contextmanager
+def alone_with(folder: RunFolder, plan: Plan) -> Iterator[None]:
+    """Keep every other process off the run and off its vault, before anybody is asked about them.
+
+    Raises ``PlanRefused`` for a round of an abandoned lifecycle and ``RunLocked``.
+    """
+    check_not_abandoned(folder.path)
+    with folder.locked(plan.vault, plan.endpoint_url):
+        yield
+
+
+@asynccontextmanager
+async def opened_run(
+    folder: RunFolder,
+    plan: Plan,
+    settings: Settings,
+    clients: Clients,
+    host: Host,
+    *,
+    credentials: StaticCredentials | None = None,
+    pacer_for: PacerFor | None = None,
+    around: Callable[[Glacier], Glacier] = lambda service: service,
+) -> AsyncIterator[PurgeRun]:
+    """Open what a run needs, for a caller that is alone with it; nothing is deleted before its ``carry_out``.
+
+    ``pacer_for`` gives the pace where it is shared with other runs; ``around`` puts something between the run and the
+    service, as what takes the time of each delete.  Raises as ``Clients.service`` does.
+    """
+    reached = access(settings, plan.endpoint_url, id_rule=plan.snapshot.id_rule, credentials=credentials)
+    async with clients.service(plan.vault, reached, settings.aws.transport) as service:
+        yield PurgeRun(
+            folder,
+            plan,
+            around(service),
+            purge_settings(settings),
+            FileDisk(folder.path),
+            host,
+            guarded=await clients.control(plan.vault, reached),
+            pacer_for=pacer_for,
+        )

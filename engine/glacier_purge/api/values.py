@@ -1,0 +1,104 @@
+"""From what somebody set to what each room takes: the rooms' own values, whose defaults stand with them."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from datetime import timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from glacier_purge.archive import EXACT, IdRule
+from glacier_purge.aws.access import Access
+from glacier_purge.aws.endpoints import check_region, endpoint_of
+from glacier_purge.deletion.pace import PacerSettings
+from glacier_purge.deletion.retry import RetrySettings
+from glacier_purge.guard.fuse import Caution
+from glacier_purge.guard.rules import Rules
+from glacier_purge.run.settings import PurgeSettings
+from glacier_purge.run.windows import Window
+
+if TYPE_CHECKING:
+    from glacier_purge.aws.access import StaticCredentials
+    from glacier_purge.plan.choices import Caps
+    from glacier_purge.settings import Settings
+
+
+def purge_settings(settings: Settings) -> PurgeSettings:
+    """The settings of a run, room by room."""
+    pace, retry, audit = settings.pace, settings.retry, settings.audit
+    return PurgeSettings(
+        pace=PacerSettings(
+            rate_per_second_first=pace.first_per_second,
+            rate_per_second_max=pace.max_rate,
+            in_flight_max=pace.max_in_flight,
+            leave_share=pace.leave_share,
+        ),
+        retry=RetrySettings(
+            unknown_attempts_max=retry.unknown_attempts_max,
+            first_wait_seconds=retry.first_wait_seconds,
+            wait_seconds_max=retry.wait_seconds_max,
+        ),
+        credentials_patience_seconds=retry.credentials_patience_seconds,
+        commit_seconds=audit.commit_seconds,
+        commit_records=audit.commit_records,
+        segment_records=audit.segment_records,
+        checkpoint_seconds=audit.checkpoint_seconds,
+        telemetry_seconds=audit.telemetry_seconds,
+        windows=tuple(Window.parse(text) for text in pace.windows),
+        rules=rules(settings),
+        caution=Caution(
+            stages=settings.safety.canary,
+            failed_max=settings.safety.fuse_failed_max,
+            failed_share_max=settings.safety.fuse_failed_share,
+        ),
+        duration_seconds_max=settings.safety.max_duration_seconds,
+        protection_interval_seconds=settings.safety.protection_interval_seconds,
+    )
+
+
+def rules(settings: Settings) -> Rules:
+    """What is protected, and how much may be deleted at most."""
+    safety = settings.safety
+    return Rules(
+        deny_vaults=safety.deny_vaults,
+        deny_accounts=safety.deny_accounts,
+        deny_id_files=safety.deny_id_files,
+        max_archives=safety.max_archives,
+        max_bytes=safety.max_bytes,
+        inventory_age_seconds_max=safety.inventory_max_age_seconds,
+    )
+
+
+def recent(settings: Settings) -> timedelta:
+    """How long ago an upload is a sign that somebody still writes to a vault."""
+    return timedelta(days=settings.inventory.recent_upload_days)
+
+
+def access(
+    settings: Settings, endpoint_url: str, *, id_rule: IdRule = EXACT, credentials: StaticCredentials | None = None
+) -> Access:
+    """How the service at ``endpoint_url`` is reached; ``credentials`` replace the AWS chain."""
+    aws = settings.aws
+    return Access(
+        endpoint_url=endpoint_url,
+        profile=aws.profile,
+        credentials=credentials,
+        max_in_flight=settings.pace.max_in_flight,
+        ca_bundle=Path(aws.ca_bundle) if aws.ca_bundle else None,
+        verify_certificates=aws.verify_ssl,
+        connect_timeout_seconds=aws.connect_timeout_seconds,
+        request_timeout_seconds=aws.request_timeout_seconds,
+        id_rule=id_rule,
+    )
+
+
+def endpoint(settings: Settings, region: str) -> str:
+    """Where requests for ``region`` go. Raises ``UsageError`` for a region without the service."""
+    check_region(region, settings.aws.endpoint_url)
+    return settings.aws.endpoint_url or endpoint_of(region)
+
+
+def capped(settings: Settings, caps: Caps) -> Settings:
+    """The settings with the caps that somebody gave."""
+    given = {name: cap for name, cap in asdict(caps).items() if cap is not None}
+    return settings.model_copy(update={"safety": settings.safety.model_copy(update=given)})
