@@ -6,6 +6,8 @@ import json
 import shutil
 from typing import TYPE_CHECKING
 
+import msgspec
+
 from glacier_purge.archive import Vault
 from glacier_purge.inventory.snapshot import spool
 from glacier_purge.inventory.source import Source
@@ -15,6 +17,7 @@ from glacier_purge.proof.reconcile import Reconciliation
 from glacier_purge.run.planned import keep_plan
 from glacier_purge.storage.disk import FileDisk
 from glacier_purge.storage.folder import RunFolder
+from glacier_purge.vault.removal import ANSWERED, ASKED, RemovalLine
 from tests.audit.logs import archive_id, finished_run
 
 if TYPE_CHECKING:
@@ -93,4 +96,11 @@ async def certified(place: Path, name: str = "photos") -> RunFolder:
         at="2026-11-25T00:00:00Z",
     )
     write_certificate(folder, certificate)
+    (later / "retrieval.json").write_text('{"job_id": "J"}\n')
+    asked = RemovalLine(at="2026-11-25T01:00:00Z", event=ASKED, by="me@here")
+    answered = msgspec.structs.replace(asked, event=ANSWERED, answer="done")
+    (folder.path / "removal.jsonl").write_bytes(
+        b"".join(msgspec.json.encode(line) + b"\n" for line in (asked, answered))
+    )
+    (folder.path / "removal.jsonl").chmod(0o600)
     return folder

@@ -85,11 +85,11 @@ def another_simulator(archives: int) -> Iterator[Simulator]:
 def prepare(simulator: Simulator, folder: Path) -> Iterator[Prepared]:
     """Prepare run folders in ``folder``, most of them with ``simulator``, none of whose archives is deleted."""
     with another_simulator(archives=5) as other:
-        with _alone(folder):
+        with alone_at(folder):
             digest = _plan(folder, simulator)
             shutil.copytree(folder / "run", folder / "planned")
             simulator.post("faults", rules=[{"kind": "access-denied"}])
-            _command("apply", str(folder / "run"), "--confirm-digest", digest, exit_code=254)
+            commanded("apply", str(folder / "run"), "--confirm-digest", digest, exit_code=254)
             simulator.post("faults", rules=[])
             (folder / "run").rename(folder / "begun")
             proven = _proven(folder, other)
@@ -98,27 +98,27 @@ def prepare(simulator: Simulator, folder: Path) -> Iterator[Prepared]:
 
 def _proven(folder: Path, simulator: Simulator) -> Proven:
     run_dir = str(folder / "run")
-    _command("apply", run_dir, "--confirm-digest", _plan(folder, simulator))
+    commanded("apply", run_dir, "--confirm-digest", _plan(folder, simulator))
     for exit_code, hours in ((75, 48), (0, 6)):
         simulator.post("clock", step_seconds=hours * 3600.0)
-        _command("verify", run_dir, "--no-wait", exit_code=exit_code)
+        commanded("verify", run_dir, "--no-wait", exit_code=exit_code)
     return Proven(folder / "run", simulator)
 
 
 def _plan(folder: Path, simulator: Simulator) -> str:
     inventory = simulator.inventory(folder / "inventory.json")
     given = ("--inventory", str(inventory), "--run-dir", str(folder / "run"))
-    _command("plan", "photos", *given, "--endpoint-url", simulator.endpoint_url)
+    commanded("plan", "photos", *given, "--endpoint-url", simulator.endpoint_url)
     return read_plan(folder / "run" / "plan.json").digest
 
 
-def _command(*arguments: str, exit_code: int = 0) -> None:
+def commanded(*arguments: str, exit_code: int = 0) -> None:
     with redirect_stdout(StringIO()), redirect_stderr(StringIO()) as said:
         assert main([*arguments]) == exit_code, said.getvalue()
 
 
 @contextmanager
-def _alone(folder: Path) -> Iterator[None]:
+def alone_at(folder: Path) -> Iterator[None]:
     """What the fixtures of a test do for its process, before the first test."""
     with pytest.MonkeyPatch.context() as patch, process_settings_kept():
         for name in os.environ.keys() - environment().keys():

@@ -9,10 +9,15 @@ whole check is ``verification``.
 from __future__ import annotations
 
 import csv
+from itertools import chain
 from typing import IO, TYPE_CHECKING
 
+from msgspec.structs import replace
+
 from glacier_purge.audit.chain import digest
+from glacier_purge.audit.checkpoint import Position
 from glacier_purge.audit.record import Outcome, read_line
+from glacier_purge.audit.recovery import believable, check_reached, read_identity
 from glacier_purge.audit.segments import find_segments, read_lines
 from glacier_purge.errors import AuditDamaged
 from glacier_purge.storage.disk import FileDisk
@@ -41,7 +46,7 @@ COLUMNS = (
 def export_csv(folder: Path, target: IO[str]) -> int:
     """Write a run's outcomes to ``target`` (opened with ``newline=""``), in the log's order; return how many.
 
-    Raises ``AuditDamaged`` at a line that can't be read; the rows before it are written.
+    Raises ``AuditDamaged`` at a line that can't be read, and where the log was cut back; the rows before are written.
     """
     writer = csv.writer(target, quoting=csv.QUOTE_ALL, lineterminator="\r\n")
     writer.writerow(COLUMNS)
@@ -54,24 +59,29 @@ def export_csv(folder: Path, target: IO[str]) -> int:
 
 
 def _whole_lines(folder: Path) -> Iterator[Line]:
-    """Read every line; one cut off at the end is left out. Raises ``AuditDamaged`` at the first that is none."""
+    """Read every line; one cut off at the end is left out.
+
+    Raises ``AuditDamaged`` at the first that is none, and at the end where a checkpoint vouches for more.
+    """
     disk = FileDisk(folder)
-    seq, last_hash = 0, None
+    identity = read_identity(disk)
+    checkpoints = [] if identity is None else believable(disk, identity)  # before the log: a run only adds to it
+    end = Position(segment=0, offset=0, first_seq=0, seq=0, last_hash="", ts="")
     for segment in find_segments(disk):
-        offset = 0
-        for lines in read_lines(disk, segment):
-            for line in lines:
-                if not line.endswith(b"\n"):
-                    return
-                try:
-                    said = read_line(line)
-                except ValueError as bad:
-                    raise AuditDamaged(str(bad), file=segment.file, offset_bytes=offset, record=seq) from bad
-                if said.seq != seq or last_hash not in {None, said.prev}:
-                    reason = "this record does not follow the one before it; one of the two was changed"
-                    raise AuditDamaged(reason, file=segment.file, offset_bytes=offset, record=seq)
-                yield said
-                seq, last_hash, offset = seq + 1, digest(line), offset + len(line)
+        end = replace(end, segment=segment.number, offset=0)
+        for line in chain.from_iterable(read_lines(disk, segment)):
+            if not line.endswith(b"\n"):
+                break
+            try:
+                said = read_line(line)
+            except ValueError as bad:
+                raise AuditDamaged(str(bad), file=segment.file, offset_bytes=end.offset, record=end.seq) from bad
+            if said.seq != end.seq or end.last_hash not in {"", said.prev}:
+                reason = "this record does not follow the one before it; one of the two was changed"
+                raise AuditDamaged(reason, file=segment.file, offset_bytes=end.offset, record=end.seq)
+            yield said
+            end = replace(end, offset=end.offset + len(line), seq=end.seq + 1, last_hash=digest(line))
+    check_reached(checkpoints, end)
 
 
 def _row(outcome: Outcome, ts: str) -> list[object]:

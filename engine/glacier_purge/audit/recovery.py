@@ -62,6 +62,14 @@ class LogIdentity(NamedTuple):
         return Note("segment", {"segment": number, "plan_digest": self.plan_digest, "records": self.records})
 
 
+class Believed(NamedTuple):
+    """A checkpoint that is whole and of a log: its name, its head, and a bit for each record that has its outcome."""
+
+    name: str
+    checkpoint: Checkpoint
+    bitmap: bytes
+
+
 @dataclass(slots=True, kw_only=True)
 class ReadLog:
     """A log as read: its state, where it ends, and what comes after that end."""
@@ -94,10 +102,22 @@ def replay(folder: Path, *, plan_digest: str | None = None) -> Ledger:
 
 
 def read_identity(disk: Disk) -> LogIdentity | None:
-    """Learn from the first record whose log this is; None when there is none yet.
+    """Learn whose log this is, or was: from its first record, else from a checkpoint; None when there is none yet.
 
-    Raises ``AuditDamaged`` when it says nothing of the kind, and a crash in the first commit does not explain that.
+    Raises ``AuditDamaged`` when the first record says nothing of the kind, and a crash in the first commit does not
+    explain that.
     """
+    return _by_first_record(disk) or _by_checkpoint(disk)
+
+
+def _by_checkpoint(disk: Disk) -> LogIdentity | None:
+    for name in (NEWEST, PREVIOUS):
+        if (found := read_checkpoint(disk, name)) is not None:
+            return LogIdentity(found[0].run, found[0].plan_digest, found[0].records)
+    return None
+
+
+def _by_first_record(disk: Disk) -> LogIdentity | None:
     segments = find_segments(disk)
     lines = next(read_lines(disk, segments[0]), None) if segments else None
     beginning = Position(segment=1, offset=0, first_seq=0, seq=0, last_hash="", ts="")
@@ -125,17 +145,22 @@ def _identity(run: str, plan_digest: object, records: object) -> LogIdentity:
 
 def read_log(disk: Disk, identity: LogIdentity) -> ReadLog:
     """Replay the log as far as it can be read. Raises ``AuditDamaged`` for anything a crash cannot have done."""
-    checkpoints = _believable(disk, identity)  # before the log: a run that goes on only adds to what they vouch for
+    checkpoints = believable(disk, identity)  # before the log: a run that goes on only adds to what they vouch for
     segments = find_segments(disk)
     manifest = listed(disk, segments)
     log = _start(disk, identity, segments, checkpoints)
     for segment in segments[max(0, log.position.segment - 1) :]:
         may_be_torn = segment is segments[-1] and not segment.compressed and segment.number > manifest
         _read_segment(disk, identity, log, segment, may_be_torn=may_be_torn)
-    for name, checkpoint, _ in checkpoints:
-        if checkpoint.position.seq > log.position.seq:
-            raise _cut_back(name, checkpoint.position, log.position)
+    check_reached(checkpoints, log.position)
     return log
+
+
+def check_reached(checkpoints: list[Believed], end: Position) -> None:
+    """Raise ``AuditDamaged`` when a log ends before what one of its checkpoints vouches for."""
+    for name, checkpoint, _ in checkpoints:
+        if checkpoint.position.seq > end.seq:
+            raise _cut_back(name, checkpoint.position, end)
 
 
 def repair(disk: Disk, log: ReadLog) -> list[Note]:
@@ -173,19 +198,17 @@ def _describe(torn: bytes) -> dict[str, Any]:
     return {"bytes": len(torn), "sha256": hashlib.sha256(torn).hexdigest()}
 
 
-def _believable(disk: Disk, identity: LogIdentity) -> list[tuple[str, Checkpoint, bytes]]:
+def believable(disk: Disk, identity: LogIdentity) -> list[Believed]:
     """The checkpoints that are whole and of this log, newest first. Others cost time and nothing else (I9)."""
-    believed = []
+    believed: list[Believed] = []
     for name in (NEWEST, PREVIOUS):
         found = read_checkpoint(disk, name)
         if found is not None and (found[0].run, found[0].plan_digest, found[0].records) == identity:
-            believed.append((name, *found))
+            believed.append(Believed(name, *found))
     return believed
 
 
-def _start(
-    disk: Disk, identity: LogIdentity, segments: list[Segment], checkpoints: list[tuple[str, Checkpoint, bytes]]
-) -> ReadLog:
+def _start(disk: Disk, identity: LogIdentity, segments: list[Segment], checkpoints: list[Believed]) -> ReadLog:
     """Begin at the newest checkpoint, which the log has to bear out, or at the beginning."""
     for name, checkpoint, bitmap in checkpoints[:1]:
         if checkpoint.position.seq > 0:

@@ -77,12 +77,17 @@ _TORN = re.compile(r"[0-9]{6,9}\.jsonl\.torn-[0-9]{1,9}")
 _DIGEST = re.compile("[0-9a-f]{64}")
 _SELECTED_AS_DIGIT = b"1" + b"0" * 255
 """A decision's byte is 0 where the plan sends a delete."""
+_NO_MORE_DENIED = frozenset({"uploads as before", "vault deleted", "abandoned"})
+_THAWED, _NOT_THAWED = b'"thawed": true\n}\n', b'"thawed": false\n}\n'
+"""What ``freeze.json`` ends with."""
 _LAST_EVENTS = frozenset(
     {
         "the inventory lists nothing to delete",
         "nothing the inventory lists is to be deleted",
+        "no inventory ever came: nothing was written to it",
         "vault deleted",
         "uploads as before",
+        "abandoned",
     }
 )
 """What a lifecycle ends with."""
@@ -1357,10 +1362,8 @@ def _verify_lifecycle(folder: Path) -> Verification:
         terms = _document(content)
         if missing := {"vault_arn", "endpoint_url", "begun"} - terms.keys():
             raise _Bad("changed", f"without {', '.join(sorted(missing))}")
-    if _is_any_there(folder, "freeze.json"):
-        with findings.judging("freeze.json"):
-            _document(_read(folder / "freeze.json"))
     steps = _read_steps(folder, findings, content)
+    _check_freeze_file(folder, findings, [step for _, step in steps])
     for place, step in steps:
         with findings.judging(f"step {place.record}"):
             _check_step(folder, findings, place, step)
@@ -1429,6 +1432,25 @@ def _check_step(folder: Path, findings: _Findings, place: _Place, step: dict[str
         if facts["certificate"] not in found:
             told = f"no round has the certificate with digest {facts['certificate']}"
             findings.fault("certificate", told, place=place)
+
+
+def _check_freeze_file(folder: Path, findings: _Findings, steps: list[dict[str, Any]]) -> None:
+    """Hold ``freeze.json`` against the step by which uploads were denied; putting the policy back changes its end."""
+    denied = [step["facts"] for step in steps if step.get("event") == "uploads denied"]
+    is_there = _is_any_there(folder, "freeze.json")
+    if not (denied or is_there):
+        return
+    with findings.judging("freeze.json"):
+        if not is_there and steps and steps[-1].get("event") in _NO_MORE_DENIED:
+            findings.notice("freeze.json is gone: what the access policy was before can't be read any more")
+            return
+        content = _read(folder / "freeze.json")
+        _document(content)
+        settled = content.removesuffix(_THAWED)
+        settled += _NOT_THAWED if settled != content else b""
+        is_new = not denied or steps[-1].get("event") == "approved"  # written before its step
+        if not is_new and hashlib.sha256(settled).hexdigest() != denied[-1]["freeze_json"]:
+            raise _Bad("changed", "not what was written when uploads were denied")
 
 
 def _sealed_in(path: Path, name: str, *, beside: str) -> tuple[dict[str, Any], str | None]:
@@ -1786,7 +1808,7 @@ def main() -> int:
             sys.stdout.write(f"{head}note: {notice}\n")
         state = "as it was written" + ("" if found.finished else ", not finished")
         lines = f"{found.records:,} records, {found.counts}" if what == "run" else f"{what} of {found.records:,} lines"
-        anchor = f"; anchor {found.anchor}" if what == "run" else ""
+        anchor = "" if found.anchor is None else f"; anchor {found.anchor}"
         sys.stdout.write(f"{head}{lines}, {'DAMAGED' if found.faults else state}{anchor}\n")
     return max(found.exit_code for _, _, found in verdicts)
 
