@@ -10,8 +10,10 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from glacier_purge.audit import verification
 from glacier_purge.audit.verification import verify_folder
 from glacier_purge.cli import main
+from glacier_purge.lifecycle.phases import ANOTHER_ROUND, TRANSITIONS, Event
 from tests.e2e.claimed import ENDPOINT, certified, vault
 
 if TYPE_CHECKING:
@@ -115,6 +117,52 @@ def test_steps_that_do_not_follow_each_other_are_found(
 ) -> None:
     (folder / "lifecycle.jsonl").write_bytes(b"".join(edit(lines(folder))))
     assert {file for _, file, _, _ in faults(folder)} == {"lifecycle.jsonl"}
+
+
+def test_what_may_follow_what_is_what_the_writer_has() -> None:
+    table = {(phase, event): after for event, (after, *phases) in verification._STEPS.items() for phase in phases}
+    assert table == {
+        (phase.value, event.value): after.value
+        for (phase, event), after in TRANSITIONS.items()
+        if event is not Event.ABANDONED
+    }
+    assert {event.value for event in ANOTHER_ROUND} == verification._ANOTHER_ROUND
+
+
+def chained(folder: Path, steps: list[dict[str, Any]]) -> None:
+    """Write steps as somebody does who computes every hash."""
+    prev, content = sha256(folder / "terms.json"), b""
+    for step in steps:
+        line = json.dumps(step | {"prev": prev}).encode() + b"\n"
+        prev, content = hashlib.sha256(line).hexdigest(), content + line
+    (folder / "lifecycle.jsonl").write_bytes(content)
+
+
+@pytest.mark.parametrize(
+    ("at", "facts"),
+    [
+        (3, {"event": "every record accounted for"}),
+        (3, {"event": ["approved"]}),
+        (5, {"phase": "verify"}),
+        (5, {"round": 2}),
+        (6, {"event": "something is left"}),
+    ],
+)
+def test_steps_that_can_not_follow_each_other_are_damage_with_every_hash_right(
+    at: int, facts: dict[str, Any], folder: Path
+) -> None:
+    steps = [json.loads(line) for line in lines(folder)]
+    steps[at] |= facts
+    chained(folder, steps)
+    assert {(kind, file) for kind, file, _, _ in faults(folder)} == {("changed", "lifecycle.jsonl")}
+
+
+@pytest.mark.parametrize("left", [0, 1, 2])
+def test_steps_that_are_missing_at_the_end_show_by_what_they_made(left: int, folder: Path) -> None:
+    """From the plan's step on, all that follows may be done again as after a crash."""
+    (folder / "lifecycle.jsonl").write_bytes(b"".join(lines(folder)[:left]))
+    missing = [("truncated", "lifecycle.jsonl", 0, None)] if left < 2 else []
+    assert faults(folder) == missing
 
 
 def test_a_torn_last_step_is_said_and_is_no_damage(folder: Path) -> None:

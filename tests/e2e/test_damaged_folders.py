@@ -136,7 +136,7 @@ STOPS_ITS_READER: dict[str, set[str]] = {
 }
 """Damage of the log that shows to whoever reads it from its checkpoint on; all of it shows to ``audit verify``."""
 TOLD_AS = {
-    "plan.json": ("plan.json", "run.json", "holds no plan", "the plan beside it"),
+    "plan.json": ("plan.json", "run.json", "inventory.json", "holds no plan", "the plan beside it"),  # what misfits
     "duplicates": ("duplicates", "decisions"),  # one hash is of both
     "audit/manifest.jsonl": ("audit/",),  # what it vouches for
     **dict.fromkeys(SEGMENTS, ("audit/0000",)),  # a link between two is broken by either

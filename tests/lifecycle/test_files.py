@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from glacier_purge.archive import Vault
+from glacier_purge.audit.verification import verify_folder
 from glacier_purge.cli.output import OutputFormat
 from glacier_purge.cli.status import status
 from glacier_purge.errors import AuditDamaged, GlacierPurgeError, NotOurs, PlanRefused
@@ -43,6 +44,8 @@ THEIRS = (
 BOUND = {"lifecycle.jsonl", "terms.json", "freeze.json", "round-1/plan.json", "round-1/run.json", "round-2/plan.json"}
 """What the steps know the hash of; at any stop."""
 NOTES = {"waiting.json", "ended.json"}
+UNVOUCHED = NOTES | {"round-1/retrieval.json", "round-1/verification/retrieval.json"}
+"""What no hash is of, and nothing is decided by."""
 FETCHED = {"round-1/decisions", "round-1/inventory.json"}
 LOG = {"round-1/audit/000001.jsonl"}
 PROOF = {"round-1/certificate.json"}
@@ -150,6 +153,7 @@ async def test_a_spoilt_file_is_said_or_made_anew_and_nothing_is_sent(
             WAYS[way](file, other)
             seen.add(relative)
             word = told(place, capsys)
+            verdict = max(one.found.exit_code for one in verify_folder(place))
             ending = await carried(
                 glacier,
                 place,
@@ -163,6 +167,10 @@ async def test_a_spoilt_file_is_said_or_made_anew_and_nothing_is_sent(
                 expected = 2
             assert ending.exit_code == expected, cell
             assert word[0] != 255, cell
+            if way == "anybodys" or (name, relative, way) == ("round 2", "round-1/certificate.json", "gone"):
+                assert verdict == 0, cell  # a round after which something was left is bound to no certificate
+            elif relative not in UNVOUCHED:
+                assert verdict == 4, cell
             if expected == 4 and relative in BOUND | PROOF:
                 assert word == (4, "damaged"), cell
             if expected == 4 or (way == "anybodys" and expected == 2 and stop.exit_code != 2):

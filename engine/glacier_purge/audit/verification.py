@@ -77,20 +77,44 @@ _TORN = re.compile(r"[0-9]{6,9}\.jsonl\.torn-[0-9]{1,9}")
 _DIGEST = re.compile("[0-9a-f]{64}")
 _SELECTED_AS_DIGIT = b"1" + b"0" * 255
 """A decision's byte is 0 where the plan sends a delete."""
-_NO_MORE_DENIED = frozenset({"uploads as before", "vault deleted", "abandoned"})
+_ABANDONED = "abandoned"
+_NO_MORE_DENIED = frozenset({"uploads as before", "vault deleted", _ABANDONED})
 _THAWED, _NOT_THAWED = b'"thawed": true\n}\n', b'"thawed": false\n}\n'
 """What ``freeze.json`` ends with."""
-_LAST_EVENTS = frozenset(
+_ANOTHER_ROUND = frozenset(
     {
-        "the inventory lists nothing to delete",
-        "nothing the inventory lists is to be deleted",
-        "no inventory ever came: nothing was written to it",
-        "vault deleted",
-        "uploads as before",
-        "abandoned",
+        "something is left",
+        "the plan does not hold any more, and nothing was sent by it",
+        "written to since it was found empty",
     }
 )
-"""What a lifecycle ends with."""
+_STEPS = {
+    "nothing stands against it": ("inventory", "preflight"),
+    "inventory fetched": ("plan", "inventory"),
+    "planned": ("approval", "plan"),
+    "the inventory lists nothing to delete": ("done", "plan"),
+    "nothing the inventory lists is to be deleted": ("done", "plan"),
+    "a newer inventory lists nothing any more": ("verify", "plan"),
+    "nothing a newer inventory lists is to be deleted": ("verify", "plan"),
+    "nothing is listed any more that is to be deleted, and nothing was sent": ("thaw", "plan"),
+    "the inventory does not hold any more": ("inventory", "plan"),
+    "approved": ("freeze", "approval"),
+    "the plan does not hold any more, and nothing was sent by it": ("inventory", "approval", "freeze", "purge"),
+    "uploads denied": ("purge", "freeze"),
+    "uploads not denied": ("purge", "freeze"),
+    "every record accounted for": ("verify", "purge"),
+    "proven empty": ("delete vault", "verify"),
+    "proven, and what is left is kept": ("delete vault", "verify"),
+    "something is left": ("inventory", "verify"),
+    "written to since it was found empty": ("inventory", "delete vault"),
+    "vault deleted": ("done", "delete vault"),
+    "vault kept": ("thaw", "delete vault"),
+    "uploads as before": ("done", "thaw"),
+    "no inventory ever came: nothing was written to it": ("done", "inventory"),
+    "never inventoried, and to be removed": ("delete vault", "inventory"),
+    "the inventory lists nothing, and the vault is to be removed": ("delete vault", "plan"),
+}
+"""The phase of a lifecycle that follows each event, and those it can happen in; it can be abandoned in all but done."""
 _WRONG = (ArithmeticError, AttributeError, LookupError, MemoryError, RecursionError, TypeError, ValueError)
 """All that can come of believing that a file holds what it should."""
 
@@ -1365,8 +1389,10 @@ def _verify_lifecycle(folder: Path) -> Verification:
     steps = _read_steps(folder, findings, content)
     _check_freeze_file(folder, findings, [step for _, step in steps])
     for place, step in steps:
-        with findings.judging(f"step {place.record}"):
+        with findings.judging("lifecycle.jsonl"):
             _check_step(folder, findings, place, step)
+    phase, number = _position(findings, steps)
+    _check_nothing_is_missing(folder, findings, [step for _, step in steps], phase, number)
     plans = [
         _sealed_in(folder / name / "plan.json", "plan", beside="run_sha256")
         for name in _folders(folder)
@@ -1376,8 +1402,7 @@ def _verify_lifecycle(folder: Path) -> Verification:
     for vault in of if terms else ():
         if not str(terms.get("vault_arn")).endswith(f":{vault}"):
             findings.file_fault("plan", "terms.json", f"a round is of {vault!a}, the lifecycle of another vault")
-    finished = bool(steps) and steps[-1][1].get("event") in _LAST_EVENTS
-    return _verdict(findings, len(steps), finished=finished)
+    return _verdict(findings, len(steps), finished=phase == "done")
 
 
 def _read_steps(folder: Path, findings: _Findings, terms: bytes) -> list[tuple[_Place, dict[str, Any]]]:
@@ -1432,6 +1457,46 @@ def _check_step(folder: Path, findings: _Findings, place: _Place, step: dict[str
         if facts["certificate"] not in found:
             told = f"no round has the certificate with digest {facts['certificate']}"
             findings.fault("certificate", told, place=place)
+
+
+def _position(findings: _Findings, steps: list[tuple[_Place, dict[str, Any]]]) -> tuple[str, int]:
+    """The phase and the round that the steps lead to; no phase where they do not follow each other."""
+    phase, number = "preflight", 1
+    for place, step in steps:
+        if "prev" not in step:  # unreadable, which was said, or an older version's
+            return "", number
+        event, said = str(step["event"]), (step["phase"], step["round"])
+        next_phase, *phases = ("done", phase) if event == _ABANDONED != phase else _STEPS.get(event, ("",))
+        if said != (phase, number) or phase not in phases or phase == "done":
+            told = (
+                f"{event!a} in phase {said[0]!a} of round {said[1]!a} can't follow what leads to {phase!a} of {number}"
+            )
+            findings.fault("changed", told, place=place)
+            return "", number
+        phase, number = next_phase, number + (event in _ANOTHER_ROUND)
+    return phase, number
+
+
+def _check_nothing_is_missing(
+    folder: Path, findings: _Findings, steps: list[dict[str, Any]], phase: str, last: int
+) -> None:
+    """Find what only steps make that are not there: a chain of hashes does not show when its end was cut off."""
+    if phase in ("", "done") and (not steps or phase == "" or steps[-1]["event"] == _ABANDONED):
+        return
+    made = {f"round-{number}" for number in range(1, last + 1)}
+    planned = {f"round-{step['round']}" for step in steps if step["event"] == "planned"}
+    planned |= {f"round-{last}"} if phase == "plan" else set()  # written before its step
+    for place in _folders(folder):
+        if place.startswith("round-") and place not in made:
+            told = f"{place} is there, and the steps lead to round {last}: lines are missing at the end"
+            findings.file_fault("truncated", "lifecycle.jsonl", told)
+        elif place in made - planned and _is_any_there(folder / place, "plan.json"):
+            told = f"{place}/plan.json is there, and no step says that it was made: lines are missing at the end"
+            findings.file_fault("truncated", "lifecycle.jsonl", told)
+    froze = phase == "freeze" or any(str(step["event"]).startswith("uploads") for step in steps)
+    if not froze and _is_any_there(folder, "freeze.json"):
+        told = "freeze.json is there, and no step says that uploads were denied: lines are missing at the end"
+        findings.file_fault("truncated", "lifecycle.jsonl", told)
 
 
 def _check_freeze_file(folder: Path, findings: _Findings, steps: list[dict[str, Any]]) -> None:
