@@ -85,7 +85,8 @@ async def purge(here: LifecycleContext) -> PhaseResult:
             raise
         return here.given_up(outdated)
     if ledger.finished is None:
-        raise RunStopped(f"the purge stopped before its end: {ledger.stop_reason}. The same command goes on.")
+        why = ledger.stop_reason or "its log does not say why"
+        raise RunStopped(f"the purge stopped before its end: {why}. The same command goes on.")
     here.locks.let_go()
     return Event.ACCOUNTED, dict(ledger.counts)
 
