@@ -1,9 +1,8 @@
 """The errors that end a command or a run, each answering whose fault it is and what to do now.
 
 What a delete can be answered with (already gone, throttled, refused) is a value, never one of these.  The command
-line turns an error into its ``exit_code`` and prints the message without a traceback.
-
-Task groups raise bundles of errors, even of one; whoever calls a function wants the one.
+line turns an error into its ``exit_code`` and prints the message without a traceback.  Task groups raise bundles, even
+of one error; whoever calls a function wants the one (``one_error``).
 """
 
 from __future__ import annotations

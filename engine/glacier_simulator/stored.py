@@ -1,15 +1,13 @@
-"""One vault and the passing of its time: when inventories appear, jobs end, outputs and locks expire.
+"""One vault and the passing of its time: when inventories appear, jobs end, outputs and locks expire; and a job as the
+service describes it, in DescribeJob and ListJobs, and word for word in the message that it is done.
 
 Inventories follow changes.  The first appears half a day after the first upload; then one a day at the same
 hour, but only on days since whose predecessor something was added or deleted, so LastInventoryDate stands still
 in a vault at rest.  Everything due is worked out in order of time by ``advance`` before anybody looks, which
 gives the same state as if a clock had ticked.
 
-Source: Developer Guide, "Vault inventory" (about daily; the first half a day to a day after the first upload).
-
-A job as the service describes it: in DescribeJob and ListJobs, and word for word in the message that it is done.
-
-Source: Developer Guide, "DescribeJob", "Configuring vault notifications".
+Sources: Developer Guide, "Vault inventory" (about daily; the first half a day to a day after the first upload),
+"DescribeJob", "Configuring vault notifications".
 """
 
 from __future__ import annotations

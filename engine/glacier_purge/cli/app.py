@@ -1,13 +1,12 @@
-"""The verbs and where they live, and the parser that finds them.
+"""The verbs and where they live, the parser that finds them, and how ``--help`` is drawn.
 
 A verb is a plain function in ``cli/<verb>.py``: its parameters are its options, its docstring is its help, the int it
 returns is the exit code (None is 0).  It is named here by import path, so ``--help`` imports none of them and a verb
 imports none of the others.
 
-How ``--help`` draws its panels: texts run on where a docstring's line ends, defaults that tell nothing are left out.
-
 cyclopts takes a line's end in a docstring for one on the screen, which leaves half-empty lines in the middle of a text.
-It is rich that draws, so it is only imported when somebody asks for help.
+So its panels are drawn here with texts that run on, and without defaults that tell nothing.  It is rich that draws: it
+is imported when somebody asks for help, and not before.
 """
 
 from __future__ import annotations

@@ -1,7 +1,4 @@
-"""The options that say which archives go, the same for every verb that plans.
-
-The options that say what is planned from, the same for every verb that plans, and the planning itself.
-"""
+"""The options of every verb that plans: which archives go, and what is planned from; and the planning itself."""
 
 from __future__ import annotations
 

@@ -1,4 +1,5 @@
-"""Groups of options that many verbs share, each a frozen dataclass taken as one parameter.
+"""Groups of options that many verbs share, each a frozen dataclass taken as one parameter: how the service is reached,
+where settings come from, how the log looks, how fast and when deletes are sent, and how much at most.
 
 ``Aws`` has the names and meanings of the AWS CLI.  A verb asks for a group with a default::
 
@@ -7,10 +8,6 @@
 Values of options may begin with a hyphen where AWS lets them (``Hyphened``), as archive ids and vault names do.  A
 positional argument that begins with one is written after ``--`` or as ``--name=-value``; otherwise a misspelt option
 would be taken for a vault.
-
-The options that say how fast and when deletes are sent, the same for every verb that sends them.
-
-The options that say how much at most, the same for every verb that sends deletes.
 """
 
 from __future__ import annotations
@@ -34,6 +31,14 @@ if TYPE_CHECKING:
 
 Hyphened = Annotated[str, Parameter(allow_leading_hyphen=True)]
 """Text that may begin with ``-``. For options given by name only."""
+_OPTIONS = {
+    "verify_ssl": "--no-verify-ssl",
+    "leave_share": "--leave",
+    "windows": "--window",
+    "inventory_max_age_seconds": "--inventory-max-age",
+    "max_duration_seconds": "--max-duration",
+}
+"""The options that are not called as their settings are: of a part, a list or a span of time they say it in words."""
 
 
 def _whole(_kind: object, tokens: Sequence[Token]) -> int:
@@ -119,16 +124,6 @@ class LogOptions:
     """Log more, and print a traceback for unexpected errors."""
 
 
-_OPTIONS = {
-    "verify_ssl": "--no-verify-ssl",
-    "leave_share": "--leave",
-    "windows": "--window",
-    "inventory_max_age_seconds": "--inventory-max-age",
-    "max_duration_seconds": "--max-duration",
-}
-"""The options that are not called as their settings are: of a part, a list or a span of time they say it in words."""
-
-
 def option_of_setting(path: tuple[str, ...]) -> str:
     """The option that gives a setting, which is named by section and name."""
     return _OPTIONS.get(path[-1]) or "--" + path[-1].replace("_", "-")
@@ -136,12 +131,6 @@ def option_of_setting(path: tuple[str, ...]) -> str:
 
 def _given(values: Mapping[str, object]) -> dict[str, object]:
     return {name: value for name, value in values.items() if value is not None}
-
-
-Aws = Annotated[AwsOptions, Parameter(name="*", group="AWS")]
-SettingsSource = Annotated[SettingsOptions, Parameter(name="*", group="Settings")]
-Logs = Annotated[LogOptions, Parameter(name="*", group="Log")]
-Output = Annotated[OutputFormat, Parameter(name="--output", help="Format of the result on stdout: text or json.")]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -176,9 +165,6 @@ def _share(percent: str) -> float:
     if not 0.0 <= share <= 0.9:
         raise UsageError(f"--leave {percent} is no part that can be left to others; write 0% to 90%.")
     return share
-
-
-Pace = Annotated[PaceOptions, Parameter(name="*", group="Pace")]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -220,4 +206,9 @@ def age_seconds(inventory_max_age: str | None) -> int | str | None:
     return span_seconds(inventory_max_age, "--inventory-max-age")
 
 
+Aws = Annotated[AwsOptions, Parameter(name="*", group="AWS")]
+SettingsSource = Annotated[SettingsOptions, Parameter(name="*", group="Settings")]
+Logs = Annotated[LogOptions, Parameter(name="*", group="Log")]
+Pace = Annotated[PaceOptions, Parameter(name="*", group="Pace")]
 Safety = Annotated[SafetyOptions, Parameter(name="*", group="At most")]
+Output = Annotated[OutputFormat, Parameter(name="--output", help="Format of the result on stdout: text or json.")]

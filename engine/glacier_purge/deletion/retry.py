@@ -8,7 +8,7 @@ The policies are asked, not entered: a worker must not sleep with an archive in 
 the queue of those whose turn comes again (``deletion.turns``).  Nothing here is touched by a delete that succeeds
 at once.  So any policy will do, also a caller's own: of it ``stop`` and ``wait`` are asked, and nothing else.
 
-What a reply that concerns every archive of the run alike is called when it ends the run.
+A reply that concerns every archive of the run alike is not tried again: it ends the run (``refusal``).
 """
 
 from __future__ import annotations

@@ -2,9 +2,8 @@
 
 A bounded stream brings fresh archives in batches and is the only buffer; refused ones wait here in a heap without
 holding a worker.  The heap is bounded too: while it is full no fresh archive is handed out, so an outage of any
-length holds ``parked_max`` archives in memory and no more.  Never sleeps, sends or decides: the pool does.
-
-Where outcomes go: the audit journal of a run, or the caller of ``delete_archives``.
+length holds ``parked_max`` archives in memory and no more.  Never sleeps, sends or decides: the pool does.  A turn that
+is over becomes an outcome, for a ``Recorder``: the audit journal of a run, or the caller of ``delete_archives``.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""The door to Amazon Glacier: what a run may ask of the service, in the run's own words.
+"""The port to Amazon Glacier: what a run may ask of the service, in the run's own words, and how replies come back.
 
 Adapters (``glacier.sdk``, ``glacier.http``) and pretend services implement ``Glacier``; only ``api.clients`` chooses
 one.  An adapter is bound to one vault, makes exactly one HTTP request for each archive it is given and retries
@@ -6,14 +6,11 @@ nothing: every attempt has to pass the pacer and the audit.
 
 Deletes go out together and replies come back together, those of one turn of the event loop, as one call each way and
 not as the value of an ``await``: a task, a future or a few calls for each of a million archives would cost more than
-all the rest of the engine (benchmarks/README.md).
+all the rest of the engine (benchmarks/README.md).  A turn brings dozens of replies at full speed, and all that follows
+(settling, recording, the next deletes) costs much less for dozens together.  Little is delayed by it: uvloop writes
+what a turn has sent when the turn ends in any case.
 
-Replies on their way to whoever asked for the deletes: together once a turn of the event loop, not one by one.
-
-A turn brings dozens of replies at full speed, and all that follows (settling, recording, the next deletes) costs much
-less for dozens together.  Little is delayed by it: uvloop writes what a turn has sent when the turn ends in any case.
-
-Every reply of every transport passes here, so this is where one that was given to a delete before is found out.
+Every reply of every transport passes ``Replies``, so that is where one that was given to a delete before is found out.
 """
 
 from __future__ import annotations

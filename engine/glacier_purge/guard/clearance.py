@@ -1,18 +1,17 @@
-"""One look at what says no to a purge: does the vault's lock, its access policy or one of its tags?
+"""What is asked of the service before anything is sent, and again while it is: is this the plan's vault, and does its
+lock, its access policy or one of its tags say no?
 
 ``doctor`` and ``run`` look when everything begins; days later, or where ``apply`` is all that is run, somebody may have
 put the vault on hold meanwhile.  So each process that works on a run looks before it sends, resumed ones included, and
 again and again while it sends (``holds``).  A look reads three things and changes nothing.
 
+DescribeVault is asked with the account's number in the path, so credentials for another account are denied by the
+service instead of reaching a vault of the same name; the ARN in the answer is held against the plan all the same.
+
 What the service says may not be read is told and does not end the run.  The role that deletes should be able to do
 little else; a lock or a policy binds it whether it can read them or not, the first delete, which goes alone, would be
 refused; and whoever set a tag can be asked by a role that reads.  Any other answer than the three things themselves,
 "there is none" or "not allowed" is no answer: then nothing is sent, and the run can be resumed.
-
-Before anything is sent: is this the vault of the plan, in the account of the plan?
-
-DescribeVault is asked with the account's number in the path, so credentials for another account are denied by the
-service instead of reaching a vault of the same name; the ARN in the answer is held against the plan all the same.
 """
 
 from __future__ import annotations
@@ -40,67 +39,6 @@ if TYPE_CHECKING:
     from glacier_purge.plan.document import Plan
 
 _log: Any = structlog.wrap_logger(logging.getLogger(__name__))
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Look:
-    """What one look found at a vault as ``described``. ``unreadable`` are the operations that are denied."""
-
-    described: VaultDescription
-    findings: tuple[Finding, ...]
-    unreadable: frozenset[str]
-
-    @property
-    def blocking(self) -> tuple[Finding, ...]:
-        """What says no."""
-        return tuple(finding for finding in self.findings if finding.weight is Weight.BLOCKING)
-
-    @property
-    def warnings(self) -> tuple[Finding, ...]:
-        """What is worth knowing and says no to nothing."""
-        return tuple(finding for finding in self.findings if finding.weight is Weight.WARNING)
-
-
-async def look(described: VaultDescription, guarded: Guarded) -> Look:
-    """Ask what protects the vault.
-
-    Raises ``CredentialsFailed``, ``NoAnswer``, and ``ControlRefused`` when there is no such vault (any more).
-    """
-    asking = Asking(lambda refused: refused.is_denied)
-    try:
-        findings = await protections(guarded, described, asking)
-    except ControlRefused as refused:
-        if refused.reply.meaning is not Meaning.UNKNOWN:
-            raise
-        raise NoAnswer(
-            f"{refused} So it is not known whether the vault is protected. Try again later.",
-            operation=refused.operation,
-            reply=refused.reply,
-        ) from refused
-    if asking.refused:
-        findings.append(judge_unread(asking.refused))
-    return Look(described=described, findings=tuple(findings), unreadable=frozenset(asking.refused))
-
-
-async def check_unprotected(vault: Vault, described: VaultDescription, guarded: Guarded) -> Look:
-    """Look before anything is sent; log what is worth knowing.
-
-    Raises what ``look`` raises, and ``PlanRefused`` when the vault must not be purged now.
-    """
-    found = await look(described, guarded)
-    tell_warnings(found)
-    check_clear(vault, found.findings)
-    return found
-
-
-def tell_warnings(found: Look) -> None:
-    """Log what is worth knowing."""
-    for finding in found.warnings:
-        _log.warning(
-            "vault.protection", subject=finding.subject, found=finding.what, why=finding.why, advice=finding.advice
-        )
-
-
 TRIES_MAX = 5
 
 
@@ -132,10 +70,6 @@ async def check_target(plan: Plan, service: Glacier) -> VaultDescription:
     return found
 
 
-def _may_pass(failure: BaseException) -> bool:
-    return isinstance(failure, RunStopped) and (not isinstance(failure, NoAnswer) or failure.is_weather)
-
-
 async def check_renewed(plan: Plan, service: Glacier) -> None:
     """Check as ``check_target`` does, with credentials fetched anew. Raises ``WrongAccount`` when they are refused.
 
@@ -148,3 +82,66 @@ async def check_renewed(plan: Plan, service: Glacier) -> None:
             f"the credentials fetched anew are refused: {refusal} Use credentials of account {plan.account_id} that "
             "may delete from this vault, then run the same command again. No archive failed."
         ) from refusal
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Look:
+    """What one look found at a vault as ``described``. ``unreadable`` are the operations that are denied."""
+
+    described: VaultDescription
+    findings: tuple[Finding, ...]
+    unreadable: frozenset[str]
+
+    @property
+    def blocking(self) -> tuple[Finding, ...]:
+        """What says no."""
+        return tuple(finding for finding in self.findings if finding.weight is Weight.BLOCKING)
+
+    @property
+    def warnings(self) -> tuple[Finding, ...]:
+        """What is worth knowing and says no to nothing."""
+        return tuple(finding for finding in self.findings if finding.weight is Weight.WARNING)
+
+
+async def check_unprotected(vault: Vault, described: VaultDescription, guarded: Guarded) -> Look:
+    """Look before anything is sent; log what is worth knowing.
+
+    Raises what ``look`` raises, and ``PlanRefused`` when the vault must not be purged now.
+    """
+    found = await look(described, guarded)
+    tell_warnings(found)
+    check_clear(vault, found.findings)
+    return found
+
+
+async def look(described: VaultDescription, guarded: Guarded) -> Look:
+    """Ask what protects the vault.
+
+    Raises ``CredentialsFailed``, ``NoAnswer``, and ``ControlRefused`` when there is no such vault (any more).
+    """
+    asking = Asking(lambda refused: refused.is_denied)
+    try:
+        findings = await protections(guarded, described, asking)
+    except ControlRefused as refused:
+        if refused.reply.meaning is not Meaning.UNKNOWN:
+            raise
+        raise NoAnswer(
+            f"{refused} So it is not known whether the vault is protected. Try again later.",
+            operation=refused.operation,
+            reply=refused.reply,
+        ) from refused
+    if asking.refused:
+        findings.append(judge_unread(asking.refused))
+    return Look(described=described, findings=tuple(findings), unreadable=frozenset(asking.refused))
+
+
+def tell_warnings(found: Look) -> None:
+    """Log what is worth knowing."""
+    for finding in found.warnings:
+        _log.warning(
+            "vault.protection", subject=finding.subject, found=finding.what, why=finding.why, advice=finding.advice
+        )
+
+
+def _may_pass(failure: BaseException) -> bool:
+    return isinstance(failure, RunStopped) and (not isinstance(failure, NoAnswer) or failure.is_weather)

@@ -1,11 +1,8 @@
-"""Whether somebody still writes to a vault, judged from an inventory at hand and from what the service says now.  Pure.
+"""Whether somebody still writes to a vault, judged from an inventory at hand and from what the service says now.
 
 A purge deletes what its inventory lists.  What is uploaded afterwards stays, keeps the vault from being removed and
-takes another round, so it is a warning and stops nothing: verification and ``--freeze`` deal with it.
-
-Asks the service what an inventory at hand cannot tell: whether somebody has written to the vault since.
-
-It is a warning and stops nothing, so a service that does not answer only makes it a poorer one.
+takes another round.  So it is a warning and stops nothing: verification and ``--freeze`` deal with it, and a service
+that does not answer only makes it a poorer one.  The judging is pure; ``signs_of_writers`` asks.
 """
 
 from __future__ import annotations
@@ -34,6 +31,8 @@ _WHY = (
     "another round"
 )
 _ADVICE = "find out who uploads and stop it, or deny uploads with --freeze; verify shows what came since"
+PATIENCE_SECONDS = 10.0
+"""How long an answer is waited for that nobody asked for."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,6 +50,29 @@ class Told:
 
     vault: VaultDescription
     uploads: int | None
+
+
+async def signs_of_writers(
+    snapshot: Snapshot,
+    control: Callable[[], Awaitable[GlacierControl]] | None,
+    now: datetime,
+    recent: timedelta,
+) -> Finding:
+    """Judge who writes to the vault of ``snapshot``; without ``control`` the service is not asked. Raises nothing."""
+    listed = Listed(
+        records=snapshot.records,
+        taken=creation_time(snapshot.inventory_date or ""),
+        newest=creation_time(snapshot.newest or ""),
+    )
+    told = None
+    if control is not None:
+        try:
+            with anyio.fail_after(PATIENCE_SECONDS):
+                service = await control()
+                told = Told(vault=await service.describe_vault(), uploads=await _uploads(service))
+        except (GlacierPurgeError, TimeoutError):
+            told = None
+    return judge_writers(listed, told, now, recent)
 
 
 def judge_writers(listed: Listed, told: Told | None, now: datetime, recent: timedelta) -> Finding:
@@ -106,33 +128,6 @@ def _at_the_service(listed: Listed, told: Told | None) -> Iterator[str]:
 def _is_older(last: datetime, listed: Listed) -> bool:
     """Whether the service's inventory is older than the one at hand, which may then list fewer for good reason."""
     return listed.taken is not None and last.replace(microsecond=0) < listed.taken.replace(microsecond=0)
-
-
-PATIENCE_SECONDS = 10.0
-"""How long an answer is waited for that nobody asked for."""
-
-
-async def signs_of_writers(
-    snapshot: Snapshot,
-    control: Callable[[], Awaitable[GlacierControl]] | None,
-    now: datetime,
-    recent: timedelta,
-) -> Finding:
-    """Judge who writes to the vault of ``snapshot``; without ``control`` the service is not asked. Raises nothing."""
-    listed = Listed(
-        records=snapshot.records,
-        taken=creation_time(snapshot.inventory_date or ""),
-        newest=creation_time(snapshot.newest or ""),
-    )
-    told = None
-    if control is not None:
-        try:
-            with anyio.fail_after(PATIENCE_SECONDS):
-                service = await control()
-                told = Told(vault=await service.describe_vault(), uploads=await _uploads(service))
-        except (GlacierPurgeError, TimeoutError):
-            told = None
-    return judge_writers(listed, told, now, recent)
 
 
 async def _uploads(service: GlacierControl) -> int | None:

@@ -1,6 +1,5 @@
-"""What comes out of an inventory: consecutive records, good and bad, in the order in which they stand there.
-
-The verdict on one bad record, on its way to becoming a ``Defect``.
+"""What comes out of an inventory: consecutive records in the order in which they stand there, and the bad ones among
+them, each with where it is and what is wrong with it.
 """
 
 from __future__ import annotations

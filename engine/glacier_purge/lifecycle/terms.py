@@ -1,14 +1,12 @@
-"""What a calendar was begun with: which archives go and how much at most, settled once and kept in its folder.
+"""What a lifecycle was begun with: which archives go and how much at most, settled once and kept in its folder.
 
-A calendar lives for days, is started many times and plans several rounds.  What it deletes must not change with what is
-typed on the fifth day or with what stands in a file by then.  So ages count from the moment at which it began, files
+A lifecycle goes on for days, is started many times and plans several rounds.  What it deletes must not change with what
+is typed on the fifth day or with what stands in a file by then.  So ages count from the moment at which it began, files
 that name archives are known by their hash, and whoever gives another choice later is told so and nothing is done.
 Options that are left out later are not another choice: what was written down holds.  Compared is what options mean, so
 ``10MiB`` is ``10485760``, and an age is the moment it stood for.
 
 A ``dynamodb://`` table cannot be pinned; it is read for each round.
-
-What a calendar was begun with, for the verbs that carry calendars: settled off the event loop, and told.
 """
 
 from __future__ import annotations
@@ -75,6 +73,29 @@ class Terms(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
         return [_told(name, self) for name in _meanings(self.choices, self.caps, self.began)]
 
 
+async def settled_terms(
+    folder: RunFolder, target: Target, lifecycle: LifecycleFile, choices: Choices, caps: Caps
+) -> Terms:
+    """What the lifecycle in ``folder`` was begun with; settled now where it begins.
+
+    Raises as ``settle`` does, and ``PlanRefused`` where files that name archives were changed and are still needed.
+    """
+    terms = await anyio.to_thread.run_sync(
+        lambda: settle(
+            folder,
+            target.vault,
+            target.endpoint_url,
+            lifecycle.now(),
+            choices=choices,
+            caps=caps,
+            id_rule=target.id_rule,
+        )
+    )
+    if lifecycle.phase in {Phase.PREFLIGHT, Phase.INVENTORY, Phase.PLAN}:  # later a plan holds what was chosen
+        await anyio.to_thread.run_sync(check_files, terms)
+    return terms
+
+
 def settle(
     folder: RunFolder,
     vault: Vault,
@@ -124,6 +145,31 @@ def check_files(terms: Terms) -> None:
                 f"{sha256[:16]}...), and what a calendar deletes is settled when it begins. Put the file back as it "
                 "was, or begin another calendar with another --run-dir. Nothing was sent."
             )
+
+
+def check_allowed(target: Target, lifecycle: LifecycleFile, rules: Rules, wishes: LifecycleOptions) -> None:
+    """Raise ``PlanRefused`` for a vault that must not be touched, unless all that is left to do is to look and to thaw.
+
+    Said before anything is waited for: carrying out checks again, and by then uploads would be denied.
+    """
+    harmless = {Phase.VERIFY, Phase.THAW, Phase.DONE}
+    if wishes.remove_vault is None:
+        harmless.add(Phase.DELETE_VAULT)
+    if lifecycle.phase not in harmless:
+        check_place(target.vault, rules)
+
+
+def what_holds(lifecycle: LifecycleFile, terms: Terms, wishes: LifecycleOptions) -> Iterator[str]:
+    """What somebody who starts a calendar should know of how it was begun."""
+    if lifecycle.steps:
+        yield f"going on in phase {lifecycle.phase.value!r} of round {lifecycle.round}"
+    if told := terms.told():
+        yield f"as settled at {terms.begun}: {', '.join(told)}"
+    if wishes.remove_vault is not None and terms.choices != EVERY_ARCHIVE and not lifecycle.steps:
+        yield (
+            "only an empty vault can be removed: if what was chosen keeps an archive, its plan will be refused as long "
+            "as --delete-vault is given"
+        )
 
 
 def absolute(choices: Choices) -> Choices:
@@ -227,51 +273,3 @@ def _sha256(file: Path) -> str:
     except OSError as error:
         raise UsageError(f"cannot read {file}: {error.strerror}. Nothing was sent.") from error
     return digest.hexdigest()
-
-
-async def settled_terms(
-    folder: RunFolder, target: Target, lifecycle: LifecycleFile, choices: Choices, caps: Caps
-) -> Terms:
-    """What the lifecycle in ``folder`` was begun with; settled now where it begins.
-
-    Raises as ``settle`` does, and ``PlanRefused`` where files that name archives were changed and are still needed.
-    """
-    terms = await anyio.to_thread.run_sync(
-        lambda: settle(
-            folder,
-            target.vault,
-            target.endpoint_url,
-            lifecycle.now(),
-            choices=choices,
-            caps=caps,
-            id_rule=target.id_rule,
-        )
-    )
-    if lifecycle.phase in {Phase.PREFLIGHT, Phase.INVENTORY, Phase.PLAN}:  # later a plan holds what was chosen
-        await anyio.to_thread.run_sync(check_files, terms)
-    return terms
-
-
-def check_allowed(target: Target, lifecycle: LifecycleFile, rules: Rules, wishes: LifecycleOptions) -> None:
-    """Raise ``PlanRefused`` for a vault that must not be touched, unless all that is left to do is to look and to thaw.
-
-    Said before anything is waited for: carrying out checks again, and by then uploads would be denied.
-    """
-    harmless = {Phase.VERIFY, Phase.THAW, Phase.DONE}
-    if wishes.remove_vault is None:
-        harmless.add(Phase.DELETE_VAULT)
-    if lifecycle.phase not in harmless:
-        check_place(target.vault, rules)
-
-
-def what_holds(lifecycle: LifecycleFile, terms: Terms, wishes: LifecycleOptions) -> Iterator[str]:
-    """What somebody who starts a calendar should know of how it was begun."""
-    if lifecycle.steps:
-        yield f"going on in phase {lifecycle.phase.value!r} of round {lifecycle.round}"
-    if told := terms.told():
-        yield f"as settled at {terms.begun}: {', '.join(told)}"
-    if wishes.remove_vault is not None and terms.choices != EVERY_ARCHIVE and not lifecycle.steps:
-        yield (
-            "only an empty vault can be removed: if what was chosen keeps an archive, its plan will be refused as long "
-            "as --delete-vault is given"
-        )

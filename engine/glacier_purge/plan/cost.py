@@ -1,10 +1,9 @@
-"""What a purge costs and saves, estimated from a plan, a price table and the day it is asked for. Pure.
+"""What a purge costs and saves, estimated from a plan, the day it is asked for, and a price table: the user's file, or
+the one that ships beside the profiles.
 
-Every figure is an estimate: prices are those of a table with a date on it that the user can replace, and AWS's bill is
-what counts.  DeleteArchive itself is free of charge (Amazon Glacier pricing, requests); what costs is deleting archives
-younger than 90 days, and CloudTrail where an account keeps more than its first trail.
-
-The price table in force: the user's file, or the one that ships beside the profiles.
+Every figure is an estimate: prices are those of a table with a date on it, and AWS's bill is what counts.
+DeleteArchive itself is free of charge (Amazon Glacier pricing, requests); what costs is deleting archives younger than
+90 days, and CloudTrail where an account keeps more than its first trail.
 """
 
 from __future__ import annotations
@@ -60,6 +59,19 @@ class Estimate:
     trail_cost_per_trail: float
 
 
+def read_price_table(file: str | None) -> PriceTable:
+    """Read the table in ``file``, or the shipped one. Raises ``ConfigurationFailed``."""
+    if file is None:
+        shipped = resources.files("glacier_purge_profiles") / "prices" / "prices.toml"
+        return read_prices(shipped.read_text("utf-8"), "shipped with glacier-purge")
+    try:
+        return read_prices(Path(file).read_text("utf-8"), file)
+    except OSError as error:
+        raise ConfigurationFailed(f"price table {file}: {error.strerror or error}.") from error
+    except UnicodeDecodeError as error:
+        raise ConfigurationFailed(f"price table {file} is not text: {error}.") from error
+
+
 def read_prices(toml: str, name: str) -> PriceTable:
     """Read a price table; ``name`` is what errors call it. Raises ``ConfigurationFailed``."""
     try:
@@ -97,16 +109,3 @@ def _days_left(uploads: Uploads, today: date) -> int:
 
 def _billed_bytes(uploads: Uploads) -> int:
     return uploads.bytes + uploads.archives * OVERHEAD_BYTES
-
-
-def read_price_table(file: str | None) -> PriceTable:
-    """Read the table in ``file``, or the shipped one. Raises ``ConfigurationFailed``."""
-    if file is None:
-        shipped = resources.files("glacier_purge_profiles") / "prices" / "prices.toml"
-        return read_prices(shipped.read_text("utf-8"), "shipped with glacier-purge")
-    try:
-        return read_prices(Path(file).read_text("utf-8"), file)
-    except OSError as error:
-        raise ConfigurationFailed(f"price table {file}: {error.strerror or error}.") from error
-    except UnicodeDecodeError as error:
-        raise ConfigurationFailed(f"price table {file} is not text: {error}.") from error

@@ -3,12 +3,11 @@
 An archive is held back while a retrieval job for it is in progress, because the job may fail when the archive goes, and
 while the output of one that succeeded can still be downloaded, because whoever asked may find it damaged and ask again.
 A job asked for after the delete is accepted and fails; while it is in progress it looks like any other, so an archive
-that only an older inventory still lists is held back until then.  Pure: jobs and the time are values.
+that only an older inventory still lists is held back until then.  That is judged by values alone: jobs and the time.
 
-Asks the service which archives are being retrieved before a plan is made, and waits for them where that was asked.
-
-Planning works without the service, so where nobody asked for more than the default, a service that cannot be reached
-only leaves the plan with a note that nobody looked.
+The service is asked before a plan is made, and waited for where somebody wants that (``held_back``).  Planning works
+without it, so where nobody asked for more than the default, a service that cannot be reached only leaves the plan with
+a note that nobody looked.
 """
 
 from __future__ import annotations
@@ -35,6 +34,8 @@ OUTPUT_LASTS = timedelta(hours=24)
 """Output can be downloaded for at least this long after the job completed (Developer Guide, "Get Job Output")."""
 LOOK_AGAIN = timedelta(minutes=30)
 """How often jobs in progress are asked for; they take 3 to 12 hours."""
+UNASKED_PATIENCE_SECONDS = 10.0
+"""How long planning waits for an answer nobody asked for."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,33 +44,6 @@ class Retrievals:
 
     archive_ids: frozenset[str]
     look_again: datetime | None
-
-
-def retrievals(jobs: Iterable[Job], now: datetime) -> Retrievals:
-    """Go through a vault's jobs and tell which archives are being retrieved at ``now``."""
-    archive_ids = set()
-    look_again: list[datetime] = []
-    for job in jobs:
-        if job.action is not JobAction.ARCHIVE or job.archive_id is None:
-            continue
-        ends = _ends(job, now)
-        if ends is not None and ends > now:
-            archive_ids.add(job.archive_id)
-            look_again.append(ends)
-    return Retrievals(archive_ids=frozenset(archive_ids), look_again=max(look_again, default=None))
-
-
-def _ends(job: Job, now: datetime) -> datetime | None:
-    """When a job no longer needs its archive, or when to look again; None when it needs it no more."""
-    if job.state is JobState.FAILED:
-        return None
-    if job.state is JobState.SUCCEEDED and job.completed is not None:
-        return job.completed + OUTPUT_LASTS
-    return now + LOOK_AGAIN
-
-
-UNASKED_PATIENCE_SECONDS = 10.0
-"""How long planning waits for an answer nobody asked for."""
 
 
 async def held_back(
@@ -96,6 +70,29 @@ async def held_back(
         await patience.wait(Waiting(what=what, until=found.look_again))
         found = await _look(control, patience)
     return found.archive_ids
+
+
+def retrievals(jobs: Iterable[Job], now: datetime) -> Retrievals:
+    """Go through a vault's jobs and tell which archives are being retrieved at ``now``."""
+    archive_ids = set()
+    look_again: list[datetime] = []
+    for job in jobs:
+        if job.action is not JobAction.ARCHIVE or job.archive_id is None:
+            continue
+        ends = _ends(job, now)
+        if ends is not None and ends > now:
+            archive_ids.add(job.archive_id)
+            look_again.append(ends)
+    return Retrievals(archive_ids=frozenset(archive_ids), look_again=max(look_again, default=None))
+
+
+def _ends(job: Job, now: datetime) -> datetime | None:
+    """When a job no longer needs its archive, or when to look again; None when it needs it no more."""
+    if job.state is JobState.FAILED:
+        return None
+    if job.state is JobState.SUCCEEDED and job.completed is not None:
+        return job.completed + OUTPUT_LASTS
+    return now + LOOK_AGAIN
 
 
 async def _look(control: Callable[[], Awaitable[GlacierControl]], patience: Patience) -> Retrievals:

@@ -1,12 +1,9 @@
-"""Progress drawn on a terminal: a bar with its figures and one line that says why, redrawn in place by rich.
+"""Progress that rich draws on a terminal and draws again in place: a run's bar with its figures and the line that says
+why, and a fleet's table.
 
-How large the terminal is that something is drawn on.
-
-rich takes the environment's COLUMNS before the terminal's own word, looks at other streams than the one it draws on,
-and takes 80 for a terminal it knows nothing of.  Whoever has COLUMNS from a start-up file would get a narrow table on a
-wide terminal.
-
-A fleet drawn on a terminal: one table, redrawn in place by rich.
+Both are first made to fit (``fit``): rich takes the environment's COLUMNS before the terminal's own word, looks at
+other streams than the one it draws on, and takes 80 for a terminal it knows nothing of.  Whoever has COLUMNS from a
+start-up file would get a narrow table on a wide terminal.
 """
 
 from __future__ import annotations

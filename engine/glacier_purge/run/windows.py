@@ -1,10 +1,9 @@
-"""Hours in which deletes may be sent, such as ``22:00-06:00``, worked out for a given moment. Pure.
+"""Hours in which deletes may be sent, such as ``22:00-06:00``: worked out for a given moment (pure), and kept by a run,
+whose pool is held while no window is open.
 
 A window opens every day when the clock on the wall shows its beginning and closes when it shows its end, the next day
 if that is earlier.  Where summer time moves the clock over one of the two, or shows it twice, the window is the
 shorter of what it might mean: outside of what somebody asked for nothing is sent.
-
-Keeps a run within its windows: holds the pool while none is open, and says until when.
 
 The hours on the wall are the only clock here that decides anything, because that is what was asked for; it is looked
 at every half minute at least, so that a clock that was set is noticed.  Requests under way when a window closes are
@@ -34,6 +33,8 @@ _WINDOW = re.compile(r"(\d{1,2}):(\d\d)-(\d{1,2}):(\d\d)(?: +(\S+))?", re.ASCII)
 _DAY = timedelta(days=1)
 _DAYS_AHEAD = 3
 """A window of less than an hour may be lost to summer time on one day, never on two in a row."""
+_log: Any = structlog.wrap_logger(logging.getLogger(__name__))
+_LOOK_SECONDS_MAX = 30.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -80,40 +81,6 @@ def open_until(now: datetime, windows: Iterable[Window]) -> datetime | None:
 def opens_at(now: datetime, windows: Iterable[Window]) -> datetime:
     """Tell when the first of the windows opens (UTC); ``now`` itself when one is open. There must be one at least."""
     return max(now, next(opens for opens, closes in _merged(now, windows) if now < closes))
-
-
-def _merged(now: datetime, windows: Iterable[Window]) -> list[tuple[datetime, datetime]]:
-    """Openings of all windows in order; those that touch are one."""
-    merged: list[tuple[datetime, datetime]] = []
-    for opens, closes in sorted(opening for window in windows for opening in window.openings(now)):
-        if merged and opens <= merged[-1][1]:
-            merged[-1] = (merged[-1][0], max(closes, merged[-1][1]))
-        else:
-            merged.append((opens, closes))
-    return merged
-
-
-def _time(hour: str, minute: str, text: str) -> time:
-    if (int(hour), int(minute)) == (24, 0):
-        return time(0)
-    try:
-        return time(int(hour), int(minute))
-    except ValueError:
-        raise ValueError(f"{text!r}: there is no {hour}:{minute} in a day") from None
-
-
-def _zone(name: str | None, text: str) -> ZoneInfo | None:
-    if name is None:
-        return None
-    try:
-        return ZoneInfo(name)
-    except (ZoneInfoNotFoundError, ValueError, OSError):
-        raise ValueError(f"{text!r}: this host knows no time zone {name!r}; write it as Europe/Berlin") from None
-
-
-_log: Any = structlog.wrap_logger(logging.getLogger(__name__))
-
-_LOOK_SECONDS_MAX = 30.0
 
 
 class Hours:
@@ -168,3 +135,32 @@ class Hours:
 def in_words(moment: datetime | None) -> str | None:
     """A moment in UTC to the second, ISO 8601; None stays None."""
     return None if moment is None else f"{moment.astimezone(UTC):%Y-%m-%dT%H:%M:%SZ}"
+
+
+def _merged(now: datetime, windows: Iterable[Window]) -> list[tuple[datetime, datetime]]:
+    """Openings of all windows in order; those that touch are one."""
+    merged: list[tuple[datetime, datetime]] = []
+    for opens, closes in sorted(opening for window in windows for opening in window.openings(now)):
+        if merged and opens <= merged[-1][1]:
+            merged[-1] = (merged[-1][0], max(closes, merged[-1][1]))
+        else:
+            merged.append((opens, closes))
+    return merged
+
+
+def _time(hour: str, minute: str, text: str) -> time:
+    if (int(hour), int(minute)) == (24, 0):
+        return time(0)
+    try:
+        return time(int(hour), int(minute))
+    except ValueError:
+        raise ValueError(f"{text!r}: there is no {hour}:{minute} in a day") from None
+
+
+def _zone(name: str | None, text: str) -> ZoneInfo | None:
+    if name is None:
+        return None
+    try:
+        return ZoneInfo(name)
+    except (ZoneInfoNotFoundError, ValueError, OSError):
+        raise ValueError(f"{text!r}: this host knows no time zone {name!r}; write it as Europe/Berlin") from None

@@ -1,9 +1,8 @@
-"""What comes back from an SDK client, read in one place for every adapter that asks through it.
+"""What comes back from an SDK client, read in one place for every adapter that asks through it: replies to deletes, and
+the members of answers to control calls, as the port's own values. Pure.
 
 Errors are told apart by the code string of the body, never by the SDK's exception classes, because the SDK's model
 lacks the codes that matter most here (throttling among them).
-
-The members of the service's answers to control calls, read into the port's own values. Pure.
 """
 
 from __future__ import annotations
@@ -33,6 +32,9 @@ from glacier_purge.glacier.reply import (
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
+
+_NOT_YET = "Vault not empty or recently written to"
+"""DeleteVault's message before a newer inventory says zero (glacier-vault-remove #28)."""
 
 
 class NoSuccess(ResponseParserError):  # type: ignore[misc]  # botocore publishes no types
@@ -97,29 +99,6 @@ def read_fault(fault: Exception) -> Reply:
     return msgspec.structs.replace(reply, meaning=Meaning.UNTRUSTED) if _is_certificate_fault(fault) else reply
 
 
-def _is_certificate_fault(fault: BaseException) -> bool:
-    """Look for a certificate that does not hold anywhere below the SDK's fault."""
-    return any(isinstance(each, ssl.SSLCertVerificationError | ssl.CertificateError) for each in _causes(fault))
-
-
-def _causes(fault: BaseException | None) -> Iterator[BaseException]:
-    """The SDK's fault and all that lies below it."""
-    while fault is not None:
-        yield fault
-        fault = fault.__cause__ or fault.__context__
-
-
-def read_description(members: Mapping[str, Any]) -> VaultDescription:
-    """Read the members of DescribeVault's answer, or of one vault in ListVaults'."""
-    last_inventory = members.get("LastInventoryDate")
-    return VaultDescription(
-        arn=members["VaultARN"],
-        last_inventory=None if last_inventory is None else datetime.fromisoformat(last_inventory),
-        archives=members.get("NumberOfArchives"),
-        size_bytes=members.get("SizeInBytes"),
-    )
-
-
 def as_error(reply: Reply, operation: str, about: str) -> ControlRefused | CredentialsFailed | NoAnswer:
     """Say a reply to ``operation`` that is no success as the error both ports promise. ``about`` is the vault's ARN."""
     said = f"{reply.code or reply.status or 'no code'}: {reply.message}".rstrip(": ")
@@ -144,8 +123,15 @@ def as_error(reply: Reply, operation: str, about: str) -> ControlRefused | Crede
     return NoAnswer(f"{what}. {advice}", operation=operation, reply=reply)
 
 
-_NOT_YET = "Vault not empty or recently written to"
-"""DeleteVault's message before a newer inventory says zero (glacier-vault-remove #28)."""
+def read_description(members: Mapping[str, Any]) -> VaultDescription:
+    """Read the members of DescribeVault's answer, or of one vault in ListVaults'."""
+    last_inventory = members.get("LastInventoryDate")
+    return VaultDescription(
+        arn=members["VaultARN"],
+        last_inventory=None if last_inventory is None else datetime.fromisoformat(last_inventory),
+        archives=members.get("NumberOfArchives"),
+        size_bytes=members.get("SizeInBytes"),
+    )
 
 
 def read_removal(reply: Reply) -> Removal | None:
@@ -176,6 +162,23 @@ def read_job(members: Mapping[str, Any]) -> Job:
     )
 
 
+def read_time(text: str | None) -> datetime | None:
+    """Read a time as the service writes it."""
+    return None if text is None else datetime.fromisoformat(text)
+
+
+def _is_certificate_fault(fault: BaseException) -> bool:
+    """Look for a certificate that does not hold anywhere below the SDK's fault."""
+    return any(isinstance(each, ssl.SSLCertVerificationError | ssl.CertificateError) for each in _causes(fault))
+
+
+def _causes(fault: BaseException | None) -> Iterator[BaseException]:
+    """The SDK's fault and all that lies below it."""
+    while fault is not None:
+        yield fault
+        fault = fault.__cause__ or fault.__context__
+
+
 def _scope(members: Mapping[str, Any]) -> InventoryScope:
     return InventoryScope(
         format=members.get("Format", ""),
@@ -184,8 +187,3 @@ def _scope(members: Mapping[str, Any]) -> InventoryScope:
         limit=members.get("Limit"),
         marker=members.get("Marker"),
     )
-
-
-def read_time(text: str | None) -> datetime | None:
-    """Read a time as the service writes it."""
-    return None if text is None else datetime.fromisoformat(text)
