@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING, Any, cast
 import pytest
 
 from glacier_purge.errors import CredentialsFailed, Pending
-from glacier_purge.glacier.control import Job, JobAction, JobState
+from glacier_purge.glacier.control import OUTPUT_LASTS, Job, JobAction, JobState
 from glacier_purge.glacier.waiting import Impatient, Patient
 from glacier_purge.plan.choices import Choices
 from glacier_purge.plan.choosing import PlanContext, open_selection
-from glacier_purge.plan.in_retrieval import OUTPUT_LASTS, held_back, retrievals
+from glacier_purge.plan.in_retrieval import held_back, retrievals
 from glacier_purge.plan.making import make_plan
 from tests.plan.archives import TARGET, archive, snapshot
 

@@ -4,7 +4,8 @@ Glacier throttles by rejecting (HTTP 400), not by slowing down, and names no lim
 evenly at a rate it searches for (``limit_search``), slows down by a factor of its own while the service fails, opens
 a circuit breaker in an outage (``fault_factor``), and keeps out of the way otherwise.  Every attempt, first or
 retry, takes a slot here; with requests spaced evenly the service's own bucket stays full, so a throttle means what
-it says.  The evidence, with botocore's adaptive mode, AIMD and fixed rates beside it: benchmarks/bench_pacer.py.
+it says.  The evidence, with botocore's adaptive mode, AIMD and fixed rates beside it: benchmarks/bench_pacer.py.  Each
+figure below was halved and doubled in its scenarios (letters), and what came of it is said as in ``limit_search``.
 
 Time is handed in (monotonic seconds) and moves only with the calls: growth, faults and the breaker are worked out
 lazily about ten times a second inside ``take`` and ``replied``.  A waiting sender therefore asks again at least once
@@ -22,36 +23,36 @@ from glacier_purge.deletion.limit_search import LimitSearch
 from glacier_purge.deletion.pace import PacerSettings, PacerState, Signal, check_rate_max
 from glacier_purge.deletion.reason import Standing, reason
 from glacier_purge.deletion.traffic import SLICE_SECONDS, Slice, Traffic
+from glacier_purge.glacier.reply import RETRY_AFTER_SECONDS_MAX
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
 __all__ = ["Pacer", "PacerSettings", "PacerState", "Signal"]
 
-RESUMED_SHARE = 0.8
-LONGEST_WAIT_SECONDS = 1.0
+RESUMED_SHARE = 0.8  # no scenario resumes: below the limit that was found, which is a quarter of an hour old at most
+LONGEST_WAIT_SECONDS = 1.0  # no matter
 """``take`` never asks for a longer wait, so that a changed rate or a closed breaker is noticed."""
-_SAVED_SLOTS_MIN = 1.0
-_SAVED_SLOTS_SECONDS = 0.02
+_SAVED_SLOTS_MIN = 1.0  # no matter; in virtual time no timer is late
+_SAVED_SLOTS_SECONDS = 0.02  # likewise
 """Slots missed by a late timer may be caught up: one, or 20 ms' worth. More would be a burst."""
-_HOLD_SECONDS = 0.06
-_HOLD_SLOTS = 2.0
-_RETRY_AFTER_SECONDS_MAX = 300.0
-_STALL_SECONDS = 2.0
+_HOLD_SECONDS = 0.06  # G: 0.6 % more used at half of it, but settled after 11 instead of 3 s; 0.7 % less at twice
+_HOLD_SLOTS = 2.0  # E settles after 24 instead of 17 s when doubled; no matter when halved
+_STALL_SECONDS = 2.0  # no scenario stalls; longer than any wait that is asked for here
 """Nobody asked for a slot for so long: the process was stopped, and the service's bucket has filled up."""
-_PRESSING_SHARE = 0.7
-_PRESSING_SECONDS = 0.5
-_PRESSING_SENDS = 5.0
-_ACCEPTED_SECONDS = 1.0
-_ACCEPTED_SENDS = 10.0
-_IN_FLIGHT_MIN = 4
-_LATENCY_SECONDS_FIRST = 0.5
-_P99_STEP = 0.1
+_PRESSING_SHARE = 0.7  # no matter when halved; at 1.4 nothing ever grows, and A uses 10 %
+_PRESSING_SECONDS = 0.5  # B's rise settles after 15 instead of 9 s when halved; no matter when doubled
+_PRESSING_SENDS = 5.0  # no matter when halved; E settles after 21 instead of 17 s when doubled
+_ACCEPTED_SECONDS = 1.0  # I: 0.2 % more throttled when doubled; no matter when halved
+_ACCEPTED_SENDS = 10.0  # no matter when halved; E settles after 22 instead of 17 s when doubled
+_IN_FLIGHT_MIN = 4  # no matter: it counts below 4/s or so
+_LATENCY_SECONDS_FIRST = 0.5  # no matter: gone with the first replies
+_P99_STEP = 0.1  # no matter
 _P99_UP = 1.0 + 0.99 * _P99_STEP
 _P99_DOWN = 1.0 - 0.01 * _P99_STEP
-_P99_SECONDS_MIN = 0.001
+_P99_SECONDS_MIN = 0.001  # no matter
 """It moves by shares of itself, so from nothing it would never rise again."""
-_MEAN_WEIGHT = 0.2
+_MEAN_WEIGHT = 0.2  # no matter
 
 
 class Pacer:
@@ -296,7 +297,7 @@ class Pacer:
 
     def _obey(self, now: float, retry_after_seconds: float) -> None:
         if 0.0 < retry_after_seconds < math.inf:
-            self._hold_until = max(self._hold_until, now + min(retry_after_seconds, _RETRY_AFTER_SECONDS_MAX))
+            self._hold_until = max(self._hold_until, now + min(retry_after_seconds, RETRY_AFTER_SECONDS_MAX))
             self._next_slot = max(self._next_slot, self._hold_until)
 
     def _set_pace(self, now: float) -> None:

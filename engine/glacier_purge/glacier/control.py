@@ -12,6 +12,7 @@ the one form in which it says so; an answer that does not hold what ``promises``
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import timedelta
 from enum import Enum
 from typing import TYPE_CHECKING, Protocol
 
@@ -29,6 +30,9 @@ if TYPE_CHECKING:
 
 JOB_DESCRIPTION = "glacier-purge"
 """What our own inventory jobs are described as, for whoever lists the vault's jobs."""
+
+OUTPUT_LASTS = timedelta(hours=24)
+"""Output can be downloaded for at least this long after the job completed (Developer Guide, "Get Job Output")."""
 
 _VAULT_IS_MISSING = "Vault not found"
 """How the message begins when a 404 is about the vault and not about what was asked of it (mt-aws-glacier #32)."""

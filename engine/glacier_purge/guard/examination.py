@@ -6,13 +6,12 @@ from contextlib import aclosing
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from glacier_purge.glacier.control import ControlRefused, JobAction, JobState
+from glacier_purge.glacier.control import OUTPUT_LASTS, ControlRefused, JobAction, JobState
 from glacier_purge.guard import surroundings as preflight
 from glacier_purge.guard import vault as vault_findings
 from glacier_purge.guard import writers
 from glacier_purge.guard.protection import Asking, protections
 from glacier_purge.guard.vault import JobCounts
-from glacier_purge.inventory.fetching.job_choice import OUTPUT_LASTS
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator

@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING
 import anyio
 
 from glacier_purge.errors import GlacierPurgeError
-from glacier_purge.glacier.control import JobAction, JobState
+from glacier_purge.glacier.control import OUTPUT_LASTS, JobAction, JobState
 from glacier_purge.glacier.waiting import Waiting
 
 if TYPE_CHECKING:
@@ -30,8 +30,6 @@ if TYPE_CHECKING:
     from glacier_purge.glacier.waiting import Patience
     from glacier_purge.plan.choices import InRetrieval
 
-OUTPUT_LASTS = timedelta(hours=24)
-"""Output can be downloaded for at least this long after the job completed (Developer Guide, "Get Job Output")."""
 LOOK_AGAIN = timedelta(minutes=30)
 """How often jobs in progress are asked for; they take 3 to 12 hours."""
 UNASKED_PATIENCE_SECONDS = 10.0

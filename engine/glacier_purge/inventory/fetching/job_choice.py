@@ -12,15 +12,13 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
-from glacier_purge.glacier.control import JobAction, JobState
+from glacier_purge.glacier.control import OUTPUT_LASTS, JobAction, JobState
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from glacier_purge.glacier.control import Job
 
-OUTPUT_LASTS = timedelta(hours=24)
-"""A job's output can be downloaded for at least so long (Developer Guide, "GetJobOutput")."""
 DOWNLOAD_MARGIN = timedelta(minutes=30)
 """An output closer to its end than this is left alone: a download would rather not finish."""
 JOB_TAKES = "3 to 5 hours"
