@@ -13,7 +13,10 @@ from importlib import resources
 from pathlib import Path
 
 REPOSITORY = Path(__file__).resolve().parents[1]
-PACKAGES = (REPOSITORY / "engine/glacier_purge", REPOSITORY / "config/glacier_purge_profiles")
+PACKAGES = tuple(
+    REPOSITORY / folder
+    for folder in ("engine/glacier_purge", "engine/glacier_simulator", "config/glacier_purge_profiles")
+)
 COMMAND = Path(sys.executable).with_name("glacier-purge")
 
 
@@ -39,9 +42,10 @@ def main() -> None:
     """Fail with a message for the first thing that is not right."""
     wheel = Path(sys.argv[1])
     assert not (missing := missing_files(wheel)), f"the wheel lacks {sorted(missing)}"
-    package = resources.files("glacier_purge")
-    assert REPOSITORY / "engine" not in Path(str(package)).parents, "the package comes from the source folder"
-    assert (package / "py.typed").is_file()
+    for name in ("glacier_purge", "glacier_simulator"):
+        package = resources.files(name)
+        assert REPOSITORY / "engine" not in Path(str(package)).parents, f"{name} comes from the source folder"
+        assert (package / "py.typed").is_file(), f"{name} does not say that it is typed"
     assert (resources.files("glacier_purge_profiles") / "gentle.toml").is_file()
     version = wheel.name.split("-")[1]
     assert output_of("--version") == f"glacier-purge {version}\n"

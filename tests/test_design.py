@@ -11,6 +11,8 @@ from pathlib import Path
 
 import pytest
 
+from glacier_purge.cli.app import _GROUPS, _VERBS
+
 ROOT = Path(__file__).parent.parent
 ENGINE = ROOT / "engine"
 DESIGN = (ENGINE / "DESIGN.md").read_text("utf-8")
@@ -100,3 +102,12 @@ def test_every_word_of_the_glossary_is_explained_once_and_in_order() -> None:
     words = [word for word, _ in rows if word not in {"word", "---"}]
     assert len(words) > 40
     assert words == sorted(set(words), key=str.casefold)
+
+
+def test_the_readme_has_every_verb_and_no_other() -> None:
+    """A row begins with one verb in its code, or with several, parted by commas or semicolons."""
+    rows = re.findall(r"^\| (`[a-z].*?) \|", README.partition("| verb |")[2].partition("\n\n")[0], re.MULTILINE)
+    words = [code.split() for row in rows for code in re.findall(r"`([^`]+)`", row)]
+    named = [" ".join(word[:2]) if word[0] in _GROUPS else word[0] for word in words]
+    there = [*_VERBS, *(f"{group} {verb}" for group, (_, verbs) in _GROUPS.items() for verb in verbs)]
+    assert sorted(named) == sorted(there)
