@@ -399,10 +399,10 @@ async def test_a_full_log_says_so_after_the_outcomes_of_what_it_holds(
 def test_many_ids_are_told_apart() -> None:
     given = GivenIds()
     for number in range(20_000):
-        given.add(f"{number:0138d}", number, ("", "deleted", "failed")[number % 3])
+        given.add(given.place(f"{number:0138d}"), number, ("", "deleted", "failed")[number % 3])
     for number in range(20_000):
-        assert given.find(f"{number:0138d}") == (number, ("", "deleted", "failed")[number % 3])
-    assert given.find("x") is None
+        assert given.find(given.place(f"{number:0138d}")) == (number, ("", "deleted", "failed")[number % 3])
+    assert given.find(given.place("x")) is None
 
 
 # -- crashes ----------------------------------------------------------------------------------------------------------

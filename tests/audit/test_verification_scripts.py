@@ -46,7 +46,7 @@ async def written(folder: Path, *, segment_records: int = 100_000) -> None:
             async with stream_log.open_stream_log(run_folder, lambda _: None, settings, Host()) as log:
                 for start in range(process.start, process.stop, 15):
                     ordinals = range(start, min(start + 15, process.stop))
-                    assert [log.number(archive_id(at), is_id=True) for at in ordinals] == list(ordinals)
+                    assert [log.enter(archive_id(at), is_id=True) for at in ordinals] == list(ordinals)
                     await log.release([Archive(ArchiveId(archive_id(at)), "", "", 0, "", at) for at in ordinals])
                     log.record([outcome(at) for at in ordinals])
                 log.note("stopped", reason="the ids ended", drained=True, unknown=[])

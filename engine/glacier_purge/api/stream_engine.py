@@ -38,7 +38,6 @@ if TYPE_CHECKING:
     from glacier_purge.run.host import Host
     from glacier_purge.run.settings import PurgeSettings
 
-_BATCH = 64
 _UNREAD_MAX = 1_000
 """Unread outcomes down to which deletes wait for the caller, once there were more than ``UNRECORDED_MAX`` of them."""
 
@@ -58,11 +57,12 @@ class Book(Protocol):
     def pending(self) -> int:
         """Outcomes that were taken and not handed to the caller yet."""
 
-    def known(self, text: str, *, is_id: bool) -> Outcome | None:
-        """The outcome of an id that needs no request."""
+    @property
+    def released_together_max(self) -> int:
+        """Most ids that are worth being released together, and so being read ahead."""
 
-    def number(self, text: str, *, is_id: bool) -> int:
-        """The ordinal of an id that is not known."""
+    def enter(self, text: str, *, is_id: bool) -> int | Outcome:
+        """The ordinal of an id that is not known; or its outcome, where it needs no request."""
 
     async def release(self, archives: Sequence[Archive]) -> None:
         """Return when these may be sent."""
@@ -83,15 +83,13 @@ class NoLog:
     maybe_sent: Callable[[int], bool] | None = None
     pacer_state: PacerState | None = None
     pending = 0
+    released_together_max = 64
 
     def __init__(self, unread: Unread) -> None:
         self._next = 0
         self.record = unread.put
 
-    def known(self, text: str, *, is_id: bool) -> Outcome | None:
-        """See ``Book``."""
-
-    def number(self, text: str, *, is_id: bool) -> int:
+    def enter(self, text: str, *, is_id: bool) -> int | Outcome:
         """See ``Book``."""
         self._next += 1
         return self._next - 1
@@ -246,7 +244,7 @@ class Engine:
 
 
 class _Feed:
-    """Reads ids ahead of the pool, a batch at most, and feeds it what may be sent.
+    """Reads ids ahead of the pool, as many as are released together, and feeds it what may be sent.
 
     Reading and sending are two tasks, so that ids which pause keep nothing waiting that is here.
     """
@@ -265,6 +263,8 @@ class _Feed:
         self._is_id = is_id
         self._rate_per_second = rate_per_second
         self._waiting: list[Archive] = []
+        self._together_max = RELEASE_MIN
+        """Most ids that wait here, and are then released together."""
         self._more = asyncio.Event()
         self._taken = asyncio.Event()
         self._sender_waits = False
@@ -280,7 +280,7 @@ class _Feed:
                 async for text in each:
                     if not self._needs_request(text):
                         await self._recorder.room()
-                    while len(self._waiting) >= _BATCH:
+                    while len(self._waiting) >= self._together_max:
                         self._taken.clear()
                         await self._taken.wait()
                     if self._sender_waits and self._waiting:
@@ -294,15 +294,14 @@ class _Feed:
     def _needs_request(self, text: str) -> bool:
         """Have the id wait for its delete; or see to its outcome here, and say False."""
         is_id = self._is_id(text)
-        known = self._book.known(text, is_id=is_id)
-        if known is not None:
-            self._unread.put([known])
+        entered = self._book.enter(text, is_id=is_id)
+        if not isinstance(entered, int):
+            self._unread.put([entered])
             return False
-        ordinal = self._book.number(text, is_id=is_id)
         if is_id:
-            self._waiting.append(Archive(ArchiveId(text), "", "", 0, "", ordinal))
+            self._waiting.append(Archive(ArchiveId(text), "", "", 0, "", entered))
         else:
-            self._book.record([Outcome(ordinal, cut(text), 0, "invalid", code="not an archive id")])
+            self._book.record([Outcome(entered, cut(text), 0, "invalid", code="not an archive id")])
         return is_id
 
     async def send(self, fresh: MemoryObjectSendStream[list[Archive]]) -> None:
@@ -315,8 +314,9 @@ class _Feed:
                     await self._more.wait()
                     self._sender_waits = False
                     continue
-                most = max(RELEASE_MIN, int(self._rate_per_second() * RELEASE_SECONDS))
-                batch, self._waiting = self._waiting[:most], self._waiting[most:]
+                batch, self._waiting = self._waiting, []
+                soon = max(RELEASE_MIN, int(self._rate_per_second() * RELEASE_SECONDS))
+                self._together_max = min(self._book.released_together_max, soon)
                 self._taken.set()
                 await self._book.release(batch)
                 await fresh.send(batch)

@@ -28,6 +28,7 @@ from glacier_purge.audit.record import Outcome
 from glacier_purge.audit.stream_document import STREAM_FILE, StreamDocument, read_stream
 from glacier_purge.deletion.pacer import PacerState
 from glacier_purge.errors import DiskFailed, UsageError
+from glacier_purge.run.feed import RELEASE_MAX
 from glacier_purge.run.host import package_sha256, who
 from glacier_purge.storage.disk import FileDisk
 from glacier_purge.storage.folder import PLAN_FILE, RunFolder, run_name
@@ -163,6 +164,9 @@ class StreamLog:
     The pool's recorder.
     """
 
+    released_together_max = RELEASE_MAX
+    """As many as a run's: a release is a record and an fsync."""
+
     def __init__(self, journal: Journal, history: History, deliver: Callable[[Sequence[Outcome]], None]) -> None:
         self._journal = journal
         self._given = history.given
@@ -182,32 +186,34 @@ class StreamLog:
 
     # -- ids -----------------------------------------------------------------------------------------------------------
 
-    def known(self, text: str, *, is_id: bool) -> Outcome | None:
-        """The outcome of an id that needs no request: it is written down already, or was given before in this call."""
-        found = self._given.find(name_of(text, is_id=is_id))
+    def enter(self, text: str, *, is_id: bool) -> int | Outcome:
+        """The ordinal under which an id needs its request: the one it had when a crash left it in doubt, or the next.
+
+        Or its outcome, where it needs none: it is written down already, or was given before in this call.  Raises
+        ``UsageError`` when the log holds as many ids as it can.
+        """
+        place = self._given.place(name_of(text, is_id=is_id))
+        found = self._given.find(place)
         if found is None:
-            return None
+            ordinal = self._in_doubt.pop(text, None) if is_id else None
+            if ordinal is None:
+                ordinal = self._next_ordinal()
+            self._given.add(place, ordinal)
+            return ordinal
         ordinal, word = found
         if not is_id:
             return Outcome(ordinal=ordinal, archive_id=cut(text), size=0, outcome="invalid", code=RECORDED_EARLIER)
         code = RECORDED_EARLIER if word else f"duplicate_of:{ordinal}"
         return Outcome(ordinal=ordinal, archive_id=text, size=0, outcome=word or "duplicate", code=code)
 
-    def number(self, text: str, *, is_id: bool) -> int:
-        """The ordinal of an id that is not known: the one it had when a crash left it in doubt, or the next.
-
-        Raises ``UsageError`` when the log holds as many as it can.
-        """
-        ordinal = self._in_doubt.pop(text, None) if is_id else None
-        if ordinal is None:
-            ordinal = self._next
-            if ordinal >= self._journal.ledger.records:
-                raise UsageError(
-                    f"the audit log holds {ordinal:,} ids, as many as one can. Give the ids that are left with another "
-                    "folder for audit_log."
-                )
-            self._next += 1
-        self._given.add(name_of(text, is_id=is_id), ordinal)
+    def _next_ordinal(self) -> int:
+        ordinal = self._next
+        if ordinal >= self._journal.ledger.records:
+            raise UsageError(
+                f"the audit log holds {ordinal:,} ids, as many as one can. Give the ids that are left with another "
+                "folder for audit_log."
+            )
+        self._next += 1
         return ordinal
 
     async def release(self, archives: Sequence[Archive]) -> None:

@@ -31,6 +31,9 @@ _WORDS = ("", *sorted(OUTCOMES))
 _WORD_BITS = 3  # an ordinal and a word share 32 bits
 _TEXT_MAX = 200
 
+Place = tuple[bytearray, bytes]
+"""A shelf, and the name on it that stands for an id."""
+
 
 class GivenIds:
     """Maps ids to an ordinal and the word of an outcome; "" is an id that has none yet."""
@@ -38,22 +41,23 @@ class GivenIds:
     def __init__(self) -> None:
         self._shelves = [bytearray() for _ in range(_SHELVES)]
 
-    def add(self, archive_id: str, ordinal: int, word: str = "") -> None:
+    def add(self, place: Place, ordinal: int, word: str = "") -> None:
         """Take in an id that is not there yet."""
-        shelf, name = self._place(archive_id)
+        shelf, name = place
         shelf += name
         shelf += (ordinal << _WORD_BITS | _WORDS.index(word)).to_bytes(4, "little")
 
-    def find(self, archive_id: str) -> tuple[int, str] | None:
+    def find(self, place: Place) -> tuple[int, str] | None:
         """Ordinal and word of an id; None when it is not there."""
-        shelf, name = self._place(archive_id)
+        shelf, name = place
         at = shelf.find(name)
         if at < 0:
             return None
         packed = int.from_bytes(shelf[at + len(name) : at + len(name) + 4], "little")
         return packed >> _WORD_BITS, _WORDS[packed & (1 << _WORD_BITS) - 1]
 
-    def _place(self, archive_id: str) -> tuple[bytearray, bytes]:
+    def place(self, archive_id: str) -> Place:
+        """Where an id is, or would be: worked out once for looking and adding, as half of either's time goes there."""
         digest = blake2b(archive_id.encode("utf-8", "backslashreplace"), digest_size=_HASH_BYTES).digest()
         return self._shelves[int.from_bytes(digest[:_SHELF_BYTES], "little")], digest[_SHELF_BYTES:]
 
@@ -102,7 +106,8 @@ class History:
                 self.next_ordinal = max(self.next_ordinal, int(record.facts["last"]) + 1)
             return
         self.in_doubt.pop(record.archive_id, None)
-        self.given.add(name_of(record.archive_id, is_id=record.outcome != "invalid"), record.ordinal, record.outcome)
+        name = name_of(record.archive_id, is_id=record.outcome != "invalid")
+        self.given.add(self.given.place(name), record.ordinal, record.outcome)
         self.next_ordinal = max(self.next_ordinal, record.ordinal + 1)
 
 
