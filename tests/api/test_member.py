@@ -11,6 +11,7 @@ import pytest
 
 from glacier_purge.api.addresses import vaults_there
 from glacier_purge.api.clients import Clients
+from glacier_purge.api.lifecycle import LifecycleOrder
 from glacier_purge.api.member import Member
 from glacier_purge.approval.typed import approve_by_digest
 from glacier_purge.archive import Vault
@@ -18,18 +19,15 @@ from glacier_purge.deletion.budget import Budget
 from glacier_purge.deletion.pacer import PacerSettings
 from glacier_purge.fleet.fleet import Fleet, State, folder_name
 from glacier_purge.glacier.waiting import Impatient
-from glacier_purge.lifecycle.options import LifecycleOptions
-from glacier_purge.run.host import Host
 from glacier_purge.settings import Settings
 from tests.doors import VAULT, Stepping, control, simulated
 
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from glacier_purge.api.person import ApprovalRequest
     from glacier_purge.approval.typed import Approval
     from glacier_purge.glacier.waiting import Patience
-    from glacier_purge.plan.document import Plan
-    from glacier_purge.storage.folder import RunFolder
     from glacier_simulator import SimulatedGlacier
 
 pytestmark = pytest.mark.usefixtures("today")
@@ -44,8 +42,8 @@ def credentials(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
 
 
-async def said_yes(folder: RunFolder, plan: Plan) -> Approval:
-    return approve_by_digest(plan, plan.digest, "me@here")
+async def said_yes(request: ApprovalRequest) -> Approval:
+    return approve_by_digest(request.plan, request.plan.digest, "me@here")
 
 
 def named(name: str) -> Vault:
@@ -63,14 +61,13 @@ def members(
         name: Member(
             named(name),
             place / folder_name(named(name)),
+            LifecycleOrder(),
             settings,
-            LifecycleOptions(),
             clients,
-            lane_of=(budget, None),
-            digests=frozenset(),
-            ask=said_yes,
+            lane=budget.lane,
+            approve=said_yes,
+            say=lambda _: None,
             patience_for=lambda _: patience,
-            host=Host(wall_clock=glacier.clock.now),
         )
         for name in names
     }

@@ -4,18 +4,17 @@ from __future__ import annotations
 
 import hashlib
 import json
-import random
+import sys
+from contextlib import nullcontext
 from typing import TYPE_CHECKING
 
 from glacier_purge.api.clients import Clients
+from glacier_purge.api.lifecycle import LifecycleOrder
 from glacier_purge.api.member import Member
 from glacier_purge.approval.typed import approve_by_digest
-from glacier_purge.deletion.budget import Budget
-from glacier_purge.deletion.pacer import PacerSettings
 from glacier_purge.fleet.fleet import Ending, Fleet
 from glacier_purge.lifecycle.options import LifecycleOptions
 from glacier_purge.plan.choices import EVERY_ARCHIVE, UNCAPPED, Caps, Choices
-from glacier_purge.run.host import Host
 from glacier_purge.settings import Settings
 from tests.doors import VAULT, Stepping
 from tests.glacier_simulator.raw_client import ask
@@ -24,6 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
     from pathlib import Path
 
+    from glacier_purge.api.person import ApprovalRequest
     from glacier_purge.approval.typed import Approval
     from glacier_purge.archive import Vault
     from glacier_purge.glacier.waiting import Patience
@@ -65,20 +65,26 @@ async def carried(
         {"aws": {"endpoint_url": glacier.endpoint_url}, "pace": {"first_per_second": 1000.0}}
     )
     waits = patience or Stepping(glacier)
+
+    def say(message: str) -> None:
+        sys.stderr.write(f"{vault.name}: {message}\n")
+
+    async def asked(request: ApprovalRequest) -> Approval:
+        if approve is None:
+            raise request.pending()
+        return await approve(request.folder, request.plan)
+
     async with Clients() as clients:
         member = Member(
             vault,
             place,
+            LifecycleOrder(options=wishes, choices=choices, caps=caps),
             settings,
-            wishes,
             clients,
-            choices=choices,
-            caps=caps,
-            lane_of=(Budget(PacerSettings(rate_per_second_first=1000.0), random.Random(1).random), None),
-            digests=frozenset(),
-            ask=approve,
+            lane=nullcontext,
+            approve=asked,
+            say=say,
             patience_for=lambda _: waits,
-            host=Host(wall_clock=glacier.clock.now),
         )
         fleet = Fleet({vault.name: member})
         await fleet.go_on()

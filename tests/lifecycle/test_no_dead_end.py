@@ -99,7 +99,7 @@ async def test_an_inventory_that_grew_old_before_its_plan_is_fetched_again(
     place: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     async with simulated(archives=12) as (glacier, _):
-        monkeypatch.setattr(Member, "_tell", stopping_after(Event.FETCHED))
+        monkeypatch.setattr(Member, "reached", stopping_after(Event.FETCHED))
         stopped = await carried(glacier, place)
         monkeypatch.undo()
         monkeypatch.setenv("AWS_ACCESS_KEY_ID", "test")
@@ -119,7 +119,7 @@ async def test_a_plan_that_grew_old_with_uploads_denied_is_made_again_or_ends_in
     async with simulated(archives=12) as (glacier, door):
         await door.set_access_policy(THEIRS)
         with monkeypatch.context() as patched:
-            patched.setattr(Member, "_tell", stopping_after(Event.FROZEN))
+            patched.setattr(Member, "reached", stopping_after(Event.FROZEN))
             stopped = await carried(glacier, place, wishes=FREEZING)
         assert "denied by this lifecycle since" in stopped.message
         assert "glacier-purge thaw" in stopped.message
@@ -213,7 +213,7 @@ async def test_a_denial_that_another_lifecycle_left_is_told_and_never_taken_for_
             glacier, tmp_path / "lost", wishes=FREEZING, patience=Impatient(clock=Stepping(glacier).now), approve=None
         )
         with pytest.MonkeyPatch.context() as patched:
-            patched.setattr(Member, "_tell", stopping_after(Event.FROZEN))
+            patched.setattr(Member, "reached", stopping_after(Event.FROZEN))
             await carried(glacier, tmp_path / "lost", wishes=FREEZING)
         shutil.rmtree(tmp_path / "lost")
         denied = await door.access_policy()
@@ -249,7 +249,7 @@ async def test_a_spoilt_round_keeps_nobody_from_uploading_and_is_said_all_the_sa
     async with simulated(archives=12) as (glacier, door):
         await door.set_access_policy(THEIRS)
         with pytest.MonkeyPatch.context() as patched:
-            patched.setattr(Member, "_tell", stopping_after(Event.PROVEN))
+            patched.setattr(Member, "reached", stopping_after(Event.PROVEN))
             await carried(glacier, place, wishes=FREEZING)
         (place / "round-1/certificate.json").unlink()
         ending = await carried(glacier, place, wishes=FREEZING)

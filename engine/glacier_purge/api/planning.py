@@ -113,6 +113,7 @@ async def decide_round(
     earlier: Earlier | None,
     *,
     set_aside_defects: bool,
+    credentials: StaticCredentials | None = None,
 ) -> Decided:
     """Plan one round of a lifecycle from the inventory in its folder, by the terms it began with; writes no plan.
 
@@ -123,7 +124,8 @@ async def decide_round(
     with FirstReading(snapshot, target, set_aside_defects=set_aside_defects) as reading:
         await anyio.to_thread.run_sync(reading.read)
         context = _context(target, settings, terms.began, earlier)
-        decided = await _decide(reading, terms.choices, context, _doors(target, settings, clients, patience))
+        doors = _doors(target, settings, clients, patience, credentials)
+        decided = await _decide(reading, terms.choices, context, doors)
     check_plan(decided.plan, rules(settings))
     return decided
 

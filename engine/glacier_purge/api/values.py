@@ -75,9 +75,13 @@ def recent(settings: Settings) -> timedelta:
 
 
 def access(
-    settings: Settings, endpoint_url: str, *, id_rule: IdRule = EXACT, credentials: StaticCredentials | None = None
+    settings: Settings,
+    endpoint_url: str | None,
+    *,
+    id_rule: IdRule = EXACT,
+    credentials: StaticCredentials | None = None,
 ) -> Access:
-    """How the service at ``endpoint_url`` is reached; ``credentials`` replace the AWS chain."""
+    """How the service at ``endpoint_url`` is reached, None: at the region's. ``credentials`` replace the chain."""
     aws = settings.aws
     return Access(
         endpoint_url=endpoint_url,

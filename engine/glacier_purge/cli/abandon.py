@@ -49,7 +49,7 @@ def abandon(
         The vault's name, once more, where there is no terminal.
     """
     from glacier_purge.api import values
-    from glacier_purge.cli.carrying import in_event_loop
+    from glacier_purge.cli.event_loop import in_event_loop
     from glacier_purge.cli.logs import configure_logs
     from glacier_purge.cli.run_dir import check_is_no_stream
     from glacier_purge.cli.waiting import patience

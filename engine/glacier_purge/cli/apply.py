@@ -51,7 +51,7 @@ def apply(
     confirm_digest
         The plan's digest, all 64 characters.
     """
-    from glacier_purge.cli.carrying import in_event_loop
+    from glacier_purge.cli.event_loop import in_event_loop
     from glacier_purge.cli.logs import configure_logs
     from glacier_purge.cli.run_dir import open_run
     from glacier_purge.plan.document import read_plan
@@ -80,8 +80,8 @@ async def apply_plan(
     from glacier_purge.api.clients import Clients
     from glacier_purge.api.purging import alone_with, opened_run
     from glacier_purge.api.values import access, rules
-    from glacier_purge.cli.carrying import Carrying
     from glacier_purge.cli.confirmation import approval_for
+    from glacier_purge.cli.terminal_session import TerminalSession
     from glacier_purge.cli.waiting import host
     from glacier_purge.guard.rules import check_plan
 
@@ -93,5 +93,5 @@ async def apply_plan(
             Clients() as clients,
             opened_run(folder, plan, settings, clients, here, credentials=credentials) as run,
         ):
-            carrying = Carrying(run, folder, plan, plain_every_seconds=settings.report.progress_seconds)
-            return await carrying.carry_out(approval, output)
+            session = TerminalSession(run, plan, plain_every_seconds=settings.report.progress_seconds)
+            return await session.carry_out(folder, approval, output)

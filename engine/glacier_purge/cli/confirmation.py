@@ -8,7 +8,10 @@ for this very digest.
 from __future__ import annotations
 
 import sys
+from contextlib import nullcontext
 from typing import TYPE_CHECKING
+
+import anyio
 
 from glacier_purge.approval.typed import Approval, approve_by_digest, approve_by_words
 from glacier_purge.audit.recovery import replay
@@ -23,18 +26,25 @@ from glacier_purge.run.host import who
 from glacier_purge.text import size
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+    from contextlib import AbstractContextManager
+
+    from glacier_purge.api.person import ApprovalRequest
     from glacier_purge.plan.document import Plan
     from glacier_purge.settings import Settings
     from glacier_purge.storage.folder import RunFolder
 
 
 def approval_for(folder: RunFolder, plan: Plan, settings: Settings, confirm_digest: str | None) -> Approval:
-    """Return the approval of ``plan``, which is shown before. Raises ``PlanRefused`` when there is none."""
+    """Return the approval of a plan that is carried out by itself, and shown before.
+
+    Raises ``PlanRefused`` when there is none, and ``ConfigurationFailed`` as the plan's estimates do.
+    """
     if replay(folder.path).approved_digest != plan.digest:
         check_fresh(planned_at(folder, plan), utc_now())
     elif confirm_digest is None:
         return Approval(digest=plan.digest, how="resumed", by=who())
-    put_before(folder, plan, settings)
+    _put_before(PlanView.of(folder, plan, settings))
     if confirm_digest is not None:
         return approve_by_digest(plan, confirm_digest, who())
     if not sys.stdin.isatty():
@@ -43,26 +53,54 @@ def approval_for(folder: RunFolder, plan: Plan, settings: Settings, confirm_dige
             f"sent. If the plan above is what you want, run: glacier-purge apply {folder.path} "
             f"--confirm-digest {plan.digest}"
         )
-    ask(plan)
+    _ask(plan)
     return approve_by_words(plan, sys.stdin.readline(), who())
 
 
-def put_before(folder: RunFolder, plan: Plan, settings: Settings) -> None:
-    """Show the whole plan to whoever is to say yes to it. Raises ``ConfigurationFailed`` as its estimates do."""
-    page = PlanView.of(folder, plan, settings).as_text()
-    sys.stderr.write(f"{fitted_to(sys.stderr, page)}\n\n")
+class TerminalApproval:
+    """Gets the yes to the plans of lifecycles: by one of the digests that were given, else asked on the terminal.
+
+    It asks about one plan at a time, without keeping other vaults from their work; ``aside`` is a context in which
+    nothing else is drawn.
+    """
+
+    def __init__(
+        self, digests: Iterable[str], aside: Callable[[], AbstractContextManager[object]] = nullcontext
+    ) -> None:
+        self._digests = frozenset(digest.strip().lower() for digest in digests)
+        self._aside = aside
+        self._turn = anyio.Lock()
+
+    async def __call__(self, request: ApprovalRequest) -> Approval:
+        """Show the plan and get the yes.
+
+        Raises ``Pending`` where there is no terminal to ask on, ``PlanOutdated`` for a plan that grew old while another
+        was asked about, and ``PlanRefused`` for any answer but vault name and archive count.
+        """
+        plan = request.plan
+        is_approved = plan.digest in self._digests
+        if is_approved or not sys.stdin.isatty():
+            with self._aside():
+                _put_before(request.view)
+            if is_approved:
+                return approve_by_digest(plan, plan.digest, who())
+            raise request.pending()
+        async with self._turn:
+            check_fresh(planned_at(request.folder, plan), utc_now())
+            with self._aside():
+                _put_before(request.view)
+                _ask(plan)
+                await anyio.wait_readable(sys.stdin)
+                return approve_by_words(plan, sys.stdin.readline(), who())
+
+
+def _put_before(view: PlanView) -> None:
+    """Show the whole plan to whoever is to say yes to it."""
+    sys.stderr.write(f"{fitted_to(sys.stderr, view.as_text())}\n\n")
     sys.stderr.flush()
 
 
-def waited_for(folder: RunFolder, plan: Plan) -> str:
-    """What is waited for where nobody is there to say yes now, and how to say it later."""
-    return (
-        f"somebody's approval of the plan in {folder.path}: {plan.counts.selected:,} archives; `glacier-purge show "
-        f"{folder.path}` prints it again. Give the command again with --confirm-digest {plan.digest}"
-    )
-
-
-def ask(plan: Plan) -> None:
+def _ask(plan: Plan) -> None:
     """Ask for the yes to a plan that was shown."""
     sys.stderr.write(f"{fitted_to(sys.stderr, safe(_what(plan)))}\n{safe(_asked(plan))}")
     sys.stderr.flush()

@@ -46,7 +46,7 @@ def delete_vault(
     from glacier_purge.api.clients import Clients
     from glacier_purge.api.purging import alone_with
     from glacier_purge.api.values import access
-    from glacier_purge.cli.carrying import in_event_loop
+    from glacier_purge.cli.event_loop import in_event_loop
     from glacier_purge.cli.logs import configure_logs
     from glacier_purge.cli.run_dir import open_run
     from glacier_purge.cli.waiting import patience, settled

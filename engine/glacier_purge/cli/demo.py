@@ -36,7 +36,7 @@ def demo(
     run_dir
         Where to keep the run folder; otherwise it is made in the temporary folder and its name printed.
     """
-    from glacier_purge.cli.carrying import in_event_loop
+    from glacier_purge.cli.event_loop import in_event_loop
     from glacier_purge.cli.simulated import started_simulator
 
     path = run_dir if run_dir is not None else Path(tempfile.mkdtemp(prefix="glacier-purge-demo-")) / "run"

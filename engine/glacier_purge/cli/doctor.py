@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -12,9 +11,6 @@ from glacier_purge.cli.output import OutputFormat, print_page, print_result
 from glacier_purge.report.findings import as_lines, as_result
 
 if TYPE_CHECKING:
-    from glacier_purge.api.clients import Clients
-    from glacier_purge.aws.access import Access
-    from glacier_purge.glacier.control import GlacierControl
     from glacier_purge.guard.findings import Finding
     from glacier_purge.settings import Settings
 
@@ -39,7 +35,7 @@ def doctor(
     run_dir
         Where the run folder would be, for the room on that disk; otherwise here.
     """
-    from glacier_purge.cli.carrying import in_event_loop
+    from glacier_purge.cli.event_loop import in_event_loop
     from glacier_purge.cli.logs import configure_logs
     from glacier_purge.guard.findings import Weight
     from glacier_purge.report.results.planning import Diagnosed
@@ -67,35 +63,10 @@ async def _examined(name: str, settings: Settings, place: Path) -> list[Finding]
     from glacier_purge.api import values
     from glacier_purge.api.addresses import vault_by_name
     from glacier_purge.api.clients import Clients
+    from glacier_purge.api.examining import examined
 
     async with Clients() as clients:
         vault = await vault_by_name(name, settings, clients)
         access = values.access(settings, values.endpoint(settings, vault.region))
         control = await clients.control_for_anybody(vault, access)
         return await examined(control, clients, access, place, settings)
-
-
-async def examined(
-    control: GlacierControl, clients: Clients, access: Access, place: Path, settings: Settings
-) -> list[Finding]:
-    """Everything that could go wrong with a purge of the control's vault, with a run folder at ``place``."""
-    from glacier_purge.api import values
-    from glacier_purge.aws.endpoints import is_loopback
-    from glacier_purge.clock import utc_now
-    from glacier_purge.guard.examination import Examination, Surroundings
-
-    region = control.vault.region
-    pretended = access.endpoint_url is not None and is_loopback(access.endpoint_url)
-    surroundings = Surroundings(
-        caller=None if pretended else await clients.caller(access, region),
-        lifetime=await clients.lifetime(access, region),
-        disk_free_bytes=shutil.disk_usage(_existing(place)).free,
-        now=utc_now(),
-        recent=values.recent(settings),
-    )
-    return await Examination(control, surroundings).findings()
-
-
-def _existing(place: Path) -> Path:
-    """The place, or where it would be made."""
-    return next(folder for folder in (place.absolute(), *place.absolute().parents) if folder.exists())

@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import json
-import signal
 import sys
 from dataclasses import replace
-from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -24,26 +22,17 @@ from glacier_purge.cli.options import (
     SettingsSource,
 )
 from glacier_purge.cli.output import OutputFormat, print_page, print_text, tell
+from glacier_purge.cli.signals import StopSignals
 from glacier_purge.cli.waiting import NoWait
-from glacier_purge.errors import Interrupted, PlanRefused, RunStopped, UsageError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Iterable
 
-    from glacier_purge.api.clients import Clients
-    from glacier_purge.api.member import Asking, Member
-    from glacier_purge.deletion.budget import Budget
-    from glacier_purge.fleet.fleet import Fleet
-    from glacier_purge.fleet.roster import Enlisted, Roster
-    from glacier_purge.report.displays import FleetDisplay
-    from glacier_purge.report.fleet import Row
+    from glacier_purge.api.fleet import OpenedFleet, SettingsFor
+    from glacier_purge.archive import Vault
+    from glacier_purge.glacier.waiting import Patience, Waiting
     from glacier_purge.settings import Settings
     from glacier_purge.storage.folder import RunFolder
-
-    SettingsFor = Callable[[str | None, str | None, str | None], Settings]
-    """From a profile, a region and an account to the settings in force there; None is the command line's."""
-
-_STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
 def fleet(
@@ -75,8 +64,7 @@ def fleet(
     confirm_digest
         Digest of a plan that may be carried out, all 64 characters. May be given several times.
     """
-    from glacier_purge.api.clients import Clients
-    from glacier_purge.cli.carrying import in_event_loop
+    from glacier_purge.cli.event_loop import in_event_loop
     from glacier_purge.cli.logs import configure_logs
     from glacier_purge.storage.folder import RunFolder
 
@@ -91,196 +79,67 @@ def fleet(
         )
         return source.load(here, pace=pace.overrides())
 
-    content = _read(fleet_file)
-
     async def work() -> int:
-        folder = RunFolder.open_or_create(run_dir)
-        with folder.held():
-            async with Clients() as clients:
-                roster = await _roster(folder, fleet_file, content, settings_for, clients)
-                carrying = _Carrying(roster, folder, settings_for, frozenset(confirm_digest or ()), clients)
-                return await carrying.carry(no_wait=no_wait, output=output)
+        terminal = _Terminal(confirm_digest or (), settings_for, no_wait=no_wait)
+        return await terminal.carry(fleet_file, RunFolder.open_or_create(run_dir), output)
 
     return in_event_loop(work)
 
 
-def _read(file: Path) -> bytes:
-    try:
-        content = file.read_bytes()
-        content.decode()
-    except (OSError, UnicodeDecodeError) as error:
-        because = error.strerror if isinstance(error, OSError) else error
-        raise UsageError(f"the fleet file {file} cannot be read: {because}.") from error
-    return content
+class _Terminal:
+    """The people at this process's terminal, who have the vaults of one fleet carried."""
 
-
-async def _roster(folder: RunFolder, file: Path, content: bytes, settings_for: SettingsFor, clients: Clients) -> Roster:
-    """The fleet as it was settled; the first time, that is now."""
-    from glacier_purge.api import values
-    from glacier_purge.api.addresses import vaults_there
-    from glacier_purge.fleet.file import expand, read_fleet
-    from glacier_purge.fleet.roster import Roster, enlisted, fingerprint, read_roster, write_roster
-
-    known = read_roster(folder, file, content)
-    if known is not None:
-        return known
-    plan = read_fleet(content.decode())
-    settings = {place: settings_for(place.profile, place.region, None) for place in plan.places}
-    listed = {place: await vaults_there(settings[place], clients) for place in plan.places}
-    found = expand(plan, listed)
-    roster = Roster(
-        fleet_file_sha256=fingerprint(content),
-        findings=found.findings,
-        vaults=tuple(enlisted(one, values.endpoint(settings[one.place], one.vault.region)) for one in found.chosen),
-    )
-    write_roster(folder, roster)
-    return roster
-
-
-class _Carrying:
-    """One process's part of a fleet, with its terminal."""
-
-    def __init__(
-        self,
-        roster: Roster,
-        folder: RunFolder,
-        settings_for: SettingsFor,
-        digests: frozenset[str],
-        clients: Clients,
-    ) -> None:
-        self._roster = roster
-        self._folder = folder
-        self._settings_for = settings_for
-        self._digests = digests
-        self._clients = clients
-        self._budgets: dict[tuple[str, str, str], Budget] = {}
-
-    async def carry(self, *, no_wait: bool, output: OutputFormat) -> int:
-        """Carry every vault as far as it goes here, and print how each of them ended."""
-        from glacier_purge.api.member import Asking
-        from glacier_purge.fleet.fleet import Fleet
+    def __init__(self, digests: Iterable[str], settings_for: SettingsFor, *, no_wait: bool) -> None:
+        from glacier_purge.cli.confirmation import TerminalApproval
         from glacier_purge.report.displays import fleet_display
 
-        for finding in self._roster.findings:
-            tell(finding)
-        every_seconds = self._settings_for(None, None, None).report.progress_seconds
-        with fleet_display(sys.stderr, plain_every_seconds=every_seconds) as screen:
-            ask = Asking(screen) if sys.stdin.isatty() else None
-            members = {one.vault_arn: self._member(one, ask, no_wait=no_wait) for one in self._roster.vaults}
-            fleet = Fleet(members)
-            async with anyio.create_task_group() as tasks:
-                tasks.start_soon(_listen, fleet, tasks.cancel_scope)
-                tasks.start_soon(_show, screen, members, fleet)
-                await fleet.go_on()
-                tasks.cancel_scope.cancel()
-            screen.show(_rows(members, fleet))
-        _print(members, fleet, self._roster, output)
-        return fleet.exit_code
+        self._settings_for = settings_for
+        self._no_wait = no_wait
+        every_seconds = settings_for(None, None, None).report.progress_seconds
+        self._screen = fleet_display(sys.stderr, plain_every_seconds=every_seconds)
+        self._approval = TerminalApproval(digests, self._screen.aside)
 
-    def _member(self, one: Enlisted, ask: Asking | None, *, no_wait: bool) -> Member:
-        from glacier_purge.api import values
-        from glacier_purge.api.member import Member
-        from glacier_purge.archive import Vault
-        from glacier_purge.cli.waiting import host, patience
-        from glacier_purge.fleet.fleet import folder_name
-        from glacier_purge.lifecycle.options import LifecycleOptions
+    async def carry(self, file: Path, folder: RunFolder, output: OutputFormat) -> int:
+        """Carry every vault as far as it goes here, and print how each of them ended."""
+        from glacier_purge.api.clients import Clients
+        from glacier_purge.api.fleet import FleetPeople, opened_fleet
 
-        vault = Vault.from_arn(one.vault_arn)
-        settings = self._settings_for(one.profile, vault.region, vault.account_id)
-        endpoint_url = values.endpoint(settings, vault.region)
-        if endpoint_url != one.endpoint_url:
-            raise PlanRefused(
-                f"the fleet in {self._folder.path} began with {one.endpoint_url} for {vault.arn}, not {endpoint_url}. "
-                "Give the endpoint it began with. Nothing was sent."
-            )
-        access = values.access(settings, endpoint_url, id_rule=settings.inventory.id_rule)
-        return Member(
-            vault,
-            self._folder.path / folder_name(vault),
-            settings,
-            LifecycleOptions(
-                freeze=one.freeze,
-                remove_vault=vault.name if one.remove_vault else None,
-                even_the_last=one.even_the_last_vault,
-                set_aside_defects=one.set_aside_defects,
-            ),
-            self._clients,
-            choices=one.choices,
-            caps=one.caps,
-            lane_of=(self._budget((vault.account_id, vault.region, endpoint_url), settings), one.max_rate),
-            digests=self._digests,
-            ask=None if ask is None else partial(ask, settings),
-            patience_for=lambda tell: patience(no_wait, access, tell),
-            host=host(access),
-        )
+        people = FleetPeople(approve=self._approval, say=_say, patience_for=self._patience_for)
+        async with (
+            Clients() as clients,
+            opened_fleet(file, folder, self._settings_for, clients, people) as opened,
+        ):
+            for finding in opened.roster.findings:
+                tell(finding)
+            with self._screen as screen:
+                async with anyio.create_task_group() as tasks:
+                    tasks.start_soon(StopSignals(opened.fleet.stop).listen, tasks.cancel_scope)
+                    tasks.start_soon(opened.show, screen.show, screen.every_seconds)
+                    await opened.fleet.go_on()
+                    tasks.cancel_scope.cancel()
+                screen.show(opened.rows)
+        _print(opened, output)
+        return opened.fleet.exit_code
 
-    def _budget(self, whose: tuple[str, str, str], settings: Settings) -> Budget:
-        """The budget of an account, region and endpoint: one, however many vaults there are."""
-        import random
+    def _patience_for(self, settings: Settings, tell_wait: Callable[[Waiting], None]) -> Patience:
+        from glacier_purge.api.values import access
+        from glacier_purge.cli.waiting import patience
 
-        from glacier_purge.api import values
-        from glacier_purge.deletion.budget import Budget
-
-        if whose not in self._budgets:
-            self._budgets[whose] = Budget(values.purge_settings(settings).pace, random.random)
-        return self._budgets[whose]
+        return patience(self._no_wait, access(settings, settings.aws.endpoint_url), tell_wait)
 
 
-async def _listen(fleet: Fleet, everything: anyio.CancelScope) -> None:
-    with anyio.open_signal_receiver(*_STOP_SIGNALS) as signals:
-        stopping = False
-        async for number in signals:
-            name = "Ctrl-C" if number == signal.SIGINT else signal.Signals(number).name
-            if stopping:
-                tell(f"{name} again: stopping at once. The same command goes on.")
-                everything.cancel()
-            else:
-                tell(f"{name}: nothing new is sent, requests in flight settle. Once more stops at once.")
-                fleet.stop(name, Interrupted if number == signal.SIGINT else RunStopped)
-            stopping = True
+def _say(vault: Vault, message: str) -> None:
+    from glacier_purge.report.terminal import safe
+
+    sys.stderr.write(f"glacier-purge: {safe(vault.name)}: {safe(message)}\n")
+    sys.stderr.flush()
 
 
-async def _show(screen: FleetDisplay, members: Mapping[str, Member], fleet: Fleet) -> None:
-    while True:
-        screen.show(_rows(members, fleet))
-        await anyio.sleep(screen.every_seconds)
-
-
-def _rows(members: Mapping[str, Member], fleet: Fleet) -> list[Row]:
-    """How every vault stands: as it ended, or as it goes on."""
-    rows = []
-    for name, member in members.items():
-        ending, row = fleet.endings.get(name), member.row
-        if ending is not None:
-            told = f"{ending.state}: {ending.message}" if ending.message else ending.state.value
-            row = replace(row, standing=told, until=ending.until)
-        rows.append(row)
-    return rows
-
-
-def _print(members: Mapping[str, Member], fleet: Fleet, roster: Roster, output: OutputFormat) -> None:
+def _print(opened: OpenedFleet, output: OutputFormat) -> None:
+    from glacier_purge.api.fleet import FleetReport
     from glacier_purge.report.fleet import sentence
 
     if output is OutputFormat.TEXT:
-        print_page("\n".join(map(sentence, _rows(members, fleet))))
-        return
-    vaults = [_facts(name, member, fleet) for name, member in members.items()]
-    counts = {
-        state: sum(vault["state"] == state for vault in vaults) for state in ("done", "pending", "stopped", "failed")
-    }
-    told = {"exit_code": fleet.exit_code, **counts, "findings": roster.findings, "vaults": vaults}
-    print_text(json.dumps(told))
-
-
-def _facts(name: str, member: Member, fleet: Fleet) -> dict[str, object]:
-    ending = fleet.endings[name]
-    return {
-        "vault_arn": name,
-        "state": ending.state.value,
-        "phase": member.phase,
-        "exit_code": ending.exit_code,
-        "message": ending.message,
-        "until": None if ending.until is None else f"{ending.until:%Y-%m-%dT%H:%M:%SZ}",
-        "confirm_digest": member.digest_wanted,
-        "run_dir": str(member.path),
-    }
+        print_page("\n".join(map(sentence, opened.rows)))
+    else:
+        print_text(json.dumps(FleetReport.of(opened).as_dict()))

@@ -69,7 +69,7 @@ def fetch(
     chunk_mib
         MiB to download in one request.
     """
-    from glacier_purge.cli.carrying import in_event_loop
+    from glacier_purge.cli.event_loop import in_event_loop
     from glacier_purge.cli.logs import configure_logs
     from glacier_purge.cli.waiting import settled
     from glacier_purge.inventory.fetching.job_choice import Wanted

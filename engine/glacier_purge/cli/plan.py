@@ -29,7 +29,7 @@ def plan(
     inventory_max_age
         Take an older inventory than this only if it is still the vault's last: 7d (the default), 12h; none takes any.
     """
-    from glacier_purge.cli.carrying import in_event_loop
+    from glacier_purge.cli.event_loop import in_event_loop
     from glacier_purge.cli.options import age_seconds
     from glacier_purge.cli.waiting import settled
     from glacier_purge.report.plan_view import PlanView, to_delete

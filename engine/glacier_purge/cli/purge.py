@@ -48,7 +48,7 @@ def purge(
         The plan's digest, all 64 characters.
     """
     from glacier_purge.cli.apply import apply_plan
-    from glacier_purge.cli.carrying import in_event_loop
+    from glacier_purge.cli.event_loop import in_event_loop
     from glacier_purge.cli.logs import configure_logs
     from glacier_purge.cli.waiting import settled
 

@@ -52,7 +52,7 @@ def thaw(
     from glacier_purge.api.addresses import vault_by_name
     from glacier_purge.api.clients import Clients
     from glacier_purge.archive import check_vault_name
-    from glacier_purge.cli.carrying import in_event_loop
+    from glacier_purge.cli.event_loop import in_event_loop
     from glacier_purge.cli.logs import configure_logs
     from glacier_purge.report.results.lifecycles import Thawed
     from glacier_purge.storage.locks import vault_locked

@@ -41,7 +41,7 @@ def verify(
     """
     from glacier_purge.api import values
     from glacier_purge.api.clients import Clients
-    from glacier_purge.cli.carrying import in_event_loop
+    from glacier_purge.cli.event_loop import in_event_loop
     from glacier_purge.cli.logs import configure_logs
     from glacier_purge.cli.output import tell
     from glacier_purge.cli.run_dir import open_run

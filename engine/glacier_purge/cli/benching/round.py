@@ -253,7 +253,7 @@ def _peak_rss_bytes() -> int:
 
 def main() -> int:
     """Do one round as stdin orders."""
-    from glacier_purge.cli.carrying import in_event_loop
+    from glacier_purge.cli.event_loop import in_event_loop
 
     order = msgspec.json.decode(sys.stdin.buffer.read(), type=Order)
     if order.core is not None and hasattr(os, "sched_setaffinity"):

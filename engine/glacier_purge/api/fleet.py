@@ -1,0 +1,213 @@
+"""The one place that opens a fleet: who belongs to it, and each vault's lifecycle with its part of the budget."""
+
+from __future__ import annotations
+
+from contextlib import asynccontextmanager
+from dataclasses import asdict, dataclass, replace
+from typing import TYPE_CHECKING, Any
+
+import anyio
+
+from glacier_purge.api.addresses import vaults_there
+from glacier_purge.api.lifecycle import LifecycleOrder
+from glacier_purge.api.member import Member
+from glacier_purge.api.values import endpoint, purge_settings
+from glacier_purge.archive import Vault
+from glacier_purge.errors import PlanRefused, UsageError
+from glacier_purge.fleet.budgets import Budgets
+from glacier_purge.fleet.file import expand, read_fleet
+from glacier_purge.fleet.fleet import Fleet, State, folder_name
+from glacier_purge.fleet.roster import Roster, enlisted, fingerprint, read_roster, write_roster
+from glacier_purge.lifecycle.options import LifecycleOptions
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Callable, Sequence
+    from pathlib import Path
+    from typing import Self
+
+    from glacier_purge.api.clients import Clients
+    from glacier_purge.api.person import Approve
+    from glacier_purge.fleet.roster import Enlisted
+    from glacier_purge.glacier.waiting import Patience, Waiting
+    from glacier_purge.report.fleet import Row
+    from glacier_purge.settings import Settings
+    from glacier_purge.storage.folder import RunFolder
+
+    SettingsFor = Callable[[str | None, str | None, str | None], Settings]
+    """From a profile, a region and an account to the settings in force there; None is the caller's own."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FleetPeople:
+    """Whom the members of a fleet deal with. ``say`` is told of which vault something is said.
+
+    ``patience_for`` gives the patience for one vault's settings, which tells what it waits for.
+    """
+
+    approve: Approve
+    say: Callable[[Vault, str], None]
+    patience_for: Callable[[Settings, Callable[[Waiting], None]], Patience]
+
+
+class OpenedFleet:
+    """A fleet that is open in this process, until its context ends."""
+
+    def __init__(self, roster: Roster, members: dict[str, Member]) -> None:
+        self.roster = roster
+        self.members = members
+        self.fleet = Fleet(members)
+
+    @property
+    def rows(self) -> list[Row]:
+        """How every vault stands: as it ended, or as it goes on."""
+        rows = []
+        for name, member in self.members.items():
+            ending, row = self.fleet.endings.get(name), member.row
+            if ending is not None:
+                told = f"{ending.state}: {ending.message}" if ending.message else ending.state.value
+                row = replace(row, standing=told, until=ending.until)
+            rows.append(row)
+        return rows
+
+    async def show(self, draw: Callable[[Sequence[Row]], None], every_seconds: float) -> None:
+        """Draw how every vault stands, again and again until cancelled."""
+        while True:
+            draw(self.rows)
+            await anyio.sleep(every_seconds)
+
+
+@asynccontextmanager
+async def opened_fleet(
+    file: Path, folder: RunFolder, settings_for: SettingsFor, clients: Clients, people: FleetPeople
+) -> AsyncIterator[OpenedFleet]:
+    """Open the fleet of ``file`` in ``folder``, which is held meanwhile: settled now, or when it began.
+
+    Raises ``UsageError`` for a file that can't be read or says nothing useful, ``RunLocked``, ``AuditDamaged``,
+    ``PlanRefused`` for another file, vault or endpoint than it began with, and what the service answers to being asked
+    for the vaults there are.
+    """
+    content = _read(file)
+    with folder.held():
+        roster = await _settled(folder, file, content, settings_for, clients)
+        budgets = Budgets()
+        members = {}
+        for one in roster.vaults:
+            vault = Vault.from_arn(one.vault_arn)
+            settings = settings_for(one.profile, vault.region, vault.account_id)
+            members[one.vault_arn] = _member(folder, one, settings, clients, people, budgets)
+        yield OpenedFleet(roster, members)
+
+
+def _member(
+    folder: RunFolder, one: Enlisted, settings: Settings, clients: Clients, people: FleetPeople, budgets: Budgets
+) -> Member:
+    vault = Vault.from_arn(one.vault_arn)
+    endpoint_url = endpoint(settings, vault.region)
+    if endpoint_url != one.endpoint_url:
+        raise PlanRefused(
+            f"the fleet in {folder.path} began with {one.endpoint_url} for {vault.arn}, not {endpoint_url}. Give the "
+            "endpoint it began with. Nothing was sent."
+        )
+    options = LifecycleOptions(
+        freeze=one.freeze,
+        remove_vault=vault.name if one.remove_vault else None,
+        even_the_last=one.even_the_last_vault,
+        set_aside_defects=one.set_aside_defects,
+    )
+    return Member(
+        vault,
+        folder.path / folder_name(vault),
+        LifecycleOrder(options=options, choices=one.choices, caps=one.caps),
+        settings,
+        clients,
+        lane=budgets.lane(vault, endpoint_url, purge_settings(settings).pace, one.max_rate),
+        approve=people.approve,
+        say=lambda message: people.say(vault, message),
+        patience_for=lambda tell: people.patience_for(settings, tell),
+    )
+
+
+def _read(file: Path) -> bytes:
+    try:
+        content = file.read_bytes()
+        content.decode()
+    except (OSError, UnicodeDecodeError) as error:
+        because = error.strerror if isinstance(error, OSError) else error
+        raise UsageError(f"the fleet file {file} cannot be read: {because}.") from error
+    return content
+
+
+async def _settled(
+    folder: RunFolder, file: Path, content: bytes, settings_for: SettingsFor, clients: Clients
+) -> Roster:
+    """The fleet as it was settled; the first time, that is now."""
+    known = read_roster(folder, file, content)
+    if known is not None:
+        return known
+    plan = read_fleet(content.decode())
+    settings = {place: settings_for(place.profile, place.region, None) for place in plan.places}
+    listed = {place: await vaults_there(settings[place], clients) for place in plan.places}
+    found = expand(plan, listed)
+    roster = Roster(
+        fleet_file_sha256=fingerprint(content),
+        findings=found.findings,
+        vaults=tuple(enlisted(one, endpoint(settings[one.place], one.vault.region)) for one in found.chosen),
+    )
+    write_roster(folder, roster)
+    return roster
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class VaultReport:
+    """How it ended for one vault of a fleet: ``state`` is done, pending, stopped or failed.
+
+    ``confirm_digest`` is that of the plan that waits for somebody's approval; ``until`` (UTC, ISO 8601) is when it is
+    worth coming again.
+    """
+
+    vault_arn: str
+    state: str
+    phase: str
+    exit_code: int
+    message: str
+    until: str | None
+    confirm_digest: str | None
+    run_dir: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FleetReport:
+    """How it ended for every vault. ``findings`` is what was noticed when the vaults were listed.
+
+    ``exit_code`` is 75 while anything is pending, otherwise the worst of all.
+    """
+
+    exit_code: int
+    findings: tuple[str, ...]
+    vaults: tuple[VaultReport, ...]
+
+    @classmethod
+    def of(cls, opened: OpenedFleet) -> Self:
+        """The report of a fleet whose process has done what it could."""
+        reports = []
+        for name, member in opened.members.items():
+            ending = opened.fleet.endings[name]
+            reports.append(
+                VaultReport(
+                    vault_arn=name,
+                    state=ending.state.value,
+                    phase=member.phase,
+                    exit_code=ending.exit_code,
+                    message=ending.message,
+                    until=None if ending.until is None else f"{ending.until:%Y-%m-%dT%H:%M:%SZ}",
+                    confirm_digest=member.digest_wanted,
+                    run_dir=str(member.path),
+                )
+            )
+        return cls(exit_code=opened.fleet.exit_code, findings=opened.roster.findings, vaults=tuple(reports))
+
+    def as_dict(self) -> dict[str, Any]:
+        """The report as a result for programs, with how many vaults there are in each state."""
+        counts = {state.value: sum(one.state == state for one in self.vaults) for state in State}
+        vaults = [asdict(one) for one in self.vaults]
+        return {"exit_code": self.exit_code, **counts, "findings": self.findings, "vaults": vaults}

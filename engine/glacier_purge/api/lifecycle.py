@@ -1,0 +1,236 @@
+"""The one place that opens a vault's lifecycle: what it was begun with, whom it asks, what it sends by.
+
+The command line, a fleet's member and ``run_lifecycle`` differ in who the person is, and in nothing else.
+"""
+
+from __future__ import annotations
+
+from contextlib import asynccontextmanager, nullcontext
+from dataclasses import asdict, dataclass, field
+from importlib.metadata import version
+from typing import TYPE_CHECKING, Any
+
+from glacier_purge.api.addresses import vault_by_name
+from glacier_purge.api.examining import examined, look_for_left_over, look_for_writers, look_over
+from glacier_purge.api.person import ApprovalRequest
+from glacier_purge.api.planning import decide_round
+from glacier_purge.api.purging import opened_run
+from glacier_purge.api.values import access, capped, endpoint, rules
+from glacier_purge.archive import Vault
+from glacier_purge.audit.recovery import replay
+from glacier_purge.lifecycle.context import LifecycleCallbacks, LifecycleContext, RoundLocks
+from glacier_purge.lifecycle.lifecycle import Lifecycle
+from glacier_purge.lifecycle.options import LifecycleOptions
+from glacier_purge.lifecycle.phases import Event
+from glacier_purge.lifecycle.state import Noting, noting_the_end, telling_while_denied
+from glacier_purge.lifecycle.steps_file import LifecycleFile
+from glacier_purge.lifecycle.terms import check_allowed, settled_terms, what_holds
+from glacier_purge.plan.choices import EVERY_ARCHIVE, UNCAPPED
+from glacier_purge.plan.first_reading import Target
+from glacier_purge.run.host import Host, who
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Callable
+    from contextlib import AbstractContextManager
+    from typing import Self
+
+    from glacier_purge.api.clients import Clients
+    from glacier_purge.api.person import Person
+    from glacier_purge.approval.typed import Approval
+    from glacier_purge.audit.ledger import Ledger
+    from glacier_purge.aws.access import StaticCredentials
+    from glacier_purge.deletion.budget import Lane
+    from glacier_purge.glacier.control import GlacierControl
+    from glacier_purge.glacier.waiting import Patience
+    from glacier_purge.lifecycle.terms import Terms
+    from glacier_purge.plan.choices import Caps, Choices
+    from glacier_purge.plan.document import Plan
+    from glacier_purge.settings import Settings
+    from glacier_purge.storage.folder import RunFolder
+
+    OpenLane = Callable[[], AbstractContextManager[Lane | None]]
+    """Opens a run's part of a pace that is shared with others; None is a pace of its own."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LifecycleOrder:
+    """What is ordered: which archives go, how much at most, and what to do besides. Settled when it begins."""
+
+    options: LifecycleOptions = field(default_factory=LifecycleOptions)
+    choices: Choices = EVERY_ARCHIVE
+    caps: Caps = UNCAPPED
+
+
+@asynccontextmanager
+async def opened_lifecycle(
+    folder: RunFolder,
+    vault: Vault | str,
+    order: LifecycleOrder,
+    settings: Settings,
+    clients: Clients,
+    person: Person,
+    *,
+    patience: Patience,
+    credentials: StaticCredentials | None = None,
+    lane: OpenLane = nullcontext,
+) -> AsyncIterator[Lifecycle]:
+    """Open the lifecycle in ``folder``, which is held meanwhile: begun now, or where an earlier process left it.
+
+    ``vault`` may be a name, whose account and region are found as everywhere.  What ends the work in the context before
+    its end is noted in the folder, and said to leave uploads denied where it does.  Raises ``RunLocked``, ``NotOurs``,
+    ``AuditDamaged`` for a folder that does not hold together, ``PlanRefused`` for a vault that must not be touched and
+    for an order that is not the one it began with, and what the service answers.
+    """
+    with folder.held(), noting_the_end(folder), telling_while_denied(folder, person.say):
+        if not isinstance(vault, Vault):
+            vault = await vault_by_name(vault, settings, clients, credentials=credentials)
+        target = Target(
+            vault=vault,
+            endpoint_url=endpoint(settings, vault.region),
+            tool_version=version("glacier-purge"),
+            inventory_name="the vault's inventory",
+            id_rule=settings.inventory.id_rule,
+        )
+        file = LifecycleFile(folder.path, patience.now)
+        check_allowed(target, file, rules(settings), order.options)
+        terms = await settled_terms(folder, target, file, order.choices, order.caps)
+        for line in what_holds(file, terms, order.options):
+            person.say(line)
+        reached = access(settings, target.endpoint_url, id_rule=target.id_rule, credentials=credentials)
+        composed = _Composed(
+            folder=folder,
+            target=target,
+            terms=terms,
+            options=order.options,
+            settings=capped(settings, terms.caps),
+            clients=clients,
+            control=await clients.control(vault, reached),
+            person=person,
+            patience=Noting(patience, folder, file),
+            credentials=credentials,
+            lane=lane,
+        )
+        yield Lifecycle(composed.context(file))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Composed:
+    """What a lifecycle is put together from, and what its phases ask for by it."""
+
+    folder: RunFolder
+    target: Target
+    terms: Terms
+    options: LifecycleOptions
+    settings: Settings
+    clients: Clients
+    control: GlacierControl
+    person: Person
+    patience: Patience
+    credentials: StaticCredentials | None
+    lane: OpenLane
+
+    def context(self, file: LifecycleFile) -> LifecycleContext:
+        return LifecycleContext(
+            folder=self.folder,
+            file=file,
+            control=self.control,
+            target=self.target,
+            options=self.options,
+            callbacks=LifecycleCallbacks(
+                preflight=self._preflight,
+                look_at=lambda snapshot: look_for_writers(
+                    self.control, snapshot, self.patience.now(), self.settings, self.person.say
+                ),
+                decide=lambda snapshot, earlier: decide_round(
+                    snapshot,
+                    self.target,
+                    self.terms,
+                    self.settings,
+                    self.clients,
+                    self.patience,
+                    earlier,
+                    set_aside_defects=self.options.set_aside_defects,
+                    credentials=self.credentials,
+                ),
+                approve=self._approve,
+                carry_out=self._carry_out,
+                tell=self.person.reached,
+            ),
+            patience=self.patience,
+            terms=self.terms,
+            rules=rules(self.settings),
+            by=who(),
+            locks=RoundLocks(),
+        )
+
+    async def _preflight(self) -> dict[str, Any]:
+        reached = access(
+            self.settings, self.target.endpoint_url, id_rule=self.target.id_rule, credentials=self.credentials
+        )
+        findings = await examined(self.control, self.clients, reached, self.folder.path, self.settings)
+        counted = look_over(findings, self.control, self.options, self.person.say)
+        await look_for_left_over(self.control, self.options, self.person.say)
+        return counted
+
+    async def _approve(self, place: RunFolder, plan: Plan) -> Approval:
+        return await self.person.approve(ApprovalRequest.of(place, plan, self.settings))
+
+    async def _carry_out(self, place: RunFolder, plan: Plan, approval: Approval) -> Ledger:
+        host = Host(wall_clock=lambda: self.patience.now().timestamp())
+        with self.lane() as lane:
+            async with (
+                opened_run(
+                    place,
+                    plan,
+                    self.settings,
+                    self.clients,
+                    host,
+                    credentials=self.credentials,
+                    pacer_for=None if lane is None else lane.begin,
+                ) as run,
+                self.person.watch(run, plan),
+            ):
+                await run.carry_out(approval)
+        return replay(place.path) if run.ledger is None else run.ledger
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LifecycleReport:
+    """How a lifecycle ended. ``certificate`` is the digest of the last certificate, None where there is none.
+
+    ``kept`` archives were let be by the plan; ``kept_gone`` of them are gone all the same, and this did not delete
+    them.  ``last_round`` is the folder of the last round that had a plan.
+    """
+
+    state: str
+    rounds: int
+    vault: str
+    vault_deleted: bool
+    certificate: str | None
+    kept: int
+    ended_with: str
+    kept_gone: int
+    last_round: str | None
+    run_dir: str
+
+    @classmethod
+    def of(cls, folder: RunFolder, vault: str, lifecycle: Lifecycle) -> Self:
+        """The report of a lifecycle that is done."""
+        file, planned = lifecycle.file, lifecycle.planned
+        fact = file.fact
+        return cls(
+            state="done",
+            rounds=file.round,
+            vault=vault,
+            vault_deleted=fact(Event.DELETED, "answer") is not None,
+            certificate=fact(Event.PROVEN, "certificate") or fact(Event.KEPT_REST, "certificate"),
+            kept=fact(Event.KEPT_REST, "kept") or fact(Event.NOTHING_CHOSEN, "kept") or 0,
+            ended_with=file.steps[-1].event.value,
+            kept_gone=fact(Event.PROVEN, "kept_gone") or fact(Event.KEPT_REST, "kept_gone") or 0,
+            last_round=None if planned is None else str(planned.path),
+            run_dir=str(folder.path),
+        )
+
+    def as_dict(self) -> dict[str, object]:
+        """The report as a result for programs."""
+        return asdict(self)

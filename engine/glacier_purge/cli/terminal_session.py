@@ -1,0 +1,94 @@
+"""A run on a terminal: its progress shown, an ear for signals, and at its end the result printed and an exit code.
+
+The result is printed however the run ended, from what is durable.
+"""
+
+from __future__ import annotations
+
+import sys
+from contextlib import asynccontextmanager
+from typing import TYPE_CHECKING
+
+import anyio
+
+from glacier_purge.cli.exit_codes import ExitCode
+from glacier_purge.cli.output import print_result, tell
+from glacier_purge.cli.signals import StopSignals
+from glacier_purge.errors import Interrupted
+from glacier_purge.report.displays import display
+from glacier_purge.report.summary import Report, progress, summarise
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+
+    from glacier_purge.approval.typed import Approval
+    from glacier_purge.cli.output import OutputFormat
+    from glacier_purge.plan.document import Plan
+    from glacier_purge.report.displays import Display
+    from glacier_purge.run.purge import PurgeRun
+    from glacier_purge.storage.folder import RunFolder
+
+
+class TerminalSession:
+    """One verb's carrying out of one plan."""
+
+    def __init__(self, run: PurgeRun, plan: Plan, *, plain_every_seconds: float) -> None:
+        self._run = run
+        self._plan = plan
+        self._plain_every_seconds = plain_every_seconds
+        self._signals = StopSignals(lambda name, _: run.drain(name))
+
+    async def carry_out(self, folder: RunFolder, approval: Approval, output: OutputFormat) -> int:
+        """Do it, print the result to stdout, and return the exit code. Errors of the run pass through."""
+        try:
+            async with self.watched():
+                await self._run.carry_out(approval)
+        finally:
+            summary = self._summary(folder)
+            if summary is not None:
+                print_result(summary.as_result(), output)
+                if self._run.anchor is not None:  # the log was opened, and refused before it got its first line
+                    tell(f"audit anchor {self._run.anchor}: kept elsewhere, it shows any later change of the log")
+        return self._exit_code(folder, summary)
+
+    @asynccontextmanager
+    async def watched(self) -> AsyncIterator[None]:
+        """Show the run's progress on stderr and stop it on signals; the second one ends the context at once."""
+        with display(sys.stderr, plain_every_seconds=self._plain_every_seconds) as screen:
+            async with anyio.create_task_group() as tasks:
+                tasks.start_soon(self._signals.listen, tasks.cancel_scope)
+                tasks.start_soon(self._show, screen)
+                yield
+                tasks.cancel_scope.cancel()
+            self._show_now(screen)
+
+    @property
+    def was_interrupted(self) -> bool:
+        """Whether Ctrl-C, and no other signal, was the first to stop it."""
+        return self._signals.stopped_as is Interrupted
+
+    async def _show(self, screen: Display) -> None:
+        while True:
+            await anyio.sleep(screen.every_seconds)
+            self._show_now(screen)
+
+    def _show_now(self, screen: Display) -> None:
+        if self._run.ledger is not None:
+            screen.show(progress(self._run.ledger, self._run.telemetry(), selected=self._plan.counts.selected))
+
+    def _summary(self, folder: RunFolder) -> Report | None:
+        if self._run.ledger is None:
+            return None
+        counts = self._plan.counts
+        return summarise(
+            self._run.ledger, inventory=counts.inventory, selected=counts.selected, run_dir=str(folder.path)
+        )
+
+    def _exit_code(self, folder: RunFolder, summary: Report | None) -> int:
+        if summary is None or not summary.complete:
+            tell(f"stopped before the end. Go on with: glacier-purge apply {folder.path}")
+            return ExitCode.INTERRUPTED if self.was_interrupted else ExitCode.STOPPED
+        if summary.failed:
+            tell(f'{summary.failed:,} archives failed: look for "failed" in {folder.path}/audit')
+            return ExitCode.FAILED
+        return ExitCode.DONE
