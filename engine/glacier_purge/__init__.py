@@ -5,6 +5,13 @@ A whole run, with its plan and its proof on disk::
     plan = await glacier_purge.make_plan("photos", inventory="inventory.json", run_dir="photos-run")
     report = await glacier_purge.purge("photos-run", confirm_digest=plan.digest)
 
+A vault from its name to proven empty, over days, each plan put before somebody::
+
+    async def approve(view):
+        return view.plan.digest if input(view.as_text()) == "yes" else None
+
+    await glacier_purge.run_lifecycle("photos", run_dir="photos-run", approve=approve)
+
 Only the deletes, for a migration script that knows which archives are safe elsewhere::
 
     vault = glacier_purge.Vault(account_id="123456789012", region="eu-west-1", name="photos")
@@ -20,7 +27,10 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from glacier_purge.api.fleet import FleetReport, VaultReport
     from glacier_purge.api.library import make_plan, purge
+    from glacier_purge.api.lifecycle import LifecycleOrder, LifecycleReport
+    from glacier_purge.api.scripts import FleetListener, LifecycleListener, run_fleet, run_lifecycle
     from glacier_purge.api.streaming import delete_archives
     from glacier_purge.archive import Vault
     from glacier_purge.audit.record import Outcome
@@ -39,23 +49,37 @@ if TYPE_CHECKING:
         ServiceRefused,
         UsageError,
     )
-    from glacier_purge.plan.choices import Choices
+    from glacier_purge.glacier.waiting import Impatient, Patient
+    from glacier_purge.lifecycle.options import LifecycleOptions
+    from glacier_purge.plan.choices import Caps, Choices
     from glacier_purge.plan.document import Plan
-    from glacier_purge.report.summary import Report
+    from glacier_purge.report.plan_view import PlanView
+    from glacier_purge.report.summary import Progress, Report
     from glacier_purge.settings import Settings
 
 _HOMES = {
     "AuditDamaged": "errors",
+    "Caps": "plan.choices",
     "Choices": "plan.choices",
     "CredentialsFailed": "errors",
     "DiskFailed": "errors",
+    "FleetListener": "api.scripts",
+    "FleetReport": "api.fleet",
     "GlacierPurgeError": "errors",
+    "Impatient": "glacier.waiting",
     "InventoryDamaged": "errors",
+    "LifecycleListener": "api.scripts",
+    "LifecycleOptions": "lifecycle.options",
+    "LifecycleOrder": "api.lifecycle",
+    "LifecycleReport": "api.lifecycle",
     "NotAsApproved": "errors",
     "Outcome": "audit.record",
-    "Plan": "plan.document",
+    "Patient": "glacier.waiting",
     "Pending": "errors",
+    "Plan": "plan.document",
     "PlanRefused": "errors",
+    "PlanView": "report.plan_view",
+    "Progress": "report.summary",
     "Report": "report.summary",
     "RunLocked": "errors",
     "RunStopped": "errors",
@@ -64,23 +88,37 @@ _HOMES = {
     "StaticCredentials": "aws.access",
     "UsageError": "errors",
     "Vault": "archive",
+    "VaultReport": "api.fleet",
     "delete_archives": "api.streaming",
     "make_plan": "api.library",
     "purge": "api.library",
+    "run_fleet": "api.scripts",
+    "run_lifecycle": "api.scripts",
 }
 
 __all__ = [
     "AuditDamaged",
+    "Caps",
     "Choices",
     "CredentialsFailed",
     "DiskFailed",
+    "FleetListener",
+    "FleetReport",
     "GlacierPurgeError",
+    "Impatient",
     "InventoryDamaged",
+    "LifecycleListener",
+    "LifecycleOptions",
+    "LifecycleOrder",
+    "LifecycleReport",
     "NotAsApproved",
     "Outcome",
+    "Patient",
     "Pending",
     "Plan",
     "PlanRefused",
+    "PlanView",
+    "Progress",
     "Report",
     "RunLocked",
     "RunStopped",
@@ -89,9 +127,12 @@ __all__ = [
     "StaticCredentials",
     "UsageError",
     "Vault",
+    "VaultReport",
     "delete_archives",
     "make_plan",
     "purge",
+    "run_fleet",
+    "run_lifecycle",
 ]
 
 

@@ -18,6 +18,7 @@ from glacier_purge.api.purging import opened_run
 from glacier_purge.api.values import access, capped, endpoint, rules
 from glacier_purge.archive import Vault
 from glacier_purge.audit.recovery import replay
+from glacier_purge.errors import UsageError
 from glacier_purge.lifecycle.context import LifecycleCallbacks, LifecycleContext, RoundLocks
 from glacier_purge.lifecycle.lifecycle import Lifecycle
 from glacier_purge.lifecycle.options import LifecycleOptions
@@ -79,11 +80,17 @@ async def opened_lifecycle(
     ``vault`` may be a name, whose account and region are found as everywhere.  What ends the work in the context before
     its end is noted in the folder, and said to leave uploads denied where it does.  Raises ``RunLocked``, ``NotOurs``,
     ``AuditDamaged`` for a folder that does not hold together, ``PlanRefused`` for a vault that must not be touched and
-    for an order that is not the one it began with, and what the service answers.
+    for an order that is not the one it began with, ``UsageError`` for another vault's removal, and what the service
+    answers.
     """
     with folder.held(), noting_the_end(folder), telling_while_denied(folder, person.say):
         if not isinstance(vault, Vault):
             vault = await vault_by_name(vault, settings, clients, credentials=credentials)
+        if order.options.remove_vault not in {None, vault.name}:
+            raise UsageError(
+                f"{order.options.remove_vault!r} is to be removed, and this is the lifecycle of {vault.name!r}. Give "
+                "that name once more, or none and keep the vault. Nothing was sent."
+            )
         target = Target(
             vault=vault,
             endpoint_url=endpoint(settings, vault.region),
