@@ -6,7 +6,9 @@ import ast
 import asyncio
 import json
 import os
+import re
 import sys
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -17,7 +19,6 @@ from glacier_simulator.kit import SimulatedGlacier
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
-    from pathlib import Path
 
 ARCHIVES = 60
 
@@ -116,3 +117,45 @@ async def test_a_migration_deletes_what_is_safe_elsewhere_and_nothing_else(
     assert left == set(ids[::3])
     assert glacier.ledger["deletes_received"] == 40
     assert verify(tmp_path / "log").faults == ()
+
+
+async def each_hour(glacier: SimulatedGlacier, *call: str | Path) -> tuple[int, str]:
+    """Call an example again and again, hours apart, until it waits for somebody or ends; its exit code and output."""
+    name, repository, tmp_path, *arguments = call
+    code, output = None, ""
+    for _ in range(12):
+        code, output = await run_example(
+            str(name), Path(repository), Path(tmp_path), *arguments, "--endpoint-url", glacier.endpoint_url
+        )
+        if code != 75 or "approval" in output.splitlines()[-1]:
+            break
+        glacier.clock.step(13 * 3600.0)
+    assert code is not None
+    return code, output
+
+
+@pytest.mark.slow
+async def test_a_vault_goes_its_whole_way_in_calls_that_wait_for_nothing(repository: Path, tmp_path: Path) -> None:
+    async with SimulatedGlacier(archives=ARCHIVES, time_scale=0) as glacier:
+        call = ("lifecycle.py", repository, tmp_path, "photos", tmp_path / "run")
+        code, output = await each_hour(glacier, *call)
+        assert (code, glacier.ledger["deletes_received"]) == (75, 0), output
+        digest = re.findall(r"--confirm-digest ([0-9a-f]{64})", output)[-1]
+        code, output = await each_hour(glacier, *call, "--confirm-digest", digest)
+        assert code == 0, output
+        assert output.splitlines()[-1].startswith("done after 1 rounds, certificate ")
+        assert (glacier.ledger["deletes_received"], glacier.ledger["archives_left"]) == (ARCHIVES, 0)
+
+
+@pytest.mark.slow
+async def test_a_fleet_goes_its_way_in_calls_that_wait_for_nothing(repository: Path, tmp_path: Path) -> None:
+    (tmp_path / "fleet.toml").write_text('[[vaults]]\nname = "*"\n', "utf-8")
+    async with SimulatedGlacier(archives=ARCHIVES, time_scale=0) as glacier:
+        glacier.service.generate_vault("films", 5, 1_000_000_000.0)
+        call = ("fleet.py", repository, tmp_path, tmp_path / "fleet.toml", tmp_path / "run")
+        code, output = await each_hour(glacier, *call)
+        assert (code, glacier.ledger["deletes_received"]) == (75, 0), output
+        code, output = await each_hour(glacier, *call, "--approve", "films", "--approve", "photos")
+        assert code == 0, output
+        assert output.count(": done in done") == 2
+        assert glacier.ledger["archives_left"] == 0
