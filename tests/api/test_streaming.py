@@ -20,7 +20,7 @@ from glacier_purge.audit.stream_document import read_stream
 from glacier_purge.audit.verification import PlanFacts, verify
 from glacier_purge.cli import main
 from glacier_purge.deletion.retry import RetryPolicy, RetrySettings, own_policies
-from glacier_purge.errors import AuditDamaged, DiskFailed, RunLocked, UsageError
+from glacier_purge.errors import AuditDamaged, DiskFailed, NotOurs, RunLocked, UsageError
 from glacier_purge.glacier.reply import Meaning
 from glacier_purge.storage.disk import FileDisk
 from glacier_purge.storage.folder import RunFolder
@@ -264,6 +264,18 @@ def others_may_write(log: Path) -> None:
     log.chmod(0o777)
 
 
+def others_may_write_the_document(log: Path) -> None:
+    (log / "stream.json").chmod(0o666)
+
+
+def a_second_name_of_the_log(log: Path) -> None:
+    (log.parent / "elsewhere").hardlink_to(log / "audit/000001.jsonl")
+
+
+def a_plan_beside_it(log: Path) -> None:
+    (log / "plan.json").write_bytes(b"{}")
+
+
 def edit(file: Path, old: bytes, new: bytes) -> None:
     content = file.read_bytes()
     assert old in content
@@ -280,6 +292,9 @@ def edit(file: Path, old: bytes, new: bytes) -> None:
         (lost_line, AuditDamaged, "cut back"),
         (no_document, UsageError, "is no audit log of delete_archives"),
         (others_may_write, UsageError, "can be written by other users"),
+        (others_may_write_the_document, NotOurs, "stream.json can be written by other users"),
+        (a_second_name_of_the_log, NotOurs, "has 2 names"),
+        (a_plan_beside_it, UsageError, r"holds plan\.json"),
     ],
 )
 async def test_a_folder_that_is_not_as_it_was_written_is_refused(
