@@ -32,7 +32,7 @@ from benchmarks import inventories
 from benchmarks.machine import CLIENT_CORE, Cost, pinned, run
 from benchmarks.servers import Server, tls_server
 from benchmarks.tables import Table
-from glacier_purge.cli.benching.round import Order, in_own_process
+from glacier_purge.cli.benching.round import RoundOrder, in_own_process
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -118,9 +118,9 @@ class Contestant:
     delete: Callable[[Arena, int, int], Cost]
 
 
-def our_order(server: Server, inventory: Path, in_flight: int, transport: Transport) -> Order:
+def our_order(server: Server, inventory: Path, in_flight: int, transport: Transport) -> RoundOrder:
     """What ``glacier-purge bench`` is to delete from ``server``."""
-    return Order(
+    return RoundOrder(
         inventory=str(inventory),
         vault=inventories.VAULT,
         account_id=inventories.ACCOUNT,

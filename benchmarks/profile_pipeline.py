@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from types import CodeType
 
     from benchmarks.bench_pipeline import Transport
-    from glacier_purge.cli.benching.round import Order
+    from glacier_purge.cli.benching.round import RoundOrder
     from glacier_purge.plan.document import Plan
     from glacier_purge.settings import Settings
     from glacier_purge.storage.folder import RunFolder
@@ -63,7 +63,7 @@ def measure(*, deletes: int = 40_000, in_flight: int = 64, transport: Transport 
     return _top(profile, deletes)
 
 
-async def _planned(order: Order, settings: Settings, run_dir: Path) -> tuple[RunFolder, Plan]:
+async def _planned(order: RoundOrder, settings: Settings, run_dir: Path) -> tuple[RunFolder, Plan]:
     async with Clients() as clients:
         return await plan_in_new_folder(
             order.vault, order.inventory, settings, clients, run_dir=run_dir, set_aside_defects=False

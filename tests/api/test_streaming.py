@@ -19,7 +19,7 @@ from glacier_purge.audit.segments import find_segments, read_lines
 from glacier_purge.audit.stream_document import read_stream
 from glacier_purge.audit.verification import PlanFacts, verify
 from glacier_purge.cli import main
-from glacier_purge.deletion.retry import RetryPolicy, RetrySettings, own_policies
+from glacier_purge.deletion.retry import RetryPolicy, RetryPolicySettings, own_policies
 from glacier_purge.errors import AuditDamaged, DiskFailed, NotOurs, RunLocked, UsageError
 from glacier_purge.glacier.reply import Meaning
 from glacier_purge.storage.disk import FileDisk
@@ -516,7 +516,7 @@ async def test_a_policy_whose_answers_have_to_be_awaited_is_refused(glacier: Sim
 )
 def test_a_policy_learns_how_long_it_has_been_going_on(stop: Any, last_seconds: float) -> None:
     own = own_policies({"no_reply": AsyncRetrying(stop=stop, wait=wait_fixed(5))})
-    policy = RetryPolicy(RetrySettings(), lambda: 1.0, own)
+    policy = RetryPolicy(RetryPolicySettings(), lambda: 1.0, own)
     assert policy.wait_seconds(Meaning.NO_REPLY, 1, last_seconds) is None
     assert last_seconds == 0.0 or policy.wait_seconds(Meaning.NO_REPLY, 1, last_seconds - 0.1) == 5.0
     assert policy.wait_seconds(Meaning.THROTTLED, 1, 1e6) == 0.5

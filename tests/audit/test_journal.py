@@ -14,7 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from glacier_purge.audit.record import Outcome, read_line
-from glacier_purge.audit.recovery import LogIdentity, read_identity, read_log
+from glacier_purge.audit.recovery import LogIdentity, read_log, read_log_identity
 from glacier_purge.audit.segments import MANIFEST
 from glacier_purge.audit.verification import verify
 from glacier_purge.errors import AuditDamaged, DiskFailed
@@ -56,7 +56,7 @@ async def test_the_first_records_say_whose_log_it_is() -> None:
     await journal.aclose()
     first = read_line(log_bytes(disk.contents()).splitlines()[0])
     assert (first.seq, first.run, first.epoch, first.prev) == (0, RUN, 1, PLAN)
-    assert read_identity(disk) == LogIdentity(RUN, PLAN, 5)
+    assert read_log_identity(disk) == LogIdentity(RUN, PLAN, 5)
     assert events(disk.contents()) == ["segment", "opened"]
 
 

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from glacier_purge.deletion.limit_search import LimitSearch, Phase
+from glacier_purge.deletion.limit_search import LimitSearch, SearchPhase
 
 TICK_SECONDS = 0.1
 
@@ -30,7 +30,7 @@ def test_before_the_first_throttle_the_rate_doubles_every_second() -> None:
     it = search(10.0, None)
     grow(it, 0.0, 3.0)
     assert it.rate == pytest.approx(80.0)
-    assert it.phase(3.0) is Phase.DOUBLING
+    assert it.phase(3.0) is SearchPhase.DOUBLING
 
 
 def test_the_first_cut_is_deep() -> None:
@@ -93,7 +93,7 @@ def test_after_a_deep_cut_the_rate_returns_to_just_under_the_limit() -> None:
     it = search(140.0, 140.0)
     cut(it, 0.0)
     it.rate = 50.0
-    assert it.phase(0.0) is Phase.REGAINING
+    assert it.phase(0.0) is SearchPhase.REGAINING
     grow(it, 0.0, 1.0)
     assert it.rate == pytest.approx(64.0, rel=0.01)  # by a quarter a second, compounded ten times
     grow(it, 1.0, 7.5)
@@ -104,9 +104,9 @@ def test_at_the_limit_it_creeps_for_the_quiet_spell_and_then_tries_ever_faster()
     it = search(300.0, 300.0)
     grow(it, 0.0, 5.0)
     assert it.rate == pytest.approx(303.0, rel=0.002)
-    assert it.phase(5.0) is Phase.HOLDING
+    assert it.phase(5.0) is SearchPhase.HOLDING
     grow(it, 5.0, 12.0)
-    assert it.phase(17.0) is Phase.TRYING
+    assert it.phase(17.0) is SearchPhase.TRYING
     before = it.rate
     grow(it, 17.0, 1.0)
     assert it.rate == pytest.approx(2.0 * before, rel=0.02)
@@ -116,9 +116,9 @@ def test_at_the_limit_it_creeps_for_the_quiet_spell_and_then_tries_ever_faster()
 def test_the_slower_the_rate_the_longer_the_quiet_spell(rate: float, quiet_seconds: float) -> None:
     it = search(rate, rate)
     grow(it, 0.0, 0.85 * quiet_seconds)  # the creep shortens the spell a little
-    assert it.phase(quiet_seconds) is Phase.HOLDING
+    assert it.phase(quiet_seconds) is SearchPhase.HOLDING
     grow(it, quiet_seconds, 0.2 * quiet_seconds)
-    assert it.phase(2 * quiet_seconds) is Phase.TRYING
+    assert it.phase(2 * quiet_seconds) is SearchPhase.TRYING
 
 
 @pytest.mark.parametrize(
@@ -133,9 +133,9 @@ def test_whoever_has_less_creeps_faster_for_its_size(rate: float, share_a_second
 def test_doubt_starts_the_quiet_spell_anew() -> None:
     it = search()
     grow(it, 0.0, 10.0)
-    assert it.phase(10.0) is Phase.TRYING
+    assert it.phase(10.0) is SearchPhase.TRYING
     it.doubt()
-    assert it.phase(10.0) is Phase.HOLDING
+    assert it.phase(10.0) is SearchPhase.HOLDING
 
 
 def test_the_limit_believed_rises_with_a_rate_that_is_far_above_it() -> None:

@@ -16,7 +16,7 @@ from glacier_purge.deletion.credentials import FRUITLESS_ROUNDS_MAX, Renewal
 from glacier_purge.deletion.pacer import Pacer, PacerSettings
 from glacier_purge.deletion.pauses import Side
 from glacier_purge.deletion.pool import Pool
-from glacier_purge.deletion.retry import RetryPolicy, RetrySettings
+from glacier_purge.deletion.retry import RetryPolicy, RetryPolicySettings
 from glacier_purge.deletion.tally import Tally
 from glacier_purge.deletion.turns import Turns
 from glacier_purge.errors import CredentialsFailed, ServiceRefused, UsageError
@@ -63,7 +63,7 @@ class Work:
             service=service,
             turns=self.turns,
             pacer=Pacer(settings, now=clock(), random=chance),
-            policy=RetryPolicy(RetrySettings(), chance),
+            policy=RetryPolicy(RetryPolicySettings(), chance),
             recorder=self.kept,
             tally=self.tally,
             renewal=self.renewal,

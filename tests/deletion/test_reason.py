@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from glacier_purge.deletion.limit_search import Phase
+from glacier_purge.deletion.limit_search import SearchPhase
 from glacier_purge.deletion.reason import Standing, reason
 
 AT_PACE = Standing(
@@ -16,7 +16,7 @@ AT_PACE = Standing(
     rate_per_second=96.4,
     rate_per_second_max=None,
     limit_per_second=98.2,
-    phase=Phase.HOLDING,
+    phase=SearchPhase.HOLDING,
     in_flight=10,
     in_flight_cap=20,
     in_flight_max=64,
@@ -27,13 +27,13 @@ AT_PACE = Standing(
     ("changes", "expected"),
     [
         ({}, "holding at 96/s, at the limit found"),
-        ({"phase": Phase.DOUBLING, "limit_per_second": None}, "no limit met yet: at 96/s, doubling every second"),
+        ({"phase": SearchPhase.DOUBLING, "limit_per_second": None}, "no limit met yet: at 96/s, doubling every second"),
         (
-            {"phase": Phase.REGAINING},
+            {"phase": SearchPhase.REGAINING},
             "throttled just now: at 96/s, on the way back to the limit found, 98/s",
         ),
-        ({"phase": Phase.TRYING}, "at 96/s and not throttled: trying whether the limit has risen"),
-        ({"phase": Phase.RESTING}, "at 96/s, leaving a share of the limit found, 98/s, to others"),
+        ({"phase": SearchPhase.TRYING}, "at 96/s and not throttled: trying whether the limit has risen"),
+        ({"phase": SearchPhase.RESTING}, "at 96/s, leaving a share of the limit found, 98/s, to others"),
         ({"rate_per_second_max": 96.4}, "capped at --max-rate 96/s"),
         ({"rate_per_second_max": 200.0}, "holding at 96/s, at the limit found"),
         (

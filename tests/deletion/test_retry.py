@@ -4,13 +4,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from glacier_purge.deletion.retry import WEATHER, RetryPolicy, RetrySettings
+from glacier_purge.deletion.retry import WEATHER, RetryPolicy, RetryPolicySettings
 from glacier_purge.glacier.reply import ENDS_THE_RUN, Meaning
 
 
-def longest(settings: RetrySettings | None = None) -> RetryPolicy:
+def longest(settings: RetryPolicySettings | None = None) -> RetryPolicy:
     """A policy whose chance always falls on the whole ceiling."""
-    return RetryPolicy(settings or RetrySettings(), random=lambda: 1.0)
+    return RetryPolicy(settings or RetryPolicySettings(), random=lambda: 1.0)
 
 
 @pytest.mark.parametrize("meaning", WEATHER)
@@ -29,7 +29,7 @@ def test_the_ceiling_doubles_up_to_its_limit(times: int, seconds: float) -> None
 
 @given(times=st.integers(1, 10_000), chance=st.floats(0, 1, exclude_max=True))
 def test_a_wait_is_a_random_part_of_the_ceiling(times: int, chance: float) -> None:
-    policy = RetryPolicy(RetrySettings(), random=lambda: chance)
+    policy = RetryPolicy(RetryPolicySettings(), random=lambda: chance)
     ceiling, wait = longest().wait_seconds(Meaning.NO_REPLY, times), policy.wait_seconds(Meaning.NO_REPLY, times)
     assert ceiling is not None
     assert wait == ceiling * chance
@@ -42,7 +42,7 @@ def test_an_answer_nobody_knows_is_heard_three_times() -> None:
 
 @pytest.mark.parametrize("attempts", [1, 2, 10])
 def test_how_often_it_is_heard_can_be_set(attempts: int) -> None:
-    policy = longest(RetrySettings(unknown_attempts_max=attempts))
+    policy = longest(RetryPolicySettings(unknown_attempts_max=attempts))
     assert policy.wait_seconds(Meaning.UNKNOWN, attempts) is None
     assert attempts == 1 or policy.wait_seconds(Meaning.UNKNOWN, attempts - 1) is not None
 

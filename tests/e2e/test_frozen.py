@@ -11,7 +11,7 @@ from urllib.request import Request
 
 import pytest
 
-from glacier_purge.guard.upload_denial import denial, merged, sid_for
+from glacier_purge.guard.upload_denial import denial, sid_for, with_statement
 from glacier_purge.lifecycle.phases import Event
 from glacier_purge.lifecycle.steps_file import LifecycleFile, read_steps
 from glacier_purge.plan.document import read_plan
@@ -196,7 +196,7 @@ def test_thaw_shows_what_it_takes_and_asks_on_a_terminal(
     typed: str, exit_code: int, own: Shell, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     ours = denial(sid_for(b"a lost lifecycle"), VAULT.arn)
-    asked(own.simulator, "PUT", "photos/access-policy", {"Policy": merged(THEIRS, ours)})
+    asked(own.simulator, "PUT", "photos/access-policy", {"Policy": with_statement(THEIRS, ours)})
     master, slave = os.openpty()
     os.write(master, typed.encode())
     with os.fdopen(slave, encoding="utf-8") as terminal:

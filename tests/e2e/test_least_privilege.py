@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import botocore.session
 import pytest
 
-from glacier_purge.guard.upload_denial import denial, merged, sid_for
+from glacier_purge.guard.upload_denial import denial, sid_for, with_statement
 from tests.doors import VAULT
 from tests.e2e.conftest import Bench, start_simulator
 
@@ -105,7 +105,7 @@ def test_the_role_that_freezes_may_thaw_a_vault_and_nothing_else(guarded: Bench)
     # glacier-purge thaw, doctor
     bench, at = guarded, ("--region", "us-east-1", "--endpoint-url", guarded.simulator.endpoint_url)
     become(bench, "freeze")
-    ours = merged(None, denial(sid_for(b"a lost lifecycle"), VAULT.arn))
+    ours = with_statement(None, denial(sid_for(b"a lost lifecycle"), VAULT.arn))
     session = botocore.session.get_session()
     session.set_credentials("freeze", "secret")
     client = session.create_client("glacier", "us-east-1", endpoint_url=guarded.simulator.endpoint_url)

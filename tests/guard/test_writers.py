@@ -10,7 +10,7 @@ import pytest
 
 from glacier_purge.glacier.port import VaultDescription
 from glacier_purge.guard.findings import Weight
-from glacier_purge.guard.writers import Listed, Told, judge_last_change, judge_writers, signs_of_writers
+from glacier_purge.guard.writers import ListedUploads, Told, judge_last_change, judge_writers, signs_of_writers
 from glacier_purge.inventory.snapshot import spool
 from glacier_purge.inventory.source import Source
 from glacier_simulator.faults import Rule
@@ -32,9 +32,9 @@ WEEK = timedelta(days=7)
 TAKEN = NOW - timedelta(days=30)
 
 
-def listed(*, newest_days_ago: float | None = 400.0, taken: datetime | None = TAKEN) -> Listed:
+def listed(*, newest_days_ago: float | None = 400.0, taken: datetime | None = TAKEN) -> ListedUploads:
     newest = None if newest_days_ago is None else NOW - timedelta(days=newest_days_ago)
-    return Listed(records=100, taken=taken, newest=newest)
+    return ListedUploads(records=100, taken=taken, newest=newest)
 
 
 def told(archives: int | None = 100, last: datetime | None = TAKEN, uploads: int | None = 0) -> Told:
@@ -55,7 +55,7 @@ QUIET = [
 
 
 @pytest.mark.parametrize(("at_hand", "now_told"), QUIET)
-def test_what_is_no_sign_of_a_writer_is_fine(at_hand: Listed, now_told: Told) -> None:
+def test_what_is_no_sign_of_a_writer_is_fine(at_hand: ListedUploads, now_told: Told) -> None:
     assert judge_writers(at_hand, now_told, NOW, WEEK).weight is Weight.FINE
 
 
@@ -75,7 +75,7 @@ SIGNS = [
 
 @pytest.mark.parametrize(("at_hand", "now_told", "words"), SIGNS)
 def test_each_sign_of_a_writer_is_a_warning_that_blocks_nothing(
-    at_hand: Listed, now_told: Told | None, words: list[str]
+    at_hand: ListedUploads, now_told: Told | None, words: list[str]
 ) -> None:
     found = judge_writers(at_hand, now_told, NOW, WEEK)
     assert (found.weight, found.subject) == (Weight.WARNING, "writers")

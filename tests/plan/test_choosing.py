@@ -12,7 +12,7 @@ from glacier_purge.errors import UsageError
 from glacier_purge.plan.choices import Choices
 from glacier_purge.plan.choosing import Earlier, PlanContext, open_selection
 from glacier_purge.plan.decisions import DECISIONS_FILE
-from glacier_purge.plan.document import Finding, plan_bytes, read_plan
+from glacier_purge.plan.document import PlanFinding, plan_bytes, read_plan
 from glacier_purge.plan.making import NothingToDelete, make_plan
 from glacier_purge.plan.selection import DELETE, DENIED, EXCLUDED, KEPT_BEFORE, NOT_LISTED, OVER_LIMIT, TOO_SMALL
 from tests.plan.archives import TARGET, archive, archive_id, snapshot
@@ -61,8 +61,8 @@ def test_lists_sizes_and_limit_each_keep_their_reason(tmp_path: Path) -> None:
         "over_limit:2": 2,
     }
     assert plan.findings == [
-        Finding("ids_not_in_inventory", 2, sorted([archive_id(98), archive_id(99)])),
-        Finding("excluded_ids_not_in_inventory", 1, [archive_id(77)]),
+        PlanFinding("ids_not_in_inventory", 2, sorted([archive_id(98), archive_id(99)])),
+        PlanFinding("excluded_ids_not_in_inventory", 1, [archive_id(77)]),
     ]
     assert (plan.counts.selected, plan.counts.skipped, plan.counts.inventory) == (2, 8, 10)
 

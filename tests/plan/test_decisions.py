@@ -24,7 +24,7 @@ from tests.plan.archives import archive
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from glacier_purge.plan.decisions import Decided
+    from glacier_purge.plan.decisions import DecidedBatch
 
 
 def write(folder: Path, *batches: tuple[bytes, dict[int, int]]) -> None:
@@ -43,7 +43,7 @@ def batch(first: int, records: int, invalid: tuple[int, ...] = ()) -> Batch:
     )
 
 
-def read(folder: Path, *batches: Batch) -> list[Decided]:
+def read(folder: Path, *batches: Batch) -> list[DecidedBatch]:
     with bound_decisions(folder, decisions_sha256(folder)) as files:
         return list(decided(files, batches))
 

@@ -98,7 +98,7 @@ def test_filters_together_are_the_and_of_their_predicates_in_any_order(
     ]
     chosen = [*(filters[number] for number in order), s.first_of(limit)]
     counting = Counting(chosen)
-    decisions = s.decide(batch(listed), {}, chosen)
+    decisions = s.decisions_of(batch(listed), {}, chosen)
     counting.take(batch(listed), decisions)
     assert [one for one in listed if decisions[one.ordinal] == s.DELETE] == [one for one in listed if wanted(one)][
         :limit
@@ -111,4 +111,4 @@ def test_filters_together_are_the_and_of_their_predicates_in_any_order(
 def test_invalid_and_repeated_records_are_not_judged_again() -> None:
     listed = [archive(number) for number in range(3)]
     limit = s.first_of(1)
-    assert list(s.decide(batch(listed), {0: 7}, [limit])) == [s.DUPLICATE, s.DELETE, s.OVER_LIMIT]
+    assert list(s.decisions_of(batch(listed), {0: 7}, [limit])) == [s.DUPLICATE, s.DELETE, s.OVER_LIMIT]

@@ -8,7 +8,7 @@ from io import StringIO
 from rich.console import Console
 
 from glacier_purge.report.displays import fleet_display
-from glacier_purge.report.fleet import PlainFleet, Row, sentence
+from glacier_purge.report.fleet import PlainFleet, Row, row_sentence
 from glacier_purge.report.live import LiveFleet, _table
 
 AT = datetime(2026, 11, 23, 1, 2, 3, tzinfo=UTC)
@@ -19,10 +19,10 @@ def row(standing: str = "waiting for an inventory", vault: str = "photos", phase
 
 
 def test_a_row_says_which_vault_waits_for_what_and_until_when() -> None:
-    assert sentence(row()) == (
+    assert row_sentence(row()) == (
         "photos (123456789012 us-east-1), inventory: waiting for an inventory; next look at 2026-11-23T01:02:03Z"
     )
-    assert sentence(Row(vault="a", where="b", phase="c", standing="d\x1b[2J")) == "a (b), c: d\\x1b[2J"
+    assert row_sentence(Row(vault="a", where="b", phase="c", standing="d\x1b[2J")) == "a (b), c: d\\x1b[2J"
 
 
 def test_a_moment_is_whole_on_a_narrow_terminal() -> None:

@@ -13,7 +13,7 @@ from glacier_purge.audit.journal import Journal
 from glacier_purge.audit.record import Outcome
 from glacier_purge.guard.fuse import Canary, Caution
 from glacier_purge.inventory.batch import Defect
-from glacier_purge.plan.decisions import Decided
+from glacier_purge.plan.decisions import DecidedBatch
 from glacier_purge.plan.selection import DELETE, DUPLICATE, INVALID, TOO_SMALL
 from glacier_purge.run.bounds import Allowance
 from glacier_purge.run.feed import RELEASE_MAX, RELEASE_MIN, Feed
@@ -26,13 +26,13 @@ if TYPE_CHECKING:
 REASONS = {TOO_SMALL: "smaller_than:5"}
 
 
-def everything(first: int, last: int) -> Decided:
+def everything(first: int, last: int) -> DecidedBatch:
     """Records that all go."""
     archives = [archive(ordinal) for ordinal in range(first, last + 1)]
-    return Decided(first, archives, [], bytes(len(archives)), {})
+    return DecidedBatch(first, archives, [], bytes(len(archives)), {})
 
 
-async def given(batches: list[Decided]) -> AsyncIterator[Decided]:
+async def given(batches: list[DecidedBatch]) -> AsyncIterator[DecidedBatch]:
     for batch in batches:
         yield batch
 
@@ -50,7 +50,7 @@ def no_canary(kept: Journal) -> Canary:
     return Canary(kept, Caution(stages=()), lambda _: None)
 
 
-async def fed(kept: Journal, batches: list[Decided], *, rate_per_second: float = 100.0) -> list[list[Archive]]:
+async def fed(kept: Journal, batches: list[DecidedBatch], *, rate_per_second: float = 100.0) -> list[list[Archive]]:
     """The ranges a feed hands on; each is checked to be durably released by then (I3)."""
     send, receive = anyio.create_memory_object_stream[list[Archive]](0)
     feed = Feed(
@@ -88,7 +88,7 @@ async def test_what_stays_gets_its_outcome_and_is_never_handed_on() -> None:
     archives = [archive(ordinal) for ordinal in (0, 1, 2, 4)]
     defect = Defect(ordinal=3, offset_bytes=99, reason="ArchiveId is missing", text="{}")
     async with journal(PretendDisk(), 5) as kept:
-        ranges = await fed(kept, [Decided(0, archives, [defect], decisions, {2: 0})])
+        ranges = await fed(kept, [DecidedBatch(0, archives, [defect], decisions, {2: 0})])
         assert [one.ordinal for archives in ranges for one in archives] == [0, 4]
         assert kept.ledger.counts == {"deleted": 0, "duplicate": 1, "failed": 0, "invalid": 1, "skipped": 1}
         assert [kept.ledger.done(ordinal) for ordinal in range(5)] == [False, True, True, True, False]

@@ -46,7 +46,7 @@ async def serving(folder: Path, obey: Callable[[Order], dict[str, object]] = obe
 
 
 async def ask(folder: Path, order: Order = STATUS) -> dict[str, object] | None:
-    return await anyio.to_thread.run_sync(control.ask, folder, order)
+    return await anyio.to_thread.run_sync(control.send_order, folder, order)
 
 
 async def send(folder: Path, *parts: bytes) -> bytes:

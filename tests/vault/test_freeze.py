@@ -13,7 +13,16 @@ import pytest
 
 from glacier_purge.errors import PlanRefused, RunStopped, ServiceRefused
 from glacier_purge.glacier.control import ControlRefused
-from glacier_purge.guard.upload_denial import SID_PREFIX, denial, is_same, merged, ours_in, sid_for, sids_of, without
+from glacier_purge.guard.upload_denial import (
+    SID_PREFIX,
+    denial,
+    is_same,
+    ours_in,
+    sid_for,
+    sids_of,
+    with_statement,
+    without,
+)
 from glacier_purge.lifecycle.phases import SETTLED, Event, Phase
 from glacier_purge.lifecycle.steps_file import LifecycleFile
 from glacier_purge.storage.folder import RunFolder
@@ -33,7 +42,7 @@ THEIRS = """{
   "Version": "2012-10-17",
   "Statement": {"Sid": "a", "Effect": "Deny", "Principal": "*", "Action": "glacier:DeleteVault", "Resource": "*"}
 }"""
-ANOTHERS = merged(THEIRS, denial(sid_for(b"another lifecycle"), VAULT.arn))
+ANOTHERS = with_statement(THEIRS, denial(sid_for(b"another lifecycle"), VAULT.arn))
 FILM = b"film"
 UPLOAD = {
     "x-amz-content-sha256": hashlib.sha256(FILM).hexdigest(),
@@ -501,7 +510,7 @@ def test_a_statement_is_known_by_the_terms_and_not_by_the_place(tmp_path: Path) 
 @pytest.mark.parametrize("policy", [None, THEIRS, ANOTHERS, '{"Statement": [], "Version": "2012-10-17"}'])
 def test_a_statement_put_in_and_taken_out_leaves_what_was_there(policy: str | None) -> None:
     statement = denial(sid_for(b"mine"), VAULT.arn)
-    made = merged(policy, statement)
+    made = with_statement(policy, statement)
     assert statement in ours_in(made)
     assert is_same(without(made, sids_of([statement])), policy)
     assert not is_same(made, policy)
@@ -509,7 +518,7 @@ def test_a_statement_put_in_and_taken_out_leaves_what_was_there(policy: str | No
 
 @pytest.mark.parametrize("policy", ["not JSON", "[]", "{}", '{"Statement": ["x"]}'])
 def test_what_is_no_policy_is_refused(policy: str) -> None:
-    for ask_of in (lambda: merged(policy, {}), lambda: without(policy, "a"), lambda: ours_in(policy)):
+    for ask_of in (lambda: with_statement(policy, {}), lambda: without(policy, "a"), lambda: ours_in(policy)):
         with pytest.raises(ServiceRefused, match="not touched"):
             ask_of()
     assert not is_same(policy, None)

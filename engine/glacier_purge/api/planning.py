@@ -19,7 +19,7 @@ from glacier_purge.api.values import access, endpoint, recent, rules
 from glacier_purge.archive import check_vault_name
 from glacier_purge.clock import utc_now
 from glacier_purge.glacier.waiting import Impatient
-from glacier_purge.guard.inventory_age import check_current
+from glacier_purge.guard.inventory_age import check_inventory_age
 from glacier_purge.guard.noticed import keep_noticed
 from glacier_purge.guard.rules import check_place, check_plan
 from glacier_purge.guard.writers import signs_of_writers
@@ -30,7 +30,7 @@ from glacier_purge.plan.choices import EVERY_ARCHIVE, check_standard_input
 from glacier_purge.plan.choosing import PlanContext, open_selection
 from glacier_purge.plan.first_reading import FirstReading, Target
 from glacier_purge.plan.in_retrieval import held_back
-from glacier_purge.plan.making import Decided, decide_all
+from glacier_purge.plan.making import DecidedPlan, decide_all
 from glacier_purge.plan.migration.proofs import gathered
 from glacier_purge.run.planned import keep_plan, new_folder
 from glacier_purge.storage.folder import run_name
@@ -95,7 +95,7 @@ async def plan_in_new_folder(
         with FirstReading(snapshot, target, set_aside_defects=set_aside_defects) as reading:
             await anyio.to_thread.run_sync(reading.read)  # before anybody is asked anything about it
             now = patience.now()
-            await check_current(snapshot.inventory_date, rules(settings), now, doors.control)
+            await check_inventory_age(snapshot.inventory_date, rules(settings), now, doors.control)
             decided = await _decide(reading, choices, _context(target, settings, now), doors)
         control = doors.control if decided.retrievals_looked_at else None
         keep_noticed(folder, await signs_of_writers(snapshot, control, patience.now(), recent(settings)))
@@ -114,7 +114,7 @@ async def decide_round(
     *,
     set_aside_defects: bool,
     credentials: StaticCredentials | None = None,
-) -> Decided:
+) -> DecidedPlan:
     """Plan one round of a lifecycle from the inventory in its folder, by the terms it began with; writes no plan.
 
     Raises ``InventoryDamaged``, ``NothingToDelete``, and ``PlanRefused`` for what is protected, for a plan larger than
@@ -158,7 +158,7 @@ def _context(target: Target, settings: Settings, now: datetime, earlier: Earlier
     return PlanContext(now=now, deny_files=settings.safety.deny_id_files, id_rule=target.id_rule, earlier=earlier)
 
 
-async def _decide(reading: FirstReading, choices: Choices, context: PlanContext, doors: _Doors) -> Decided:
+async def _decide(reading: FirstReading, choices: Choices, context: PlanContext, doors: _Doors) -> DecidedPlan:
     """Decide every record that was read.
 
     Raises ``NothingToDelete``, ``UsageError`` for choices that mean nothing, and what the services answer.
@@ -174,4 +174,4 @@ async def _decide(reading: FirstReading, choices: Choices, context: PlanContext,
                 return decide_all(reading, selection)
 
         plan = await anyio.to_thread.run_sync(decide)
-    return Decided(plan=plan, retrievals_looked_at=held is not None)
+    return DecidedPlan(plan=plan, retrievals_looked_at=held is not None)

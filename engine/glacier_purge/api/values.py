@@ -11,7 +11,7 @@ from glacier_purge.archive import EXACT, IdRule
 from glacier_purge.aws.access import Access
 from glacier_purge.aws.endpoints import check_region, endpoint_of
 from glacier_purge.deletion.pace import PacerSettings
-from glacier_purge.deletion.retry import RetrySettings
+from glacier_purge.deletion.retry import RetryPolicySettings
 from glacier_purge.guard.fuse import Caution
 from glacier_purge.guard.rules import Rules
 from glacier_purge.run.settings import PurgeSettings
@@ -33,7 +33,7 @@ def purge_settings(settings: Settings) -> PurgeSettings:
             in_flight_max=pace.max_in_flight,
             leave_share=pace.leave_share,
         ),
-        retry=RetrySettings(
+        retry=RetryPolicySettings(
             unknown_attempts_max=retry.unknown_attempts_max,
             first_wait_seconds=retry.first_wait_seconds,
             wait_seconds_max=retry.wait_seconds_max,

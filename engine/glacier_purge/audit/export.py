@@ -17,7 +17,7 @@ from msgspec.structs import replace
 from glacier_purge.audit.chain import digest
 from glacier_purge.audit.checkpoint import Position
 from glacier_purge.audit.record import Outcome, read_line
-from glacier_purge.audit.recovery import believable, check_reached, read_identity
+from glacier_purge.audit.recovery import believable, check_reached, read_log_identity
 from glacier_purge.audit.segments import find_segments, read_lines
 from glacier_purge.errors import AuditDamaged
 from glacier_purge.storage.disk import FileDisk
@@ -64,7 +64,7 @@ def _whole_lines(folder: Path) -> Iterator[Line]:
     Raises ``AuditDamaged`` at the first that is none, and at the end where a checkpoint vouches for more.
     """
     disk = FileDisk(folder)
-    identity = read_identity(disk)
+    identity = read_log_identity(disk)
     checkpoints = [] if identity is None else believable(disk, identity)  # before the log: a run only adds to it
     end = Position(segment=0, offset=0, first_seq=0, seq=0, last_hash="", ts="")
     for segment in find_segments(disk):

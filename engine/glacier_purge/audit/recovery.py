@@ -89,7 +89,7 @@ def replay(folder: Path, *, plan_digest: str | None = None) -> Ledger:
     disk = FileDisk(folder)
     for _ in range(_LOOKS_MAX):
         with suppress(FileNotFoundError):  # the run sealed a segment or renewed its checkpoint between two of our reads
-            identity = read_identity(disk)
+            identity = read_log_identity(disk)
             if identity is not None and plan_digest not in {None, identity.plan_digest}:
                 raise AuditDamaged(
                     f"the log is of plan {identity.plan_digest[:16]}..., the plan beside it is {plan_digest[:16]}..."
@@ -101,7 +101,7 @@ def replay(folder: Path, *, plan_digest: str | None = None) -> Ledger:
     raise RunStopped(f"{folder}: the audit log changes faster than it can be read. Try again.")
 
 
-def read_identity(disk: Disk) -> LogIdentity | None:
+def read_log_identity(disk: Disk) -> LogIdentity | None:
     """Learn whose log this is, or was: from its first record, else from a checkpoint; None when there is none yet.
 
     Raises ``AuditDamaged`` when the first record says nothing of the kind, and a crash in the first commit does not

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 from cyclopts import App, CycloptsError, Parameter
 
 from glacier_purge.cli import exit_codes, version
-from glacier_purge.cli.wrong_usage import in_words
+from glacier_purge.cli.wrong_usage import explained
 from glacier_purge.errors import UsageError
 
 if TYPE_CHECKING:
@@ -106,7 +106,7 @@ def parse(arguments: list[str]) -> Callable[[], object]:
         verb, bound, _ = build().parse_args(arguments, print_error=False, exit_on_error=False)
     except CycloptsError as error:
         asked = " ".join(error.command_chain or ())
-        raise UsageError(f"{in_words(error, asked)}\nSee `{' '.join([_COMMAND, asked]).strip()} --help`.") from error
+        raise UsageError(f"{explained(error, asked)}\nSee `{' '.join([_COMMAND, asked]).strip()} --help`.") from error
     return partial(verb, *bound.args, **bound.kwargs)
 
 

@@ -137,9 +137,9 @@ def _say(vault: Vault, message: str) -> None:
 
 def _print(opened: OpenedFleet, output: OutputFormat) -> None:
     from glacier_purge.api.fleet import FleetReport
-    from glacier_purge.report.fleet import sentence
+    from glacier_purge.report.fleet import row_sentence
 
     if output is OutputFormat.TEXT:
-        print_page("\n".join(map(sentence, opened.rows)))
+        print_page("\n".join(map(row_sentence, opened.rows)))
     else:
         print_text(json.dumps(FleetReport.of(opened).as_dict()))

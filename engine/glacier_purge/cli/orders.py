@@ -87,10 +87,10 @@ def _order(run_dir: Path, order: Order, output: OutputFormat) -> int:
     from glacier_purge.cli.run_dir import look_at_run
     from glacier_purge.errors import UsageError
     from glacier_purge.report.results.running import Ordered
-    from glacier_purge.run.socket import ask
+    from glacier_purge.run.socket import send_order
 
     folder = look_at_run(run_dir)
-    facts = ask(folder.path, order)
+    facts = send_order(folder.path, order)
     if facts is None and folder.is_locked():
         raise UsageError(
             f"the process that works on {run_dir} takes no orders now: it begins, ends, or could make no socket there "

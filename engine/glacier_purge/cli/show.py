@@ -60,9 +60,9 @@ class _Shown:
     @classmethod
     def of(cls, folder: RunFolder, plan: Plan, go_on: str | None) -> _Shown:
         """Raises ``PlanRefused`` unless the files of the plan are what was planned."""
-        from glacier_purge.plan.files import check_files
+        from glacier_purge.plan.files import check_plan_files
 
-        check_files(folder.path, plan)
+        check_plan_files(folder.path, plan)
         return cls(folder=folder, plan=plan, go_on=go_on)
 
     def as_text(self, settings: Settings) -> str:

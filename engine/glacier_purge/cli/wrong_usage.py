@@ -21,7 +21,7 @@ _KINDS: dict[Any, str] = {
 }
 
 
-def in_words(error: CycloptsError, verb: str) -> str:
+def explained(error: CycloptsError, verb: str) -> str:
     """Say what was wrong, by the option or the argument as it was typed; ``verb`` is what the user called."""
     match error:
         case MissingArgumentError(argument=argument) if argument is not None:

@@ -54,7 +54,7 @@ _REST_SECONDS = (
 )
 
 
-class Phase(Enum):
+class SearchPhase(Enum):
     """Where the search stands."""
 
     DOUBLING = "doubling"
@@ -122,15 +122,15 @@ class LimitSearch:
             return min(self.rate, max(RATE_PER_SECOND_MIN, limit * (1.0 - self._leave_share)))
         return self.rate
 
-    def phase(self, now: float) -> Phase:
+    def phase(self, now: float) -> SearchPhase:
         """Say where the search stands, for people."""
         if self._ceiling is None:
-            return Phase.DOUBLING
+            return SearchPhase.DOUBLING
         if self._rest_from <= now < self._rest_until:
-            return Phase.RESTING
+            return SearchPhase.RESTING
         if self.rate < _REGAIN_BELOW * self._ceiling:
-            return Phase.REGAINING
-        return Phase.TRYING if self._quiet_seconds > self._quiet_needed_seconds() else Phase.HOLDING
+            return SearchPhase.REGAINING
+        return SearchPhase.TRYING if self._quiet_seconds > self._quiet_needed_seconds() else SearchPhase.HOLDING
 
     def cut(
         self,

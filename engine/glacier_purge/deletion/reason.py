@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from glacier_purge.deletion.limit_search import Phase
+from glacier_purge.deletion.limit_search import SearchPhase
 
 _NEARLY = 0.8
 """A moment is not an average: this much of a cap counts as all of it."""
@@ -22,7 +22,7 @@ class Standing:
     rate_per_second: float
     rate_per_second_max: float | None
     limit_per_second: float | None
-    phase: Phase
+    phase: SearchPhase
     in_flight: int
     in_flight_cap: int
     in_flight_max: int
@@ -56,15 +56,15 @@ def _below_pace(standing: Standing) -> str:
 def _at_pace(standing: Standing) -> str:
     rate, limit = _figure(standing.rate_per_second), _figure(standing.limit_per_second or 0.0)
     match standing.phase:
-        case Phase.DOUBLING:
+        case SearchPhase.DOUBLING:
             return f"no limit met yet: at {rate}/s, doubling every second"
-        case Phase.REGAINING:
+        case SearchPhase.REGAINING:
             return f"throttled just now: at {rate}/s, on the way back to the limit found, {limit}/s"
-        case Phase.HOLDING:
+        case SearchPhase.HOLDING:
             return f"holding at {rate}/s, at the limit found"
-        case Phase.TRYING:
+        case SearchPhase.TRYING:
             return f"at {rate}/s and not throttled: trying whether the limit has risen"
-        case Phase.RESTING:
+        case SearchPhase.RESTING:
             return f"at {rate}/s, leaving a share of the limit found, {limit}/s, to others"
 
 

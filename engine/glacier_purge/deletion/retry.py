@@ -47,7 +47,7 @@ Expired credentials are none of it: they pause the whole run, however often one 
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class RetrySettings:
+class RetryPolicySettings:
     """How patiently a refused delete is tried again."""
 
     unknown_attempts_max: int = 3
@@ -58,7 +58,7 @@ class RetrySettings:
 class FullJitter(wait_base):
     """Wait a random share of a ceiling that doubles with each attempt (AWS Builders' Library, "full jitter")."""
 
-    def __init__(self, settings: RetrySettings, random: Callable[[], float]) -> None:
+    def __init__(self, settings: RetryPolicySettings, random: Callable[[], float]) -> None:
         self._settings = settings
         self._random = random
 
@@ -77,7 +77,7 @@ class RetryPolicy:
 
     def __init__(
         self,
-        settings: RetrySettings,
+        settings: RetryPolicySettings,
         random: Callable[[], float],
         own: Mapping[Meaning, BaseRetrying] | None = None,
     ) -> None:

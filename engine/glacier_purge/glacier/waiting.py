@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 
 _T = TypeVar("_T")
 _ASK_AGAIN_AFTER = timedelta(minutes=5)
+UNASKED_PATIENCE_SECONDS = 10.0
+"""How long an answer is waited for that nobody asked for: without it something is only told less well."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import anyio
 
 from glacier_purge.errors import GlacierPurgeError
+from glacier_purge.glacier.waiting import UNASKED_PATIENCE_SECONDS
 from glacier_purge.guard.rules import check_inventory, is_aged
 
 if TYPE_CHECKING:
@@ -19,10 +20,8 @@ if TYPE_CHECKING:
     from glacier_purge.glacier.control import GlacierControl
     from glacier_purge.guard.rules import Rules
 
-PATIENCE_SECONDS = 10.0
 
-
-async def check_current(
+async def check_inventory_age(
     inventory_date: str | None,
     rules: Rules,
     now: datetime,
@@ -33,7 +32,7 @@ async def check_current(
         return
     described, why_unknown = None, ""
     try:
-        with anyio.fail_after(PATIENCE_SECONDS):
+        with anyio.fail_after(UNASKED_PATIENCE_SECONDS):
             described = await (await control()).describe_vault()
     except TimeoutError:
         why_unknown = "the service does not answer"

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 SID_PREFIX = "GlacierPurgeFreeze"
 """What the id of every statement of ours begins with, whichever lifecycle made it."""
-DENIED = (
+DENIED_ACTIONS = (
     "glacier:UploadArchive",
     "glacier:InitiateMultipartUpload",
     "glacier:UploadMultipartPart",
@@ -38,7 +38,7 @@ def sid_for(identity: bytes) -> str:
 
 def denial(sid: str, vault_arn: str) -> dict[str, Any]:
     """The statement: nobody uploads, the account's own users included. Deletes and reads are not touched."""
-    return {"Sid": sid, "Effect": "Deny", "Principal": "*", "Action": list(DENIED), "Resource": vault_arn}
+    return {"Sid": sid, "Effect": "Deny", "Principal": "*", "Action": list(DENIED_ACTIONS), "Resource": vault_arn}
 
 
 def ours_in(policy: str | None) -> list[dict[str, Any]]:
@@ -53,7 +53,7 @@ def sids_of(statements: list[dict[str, Any]]) -> list[str]:
     return [str(one["Sid"]) for one in statements]
 
 
-def merged(policy: str | None, statement: dict[str, Any]) -> str:
+def with_statement(policy: str | None, statement: dict[str, Any]) -> str:
     """A policy with one statement more. Raises ``ServiceRefused`` for a policy that can't take it."""
     document: dict[str, Any] = {"Version": "2012-10-17", "Statement": []} if policy is None else _read(policy)
     text = _written({**document, "Statement": [*_statements(document), statement]})

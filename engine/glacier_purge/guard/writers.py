@@ -14,6 +14,7 @@ import anyio
 
 from glacier_purge.errors import GlacierPurgeError
 from glacier_purge.glacier.control import ControlRefused
+from glacier_purge.glacier.waiting import UNASKED_PATIENCE_SECONDS
 from glacier_purge.guard.findings import Finding, Weight
 from glacier_purge.inventory.dates import creation_time
 
@@ -31,12 +32,10 @@ _WHY = (
     "another round"
 )
 _ADVICE = "find out who uploads and stop it, or deny uploads with --freeze; verify shows what came since"
-PATIENCE_SECONDS = 10.0
-"""How long an answer is waited for that nobody asked for."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Listed:
+class ListedUploads:
     """What an inventory tells of uploads: its records, when it was taken, and when its newest archive was uploaded."""
 
     records: int
@@ -59,7 +58,7 @@ async def signs_of_writers(
     recent: timedelta,
 ) -> Finding:
     """Judge who writes to the vault of ``snapshot``; without ``control`` the service is not asked. Raises nothing."""
-    listed = Listed(
+    listed = ListedUploads(
         records=snapshot.records,
         taken=creation_time(snapshot.inventory_date or ""),
         newest=creation_time(snapshot.newest or ""),
@@ -67,7 +66,7 @@ async def signs_of_writers(
     told = None
     if control is not None:
         try:
-            with anyio.fail_after(PATIENCE_SECONDS):
+            with anyio.fail_after(UNASKED_PATIENCE_SECONDS):
                 service = await control()
                 told = Told(vault=await service.describe_vault(), uploads=await _uploads(service))
         except (GlacierPurgeError, TimeoutError):
@@ -75,7 +74,7 @@ async def signs_of_writers(
     return judge_writers(listed, told, now, recent)
 
 
-def judge_writers(listed: Listed, told: Told | None, now: datetime, recent: timedelta) -> Finding:
+def judge_writers(listed: ListedUploads, told: Told | None, now: datetime, recent: timedelta) -> Finding:
     """What an inventory and the service say of uploads; ``told`` is None when the service was not asked.
 
     An upload is a recent one for ``recent``.
@@ -109,12 +108,12 @@ def judge_last_change(described: VaultDescription, now: datetime, recent: timede
     )
 
 
-def _in_inventory(listed: Listed, now: datetime, recent: timedelta) -> Iterator[str]:
+def _in_inventory(listed: ListedUploads, now: datetime, recent: timedelta) -> Iterator[str]:
     if listed.newest is not None and now - listed.newest <= recent:
         yield f"the newest archive listed was uploaded at {listed.newest:%Y-%m-%dT%H:%M:%SZ}"
 
 
-def _at_the_service(listed: Listed, told: Told | None) -> Iterator[str]:
+def _at_the_service(listed: ListedUploads, told: Told | None) -> Iterator[str]:
     if told is None:
         return
     last, archives = told.vault.last_inventory, told.vault.archives
@@ -125,7 +124,7 @@ def _at_the_service(listed: Listed, told: Told | None) -> Iterator[str]:
         yield f"{told.uploads:,} multipart uploads are in progress"
 
 
-def _is_older(last: datetime, listed: Listed) -> bool:
+def _is_older(last: datetime, listed: ListedUploads) -> bool:
     """Whether the service's inventory is older than the one at hand, which may then list fewer for good reason."""
     return listed.taken is not None and last.replace(microsecond=0) < listed.taken.replace(microsecond=0)
 

@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from glacier_purge.lifecycle.terms import Terms
     from glacier_purge.plan.choosing import Earlier
     from glacier_purge.plan.document import Plan
-    from glacier_purge.plan.making import Decided, Target
+    from glacier_purge.plan.making import DecidedPlan, Target
 
 PhaseResult = tuple[Event, dict[str, Any]]
 """What happened in a phase, and the facts of it that its step tells."""
@@ -51,7 +51,7 @@ class LifecycleCallbacks:
 
     preflight: Callable[[], Awaitable[dict[str, Any]]]
     look_at: Callable[[Snapshot], Awaitable[None]]
-    decide: Callable[[Snapshot, Earlier | None], Awaitable[Decided]]
+    decide: Callable[[Snapshot, Earlier | None], Awaitable[DecidedPlan]]
     approve: Callable[[RunFolder, Plan], Awaitable[Approval]]
     carry_out: Callable[[RunFolder, Plan, Approval], Awaitable[Ledger]]
     tell: Callable[[Step], None]

@@ -23,7 +23,7 @@ from glacier_purge.inventory.fetching.download import PART_FILE
 from glacier_purge.inventory.fetching.progress import PROGRESS_FILE, read_progress
 from glacier_purge.inventory.fetching.retrieval import INVENTORY_FILE
 from glacier_purge.plan.decisions import DECISIONS_FILE
-from glacier_purge.plan.files import check_files, plan_files
+from glacier_purge.plan.files import check_plan_files, plan_files
 from glacier_purge.storage.folder import AUDIT_FOLDER
 
 if TYPE_CHECKING:
@@ -80,7 +80,7 @@ def was_begun(folder: Path) -> bool:
 def check_begun(folder: Path, plan: Plan) -> None:
     """Raise ``AuditDamaged`` unless the files of a round that was begun are what was planned: none can be made anew."""
     try:
-        check_files(folder, plan)
+        check_plan_files(folder, plan)
     except PlanRefused as refused:
         raise AuditDamaged(
             f"{first_sentence(refused)}. Deletes were sent by this plan, so it can't be made again: restore the file "

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from glacier_purge.archive import EXACT, IdRule
 from glacier_purge.plan.choices import filters
-from glacier_purge.plan.document import Finding
+from glacier_purge.plan.document import PlanFinding
 from glacier_purge.plan.id_lists import IdLists, kept_before, read_ids
 from glacier_purge.plan.making import Selection
 from glacier_purge.plan.migration.migrated import COPIES_NOT_LOOKED_AT, Unproven, UnseenCopies
@@ -91,13 +91,13 @@ def _given(file: str | None) -> tuple[str, ...]:
     return () if file is None else (file,)
 
 
-def _findings(lists: IdLists, choices: Choices, context: PlanContext) -> list[Finding]:
+def _findings(lists: IdLists, choices: Choices, context: PlanContext) -> list[PlanFinding]:
     asked = [(IDS_NOT_IN_INVENTORY, lists.listed), (EXCLUDED_NOT_IN_INVENTORY, lists.excluded)]
     found = [
-        Finding(name, ids.unasked, ids.unasked_samples()) for name, ids in asked if ids is not None and ids.unasked
+        PlanFinding(name, ids.unasked, ids.unasked_samples()) for name, ids in asked if ids is not None and ids.unasked
     ]
     if context.proofs is not None and isinstance(context.proofs.copies, UnseenCopies):
-        found.append(Finding(COPIES_NOT_LOOKED_AT, 0, []))
+        found.append(PlanFinding(COPIES_NOT_LOOKED_AT, 0, []))
     if choices.in_retrieval == "delete":
-        found.append(Finding(RETRIEVALS_IGNORED, 0, []))
+        found.append(PlanFinding(RETRIEVALS_IGNORED, 0, []))
     return found

@@ -37,7 +37,7 @@ _SELECTED_AS_DIGIT = bytes(ord("1") if decision == DELETE else ord("0") for deci
 
 
 @dataclass(slots=True)
-class Decided:
+class DecidedBatch:
     """Consecutive records with what the plan decided about them.
 
     ``decisions`` has one byte a record from ``first_ordinal`` on; ``duplicates`` maps the ordinals decided as
@@ -149,7 +149,7 @@ def selected_bitmap(folder: Path) -> bytes:
     return bytes(bitmap)
 
 
-def decided(files: BoundDecisions, batches: Iterable[Batch]) -> Iterator[Decided]:
+def decided(files: BoundDecisions, batches: Iterable[Batch]) -> Iterator[DecidedBatch]:
     """Read the decisions in step with the snapshot's ``batches``, to the end of both.
 
     Raises ``NotAsApproved`` where they don't fit each other, and ``FileChanged``.
@@ -163,7 +163,7 @@ def decided(files: BoundDecisions, batches: Iterable[Batch]) -> Iterator[Decided
             duplicates[waiting[0]] = waiting[1]
             waiting = _next_pair(pairs)
         _check_fit(batch, decisions, duplicates)
-        yield Decided(batch.first_ordinal, batch.archives, batch.defects, decisions, duplicates)
+        yield DecidedBatch(batch.first_ordinal, batch.archives, batch.defects, decisions, duplicates)
     if bytes_of_decisions.take(1) or waiting is not None:
         raise NotAsApproved(f"{DECISIONS_FILE} goes on where the inventory ends. Nothing more is sent; plan again.")
 
@@ -184,9 +184,9 @@ def _check_fit(batch: Batch, decisions: bytes, duplicates: dict[int, int]) -> No
         )
 
 
-def merged(stream: Iterable[Decided], records_least: int) -> Iterator[Decided]:
+def merged_batches(stream: Iterable[DecidedBatch], records_least: int) -> Iterator[DecidedBatch]:
     """Put consecutive batches together until each has ``records_least`` records or more; the last may have fewer."""
-    whole: Decided | None = None
+    whole: DecidedBatch | None = None
     for batch in stream:
         if whole is None:
             whole = batch

@@ -79,7 +79,7 @@ class Reason(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         return self.decision not in ALWAYS
 
 
-class Finding(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+class PlanFinding(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Something whoever approves should know, that decided nothing: what it is, how many, and a few of them."""
 
     name: str
@@ -112,7 +112,7 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
     snapshot: SnapshotFacts
     decisions_sha256: str
     reasons: list[Reason]
-    findings: list[Finding]
+    findings: list[PlanFinding]
     counts: Counts
     selected_bytes: int
     oldest: str | None

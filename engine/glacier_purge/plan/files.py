@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol, TypeVar
 
-from glacier_purge.plan.decisions import bound_decisions, check_counts, decided, merged
+from glacier_purge.plan.decisions import bound_decisions, check_counts, decided, merged_batches
 from glacier_purge.plan.selection import ALWAYS
 
 if TYPE_CHECKING:
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from glacier_purge.inventory.batch import Batch
-    from glacier_purge.plan.decisions import BoundDecisions, Decided
+    from glacier_purge.plan.decisions import BoundDecisions, DecidedBatch
     from glacier_purge.plan.document import Plan
     from glacier_purge.storage.bound_file import BoundFile
 
@@ -46,7 +46,7 @@ class PlanFiles:
     snapshot: BoundFile
     decisions: BoundDecisions
 
-    def decided(self) -> Iterator[Decided]:
+    def decided(self) -> Iterator[DecidedBatch]:
         """Give the plan's records with their decisions, in flat memory. Raises ``NotAsApproved``."""
         return decided(self.decisions, self.records())
 
@@ -71,7 +71,7 @@ def plan_files(folder: Path, plan: Plan) -> Iterator[PlanFiles]:
         yield PlanFiles(plan=plan, path=folder, snapshot=snapshot, decisions=decisions)
 
 
-def check_files(folder: Path, plan: Plan) -> None:
+def check_plan_files(folder: Path, plan: Plan) -> None:
     """Raise ``PlanRefused`` unless snapshot and decisions are, byte for byte, what was planned."""
     with plan_files(folder, plan):
         pass
@@ -86,8 +86,8 @@ def kept_ids(folder: Path, plan: Plan) -> Iterator[str]:
                     yield archive.archive_id
 
 
-async def read_decided(files: PlanFiles, elsewhere: Elsewhere) -> AsyncIterator[Decided]:
+async def read_decided(files: PlanFiles, elsewhere: Elsewhere) -> AsyncIterator[DecidedBatch]:
     """Give the plan's records with their decisions, in flat memory. Raises ``NotAsApproved``."""
-    stream = merged(files.decided(), READ_RECORDS)
+    stream = merged_batches(files.decided(), READ_RECORDS)
     while (batch := await elsewhere(lambda: next(stream, None))) is not None:
         yield batch

@@ -20,7 +20,7 @@ import anyio
 
 from glacier_purge.errors import GlacierPurgeError
 from glacier_purge.glacier.control import OUTPUT_LASTS, JobAction, JobState
-from glacier_purge.glacier.waiting import Waiting
+from glacier_purge.glacier.waiting import UNASKED_PATIENCE_SECONDS, Waiting
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterable
@@ -32,8 +32,6 @@ if TYPE_CHECKING:
 
 LOOK_AGAIN = timedelta(minutes=30)
 """How often jobs in progress are asked for; they take 3 to 12 hours."""
-UNASKED_PATIENCE_SECONDS = 10.0
-"""How long planning waits for an answer nobody asked for."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -15,16 +15,16 @@ from glacier_purge.plan.counting import Counting
 from glacier_purge.plan.decisions import decisions_sha256, writing
 from glacier_purge.plan.document import FORMAT, Plan, SnapshotFacts
 from glacier_purge.plan.first_reading import FirstReading, Target
-from glacier_purge.plan.selection import decide
+from glacier_purge.plan.selection import decisions_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from glacier_purge.inventory.snapshot import Snapshot
-    from glacier_purge.plan.document import Finding
+    from glacier_purge.plan.document import PlanFinding
     from glacier_purge.plan.selection import Filter
 
-__all__ = ["EVERYTHING", "Decided", "NothingToDelete", "Selection", "Target", "decide_all", "make_plan"]
+__all__ = ["EVERYTHING", "DecidedPlan", "NothingToDelete", "Selection", "Target", "decide_all", "make_plan"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -32,14 +32,14 @@ class Selection:
     """Which archives go, for one pass over the inventory; ``findings`` is asked when the pass is over."""
 
     filters: Sequence[Filter] = ()
-    findings: Callable[[], list[Finding]] = list
+    findings: Callable[[], list[PlanFinding]] = list
 
 
 EVERYTHING = Selection()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Decided:
+class DecidedPlan:
     """A plan that is not written down yet, and whether the service said which archives are being retrieved."""
 
     plan: Plan
@@ -72,7 +72,7 @@ def decide_all(reading: FirstReading, selection: Selection) -> Plan:
     counting = Counting(selection.filters)
     with writing(snapshot.path.parent) as writer:
         for batch, duplicates in reading.again():
-            decisions = decide(batch, duplicates, selection.filters)
+            decisions = decisions_of(batch, duplicates, selection.filters)
             writer.write(bytes(decisions), duplicates)
             counting.take(batch, decisions)
     if not counting.counts.selected:

@@ -88,7 +88,7 @@ class Filter:
     reasons: Mapping[int, str | None]
 
 
-def decide(batch: Batch, duplicates: dict[int, int], filters: Sequence[Filter] = ()) -> bytearray:
+def decisions_of(batch: Batch, duplicates: dict[int, int], filters: Sequence[Filter] = ()) -> bytearray:
     """Decide for every record of ``batch``; ``duplicates`` maps the ordinals that repeat an id to its first ordinal."""
     decisions = bytearray(batch.records)
     first = batch.first_ordinal

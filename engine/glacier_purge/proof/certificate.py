@@ -97,7 +97,7 @@ class _Document(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
 
 def write_certificate(folder: RunFolder, certificate: Certificate) -> None:
     """Put the certificate into the run folder, for machines and for people, in the place of an earlier one."""
-    text = as_text(certificate).encode()
+    text = certificate_text(certificate).encode()
     document = _Document(
         digest=certificate.digest, certificate=certificate, text_sha256=hashlib.sha256(text).hexdigest()
     )
@@ -129,7 +129,7 @@ def _format(file: Path) -> int | None:
         return None
 
 
-def as_text(certificate: Certificate) -> str:
+def certificate_text(certificate: Certificate) -> str:
     """The certificate for people."""
     it, found = certificate, certificate.found
     lines = [

@@ -13,7 +13,7 @@ from glacier_purge.audit.verification import PlanFacts
 from glacier_purge.audit.verification import verify as verify_log
 from glacier_purge.errors import AuditDamaged, PlanRefused
 from glacier_purge.plan.decisions import check_decisions, selected_bitmap
-from glacier_purge.plan.files import check_files
+from glacier_purge.plan.files import check_plan_files
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -33,7 +33,7 @@ def sound_ledger(folder: Path, plan: Plan) -> tuple[Ledger, str]:
             f"the run in {folder} is not finished, so there is nothing to verify yet. Go on with: "
             f"glacier-purge apply {folder}"
         )
-    check_files(folder, plan)
+    check_plan_files(folder, plan)
     check_decisions(folder, plan.decisions_sha256)
     facts = PlanFacts(digest=plan.digest, records=plan.counts.inventory, selected=selected_bitmap(folder))
     log = verify_log(folder, plan=facts)

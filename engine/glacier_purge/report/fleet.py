@@ -55,7 +55,7 @@ class PlainFleet:
             phase, standing, at = self._told.get((row.vault, row.where), ("", "", now))
             if (phase, standing) != (row.phase, row.standing) or now - at >= _TELL_AGAIN_SECONDS:
                 self._told[row.vault, row.where] = (row.phase, row.standing, now)
-                self._stream.write(sentence(row) + "\n")
+                self._stream.write(row_sentence(row) + "\n")
         self._stream.flush()
 
     @contextmanager
@@ -80,7 +80,7 @@ def as_table(rows: Sequence[Row]) -> str:
     )
 
 
-def sentence(row: Row) -> str:
+def row_sentence(row: Row) -> str:
     """A row on one line of plain text."""
     until = "" if row.until is None else f"; next look at {row.until:%Y-%m-%dT%H:%M:%SZ}"
     return safe(f"{row.vault} ({row.where}), {row.phase}: {row.standing}{until}")

@@ -23,7 +23,7 @@ from glacier_purge.report.results.lifecycles import FleetStatus, LifecycleStatus
 from glacier_purge.report.results.result import UNSET, UnsetType
 from glacier_purge.report.summary import progress
 from glacier_purge.run.host import who
-from glacier_purge.run.socket import ask
+from glacier_purge.run.socket import send_order
 from glacier_purge.run.steering import AskStatus
 from glacier_purge.storage.folder import TERMS_FILE, RunFolder
 from glacier_purge.text import share
@@ -243,6 +243,6 @@ def _fleet_state(counts: Counter[str], *, at_work: bool) -> FleetState:
 def moment_of(folder: RunFolder) -> dict[str, Any] | None:
     """The moment as the process at work tells it; None when it tells nothing."""
     try:
-        return ask(folder.path, AskStatus(by=who()))
+        return send_order(folder.path, AskStatus(by=who()))
     except UsageError:  # it ends, or hangs: what it wrote last has to do
         return None

@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from glacier_purge.guard.findings import Finding as Noticed
     from glacier_purge.plan.census import SizeClass, Uploads
     from glacier_purge.plan.cost import Estimate
-    from glacier_purge.plan.document import Finding, Plan, Reason
+    from glacier_purge.plan.document import Plan, PlanFinding, Reason
     from glacier_purge.plan.forecast import Calendar
     from glacier_purge.settings import Settings
     from glacier_purge.storage.folder import RunFolder
@@ -261,7 +261,7 @@ def _edge(size_bytes: int) -> str:
     return size(size_bytes).replace(".0 ", " ")
 
 
-def _finding(finding: Finding) -> str:
+def _finding(finding: PlanFinding) -> str:
     samples = f", e.g. {', '.join(finding.samples)}" if finding.samples else ""
     text = _FINDINGS[finding.name]
     return f"{finding.number:,} {text}{samples}" if finding.number else f"{text}{samples}"

@@ -14,7 +14,7 @@ import anyio
 
 from glacier_purge.audit.record import Outcome
 from glacier_purge.errors import one_error
-from glacier_purge.plan.decisions import Decided
+from glacier_purge.plan.decisions import DecidedBatch
 from glacier_purge.plan.selection import DELETE, DUPLICATE, INVALID
 
 if TYPE_CHECKING:
@@ -42,7 +42,7 @@ class Feed:
     def __init__(
         self,
         *,
-        decided: AsyncIterator[Decided],
+        decided: AsyncIterator[DecidedBatch],
         journal: Journal,
         fresh: MemoryObjectSendStream[list[Archive]],
         rate_per_second: Callable[[], float],
@@ -62,14 +62,14 @@ class Feed:
 
     async def run(self) -> None:
         """Walk the plan from its first record to its last, then close the stream. Raises ``NotAsApproved``."""
-        ahead, batches = anyio.create_memory_object_stream[Decided](1)
+        ahead, batches = anyio.create_memory_object_stream[DecidedBatch](1)
         with one_error():
             async with self._fresh, batches, anyio.create_task_group() as tasks:
                 tasks.start_soon(self._read_ahead, ahead)
                 async for batch in batches:
                     await self._feed_batch(batch)
 
-    async def _feed_batch(self, batch: Decided) -> None:
+    async def _feed_batch(self, batch: DecidedBatch) -> None:
         await self._record_what_stays(batch)
         going = self._what_goes(batch)
         self._allowance.take(len(going))
@@ -78,13 +78,13 @@ class Feed:
             self._canary.released(len(archives))
             await self._fresh.send(archives)
 
-    async def _read_ahead(self, ahead: MemoryObjectSendStream[Decided]) -> None:
+    async def _read_ahead(self, ahead: MemoryObjectSendStream[DecidedBatch]) -> None:
         """Have the next batch read while this one waits for the disk and the pool."""
         async with ahead:
             async for batch in self._decided:
                 await ahead.send(batch)
 
-    def _what_goes(self, batch: Decided) -> list[Archive]:
+    def _what_goes(self, batch: DecidedBatch) -> list[Archive]:
         archives = batch.archives
         if batch.decisions.count(DELETE) != len(batch.decisions):
             first, decisions = batch.first_ordinal, batch.decisions
@@ -110,7 +110,7 @@ class Feed:
         self._released_through = last
         await self._journal.durable()
 
-    async def _record_what_stays(self, batch: Decided) -> None:
+    async def _record_what_stays(self, batch: DecidedBatch) -> None:
         if batch.decisions.count(DELETE) == len(batch.decisions):
             return
         done = self._journal.ledger.done
@@ -118,7 +118,7 @@ class Feed:
         self._journal.record(outcomes)
         await self._journal.room()
 
-    def _outcomes(self, batch: Decided) -> Iterator[Outcome]:
+    def _outcomes(self, batch: DecidedBatch) -> Iterator[Outcome]:
         archives = {archive.ordinal: archive for archive in batch.archives}
         for defect in batch.defects:
             yield Outcome(

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from glacier_purge.audit.journal import COMMIT_RECORDS, COMMIT_SECONDS, SEGMENT_RECORDS
 from glacier_purge.deletion.pace import PacerSettings
-from glacier_purge.deletion.retry import RetrySettings
+from glacier_purge.deletion.retry import RetryPolicySettings
 from glacier_purge.guard.fuse import Caution
 from glacier_purge.guard.rules import Rules
 
@@ -22,7 +22,7 @@ class PurgeSettings:
     """How a plan is carried out; nothing here changes what is deleted."""
 
     pace: PacerSettings = field(default_factory=PacerSettings)
-    retry: RetrySettings = field(default_factory=RetrySettings)
+    retry: RetryPolicySettings = field(default_factory=RetryPolicySettings)
     credentials_patience_seconds: float = 900.0
     commit_seconds: float = COMMIT_SECONDS
     commit_records: int = COMMIT_RECORDS

@@ -66,7 +66,7 @@ async def serve(folder: Path, obey: Callable[[Order], Facts]) -> None:
         _log.warning("control.unavailable", folder=str(folder), because=str(errors.exceptions[0]))
 
 
-def ask(folder: Path, order: Order) -> Facts | None:
+def send_order(folder: Path, order: Order) -> Facts | None:
     """Give an order to the process that works on the run in ``folder``; None when nobody takes orders there.
 
     Raises ``UsageError`` when the order is refused or nobody answers it in ten seconds.

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from glacier_purge.storage.folder import RunFolder
 
 
-class Proof(Protocol):
+class ProofOfEmptiness(Protocol):
     """What shows that a vault is empty."""
 
     @property

@@ -23,7 +23,16 @@ import msgspec
 
 from glacier_purge.errors import PlanRefused, RunStopped
 from glacier_purge.glacier.control import ControlRefused
-from glacier_purge.guard.upload_denial import SID_PREFIX, denial, is_same, merged, ours_in, sid_for, sids_of, without
+from glacier_purge.guard.upload_denial import (
+    SID_PREFIX,
+    denial,
+    is_same,
+    ours_in,
+    sid_for,
+    sids_of,
+    with_statement,
+    without,
+)
 from glacier_purge.storage.documents import DocumentUnreadable, read_document
 from glacier_purge.storage.folder import TERMS_FILE
 
@@ -68,7 +77,7 @@ async def freeze(control: GlacierControl, folder: RunFolder) -> str:
         _write(folder, frozen)
     if _of(current, {frozen.sid}) == [statement]:
         return frozen.sid
-    await control.set_access_policy(merged(without(current, {sid, frozen.sid}), statement))
+    await control.set_access_policy(with_statement(without(current, {sid, frozen.sid}), statement))
     if _of(await control.access_policy(), {frozen.sid}) != [statement]:
         raise RunStopped(
             f"{arn}: the service took an access policy that denies uploads, and does not have it. Uploads may be "
@@ -134,7 +143,7 @@ def to_write_down(earlier: Frozen | None, current: str | None, sid: str, vault_a
     if earlier is not None and (is_denied or is_same(current, earlier.original)):
         return earlier
     original = without(current, sids) if is_denied else current
-    made = merged(original, denial(sid, vault_arn))
+    made = with_statement(original, denial(sid, vault_arn))
     return Frozen(vault_arn=vault_arn, sid=sid, original=original, made=made)
 
 

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
     from glacier_purge.glacier.control import GlacierControl
     from glacier_purge.glacier.waiting import Patience
-    from glacier_purge.vault.emptiness import Proof
+    from glacier_purge.vault.emptiness import ProofOfEmptiness
 
 REMOVAL_FILE = "removal.jsonl"
 ASKED = "asked"
@@ -59,7 +59,7 @@ class VaultRemoval:
         self,
         control: GlacierControl,
         place: Path,
-        proof: Proof,
+        proof: ProofOfEmptiness,
         patience: Patience,
         *,
         by: str,

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from glacier_purge.glacier.http.connections import KEEP_ALIVE_SECONDS, SWEEP_SECONDS, Pool
+from glacier_purge.glacier.http.connections import KEEP_ALIVE_SECONDS, SWEEP_SECONDS, ConnectionPool
 from glacier_purge.glacier.http.dial import Dialer, NotConnectedError
 from glacier_purge.glacier.reply import Meaning
 from tests.glacier.raw_server import Exchange, answers, reply, serving
@@ -23,11 +23,11 @@ REQUEST = b"DELETE / HTTP/1.1\r\n\r\n"
 
 
 @asynccontextmanager
-async def pool_of(limit: int, answer: Answer) -> AsyncIterator[tuple[Pool, RawServer]]:
+async def pool_of(limit: int, answer: Answer) -> AsyncIterator[tuple[ConnectionPool, RawServer]]:
     async with serving(answer) as server:
         port = int(server.endpoint_url.rpartition(":")[2])
         dialer = Dialer("127.0.0.1", port, tls=None, timeout_seconds=5, patience_seconds=30)
-        pool = Pool(dialer, replied, limit=limit, request_timeout_seconds=30)
+        pool = ConnectionPool(dialer, replied, limit=limit, request_timeout_seconds=30)
         try:
             yield pool, server
         finally:
@@ -35,7 +35,7 @@ async def pool_of(limit: int, answer: Answer) -> AsyncIterator[tuple[Pool, RawSe
             await asyncio.sleep(0)
 
 
-async def ask(pool: Pool) -> Reply:
+async def ask(pool: ConnectionPool) -> Reply:
     answer: asyncio.Future[Reply] = asyncio.get_running_loop().create_future()
     (await pool.wait()).send(REQUEST, answer)
     return await answer
@@ -98,7 +98,7 @@ async def test_a_failed_connection_gives_its_place_back() -> None:
     async with pool_of(1, answers(reply())) as (pool, _):
         pass
     port_of_nobody = 1
-    nowhere = Pool(
+    nowhere = ConnectionPool(
         Dialer("127.0.0.1", port_of_nobody, tls=None, timeout_seconds=5, patience_seconds=30),
         replied,
         limit=1,

@@ -9,7 +9,7 @@ from random import Random
 import pytest
 
 from glacier_purge.glacier.control import InventoryScope, Job, JobAction, JobState
-from glacier_purge.inventory.fetching.job_choice import Wanted, choose, next_look, why_not
+from glacier_purge.inventory.fetching.job_choice import Wanted, choose_job, next_look, why_unusable
 
 NOW = datetime(2026, 11, 20, 12, tzinfo=UTC)
 WHOLE = InventoryScope(format="JSON")
@@ -50,21 +50,21 @@ UNFIT = [
 
 @pytest.mark.parametrize(("unfit", "reason"), UNFIT, ids=[unfit.job_id for unfit, _ in UNFIT])
 def test_a_job_that_will_not_do_says_why(unfit: Job, reason: str) -> None:
-    assert reason in (why_not(unfit, NOW) or "it will do")
-    assert choose([unfit], Wanted(), NOW) is None
+    assert reason in (why_unusable(unfit, NOW) or "it will do")
+    assert choose_job([unfit], Wanted(), NOW) is None
 
 
 @pytest.mark.parametrize("seed", range(20))
 def test_the_newest_that_will_do_is_taken_in_whatever_order_they_are_listed(seed: int) -> None:
     jobs = [*(unfit for unfit, _ in UNFIT), job("old", 20), job("newest", 5), job("older", 9), waiting("waiting", 0.1)]
     Random(seed).shuffle(jobs)
-    chosen = choose(jobs, Wanted(), NOW)
+    chosen = choose_job(jobs, Wanted(), NOW)
     assert chosen is not None
     assert chosen.job_id == "newest"
 
 
 def test_one_under_way_is_waited_for_where_none_is_done() -> None:
-    chosen = choose([waiting("older", 3), waiting("newer", 1), UNFIT[0][0]], Wanted(), NOW)
+    chosen = choose_job([waiting("older", 3), waiting("newer", 1), UNFIT[0][0]], Wanted(), NOW)
     assert chosen is not None
     assert chosen.job_id == "newer"
 
@@ -72,7 +72,7 @@ def test_one_under_way_is_waited_for_where_none_is_done() -> None:
 @pytest.mark.parametrize(("hours", "name"), [(10.0, "done"), (2.0, "waiting"), (0.5, None)])
 def test_a_job_older_than_wanted_is_not_taken(hours: float, name: str | None) -> None:
     wanted = Wanted(created_from=NOW - timedelta(hours=hours))
-    chosen = choose([job("done", 6), waiting("waiting", 1)], wanted, NOW)
+    chosen = choose_job([job("done", 6), waiting("waiting", 1)], wanted, NOW)
     assert (chosen and chosen.job_id) == name
 
 

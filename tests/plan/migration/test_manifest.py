@@ -13,7 +13,7 @@ import zstandard
 from glacier_purge.archive import EXACT
 from glacier_purge.errors import UsageError
 from glacier_purge.plan.migration.manifest import Claim, claim, from_export_line
-from glacier_purge.plan.migration.manifest_files import Listed, Tables, key_name, read_file
+from glacier_purge.plan.migration.manifest_files import ListedObject, Tables, key_name, read_file
 from glacier_purge.plan.rows import Rows
 from tests.plan.archives import archive_id
 
@@ -128,13 +128,13 @@ def test_a_field_may_go_over_lines(tables: Tables, tmp_path: Path) -> None:
     [
         (
             b'"copies","a+b%C3%A9.jpg","5"\r\n"copies","c","6"\r\n',
-            {"a b\u00e9.jpg": Listed("copies", 5), "c": Listed("copies", 6)},
+            {"a b\u00e9.jpg": ListedObject("copies", 5), "c": ListedObject("copies", 6)},
         ),
-        (b"b,gone,v1,true,true,0\nb,old,v1,false,false,5\nb,here,v1,true,false,5\n", {"here": Listed("b", 5)}),
-        (b"Key,Size\na b+c,5\n", {"a b+c": Listed(None, 5)}),
+        (b"b,gone,v1,true,true,0\nb,old,v1,false,false,5\nb,here,v1,true,false,5\n", {"here": ListedObject("b", 5)}),
+        (b"Key,Size\na b+c,5\n", {"a b+c": ListedObject(None, 5)}),
         (
             b"2023-01-02 03:04:05          5 a b.jpg\n2023-01-02 03:04:05 6 c\n",
-            {"a b.jpg": Listed(None, 5), "c": Listed(None, 6)},
+            {"a b.jpg": ListedObject(None, 5), "c": ListedObject(None, 6)},
         ),
     ],
 )
@@ -144,7 +144,7 @@ def test_a_listing_of_s3_is_known_by_its_content(
     read(tables, tmp_path, content)
     tables.objects.seal()
     found = {
-        key: msgspec.msgpack.decode(tables.objects.row(at), type=Listed)
+        key: msgspec.msgpack.decode(tables.objects.row(at), type=ListedObject)
         for key in objects
         for at in tables.objects.positions(key_name(key))
     }

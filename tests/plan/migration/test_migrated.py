@@ -13,7 +13,7 @@ from glacier_purge.errors import UsageError
 from glacier_purge.plan.choices import Choices
 from glacier_purge.plan.choosing import PlanContext, open_selection
 from glacier_purge.plan.decisions import DECISIONS_FILE
-from glacier_purge.plan.document import Finding
+from glacier_purge.plan.document import PlanFinding
 from glacier_purge.plan.making import make_plan
 from glacier_purge.plan.migration.copies import SeenCopies
 from glacier_purge.plan.migration.manifest_files import Tables
@@ -90,7 +90,7 @@ def test_each_archive_without_proof_stays_with_its_reason(tmp_path: Path, tables
         *(DELETE, NOT_COPIED, SIZE_DIFFERS, TREE_HASH_DIFFERS, SIZE_DIFFERS, TREE_HASH_DIFFERS),
         *(DELETE, NOT_IN_MANIFEST),
     ]
-    assert plan.findings == [Finding("copies_not_looked_at", 0, [])]
+    assert plan.findings == [PlanFinding("copies_not_looked_at", 0, [])]
     with (tmp_path / "run" / "unproven.csv").open(newline="") as file:
         listed = list(csv.DictReader(file))
     assert [int(one["ordinal"]) for one in listed] == [1, 2, 3, 4, 5, 7]

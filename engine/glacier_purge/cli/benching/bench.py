@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 from cyclopts import Parameter, validators
 
 from glacier_purge.cli.benching.result import Benched, Compared, as_table, compared
-from glacier_purge.cli.benching.round import Order, in_own_process
+from glacier_purge.cli.benching.round import RoundOrder, in_own_process
 from glacier_purge.cli.options import Hyphened, Output, Whole
 from glacier_purge.cli.output import OutputFormat, print_result, print_text
 
@@ -180,7 +180,7 @@ def _on_running(
 
 def _round(glacier: StartedSimulator, inventory: Path, transport: Transport, load: _Load) -> Measured:
     address = glacier.address()
-    order = Order(
+    order = RoundOrder(
         inventory=str(inventory),
         vault=glacier.vault,
         account_id=address["account_id"],

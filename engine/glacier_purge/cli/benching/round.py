@@ -1,10 +1,10 @@
 """One round of ``bench`` and of the benchmarks: the whole audited pipeline over one inventory, and what it cost.
 
-``python -m`` this module with an ``Order`` as JSON on stdin; a ``Measured`` as JSON comes on stdout.  A process of its
-own (``in_own_process``), so that its CPU time and peak memory are the round's and nobody else's.  Nothing is left out
-to look faster: the plan is made and approved by digest, ranges are released, outcomes are chained and fsynced.  CPU
-time is user and system time of all threads from the first check of the plan to the last line of the log (planning is
-not in it), latency is that of a delete as the worker pool sees it.
+``python -m`` this module with a ``RoundOrder`` as JSON on stdin; a ``Measured`` as JSON comes on stdout.  A process of
+its own (``in_own_process``), so that its CPU time and peak memory are the round's and nobody else's.  Nothing is left
+out to look faster: the plan is made and approved by digest, ranges are released, outcomes are chained and
+fsynced.  CPU time is user and system time of all threads from the first check of the plan to the last line of the log
+(planning is not in it), latency is that of a delete as the worker pool sees it.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ UNPACED_PER_SECOND = 1_000_000.0
 """Where the pacer begins when nobody asked for a rate: so high that it never holds anything back."""
 
 
-class Order(msgspec.Struct, frozen=True, kw_only=True):
+class RoundOrder(msgspec.Struct, frozen=True, kw_only=True):
     """What to delete, from where and how. ``core`` is the processor to stay on; None leaves it to the system."""
 
     inventory: str
@@ -136,7 +136,7 @@ class Stopwatch:
         await self._service.renew_credentials()
 
 
-def in_own_process(order: Order, environment: Mapping[str, str]) -> Measured:
+def in_own_process(order: RoundOrder, environment: Mapping[str, str]) -> Measured:
     """Do one round in a process with this environment.
 
     Raises ``GlacierPurgeError`` when it fails; its message went to stderr.
@@ -153,7 +153,7 @@ def in_own_process(order: Order, environment: Mapping[str, str]) -> Measured:
     return msgspec.json.decode(done.stdout, type=Measured)
 
 
-async def measure(order: Order) -> Measured:
+async def measure(order: RoundOrder) -> Measured:
     """Plan and carry out a purge as ordered, in a temporary folder that is gone afterwards."""
     from glacier_purge.api.clients import Clients
     from glacier_purge.api.planning import plan_in_new_folder
@@ -167,7 +167,7 @@ async def measure(order: Order) -> Measured:
         return await carry_out(order, settings, folder, plan)
 
 
-async def carry_out(order: Order, settings: Settings, folder: RunFolder, plan: Plan) -> Measured:
+async def carry_out(order: RoundOrder, settings: Settings, folder: RunFolder, plan: Plan) -> Measured:
     """Carry out a plan that was made before, and measure that."""
     from glacier_purge.api.clients import Clients
     from glacier_purge.api.purging import opened_run
@@ -204,7 +204,7 @@ async def carry_out(order: Order, settings: Settings, folder: RunFolder, plan: P
     )
 
 
-def settings_for(order: Order) -> Settings:
+def settings_for(order: RoundOrder) -> Settings:
     """The settings of an ordered round."""
     from glacier_purge.settings import Settings
 
@@ -223,7 +223,7 @@ def settings_for(order: Order) -> Settings:
     return Settings.model_validate({"aws": aws, "pace": pace})
 
 
-def _latencies(watched: Stopwatch, order: Order) -> tuple[dict[str, float] | None, dict[str, float] | None]:
+def _latencies(watched: Stopwatch, order: RoundOrder) -> tuple[dict[str, float] | None, dict[str, float] | None]:
     """Raw and corrected percentiles. The first delete goes alone and opens the first connection: it is left out."""
     from glacier_purge.report.latency import percentiles_ms, since_due, with_requests_not_sent
 
@@ -255,7 +255,7 @@ def main() -> int:
     """Do one round as stdin orders."""
     from glacier_purge.cli.event_loop import in_event_loop
 
-    order = msgspec.json.decode(sys.stdin.buffer.read(), type=Order)
+    order = msgspec.json.decode(sys.stdin.buffer.read(), type=RoundOrder)
     if order.core is not None and hasattr(os, "sched_setaffinity"):
         os.sched_setaffinity(0, {order.core})
 

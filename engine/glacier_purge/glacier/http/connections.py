@@ -26,7 +26,7 @@ SWEEP_SECONDS = 0.25
 """How often time limits are looked at; they are late by at most this."""
 
 
-class Pool:
+class ConnectionPool:
     """Hands out connections to one caller at a time; what comes back on them goes to ``replied``.
 
     ``close`` drops all of them.  ``request_timeout_seconds`` bounds a request from its sending to its whole reply.

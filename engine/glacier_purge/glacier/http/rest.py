@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from glacier_purge.errors import CredentialsFailed
-from glacier_purge.glacier.http.connections import Pool
+from glacier_purge.glacier.http.connections import ConnectionPool
 from glacier_purge.glacier.http.dial import Dialer, NotConnectedError
 from glacier_purge.glacier.http.request import DeleteRequest, host_header
 from glacier_purge.glacier.port import Replies
@@ -45,7 +45,9 @@ async def open_rest(sdk: SdkGlacier, access: Access) -> AsyncIterator[RestGlacie
         patience_seconds=access.request_timeout_seconds,
     )
     replies = Replies()
-    pool = Pool(dialer, replies.add, limit=access.max_in_flight, request_timeout_seconds=access.request_timeout_seconds)
+    pool = ConnectionPool(
+        dialer, replies.add, limit=access.max_in_flight, request_timeout_seconds=access.request_timeout_seconds
+    )
     try:
         request = DeleteRequest(sdk.vault, host=host_header(sdk.endpoint_url))
         yield RestGlacier(sdk, pool, request, replies, id_rule=access.id_rule)
@@ -57,7 +59,7 @@ class RestGlacier:
     """``glacier.port.Glacier`` on connections of our own. Made by ``open_rest``."""
 
     def __init__(
-        self, sdk: SdkGlacier, pool: Pool, request: DeleteRequest, replies: Replies, *, id_rule: IdRule
+        self, sdk: SdkGlacier, pool: ConnectionPool, request: DeleteRequest, replies: Replies, *, id_rule: IdRule
     ) -> None:
         self._sdk = sdk
         self._credentials = sdk.credentials

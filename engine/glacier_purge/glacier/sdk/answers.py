@@ -134,7 +134,7 @@ def read_description(members: Mapping[str, Any]) -> VaultDescription:
     )
 
 
-def read_removal(reply: Reply) -> Removal | None:
+def removal_refused(reply: Reply) -> Removal | None:
     """What a refusal of DeleteVault says of the vault; None when it is about something else."""
     if reply.code == "InvalidParameterValueException" and reply.message.startswith(_NOT_YET):
         return Removal.NOT_YET

@@ -37,8 +37,8 @@ from glacier_purge.glacier.sdk.answers import (
     read_description,
     read_fault,
     read_job,
-    read_removal,
     read_time,
+    removal_refused,
 )
 
 if TYPE_CHECKING:
@@ -210,7 +210,7 @@ class ControlClient:
         try:
             await self._ask("DeleteVault", self._client.delete_vault)
         except ControlRefused as refused:
-            removal = read_removal(refused.reply)
+            removal = removal_refused(refused.reply)
             if removal is None:
                 raise
             return removal

@@ -36,7 +36,7 @@ class Wanted:
     job_id: str | None = None
 
 
-def why_not(job: Job, now: datetime) -> str | None:
+def why_unusable(job: Job, now: datetime) -> str | None:
     """Why a job's output can't be taken for the vault's inventory, now or later; None when it can."""
     if job.action is not JobAction.INVENTORY:
         return f"it retrieves an archive, not the inventory ({job.action.value})"
@@ -54,12 +54,12 @@ def why_not(job: Job, now: datetime) -> str | None:
     return None
 
 
-def choose(jobs: Iterable[Job], wanted: Wanted, now: datetime) -> Job | None:
+def choose_job(jobs: Iterable[Job], wanted: Wanted, now: datetime) -> Job | None:
     """The newest job that will do: a finished one, else one under way; None when one has to be asked for."""
     fitting = [
         job
         for job in jobs
-        if why_not(job, now) is None and (wanted.created_from is None or job.created >= wanted.created_from)
+        if why_unusable(job, now) is None and (wanted.created_from is None or job.created >= wanted.created_from)
     ]
     return max(fitting, key=lambda job: (job.state is JobState.SUCCEEDED, job.created), default=None)
 

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 PROGRESS_FILE = "retrieval.json"
 
 
-class Progress(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+class FetchProgress(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """``begun`` is when the inventory was first wanted (UTC, ISO 8601); ``tried`` the jobs given up, with reasons.
 
     ``sha256`` is set once ``inventory.json`` in the same folder is whole and believed.
@@ -33,16 +33,16 @@ class Progress(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     sha256: str | None = None
 
 
-def read_progress(folder: Path) -> Progress | None:
+def read_progress(folder: Path) -> FetchProgress | None:
     """Read what an earlier process left; None when there is nothing. Raises ``UsageError`` for what cannot be read."""
     file = folder / PROGRESS_FILE
     try:
-        return read_document(file, Progress)
+        return read_document(file, FetchProgress)
     except DocumentUnreadable as error:
         raise UsageError(f"{file} cannot be read ({error}). Remove it to fetch the inventory afresh.") from error
 
 
-def write_progress(folder: Path, progress: Progress) -> None:
+def write_progress(folder: Path, progress: FetchProgress) -> None:
     """Make durable how far the retrieval came."""
     temporary = folder / f".{PROGRESS_FILE}.new"
     handle = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW, 0o600)

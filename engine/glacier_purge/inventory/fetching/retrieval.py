@@ -24,8 +24,8 @@ from glacier_purge.glacier.control import ControlRefused, JobState
 from glacier_purge.glacier.waiting import Waiting, outlasting
 from glacier_purge.inventory.dates import Period, creation_time
 from glacier_purge.inventory.fetching.download import PART_FILE, download
-from glacier_purge.inventory.fetching.job_choice import JOB_TAKES, Wanted, choose, next_look, why_not
-from glacier_purge.inventory.fetching.progress import Progress, read_progress, write_progress
+from glacier_purge.inventory.fetching.job_choice import JOB_TAKES, Wanted, choose_job, next_look, why_unusable
+from glacier_purge.inventory.fetching.progress import FetchProgress, read_progress, write_progress
 from glacier_purge.inventory.format.reading import HashedReading
 from glacier_purge.inventory.snapshot import Snapshot, note_uploads, read_through, spool
 from glacier_purge.inventory.source import CHUNK_BYTES, Source
@@ -114,19 +114,19 @@ class Retrieval:
 
     # -- the job ------------------------------------------------------------------------------------------------------
 
-    async def _job(self, progress: Progress) -> Job:
+    async def _job(self, progress: FetchProgress) -> Job:
         """The job to take: the one remembered, the one asked for, one that will do, or a new one."""
         given = self._wanted.job_id or progress.job_id
         if given is not None:
             job = await self._control.describe_job(given)
-            if job is not None and (reason := why_not(job, self._patience.now())) is None:
+            if job is not None and (reason := why_unusable(job, self._patience.now())) is None:
                 return job
             if self._wanted.job_id is not None:
-                reason = why_not(job, self._patience.now()) if job else "the service does not know it (any more)"
+                reason = why_unusable(job, self._patience.now()) if job else "the service does not know it (any more)"
                 raise UsageError(f"inventory job {given} of {self._control.vault.arn} will not do: {reason}.")
-        jobs = [job async for job in self._control.list_jobs() if why_not(job, self._patience.now()) is None]
+        jobs = [job async for job in self._control.list_jobs() if why_unusable(job, self._patience.now()) is None]
         jobs = [job for job in jobs if not any(tried.startswith(job.job_id) for tried in progress.tried)]
-        chosen = choose(jobs, self._wanted, self._patience.now())
+        chosen = choose_job(jobs, self._wanted, self._patience.now())
         return chosen if chosen is not None else await self._ask_for_one(datetime.fromisoformat(progress.begun))
 
     async def _ask_for_one(self, begun: datetime) -> Job:
@@ -158,7 +158,7 @@ class Retrieval:
             if found is None:
                 raise _GivenUp("the service does not know it any more")
             job = found
-        if (reason := why_not(job, self._patience.now())) is not None:
+        if (reason := why_unusable(job, self._patience.now())) is not None:
             raise _GivenUp(reason)
         return job
 
@@ -170,7 +170,7 @@ class Retrieval:
         )
         await self._patience.wait(Waiting(what=what, until=next_look(job, self._patience.now())))
 
-    def _give_up(self, progress: Progress, job: Job, reason: str) -> Progress:
+    def _give_up(self, progress: FetchProgress, job: Job, reason: str) -> FetchProgress:
         tried = (*progress.tried, f"{job.job_id}: {reason}")
         (self._folder / PART_FILE).unlink(missing_ok=True)
         progress = self._note(msgspec.structs.replace(progress, job_id=None, tried=tried))
@@ -222,18 +222,18 @@ class Retrieval:
 
     # -- what is remembered -------------------------------------------------------------------------------------------
 
-    def _recall(self) -> Progress:
+    def _recall(self) -> FetchProgress:
         arn = self._control.vault.arn
         progress = read_progress(self._folder)
         if progress is None:
-            return self._note(Progress(vault_arn=arn, begun=f"{self._patience.now():%Y-%m-%dT%H:%M:%SZ}"))
+            return self._note(FetchProgress(vault_arn=arn, begun=f"{self._patience.now():%Y-%m-%dT%H:%M:%SZ}"))
         if progress.vault_arn != arn:
             raise UsageError(f"{self._folder} holds an inventory of {progress.vault_arn}, not of {arn}.")
         if self._wanted.job_id not in (None, progress.job_id):
-            return self._note(Progress(vault_arn=arn, begun=progress.begun))
+            return self._note(FetchProgress(vault_arn=arn, begun=progress.begun))
         return progress
 
-    def _note(self, progress: Progress) -> Progress:
+    def _note(self, progress: FetchProgress) -> FetchProgress:
         write_progress(self._folder, progress)
         return progress
 

@@ -23,7 +23,7 @@ class NotJson(Exception):
         self.position = position
 
 
-class Member(NamedTuple):
+class JsonMember(NamedTuple):
     """A key, and the value's place in the bytes: from ``start`` up to, not including, ``end``."""
 
     key: str
@@ -31,16 +31,16 @@ class Member(NamedTuple):
     end: int
 
 
-def members(raw: bytes) -> list[Member]:
+def members(raw: bytes) -> list[JsonMember]:
     """List the members of the JSON object ``raw``, which must not be nested deeply. Raises ``NotJson``."""
     text = raw.decode("latin-1")
-    found: list[Member] = []
+    found: list[JsonMember] = []
     position = _past(text, "{", 0)
     while not (found == [] and _next(text, position) == "}"):
         key, position = _key(text, position)
         start = _after_space(text, _past(text, ":", position))
         _, end = _value(text, start)
-        found.append(Member(key, start, end))
+        found.append(JsonMember(key, start, end))
         if _next(text, end) == "}":
             position = end
             break

@@ -34,7 +34,7 @@ _TRUTHS = {"true", "false"}
 _encode = msgspec.msgpack.Encoder().encode
 
 
-class Listed(msgspec.Struct, frozen=True, array_like=True):
+class ListedObject(msgspec.Struct, frozen=True, array_like=True):
     """An object a listing names: its bucket where it says so, and its size."""
 
     bucket: str | None
@@ -75,7 +75,7 @@ class Tables:
 
     def add_object(self, bucket: str | None, key: str, size_bytes: int) -> None:
         """Take in an object of a listing."""
-        self.objects.add(key_name(key), _encode(Listed(bucket, size_bytes)))
+        self.objects.add(key_name(key), _encode(ListedObject(bucket, size_bytes)))
 
 
 def key_name(key: str) -> str:

@@ -18,7 +18,7 @@ from typing import IO, TYPE_CHECKING, Protocol
 import msgspec
 
 from glacier_purge.plan.migration.manifest import Claim
-from glacier_purge.plan.migration.manifest_files import Listed, key_name
+from glacier_purge.plan.migration.manifest_files import ListedObject, key_name
 from glacier_purge.plan.selection import (
     COPY_DIFFERS,
     COPY_MISSING,
@@ -43,7 +43,7 @@ COPIES_NOT_LOOKED_AT = "copies_not_looked_at"
 
 _COLUMNS = ("ordinal", "archive_id", "size", "created", "reason", "manifest_size", "manifest_tree_hash", "copy")
 _decode_claim = msgspec.msgpack.Decoder(Claim).decode
-_decode_listed = msgspec.msgpack.Decoder(Listed).decode
+_decode_listed = msgspec.msgpack.Decoder(ListedObject).decode
 
 
 class Copies(Protocol):

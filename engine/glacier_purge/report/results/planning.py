@@ -11,8 +11,7 @@ from glacier_purge.inventory.batch import Defect
 from glacier_purge.inventory.inspection import Duplicate
 from glacier_purge.plan.census import SizeClass, Uploads
 from glacier_purge.plan.cost import Estimate
-from glacier_purge.plan.document import Finding as PlanFinding
-from glacier_purge.plan.document import Reason, Sample
+from glacier_purge.plan.document import PlanFinding, Reason, Sample
 from glacier_purge.report.results.result import Result, about
 
 
