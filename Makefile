@@ -15,7 +15,7 @@ SHELL := /bin/bash
 .SUFFIXES:
 MAKEFLAGS += --no-print-directory
 .DEFAULT_GOAL := help
-.PHONY: help demo test strace check format wheel conformance calendar bench guard bench-simulator witness schemas lock clean
+.PHONY: help demo test strace check format wheel conformance rehearsal bench guard bench-simulator witness schemas lock clean
 
 help: ## Say what there is.
 	@sed -nE 's/^([a-z-]+):.*## (.*)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 24
@@ -53,8 +53,8 @@ conformance: $(VENV)/.ready $(WITNESS)/.ready ## Hold the simulator against AWS'
 	@$(BIN)/python -m tests.conformance.coverage
 	@$(BIN)/python -m pytest -n 2 tests/conformance
 
-calendar: $(VENV)/.ready ## Rehearse a whole calendar under the worst of weeks: days in about a minute.
-	@$(BIN)/python -m tests.rehearsal.calendar
+rehearsal: $(VENV)/.ready ## Rehearse a whole lifecycle under the worst of weeks: days in about a minute.
+	@$(BIN)/python -m tests.rehearsal.lifecycle
 
 bench: $(VENV)/.ready ## Measure, as ratios, in at most five minutes.
 	@$(BIN)/python -m benchmarks

@@ -35,7 +35,7 @@ async def main() -> int:
             run_dir=asked.run_dir,
             approve=approve,
             settings=glacier_purge.Settings.model_validate({"aws": {"endpoint_url": asked.endpoint_url}}),
-            patience=glacier_purge.Impatient(),
+            waiter=glacier_purge.NoWait(),
             listener=glacier_purge.FleetListener(say=print),
         )
     except glacier_purge.GlacierPurgeError as error:

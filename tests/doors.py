@@ -1,4 +1,4 @@
-"""The simulator with its time standing still, our doors to it, and a patience that lets its days pass at once."""
+"""The simulator with its time standing still, our doors to it, and a waiter that lets its days pass at once."""
 
 from __future__ import annotations
 

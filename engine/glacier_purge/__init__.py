@@ -49,7 +49,7 @@ if TYPE_CHECKING:
         ServiceRefused,
         UsageError,
     )
-    from glacier_purge.glacier.waiting import Impatient, Patient
+    from glacier_purge.glacier.waiting import NoWait, SleepingWaiter
     from glacier_purge.lifecycle.options import LifecycleOptions
     from glacier_purge.plan.choices import Caps, Choices
     from glacier_purge.plan.document import Plan
@@ -66,7 +66,7 @@ _HOMES = {
     "FleetListener": "api.scripts",
     "FleetReport": "api.fleet",
     "GlacierPurgeError": "errors",
-    "Impatient": "glacier.waiting",
+    "NoWait": "glacier.waiting",
     "InventoryDamaged": "errors",
     "LifecycleListener": "api.scripts",
     "LifecycleOptions": "lifecycle.options",
@@ -74,7 +74,7 @@ _HOMES = {
     "LifecycleReport": "api.lifecycle",
     "NotAsApproved": "errors",
     "Outcome": "audit.record",
-    "Patient": "glacier.waiting",
+    "SleepingWaiter": "glacier.waiting",
     "Pending": "errors",
     "Plan": "plan.document",
     "PlanRefused": "errors",
@@ -105,15 +105,14 @@ __all__ = [
     "FleetListener",
     "FleetReport",
     "GlacierPurgeError",
-    "Impatient",
     "InventoryDamaged",
     "LifecycleListener",
     "LifecycleOptions",
     "LifecycleOrder",
     "LifecycleReport",
+    "NoWait",
     "NotAsApproved",
     "Outcome",
-    "Patient",
     "Pending",
     "Plan",
     "PlanRefused",
@@ -124,6 +123,7 @@ __all__ = [
     "RunStopped",
     "ServiceRefused",
     "Settings",
+    "SleepingWaiter",
     "StaticCredentials",
     "UsageError",
     "Vault",

@@ -1,6 +1,6 @@
 """What time it is for everything that is dated or counts days: the one place that reads this host's wall clock.
 
-Whoever decides by time takes it as a value, from ``Patience`` or ``Host``, which have it from here unless they were
+Whoever decides by time takes it as a value, from ``Waiter`` or ``Host``, which have it from here unless they were
 given another.  Signatures alone are dated past this, where requests are made (``glacier.http.rest``, the SDK): they
 have to agree with AWS's clock to five minutes, whatever a rehearsal or a test takes for today.
 """

@@ -18,7 +18,7 @@ from glacier_purge.archive import Vault
 from glacier_purge.deletion.budget import Budget
 from glacier_purge.deletion.pacer import PacerSettings
 from glacier_purge.fleet.fleet import Fleet, State, folder_name
-from glacier_purge.glacier.waiting import Impatient
+from glacier_purge.glacier.waiting import NoWait
 from glacier_purge.settings import Settings
 from tests.doors import VAULT, Stepping, control, simulated
 
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
     from glacier_purge.api.person import ApprovalRequest
     from glacier_purge.approval.typed import Approval
-    from glacier_purge.glacier.waiting import Patience
+    from glacier_purge.glacier.waiting import Waiter
     from glacier_simulator import SimulatedGlacier
 
 pytestmark = pytest.mark.usefixtures("today")
@@ -50,9 +50,7 @@ def named(name: str) -> Vault:
     return Vault(account_id=VAULT.account_id, region=VAULT.region, name=name)
 
 
-def members(
-    glacier: SimulatedGlacier, place: Path, patience: Patience, clients: Clients, *names: str
-) -> dict[str, Member]:
+def members(glacier: SimulatedGlacier, place: Path, waiter: Waiter, clients: Clients, *names: str) -> dict[str, Member]:
     settings = Settings.model_validate(
         {"aws": {"endpoint_url": glacier.endpoint_url}, "pace": {"first_per_second": 1000.0}}
     )
@@ -67,7 +65,7 @@ def members(
             lane=budget.lane,
             approve=said_yes,
             say=lambda _: None,
-            patience_for=lambda _: patience,
+            waiter_for=lambda _: waiter,
         )
         for name in names
     }
@@ -117,7 +115,7 @@ async def test_a_stop_drains_what_is_purged_and_another_fleet_goes_on_without_se
 async def test_all_inventories_are_asked_for_before_anybody_waits(tmp_path: Path) -> None:
     async with simulated(archives=30) as (glacier, _), Clients() as clients:
         glacier.service.generate_vault("films", 20, OLD)
-        hasty = Impatient(clock=Stepping(glacier).now)
+        hasty = NoWait(clock=Stepping(glacier).now)
         fleet = Fleet(members(glacier, tmp_path, hasty, clients, "photos", "films"))
         await fleet.go_on()
         jobs = []

@@ -57,7 +57,7 @@ async def test_a_script_carries_a_vault_to_its_end_and_is_shown_the_plan_before_
             approve=approve,
             order=LifecycleOrder(choices=Choices(limit=20)),
             settings=settings_for(glacier),
-            patience=Stepping(glacier),
+            waiter=Stepping(glacier),
             listener=LifecycleListener(on_step=steps.append, on_progress=moments.append),
         )
         ledger = glacier.ledger
@@ -71,12 +71,12 @@ async def test_a_script_carries_a_vault_to_its_end_and_is_shown_the_plan_before_
 
 async def test_a_plan_that_nobody_approves_waits_and_another_call_goes_on(tmp_path: Path) -> None:
     async with simulated(archives=12) as (glacier, _):
-        patience, settings = Stepping(glacier), settings_for(glacier)
+        waiter, settings = Stepping(glacier), settings_for(glacier)
         with pytest.raises(glacier_purge.Pending, match="somebody's approval"):
-            await glacier_purge.run_lifecycle("photos", run_dir=tmp_path, settings=settings, patience=patience)
+            await glacier_purge.run_lifecycle("photos", run_dir=tmp_path, settings=settings, waiter=waiter)
         assert glacier.ledger["deletes_received"] == 0
         report = await glacier_purge.run_lifecycle(
-            "photos", run_dir=tmp_path, approve=yes, settings=settings, patience=patience
+            "photos", run_dir=tmp_path, approve=yes, settings=settings, waiter=waiter
         )
         assert (report.ended_with, glacier.ledger["archives_left"]) == ("uploads as before", 0)
 
@@ -92,7 +92,7 @@ async def test_the_digest_of_another_plan_approves_nothing(tmp_path: Path) -> No
                 run_dir=tmp_path,
                 approve=approve,
                 settings=settings_for(glacier),
-                patience=Stepping(glacier),
+                waiter=Stepping(glacier),
             )
         assert glacier.ledger["deletes_received"] == 0
     assert read_steps(tmp_path)[-1].phase.value == "plan"
@@ -121,7 +121,7 @@ async def test_a_script_carries_a_fleet_and_what_one_vault_waits_for_does_not_st
             run_dir=tmp_path / "fleet",
             approve=only_films,
             settings=settings_for(glacier),
-            patience=Stepping(glacier),
+            waiter=Stepping(glacier),
             listener=glacier_purge.FleetListener(on_progress=lambda now: rows.extend(row.standing for row in now)),
         )
         assert glacier.ledger["deletes_received"] == 5

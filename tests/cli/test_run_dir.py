@@ -1,4 +1,4 @@
-"""Verbs of a run that are given the folder of a calendar or a fleet say which runs are in it."""
+"""Verbs of a run that are given the folder of a lifecycle or a fleet say which runs are in it."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ VERBS = (
     ("delete-vault", "--confirm-vault", "photos"),
     ("audit", "export"),
     ("pause",),
-    ("rate", "--per-second", "5"),
+    ("rate", "--max-rate", "5"),
 )
 
 
@@ -31,7 +31,7 @@ def made(path: Path, *files: str) -> Path:
 
 
 @pytest.mark.parametrize("verb", VERBS, ids=" ".join)
-def test_a_calendar_is_no_run(verb: tuple[str, ...], tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_lifecycle_is_no_run(verb: tuple[str, ...], tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     folder = made(tmp_path / "photos", "terms.json", "round-1/plan.json", "round-2/plan.json", "round-3/run.json")
     assert main([*verb, "--run-dir", str(folder)]) == 2
     said = capsys.readouterr().err

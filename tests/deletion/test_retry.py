@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from glacier_purge.deletion.retry import WEATHER, RetryPolicy, RetryPolicySettings
+from glacier_purge.deletion.retry import TRANSIENT, RetryPolicy, RetryPolicySettings
 from glacier_purge.glacier.reply import ENDS_THE_RUN, Meaning
 
 
@@ -13,7 +13,7 @@ def longest(settings: RetryPolicySettings | None = None) -> RetryPolicy:
     return RetryPolicy(settings or RetryPolicySettings(), random=lambda: 1.0)
 
 
-@pytest.mark.parametrize("meaning", WEATHER)
+@pytest.mark.parametrize("meaning", TRANSIENT)
 @pytest.mark.parametrize("times", [1, 2, 100, 1_000_000])
 def test_weather_never_uses_up_its_attempts(meaning: Meaning, times: int) -> None:
     assert longest().wait_seconds(meaning, times) is not None
@@ -58,5 +58,5 @@ def test_what_is_not_tried_again_has_no_policy(meaning: Meaning) -> None:
 
 
 def test_every_meaning_has_its_way() -> None:
-    waited_for = {*WEATHER, Meaning.CREDENTIALS, Meaning.UNKNOWN}
+    waited_for = {*TRANSIENT, Meaning.CREDENTIALS, Meaning.UNKNOWN}
     assert waited_for | ENDS_THE_RUN | {Meaning.DELETED} == set(Meaning)

@@ -186,7 +186,7 @@ class Desk(Shell):
 
     def run_of(self, vault: str, *options: str) -> Said:
         at = () if "--endpoint-url" in options else ("--endpoint-url", self.simulator.endpoint_url)
-        return self.ask("run", vault, "--run-dir", str(self.folder / "calendar"), "--no-wait", *at, *options)
+        return self.ask("run", vault, "--run-dir", str(self.folder / "lifecycle"), "--no-wait", *at, *options)
 
     # -- what was there before ----------------------------------------------------------------------------------------
 

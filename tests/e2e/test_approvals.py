@@ -68,7 +68,7 @@ def planned_by(desk: Desk, verb: str) -> Path:
         if "approval" in said.out:
             break
         desk.simulator.post("clock", step_seconds=5 * 3600.0)
-    return desk.folder / ("calendar" if verb == "run" else f"fleet/{MEMBER}") / "round-1"
+    return desk.folder / ("lifecycle" if verb == "run" else f"fleet/{MEMBER}") / "round-1"
 
 
 def digest_of(desk: Desk, place: Path) -> str:

@@ -101,17 +101,17 @@ def fetch(desk: Desk) -> Said:
     return desk.ask("inventory", "fetch", "photos", "--no-wait", *at)
 
 
-def a_calendar_begun(desk: Desk) -> Path:
+def a_lifecycle_begun(desk: Desk) -> Path:
     assert desk.run_of("photos").exit_code == 75
-    return desk.folder / "calendar" / LIFECYCLE_FILE
+    return desk.folder / "lifecycle" / LIFECYCLE_FILE
 
 
-def the_terms_of_a_calendar(desk: Desk) -> Path:
-    return a_calendar_begun(desk).with_name(TERMS_FILE)
+def the_terms_of_a_lifecycle(desk: Desk) -> Path:
+    return a_lifecycle_begun(desk).with_name(TERMS_FILE)
 
 
-def a_calendar_to_be_thawed(desk: Desk) -> Path:
-    folder = desk.folder / "calendar"
+def a_lifecycle_to_be_thawed(desk: Desk) -> Path:
+    folder = desk.folder / "lifecycle"
     folder.mkdir(mode=0o700)
     arn = "arn:aws:glacier:us-east-1:123456789012:vaults/photos"
     begun = Terms(vault_arn=arn, endpoint_url=desk.simulator.endpoint_url, begun="2026-11-25T00:00:00Z")
@@ -153,9 +153,9 @@ DOCUMENTS: dict[str, Document] = {
     "certificate.json": Document(in_the_proven_run("certificate.json"), remove, 2, "verify again"),
     "removal.jsonl": Document(a_removal_begun, remove, 2, "Move it aside", may_be_empty=True),
     "retrieval.json": Document(a_fetch_begun, fetch, 2, "Remove it to fetch the inventory afresh"),
-    "lifecycle.jsonl": Document(a_calendar_begun, lambda desk: desk.run_of("photos"), 4, "Restore the file"),
-    "terms.json": Document(the_terms_of_a_calendar, lambda desk: desk.run_of("photos"), 4, "Restore the file"),
-    "freeze.json": Document(a_calendar_to_be_thawed, lambda desk: desk.run_of("photos"), 4, "glacier-purge thaw"),
+    "lifecycle.jsonl": Document(a_lifecycle_begun, lambda desk: desk.run_of("photos"), 4, "Restore the file"),
+    "terms.json": Document(the_terms_of_a_lifecycle, lambda desk: desk.run_of("photos"), 4, "Restore the file"),
+    "freeze.json": Document(a_lifecycle_to_be_thawed, lambda desk: desk.run_of("photos"), 4, "glacier-purge thaw"),
     "fleet.json": Document(a_fleet_begun, fleet, 4, "Restore it from a copy"),
 }
 

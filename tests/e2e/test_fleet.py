@@ -75,7 +75,7 @@ def digests(told: dict[str, Any]) -> list[str]:
 @pytest.mark.slow
 @pytest.mark.timeout(180)
 @pytest.mark.parametrize("bench", [{"time-scale": 14_400, "archives": 400}], indirect=True)
-def test_three_vaults_go_through_their_calendars_side_by_side(bench: Bench) -> None:
+def test_three_vaults_go_through_their_lifecycles_side_by_side(bench: Bench) -> None:
     # glacier-purge fleet fleet.toml --run-dir fleet [--confirm-digest D]...
     stock(bench, "plans", 5)
     stock(bench, "films", 8)

@@ -12,12 +12,12 @@ if TYPE_CHECKING:
 
 
 def arguments(bench: Bench, *more: str) -> tuple[str, ...]:
-    place = ("--run-dir", str(bench.folder / "calendar"), "--endpoint-url", bench.simulator.endpoint_url)
+    place = ("--run-dir", str(bench.folder / "lifecycle"), "--endpoint-url", bench.simulator.endpoint_url)
     return ("run", bench.simulator.vault, *place, *more)
 
 
 def status(bench: Bench) -> dict[str, Any]:
-    return bench.json("status", str(bench.folder / "calendar"))
+    return bench.json("status", str(bench.folder / "lifecycle"))
 
 
 def uploaded(bench: Bench) -> dict[str, str]:
@@ -30,7 +30,7 @@ def uploaded(bench: Bench) -> dict[str, str]:
 @pytest.mark.timeout(180)
 @pytest.mark.parametrize("bench", [{"time-scale": 14_400, "archives": 60}], indirect=True)
 def test_only_archives_older_than_what_was_chosen_when_it_began_are_deleted(bench: Bench) -> None:
-    # glacier-purge run photos --run-dir calendar --older-than DATE [--confirm-digest D]
+    # glacier-purge run photos --run-dir lifecycle --older-than DATE [--confirm-digest D]
     before = uploaded(bench)
     cut_off = sorted(before.values())[45]
     old = {archive_id for archive_id, created in before.items() if created < cut_off}
@@ -64,31 +64,31 @@ def test_only_archives_older_than_what_was_chosen_when_it_began_are_deleted(benc
 
     assert set(before) - set(uploaded(bench)) == old
     assert bench.simulator.ledger()["deletes_received"] == len(old)
-    document = json.loads((bench.folder / "calendar/round-1/certificate.json").read_bytes())
+    document = json.loads((bench.folder / "lifecycle/round-1/certificate.json").read_bytes())
     assert document["digest"] == told["certificate"]
     certificate = document["certificate"]
     assert (certificate["deleted"], certificate["found"]["kept"]) == (len(old), 60 - len(old))
     assert certificate["kept_because"] == {f"not_older_than:{cut_off}": 60 - len(old)}
     done = status(bench)
     assert (done["state"], done["certificate"]) == ("done", told["certificate"])
-    assert bench.run("status", str(bench.folder / "calendar")).stdout.startswith("state ")
+    assert bench.run("status", str(bench.folder / "lifecycle")).stdout.startswith("state ")
 
 
 @pytest.mark.slow
 @pytest.mark.timeout(120)
 @pytest.mark.parametrize("bench", [{"time-scale": 14_400, "archives": 20}], indirect=True)
 def test_lists_are_pinned_and_a_vault_that_keeps_archives_is_not_removed(bench: Bench) -> None:
-    # glacier-purge run photos --run-dir calendar --ids FILE --delete-vault photos
+    # glacier-purge run photos --run-dir lifecycle --ids FILE --delete-vault photos
     ids = bench.folder / "these.ids"
     ids.write_text("\n".join(sorted(uploaded(bench))[:7]), "ascii")
     stdin = bench.run(*arguments(bench, "--ids", "-"), exit_code=2)
-    assert "--ids - reads standard input, which is gone when a calendar plans its next round" in stdin.stderr
+    assert "--ids - reads standard input, which is gone when a lifecycle plans its next round" in stdin.stderr
     removing = ("--delete-vault", "photos", "--even-the-last-vault")
     refused = bench.run(*arguments(bench, "--ids", "these.ids", *removing), exit_code=2)
     assert "only an empty vault can be removed: if what was chosen keeps an archive" in refused.stderr
     assert "13 archives would be kept in it (13 not_listed)" in refused.stderr
-    assert status(bench)["why"].endswith("begin another calendar, which keeps nothing, with another --run-dir.")
+    assert status(bench)["why"].endswith("begin another lifecycle, which keeps nothing, with another --run-dir.")
     ids.write_text("", "ascii")
     changed = bench.run(*arguments(bench), exit_code=2)
-    assert "these.ids was changed since the calendar began" in changed.stderr
+    assert "these.ids was changed since the lifecycle began" in changed.stderr
     assert bench.simulator.ledger()["deletes_received"] == 0

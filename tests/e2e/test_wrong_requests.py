@@ -24,7 +24,6 @@ from tests.e2e.wrong_ways import (
     approve,
     begun,
     behind_a_link,
-    calendar_of_another_vault,
     caller_is,
     dated,
     edited,
@@ -35,6 +34,7 @@ from tests.e2e.wrong_ways import (
     hold,
     in_a_sealed_vault,
     in_retrieval,
+    lifecycle_of_another_vault,
     lock_in_progress,
     nothing,
     of_a_vault_never_inventoried,
@@ -389,11 +389,13 @@ SERVICE: dict[str, Row] = {
 }
 
 RUNNING: dict[str, Row] = {
-    "a calendar of another vault": Row(calendar_of_another_vault, 2, ("vaults/photos", "not of", "another --run-dir")),
+    "a lifecycle of another vault": Row(
+        lifecycle_of_another_vault, 2, ("vaults/photos", "not of", "another --run-dir")
+    ),
     "the removal of another vault": Row(
         run(nothing, "--delete-vault", "films"), 2, ("'films' is not 'photos'", "--delete-vault")
     ),
-    "a calendar of a vault that is missing": Row(
+    "a lifecycle of a vault that is missing": Row(
         run(nothing, "--account-id", "123456789012", vault="nowhere"), 254, (NOT_THERE,)
     ),
     "a name that is a path": Row(run(nothing, vault=".."), 2, ("'..'",)),

@@ -334,7 +334,7 @@ def planned_knowingly_with_an_old_inventory(desk: Desk) -> Said:
     return desk.carry_out()
 
 
-def calendar_of_another_vault(desk: Desk) -> Said:
+def lifecycle_of_another_vault(desk: Desk) -> Said:
     assert desk.run_of("photos").exit_code == 75
     desk.service("PUT", "films")
     return desk.run_of("films")

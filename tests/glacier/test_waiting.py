@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from glacier_purge.errors import Pending
-from glacier_purge.glacier.waiting import Impatient, Patient, Waiting
+from glacier_purge.glacier.waiting import NoWait, SleepingWaiter, Waiting
 
 NOON = datetime(2026, 11, 20, 12, tzinfo=UTC)
 
@@ -22,12 +22,12 @@ async def test_the_patient_tell_and_then_sleep_until_the_time_has_come(hours: fl
         slept.append(seconds)
 
     waiting = Waiting(what="tea", until=NOON + timedelta(hours=hours))
-    await Patient(tell=told.append, clock=lambda: NOON, sleep=sleep).wait(waiting)
+    await SleepingWaiter(tell=told.append, clock=lambda: NOON, sleep=sleep).wait(waiting)
     assert (told, slept) == ([waiting], [slept_seconds])
 
 
 async def test_the_impatient_say_what_for_and_until_when_instead() -> None:
     until = NOON + timedelta(hours=4)
     with pytest.raises(Pending, match=r"waiting for tea\. Look again at 2026-11-20T16:00:00Z") as pending:
-        await Impatient(clock=lambda: NOON).wait(Waiting(what="tea", until=until))
+        await NoWait(clock=lambda: NOON).wait(Waiting(what="tea", until=until))
     assert (pending.value.exit_code, pending.value.what, pending.value.until) == (75, "tea", until)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from glacier_purge.glacier.reply import Meaning, Reply
-from glacier_purge.guard.fuse import Caution
+from glacier_purge.guard.fuse import FuseSettings
 from tests.deletion.pretended import InProcessGlacier
 from tests.run.bench import Bench
 
@@ -59,17 +59,21 @@ async def test_one_failure_in_the_canary_stops_the_run_and_the_next_process_goes
 @pytest.mark.parametrize(
     ("caution", "bad", "reason"),
     [
-        (Caution(failed_max=3), lambda n: n >= 150, "4 archives failed, more than the 3 of safety.fuse_failed_max"),
-        (Caution(stages=(), failed_max=0), lambda n: n == 5, "1 archives failed, more than the 0"),
         (
-            Caution(failed_max=None, failed_share_max=0.05),
+            FuseSettings(failed_max=3),
+            lambda n: n >= 150,
+            "4 archives failed, more than the 3 of safety.fuse_failed_max",
+        ),
+        (FuseSettings(stages=(), failed_max=0), lambda n: n == 5, "1 archives failed, more than the 0"),
+        (
+            FuseSettings(failed_max=None, failed_share_max=0.05),
             lambda n: n >= 150 and n % 10 == 0,
             "archives failed, more than the 5.0% of safety.fuse_failed_share",
         ),
     ],
 )
 async def test_the_fuse_blows_when_too_many_fail(
-    tmp_path: Path, caution: Caution, bad: Callable[[int], bool], reason: str
+    tmp_path: Path, caution: FuseSettings, bad: Callable[[int], bool], reason: str
 ) -> None:
     bench = Bench(tmp_path, failing(bad))
     await bench.carry_out(bench.purge_run(caution=caution))
@@ -81,7 +85,7 @@ async def test_the_fuse_blows_when_too_many_fail(
 
 async def test_without_limits_failures_end_nothing(tmp_path: Path) -> None:
     bench = Bench(tmp_path, failing(lambda number: number % 2 == 0))
-    await bench.finish(caution=Caution(stages=(), failed_max=None, failed_share_max=None))
+    await bench.finish(caution=FuseSettings(stages=(), failed_max=None, failed_share_max=None))
     assert sum(line["outcome"] == "failed" for line in bench.outcomes().values()) == 1_000
 
 

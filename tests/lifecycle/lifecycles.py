@@ -1,4 +1,4 @@
-"""One vault's calendar over the simulator, in this process and with its days stepped, for whoever looks at one."""
+"""One vault's lifecycle over the simulator, in this process and with its days stepped, for whoever looks at one."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from glacier_purge.api.person import ApprovalRequest
     from glacier_purge.approval.typed import Approval
     from glacier_purge.archive import Vault
-    from glacier_purge.glacier.waiting import Patience
+    from glacier_purge.glacier.waiting import Waiter
     from glacier_purge.plan.document import Plan
     from glacier_purge.storage.folder import RunFolder
     from glacier_simulator import SimulatedGlacier
@@ -57,14 +57,14 @@ async def carried(
     caps: Caps = UNCAPPED,
     wishes: LifecycleOptions = NO_WISHES,
     approve: Ask | None = said_yes,
-    patience: Patience | None = None,
+    waiter: Waiter | None = None,
     vault: Vault = VAULT,
 ) -> Ending:
-    """One process's part of a calendar in ``place``."""
+    """One process's part of a lifecycle in ``place``."""
     settings = Settings.model_validate(
         {"aws": {"endpoint_url": glacier.endpoint_url}, "pace": {"first_per_second": 1000.0}}
     )
-    waits = patience or Stepping(glacier)
+    waits = waiter or Stepping(glacier)
 
     def say(message: str) -> None:
         sys.stderr.write(f"{vault.name}: {message}\n")
@@ -84,7 +84,7 @@ async def carried(
             lane=nullcontext,
             approve=asked,
             say=say,
-            patience_for=lambda _: waits,
+            waiter_for=lambda _: waits,
         )
         fleet = Fleet({vault.name: member})
         await fleet.go_on()

@@ -16,7 +16,7 @@ from glacier_purge.cli.status import status
 from glacier_purge.errors import AuditDamaged, GlacierPurgeError, NotOurs, PlanRefused
 from glacier_purge.fleet.fleet import State, folder_name
 from glacier_purge.fleet.roster import Enlisted, Roster, settled_roster, write_roster
-from glacier_purge.glacier.waiting import Impatient
+from glacier_purge.glacier.waiting import NoWait
 from glacier_purge.lifecycle.options import LifecycleOptions
 from glacier_purge.lifecycle.phases import Event, Phase
 from glacier_purge.lifecycle.steps import position
@@ -101,13 +101,13 @@ def wishes(name: str, vault: Vault) -> LifecycleOptions:
 
 async def brought_to(name: str, glacier: SimulatedGlacier, place: Path, vault: Vault) -> Ending:
     """Carry a vault's lifecycle as far as that stop."""
-    hasty = Impatient(clock=Stepping(glacier).now)
+    hasty = NoWait(clock=Stepping(glacier).now)
     wanted = wishes(name, vault)
     if name == "approval awaited":
         return await carried(glacier, place, vault=vault, wishes=wanted, approve=None)
     if name == "after the purge":
         await carried(glacier, place, vault=vault, wishes=wanted, approve=None)
-        return await carried(glacier, place, vault=vault, wishes=wanted, patience=hasty)
+        return await carried(glacier, place, vault=vault, wishes=wanted, waiter=hasty)
     if name == "before DeleteVault":
         return await carried(glacier, place, vault=vault, wishes=wanted)
 
@@ -159,7 +159,7 @@ async def test_a_spoilt_file_is_said_or_made_anew_and_nothing_is_sent(
                 place,
                 wishes=wishes(name, VAULT),
                 approve=None,
-                patience=Impatient(clock=Stepping(glacier).now),
+                waiter=NoWait(clock=Stepping(glacier).now),
             )
             cell = (name, relative, way, word, ending)
             expected = 4 if relative in stop.refused else stop.exit_code

@@ -1,4 +1,4 @@
-"""Calendars in which something was chosen, over the simulator, days stepped: what goes, what stays, how it ends."""
+"""Lifecycles in which something was chosen, over the simulator, days stepped: what goes, what stays, how it ends."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from glacier_purge.fleet.fleet import State
-from glacier_purge.glacier.waiting import Impatient
+from glacier_purge.glacier.waiting import NoWait
 from glacier_purge.lifecycle.options import LifecycleOptions
 from glacier_purge.lifecycle.phases import Event
 from glacier_purge.lifecycle.steps_file import read_steps
@@ -40,7 +40,7 @@ def events(place: Path) -> list[Event]:
 
 
 async def test_what_was_chosen_goes_the_rest_is_kept_and_the_certificate_says_so(tmp_path: Path) -> None:
-    place = tmp_path / "calendar"
+    place = tmp_path / "lifecycle"
     async with simulated(archives=30) as (glacier, _):
         before = ids_of(glacier)
         choices = Choices(ids=listed(tmp_path / "ids", before[5:15]), limit=8)
@@ -60,7 +60,7 @@ async def test_what_was_chosen_goes_the_rest_is_kept_and_the_certificate_says_so
 
 
 async def test_a_later_round_takes_up_what_is_new_and_nothing_that_was_kept(tmp_path: Path) -> None:
-    place, approved = tmp_path / "calendar", []
+    place, approved = tmp_path / "lifecycle", []
     async with simulated(archives=30) as (glacier, _):
         before = ids_of(glacier)
 
@@ -82,7 +82,7 @@ async def test_a_later_round_takes_up_what_is_new_and_nothing_that_was_kept(tmp_
 
 
 async def test_what_is_uploaded_meanwhile_and_matches_is_another_round(tmp_path: Path) -> None:
-    place, approved = tmp_path / "calendar", []
+    place, approved = tmp_path / "lifecycle", []
     async with simulated(archives=30) as (glacier, _):
         before = ids_of(glacier)
 
@@ -101,7 +101,7 @@ async def test_what_is_uploaded_meanwhile_and_matches_is_another_round(tmp_path:
 
 
 async def test_a_vault_that_would_keep_archives_is_not_removed_and_nothing_is_planned(tmp_path: Path) -> None:
-    place = tmp_path / "calendar"
+    place = tmp_path / "lifecycle"
     async with simulated(archives=30) as (glacier, _):
         choices = Choices(limit=29)
         removing = LifecycleOptions(remove_vault="photos", even_the_last=True)
@@ -118,7 +118,7 @@ async def test_a_vault_that_would_keep_archives_is_not_removed_and_nothing_is_pl
 
 
 async def test_a_vault_is_removed_once_nobody_retrieves_from_it(tmp_path: Path) -> None:
-    place, removing = tmp_path / "calendar", LifecycleOptions(remove_vault="photos", even_the_last=True)
+    place, removing = tmp_path / "lifecycle", LifecycleOptions(remove_vault="photos", even_the_last=True)
     async with simulated(archives=10) as (glacier, _):
         job = json.dumps({"Type": "archive-retrieval", "ArchiveId": ids_of(glacier)[3]}).encode()
         assert (await ask(glacier.endpoint_url, "POST", "/-/vaults/photos/jobs", job)).status == 202
@@ -131,7 +131,7 @@ async def test_a_vault_is_removed_once_nobody_retrieves_from_it(tmp_path: Path) 
 
 
 async def test_what_was_retrieved_when_it_was_planned_stays_kept_in_later_rounds(tmp_path: Path) -> None:
-    place, approved = tmp_path / "calendar", []
+    place, approved = tmp_path / "lifecycle", []
     async with simulated(archives=10) as (glacier, _):
         held = ids_of(glacier)[3]
         job = json.dumps({"Type": "archive-retrieval", "ArchiveId": held}).encode()
@@ -154,13 +154,13 @@ async def test_what_was_retrieved_when_it_was_planned_stays_kept_in_later_rounds
 async def test_choices_that_keep_nothing_let_the_vault_go(tmp_path: Path) -> None:
     async with simulated(archives=10) as (glacier, _):
         removing = LifecycleOptions(remove_vault="photos", even_the_last=True)
-        ending = await carried(glacier, tmp_path / "calendar", Choices(limit=10), wishes=removing)
+        ending = await carried(glacier, tmp_path / "lifecycle", Choices(limit=10), wishes=removing)
     assert ending.state is State.DONE, ending.message
-    assert events(tmp_path / "calendar")[-1] is Event.DELETED
+    assert events(tmp_path / "lifecycle")[-1] is Event.DELETED
 
 
-async def test_choices_that_leave_nothing_end_the_calendar_without_a_plan(tmp_path: Path) -> None:
-    place = tmp_path / "calendar"
+async def test_choices_that_leave_nothing_end_the_lifecycle_without_a_plan(tmp_path: Path) -> None:
+    place = tmp_path / "lifecycle"
     async with simulated(archives=10) as (glacier, _):
         ending = await carried(glacier, place, Choices(min_size="1PiB"))
         received = glacier.ledger["deletes_received"]
@@ -170,18 +170,18 @@ async def test_choices_that_leave_nothing_end_the_calendar_without_a_plan(tmp_pa
 
 
 async def test_a_list_that_changes_while_it_is_waited_is_refused(tmp_path: Path) -> None:
-    place = tmp_path / "calendar"
+    place = tmp_path / "lifecycle"
     async with simulated(archives=10) as (glacier, _):
         choices = Choices(ids=listed(tmp_path / "ids", ids_of(glacier)[:2]))
-        hasty = Impatient(clock=Stepping(glacier).now)
-        pending = await carried(glacier, place, choices, patience=hasty)
+        hasty = NoWait(clock=Stepping(glacier).now)
+        pending = await carried(glacier, place, choices, waiter=hasty)
         listed(tmp_path / "ids", ids_of(glacier)[:3])
         refused = await carried(glacier, place, Choices())
         listed(tmp_path / "ids", ids_of(glacier)[:2])
         done = await carried(glacier, place, Choices())
         received = glacier.ledger["deletes_received"]
     assert pending.state is State.PENDING
-    assert "ids was changed since the calendar began" in refused.message
+    assert "ids was changed since the lifecycle began" in refused.message
     assert (done.state, received) == (State.DONE, 2)
 
 
@@ -191,8 +191,8 @@ async def test_a_plan_over_the_cap_is_refused_before_anybody_is_asked(tmp_path: 
 
     async with simulated(archives=10) as (glacier, _):
         capped = Caps(max_archives=9)
-        refused = await carried(glacier, tmp_path / "calendar", Choices(), caps=capped, approve=nobody)
-        again = await carried(glacier, tmp_path / "calendar", Choices(), approve=nobody)
+        refused = await carried(glacier, tmp_path / "lifecycle", Choices(), caps=capped, approve=nobody)
+        again = await carried(glacier, tmp_path / "lifecycle", Choices(), approve=nobody)
     assert "more than the 9 of --max-archives" in refused.message
     assert again == refused, "the cap holds where it is not given again"
 
@@ -231,10 +231,10 @@ async def test_kept_archives_that_somebody_deleted_meanwhile_are_counted_and_nam
 async def test_an_order_to_remove_a_vault_whose_plan_kept_archives_says_how_to_go_on(tmp_path: Path) -> None:
     place = tmp_path / "lifecycle"
     async with simulated(archives=3) as (glacier, _):
-        hasty = Impatient(clock=Stepping(glacier).now)
-        await carried(glacier, place, Choices(limit=2), patience=hasty)
+        hasty = NoWait(clock=Stepping(glacier).now)
+        await carried(glacier, place, Choices(limit=2), waiter=hasty)
         glacier.clock.step(6 * HOUR)
-        await carried(glacier, place, patience=hasty)
+        await carried(glacier, place, waiter=hasty)
         ending = await carried(glacier, place, wishes=LifecycleOptions(remove_vault="photos", even_the_last=True))
         assert (ending.exit_code, "without --delete-vault to go on" in ending.message) == (2, True)
         assert glacier.ledger["operations"].get("DeleteVault", 0) == 0

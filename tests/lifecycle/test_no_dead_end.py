@@ -12,7 +12,7 @@ import pytest
 from glacier_purge.api.member import Member
 from glacier_purge.errors import RunStopped
 from glacier_purge.fleet.fleet import State
-from glacier_purge.glacier.waiting import Impatient
+from glacier_purge.glacier.waiting import NoWait
 from glacier_purge.lifecycle.options import LifecycleOptions
 from glacier_purge.lifecycle.phases import Event, Phase
 from glacier_purge.lifecycle.steps import position
@@ -181,8 +181,8 @@ async def test_a_vault_held_by_another_process_is_waited_for_before_uploads_are_
         other = RunFolder.create(tmp_path / "other")
         plan = read_plan(place / "round-1/plan.json")
         with other.locked(plan.vault, plan.endpoint_url):
-            hasty = Impatient(clock=Stepping(glacier).now)
-            pending = await carried(glacier, place, wishes=FREEZING, patience=hasty)
+            hasty = NoWait(clock=Stepping(glacier).now)
+            pending = await carried(glacier, place, wishes=FREEZING, waiter=hasty)
             assert await door.access_policy() == THEIRS
         ending = await carried(glacier, place, wishes=FREEZING)
         assert await door.access_policy() == THEIRS
@@ -210,7 +210,7 @@ async def test_a_denial_that_another_lifecycle_left_is_told_and_never_taken_for_
 ) -> None:
     async with simulated(archives=12) as (glacier, door):
         await carried(
-            glacier, tmp_path / "lost", wishes=FREEZING, patience=Impatient(clock=Stepping(glacier).now), approve=None
+            glacier, tmp_path / "lost", wishes=FREEZING, waiter=NoWait(clock=Stepping(glacier).now), approve=None
         )
         with pytest.MonkeyPatch.context() as patched:
             patched.setattr(Member, "reached", stopping_after(Event.FROZEN))
@@ -236,8 +236,8 @@ async def test_a_list_that_is_gone_after_the_purge_keeps_nobody_from_uploading(p
         await door.set_access_policy(THEIRS)
         choices = Choices(ids=listed(tmp_path / "ids", ids_of(glacier)[:3]))
         await carried(glacier, place, choices, wishes=FREEZING, approve=None)
-        hasty = Impatient(clock=Stepping(glacier).now)
-        pending = await carried(glacier, place, EVERY_ARCHIVE, wishes=FREEZING, patience=hasty)
+        hasty = NoWait(clock=Stepping(glacier).now)
+        pending = await carried(glacier, place, EVERY_ARCHIVE, wishes=FREEZING, waiter=hasty)
         assert position(read_steps(place))[0] is Phase.VERIFY
         (tmp_path / "ids").unlink()
         ending = await carried(glacier, place, EVERY_ARCHIVE, wishes=FREEZING)

@@ -11,7 +11,7 @@ from glacier_purge.api.clients import Clients
 from glacier_purge.archive import Vault
 from glacier_purge.fleet.fleet import Fleet, State
 from glacier_purge.glacier.control import Removal
-from glacier_purge.glacier.waiting import Impatient
+from glacier_purge.glacier.waiting import NoWait
 from glacier_purge.lifecycle.options import LifecycleOptions
 from glacier_purge.lifecycle.phases import Event
 from glacier_purge.lifecycle.steps_file import read_steps
@@ -74,8 +74,8 @@ async def test_a_vault_whose_inventory_lists_nothing_is_removed_where_that_was_o
 async def test_a_vault_that_was_never_written_to_is_removed_at_once(tmp_path: Path) -> None:
     async with simulated(archives=1) as (glacier, _):
         glacier.service.create_vault("films", glacier.clock.now())
-        hasty = Impatient(clock=Stepping(glacier).now)
-        ending = await carried(glacier, tmp_path / "films", wishes=REMOVING, vault=FILMS, patience=hasty)
+        hasty = NoWait(clock=Stepping(glacier).now)
+        ending = await carried(glacier, tmp_path / "films", wishes=REMOVING, vault=FILMS, waiter=hasty)
         assert (ending.state, ending.exit_code) == (State.DONE, 0), ending.message
         assert glacier.service.vault_names() == ["photos"]
     assert events(tmp_path / "films") == [Event.CLEAR, Event.NEVER_INVENTORIED, Event.DELETED]
@@ -84,14 +84,14 @@ async def test_a_vault_that_was_never_written_to_is_removed_at_once(tmp_path: Pa
 async def test_a_vault_that_was_never_written_to_is_not_waited_for_for_ever(tmp_path: Path) -> None:
     async with simulated(archives=1) as (glacier, _):
         glacier.service.create_vault("films", glacier.clock.now())
-        hasty = Impatient(clock=Stepping(glacier).now)
-        pending = await carried(glacier, tmp_path / "films", vault=FILMS, patience=hasty)
+        hasty = NoWait(clock=Stepping(glacier).now)
+        pending = await carried(glacier, tmp_path / "films", vault=FILMS, waiter=hasty)
         assert (pending.state, pending.exit_code) == (State.PENDING, 75)
         assert "without one by" in pending.message
-        patience = Stepping(glacier)
-        ending = await carried(glacier, tmp_path / "films", vault=FILMS, patience=patience)
-        assert 71 <= len(patience.waited) <= 73
-        again = await carried(glacier, tmp_path / "films", vault=FILMS, patience=hasty)
+        waiter = Stepping(glacier)
+        ending = await carried(glacier, tmp_path / "films", vault=FILMS, waiter=waiter)
+        assert 71 <= len(waiter.waited) <= 73
+        again = await carried(glacier, tmp_path / "films", vault=FILMS, waiter=hasty)
         assert glacier.service.vault_names() == ["films", "photos"]
     assert (ending.state, ending.exit_code) == (again.state, again.exit_code) == (State.DONE, 0)
     assert events(tmp_path / "films") == [Event.CLEAR, Event.NEVER_WRITTEN]

@@ -1,4 +1,4 @@
-"""What a calendar was begun with: settled once, compared by what it means, pinned where it names files."""
+"""What a lifecycle was begun with: settled once, compared by what it means, pinned where it names files."""
 
 from __future__ import annotations
 
@@ -25,11 +25,11 @@ NOW = datetime(2026, 11, 23, tzinfo=UTC)
 
 @pytest.fixture
 def folder(tmp_path: Path) -> RunFolder:
-    return RunFolder.create(tmp_path / "calendar")
+    return RunFolder.create(tmp_path / "lifecycle")
 
 
 def settled(folder: RunFolder, caps: Caps = UNCAPPED, days: int = 0, **choices: Any) -> Terms:
-    """Start the calendar ``days`` after it began, with these choices on the command line."""
+    """Start the lifecycle ``days`` after it began, with these choices on the command line."""
     now = NOW + timedelta(days=days)
     return settle(folder, PHOTOS, URL, now, choices=Choices(**choices), caps=caps)
 
@@ -104,7 +104,7 @@ def test_a_list_is_known_by_its_place_and_its_content(
     with pytest.raises(PlanRefused, match=r"began with --ids .*/ids; given now is --ids ids"):
         settled(folder, ids="ids")
     (tmp_path / "moved.csv").write_text(moved.replace(",1,", ",2,"))
-    with pytest.raises(PlanRefused, match=r"moved\.csv was changed since the calendar began at 2026-11-23T00:00:00Z"):
+    with pytest.raises(PlanRefused, match=r"moved\.csv was changed since the lifecycle began at 2026-11-23T00:00:00Z"):
         check_files(settled(folder))
     (tmp_path / "moved.csv").unlink()
     with pytest.raises(UsageError, match=r"cannot read .*moved\.csv"):
@@ -140,7 +140,7 @@ def test_a_list_that_is_none_is_refused_before_the_inventory_is_waited_for(
     assert read_terms(folder.path) is None
 
 
-def test_a_calendar_is_of_one_vault(folder: RunFolder) -> None:
+def test_a_lifecycle_is_of_one_vault(folder: RunFolder) -> None:
     settled(folder)
     with pytest.raises(PlanRefused, match=r"is of arn:.*vaults/photos at .*, not of arn:.*vaults/films"):
         settle(folder, FILMS, URL, NOW)

@@ -135,16 +135,16 @@ def test_a_price_table_needs_a_price_for_other_regions() -> None:
     assert read_prices(text + "other = 0.1\n", "mine.toml").currency == "EUR"
 
 
-def test_the_calendar_goes_on_from_step_to_step() -> None:
+def test_the_forecast_goes_on_from_step_to_step() -> None:
     known = KnownRate(per_second=100.0, is_limit=True, seen=NOW)
-    calendar = forecast(360_000, NOW, known=known, per_second_max=None, has_inventory=False)
-    assert [step.name for step in calendar.steps] == ["inventory", "deletes", "next inventory", "delete vault"]
-    assert "100.0 deletes a second, the limit met in the last run, 2026-11-23" in calendar.assumed
-    likely = [step.ends[1] for step in calendar.steps]
+    ahead = forecast(360_000, NOW, known=known, per_second_max=None, has_inventory=False)
+    assert [step.name for step in ahead.steps] == ["inventory", "deletes", "next inventory", "delete vault"]
+    assert "100.0 deletes a second, the limit met in the last run, 2026-11-23" in ahead.assumed
+    likely = [step.ends[1] for step in ahead.steps]
     assert likely[0] == NOW + timedelta(hours=4)
     assert likely[1] == NOW + timedelta(hours=5)
     assert likely[3] == NOW + timedelta(hours=29, minutes=1)
-    for step in calendar.steps:
+    for step in ahead.steps:
         assert step.ends[0] <= step.ends[1] <= step.ends[2]
 
 
@@ -157,6 +157,6 @@ def test_a_rate_nobody_has_met_is_taken_from_field_reports_and_capped_by_the_set
     assert "at most 10.0 by the settings" in capped.assumed
 
 
-def test_a_calendar_that_leaves_the_calendar_stays_in_it() -> None:
+def test_a_forecast_that_leaves_the_calendar_stays_in_it() -> None:
     slow = forecast(10**15, NOW, known=None, per_second_max=0.001, has_inventory=True)
     assert slow.steps[-1].ends[2].year == 9999

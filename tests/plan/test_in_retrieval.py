@@ -10,7 +10,7 @@ import pytest
 
 from glacier_purge.errors import CredentialsFailed, Pending
 from glacier_purge.glacier.control import OUTPUT_LASTS, Job, JobAction, JobState
-from glacier_purge.glacier.waiting import Impatient, Patient
+from glacier_purge.glacier.waiting import NoWait, SleepingWaiter
 from glacier_purge.plan.choices import Choices
 from glacier_purge.plan.choosing import PlanContext, open_selection
 from glacier_purge.plan.in_retrieval import held_back, retrievals
@@ -93,8 +93,10 @@ class Service:
         self.time += timedelta(seconds=seconds)
 
     async def held_back(self, choice: InRetrieval | None) -> frozenset[str] | None:
-        patience = Patient(tell=lambda told: self.waited.append(told.what), clock=lambda: self.time, sleep=self.sleep)
-        return await held_back(choice, self.open, patience)
+        waiter = SleepingWaiter(
+            tell=lambda told: self.waited.append(told.what), clock=lambda: self.time, sleep=self.sleep
+        )
+        return await held_back(choice, self.open, waiter)
 
 
 @pytest.mark.parametrize("choice", [None, "hold"])
@@ -113,7 +115,7 @@ async def test_archives_in_retrieval_are_waited_for_until_their_output_is_gone()
 async def test_who_does_not_wait_is_told_until_when() -> None:
     service = Service([job("one", **done(2))])
     with pytest.raises(Pending) as pending:
-        await held_back("wait", service.open, Impatient(clock=lambda: NOW))
+        await held_back("wait", service.open, NoWait(clock=lambda: NOW))
     assert pending.value.until == NOW + 22 * HOUR
 
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from glacier_purge.errors import AuditDamaged, Pending, PlanRefused
-from glacier_purge.glacier.waiting import Impatient
+from glacier_purge.glacier.waiting import NoWait
 from glacier_purge.proof.certificate import read_certificate
 from glacier_purge.proof.verifying import Verifying
 from tests.doors import HOUR, Stepping, simulated
@@ -38,11 +38,11 @@ async def upload(glacier: SimulatedGlacier, vault: str = "photos") -> None:
 async def test_a_purged_vault_is_proven_empty_by_the_next_inventory(tmp_path: Path) -> None:
     async with simulated(archives=60) as (glacier, door):
         folder, plan = await purged(glacier, tmp_path)
-        patience = Stepping(glacier)
-        verdict = await Verifying(door, folder, plan, patience, by="me@here").verify()
-        assert "an inventory of photos made after" in patience.waited[0].what
-        assert "inventory job" in patience.waited[-1].what
-        again = await Verifying(door, folder, plan, Impatient(clock=patience.now), by="me@here").verify()
+        waiter = Stepping(glacier)
+        verdict = await Verifying(door, folder, plan, waiter, by="me@here").verify()
+        assert "an inventory of photos made after" in waiter.waited[0].what
+        assert "inventory job" in waiter.waited[-1].what
+        again = await Verifying(door, folder, plan, NoWait(clock=waiter.now), by="me@here").verify()
     certificate = verdict.certificate
     assert certificate is not None
     assert again == verdict
@@ -59,7 +59,7 @@ async def test_a_purged_vault_is_proven_empty_by_the_next_inventory(tmp_path: Pa
 async def test_without_waiting_it_says_what_for_and_a_later_call_goes_on(tmp_path: Path) -> None:
     async with simulated(archives=10) as (glacier, door):
         folder, plan = await purged(glacier, tmp_path)
-        hasty = Verifying(door, folder, plan, Impatient(clock=Stepping(glacier).now), by="me")
+        hasty = Verifying(door, folder, plan, NoWait(clock=Stepping(glacier).now), by="me")
         with pytest.raises(Pending, match="an inventory of photos made after"):
             await hasty.verify()
         glacier.clock.step(25 * HOUR)
@@ -109,10 +109,10 @@ async def test_a_deletion_that_took_no_effect_is_waited_for_and_then_told(tmp_pa
         shelf = glacier.service.vault("photos", glacier.clock.now()).shelf
         shelf.gone[0] = 0
         shelf.live += 1
-        patience = Stepping(glacier)
-        began = patience.now()
-        verdict = await Verifying(door, folder, plan, patience, by="me").verify()
-        assert patience.now() - began >= timedelta(hours=71)
+        waiter = Stepping(glacier)
+        began = waiter.now()
+        verdict = await Verifying(door, folder, plan, waiter, by="me").verify()
+        assert waiter.now() - began >= timedelta(hours=71)
     assert verdict.certificate is None
     assert (verdict.found.still_listed, verdict.found.gone) == (1, 9)
     assert len((folder.path / "verification/still-listed.ids").read_text("ascii").split()) == 1

@@ -1,4 +1,4 @@
-"""A whole calendar under the worst of weeks: three days and more, in about a minute. ``make calendar`` runs it.
+"""A whole lifecycle under the worst of weeks: three days and more, in about a minute. ``make rehearsal`` runs it.
 
 A simulator at an hour a second plays the scenario ``bad-week``; ``glacier-purge run`` is started, killed with SIGKILL
 twice (while it deletes, and while it waits), started again, given the approvals it asks for, and in the end has to
@@ -32,7 +32,7 @@ _DIRECT = build_opener(ProxyHandler({}))
 
 def main() -> int:
     began = time.monotonic()
-    with tempfile.TemporaryDirectory(prefix="glacier-purge-calendar-") as place:
+    with tempfile.TemporaryDirectory(prefix="glacier-purge-lifecycle-") as place:
         folder = Path(place)
         simulator, address = start_simulator(folder)
         try:
@@ -42,7 +42,7 @@ def main() -> int:
             simulator.send_signal(signal.SIGTERM)
             simulator.wait(30)
     took = time.monotonic() - began
-    say(f"{took:.0f} s for the calendar above")
+    say(f"{took:.0f} s for the lifecycle above")
     for failure in failures:
         say(f"FAILED: {failure}")
     say("all accounted for, the vault is gone, the certificate is there" if not failures else f"{len(failures)} failed")
@@ -110,7 +110,7 @@ class Killer:
 
 def command(folder: Path, address: dict[str, Any], digest: str | None) -> list[str]:
     vault = address["vault"]
-    line = [*COMMAND, "run", vault, "--run-dir", str(folder / "calendar"), "--freeze"]
+    line = [*COMMAND, "run", vault, "--run-dir", str(folder / "lifecycle"), "--freeze"]
     line += ["--endpoint-url", address["endpoint_url"], "--account-id", address["account_id"]]
     line += ["--delete-vault", vault, "--even-the-last-vault", "--output", "json"]
     return line + (["--confirm-digest", digest] if digest else [])
@@ -140,7 +140,7 @@ def check(folder: Path, address: dict[str, Any]) -> Iterator[str]:
     if ledger["unknown"] or ledger["wrong_vault"] or ledger["malformed"]:
         yield "archives were sent that no plan had"
     deleted: set[str] = set()
-    rounds = sorted((folder / "calendar").glob("round-*"))
+    rounds = sorted((folder / "lifecycle").glob("round-*"))
     for place in rounds:
         if (place / "plan.json").exists():
             yield from check_round(place, deleted)
@@ -175,7 +175,7 @@ def check_round(place: Path, deleted: set[str]) -> Iterator[str]:
 
 
 def steps_of(folder: Path) -> list[dict[str, Any]]:
-    file = folder / "calendar" / "lifecycle.jsonl"
+    file = folder / "lifecycle" / "lifecycle.jsonl"
     if not file.exists():
         return []
     return [json.loads(line) for line in file.read_bytes().split(b"\n")[:-1]]
@@ -194,7 +194,7 @@ def get(url: str) -> bytes:
 
 
 def say(message: str) -> None:
-    print(f"calendar: {message}", flush=True)  # noqa: T201 - this is a command
+    print(f"lifecycle: {message}", flush=True)  # noqa: T201 - this is a command
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""``status`` of calendars and fleets, from folders that real ones left at every stage."""
+"""``status`` of lifecycles and fleets, from folders that real ones left at every stage."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from glacier_purge.cli.status import status
 from glacier_purge.errors import PlanRefused, UsageError
 from glacier_purge.fleet.fleet import folder_name
 from glacier_purge.fleet.roster import Enlisted, Roster, write_roster
-from glacier_purge.glacier.waiting import Impatient
+from glacier_purge.glacier.waiting import NoWait
 from glacier_purge.plan.choices import Caps, Choices
 from glacier_purge.storage.folder import RunFolder
 from tests.doors import VAULT, Stepping, simulated
@@ -44,21 +44,23 @@ def told(place: Path, capsys: pytest.CaptureFixture[str]) -> dict[str, Any]:
     return facts
 
 
-async def test_a_calendar_says_at_every_stage_how_far_it_is(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    place, seen = tmp_path / "calendar", {}
+async def test_a_lifecycle_says_at_every_stage_how_far_it_is(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    place, seen = tmp_path / "lifecycle", {}
 
     async def looking(folder: RunFolder, plan: Plan) -> Approval:
         seen["asked"] = told(place, capsys)
         return await said_yes(folder, plan)
 
     async with simulated(archives=30) as (glacier, _):
-        hasty = Impatient(clock=Stepping(glacier).now)
+        hasty = NoWait(clock=Stepping(glacier).now)
         choices = Choices(ids=listed(tmp_path / "ids", ids_of(glacier)[:10]))
-        await carried(glacier, place, choices, patience=hasty)
+        await carried(glacier, place, choices, waiter=hasty)
         waits = told(place, capsys)
         await carried(glacier, place, approve=None)
         approval = told(place, capsys)
-        await carried(glacier, place, approve=looking, patience=hasty)
+        await carried(glacier, place, approve=looking, waiter=hasty)
         purged = told(place, capsys)
         await carried(glacier, place)
         done = told(place, capsys)
@@ -78,7 +80,7 @@ async def test_a_calendar_says_at_every_stage_how_far_it_is(tmp_path: Path, caps
 
 
 async def test_what_ended_the_last_process_is_told(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    place = tmp_path / "calendar"
+    place = tmp_path / "lifecycle"
     async with simulated(archives=30) as (glacier, _):
         stopped = await carried(glacier, place, Choices(limit=20), caps=Caps(max_archives=5))
         refused = told(place, capsys)
@@ -127,8 +129,8 @@ async def test_a_fleet_is_a_table_of_its_vaults(tmp_path: Path, capsys: pytest.C
     assert facts["vaults"][1]["confirm_digest"] in lines[2]
 
 
-async def test_looking_at_a_calendar_changes_nothing_in_it(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    place = tmp_path / "calendar"
+async def test_looking_at_a_lifecycle_changes_nothing_in_it(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    place = tmp_path / "lifecycle"
     async with simulated(archives=3) as (glacier, _):
         await carried(glacier, place, approve=None)
     steps = place / "lifecycle.jsonl"
@@ -148,7 +150,7 @@ async def test_looking_at_a_calendar_changes_nothing_in_it(tmp_path: Path, capsy
 async def test_uploads_in_a_later_round_are_shown_as_that_round(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    place, asked = tmp_path / "calendar", 0
+    place, asked = tmp_path / "lifecycle", 0
     async with simulated(archives=3) as (glacier, _):
 
         async def once(folder: RunFolder, plan: Plan) -> Approval:

@@ -28,13 +28,13 @@ def view(
     spooled = snapshot(folder, archives)
     with open_selection(choices, PlanContext(now=NOW, held=frozenset(held)), folder) as selection:
         plan = make_plan(spooled, TARGET, selection, set_aside_defects=False)
-    calendar = forecast(plan.counts.selected, NOW, known=None, per_second_max=None, has_inventory=True)
+    ahead = forecast(plan.counts.selected, NOW, known=None, per_second_max=None, has_inventory=True)
     return PlanView(
         run_dir="runs/photos",
         plan=plan,
         retrievals_looked_at=retrievals_looked_at,
         estimate=estimate(plan, read_price_table(None), NOW.date()),
-        calendar=calendar,
+        forecast=ahead,
     )
 
 

@@ -11,7 +11,7 @@ import pytest
 from glacier_purge.archive import Archive
 from glacier_purge.audit.journal import Journal
 from glacier_purge.audit.record import Outcome
-from glacier_purge.guard.fuse import Canary, Caution
+from glacier_purge.guard.fuse import Canary, FuseSettings
 from glacier_purge.inventory.batch import Defect
 from glacier_purge.plan.decisions import DecidedBatch
 from glacier_purge.plan.selection import DELETE, DUPLICATE, INVALID, TOO_SMALL
@@ -47,7 +47,7 @@ async def journal(disk: PretendDisk, records: int) -> AsyncIterator[Journal]:
 
 
 def no_canary(kept: Journal) -> Canary:
-    return Canary(kept, Caution(stages=()), lambda _: None)
+    return Canary(kept, FuseSettings(stages=()), lambda _: None)
 
 
 async def fed(kept: Journal, batches: list[DecidedBatch], *, rate_per_second: float = 100.0) -> list[list[Archive]]:

@@ -11,7 +11,7 @@ from glacier_purge.archive import Vault
 from glacier_purge.audit.recovery import replay
 from glacier_purge.errors import Pending, PlanRefused, RunStopped, ServiceRefused
 from glacier_purge.glacier.control import Removal
-from glacier_purge.glacier.waiting import Impatient
+from glacier_purge.glacier.waiting import NoWait
 from glacier_purge.proof.certificate import read_certificate
 from glacier_purge.proof.verifying import Verifying
 from glacier_purge.vault.emptiness import Certified, Unlisted, why_not
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from glacier_purge.glacier.control import GlacierControl
-    from glacier_purge.glacier.waiting import Patience
+    from glacier_purge.glacier.waiting import Waiter
     from glacier_purge.plan.document import Plan
     from glacier_purge.storage.folder import RunFolder
     from glacier_simulator import SimulatedGlacier
@@ -45,10 +45,10 @@ async def proven(glacier: SimulatedGlacier, door: GlacierControl, place: Path) -
 
 
 def removal(
-    door: GlacierControl, run: tuple[RunFolder, Plan], patience: Patience, *, even_the_last: bool = False
+    door: GlacierControl, run: tuple[RunFolder, Plan], waiter: Waiter, *, even_the_last: bool = False
 ) -> VaultRemoval:
     proof = Certified(folder=run[0], plan=run[1])
-    return VaultRemoval(door, run[0].path, proof, patience, by="me", even_the_last=even_the_last)
+    return VaultRemoval(door, run[0].path, proof, waiter, by="me", even_the_last=even_the_last)
 
 
 async def test_a_vault_that_was_proven_empty_is_removed(tmp_path: Path) -> None:
@@ -70,10 +70,10 @@ async def test_recently_written_to_is_waited_out(tmp_path: Path) -> None:
         await door.describe_vault()
         glacier.service.delete_archive("photos", new, glacier.clock.now())
         with pytest.raises(Pending, match="to let vault photos go"):
-            await removal(door, run, Impatient(clock=Stepping(glacier).now)).remove("photos")
-        patience = Stepping(glacier)
-        assert await removal(door, run, patience).remove("photos") is Removal.DONE
-        assert 1 <= len(patience.waited) <= 24
+            await removal(door, run, NoWait(clock=Stepping(glacier).now)).remove("photos")
+        waiter = Stepping(glacier)
+        assert await removal(door, run, waiter).remove("photos") is Removal.DONE
+        assert 1 <= len(waiter.waited) <= 24
 
 
 async def test_a_vault_written_to_after_it_was_proven_is_not_removed(tmp_path: Path) -> None:
@@ -109,13 +109,13 @@ async def test_a_vault_that_was_never_inventoried_goes_unless_it_was_written_to(
 async def test_after_three_days_of_refusals_a_person_has_to_look(tmp_path: Path) -> None:
     async with simulated(archives=10) as (glacier, door):
         run = await proven(glacier, door, tmp_path)
-        patience = Stepping(glacier)
-        began = patience.now()
+        waiter = Stepping(glacier)
+        began = waiter.now()
         stubborn = glacier.service.vault("photos", glacier.clock.now())
         stubborn.facts.inventory_due = glacier.clock.now() + 1000 * HOUR
         with pytest.raises(RunStopped, match="in three days"):
-            await removal(door, run, patience).remove("photos")
-        assert 72 <= (patience.now() - began).total_seconds() / HOUR <= 74
+            await removal(door, run, waiter).remove("photos")
+        assert 72 <= (waiter.now() - began).total_seconds() / HOUR <= 74
 
 
 async def test_the_last_vault_needs_a_word_of_its_own(tmp_path: Path) -> None:

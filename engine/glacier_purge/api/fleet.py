@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from glacier_purge.api.clients import Clients
     from glacier_purge.api.person import Approve
     from glacier_purge.fleet.roster import Enlisted
-    from glacier_purge.glacier.waiting import Patience, Waiting
+    from glacier_purge.glacier.waiting import Waiter, Waiting
     from glacier_purge.report.fleet import Row
     from glacier_purge.settings import Settings
     from glacier_purge.storage.folder import RunFolder
@@ -41,12 +41,12 @@ if TYPE_CHECKING:
 class FleetPeople:
     """Whom the members of a fleet deal with. ``say`` is told of which vault something is said.
 
-    ``patience_for`` gives the patience for one vault's settings, which tells what it waits for.
+    ``waiter_for`` gives the waiter for one vault's settings, which tells what it waits for.
     """
 
     approve: Approve
     say: Callable[[Vault, str], None]
-    patience_for: Callable[[Settings, Callable[[Waiting], None]], Patience]
+    waiter_for: Callable[[Settings, Callable[[Waiting], None]], Waiter]
 
 
 class OpenedFleet:
@@ -123,7 +123,7 @@ def _member(
         lane=budgets.lane(vault, endpoint_url, purge_settings(settings).pace, one.max_rate),
         approve=people.approve,
         say=lambda message: people.say(vault, message),
-        patience_for=lambda tell: people.patience_for(settings, tell),
+        waiter_for=lambda tell: people.waiter_for(settings, tell),
     )
 
 

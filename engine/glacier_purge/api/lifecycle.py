@@ -42,7 +42,7 @@ if TYPE_CHECKING:
     from glacier_purge.aws.access import StaticCredentials
     from glacier_purge.deletion.budget import Lane
     from glacier_purge.glacier.control import GlacierControl
-    from glacier_purge.glacier.waiting import Patience
+    from glacier_purge.glacier.waiting import Waiter
     from glacier_purge.lifecycle.terms import Terms
     from glacier_purge.plan.choices import Caps, Choices
     from glacier_purge.plan.document import Plan
@@ -71,7 +71,7 @@ async def opened_lifecycle(
     clients: Clients,
     person: Person,
     *,
-    patience: Patience,
+    waiter: Waiter,
     credentials: StaticCredentials | None = None,
     lane: OpenLane = nullcontext,
 ) -> AsyncIterator[Lifecycle]:
@@ -98,7 +98,7 @@ async def opened_lifecycle(
             inventory_name="the vault's inventory",
             id_rule=settings.inventory.id_rule,
         )
-        file = LifecycleFile(folder.path, patience.now)
+        file = LifecycleFile(folder.path, waiter.now)
         check_allowed(target, file, rules(settings), order.options)
         terms = await settled_terms(folder, target, file, order.choices, order.caps)
         for line in what_holds(file, terms, order.options):
@@ -113,7 +113,7 @@ async def opened_lifecycle(
             clients=clients,
             control=await clients.control(vault, reached),
             person=person,
-            patience=Noting(patience, folder, file),
+            waiter=Noting(waiter, folder, file),
             credentials=credentials,
             lane=lane,
         )
@@ -132,7 +132,7 @@ class _Composed:
     clients: Clients
     control: GlacierControl
     person: Person
-    patience: Patience
+    waiter: Waiter
     credentials: StaticCredentials | None
     lane: OpenLane
 
@@ -146,7 +146,7 @@ class _Composed:
             callbacks=LifecycleCallbacks(
                 preflight=self._preflight,
                 look_at=lambda snapshot: look_for_writers(
-                    self.control, snapshot, self.patience.now(), self.settings, self.person.say
+                    self.control, snapshot, self.waiter.now(), self.settings, self.person.say
                 ),
                 decide=lambda snapshot, earlier: decide_round(
                     snapshot,
@@ -154,7 +154,7 @@ class _Composed:
                     self.terms,
                     self.settings,
                     self.clients,
-                    self.patience,
+                    self.waiter,
                     earlier,
                     set_aside_defects=self.options.set_aside_defects,
                     credentials=self.credentials,
@@ -163,7 +163,7 @@ class _Composed:
                 carry_out=self._carry_out,
                 tell=self.person.reached,
             ),
-            patience=self.patience,
+            waiter=self.waiter,
             terms=self.terms,
             rules=rules(self.settings),
             by=who(),
@@ -183,7 +183,7 @@ class _Composed:
         return await self.person.approve(ApprovalRequest.of(place, plan, self.settings))
 
     async def _carry_out(self, place: RunFolder, plan: Plan, approval: Approval) -> Ledger:
-        host = Host(wall_clock=lambda: self.patience.now().timestamp())
+        host = Host(wall_clock=lambda: self.waiter.now().timestamp())
         with self.lane() as lane:
             async with (
                 opened_run(

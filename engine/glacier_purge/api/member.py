@@ -23,15 +23,15 @@ if TYPE_CHECKING:
     from glacier_purge.api.person import ApprovalRequest, Approve
     from glacier_purge.approval.typed import Approval
     from glacier_purge.archive import Vault
-    from glacier_purge.glacier.waiting import Patience, Waiting
+    from glacier_purge.glacier.waiting import Waiter, Waiting
     from glacier_purge.lifecycle.lifecycle import Lifecycle
     from glacier_purge.lifecycle.steps import Step
     from glacier_purge.plan.document import Plan
     from glacier_purge.run.purge import PurgeRun
     from glacier_purge.settings import Settings
 
-    PatienceFor = Callable[[Callable[[Waiting], None]], Patience]
-    """Gives a patience that tells what it waits for."""
+    WaiterFor = Callable[[Callable[[Waiting], None]], Waiter]
+    """Gives a waiter that tells what it waits for."""
 
 
 class Member:
@@ -51,7 +51,7 @@ class Member:
         lane: OpenLane,
         approve: Approve,
         say: Callable[[str], None],
-        patience_for: PatienceFor,
+        waiter_for: WaiterFor,
     ) -> None:
         self.vault = vault
         self.path = path
@@ -61,7 +61,7 @@ class Member:
         self._clients = clients
         self._lane = lane
         self._approve = approve
-        self._patience_for = patience_for
+        self._waiter_for = waiter_for
         self._waiting: Waiting | None = None
         self._asking = False
         self.digest_wanted: str | None = None
@@ -79,7 +79,7 @@ class Member:
             self._settings,
             self._clients,
             self,
-            patience=self._patience_for(self._note_wait),
+            waiter=self._waiter_for(self._note_wait),
             lane=self._lane,
         ) as self._lifecycle:
             await self._lifecycle.go_on()

@@ -18,7 +18,7 @@ from glacier_purge.api.addresses import vault_of
 from glacier_purge.api.values import access, endpoint, recent, rules
 from glacier_purge.archive import check_vault_name
 from glacier_purge.clock import utc_now
-from glacier_purge.glacier.waiting import Impatient
+from glacier_purge.glacier.waiting import NoWait
 from glacier_purge.guard.inventory_age import check_inventory_age
 from glacier_purge.guard.noticed import keep_noticed
 from glacier_purge.guard.rules import check_place, check_plan
@@ -42,7 +42,7 @@ if TYPE_CHECKING:
     from glacier_purge.api.clients import Clients
     from glacier_purge.aws.access import StaticCredentials
     from glacier_purge.glacier.control import GlacierControl
-    from glacier_purge.glacier.waiting import Patience
+    from glacier_purge.glacier.waiting import Waiter
     from glacier_purge.inventory.snapshot import Snapshot
     from glacier_purge.lifecycle.terms import Terms
     from glacier_purge.plan.choices import Choices
@@ -52,7 +52,7 @@ if TYPE_CHECKING:
     from glacier_purge.settings import Settings
     from glacier_purge.storage.folder import RunFolder
 
-IMPATIENT = Impatient()
+NO_WAIT = NoWait()
 
 
 async def plan_in_new_folder(
@@ -64,14 +64,14 @@ async def plan_in_new_folder(
     *,
     run_dir: Path | None,
     set_aside_defects: bool,
-    patience: Patience = IMPATIENT,
+    waiter: Waiter = NO_WAIT,
     credentials: StaticCredentials | None = None,
 ) -> tuple[RunFolder, Plan]:
     """Spool the inventory (a path, or ``-`` for stdin) into a new run folder and plan in it.
 
     Without ``run_dir`` the folder is made below ``runs`` in the current one.  Raises ``UsageError`` and its children
     for anything in doubt (the folder is taken away again), and errors of the service when only it can tell the account.
-    ``patience`` waits for archives that are being retrieved, where ``choices`` ask for that.  Kept beside the plan is
+    ``waiter`` waits for archives that are being retrieved, where ``choices`` ask for that.  Kept beside the plan is
     what shows whether somebody still writes to the vault, of which the service is asked where it was reached anyway.
     """
     check_vault_name(vault_name)
@@ -91,14 +91,14 @@ async def plan_in_new_folder(
             inventory_name=content.name,
             id_rule=id_rule,
         )
-        doors = _doors(target, settings, clients, patience, credentials)
+        doors = _doors(target, settings, clients, waiter, credentials)
         with FirstReading(snapshot, target, set_aside_defects=set_aside_defects) as reading:
             await anyio.to_thread.run_sync(reading.read)  # before anybody is asked anything about it
-            now = patience.now()
+            now = waiter.now()
             await check_inventory_age(snapshot.inventory_date, rules(settings), now, doors.control)
             decided = await _decide(reading, choices, _context(target, settings, now), doors)
         control = doors.control if decided.retrievals_looked_at else None
-        keep_noticed(folder, await signs_of_writers(snapshot, control, patience.now(), recent(settings)))
+        keep_noticed(folder, await signs_of_writers(snapshot, control, waiter.now(), recent(settings)))
         keep_plan(folder, decided.plan, retrievals_looked_at=decided.retrievals_looked_at)
     return folder, decided.plan
 
@@ -109,7 +109,7 @@ async def decide_round(
     terms: Terms,
     settings: Settings,
     clients: Clients,
-    patience: Patience,
+    waiter: Waiter,
     earlier: Earlier | None,
     *,
     set_aside_defects: bool,
@@ -124,7 +124,7 @@ async def decide_round(
     with FirstReading(snapshot, target, set_aside_defects=set_aside_defects) as reading:
         await anyio.to_thread.run_sync(reading.read)
         context = _context(target, settings, terms.began, earlier)
-        doors = _doors(target, settings, clients, patience, credentials)
+        doors = _doors(target, settings, clients, waiter, credentials)
         decided = await _decide(reading, terms.choices, context, doors)
     check_plan(decided.plan, rules(settings))
     return decided
@@ -136,21 +136,21 @@ class _Doors:
 
     control: Callable[[], Awaitable[GlacierControl]]
     stores: Stores
-    patience: Patience
+    waiter: Waiter
 
 
 def _doors(
     target: Target,
     settings: Settings,
     clients: Clients,
-    patience: Patience,
+    waiter: Waiter,
     credentials: StaticCredentials | None = None,
 ) -> _Doors:
     reached = access(settings, target.endpoint_url, id_rule=target.id_rule, credentials=credentials)
     return _Doors(
         control=partial(clients.control, target.vault, reached),
         stores=clients.stores(reached, target.vault.region),
-        patience=patience,
+        waiter=waiter,
     )
 
 
@@ -165,7 +165,7 @@ async def _decide(reading: FirstReading, choices: Choices, context: PlanContext,
     """
     snapshot = reading.snapshot
     folder = snapshot.path.parent
-    held = await held_back(choices.in_retrieval, doors.control, doors.patience)
+    held = await held_back(choices.in_retrieval, doors.control, doors.waiter)
     async with gathered(choices, snapshot, folder, doors.stores) as proofs:
         learned = replace(context, proofs=proofs, held=held or frozenset())
 

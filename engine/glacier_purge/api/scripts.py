@@ -17,7 +17,7 @@ from glacier_purge.api.clients import Clients
 from glacier_purge.api.fleet import FleetPeople, FleetReport, opened_fleet
 from glacier_purge.api.lifecycle import LifecycleOrder, LifecycleReport, opened_lifecycle
 from glacier_purge.approval.typed import approve_by_digest
-from glacier_purge.glacier.waiting import Patient
+from glacier_purge.glacier.waiting import SleepingWaiter
 from glacier_purge.lifecycle.steps import alarms
 from glacier_purge.report.summary import progress
 from glacier_purge.run.host import who
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from glacier_purge.api.person import ApprovalRequest
     from glacier_purge.approval.typed import Approval
     from glacier_purge.aws.access import StaticCredentials
-    from glacier_purge.glacier.waiting import Patience, Waiting
+    from glacier_purge.glacier.waiting import Waiter, Waiting
     from glacier_purge.lifecycle.steps import Step
     from glacier_purge.plan.document import Plan
     from glacier_purge.report.fleet import Row
@@ -86,7 +86,7 @@ async def run_lifecycle(
     order: LifecycleOrder = EVERYTHING,
     settings: Settings | None = None,
     credentials: StaticCredentials | None = None,
-    patience: Patience | None = None,
+    waiter: Waiter | None = None,
     listener: LifecycleListener = UNHEARD,
 ) -> LifecycleReport:
     """Carry ``vault`` through inventory, plan, approval, purge and verification; return how it ended.
@@ -94,7 +94,7 @@ async def run_lifecycle(
     Takes days, most of them waiting.  Stopped at any point, the same call goes on in ``run_dir``, and so does
     ``glacier-purge run``.  ``order`` says which archives go, and is settled when the lifecycle begins.  ``approve`` is
     handed each plan and returns its digest to have it carried out; without it a plan waits until it is given.
-    ``patience`` waits; ``Impatient()`` raises ``Pending`` instead of waiting.
+    ``waiter`` waits; ``NoWait()`` raises ``Pending`` instead of waiting.
 
     Raises ``Pending`` (also for an approval that nobody gives), ``PlanRefused``, ``RunLocked`` and other
     ``UsageError`` (nothing was sent), ``RunStopped``, ``CredentialsFailed`` and ``ServiceRefused`` (call it again), and
@@ -111,7 +111,7 @@ async def run_lifecycle(
             settings if settings is not None else Settings(),
             clients,
             person,
-            patience=patience if patience is not None else Patient(tell=listener.on_wait),
+            waiter=waiter if waiter is not None else SleepingWaiter(tell=listener.on_wait),
             credentials=credentials,
         ) as lifecycle,
     ):
@@ -125,7 +125,7 @@ async def run_fleet(
     run_dir: str | Path,
     approve: ApprovePlan | None = None,
     settings: Settings | None = None,
-    patience: Patience | None = None,
+    waiter: Waiter | None = None,
     listener: FleetListener = UNHEARD_FLEET,
 ) -> FleetReport:
     """Carry all vaults of a fleet file side by side as ``run_lifecycle`` does one; return how each of them ended.
@@ -149,7 +149,7 @@ async def run_fleet(
     people = FleetPeople(
         approve=approved,
         say=lambda vault, message: listener.say(f"{vault.name}: {message}"),
-        patience_for=lambda _, tell: patience if patience is not None else Patient(tell=tell),
+        waiter_for=lambda _, tell: waiter if waiter is not None else SleepingWaiter(tell=tell),
     )
     folder = RunFolder.open_or_create(Path(run_dir))
     async with (

@@ -12,7 +12,7 @@ from glacier_purge.aws.access import Access
 from glacier_purge.aws.endpoints import check_region, endpoint_of
 from glacier_purge.deletion.pace import PacerSettings
 from glacier_purge.deletion.retry import RetryPolicySettings
-from glacier_purge.guard.fuse import Caution
+from glacier_purge.guard.fuse import FuseSettings
 from glacier_purge.guard.rules import Rules
 from glacier_purge.run.settings import PurgeSettings
 from glacier_purge.run.windows import Window
@@ -46,7 +46,7 @@ def purge_settings(settings: Settings) -> PurgeSettings:
         telemetry_seconds=audit.telemetry_seconds,
         windows=tuple(Window.parse(text) for text in pace.windows),
         rules=rules(settings),
-        caution=Caution(
+        caution=FuseSettings(
             stages=settings.safety.canary,
             failed_max=settings.safety.fuse_failed_max,
             failed_share_max=settings.safety.fuse_failed_share,

@@ -52,7 +52,7 @@ def abandon(
     from glacier_purge.cli.event_loop import in_event_loop
     from glacier_purge.cli.logs import configure_logs
     from glacier_purge.cli.run_dir import check_is_no_stream
-    from glacier_purge.cli.waiting import patience
+    from glacier_purge.cli.waiting import waiter
     from glacier_purge.lifecycle.endings import abandonment
     from glacier_purge.lifecycle.steps_file import LifecycleFile
     from glacier_purge.report.results.lifecycles import Abandoned
@@ -67,7 +67,7 @@ def abandon(
 
     async def work() -> int:
         with folder.held():
-            lifecycle = LifecycleFile(folder.path, patience(True, access).now)
+            lifecycle = LifecycleFile(folder.path, waiter(True, access).now)
             if abandonment(lifecycle.steps) is None:
                 still_denied_by = await _ended(folder, terms, lifecycle, access, confirm_vault)
             else:

@@ -104,7 +104,7 @@ class FromOptions:
         from glacier_purge.api.clients import Clients
         from glacier_purge.api.planning import plan_in_new_folder
         from glacier_purge.aws.access import Access
-        from glacier_purge.cli.waiting import patience
+        from glacier_purge.cli.waiting import waiter
 
         async with Clients() as clients:
             return await plan_in_new_folder(
@@ -115,7 +115,7 @@ class FromOptions:
                 choices,
                 run_dir=self.run_dir,
                 set_aside_defects=set_aside_defects,
-                patience=patience(no_wait, Access(endpoint_url=settings.aws.endpoint_url)),
+                waiter=waiter(no_wait, Access(endpoint_url=settings.aws.endpoint_url)),
             )
 
 

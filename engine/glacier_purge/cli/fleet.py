@@ -1,4 +1,4 @@
-"""``fleet``: carry several vaults through their calendars side by side, over days and any number of stops."""
+"""``fleet``: carry several vaults through their lifecycles side by side, over days and any number of stops."""
 
 from __future__ import annotations
 
@@ -23,14 +23,14 @@ from glacier_purge.cli.options import (
 )
 from glacier_purge.cli.output import OutputFormat, print_page, print_text, tell
 from glacier_purge.cli.signals import StopSignals
-from glacier_purge.cli.waiting import NoWait
+from glacier_purge.cli.waiting import NoWaitOption
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
     from glacier_purge.api.fleet import OpenedFleet, SettingsFor
     from glacier_purge.archive import Vault
-    from glacier_purge.glacier.waiting import Patience, Waiting
+    from glacier_purge.glacier.waiting import Waiter, Waiting
     from glacier_purge.settings import Settings
     from glacier_purge.storage.folder import RunFolder
 
@@ -39,7 +39,7 @@ def fleet(
     fleet_file: Path,
     *,
     run_dir: Path,
-    no_wait: NoWait = False,
+    no_wait: NoWaitOption = False,
     confirm_digest: list[str] | None = None,
     pace: Pace = PaceOptions(),
     aws: Aws = AwsOptions(),
@@ -104,7 +104,7 @@ class _Terminal:
         from glacier_purge.api.clients import Clients
         from glacier_purge.api.fleet import FleetPeople, opened_fleet
 
-        people = FleetPeople(approve=self._approval, say=_say, patience_for=self._patience_for)
+        people = FleetPeople(approve=self._approval, say=_say, waiter_for=self._waiter_for)
         async with (
             Clients() as clients,
             opened_fleet(file, folder, self._settings_for, clients, people) as opened,
@@ -121,11 +121,11 @@ class _Terminal:
         _print(opened, output)
         return opened.fleet.exit_code
 
-    def _patience_for(self, settings: Settings, tell_wait: Callable[[Waiting], None]) -> Patience:
+    def _waiter_for(self, settings: Settings, tell_wait: Callable[[Waiting], None]) -> Waiter:
         from glacier_purge.api.values import access
-        from glacier_purge.cli.waiting import patience
+        from glacier_purge.cli.waiting import waiter
 
-        return patience(self._no_wait, access(settings, settings.aws.endpoint_url), tell_wait)
+        return waiter(self._no_wait, access(settings, settings.aws.endpoint_url), tell_wait)
 
 
 def _say(vault: Vault, message: str) -> None:

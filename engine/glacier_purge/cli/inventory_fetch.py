@@ -19,7 +19,7 @@ from glacier_purge.cli.options import (
     Whole,
 )
 from glacier_purge.cli.output import OutputFormat, print_result
-from glacier_purge.cli.waiting import NoWait
+from glacier_purge.cli.waiting import NoWaitOption
 from glacier_purge.errors import UsageError
 
 if TYPE_CHECKING:
@@ -36,7 +36,7 @@ def fetch(
     *,
     to: Path | None = None,
     run_dir: Path | None = None,
-    no_wait: NoWait = False,
+    no_wait: NoWaitOption = False,
     new_inventory: bool = False,
     inventory_max_age: timedelta | None = None,
     job_id: Hyphened | None = None,
@@ -118,7 +118,7 @@ async def _fetch(
     from glacier_purge.api import values
     from glacier_purge.api.addresses import vault_by_name
     from glacier_purge.api.clients import Clients
-    from glacier_purge.cli.waiting import patience
+    from glacier_purge.cli.waiting import waiter
     from glacier_purge.inventory.fetching.retrieval import Retrieval, RetrievalSettings
 
     id_rule = settings.inventory.id_rule
@@ -126,7 +126,7 @@ async def _fetch(
     async with Clients() as clients:
         address = await vault_by_name(vault, settings, clients)
         access = values.access(settings, values.endpoint(settings, address.region), id_rule=id_rule)
-        waits = patience(no_wait, access)
+        waits = waiter(no_wait, access)
         control = await clients.control(address, access)
         snapshot, job_id = await Retrieval(control, folder.path, wanted(waits.now()), waits, how).fetch()
     return {

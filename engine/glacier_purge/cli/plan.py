@@ -5,7 +5,7 @@ from __future__ import annotations
 from glacier_purge.cli.choice_options import ChoiceOptions, From, RecordOptions, Records, Which
 from glacier_purge.cli.options import Aws, AwsOptions, Output, SettingsOptions, SettingsSource
 from glacier_purge.cli.output import OutputFormat, print_page, print_result
-from glacier_purge.cli.waiting import NoWait
+from glacier_purge.cli.waiting import NoWaitOption
 
 
 def plan(
@@ -15,7 +15,7 @@ def plan(
     records: Records = RecordOptions(),
     inventory_max_age: str | None = None,
     which: Which = ChoiceOptions(),
-    no_wait: NoWait = False,
+    no_wait: NoWaitOption = False,
     aws: Aws = AwsOptions(),
     source: SettingsSource = SettingsOptions(),
     output: Output = OutputFormat.TEXT,

@@ -17,7 +17,7 @@ from glacier_purge.cli.options import (
     SettingsSource,
 )
 from glacier_purge.cli.output import OutputFormat
-from glacier_purge.cli.waiting import NoWait
+from glacier_purge.cli.waiting import NoWaitOption
 
 
 def purge(
@@ -27,7 +27,7 @@ def purge(
     confirm_digest: str | None = None,
     records: Records = RecordOptions(),
     which: Which = ChoiceOptions(),
-    no_wait: NoWait = False,
+    no_wait: NoWaitOption = False,
     pace: Pace = PaceOptions(),
     safety: Safety = SafetyOptions(),
     aws: Aws = AwsOptions(),

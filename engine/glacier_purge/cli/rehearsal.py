@@ -31,7 +31,7 @@ _LOOK_AGAIN_SECONDS = 1.0
 def rehearsal_time(
     endpoint_url: str, *, ca_bundle: str | None = None
 ) -> tuple[Callable[[], datetime], Callable[[float], Awaitable[None]]] | None:
-    """The clock (UTC) and the sleep (simulated seconds) of the simulator at ``endpoint_url``, for ``Patient``.
+    """The clock (UTC) and the sleep (simulated seconds) of the simulator at ``endpoint_url``, for ``SleepingWaiter``.
 
     None when that is not on this machine or no simulator. ``ca_bundle`` is the PEM file of the authority it has, over
     TLS.

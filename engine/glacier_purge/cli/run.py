@@ -1,4 +1,4 @@
-"""``run``: carry a vault through its whole calendar, over days and any number of stops."""
+"""``run``: carry a vault through its whole lifecycle, over days and any number of stops."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from glacier_purge.cli.options import (
     SettingsSource,
 )
 from glacier_purge.cli.output import OutputFormat, as_text, print_page, print_text, tell
-from glacier_purge.cli.waiting import NoWait
+from glacier_purge.cli.waiting import NoWaitOption
 from glacier_purge.errors import Interrupted, UsageError
 
 if TYPE_CHECKING:
@@ -41,7 +41,7 @@ def run(
     vault: str,
     *,
     run_dir: Path | None = None,
-    no_wait: NoWait = False,
+    no_wait: NoWaitOption = False,
     confirm_digest: str | None = None,
     freeze: bool = False,
     delete_vault: str | None = None,
@@ -69,7 +69,7 @@ def run(
     vault
         Name of the vault.
     run_dir
-        Folder of the calendar; otherwise runs/VAULT.
+        Folder of the lifecycle; otherwise runs/VAULT.
     confirm_digest
         Digest of the plan that may be carried out, all 64 characters.
     freeze
@@ -85,7 +85,7 @@ def run(
     from glacier_purge.archive import check_vault_name
     from glacier_purge.cli.event_loop import in_event_loop
     from glacier_purge.cli.logs import configure_logs
-    from glacier_purge.cli.waiting import patience, settled
+    from glacier_purge.cli.waiting import settled, waiter
     from glacier_purge.lifecycle.options import LifecycleOptions
     from glacier_purge.storage.folder import RunFolder
 
@@ -93,7 +93,7 @@ def run(
     check_vault_name(vault)
     if delete_vault is not None and delete_vault != vault:
         raise UsageError(
-            f"--delete-vault {delete_vault!r} is not {vault!r}, the vault of this calendar. Give that name once more, "
+            f"--delete-vault {delete_vault!r} is not {vault!r}, the vault of this lifecycle. Give that name once more, "
             "or leave the option away and keep the vault. Nothing was sent."
         )
     settings = source.load(aws, pace=pace.overrides(), safety=safety.overrides(), inventory=records.overrides())
@@ -111,10 +111,10 @@ def run(
 
     async def work() -> int:
         folder, terminal = RunFolder.open_or_create(path), _Terminal(path, settings, confirm_digest)
-        waits = patience(no_wait, access(settings, settings.aws.endpoint_url))
+        waits = waiter(no_wait, access(settings, settings.aws.endpoint_url))
         async with (
             Clients() as clients,
-            opened_lifecycle(folder, vault, order, settings, clients, terminal, patience=waits) as lifecycle,
+            opened_lifecycle(folder, vault, order, settings, clients, terminal, waiter=waits) as lifecycle,
         ):
             await lifecycle.go_on()
         told = LifecycleReport.of(folder, vault, lifecycle).as_dict()

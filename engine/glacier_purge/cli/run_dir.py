@@ -1,6 +1,6 @@
 """The run folder that a verb was given, told apart from all others.
 
-Calendars and fleets have their runs' folders below; the audit log of ``delete_archives`` has no plan.
+Lifecycles and fleets have their runs' folders below; the audit log of ``delete_archives`` has no plan.
 
 Only a folder without a plan is looked into further, so that verbs that work for days load nothing for it.
 """
@@ -68,13 +68,13 @@ def check_is_no_stream(folder: RunFolder) -> None:
 def _check_is_no_parent(folder: RunFolder) -> None:
     from glacier_purge.errors import UsageError
     from glacier_purge.fleet.roster import ROSTER_FILE
-    from glacier_purge.lifecycle.state import is_calendar
+    from glacier_purge.lifecycle.state import is_lifecycle
     from glacier_purge.storage.folder import PLAN_FILE
 
     path = folder.path
     if (path / ROSTER_FILE).exists():
         verb, plans = "fleet", path.glob(f"*/round-*/{PLAN_FILE}")
-    elif is_calendar(path):
+    elif is_lifecycle(path):
         verb, plans = "run", path.glob(f"round-*/{PLAN_FILE}")
     else:
         return

@@ -86,15 +86,15 @@ def _planned(folder: RunFolder) -> tuple[RunFolder, Plan, str | None]:
     from glacier_purge.audit.recovery import replay
     from glacier_purge.errors import UsageError
     from glacier_purge.lifecycle.phases import Phase
-    from glacier_purge.lifecycle.state import is_calendar, read_standing
+    from glacier_purge.lifecycle.state import is_lifecycle, read_state
     from glacier_purge.plan.document import read_plan
     from glacier_purge.report.plan_view import to_delete
 
-    if not is_calendar(folder.path):
+    if not is_lifecycle(folder.path):
         plan = read_plan(folder.plan_file)
         approved = replay(folder.path).approved_digest == plan.digest
         return folder, plan, None if approved else to_delete(folder)
-    standing = read_standing(folder)
+    standing = read_state(folder)
     if standing.planned is None:
         raise UsageError(
             f"{folder.path} has no plan yet: it is in phase {standing.phase.value!r}. "
@@ -112,14 +112,14 @@ def _waiting(folder: RunFolder, roster: Roster) -> Iterator[tuple[RunFolder, Pla
     from glacier_purge.archive import Vault
     from glacier_purge.fleet.fleet import folder_name
     from glacier_purge.lifecycle.phases import Phase
-    from glacier_purge.lifecycle.state import read_standing
+    from glacier_purge.lifecycle.state import read_state
     from glacier_purge.storage.folder import RunFolder
 
     for one in roster.vaults:
         path = folder.path / folder_name(Vault.from_arn(one.vault_arn))
         if path.exists():
             member = RunFolder.look(path)
-            if read_standing(member).phase is Phase.APPROVAL:
+            if read_state(member).phase is Phase.APPROVAL:
                 yield _planned(member)
 
 

@@ -1,4 +1,4 @@
-"""``status``: how far a run, a calendar or a fleet is, what it waits for and until when.
+"""``status``: how far a run, a lifecycle or a fleet is, what it waits for and until when.
 
 Told from its folder, and for deletes under way from the process that sends them.
 """
@@ -20,20 +20,20 @@ if TYPE_CHECKING:
 
 
 def status(run_dir: Path, *, output: Output = OutputFormat.TEXT) -> int:
-    """Say how far a run, a calendar or a fleet is and what it waits for. Counts are what is on disk; disturbs nothing.
+    """Say how far a run, a lifecycle or a fleet is and what it waits for. Counts are what is on disk; disturbs nothing.
 
-    Ends with 4, and says which file it is, where the files of a calendar or a fleet do not hold together.
+    Ends with 4, and says which file it is, where the files of a lifecycle or a fleet do not hold together.
 
     Parameters
     ----------
     run_dir
-        The folder of a run (`plan`), of a calendar (`run`) or of a fleet.
+        The folder of a run (`plan`), of a lifecycle (`run`) or of a fleet.
     """
     from glacier_purge.cli.run_dir import check_is_no_stream
     from glacier_purge.errors import AuditDamaged
     from glacier_purge.fleet.roster import settled_roster
-    from glacier_purge.lifecycle.state import is_calendar
-    from glacier_purge.report.lifecycle_view import CalendarView, fleet_view, unreadable
+    from glacier_purge.lifecycle.state import is_lifecycle
+    from glacier_purge.report.lifecycle_view import LifecycleView, fleet_view, unreadable
     from glacier_purge.storage.folder import RunFolder
 
     folder = RunFolder.look(run_dir)
@@ -42,12 +42,12 @@ def status(run_dir: Path, *, output: Output = OutputFormat.TEXT) -> int:
         facts, table = fleet_view(folder, roster)
         print_page(table) if output is OutputFormat.TEXT else print_result(facts, output)
         return max((getattr(vault, "exit_code", 0) for vault in facts.vaults), default=0)
-    if not is_calendar(run_dir):
+    if not is_lifecycle(run_dir):
         check_is_no_stream(folder)
         print_result(_of_run(folder), output)
         return 0
     try:
-        print_result(CalendarView.of(folder).as_result(), output)
+        print_result(LifecycleView.of(folder).as_result(), output)
     except AuditDamaged as damaged:
         print_result(unreadable(run_dir, damaged), output)
         return damaged.exit_code

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from glacier_purge.cli.exit_codes import ExitCode
 from glacier_purge.cli.options import Aws, AwsOptions, LogOptions, Logs, Output, SettingsOptions, SettingsSource
 from glacier_purge.cli.output import OutputFormat, print_result
-from glacier_purge.cli.waiting import NoWait
+from glacier_purge.cli.waiting import NoWaitOption
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 def verify(
     run_dir: Path,
     *,
-    no_wait: NoWait = False,
+    no_wait: NoWaitOption = False,
     aws: Aws = AwsOptions(),
     source: SettingsSource = SettingsOptions(),
     logs: Logs = LogOptions(),
@@ -45,7 +45,7 @@ def verify(
     from glacier_purge.cli.logs import configure_logs
     from glacier_purge.cli.output import tell
     from glacier_purge.cli.run_dir import open_run
-    from glacier_purge.cli.waiting import patience, settled
+    from glacier_purge.cli.waiting import settled, waiter
     from glacier_purge.plan.document import read_plan
     from glacier_purge.proof.verifying import Verifying
     from glacier_purge.run.host import who
@@ -59,7 +59,7 @@ def verify(
     async def work() -> int:
         with folder.held():
             async with Clients() as clients:
-                waits = patience(no_wait, access)
+                waits = waiter(no_wait, access)
                 verifying = Verifying(await clients.control(plan.vault, access), folder, plan, waits, by=who())
                 verdict = await verifying.verify()
         print_result(_told(folder, verdict), output)

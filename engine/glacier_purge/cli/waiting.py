@@ -15,7 +15,7 @@ from glacier_purge.cli.exit_codes import ExitCode
 from glacier_purge.cli.output import print_result, tell
 from glacier_purge.cli.rehearsal import rehearsal_time
 from glacier_purge.errors import Pending
-from glacier_purge.glacier.waiting import Impatient, Patient
+from glacier_purge.glacier.waiting import NoWait, SleepingWaiter
 from glacier_purge.run.host import Host
 
 if TYPE_CHECKING:
@@ -23,27 +23,27 @@ if TYPE_CHECKING:
 
     from glacier_purge.aws.access import Access
     from glacier_purge.cli.output import OutputFormat
-    from glacier_purge.glacier.waiting import Patience, Waiting
+    from glacier_purge.glacier.waiting import Waiter, Waiting
 
 _TELL_AGAIN = timedelta(hours=1)
 
-NoWait = Annotated[
+NoWaitOption = Annotated[
     bool,
     Parameter(name="--no-wait", help="Do what can be done now; end with 75 and the next time on stdout, for cron."),
 ]
 
 
-def patience(no_wait: bool, access: Access, tell: Callable[[Waiting], None] | None = None) -> Patience:
-    """The patience that the command line asked for, on the service's own time where that is a rehearsal's.
+def waiter(no_wait: bool, access: Access, tell: Callable[[Waiting], None] | None = None) -> Waiter:
+    """The waiter that the command line asked for, on the service's own time where that is a rehearsal's.
 
     ``tell`` is told of each wait; otherwise a line on stderr says it.
     """
     simulated = _simulated(access)
     tell = tell or _Teller()
     if simulated is None:
-        return Impatient() if no_wait else Patient(tell=tell)
+        return NoWait() if no_wait else SleepingWaiter(tell=tell)
     clock, sleep = simulated
-    return Impatient(clock=clock) if no_wait else Patient(tell=tell, clock=clock, sleep=sleep)
+    return NoWait(clock=clock) if no_wait else SleepingWaiter(tell=tell, clock=clock, sleep=sleep)
 
 
 def host(access: Access) -> Host:

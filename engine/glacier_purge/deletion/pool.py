@@ -58,7 +58,7 @@ _SIGNALS: dict[Meaning, Signal] = {
 _DELETED = Meaning.DELETED
 
 
-class Held(Enum):
+class BlockedBy(Enum):
     """What holds the next delete back."""
 
     POOL = "a stop, a pause, the disk, or as many in flight as may be"
@@ -101,9 +101,9 @@ class Pool:
         self._starved: anyio.CancelScope | None = None
         self._pacing: anyio.CancelScope | None = None
         self._wait = {
-            Held.POOL: self._wait_for_change,
-            Held.NO_ARCHIVE: self._wait_for_archives,
-            Held.PACER: self._wait_for_pacer,
+            BlockedBy.POOL: self._wait_for_change,
+            BlockedBy.NO_ARCHIVE: self._wait_for_archives,
+            BlockedBy.PACER: self._wait_for_pacer,
         }
         self._slot_seconds = 0.0
         self._in_flight: dict[int, Turn] = {}
@@ -231,18 +231,18 @@ class Pool:
                 await checkpoint()  # replies that are here are delivered when this turn of the loop is over
             self._is_over = True
 
-    def _send_what_may_go(self, now: float) -> Held:
+    def _send_what_may_go(self, now: float) -> BlockedBy:
         """Send until something holds the next delete back, and say what."""
         while (room := self._room(now)) > 0:
             ready = self._turns.ready(now)
             if not ready:
-                return Held.NO_ARCHIVE
+                return BlockedBy.NO_ARCHIVE
             if (seconds := self._pacer.take(now)) > 0.0:
                 self._slot_seconds = seconds
-                return Held.PACER
+                return BlockedBy.PACER
             slots = 1 + self._pacer.take_more(now, min(room, ready) - 1)
             self._send(self._turns.take(now, slots), now)
-        return Held.POOL
+        return BlockedBy.POOL
 
     def _send(self, turns: Sequence[Turn], now: float) -> None:
         archives = [turn.archive for turn in turns]
@@ -266,7 +266,7 @@ class Pool:
         except Exception as fault:
             self._break_down(fault)
             return
-        if not self._in_flight or (self._held is not None and held_by is not Held.POOL):
+        if not self._in_flight or (self._held is not None and held_by is not BlockedBy.POOL):
             self._wake()
 
     def _settle(self, replies: Sequence[tuple[Archive, Reply]], now: float) -> None:

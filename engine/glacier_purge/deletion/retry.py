@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from glacier_purge.archive import Vault
     from glacier_purge.glacier.reply import Reply
 
-WEATHER = (Meaning.THROTTLED, Meaning.SERVER_FAULT, Meaning.NO_REPLY)
+TRANSIENT = (Meaning.THROTTLED, Meaning.SERVER_FAULT, Meaning.NO_REPLY)
 
 RETRIED = {
     "throttled": Meaning.THROTTLED,
@@ -82,9 +82,9 @@ class RetryPolicy:
         own: Mapping[Meaning, BaseRetrying] | None = None,
     ) -> None:
         jitter = FullJitter(settings, random)
-        weather = AsyncRetrying(stop=stop_never, wait=jitter)
+        for_ever = AsyncRetrying(stop=stop_never, wait=jitter)
         self._by_meaning: dict[Meaning, BaseRetrying] = {
-            **dict.fromkeys(WEATHER, weather),
+            **dict.fromkeys(TRANSIENT, for_ever),
             # The whole run waits until credentials are renewed; the archive need not wait besides.
             Meaning.CREDENTIALS: AsyncRetrying(stop=stop_never, wait=wait_none()),
             Meaning.UNKNOWN: AsyncRetrying(stop=stop_after_attempt(settings.unknown_attempts_max), wait=jitter),

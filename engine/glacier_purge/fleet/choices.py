@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
 _ANY_DAY = datetime(2026, 1, 1, tzinfo=UTC)
-"""Whether a text is an age does not depend on the day; what it means is settled when a calendar begins."""
+"""Whether a text is an age does not depend on the day; what it means is settled when a lifecycle begins."""
 
 
 def read_choices(table: Mapping[str, object], what: str) -> Choices:

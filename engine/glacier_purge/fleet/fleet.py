@@ -1,4 +1,4 @@
-"""Carries several vaults through their calendars side by side: what ends one does not end another.
+"""Carries several vaults through their lifecycles side by side: what ends one does not end another.
 
 One task group owns a task a vault.  All begin at once, so every inventory is asked for before anything else happens and
 their hours pass together.  How each vault ended is kept as a value: done, pending (somebody's approval, or a time to

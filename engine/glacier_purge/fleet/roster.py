@@ -17,7 +17,7 @@ import msgspec
 from glacier_purge.archive import Vault
 from glacier_purge.errors import AuditDamaged, PlanRefused
 from glacier_purge.fleet.fleet import folder_name
-from glacier_purge.lifecycle.state import is_calendar
+from glacier_purge.lifecycle.state import is_lifecycle
 from glacier_purge.lifecycle.terms import absolute
 from glacier_purge.plan.choices import EVERY_ARCHIVE, UNCAPPED, Caps, Choices
 from glacier_purge.storage.documents import DocumentUnreadable, decoded, read_document
@@ -140,7 +140,7 @@ def fingerprint(content: bytes) -> str:
 
 def _begun(path: Path) -> list[str]:
     """The names of the folders in which a vault's lifecycle was begun."""
-    return sorted(place.name for place in path.iterdir() if _MEMBER.fullmatch(place.name) and is_calendar(place))
+    return sorted(place.name for place in path.iterdir() if _MEMBER.fullmatch(place.name) and is_lifecycle(place))
 
 
 def _is_of_an_earlier_version(place: Path) -> bool:

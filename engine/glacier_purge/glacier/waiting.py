@@ -1,7 +1,7 @@
 """The one way to wait for hours: say what for and until when, then sleep, or stop right there.
 
 A purge waits for the service for days: for a job, for the next inventory, for the vault to be let go.  Whatever waits
-does so through ``Patience``, so that every wait is announced, ``--no-wait`` is the same code with another patience, and
+does so through ``Waiter``, so that every wait is announced, ``--no-wait`` is the same code with another waiter, and
 a test or a scaled clock can let days pass at once.  Nothing is held open meanwhile but the process itself: what was
 reached is on disk before anybody waits.
 """
@@ -35,7 +35,7 @@ class Waiting:
     until: datetime
 
 
-class Patience(Protocol):
+class Waiter(Protocol):
     """The time it is for the service, and how it is waited for."""
 
     def now(self) -> datetime:
@@ -46,7 +46,7 @@ class Patience(Protocol):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Patient:
+class SleepingWaiter:
     """Tells, then sleeps. ``clock`` and ``sleep`` are of one kind: a scaled clock comes with a scaled sleep."""
 
     tell: Callable[[Waiting], None]
@@ -64,7 +64,7 @@ class Patient:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Impatient:
+class NoWait:
     """Waits for nothing: what cannot be done now is ``Pending``."""
 
     clock: Callable[[], datetime] = utc_now
@@ -78,7 +78,7 @@ class Impatient:
         raise Pending(waiting.what, until=waiting.until)
 
 
-async def outlasting(patience: Patience, ask: Callable[[], Awaitable[_T]]) -> _T:
+async def outlasting(waiter: Waiter, ask: Callable[[], Awaitable[_T]]) -> _T:
     """Ask until there is an answer: an outage, or credentials that expired overnight, is waited out like all else.
 
     For what was answered before: a first question that fails is better told at once.
@@ -90,4 +90,4 @@ async def outlasting(patience: Patience, ask: Callable[[], Awaitable[_T]]) -> _T
             what = f"the service to answer again ({fault.reply.meaning.value} to {fault.operation})"
         except CredentialsFailed:
             what = "new AWS credentials (the old ones are not accepted any more)"
-        await patience.wait(Waiting(what=what, until=patience.now() + _ASK_AGAIN_AFTER))
+        await waiter.wait(Waiting(what=what, until=waiter.now() + _ASK_AGAIN_AFTER))

@@ -28,7 +28,7 @@ SHARE_COUNTS_FROM = 1_000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Caution:
+class FuseSettings:
     """How carefully a run begins and when it gives up. ``stages`` are archives sent alone; ``failed_share`` is 0 to 1.
 
     None never gives up for that reason.
@@ -42,7 +42,7 @@ class Caution:
 class Canary:
     """The pool's recorder in front of ``journal``. ``stop`` is called at most once, with the reason in words."""
 
-    def __init__(self, journal: Journal, caution: Caution, stop: Callable[[str], None]) -> None:
+    def __init__(self, journal: Journal, caution: FuseSettings, stop: Callable[[str], None]) -> None:
         counts = journal.ledger.counts
         self._journal = journal
         self._caution = caution

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 PLAN_VALID = timedelta(days=7)
 _CLOCKS_DIFFER = timedelta(hours=1)
 _CHOOSE_AGAIN = (
-    "Choose less, for example with --limit, or allow more; a calendar or a fleet has settled both and begins again in "
+    "Choose less, for example with --limit, or allow more; a lifecycle or a fleet has settled both and begins again in "
     "another --run-dir. Nothing was sent."
 )
 

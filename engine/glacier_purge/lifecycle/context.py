@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from glacier_purge.approval.typed import Approval
     from glacier_purge.audit.ledger import Ledger
     from glacier_purge.glacier.control import GlacierControl
-    from glacier_purge.glacier.waiting import Patience
+    from glacier_purge.glacier.waiting import Waiter
     from glacier_purge.guard.rules import Rules
     from glacier_purge.inventory.snapshot import Snapshot
     from glacier_purge.lifecycle.options import LifecycleOptions
@@ -71,7 +71,7 @@ class LifecycleContext:
     target: Target
     options: LifecycleOptions
     callbacks: LifecycleCallbacks
-    patience: Patience
+    waiter: Waiter
     terms: Terms
     rules: Rules
     by: str
@@ -103,7 +103,7 @@ class LifecycleContext:
 
     async def hold(self, place: RunFolder) -> None:
         """Take the locks of the round and of the vault, to keep until the round is sent; wait for who has them."""
-        await self.locks.take(place, self.target, self.patience)
+        await self.locks.take(place, self.target, self.waiter)
 
     def check_vault_may_go(self, kept: int, because: str) -> None:
         """Raise ``PlanRefused`` where the vault is to be removed and ``kept`` archives would be in it."""
@@ -134,15 +134,15 @@ class RoundLocks:
         self._locks = ExitStack()
         self._held: Path | None = None
 
-    async def take(self, place: RunFolder, target: Target, patience: Patience) -> None:
+    async def take(self, place: RunFolder, target: Target, waiter: Waiter) -> None:
         """Take those of ``place``, unless they are held; wait for who has them."""
         while self._held != place.path:
             try:
                 self._locks.enter_context(place.locked(target.vault, target.endpoint_url))
             except RunLocked as locked:
-                until = patience.now() + _LOCKED_LOOK_EVERY
+                until = waiter.now() + _LOCKED_LOOK_EVERY
                 what = f"the process that holds the vault to end ({first_sentence(locked)})"
-                await patience.wait(Waiting(what=what, until=until))
+                await waiter.wait(Waiting(what=what, until=until))
             else:
                 self._held = place.path
 

@@ -2,7 +2,7 @@
 
 The file of steps says which phase it is; each phase is a function (``planning``, ``sending``, ``proving``) that does
 its work, or finds it done already, and says what happened.  Everything a phase reaches is on disk before its step is,
-so a lifecycle that was stopped goes on in the same phase.  Waiting is ``Patience``'s; asking a person, opening
+so a lifecycle that was stopped goes on in the same phase.  Waiting is ``Waiter``'s; asking a person, opening
 connections and drawing progress are the caller's.
 
 Each round is a run folder of its own below the lifecycle's: the archives that a newer inventory still lists are

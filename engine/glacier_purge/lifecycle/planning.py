@@ -82,7 +82,7 @@ async def _make_plan(here: LifecycleContext, place: RunFolder) -> PhaseResult | 
         return Event.INVENTORY_GIVEN_UP, {"because": "its file is not what came from the service"}
     snapshot, _ = await _retrieval(here, place, Wanted()).fetch()  # fetched already: read again
     try:
-        await check_age(snapshot.inventory_date, here.control, here.rules, here.patience.now())
+        await check_age(snapshot.inventory_date, here.control, here.rules, here.waiter.now())
     except PlanOutdated as old:
         drop_inventory(place.path)
         return Event.INVENTORY_GIVEN_UP, {"because": first_sentence(old)}
@@ -105,7 +105,7 @@ async def _make_plan(here: LifecycleContext, place: RunFolder) -> PhaseResult | 
 
 def _retrieval(here: LifecycleContext, place: RunFolder, wanted: Wanted) -> Retrieval:
     how = RetrievalSettings(id_rule=here.target.id_rule)
-    return Retrieval(here.control, place.path, wanted, here.patience, how)
+    return Retrieval(here.control, place.path, wanted, here.waiter, how)
 
 
 def _nothing(here: LifecycleContext, after_a_purge: Event, otherwise: Event) -> Event:

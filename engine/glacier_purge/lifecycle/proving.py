@@ -28,7 +28,7 @@ async def verify(here: LifecycleContext) -> PhaseResult:
     """Hold what was deleted against a newer inventory; what is left is another round."""
     place, plan = await here.purged()
     await drop_unusable(place.path / VERIFICATION_FOLDER, here.target.vault)
-    verdict = await Verifying(here.control, place, plan, here.patience, by=here.by).verify()
+    verdict = await Verifying(here.control, place, plan, here.waiter, by=here.by).verify()
     found = verdict.found
     facts: dict[str, Any] = {
         "run_dir": str(place.path),
@@ -61,7 +61,7 @@ async def delete_vault(here: LifecycleContext) -> PhaseResult:
     place = proof.folder if isinstance(proof, Certified) else RunFolder.open(here.round_path)
     await here.hold(place)
     removal = VaultRemoval(
-        here.control, place.path, proof, here.patience, by=here.by, even_the_last=here.options.even_the_last
+        here.control, place.path, proof, here.waiter, by=here.by, even_the_last=here.options.even_the_last
     )
     try:
         answer = await removal.remove(here.options.remove_vault)

@@ -36,10 +36,10 @@ async def approval(here: LifecycleContext) -> PhaseResult:
     place, plan = here.planned()
     made = next(step.at for step in reversed(here.file.steps) if step.event is Event.PLANNED)
     try:
-        check_fresh(made, here.patience.now())
-        await check_current(place.path, plan, here.control, here.rules, here.patience.now())
+        check_fresh(made, here.waiter.now())
+        await check_current(place.path, plan, here.control, here.rules, here.waiter.now())
         approved = await here.callbacks.approve(place, plan)
-        check_fresh(made, here.patience.now())  # somebody may have thought about it for days
+        check_fresh(made, here.waiter.now())  # somebody may have thought about it for days
     except PlanOutdated as outdated:
         return here.given_up(outdated)
     return Event.APPROVED, {"digest": approved.digest, "how": approved.how, "by": approved.by}
@@ -50,7 +50,7 @@ async def deny_uploads(here: LifecycleContext) -> PhaseResult:
     place, plan = here.planned()
     await here.hold(place)
     try:
-        await check_current(place.path, plan, here.control, here.rules, here.patience.now())
+        await check_current(place.path, plan, here.control, here.rules, here.waiter.now())
     except PlanOutdated as outdated:
         return here.given_up(outdated)
     await check_nothing_forbids(plan.vault, here.control)
@@ -95,6 +95,6 @@ async def _carry_out(here: LifecycleContext, place: RunFolder, plan: Plan, appro
     if was_begun(place.path):
         await anyio.to_thread.run_sync(check_begun, place.path, plan)
     else:
-        await check_current(place.path, plan, here.control, here.rules, here.patience.now())
+        await check_current(place.path, plan, here.control, here.rules, here.waiter.now())
     with one_error():
         return await here.callbacks.carry_out(place, plan, approved)

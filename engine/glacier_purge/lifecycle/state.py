@@ -1,4 +1,4 @@
-"""How a calendar stands, from its folder alone: also while a process works on it, and without disturbing that.
+"""How a lifecycle stands, from its folder alone: also while a process works on it, and without disturbing that.
 
 The phase and the round are the lifecycle's.  What a process waits for is nobody's step, so it is put into
 ``waiting.json`` while it is waited for, and stays there when the process ends instead of waiting.  What ended a process
@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
 
-    from glacier_purge.glacier.waiting import Patience
+    from glacier_purge.glacier.waiting import Waiter
     from glacier_purge.lifecycle.steps import Step
     from glacier_purge.lifecycle.steps_file import LifecycleFile
     from glacier_purge.lifecycle.terms import Terms
@@ -54,7 +54,7 @@ class _Noted(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Ended(msgspec.Struct, frozen=True, kw_only=True):
-    """What ended the last process before the calendar's end, and the exit code it stands for."""
+    """What ended the last process before the lifecycle's end, and the exit code it stands for."""
 
     message: str
     exit_code: int
@@ -133,29 +133,29 @@ def telling_while_denied(folder: RunFolder, tell: Callable[[str], None]) -> Iter
 
 
 class Noting:
-    """A patience that writes down what it waits for in the calendar's folder."""
+    """A waiter that writes down what it waits for in the lifecycle's folder."""
 
-    def __init__(self, patience: Patience, folder: RunFolder, lifecycle: LifecycleFile) -> None:
-        self._patience = patience
+    def __init__(self, waiter: Waiter, folder: RunFolder, lifecycle: LifecycleFile) -> None:
+        self._waiter = waiter
         self._folder = folder
         self._lifecycle = lifecycle
 
     def now(self) -> datetime:
         """The time now."""
-        return self._patience.now()
+        return self._waiter.now()
 
     async def wait(self, waiting: Waiting) -> None:
-        """Wait as the patience does. What ends without having waited leaves the note."""
+        """Wait as the waiter does. What ends without having waited leaves the note."""
         at = self._lifecycle
         noted = _Noted(phase=at.phase, round=at.round, what=waiting.what, until=waiting.until)
         self._folder.replace(WAITING_FILE, msgspec.json.encode(noted) + b"\n")
-        await self._patience.wait(waiting)
+        await self._waiter.wait(waiting)
         (self._folder.path / WAITING_FILE).unlink(missing_ok=True)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Standing:
-    """How one calendar stands. ``waiting`` is what it waits for, None where it does not; ``planned`` is the folder of
+class LifecycleState:
+    """How one lifecycle stands. ``waiting`` is what it waits for, None where it does not; ``planned`` is the folder of
     the last round that has a plan, with the plan; ``ended`` is what ended the last process, where that is known."""
 
     phase: Phase
@@ -170,20 +170,20 @@ class Standing:
     """That uploads are denied, since when and what allows them."""
 
 
-def is_calendar(path: Path) -> bool:
+def is_lifecycle(path: Path) -> bool:
     """Tell whether a folder is a lifecycle's, also where some of its files were lost."""
     return any((path / name).exists() for name in (LIFECYCLE_FILE, TERMS_FILE, "round-1"))
 
 
-def read_standing(folder: RunFolder) -> Standing:
-    """Read how the calendar in ``folder`` stands. Raises ``AuditDamaged`` and ``PlanRefused``."""
+def read_state(folder: RunFolder) -> LifecycleState:
+    """Read how the lifecycle in ``folder`` stands. Raises ``AuditDamaged`` and ``PlanRefused``."""
     at_work = folder.is_locked()
     steps = read_steps(folder.path)
     phase, number = position(steps)
     terms = read_terms(folder.path)
     if terms is not None and not at_work:  # a process at work makes files before their steps
         check_fits(folder.path, steps, terms)
-    return Standing(
+    return LifecycleState(
         phase=phase,
         round=number,
         steps=tuple(steps),

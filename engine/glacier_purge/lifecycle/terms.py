@@ -54,7 +54,7 @@ _CAPS = {"max_archives": "--max-archives", "max_bytes": "--max-bytes", "max_dura
 
 
 class Terms(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """What holds for a calendar. ``begun`` is UTC, ISO 8601; ``files`` maps absolute paths to SHA-256 in hex."""
+    """What holds for a lifecycle. ``begun`` is UTC, ISO 8601; ``files`` maps absolute paths to SHA-256 in hex."""
 
     vault_arn: str
     endpoint_url: str
@@ -119,7 +119,7 @@ def settle(
         folder.write_once(TERMS_FILE, msgspec.json.format(msgspec.json.encode(terms), indent=2) + b"\n")
     if (terms.vault_arn, terms.endpoint_url) != (vault.arn, endpoint_url):
         raise PlanRefused(
-            f"the calendar in {folder.path} is of {terms.vault_arn} at {terms.endpoint_url}, not of {vault.arn} at "
+            f"the lifecycle in {folder.path} is of {terms.vault_arn} at {terms.endpoint_url}, not of {vault.arn} at "
             f"{endpoint_url}. Give what it began with, or another --run-dir. Nothing was sent."
         )
     _check_same(folder.path, terms, choices, caps)
@@ -127,7 +127,7 @@ def settle(
 
 
 def read_terms(folder: Path) -> Terms | None:
-    """What the calendar in ``folder`` was begun with; None when it was not. Raises ``PlanRefused``."""
+    """What the lifecycle in ``folder`` was begun with; None when it was not. Raises ``PlanRefused``."""
     file = folder / TERMS_FILE
     try:
         return read_document(file, Terms)
@@ -136,36 +136,36 @@ def read_terms(folder: Path) -> Terms | None:
 
 
 def check_files(terms: Terms) -> None:
-    """Raise ``PlanRefused`` unless every file that names archives is what it was when the calendar began."""
+    """Raise ``PlanRefused`` unless every file that names archives is what it was when the lifecycle began."""
     for name, sha256 in terms.files.items():
         found = _sha256(Path(name))
         if found != sha256:
             raise PlanRefused(
-                f"{name} was changed since the calendar began at {terms.begun} (hash {found[:16]}..., then "
-                f"{sha256[:16]}...), and what a calendar deletes is settled when it begins. Put the file back as it "
-                "was, or begin another calendar with another --run-dir. Nothing was sent."
+                f"{name} was changed since the lifecycle began at {terms.begun} (hash {found[:16]}..., then "
+                f"{sha256[:16]}...), and what a lifecycle deletes is settled when it begins. Put the file back as it "
+                "was, or begin another lifecycle with another --run-dir. Nothing was sent."
             )
 
 
-def check_allowed(target: Target, lifecycle: LifecycleFile, rules: Rules, wishes: LifecycleOptions) -> None:
+def check_allowed(target: Target, lifecycle: LifecycleFile, rules: Rules, options: LifecycleOptions) -> None:
     """Raise ``PlanRefused`` for a vault that must not be touched, unless all that is left to do is to look and to thaw.
 
     Said before anything is waited for: carrying out checks again, and by then uploads would be denied.
     """
     harmless = {Phase.VERIFY, Phase.THAW, Phase.DONE}
-    if wishes.remove_vault is None:
+    if options.remove_vault is None:
         harmless.add(Phase.DELETE_VAULT)
     if lifecycle.phase not in harmless:
         check_place(target.vault, rules)
 
 
-def what_holds(lifecycle: LifecycleFile, terms: Terms, wishes: LifecycleOptions) -> Iterator[str]:
-    """What somebody who starts a calendar should know of how it was begun."""
+def what_holds(lifecycle: LifecycleFile, terms: Terms, options: LifecycleOptions) -> Iterator[str]:
+    """What somebody who starts a lifecycle should know of how it was begun."""
     if lifecycle.steps:
         yield f"going on in phase {lifecycle.phase.value!r} of round {lifecycle.round}"
     if told := terms.told():
         yield f"as settled at {terms.begun}: {', '.join(told)}"
-    if wishes.remove_vault is not None and terms.choices != EVERY_ARCHIVE and not lifecycle.steps:
+    if options.remove_vault is not None and terms.choices != EVERY_ARCHIVE and not lifecycle.steps:
         yield (
             "only an empty vault can be removed: if what was chosen keeps an archive, its plan will be refused as long "
             "as --delete-vault is given"
@@ -213,9 +213,9 @@ def _check_same(folder: Path, terms: Terms, choices: Choices, caps: Caps) -> Non
     now = msgspec.structs.replace(terms, choices=choices, caps=caps)
     began = [_told(name, terms) if name in begun_with else f"no {_option(name)}" for name in other]
     raise PlanRefused(
-        f"the calendar in {folder} began with {', '.join(began)}; given now is "
+        f"the lifecycle in {folder} began with {', '.join(began)}; given now is "
         f"{', '.join(_told(name, now) for name in other)}. What it deletes was settled at {terms.begun}, when it "
-        "began: leave the option out to go on, or begin another calendar with another --run-dir. Nothing was sent."
+        "began: leave the option out to go on, or begin another lifecycle with another --run-dir. Nothing was sent."
     )
 
 
@@ -256,7 +256,7 @@ def _files(choices: Choices) -> list[str]:
     for option, file in named:
         if file == _STDIN:
             raise UsageError(
-                f"{option} - reads standard input, which is gone when a calendar plans its next round days later. "
+                f"{option} - reads standard input, which is gone when a lifecycle plans its next round days later. "
                 "Write the list to a file, and give that."
             )
         if file is not None and not file.startswith(_TABLE):

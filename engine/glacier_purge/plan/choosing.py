@@ -35,7 +35,7 @@ EXCLUDED_NOT_IN_INVENTORY = "excluded_ids_not_in_inventory"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Earlier:
-    """What earlier rounds of the same calendar came to: ``kept`` gives the ids of the archives that they let be,
+    """What earlier rounds of the same lifecycle came to: ``kept`` gives the ids of the archives that they let be,
     ``deleted`` is how many archives are gone by them, which count against a limit.
     """
 

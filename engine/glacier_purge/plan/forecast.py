@@ -1,4 +1,4 @@
-"""The whole calendar of a purge, from inventory to deleted vault, each step from the shortest to the longest. Pure.
+"""A forecast of a purge, from inventory to deleted vault, each step from the shortest to the longest. Pure.
 
 What is not ours to decide takes as long as it was seen to take; what is ours takes as long as the limit last found for
 this account and region lets it.  A forecast: it is shown, and nothing is decided by it.
@@ -34,7 +34,7 @@ class KnownRate:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ForecastStep:
-    """One step of the calendar and when it ends, at the soonest, likely, and at the latest that was ever seen."""
+    """One step of the forecast and when it ends, at the soonest, likely, and at the latest that was ever seen."""
 
     name: str
     seconds: tuple[float, float, float]
@@ -42,7 +42,7 @@ class ForecastStep:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Calendar:
+class Forecast:
     """A purge day by day. ``assumed`` tells what the rate of the deletes was taken from."""
 
     steps: tuple[ForecastStep, ...]
@@ -51,8 +51,8 @@ class Calendar:
 
 def forecast(
     archives: int, now: datetime, *, known: KnownRate | None, per_second_max: float | None, has_inventory: bool
-) -> Calendar:
-    """Lay out the calendar for deleting ``archives`` from ``now`` on; ``has_inventory`` leaves out the first wait."""
+) -> Forecast:
+    """Lay out the days of deleting ``archives`` from ``now`` on; ``has_inventory`` leaves out the first wait."""
     rates, assumed = _rates(known, per_second_max)
     deletes = (archives / rates[0], archives / rates[1], archives / rates[2])
     spans = [
@@ -67,7 +67,7 @@ def forecast(
         passed = (passed[0] + seconds[0], passed[1] + seconds[1], passed[2] + seconds[2])
         ends = (_later(now, passed[0]), _later(now, passed[1]), _later(now, passed[2]))
         steps.append(ForecastStep(name=name, seconds=seconds, ends=ends))
-    return Calendar(steps=tuple(steps), assumed=assumed)
+    return Forecast(steps=tuple(steps), assumed=assumed)
 
 
 def _rates(known: KnownRate | None, per_second_max: float | None) -> tuple[tuple[float, float, float], str]:
@@ -86,7 +86,7 @@ def _rates(known: KnownRate | None, per_second_max: float | None) -> tuple[tuple
 
 
 def _later(now: datetime, seconds: float) -> datetime:
-    """``seconds`` after ``now``; the end of the calendar where that lies beyond."""
+    """``seconds`` after ``now``; the last day there is where that lies beyond."""
     try:
         return now + timedelta(seconds=math.ceil(seconds))
     except OverflowError:

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from glacier_purge.glacier.control import GlacierControl, Job
-    from glacier_purge.glacier.waiting import Patience
+    from glacier_purge.glacier.waiting import Waiter
     from glacier_purge.plan.choices import InRetrieval
 
 LOOK_AGAIN = timedelta(minutes=30)
@@ -45,11 +45,11 @@ class Retrievals:
 async def held_back(
     in_retrieval: InRetrieval | None,
     control: Callable[[], Awaitable[GlacierControl]],
-    patience: Patience,
+    waiter: Waiter,
 ) -> frozenset[str] | None:
     """Give the ids of archives to hold back; None when it was not looked.
 
-    "hold" and "wait" raise what the service answers, and "wait" what ``patience`` raises; None holds back what it can
+    "hold" and "wait" raise what the service answers, and "wait" what ``waiter`` raises; None holds back what it can
     learn, and "delete" does not ask.
     """
     if in_retrieval == "delete":
@@ -57,14 +57,14 @@ async def held_back(
     if in_retrieval is None:
         try:
             with anyio.fail_after(UNASKED_PATIENCE_SECONDS):
-                return (await _look(control, patience)).archive_ids
+                return (await _look(control, waiter)).archive_ids
         except (GlacierPurgeError, TimeoutError):
             return None
-    found = await _look(control, patience)
+    found = await _look(control, waiter)
     while in_retrieval == "wait" and found.look_again is not None:
         what = f"{len(found.archive_ids):,} archives that are being retrieved"
-        await patience.wait(Waiting(what=what, until=found.look_again))
-        found = await _look(control, patience)
+        await waiter.wait(Waiting(what=what, until=found.look_again))
+        found = await _look(control, waiter)
     return found.archive_ids
 
 
@@ -91,7 +91,7 @@ def _ends(job: Job, now: datetime) -> datetime | None:
     return now + LOOK_AGAIN
 
 
-async def _look(control: Callable[[], Awaitable[GlacierControl]], patience: Patience) -> Retrievals:
+async def _look(control: Callable[[], Awaitable[GlacierControl]], waiter: Waiter) -> Retrievals:
     service = await control()
     jobs = [job async for job in service.list_jobs()]
-    return retrievals(jobs, patience.now())
+    return retrievals(jobs, waiter.now())

@@ -31,7 +31,7 @@ from glacier_purge.proof.soundness import sound_ledger
 if TYPE_CHECKING:
     from glacier_purge.audit.ledger import Ledger
     from glacier_purge.glacier.control import GlacierControl
-    from glacier_purge.glacier.waiting import Patience
+    from glacier_purge.glacier.waiting import Waiter
     from glacier_purge.inventory.snapshot import Snapshot
     from glacier_purge.plan.document import Plan
     from glacier_purge.storage.folder import RunFolder
@@ -59,14 +59,14 @@ class Verifying:
         control: GlacierControl,
         folder: RunFolder,
         plan: Plan,
-        patience: Patience,
+        waiter: Waiter,
         *,
         by: str,
     ) -> None:
         self._control = control
         self._folder = folder
         self._plan = plan
-        self._patience = patience
+        self._waiter = waiter
         self._by = by
         self._place = folder.path / VERIFICATION_FOLDER
 
@@ -85,7 +85,7 @@ class Verifying:
             snapshot, job_id = await self._inventory_from(not_before, settled_at)
             taken = inventory_time(snapshot) or not_before
             found = await anyio.to_thread.run_sync(self._compare, snapshot)
-            if not found.still_listed or self._patience.now() >= settled_at:
+            if not found.still_listed or self._waiter.now() >= settled_at:
                 break
             not_before = taken + timedelta(seconds=1)
         certificate = None
@@ -116,7 +116,7 @@ class Verifying:
                 self._control,
                 self._place,
                 Wanted(created_from=created_from),
-                self._patience,
+                self._waiter,
                 RetrievalSettings(id_rule=self._plan.snapshot.id_rule),
             )
             snapshot, job_id = await retrieval.fetch()
@@ -128,7 +128,7 @@ class Verifying:
     async def _last_inventory(self, not_before: datetime, settled_at: datetime) -> datetime:
         described = await self._control.describe_vault()
         while True:
-            last, now = described.last_inventory, self._patience.now()
+            last, now = described.last_inventory, self._waiter.now()
             if last is not None:
                 last = last.replace(microsecond=0)
                 says_empty = described.archives == 0 and last > self._planned_with()
@@ -139,8 +139,8 @@ class Verifying:
                 f"an inventory of {self._control.vault.name} made after {not_before:%Y-%m-%dT%H:%M:%SZ} ({newest}; one "
                 "comes about once a day after a change)"
             )
-            await self._patience.wait(Waiting(what=what, until=now + _LOOK_EVERY))
-            described = await outlasting(self._patience, self._control.describe_vault)
+            await self._waiter.wait(Waiting(what=what, until=now + _LOOK_EVERY))
+            described = await outlasting(self._waiter, self._control.describe_vault)
 
     # -- the comparison ---------------------------------------------------------------------------------------------
 
@@ -175,7 +175,7 @@ class Verifying:
             inventory_sha256=snapshot.sha256,
             found=found,
             by=self._by,
-            at=f"{self._patience.now():%Y-%m-%dT%H:%M:%SZ}",
+            at=f"{self._waiter.now():%Y-%m-%dT%H:%M:%SZ}",
         )
 
 

@@ -1,6 +1,6 @@
-"""How a calendar or a fleet of them stands, for people and programs: from their folders, whoever works on them.
+"""How a lifecycle or a fleet of them stands, for people and programs: from their folders, whoever works on them.
 
-A calendar is *done* or *abandoned*; *running* or *waiting* while a process works on it; *pending* when nobody does and
+A lifecycle is *done* or *abandoned*; *running* or *waiting* while a process works on it; *pending* when nobody does and
 it waits for a time or for somebody's approval; *stopped* when nobody does and it could go on now; *not begun* before
 its first phase.
 """
@@ -17,7 +17,7 @@ from glacier_purge.errors import AuditDamaged, GlacierPurgeError, UsageError
 from glacier_purge.fleet.fleet import folder_name
 from glacier_purge.lifecycle.endings import abandonment
 from glacier_purge.lifecycle.phases import Event, Phase
-from glacier_purge.lifecycle.state import denial, read_standing
+from glacier_purge.lifecycle.state import denial, read_state
 from glacier_purge.report.fleet import Row, as_table
 from glacier_purge.report.results.lifecycles import FleetStatus, LifecycleStatus, LifecycleUnreadable, NotBegun
 from glacier_purge.report.results.result import UNSET, UnsetType
@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 
     from glacier_purge.audit.ledger import Ledger
     from glacier_purge.fleet.roster import Enlisted, Roster
-    from glacier_purge.lifecycle.state import Standing
+    from glacier_purge.lifecycle.state import LifecycleState
     from glacier_purge.report.results.lifecycles import FleetState, State
     from glacier_purge.report.summary import Progress
 
@@ -42,18 +42,18 @@ _GO_ON = "nobody works on it; the same command goes on"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class CalendarView:
-    """One calendar at one moment. ``ledger`` and ``moment`` are of its last planned round; None before there is one."""
+class LifecycleView:
+    """One lifecycle now. ``ledger`` and ``moment`` are of its last planned round; None before there is one."""
 
     folder: RunFolder
-    standing: Standing
+    standing: LifecycleState
     ledger: Ledger | None
     moment: Progress | None
 
     @classmethod
-    def of(cls, folder: RunFolder) -> CalendarView:
-        """Look at the calendar in ``folder``. Raises what its files raise when they can't be read."""
-        standing = read_standing(folder)
+    def of(cls, folder: RunFolder) -> LifecycleView:
+        """Look at the lifecycle in ``folder``. Raises what its files raise when they can't be read."""
+        standing = read_state(folder)
         if standing.planned is None:
             return cls(folder=folder, standing=standing, ledger=None, moment=None)
         place, plan = standing.planned
@@ -134,7 +134,7 @@ class CalendarView:
         }
 
     def row(self, vault: Vault) -> Row:
-        """The calendar as a row of its fleet's table."""
+        """The lifecycle as a row of its fleet's table."""
         standing = self.standing
         number = "" if standing.round == 1 else f", round {standing.round}"
         return Row(
@@ -169,7 +169,7 @@ class CalendarView:
         return ", ".join(parts)
 
     def _fact(self, name: str) -> Any:
-        """What the calendar's end said of ``name``; None when it said nothing, or has not come."""
+        """What the lifecycle's end said of ``name``; None when it said nothing, or has not come."""
         ends = {Event.PROVEN, Event.KEPT_REST, Event.NOTHING_CHOSEN}
         return next((step.facts.get(name) for step in reversed(self.standing.steps) if step.event in ends), None)
 
@@ -203,7 +203,7 @@ def fleet_view(folder: RunFolder, roster: Roster) -> tuple[FleetStatus, str]:
 def _member(one: Enlisted, vault: Vault, place: Path) -> tuple[LifecycleStatus | LifecycleUnreadable, Row]:
     """One vault as a result and as a row; what cannot be read of it is told, and hides no other vault."""
     try:
-        view = CalendarView.of(RunFolder.look(place))
+        view = LifecycleView.of(RunFolder.look(place))
         terms = view.standing.terms
         if terms is not None and (terms.vault_arn, terms.endpoint_url) != (one.vault_arn, one.endpoint_url):
             raise AuditDamaged(

@@ -20,7 +20,8 @@ from glacier_purge.plan.forecast import forecast
 from glacier_purge.plan.identity import read_identity
 from glacier_purge.plan.selection import IN_RETRIEVAL, TOO_LARGE, TOO_SMALL
 from glacier_purge.report.findings import as_lines, as_result
-from glacier_purge.report.results.planning import Forecast, ForecastStep, Planned
+from glacier_purge.report.results.planning import Forecast as ForecastResult
+from glacier_purge.report.results.planning import ForecastStep, Planned
 from glacier_purge.report.terminal import safe
 from glacier_purge.run.limits import known_rate
 from glacier_purge.text import duration, size
@@ -33,7 +34,7 @@ if TYPE_CHECKING:
     from glacier_purge.plan.census import SizeClass, Uploads
     from glacier_purge.plan.cost import Estimate
     from glacier_purge.plan.document import Plan, PlanFinding, Reason
-    from glacier_purge.plan.forecast import Calendar
+    from glacier_purge.plan.forecast import Forecast
     from glacier_purge.settings import Settings
     from glacier_purge.storage.folder import RunFolder
 
@@ -72,7 +73,7 @@ class PlanView:
     plan: Plan
     retrievals_looked_at: bool
     estimate: Estimate
-    calendar: Calendar
+    forecast: Forecast
     noticed: tuple[Noticed, ...] | None = ()
     """What was noticed about the vault when it was planned for; no part of the plan, as it changes by the hour. None
     where nobody wrote it down."""
@@ -82,13 +83,13 @@ class PlanView:
         """Look at the plan in ``folder`` now. Raises ``ConfigurationFailed`` for prices and ``PlanRefused`` for files
         that cannot be read.
         """
-        estimate, calendar = _prospects(plan, settings)
+        estimate, ahead = _prospects(plan, settings)
         return cls(
             run_dir=str(folder.path),
             plan=plan,
             retrievals_looked_at=read_identity(folder, plan).retrievals_looked_at is True,
             estimate=estimate,
-            calendar=calendar,
+            forecast=ahead,
             noticed=read_noticed(folder),
         )
 
@@ -113,9 +114,9 @@ class PlanView:
             **{name: getattr(plan, name) for name in ("reasons", "findings", "uploads", "sizes", "samples")},
             vault_findings=None if self.noticed is None else [as_result(noticed) for noticed in self.noticed],
             estimate=self.estimate,
-            forecast=Forecast(
-                steps=tuple(ForecastStep(**asdict(step)) for step in self.calendar.steps),
-                assumed=self.calendar.assumed,
+            forecast=ForecastResult(
+                steps=tuple(ForecastStep(**asdict(step)) for step in self.forecast.steps),
+                assumed=self.forecast.assumed,
             ),
         )
 
@@ -194,14 +195,14 @@ class PlanView:
         ]
 
     def _forecast(self) -> list[str]:
-        steps = self.calendar.steps
+        steps = self.forecast.steps
         rows = [
             f"  {step.name:<16}{_moment(step.ends[0]):<18}{_moment(step.ends[1]):<18}{_moment(step.ends[2]):<18}"
             f"({duration(step.seconds[1])})"
             for step in steps
         ]
         head = f"  {'ends (UTC)':<16}{'soonest':<18}{'likely':<18}{'at the latest':<18}"
-        return [f"Forecast, if it began now; {self.calendar.assumed}", head.rstrip(), *rows]
+        return [f"Forecast, if it began now; {self.forecast.assumed}", head.rstrip(), *rows]
 
 
 def to_delete(folder: RunFolder) -> str:
@@ -277,17 +278,17 @@ def _parameter(reason: Reason) -> str:
     return f"{int(reason.parameter):,} bytes" if reason.decision in {TOO_SMALL, TOO_LARGE} else reason.parameter
 
 
-def _prospects(plan: Plan, settings: Settings) -> tuple[Estimate, Calendar]:
+def _prospects(plan: Plan, settings: Settings) -> tuple[Estimate, Forecast]:
     """What carrying the plan out now would cost and how long it would take, as far as anybody can tell.
 
     Raises ``ConfigurationFailed`` for a price table that cannot be read.
     """
     now = utc_now()
-    calendar = forecast(
+    ahead = forecast(
         plan.counts.selected,
         now,
         known=known_rate(plan.vault, plan.endpoint_url),
         per_second_max=settings.pace.max_rate,
         has_inventory=True,
     )
-    return estimated(plan, read_price_table(settings.estimate.prices_file), now.date()), calendar
+    return estimated(plan, read_price_table(settings.estimate.prices_file), now.date()), ahead

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from glacier_purge.audit.journal import COMMIT_RECORDS, COMMIT_SECONDS, SEGMENT_RECORDS
 from glacier_purge.deletion.pace import PacerSettings
 from glacier_purge.deletion.retry import RetryPolicySettings
-from glacier_purge.guard.fuse import Caution
+from glacier_purge.guard.fuse import FuseSettings
 from glacier_purge.guard.rules import Rules
 
 if TYPE_CHECKING:
@@ -32,7 +32,7 @@ class PurgeSettings:
     windows: tuple[Window, ...] = ()
     """Outside of these nothing is sent; none is always."""
     rules: Rules = field(default_factory=Rules)
-    caution: Caution = field(default_factory=Caution)
+    caution: FuseSettings = field(default_factory=FuseSettings)
     duration_seconds_max: float | None = None
     """How long this process may send; None is as long as it takes."""
     protection_interval_seconds: float = 900.0

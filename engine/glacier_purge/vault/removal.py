@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from glacier_purge.glacier.control import GlacierControl
-    from glacier_purge.glacier.waiting import Patience
+    from glacier_purge.glacier.waiting import Waiter
     from glacier_purge.vault.emptiness import ProofOfEmptiness
 
 REMOVAL_FILE = "removal.jsonl"
@@ -60,7 +60,7 @@ class VaultRemoval:
         control: GlacierControl,
         place: Path,
         proof: ProofOfEmptiness,
-        patience: Patience,
+        waiter: Waiter,
         *,
         by: str,
         even_the_last: bool = False,
@@ -69,7 +69,7 @@ class VaultRemoval:
         self._place = place
         self._proof = proof
         self._vault = proof.vault
-        self._patience = patience
+        self._waiter = waiter
         self._by = by
         self._even_the_last = even_the_last
 
@@ -77,7 +77,7 @@ class VaultRemoval:
         """Ask until the service lets the vault go; return its last answer (done, missing, or no longer supported).
 
         Raises ``PlanRefused`` when anything speaks against it (nothing was sent), ``WrittenTo`` when the vault was
-        written to since, ``RunStopped`` after three days, and ``Pending`` as the patience has it.
+        written to since, ``RunStopped`` after three days, and ``Pending`` as the waiter has it.
         """
         if confirmed_name != self._vault.name:
             raise PlanRefused(
@@ -90,7 +90,7 @@ class VaultRemoval:
         while answer is Removal.NOT_YET:
             await self._check_not_written_to(empty_as_of)
             await self._wait()
-            answer = await outlasting(self._patience, self._ask)
+            answer = await outlasting(self._waiter, self._ask)
         return answer
 
     async def _ask(self) -> Removal:
@@ -131,17 +131,17 @@ class VaultRemoval:
             )
 
     async def _wait(self) -> None:
-        now, since = self._patience.now(), datetime.fromisoformat(read_removal(self._place)[0].at)
+        now, since = self._waiter.now(), datetime.fromisoformat(read_removal(self._place)[0].at)
         if now >= since + GIVEN_UP_AFTER:
             raise RunStopped(
                 f"{self._vault.arn} could not be removed in three days: the service still says that it is not "
                 "empty or was recently written to. Verify again; if the vault is empty, ask AWS Support."
             )
         what = f"the service to let vault {self._vault.name} go (not empty or recently written to, by its last word)"
-        await self._patience.wait(Waiting(what=what, until=now + _ASK_EVERY))
+        await self._waiter.wait(Waiting(what=what, until=now + _ASK_EVERY))
 
     def _note(self, event: str, answer: Removal | None = None) -> None:
-        at = f"{self._patience.now():%Y-%m-%dT%H:%M:%SZ}"
+        at = f"{self._waiter.now():%Y-%m-%dT%H:%M:%SZ}"
         line = RemovalLine(at=at, event=event, by=self._by, answer=None if answer is None else answer.value)
         file = self._place / REMOVAL_FILE
         read_removal(self._place)  # cuts off what a crash left of a line

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from glacier_purge.errors import InventoryDamaged, Pending, PlanRefused, RunStopped, UsageError
-from glacier_purge.glacier.waiting import Impatient
+from glacier_purge.glacier.waiting import NoWait
 from glacier_purge.inventory.fetching.job_choice import Wanted
 from glacier_purge.inventory.fetching.retrieval import Retrieval, RetrievalSettings, check
 from glacier_simulator.faults import Rule
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from glacier_purge.glacier.control import GlacierControl, Job
-    from glacier_purge.glacier.waiting import Patience
+    from glacier_purge.glacier.waiting import Waiter
     from glacier_purge.inventory.snapshot import Snapshot
     from glacier_simulator import SimulatedGlacier
 
@@ -38,10 +38,10 @@ NEW_JOB = b'{"Type": "inventory-retrieval"%b}'
 async def fetch(
     door: GlacierControl,
     folder: Path,
-    patience: Patience,
+    waiter: Waiter,
     wanted: Wanted = Wanted(),  # noqa: B008 - frozen
 ) -> tuple[Snapshot, str]:
-    return await Retrieval(door, folder, wanted, patience, SMALL).fetch()
+    return await Retrieval(door, folder, wanted, waiter, SMALL).fetch()
 
 
 async def jobs(door: GlacierControl) -> list[Job]:
@@ -50,14 +50,14 @@ async def jobs(door: GlacierControl) -> list[Job]:
 
 async def test_a_job_is_asked_for_awaited_downloaded_and_read_through(tmp_path: Path) -> None:
     async with simulated(archives=100) as (glacier, door):
-        patience = Stepping(glacier)
-        snapshot, job_id = await fetch(door, tmp_path, patience)
+        waiter = Stepping(glacier)
+        snapshot, job_id = await fetch(door, tmp_path, waiter)
         (job,) = await jobs(door)
     assert (snapshot.records, snapshot.format, snapshot.path) == (100, "json", tmp_path / "inventory.json")
     assert job_id == job.job_id
     assert names(tmp_path) == {"inventory.json", "inventory.json.sha256", "retrieval.json"}
-    assert all(waiting.what.startswith("inventory job ") for waiting in patience.waited)
-    assert 20 <= len(patience.waited) <= 45
+    assert all(waiting.what.startswith("inventory job ") for waiting in waiter.waited)
+    assert 20 <= len(waiter.waited) <= 45
 
 
 async def test_a_finished_job_of_somebody_elses_is_adopted_and_nothing_asked_for(tmp_path: Path) -> None:
@@ -70,14 +70,14 @@ async def test_a_finished_job_of_somebody_elses_is_adopted_and_nothing_asked_for
             for job in await jobs(door)
             if job.inventory and job.inventory.format == "JSON" and not job.inventory.limit
         )
-        snapshot, job_id = await fetch(door, tmp_path, Impatient(clock=Stepping(glacier).now))
+        snapshot, job_id = await fetch(door, tmp_path, NoWait(clock=Stepping(glacier).now))
         assert (snapshot.records, job_id) == (100, whole.job_id)
         assert len(await jobs(door)) == 3
 
 
 async def test_without_waiting_the_job_is_asked_for_once_and_taken_by_a_later_call(tmp_path: Path) -> None:
     async with simulated() as (glacier, door):
-        hasty = Impatient(clock=Stepping(glacier).now)
+        hasty = NoWait(clock=Stepping(glacier).now)
         for _ in range(3):
             new = Wanted(created_from=hasty.now())
             with pytest.raises(Pending, match=r"inventory job .* take 3 to 5 hours") as pending:
@@ -94,7 +94,7 @@ async def test_an_inventory_that_was_fetched_is_not_fetched_again(tmp_path: Path
     async with simulated() as (glacier, door):
         first = await fetch(door, tmp_path, Stepping(glacier))
         glacier.clock.step(90 * HOUR)
-        assert await fetch(door, tmp_path, Impatient(clock=Stepping(glacier).now)) == first
+        assert await fetch(door, tmp_path, NoWait(clock=Stepping(glacier).now)) == first
         (tmp_path / "inventory.json").write_bytes(
             (tmp_path / "inventory.json").read_bytes().replace(b'"Size":1', b'"Size":2', 1)
         )
@@ -119,7 +119,7 @@ async def test_a_stopped_download_is_continued_by_a_later_call(tmp_path: Path) -
         await door.initiate_inventory()
         glacier.clock.step(6 * HOUR)
         with pytest.raises(Pending, match=r"the service to answer again \(throttled to GetJobOutput\)"):
-            await fetch(door, tmp_path, Impatient(clock=Stepping(glacier).now))
+            await fetch(door, tmp_path, NoWait(clock=Stepping(glacier).now))
         part = tmp_path / "inventory.part"
         came = part.read_bytes()
         assert 0 < len(came) < len(listed(glacier))
@@ -135,10 +135,10 @@ async def test_an_outage_of_hours_is_waited_out(tmp_path: Path) -> None:
     async with simulated() as (glacier, door):
         await door.initiate_inventory()
         glacier.desk.faults.replace([*rules, Rule("expired-token", operation="DescribeJob", count=4)])
-        patience = Stepping(glacier)
-        snapshot, _ = await fetch(door, tmp_path, patience)
+        waiter = Stepping(glacier)
+        snapshot, _ = await fetch(door, tmp_path, waiter)
     assert snapshot.records == 100
-    told = {waiting.what for waiting in patience.waited}
+    told = {waiting.what for waiting in waiter.waited}
     assert "the service to answer again (no reply to DescribeJob)" in told
     assert "the service to answer again (server fault to GetJobOutput)" in told
     assert "new AWS credentials (the old ones are not accepted any more)" in told
@@ -167,7 +167,7 @@ async def test_jobs_that_fail_again_and_again_are_told(tmp_path: Path) -> None:
 
 async def test_an_output_that_expired_before_it_was_here_is_asked_for_again(tmp_path: Path) -> None:
     async with simulated() as (glacier, door):
-        hasty = Impatient(clock=Stepping(glacier).now)
+        hasty = NoWait(clock=Stepping(glacier).now)
         with pytest.raises(Pending):
             await fetch(door, tmp_path, hasty)
         glacier.clock.step(40 * HOUR)
@@ -219,10 +219,10 @@ async def test_a_vault_without_an_inventory_is_waited_for(tmp_path: Path) -> Non
             sha = hashlib.sha256(body).hexdigest()
             headers = {"x-amz-content-sha256": sha, "x-amz-sha256-tree-hash": sha}
             await ask(glacier.endpoint_url, "POST", "/-/vaults/films/archives", body, **headers)
-            patience = Stepping(glacier)
-            snapshot, _ = await fetch(films, tmp_path, patience)
+            waiter = Stepping(glacier)
+            snapshot, _ = await fetch(films, tmp_path, waiter)
     assert snapshot.records == 1
-    assert patience.waited[0].what.startswith("the vault's first inventory")
+    assert waiter.waited[0].what.startswith("the vault's first inventory")
 
 
 async def test_a_job_named_by_the_user_is_taken_or_refused_with_the_reason(tmp_path: Path) -> None:

@@ -37,7 +37,7 @@ if TYPE_CHECKING:
     from glacier_purge.archive import Vault
     from glacier_purge.glacier.control import GlacierControl, Job
     from glacier_purge.glacier.port import VaultDescription
-    from glacier_purge.glacier.waiting import Patience
+    from glacier_purge.glacier.waiting import Waiter
 
 INVENTORY_FILE = "inventory.json"
 JOBS_MAX = 4
@@ -54,7 +54,7 @@ class RetrievalSettings:
     """How an output is downloaded.
 
     ``chunk_bytes`` is one request's range; less suits a slow connection.  ``sleep`` is for the seconds between tries of
-    a download that breaks; hours are waited by ``Patience``.
+    a download that breaks; hours are waited by ``Waiter``.
     """
 
     chunk_bytes: int = 16 * 1024 * 1024
@@ -78,13 +78,13 @@ class Retrieval:
         control: GlacierControl,
         folder: Path,
         wanted: Wanted,
-        patience: Patience,
+        waiter: Waiter,
         settings: RetrievalSettings = RetrievalSettings(),
     ) -> None:
         self._control = control
         self._folder = folder
         self._wanted = wanted
-        self._patience = patience
+        self._waiter = waiter
         self._settings = settings
         self._damaged = 0
 
@@ -93,7 +93,7 @@ class Retrieval:
 
         Raises ``InventoryDamaged`` for an output not to be believed, ``UsageError`` for a job that won't do,
         ``RunStopped`` after ``JOBS_MAX`` jobs in vain, ``NeverInventoried`` for a vault that was never written to,
-        ``Pending`` as the patience has it, and as ``control`` does.
+        ``Pending`` as the waiter has it, and as ``control`` does.
         """
         progress = self._recall()
         while True:
@@ -119,31 +119,31 @@ class Retrieval:
         given = self._wanted.job_id or progress.job_id
         if given is not None:
             job = await self._control.describe_job(given)
-            if job is not None and (reason := why_unusable(job, self._patience.now())) is None:
+            if job is not None and (reason := why_unusable(job, self._waiter.now())) is None:
                 return job
             if self._wanted.job_id is not None:
-                reason = why_unusable(job, self._patience.now()) if job else "the service does not know it (any more)"
+                reason = why_unusable(job, self._waiter.now()) if job else "the service does not know it (any more)"
                 raise UsageError(f"inventory job {given} of {self._control.vault.arn} will not do: {reason}.")
-        jobs = [job async for job in self._control.list_jobs() if why_unusable(job, self._patience.now()) is None]
+        jobs = [job async for job in self._control.list_jobs() if why_unusable(job, self._waiter.now()) is None]
         jobs = [job for job in jobs if not any(tried.startswith(job.job_id) for tried in progress.tried)]
-        chosen = choose_job(jobs, self._wanted, self._patience.now())
+        chosen = choose_job(jobs, self._wanted, self._waiter.now())
         return chosen if chosen is not None else await self._ask_for_one(datetime.fromisoformat(progress.begun))
 
     async def _ask_for_one(self, begun: datetime) -> Job:
         """Ask for a job, once the vault has an inventory at all. Raises ``NeverInventoried`` when none came."""
         while (await self._control.describe_vault()).last_inventory is None:
-            if self._patience.now() >= begun + FIRST_INVENTORY_WITHIN:
+            if self._waiter.now() >= begun + FIRST_INVENTORY_WITHIN:
                 raise NeverInventoried(
                     f"{self._control.vault.arn}: the service has made no inventory of it in the three days since "
                     f"{begun:%Y-%m-%dT%H:%M:%SZ}, and makes the first within a day of the first upload. Nothing was "
                     "written to it until then, so there is nothing to fetch and nothing to delete."
                 )
-            until = self._patience.now() + _FIRST_INVENTORY_LOOK
+            until = self._waiter.now() + _FIRST_INVENTORY_LOOK
             what = (
                 "the vault's first inventory, which comes half a day to a day after its first upload (without one by "
                 f"{begun + FIRST_INVENTORY_WITHIN:%Y-%m-%dT%H:%M:%SZ}, nothing was written to it)"
             )
-            await self._patience.wait(Waiting(what=what, until=until))
+            await self._waiter.wait(Waiting(what=what, until=until))
         job_id = await self._control.initiate_inventory()
         job = await self._control.describe_job(job_id)
         if job is None:
@@ -154,11 +154,11 @@ class Retrieval:
         """Wait until the job is done. Raises ``_GivenUp`` when it fails or is forgotten."""
         while job.state is JobState.IN_PROGRESS:
             await self._wait_for(job)
-            found = await outlasting(self._patience, partial(self._control.describe_job, job.job_id))
+            found = await outlasting(self._waiter, partial(self._control.describe_job, job.job_id))
             if found is None:
                 raise _GivenUp("the service does not know it any more")
             job = found
-        if (reason := why_unusable(job, self._patience.now())) is not None:
+        if (reason := why_unusable(job, self._waiter.now())) is not None:
             raise _GivenUp(reason)
         return job
 
@@ -168,7 +168,7 @@ class Retrieval:
             f"inventory job {job.job_id[:12]}... of {self._control.vault.name}, begun "
             f"{job.created:%Y-%m-%dT%H:%M:%SZ}; such jobs take {JOB_TAKES}"
         )
-        await self._patience.wait(Waiting(what=what, until=next_look(job, self._patience.now())))
+        await self._waiter.wait(Waiting(what=what, until=next_look(job, self._waiter.now())))
 
     def _give_up(self, progress: FetchProgress, job: Job, reason: str) -> FetchProgress:
         tried = (*progress.tried, f"{job.job_id}: {reason}")
@@ -186,7 +186,7 @@ class Retrieval:
         assert job.size_bytes is not None
         while True:
             try:
-                await outlasting(self._patience, partial(self._download, job.job_id, job.size_bytes))
+                await outlasting(self._waiter, partial(self._download, job.job_id, job.size_bytes))
             except ControlRefused as refused:
                 if refused.is_not_there:
                     raise _GivenUp("its output expired before it was here") from refused
@@ -226,7 +226,7 @@ class Retrieval:
         arn = self._control.vault.arn
         progress = read_progress(self._folder)
         if progress is None:
-            return self._note(FetchProgress(vault_arn=arn, begun=f"{self._patience.now():%Y-%m-%dT%H:%M:%SZ}"))
+            return self._note(FetchProgress(vault_arn=arn, begun=f"{self._waiter.now():%Y-%m-%dT%H:%M:%SZ}"))
         if progress.vault_arn != arn:
             raise UsageError(f"{self._folder} holds an inventory of {progress.vault_arn}, not of {arn}.")
         if self._wanted.job_id not in (None, progress.job_id):
