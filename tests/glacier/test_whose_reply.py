@@ -82,7 +82,7 @@ def test_a_request_id_among_the_last_is_never_new_and_few_are_kept(ids: list[str
             is_new = seen.is_new(request_id)
             assert not (is_new and request_id in ids[max(0, at - kept_min) : at])
             assert is_new or request_id in ids[:at]
-            assert len(seen._newer) + len(seen._older) <= 2 * kept_min
+            assert len(seen.newer) + len(seen.older) <= 2 * kept_min
 
 
 def test_an_id_that_keeps_coming_is_never_forgotten() -> None:
@@ -126,3 +126,22 @@ async def test_replies_without_a_request_id_are_not_held_against_each_other() ->
     replies.deliver_to(lambda _: None)
     nothing = Reply(Meaning.NO_REPLY, code="ReadTimeoutError")
     assert all([replies.add("a", nothing), replies.add("b", nothing)])
+
+
+async def test_a_reply_that_keeps_coming_is_never_believed_and_memory_is_bounded(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("glacier_purge.glacier.request_ids.IDS_KEPT_MIN", 10)
+    replies, settled = Replies(), list[tuple[str, Reply]]()
+    replies.deliver_to(settled.extend)
+    assert replies.add("first", deleted("kept"))
+    for number in range(100):
+        assert replies.add(f"archive {number}", deleted(str(number)))
+        await asyncio.sleep(0)
+        if number % 9 == 0:
+            assert not replies.add("another", deleted("kept"))
+        assert len(replies._seen.newer) + len(replies._seen.older) <= 21
+    await asyncio.sleep(0)
+    assert [
+        archive for archive, reply in settled if reply.request_id == "kept" and reply.meaning is Meaning.DELETED
+    ] == ["first"]

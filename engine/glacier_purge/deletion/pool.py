@@ -273,15 +273,33 @@ class Pool:
         """Record what is over, let the rest wait for another turn, and have pace and counts learn from all."""
         done: list[Outcome] = []
         accepted_after_seconds: list[float] = []
+        in_flight, maybe_sent = self._in_flight, self._maybe_sent
         try:
             for archive, reply in replies:
-                turn = self._in_flight.pop(archive.ordinal)
+                ordinal = archive.ordinal
+                turn = in_flight.pop(ordinal)
                 latency_seconds = now - turn.sent_at
+                word = "deleted"
                 if reply.meaning is _DELETED:
                     accepted_after_seconds.append(latency_seconds)
-                    done.append(self._outcome(turn, reply, "deleted", latency_seconds))
-                elif not self._goes_again(turn, reply, now, latency_seconds):
-                    done.append(self._outcome(turn, reply, "failed", latency_seconds))
+                elif self._goes_again(turn, reply, now, latency_seconds):
+                    continue
+                else:
+                    word = "failed"
+                # Made here and positional: a call and keywords would double the cost of the one object an archive has.
+                outcome = Outcome(
+                    ordinal,
+                    archive.archive_id,
+                    archive.size_bytes,
+                    word,
+                    turn.attempts,
+                    reply.status,
+                    reply.code,
+                    reply.request_id,
+                    int(latency_seconds * 10_000 + 0.5) / 10,  # ``round`` to a tenth takes four times as long
+                    turn.maybe_deleted or (maybe_sent is not None and maybe_sent(ordinal)),
+                )
+                done.append(outcome)
         finally:
             if accepted_after_seconds:
                 self._tally.accept(accepted_after_seconds)
@@ -314,22 +332,6 @@ class Pool:
         if self._starved is not None:
             self._starved.cancel()
         return True
-
-    def _outcome(self, turn: Turn, reply: Reply, outcome: str, latency_seconds: float) -> Outcome:
-        archive = turn.archive
-        # Positional, as keywords would double the cost of the one object made per archive.
-        return Outcome(
-            archive.ordinal,
-            archive.archive_id,
-            archive.size_bytes,
-            outcome,
-            turn.attempts,
-            reply.status,
-            reply.code,
-            reply.request_id,
-            int(latency_seconds * 10_000 + 0.5) / 10,  # ``round`` to a tenth takes four times as long
-            turn.maybe_deleted or (self._maybe_sent is not None and self._maybe_sent(archive.ordinal)),
-        )
 
     def _break_down(self, fault: Exception) -> None:
         """Send nothing more, and have the dispatcher raise what was raised where nobody listens."""

@@ -91,12 +91,12 @@ class Glacier(Protocol):
 class Replies:
     """The replies of this turn of the loop; ``deliver_to`` comes before the first."""
 
-    __slots__ = ("_arrived", "_is_new", "_loop", "_settle")
+    __slots__ = ("_arrived", "_loop", "_seen", "_settle")
 
     def __init__(self) -> None:
         self._loop = asyncio.get_running_loop()
         self._settle: Settle | None = None
-        self._is_new = SeenRequestIds().is_new
+        self._seen = SeenRequestIds()
         self._arrived: list[tuple[Any, Reply]] = []
 
     def deliver_to(self, settle: Settle) -> None:
@@ -112,15 +112,18 @@ class Replies:
         """
         if not self._arrived:
             self._loop.call_soon(self._deliver)
-        request_id = reply.request_id
-        if request_id is None or self._is_new(request_id):
-            self._arrived.append((archive, reply))
-            return True
-        self._doubt(archive, request_id)
-        return False
+        request_id, seen = reply.request_id, self._seen
+        if request_id is not None:
+            if request_id in seen.newer or request_id in seen.older:
+                self._doubt(archive, request_id)
+                return False
+            seen.newer.add(request_id)
+        self._arrived.append((archive, reply))
+        return True
 
     def _doubt(self, archive: Any, request_id: str) -> None:
         """Deliver a repeated reply as none, and as none to whoever got it before in this turn: it may be either's."""
+        self._seen.newer.add(request_id)
         none = repeated(request_id)
         self._arrived = [(each, none if reply.request_id == request_id else reply) for each, reply in self._arrived]
         self._arrived.append((archive, none))
@@ -128,4 +131,5 @@ class Replies:
     def _deliver(self) -> None:
         assert self._settle is not None
         arrived, self._arrived = self._arrived, []
+        self._seen.turn_over()
         self._settle(arrived)

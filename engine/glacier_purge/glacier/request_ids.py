@@ -14,21 +14,28 @@ IDS_KEPT_MIN = 16_384
 
 
 class SeenRequestIds:
-    """The last request ids, in two generations: the older is forgotten as a whole when the newer is full."""
+    """The last request ids, in two generations: the older is forgotten as a whole when the newer is full.
 
-    __slots__ = ("_newer", "_older")
+    Whoever looks at each of millions, to whom a call is dear, looks into both itself, adds to ``newer`` what came, and
+    calls ``turn_over`` now and then.
+    """
+
+    __slots__ = ("newer", "older")
 
     def __init__(self) -> None:
-        self._newer: set[str] = set()
-        self._older: set[str] = set()
+        self.newer: set[str] = set()
+        self.older: set[str] = set()
 
     def is_new(self, request_id: str) -> bool:
         """Note an id; tell whether none of the last replies had it. One that keeps coming is never forgotten."""
-        newer = self._newer
-        if request_id in newer:
+        if request_id in self.newer:
             return False
-        is_new = request_id not in self._older
-        newer.add(request_id)
-        if len(newer) >= IDS_KEPT_MIN:
-            self._newer, self._older = set(), newer
+        is_new = request_id not in self.older
+        self.newer.add(request_id)
+        self.turn_over()
         return is_new
+
+    def turn_over(self) -> None:
+        """Begin another generation when the newer one is full."""
+        if len(self.newer) >= IDS_KEPT_MIN:
+            self.newer, self.older = set(), self.newer

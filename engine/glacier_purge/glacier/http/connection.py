@@ -70,11 +70,10 @@ class Connection(asyncio.Protocol):
     def send(self, request: bytes, archive: Any) -> None:
         """Send one request; what came back for ``archive`` may be that nothing did."""
         assert self.usable
-        assert self._transport is not None
         self.usable = False
         self.expires_at = self._owner.reply_due_at
         self._asked_for = archive
-        self._transport.write(request)
+        self._write(request)
 
     def drop(self) -> None:
         """Close at once; what is in flight is not settled any more."""
@@ -95,7 +94,7 @@ class Connection(asyncio.Protocol):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Take over the connection."""
         self._transport = cast("asyncio.Transport", transport)
-        self._unsent_bytes = self._transport.get_write_buffer_size
+        self._write, self._unsent_bytes = self._transport.write, self._transport.get_write_buffer_size
         self.usable = True
 
     def data_received(self, data: bytes) -> None:

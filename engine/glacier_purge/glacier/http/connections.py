@@ -42,6 +42,7 @@ class ConnectionPool:
         self._now = self._loop.time()
         self.reply_due_at = self._now + request_timeout_seconds
         """Until when a request that is sent now has to be answered."""
+        self._idle_until = self._now + KEEP_ALIVE_SECONDS
         self._sweeping: asyncio.TimerHandle | None = None
         self._places_taken = 0
         self._connections: set[Connection] = set()
@@ -83,7 +84,7 @@ class ConnectionPool:
             if not next_in_line.done():
                 next_in_line.set_result(connection)
                 return
-        connection.expires_at = self._now + KEEP_ALIVE_SECONDS
+        connection.expires_at = self._idle_until
         self._idle.append(connection)
 
     def lost(self, connection: Connection) -> None:
@@ -147,6 +148,7 @@ class ConnectionPool:
         """End what has lasted too long, and come again while there is anything to look at."""
         self._now = self._loop.time()
         self.reply_due_at = self._now + self._request_timeout_seconds
+        self._idle_until = self._now + KEEP_ALIVE_SECONDS
         for connection in [each for each in self._connections if each.expires_at <= self._now]:
             connection.expire()
         if self._connections:
