@@ -9,7 +9,7 @@ import pytest
 
 from glacier_purge.archive import Vault
 from glacier_purge.audit.recovery import replay
-from glacier_purge.errors import Pending, PlanRefused, RunStopped, ServiceRefused
+from glacier_purge.errors import AuditDamaged, Pending, PlanRefused, RunStopped, ServiceRefused
 from glacier_purge.glacier.control import Removal
 from glacier_purge.glacier.waiting import NoWait
 from glacier_purge.proof.certificate import read_certificate
@@ -184,5 +184,5 @@ async def test_a_line_that_a_crash_tore_is_cut_off(tmp_path: Path) -> None:
         assert await removal(door, run, Stepping(glacier)).remove("photos") is Removal.DONE
     assert len(read_removal(run[0].path)) == 2
     (run[0].path / "removal.jsonl").write_bytes(b"{}\n")
-    with pytest.raises(PlanRefused, match="cannot be read"):
+    with pytest.raises(AuditDamaged, match=r"removal\.jsonl, byte 0, record 0: not a line of it"):
         read_removal(run[0].path)

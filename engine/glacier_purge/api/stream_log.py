@@ -20,7 +20,6 @@ from importlib.metadata import version
 from typing import TYPE_CHECKING
 
 import anyio
-import msgspec
 
 from glacier_purge.audit.given_ids import History, cut, name_of
 from glacier_purge.audit.journal import Journal
@@ -31,6 +30,7 @@ from glacier_purge.errors import DiskFailed, UsageError
 from glacier_purge.run.feed import RELEASE_MAX
 from glacier_purge.run.host import package_sha256, who
 from glacier_purge.storage.disk import FileDisk
+from glacier_purge.storage.documents import encoded
 from glacier_purge.storage.folder import PLAN_FILE, RunFolder, run_name
 
 if TYPE_CHECKING:
@@ -92,7 +92,7 @@ def _begin(folder: RunFolder, vault: Vault, endpoint_url: str) -> None:
         created=now.strftime("%Y-%m-%dT%H:%M:%SZ"),
     )
     try:
-        folder.write_once(STREAM_FILE, msgspec.json.format(msgspec.json.encode(document), indent=2) + b"\n")
+        folder.write_once(STREAM_FILE, encoded(document))
     except OSError as failure:
         raise _disk_failed(folder, failure) from failure
 

@@ -1415,7 +1415,7 @@ def _read_steps(folder: Path, findings: _Findings, terms: bytes) -> list[tuple[_
     before, before_at = terms, _Place("terms.json", 0, 0)
     for number, line in enumerate(io.BytesIO(data).readlines()):
         here = _Place(name, offset, number)
-        if not line.endswith(b"\n"):
+        if _is_torn(line, offset, len(data)):
             findings.notice(f"{name}, byte {offset:,}: a torn step of {len(line):,} bytes, as a crash leaves it")
             break
         try:
@@ -1742,9 +1742,9 @@ def _sealed(document: dict[str, Any], name: str, *, beside: str = "digest") -> t
 
 def _check_lines(path: Path, keys: set[str]) -> None:
     """Check that every line is an object of these keys; the last may be torn. Raises ``_Bad`` with the byte."""
-    offset = 0
-    for line in io.BytesIO(_read(path)).readlines():
-        if not line.endswith(b"\n"):
+    offset, data = 0, _read(path)
+    for line in io.BytesIO(data).readlines():
+        if _is_torn(line, offset, len(data)):
             return
         try:
             said = _document(line)
@@ -1753,6 +1753,15 @@ def _check_lines(path: Path, keys: set[str]) -> None:
         if said.keys() != keys:
             raise _Bad("changed", f"a line of {', '.join(sorted(said))}", offset)
         offset += len(line)
+
+
+def _is_torn(line: bytes, offset: int, file_bytes: int) -> bool:
+    """Tell whether a line is what a crash leaves of the last one: without its end, or with sectors of zeros."""
+    if not line.endswith(b"\n"):
+        return True
+    spans = [(offset + zeros.start(), offset + zeros.end()) for zeros in _ZEROS.finditer(line)]
+    sectors = all(first in (offset, first - first % _SECTOR_BYTES) and not end % _SECTOR_BYTES for first, end in spans)
+    return bool(spans) and sectors and offset + len(line) == file_bytes
 
 
 def _is_any_there(folder: Path, *names: str) -> bool:

@@ -20,7 +20,7 @@ from glacier_purge.fleet.fleet import folder_name
 from glacier_purge.lifecycle.state import is_lifecycle
 from glacier_purge.lifecycle.terms import absolute
 from glacier_purge.plan.choices import EVERY_ARCHIVE, UNCAPPED, Caps, Choices
-from glacier_purge.storage.documents import DocumentUnreadable, decoded, read_document
+from glacier_purge.storage.documents import DocumentUnreadable, decoded, encoded, read_document
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -85,7 +85,7 @@ def enlisted(chosen: Chosen, endpoint_url: str) -> Enlisted:
 def write_roster(folder: RunFolder, roster: Roster) -> None:
     """Settle the fleet, durably and once."""
     document = _Document(digest=roster.digest, fleet=roster)
-    folder.write_once(ROSTER_FILE, msgspec.json.format(msgspec.json.encode(document), indent=2) + b"\n")
+    folder.write_once(ROSTER_FILE, encoded(document))
 
 
 def read_roster(folder: RunFolder, file: Path, content: bytes) -> Roster | None:

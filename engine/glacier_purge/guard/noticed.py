@@ -8,11 +8,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-import msgspec
-
 from glacier_purge.errors import PlanRefused
 from glacier_purge.guard.findings import Finding
-from glacier_purge.storage.documents import DocumentUnreadable, read_document
+from glacier_purge.storage.documents import DocumentUnreadable, encoded, read_document
 
 if TYPE_CHECKING:
     from glacier_purge.storage.folder import RunFolder
@@ -22,7 +20,7 @@ NOTICED_FILE = "noticed.json"
 
 def keep_noticed(folder: RunFolder, *found: Finding) -> None:
     """Write down what was noticed, in place of what was noticed before."""
-    folder.replace(NOTICED_FILE, msgspec.json.format(msgspec.json.encode(found), indent=2) + b"\n")
+    folder.replace(NOTICED_FILE, encoded(found))
 
 
 def read_noticed(folder: RunFolder) -> tuple[Finding, ...] | None:

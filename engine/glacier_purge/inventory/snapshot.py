@@ -12,7 +12,7 @@ import os
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from functools import partial
-from typing import IO, TYPE_CHECKING
+from typing import TYPE_CHECKING
 
 from glacier_purge.archive import EXACT, IdRule
 from glacier_purge.errors import PlanRefused, UsageError
@@ -20,18 +20,19 @@ from glacier_purge.inventory.dates import Period
 from glacier_purge.inventory.format.reading import HashedReading, Reading
 from glacier_purge.inventory.source import CHUNK_BYTES
 from glacier_purge.storage.bound_file import bound
+from glacier_purge.storage.disk import FolderFiles
+from glacier_purge.storage.documents import new_file
 from glacier_purge.storage.ownership import open_own
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
+    from io import BufferedWriter
     from pathlib import Path
 
     from glacier_purge.inventory.batch import Batch
     from glacier_purge.inventory.format import Format
     from glacier_purge.inventory.source import Source
     from glacier_purge.storage.bound_file import BoundFile
-
-_NEW_FILE = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_NOFOLLOW", 0)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -123,7 +124,6 @@ def spool(source: Source, folder: Path, id_rule: IdRule = EXACT) -> Snapshot:
         note_uploads(period, reading.finish())
     with _new_file(folder / f"{path.name}.sha256") as file:
         file.write(f"{reading.sha256}  {path.name}\n".encode())
-    _sync_folder(folder)
     return read_through(path, reading, period)
 
 
@@ -149,30 +149,12 @@ def note_uploads(period: Period, batches: Iterable[Batch]) -> None:
 
 
 @contextmanager
-def _new_file(path: Path) -> Iterator[IO[bytes]]:
+def _new_file(path: Path) -> Iterator[BufferedWriter]:
     """Write a file that nobody else may read and that is on disk at the end; on any error it is gone again."""
     try:
-        file = os.fdopen(os.open(path, _NEW_FILE, 0o600), "wb")
+        with new_file(FolderFiles(path.parent), path.name) as file:
+            yield file
     except FileExistsError as error:
         raise UsageError(f"{path} is there already. Give a new run folder.") from error
     except OSError as error:
-        raise UsageError(f"cannot create {path}: {error.strerror}.") from error
-    try:
-        with file:
-            yield file
-            file.flush()
-            os.fsync(file.fileno())
-    except OSError as error:
-        path.unlink(missing_ok=True)
         raise UsageError(f"cannot write {path}: {error.strerror}. Nothing was sent; plan again.") from error
-    except BaseException:
-        path.unlink(missing_ok=True)
-        raise
-
-
-def _sync_folder(folder: Path) -> None:
-    handle = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)

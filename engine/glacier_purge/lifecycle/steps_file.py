@@ -13,7 +13,6 @@ that is there.
 from __future__ import annotations
 
 import hashlib
-import os
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -22,9 +21,11 @@ import msgspec
 from glacier_purge.errors import AuditDamaged, DiskFailed, UsageError
 from glacier_purge.lifecycle.phases import Event, Phase
 from glacier_purge.lifecycle.steps import Step, after, misfit
+from glacier_purge.storage.disk import FolderFiles
 from glacier_purge.storage.documents import DocumentUnreadable, decoded
-from glacier_purge.storage.folder import LIFECYCLE_FILE, TERMS_FILE, sync_folder
-from glacier_purge.storage.ownership import open_own, read_own
+from glacier_purge.storage.folder import LIFECYCLE_FILE, TERMS_FILE
+from glacier_purge.storage.lines import append_line, read_lines
+from glacier_purge.storage.ownership import read_own
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -40,8 +41,6 @@ class _Read:
 
     steps: list[Step]
     last: str | None
-    whole_bytes: int
-    torn: bool
 
 
 class LifecycleFile:
@@ -58,8 +57,6 @@ class LifecycleFile:
         self.round = 1
         self.steps: list[Step] = []
         read = _read(folder)
-        if read.torn:  # a crash in the middle of a line: that step was not made
-            _cut(self._file, read.whole_bytes)
         self._last = read.last
         for step in read.steps:
             self._take(step)
@@ -80,16 +77,14 @@ class LifecycleFile:
         )
         if (why := misfit(step, self.steps)) is not None:
             raise UsageError(f"{why}. Nothing was changed.")
-        line = msgspec.json.encode(step) + b"\n"
+        line = msgspec.json.encode(step)
         try:
-            _append(self._file, line)
-            if not self.steps:
-                sync_folder(self._folder)
+            append_line(FolderFiles(self._folder), LIFECYCLE_FILE, line)
         except OSError as error:
             raise DiskFailed(
                 f"{self._file} can't be written: {error.strerror}. Mend the disk, and give the same command again."
             ) from error
-        self._last = hashlib.sha256(line).hexdigest()
+        self._last = hashlib.sha256(line + b"\n").hexdigest()
         self._take(step)
 
     def fact(self, event: Event, name: str) -> Any:
@@ -113,16 +108,12 @@ def read_steps(folder: Path) -> list[Step]:
 def _read(folder: Path) -> _Read:
     file = folder / LIFECYCLE_FILE
     try:
-        content = read_own(file)
-    except FileNotFoundError:
-        content = b""
+        lines = read_lines(FolderFiles(folder), LIFECYCLE_FILE)
     except OSError as error:
         raise _damaged(file, f"it cannot be read: {error.strerror}") from error
-    whole, _, torn = content.rpartition(b"\n")
-    lines = [line + b"\n" for line in whole.split(b"\n")] if whole or content.startswith(b"\n") else []
     if not lines:
         _check_nothing_was_made(folder)
-        return _Read(steps=[], last=None, whole_bytes=0, torn=bool(torn))
+        return _Read(steps=[], last=None)
     steps, at_byte, prev = list[Step](), 0, _terms_sha256(folder)
     for number, line in enumerate(lines):
         step = _step(file, line, number, at_byte)
@@ -133,7 +124,7 @@ def _read(folder: Path) -> _Read:
             raise _damaged(file, why, at_byte, number)
         steps.append(step)
         prev, at_byte = hashlib.sha256(line).hexdigest(), at_byte + len(line)
-    return _Read(steps=steps, last=prev, whole_bytes=at_byte, torn=bool(torn))
+    return _Read(steps=steps, last=prev)
 
 
 def _step(file: Path, line: bytes, number: int, at_byte: int) -> Step:
@@ -185,16 +176,3 @@ def _damaged(file: Path, why: str, offset_bytes: int = 0, line: int | None = Non
         offset_bytes=offset_bytes,
         record=line,
     )
-
-
-def _cut(file: Path, length_bytes: int) -> None:
-    with os.fdopen(open_own(file, os.O_RDWR), "r+b") as content:
-        content.truncate(length_bytes)
-        os.fsync(content.fileno())
-
-
-def _append(file: Path, line: bytes) -> None:
-    with os.fdopen(open_own(file, os.O_WRONLY | os.O_CREAT | os.O_APPEND), "ab") as content:
-        content.write(line)
-        content.flush()
-        os.fsync(content.fileno())

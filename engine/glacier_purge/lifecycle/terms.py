@@ -30,7 +30,7 @@ from glacier_purge.plan.id_lists import read_ids
 from glacier_purge.plan.migration.manifest_files import Tables, read_file
 from glacier_purge.plan.rows import Rows
 from glacier_purge.plan.selection import instant
-from glacier_purge.storage.documents import DocumentUnreadable, read_document
+from glacier_purge.storage.documents import DocumentUnreadable, encoded, read_document
 from glacier_purge.storage.folder import TERMS_FILE
 
 if TYPE_CHECKING:
@@ -116,7 +116,7 @@ def settle(
     if terms is None:
         terms = Terms(vault_arn=vault.arn, endpoint_url=endpoint_url, begun=instant(now))
         terms = _chosen(terms, choices, caps, folder.path, id_rule=id_rule)
-        folder.write_once(TERMS_FILE, msgspec.json.format(msgspec.json.encode(terms), indent=2) + b"\n")
+        folder.write_once(TERMS_FILE, encoded(terms))
     if (terms.vault_arn, terms.endpoint_url) != (vault.arn, endpoint_url):
         raise PlanRefused(
             f"the lifecycle in {folder.path} is of {terms.vault_arn} at {terms.endpoint_url}, not of {vault.arn} at "

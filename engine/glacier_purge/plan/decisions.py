@@ -16,6 +16,8 @@ from typing import TYPE_CHECKING, BinaryIO
 from glacier_purge.errors import NotAsApproved, PlanRefused
 from glacier_purge.plan.selection import DELETE, DUPLICATE, INVALID
 from glacier_purge.storage.bound_file import Pieces, bound
+from glacier_purge.storage.disk import FolderFiles
+from glacier_purge.storage.documents import new_file
 from glacier_purge.storage.ownership import open_own
 
 if TYPE_CHECKING:
@@ -68,11 +70,9 @@ class DecisionsWriter:
 @contextmanager
 def writing(folder: Path) -> Iterator[DecisionsWriter]:
     """Open both files anew; on leaving without an error they are durable."""
-    with _new(folder / DECISIONS_FILE) as decisions, _new(folder / DUPLICATES_FILE) as duplicates:
+    files = FolderFiles(folder)
+    with new_file(files, DECISIONS_FILE) as decisions, new_file(files, DUPLICATES_FILE) as duplicates:
         yield DecisionsWriter(decisions, duplicates)
-        for file in (decisions, duplicates):
-            file.flush()
-            os.fsync(file.fileno())
 
 
 def decisions_sha256(folder: Path) -> str:
@@ -208,8 +208,3 @@ def _next_pair(pairs: Pieces) -> tuple[int, int] | None:
         return None
     ordinal, first = _PAIR.unpack(content)
     return ordinal, first
-
-
-def _new(path: Path) -> BinaryIO:
-    handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o600)
-    return os.fdopen(handle, "wb")

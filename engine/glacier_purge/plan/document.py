@@ -18,7 +18,7 @@ from glacier_purge.errors import PlanRefused
 from glacier_purge.inventory.format import Format  # noqa: TC001 - msgspec, too
 from glacier_purge.plan.census import SizeClass, Uploads  # noqa: TC001 - msgspec resolves the annotations at run time
 from glacier_purge.plan.selection import ALWAYS
-from glacier_purge.storage.documents import DocumentUnreadable, read_document
+from glacier_purge.storage.documents import DocumentUnreadable, encoded, read_document
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -152,7 +152,7 @@ def plan_bytes(plan: Plan, run_sha256: str) -> bytes:
     plan made twice has one digest.
     """
     document = _Document(digest=plan.digest, run_sha256=run_sha256, plan=plan)
-    return msgspec.json.format(msgspec.json.encode(document), indent=2) + b"\n"
+    return encoded(document)
 
 
 def read_plan(path: Path) -> Plan:

@@ -14,7 +14,7 @@ import msgspec
 
 from glacier_purge.errors import PlanRefused
 from glacier_purge.plan.document import read_run_sha256
-from glacier_purge.storage.documents import DocumentUnreadable, decoded
+from glacier_purge.storage.documents import DocumentUnreadable, decoded, encoded
 from glacier_purge.storage.folder import IDENTITY_FILE
 from glacier_purge.storage.ownership import read_own
 
@@ -74,7 +74,7 @@ def planned_at(folder: RunFolder, plan: Plan) -> str:
 
 def write_identity(folder: RunFolder, identity: Identity) -> str:
     """Write ``run.json``, once; give its SHA-256 (hex)."""
-    content = msgspec.json.format(msgspec.json.encode(identity), indent=2) + b"\n"
+    content = encoded(identity)
     folder.write_once(IDENTITY_FILE, content)
     return hashlib.sha256(content).hexdigest()
 

@@ -15,7 +15,7 @@ import msgspec
 
 from glacier_purge.errors import PlanRefused
 from glacier_purge.proof.reconcile import KEPT_GONE_FILE, VERIFICATION_FOLDER, Reconciliation
-from glacier_purge.storage.documents import NO_JSON, DocumentUnreadable, read_document
+from glacier_purge.storage.documents import NO_JSON, DocumentUnreadable, encoded, read_document
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -102,7 +102,7 @@ def write_certificate(folder: RunFolder, certificate: Certificate) -> None:
         digest=certificate.digest, certificate=certificate, text_sha256=hashlib.sha256(text).hexdigest()
     )
     folder.replace(CERTIFICATE_TEXT_FILE, text)
-    folder.replace(CERTIFICATE_FILE, msgspec.json.format(msgspec.json.encode(document), indent=2) + b"\n")
+    folder.replace(CERTIFICATE_FILE, encoded(document))
 
 
 def read_certificate(folder: RunFolder) -> Certificate | None:

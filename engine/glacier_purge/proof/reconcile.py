@@ -9,14 +9,16 @@ to one file a kind, one a line, so that they can go back through a plan.
 
 from __future__ import annotations
 
-import os
 from contextlib import contextmanager
+from io import TextIOWrapper
 from itertools import groupby
 from typing import IO, TYPE_CHECKING
 
 import msgspec
 
 from glacier_purge.inventory.duplicates import sorted_on_disk
+from glacier_purge.storage.disk import FolderFiles
+from glacier_purge.storage.documents import new_file
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
@@ -24,6 +26,7 @@ if TYPE_CHECKING:
 
     from glacier_purge.inventory.batch import Batch
     from glacier_purge.proof.outcomes import Outcomes
+    from glacier_purge.storage.disk import Files
 
 VERIFICATION_FOLDER = "verification"
 """Where a run's later inventory lies, with what it shows."""
@@ -114,11 +117,12 @@ class _Taken:
 
 @contextmanager
 def _lists(folder: Path) -> Iterator[dict[str, _Taken]]:
+    files = FolderFiles(folder)
     with (
-        _new_file(folder / STILL_LISTED_FILE) as still_listed,
-        _new_file(folder / NEVER_DELETED_FILE) as never_deleted,
-        _new_file(folder / NEW_SINCE_FILE) as new_since,
-        _new_file(folder / KEPT_GONE_FILE) as kept_gone,
+        _list(files, STILL_LISTED_FILE) as still_listed,
+        _list(files, NEVER_DELETED_FILE) as never_deleted,
+        _list(files, NEW_SINCE_FILE) as new_since,
+        _list(files, KEPT_GONE_FILE) as kept_gone,
     ):
         yield {
             "still_listed": _Taken(still_listed),
@@ -184,6 +188,10 @@ def _kind_of_unlisted(ordinals: list[int], outcomes: Outcomes) -> str | None:
     return "kept_gone" if any(map(outcomes.kept, ordinals)) else None
 
 
-def _new_file(path: Path) -> IO[str]:
-    handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW, 0o600)
-    return os.fdopen(handle, "w", encoding="ascii")
+@contextmanager
+def _list(files: Files, name: str) -> Iterator[IO[str]]:
+    """A list anew, in the place of an earlier comparison's."""
+    if files.size(name) is not None:
+        files.remove(name)
+    with new_file(files, name) as file, TextIOWrapper(file, encoding="ascii") as text:
+        yield text

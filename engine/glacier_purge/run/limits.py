@@ -18,7 +18,8 @@ import structlog
 
 from glacier_purge.errors import NotOurs
 from glacier_purge.plan.forecast import KnownRate
-from glacier_purge.storage.documents import DocumentUnreadable, read_document
+from glacier_purge.storage.disk import FolderFiles
+from glacier_purge.storage.documents import DocumentUnreadable, read_document, write_document
 
 if TYPE_CHECKING:
     from glacier_purge.archive import Vault
@@ -46,13 +47,11 @@ def remember_rate(vault: Vault, endpoint_url: str, known: KnownRate) -> None:
         seen=known.seen,
     )
     file = limits_file(vault, endpoint_url)
-    temporary = file.with_name(f"{file.name}.{os.getpid()}")
     try:
         file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        temporary.write_bytes(msgspec.json.format(msgspec.json.encode(limit)) + b"\n")
-        temporary.replace(file)
-    except OSError as error:
-        _log.warning("limit.not_remembered", file=str(file), because=error.strerror)
+        write_document(FolderFiles(file.parent), file.name, limit)
+    except (OSError, NotOurs) as error:
+        _log.warning("limit.not_remembered", file=str(file), because=str(error))
 
 
 def known_rate(vault: Vault, endpoint_url: str) -> KnownRate | None:

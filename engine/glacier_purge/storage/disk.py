@@ -1,11 +1,11 @@
-"""What the audit asks of a disk, and the real one.
+"""What is asked of a disk by whoever writes what must survive a crash, and the real one.
 
-The journal's promises rest on a few operations: append, fdatasync, rename, fsync of a folder.  They stand behind a
-small ``Disk`` so that the same code runs on files (``FileDisk``) and on a pretended disk that can lose power at any
-operation (``pretend_disk``).  All file operations are plain calls; ``in_writer`` and ``aside`` say on which thread a
-bundle of them runs: the log has one writer thread for life, and slow work (checkpoints, sealing) has another.
-``FileDisk`` never follows a symbolic link, never retries a failed operation, and lets ``OSError`` through; a file in
-which others have a hand is ``NotOurs``.
+Its promises rest on a few operations: append, fdatasync, rename, fsync of a folder.  They stand behind ``Files`` so
+that the same code runs on a real folder (``FolderFiles``) and on a pretended disk that can lose power at any operation
+(``pretend_disk``).  All of them are plain calls.  A ``Disk`` is for the audit log: beside them, ``in_writer`` and
+``aside`` say on which thread a bundle of them runs, because the log has one writer thread for life, and slow work
+(checkpoints, sealing) has another; the real one (``FileDisk``) keeps its files open.  Neither follows a symbolic link
+or retries a failed operation, and both let ``OSError`` through; a file in which others have a hand is ``NotOurs``.
 """
 
 from __future__ import annotations
@@ -13,13 +13,14 @@ from __future__ import annotations
 import asyncio
 import os
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Protocol, TypeVar
 
 from glacier_purge.errors import AuditDamaged
 from glacier_purge.storage.ownership import open_own
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
     from pathlib import Path
 
 T = TypeVar("T")
@@ -28,8 +29,8 @@ _APPEND = os.O_WRONLY | os.O_APPEND
 _data_sync = getattr(os, "fdatasync", os.fsync)  # macOS has no fdatasync
 
 
-class Disk(Protocol):
-    """One run folder. Names are relative to it, with ``/``; the folder itself is ``.``. Failures are ``OSError``."""
+class Files(Protocol):
+    """The files of one folder. Names are relative to it, with ``/``; itself is ``.``. Failures are ``OSError``."""
 
     def names(self, folder: str) -> list[str]:
         """The names in a folder, sorted; empty when there is no such folder."""
@@ -64,6 +65,10 @@ class Disk(Protocol):
     def sync_folder(self, folder: str) -> None:
         """Make a folder's entries durable (fsync)."""
 
+
+class Disk(Files, Protocol):
+    """A run folder that an audit log is written in."""
+
     async def in_writer(self, work: Callable[[], T]) -> T:
         """Run ``work`` in the one thread that writes the log."""
 
@@ -74,17 +79,14 @@ class Disk(Protocol):
         """Wait for work under way and let go of all files."""
 
 
-class FileDisk:
-    """The real disk: a run folder, files 0600, folders 0700."""
+class FolderFiles:
+    """A real folder: files 0600, folders 0700. It opens a file for each operation, so there is nothing to close."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
-        self._appending: dict[str, int] = {}
-        self._writer = ThreadPoolExecutor(1, thread_name_prefix="audit-writer")
-        self._aside = ThreadPoolExecutor(1, thread_name_prefix="audit-aside")
 
     def names(self, folder: str) -> list[str]:
-        """See ``Disk``."""
+        """See ``Files``."""
         try:
             return sorted(os.listdir(self._folder / folder))  # noqa: PTH208 - names, not paths
         except FileNotFoundError:
@@ -93,14 +95,14 @@ class FileDisk:
             raise AuditDamaged("something else stands in this folder's place", file=folder, offset_bytes=0) from error
 
     def size(self, name: str) -> int | None:
-        """See ``Disk``."""
+        """See ``Files``."""
         try:
             return (self._folder / name).stat(follow_symlinks=False).st_size
         except FileNotFoundError:
             return None
 
     def read(self, name: str, offset: int = 0, length: int = -1) -> bytes:
-        """See ``Disk``."""
+        """See ``Files``."""
         with os.fdopen(open_own(self._folder / name), "rb", buffering=0) as file:
             file.seek(offset)
             if length < 0:
@@ -108,46 +110,81 @@ class FileDisk:
             return file.read(length) or b""
 
     def make_folder(self, name: str) -> None:
-        """See ``Disk``."""
+        """See ``Files``."""
         (self._folder / name).mkdir(mode=0o700, exist_ok=True)
 
     def create(self, name: str) -> None:
-        """See ``Disk``."""
-        self._appending[name] = open_own(self._folder / name, _APPEND | os.O_CREAT | os.O_EXCL)
+        """See ``Files``."""
+        os.close(self._created(name))
 
     def append(self, name: str, data: bytes) -> None:
-        """See ``Disk``."""
-        descriptor = self._open_to_append(name)
-        rest = memoryview(data)
-        while rest:
-            rest = rest[os.write(descriptor, rest) :]
+        """See ``Files``."""
+        with self._to_append(name) as descriptor:
+            rest = memoryview(data)
+            while rest:
+                rest = rest[os.write(descriptor, rest) :]
 
     def sync(self, name: str) -> None:
-        """See ``Disk``."""
-        _data_sync(self._open_to_append(name))
+        """See ``Files``."""
+        with self._to_append(name) as descriptor:
+            _data_sync(descriptor)
 
     def truncate(self, name: str, size: int) -> None:
-        """See ``Disk``."""
-        os.ftruncate(self._open_to_append(name), size)
+        """See ``Files``."""
+        with self._to_append(name) as descriptor:
+            os.ftruncate(descriptor, size)
 
     def rename(self, old: str, new: str) -> None:
-        """See ``Disk``."""
-        self._let_go(old)
-        self._let_go(new)
+        """See ``Files``."""
         (self._folder / old).replace(self._folder / new)
 
     def remove(self, name: str) -> None:
-        """See ``Disk``."""
-        self._let_go(name)
+        """See ``Files``."""
         (self._folder / name).unlink()
 
     def sync_folder(self, folder: str) -> None:
-        """See ``Disk``."""
+        """See ``Files``."""
         descriptor = os.open(self._folder / folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
         try:
             os.fsync(descriptor)
         finally:
             os.close(descriptor)
+
+    def _created(self, name: str) -> int:
+        return open_own(self._folder / name, _APPEND | os.O_CREAT | os.O_EXCL)
+
+    @contextmanager
+    def _to_append(self, name: str) -> Iterator[int]:
+        descriptor = open_own(self._folder / name, _APPEND)
+        try:
+            yield descriptor
+        finally:
+            os.close(descriptor)
+
+
+class FileDisk(FolderFiles):
+    """The real disk: a run folder whose files stay open for the next append, until ``aclose``."""
+
+    def __init__(self, folder: Path) -> None:
+        super().__init__(folder)
+        self._appending: dict[str, int] = {}
+        self._writer = ThreadPoolExecutor(1, thread_name_prefix="audit-writer")
+        self._aside = ThreadPoolExecutor(1, thread_name_prefix="audit-aside")
+
+    def create(self, name: str) -> None:
+        """See ``Files``."""
+        self._appending[name] = self._created(name)
+
+    def rename(self, old: str, new: str) -> None:
+        """See ``Files``."""
+        self._let_go(old)
+        self._let_go(new)
+        super().rename(old, new)
+
+    def remove(self, name: str) -> None:
+        """See ``Files``."""
+        self._let_go(name)
+        super().remove(name)
 
     async def in_writer(self, work: Callable[[], T]) -> T:
         """See ``Disk``."""
@@ -164,11 +201,12 @@ class FileDisk:
         while self._appending:
             os.close(self._appending.popitem()[1])
 
-    def _open_to_append(self, name: str) -> int:
+    @contextmanager
+    def _to_append(self, name: str) -> Iterator[int]:
         descriptor = self._appending.get(name)
         if descriptor is None:
             descriptor = self._appending[name] = open_own(self._folder / name, _APPEND)
-        return descriptor
+        yield descriptor
 
     def _let_go(self, name: str) -> None:
         descriptor = self._appending.pop(name, None)

@@ -1,4 +1,4 @@
-"""Reads the JSON that this package writes for itself: plans, progress, certificates, orders, and lines of them.
+"""Reads and writes the JSON that this package has for itself: plans, progress, certificates, orders, lines of them.
 
 A file of ours can come back with anything in it: a disk's bad byte, half of an editor's save, somebody else's file of
 the same name.  Each of these ways is an exception of its own below (malformed or of another shape is msgspec's, a bad
@@ -10,11 +10,16 @@ What we wrote has every key of its type and no other, so a key that is unknown o
 read past, ``max_archive`` for ``max_archives`` would be a cap that is gone without a word, because msgspec lets unknown
 keys of a dataclass pass and gives a default for missing ones.
 
+A file is written whole under another name, made durable, and put in its place in one step, so that no reader and no
+crash sees half of one.  (Those that grow by lines are ``lines``.)
+
 Files that other people make - inventories, manifests, settings - have readers of their own, which name the place.
 """
 
 from __future__ import annotations
 
+from contextlib import contextmanager, suppress
+from io import BufferedWriter, RawIOBase
 from itertools import chain
 from typing import TYPE_CHECKING, TypeVar
 
@@ -26,7 +31,13 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
+    from _typeshed import ReadableBuffer
+
+    from glacier_purge.storage.disk import Files
+
 _T = TypeVar("_T")
+
+_BUFFER_BYTES = 1 << 16
 
 NO_JSON = (ValueError, RecursionError)
 """What decoding JSON may raise; msgspec's own errors and those of Unicode are kinds of ``ValueError``."""
@@ -61,6 +72,68 @@ def read_document(file: Path, kind: type[_T]) -> _T | None:
     except OSError as error:
         raise DocumentUnreadable(error.strerror or str(error)) from error
     return decoded(content, kind)
+
+
+def encoded(document: object) -> bytes:
+    """A document as it stands in its file: JSON, indented for people, with an end of line."""
+    return msgspec.json.format(msgspec.json.encode(document), indent=2) + b"\n"
+
+
+def write_document(files: Files, name: str, document: object) -> None:
+    """Put a document in place, durably, whatever was there. Raises ``OSError``."""
+    replace(files, name, encoded(document))
+
+
+def replace(files: Files, name: str, content: bytes) -> None:
+    """Put a file in place in one step: no reader and no crash ever sees half of it. Raises ``OSError``."""
+    temporary = f".{name}.new"
+    if files.size(temporary) is not None:  # a crash's, or a second name of something else: not to be written into
+        files.remove(temporary)
+    files.create(temporary)
+    files.append(temporary, content)
+    files.sync(temporary)
+    files.rename(temporary, name)
+    files.sync_folder(".")
+
+
+@contextmanager
+def new_file(files: Files, name: str) -> Iterator[BufferedWriter]:
+    """Write a file that must not be there yet, piece by piece; durable at the end, and gone again after any error.
+
+    Raises ``FileExistsError``, and other ``OSError``.
+    """
+    begun = begun_file(files, name)
+    try:
+        with begun as file:
+            yield file
+        files.sync(name)
+        files.sync_folder(".")
+    except BaseException:
+        with suppress(OSError):
+            files.remove(name)
+        raise
+
+
+def begun_file(files: Files, name: str) -> BufferedWriter:
+    """Make a file that must not be there yet, and give it to write to. Closed, it is whole and not yet durable."""
+    files.create(name)
+    return BufferedWriter(_Appending(files, name), _BUFFER_BYTES)
+
+
+class _Appending(RawIOBase):
+    """One of the files, to write to."""
+
+    def __init__(self, files: Files, name: str) -> None:
+        self._files = files
+        self._name = name
+
+    def writable(self) -> bool:
+        return True
+
+    def write(self, data: ReadableBuffer) -> int:
+        content = bytes(data)
+        self._files.append(self._name, content)
+        return len(content)
 
 
 def _wrong_keys(written: object, understood: object, place: str) -> Iterator[str]:

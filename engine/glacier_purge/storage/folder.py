@@ -14,7 +14,8 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from glacier_purge.errors import NotOurs, UsageError
-from glacier_purge.storage import locks
+from glacier_purge.storage import documents, locks
+from glacier_purge.storage.disk import FolderFiles
 from glacier_purge.storage.ownership import check_own_folder, check_owner, check_way_to, open_own
 
 if TYPE_CHECKING:
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from glacier_purge.archive import Vault
+    from glacier_purge.storage.disk import Files
 
 PLAN_FILE = "plan.json"
 IDENTITY_FILE = "run.json"
@@ -48,6 +50,7 @@ class RunFolder:
 
     def __init__(self, path: Path) -> None:
         self.path = path
+        self.files: Files = FolderFiles(path)
         self.audit = path / AUDIT_FOLDER
         self.plan_file = path / PLAN_FILE
 
@@ -116,14 +119,7 @@ class RunFolder:
 
     def replace(self, name: str, content: bytes) -> None:
         """Put a file in place in one step: no reader and no crash ever sees half of it."""
-        temporary = self.path / f".{name}.new"
-        temporary.unlink(missing_ok=True)  # a crash's, or a second name of something else: not to be written into
-        with os.fdopen(open_own(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL), "wb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        temporary.rename(self.path / name)
-        sync_folder(self.path)
+        documents.replace(self.files, name, content)
 
     @contextmanager
     def locked(self, vault: Vault, endpoint_url: str) -> Iterator[None]:
@@ -148,12 +144,3 @@ class RunFolder:
 def run_name(vault_name: str, now: datetime) -> str:
     """A folder name for a new run: the vault and the time in UTC, to the second."""
     return f"{vault_name.lstrip('.-') or 'vault'}-{now.astimezone(UTC):%Y-%m-%dT%H-%M-%SZ}"
-
-
-def sync_folder(path: Path) -> None:
-    """Make created and renamed names in ``path`` durable."""
-    handle = os.open(path, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)

@@ -33,7 +33,7 @@ from glacier_purge.guard.upload_denial import (
     with_statement,
     without,
 )
-from glacier_purge.storage.documents import DocumentUnreadable, read_document
+from glacier_purge.storage.documents import DocumentUnreadable, encoded, read_document
 from glacier_purge.storage.folder import TERMS_FILE
 
 if TYPE_CHECKING:
@@ -58,7 +58,7 @@ class Frozen(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
 
 def settled_sha256(frozen: Frozen) -> str:
     """SHA-256 (hex) of what ``freeze.json`` held when uploads were denied: thawing changes a word of it, not this."""
-    return hashlib.sha256(_encoded(msgspec.structs.replace(frozen, thawed=False))).hexdigest()
+    return hashlib.sha256(encoded(msgspec.structs.replace(frozen, thawed=False))).hexdigest()
 
 
 async def freeze(control: GlacierControl, folder: RunFolder) -> str:
@@ -186,8 +186,4 @@ def _of(policy: str | None, sids: Collection[str]) -> list[dict[str, Any]]:
 
 
 def _write(folder: RunFolder, frozen: Frozen) -> None:
-    folder.replace(FREEZE_FILE, _encoded(frozen))
-
-
-def _encoded(frozen: Frozen) -> bytes:
-    return msgspec.json.format(msgspec.json.encode(frozen), indent=2) + b"\n"
+    folder.replace(FREEZE_FILE, encoded(frozen))

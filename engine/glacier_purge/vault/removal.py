@@ -10,18 +10,18 @@ make another; the last vault therefore needs a word of its own.
 
 from __future__ import annotations
 
-import os
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
 import anyio.to_thread
 import msgspec
 
-from glacier_purge.errors import PlanRefused, RunStopped, ServiceRefused
+from glacier_purge.errors import AuditDamaged, DiskFailed, PlanRefused, RunStopped, ServiceRefused
 from glacier_purge.glacier.control import ControlRefused, Removal
 from glacier_purge.glacier.waiting import Waiting, outlasting
+from glacier_purge.storage.disk import FolderFiles
 from glacier_purge.storage.documents import DocumentUnreadable, decoded
-from glacier_purge.storage.ownership import read_own
+from glacier_purge.storage.lines import append_line, read_lines
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -143,29 +143,39 @@ class VaultRemoval:
     def _note(self, event: str, answer: Removal | None = None) -> None:
         at = f"{self._waiter.now():%Y-%m-%dT%H:%M:%SZ}"
         line = RemovalLine(at=at, event=event, by=self._by, answer=None if answer is None else answer.value)
-        file = self._place / REMOVAL_FILE
-        read_removal(self._place)  # cuts off what a crash left of a line
-        handle = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_NOFOLLOW, 0o600)
-        with os.fdopen(handle, "ab") as target:
-            target.write(msgspec.json.encode(line) + b"\n")
-            target.flush()
-            os.fsync(target.fileno())
+        read_removal(self._place)  # nothing is written behind a line that was changed
+        try:
+            append_line(FolderFiles(self._place), REMOVAL_FILE, msgspec.json.encode(line))
+        except OSError as error:
+            raise DiskFailed(
+                f"{self._place / REMOVAL_FILE} can't be written: {error.strerror}. Mend the disk, and give the same "
+                "command again."
+            ) from error
 
 
 def read_removal(folder: Path) -> list[RemovalLine]:
-    """What was asked of the service and answered so far; a line that a crash tore is cut off.
+    """What was asked of the service and answered so far; a line that a crash tore is passed over.
 
-    Raises ``PlanRefused`` for a file that is not what was written.
+    Raises ``AuditDamaged`` for a file that is not what was written.
     """
-    file = folder / REMOVAL_FILE
+    file, lines, at_byte = folder / REMOVAL_FILE, list[RemovalLine](), 0
     try:
-        content = read_own(file)
-    except FileNotFoundError:
-        return []
-    whole, _, torn = content.rpartition(b"\n")
-    if torn:
-        os.truncate(file, len(content) - len(torn))
-    try:
-        return [decoded(line, RemovalLine) for line in whole.splitlines()]
-    except DocumentUnreadable as error:
-        raise PlanRefused(f"{file} cannot be read ({error}). Move it aside; nothing was sent.") from error
+        content = read_lines(FolderFiles(folder), REMOVAL_FILE)
+    except OSError as error:
+        raise _damaged(file, f"it cannot be read: {error.strerror}") from error
+    for number, line in enumerate(content):
+        try:
+            lines.append(decoded(line, RemovalLine))
+        except DocumentUnreadable as error:
+            raise _damaged(file, f"not a line of it ({error})", at_byte, number) from error
+        at_byte += len(line)
+    return lines
+
+
+def _damaged(file: Path, why: str, offset_bytes: int = 0, line: int | None = None) -> AuditDamaged:
+    return AuditDamaged(
+        f"{why}. Restore the file, or move it aside, and give the same command again.",
+        file=str(file),
+        offset_bytes=offset_bytes,
+        record=line,
+    )

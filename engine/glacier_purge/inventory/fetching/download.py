@@ -7,7 +7,6 @@ later one.  There is no checksum for inventories, so length is checked here, and
 
 from __future__ import annotations
 
-import os
 from contextlib import aclosing
 from typing import TYPE_CHECKING
 
@@ -16,11 +15,11 @@ import anyio.to_thread
 
 from glacier_purge.errors import UsageError
 from glacier_purge.glacier.control import NoAnswer
+from glacier_purge.storage.disk import FolderFiles
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
     from pathlib import Path
-    from typing import IO
 
     from glacier_purge.glacier.control import GlacierControl
 
@@ -45,49 +44,56 @@ async def download(
     gone, and ``UsageError`` when the disk does not take it.
     """
     fruitless = 0
-    with _opened(part) as file:
-        while (have := _length(file)) < size_bytes:
-            last = min(have + chunk_bytes, size_bytes) - 1
-            try:
-                await _take(control, job_id, have, last, file)
-            except NoAnswer:
-                fruitless = 0 if _length(file) > have else fruitless + 1
-                if fruitless >= FRUITLESS_TRIES_MAX:
-                    raise
-                await sleep(min(2.0**fruitless, _WAIT_SECONDS_MAX))
-            else:
-                fruitless = 0
+    file = _Part(part)
+    while (have := file.size_bytes()) < size_bytes:
+        last = min(have + chunk_bytes, size_bytes) - 1
+        try:
+            await _take(control, job_id, have, last, file)
+        except NoAnswer:
+            fruitless = 0 if file.size_bytes() > have else fruitless + 1
+            if fruitless >= FRUITLESS_TRIES_MAX:
+                raise
+            await sleep(min(2.0**fruitless, _WAIT_SECONDS_MAX))
+        else:
+            fruitless = 0
 
 
-async def _take(control: GlacierControl, job_id: str, first: int, last: int, file: IO[bytes]) -> None:
+async def _take(control: GlacierControl, job_id: str, first: int, last: int, file: _Part) -> None:
     """Append one range, and what came of it when it breaks off."""
     try:
         async with aclosing(control.job_output(job_id, first, last)) as pieces:
             async for piece in pieces:
-                await anyio.to_thread.run_sync(_append, file, piece)
+                await anyio.to_thread.run_sync(file.append, piece)
     finally:
         with anyio.CancelScope(shield=True):
-            await anyio.to_thread.run_sync(_sync, file)
+            await anyio.to_thread.run_sync(file.sync)
 
 
-def _opened(part: Path) -> IO[bytes]:
-    try:
-        return os.fdopen(os.open(part, os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_NOFOLLOW, 0o600), "ab")
-    except OSError as error:
-        raise UsageError(f"cannot write {part}: {error.strerror}.") from error
+class _Part:
+    """The file that the output comes into."""
 
+    def __init__(self, part: Path) -> None:
+        self._part = part
+        self._files = FolderFiles(part.parent)
+        try:
+            if self._files.size(part.name) is None:
+                self._files.create(part.name)
+        except OSError as error:
+            raise UsageError(f"cannot write {part}: {error.strerror}.") from error
 
-def _length(file: IO[bytes]) -> int:
-    return os.fstat(file.fileno()).st_size
+    def size_bytes(self) -> int:
+        """How much of it is here."""
+        return self._files.size(self._part.name) or 0
 
+    def append(self, piece: bytes) -> None:
+        """Take in the next piece."""
+        try:
+            self._files.append(self._part.name, piece)
+        except OSError as error:
+            raise UsageError(
+                f"cannot write {self._part}: {error.strerror}. Make room; the same command goes on."
+            ) from error
 
-def _append(file: IO[bytes], piece: bytes) -> None:
-    try:
-        file.write(piece)
-        file.flush()
-    except OSError as error:
-        raise UsageError(f"cannot write {file.name}: {error.strerror}. Make room; the same command goes on.") from error
-
-
-def _sync(file: IO[bytes]) -> None:
-    os.fsync(file.fileno())
+    def sync(self) -> None:
+        """Make what came durable."""
+        self._files.sync(self._part.name)

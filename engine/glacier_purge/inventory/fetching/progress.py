@@ -6,13 +6,13 @@ downloaded belongs to the job named here and to no other: another job's output m
 
 from __future__ import annotations
 
-import os
 from typing import TYPE_CHECKING
 
 import msgspec
 
 from glacier_purge.errors import UsageError
-from glacier_purge.storage.documents import DocumentUnreadable, read_document
+from glacier_purge.storage.disk import FolderFiles
+from glacier_purge.storage.documents import DocumentUnreadable, read_document, write_document
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -44,15 +44,4 @@ def read_progress(folder: Path) -> FetchProgress | None:
 
 def write_progress(folder: Path, progress: FetchProgress) -> None:
     """Make durable how far the retrieval came."""
-    temporary = folder / f".{PROGRESS_FILE}.new"
-    handle = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW, 0o600)
-    with os.fdopen(handle, "wb") as file:
-        file.write(msgspec.json.format(msgspec.json.encode(progress), indent=2) + b"\n")
-        file.flush()
-        os.fsync(file.fileno())
-    temporary.rename(folder / PROGRESS_FILE)
-    names = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(names)
-    finally:
-        os.close(names)
+    write_document(FolderFiles(folder), PROGRESS_FILE, progress)

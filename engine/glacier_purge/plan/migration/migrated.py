@@ -11,8 +11,8 @@ looked at, which the plan then says.
 from __future__ import annotations
 
 import csv
-import os
 from dataclasses import dataclass
+from io import TextIOWrapper
 from typing import IO, TYPE_CHECKING, Protocol
 
 import msgspec
@@ -31,6 +31,8 @@ from glacier_purge.plan.selection import (
     TREE_HASH_DIFFERS,
     Filter,
 )
+from glacier_purge.storage.disk import FolderFiles
+from glacier_purge.storage.documents import begun_file
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -128,21 +130,20 @@ class Unproven:
     def __init__(self, proofs: Proofs, folder: Path) -> None:
         self._migration = proofs.migration
         self._copies = proofs.copies
-        self._path = folder / UNPROVEN_FILE
+        self._files = FolderFiles(folder)
         self._file: IO[str] | None = None
 
     def __enter__(self) -> Unproven:
-        handle = os.open(self._path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o600)
-        self._file = os.fdopen(handle, "w", encoding="utf-8", errors="backslashreplace", newline="")
+        begun = begun_file(self._files, UNPROVEN_FILE)
+        self._file = TextIOWrapper(begun, encoding="utf-8", errors="backslashreplace", newline="")
         self._write = csv.writer(self._file, lineterminator="\n").writerow
         self._write(_COLUMNS)
         return self
 
     def __exit__(self, *_: object) -> None:
         assert self._file is not None
-        with self._file:
-            self._file.flush()
-            os.fsync(self._file.fileno())
+        self._file.close()
+        self._files.sync(UNPROVEN_FILE)
 
     def filter(self) -> Filter:
         """The filter; it writes, so it is good for one pass."""

@@ -1,0 +1,61 @@
+"""Files of ours that grow by a line at a time: the steps of a lifecycle, what was asked when a vault was removed.
+
+A line is one append, and it is begun when all lines before it are durable.  So a crash leaves these whole, and behind
+them any of the 512-byte sectors of one more line as they were written, the others as zeros: a torn line, which was
+never written as far as anybody was told.  Readers pass over it, since another process may be at it; whoever writes the
+next line cuts it off first, and durably.  Everything else that is no line is damage, which its reader tells.
+
+The audit log, whose appends are many lines, has rules of its own (``audit.torn_tail``).
+"""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from glacier_purge.storage.disk import Files
+
+_SECTOR_BYTES = 512
+_ZEROS = re.compile(rb"\0+")
+
+
+def read_lines(files: Files, name: str) -> list[bytes]:
+    """The whole lines of a file, each with its end; none when there is no file. Raises ``OSError`` and ``NotOurs``."""
+    try:
+        return whole_lines(files.read(name))
+    except FileNotFoundError:
+        return []
+
+
+def whole_lines(content: bytes) -> list[bytes]:
+    """The lines that stand in ``content``, each with its end, without what a crash left of the last one."""
+    *lines, rest = content.split(b"\n")
+    if lines and not rest and _has_lost_sectors(lines[-1] + b"\n", len(content)):
+        lines.pop()
+    return [line + b"\n" for line in lines]
+
+
+def append_line(files: Files, name: str, line: bytes) -> None:
+    """Write one more line (without its end), durably, in the place of one that a crash tore. Raises ``OSError``."""
+    size_bytes = files.size(name)
+    if size_bytes is None:
+        files.create(name)
+    whole_bytes = sum(map(len, read_lines(files, name)))
+    if size_bytes is not None and whole_bytes < size_bytes:
+        files.truncate(name, whole_bytes)
+        files.sync(name)
+    files.append(name, line + b"\n")
+    files.sync(name)
+    if not whole_bytes:  # a file without a line may have been made just before a crash
+        files.sync_folder(".")
+
+
+def _has_lost_sectors(line: bytes, end_bytes: int) -> bool:
+    """Tell whether sectors of the last line are zeros, and nothing but sectors; ``end_bytes`` is where it ends."""
+    begin_bytes = end_bytes - len(line)
+    zeros = [match.span() for match in _ZEROS.finditer(line)]
+    return bool(zeros) and all(
+        (begin == 0 or (begin_bytes + begin) % _SECTOR_BYTES == 0) and (begin_bytes + end) % _SECTOR_BYTES == 0
+        for begin, end in zeros
+    )
