@@ -4,16 +4,20 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
+import io
 import json
 import shutil
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from glacier_purge.audit import verification
 from glacier_purge.audit.verification import verify_folder
 from glacier_purge.cli import main
 from glacier_purge.lifecycle.phases import ANOTHER_ROUND, TRANSITIONS, Event
+from glacier_purge.storage.lines import whole_lines
 from tests.e2e.claimed import ENDPOINT, certified, vault
 
 if TYPE_CHECKING:
@@ -117,6 +121,27 @@ def test_steps_that_do_not_follow_each_other_are_found(
 ) -> None:
     (folder / "lifecycle.jsonl").write_bytes(b"".join(edit(lines(folder))))
     assert {file for _, file, _, _ in faults(folder)} == {"lifecycle.jsonl"}
+
+
+def test_a_step_whose_sectors_a_crash_lost_is_told_and_is_no_damage(folder: Path) -> None:
+    steps = b"".join(lines(folder))
+    torn = b"{" + b"x" * (511 - len(steps) % 512) + bytes(512) + b"}\n"
+    (folder / "lifecycle.jsonl").write_bytes(steps + torn)
+    [(_, _, found), *_] = verify_folder(folder)
+    assert found.faults == ()
+    assert [notice for notice in found.notices if f"a torn step of {len(torn):,} bytes" in notice]
+    (folder / "lifecycle.jsonl").write_bytes(steps + torn.replace(b"x", b"x\0", 1))
+    assert [fault[:3] for fault in faults(folder)][:1] == [("changed", "lifecycle.jsonl", len(steps) + 1)]
+
+
+@given(st.lists(st.sampled_from([b"\n", b"{}", b"x" * 510, bytes(512), bytes(9), b"\0"]), max_size=7).map(b"".join))
+def test_writer_and_check_agree_which_line_is_torn(content: bytes) -> None:
+    offset, whole = 0, list[bytes]()
+    for line in io.BytesIO(content).readlines():
+        if not verification._is_torn(line, offset, len(content)):
+            whole.append(line)
+        offset += len(line)
+    assert whole == whole_lines(content)
 
 
 def test_what_may_follow_what_is_what_the_writer_has() -> None:

@@ -151,7 +151,7 @@ DOCUMENTS: dict[str, Document] = {
     "plan.json": Document(in_the_run("plan.json"), carry_out, 2, "Plan again"),
     "run.json": Document(in_the_run("run.json"), carry_out, 2, "Plan again"),
     "certificate.json": Document(in_the_proven_run("certificate.json"), remove, 2, "verify again"),
-    "removal.jsonl": Document(a_removal_begun, remove, 2, "Move it aside", may_be_empty=True),
+    "removal.jsonl": Document(a_removal_begun, remove, 4, "move it aside", may_be_empty=True),
     "retrieval.json": Document(a_fetch_begun, fetch, 2, "Remove it to fetch the inventory afresh"),
     "lifecycle.jsonl": Document(a_lifecycle_begun, lambda desk: desk.run_of("photos"), 4, "Restore the file"),
     "terms.json": Document(the_terms_of_a_lifecycle, lambda desk: desk.run_of("photos"), 4, "Restore the file"),

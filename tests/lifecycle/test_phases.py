@@ -116,6 +116,22 @@ def test_a_step_that_a_crash_tore_was_not_made(tmp_path: Path) -> None:
             assert len(LifecycleFile(tmp_path, now).steps) == steps + 1
 
 
+def test_a_step_whose_sectors_a_crash_lost_was_not_made(tmp_path: Path) -> None:
+    lifecycle = at(Phase.PURGE, tmp_path)
+    file = tmp_path / LIFECYCLE_FILE
+    begin = file.stat().st_size
+    lifecycle.advance(Event.ACCOUNTED, told="x" * 1024)
+    content = bytearray(file.read_bytes())
+    sector = -(-begin // 512) * 512
+    content[sector : sector + 512] = bytes(512)
+    file.write_bytes(content)
+    lifecycle = LifecycleFile(tmp_path, now)
+    assert lifecycle.phase is Phase.PURGE
+    lifecycle.advance(Event.ACCOUNTED)
+    assert LifecycleFile(tmp_path, now).phase is Phase.VERIFY
+    assert b"\0" not in file.read_bytes()
+
+
 def spoilt(name: str, lines: list[bytes]) -> list[bytes]:
     """The lines of a whole file with one thing wrong in them."""
     forged = json.loads(lines[-1]) | {"prev": hashlib.sha256(lines[-1]).hexdigest()}

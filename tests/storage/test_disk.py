@@ -8,19 +8,24 @@ from typing import TYPE_CHECKING
 import pytest
 
 from glacier_purge.errors import NotOurs
-from glacier_purge.storage.disk import Disk, FileDisk
+from glacier_purge.storage.disk import FileDisk, Files, FolderFiles
 from glacier_purge.storage.pretend_disk import PretendDisk, Survival
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
 
-@pytest.fixture(params=["files", "pretended"])
-def disk(request: pytest.FixtureRequest, tmp_path: Path) -> Disk:
-    return FileDisk(tmp_path) if request.param == "files" else PretendDisk()
+@pytest.fixture(params=["kept open", "opened each time", "pretended"])
+def disk(request: pytest.FixtureRequest, tmp_path: Path) -> Files:
+    made: dict[str, Files] = {
+        "kept open": FileDisk(tmp_path),
+        "opened each time": FolderFiles(tmp_path),
+        "pretended": PretendDisk(),
+    }
+    return made[request.param]
 
 
-def test_both_disks_do_the_same(disk: Disk) -> None:
+def test_all_disks_do_the_same(disk: Files) -> None:
     disk.make_folder("audit")
     disk.make_folder("audit")
     assert disk.names("audit") == []
@@ -46,7 +51,7 @@ def test_both_disks_do_the_same(disk: Disk) -> None:
     assert disk.names("audit") == []
 
 
-def test_both_disks_refuse_the_same(disk: Disk) -> None:
+def test_all_disks_refuse_the_same(disk: Files) -> None:
     disk.make_folder("audit")
     disk.create("audit/a")
     with pytest.raises(FileExistsError):

@@ -1,14 +1,21 @@
-"""Our own documents have every key of their type and no other, however deep."""
+"""Our own documents have every key of their type and no other, however deep, and are written whole or not at all."""
 
 from __future__ import annotations
 
+import stat
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 import pytest
 
-from glacier_purge.storage.documents import DocumentUnreadable, decoded
+from glacier_purge.storage.disk import Files, FolderFiles
+from glacier_purge.storage.documents import DocumentUnreadable, decoded, new_file, write_document
+from glacier_purge.storage.pretend_disk import PretendDisk, Survival
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from pathlib import Path
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,3 +57,77 @@ def test_an_unknown_or_missing_key_is_named_with_its_place(good: str, damaged: s
 
 def test_facts_may_have_any_keys() -> None:
     assert decoded('{"any": [{"key": 1000000000000000000000000000000}]}', dict[str, Any])
+
+
+@pytest.fixture(params=["files", "pretended"])
+def files(request: pytest.FixtureRequest, tmp_path: Path) -> Files:
+    return FolderFiles(tmp_path) if request.param == "files" else PretendDisk()
+
+
+def test_a_document_is_written_for_people_and_read_back(files: Files) -> None:
+    write_document(files, "entry.json", GOOD)
+    write_document(files, "entry.json", {"one": [1]})
+    assert files.read("entry.json") == b'{\n  "one": [\n    1\n  ]\n}\n'
+    write_document(files, "entry.json", GOOD)
+    assert decoded(files.read("entry.json"), Entry) == GOOD
+    assert files.names(".") == ["entry.json"]
+
+
+def test_a_new_file_takes_pieces_and_is_new(files: Files) -> None:
+    with new_file(files, "list") as file:
+        for number in range(50_000):
+            file.write(b"%d\n" % number)
+    assert files.read("list") == b"".join(b"%d\n" % number for number in range(50_000))
+    with pytest.raises(FileExistsError), new_file(files, "list") as file:
+        file.write(b"never")
+    assert files.read("list").endswith(b"49999\n")
+
+
+def test_nothing_is_left_of_a_new_file_that_failed(files: Files) -> None:
+    def failing() -> Iterator[bytes]:
+        yield b"x" * 200_000
+        raise KeyError
+
+    with pytest.raises(KeyError), new_file(files, "list") as file:
+        file.writelines(failing())
+    assert files.names(".") == []
+
+
+class PowerCut(Exception):
+    """The power goes before an operation."""
+
+
+@pytest.mark.parametrize("names", [lambda _: 0, lambda changes: changes // 2, lambda changes: changes])
+@pytest.mark.parametrize("appended", [lambda *_: b"", lambda *found: found[2], lambda *found: bytes(len(found[2]))])
+def test_a_power_cut_leaves_the_old_document_or_the_new_one(
+    names: Callable[[int], int], appended: Callable[[str, int, bytes], bytes]
+) -> None:
+    at = 0
+    while True:
+        disk = PretendDisk({"entry.json": b"old", ".entry.json.new": b"of a crash"})
+
+        def cut_power(_verb: str, _name: str, disk: PretendDisk = disk, at: int = at) -> None:
+            if disk.operations > at:
+                raise PowerCut
+
+        disk.before = cut_power
+        try:
+            write_document(disk, "entry.json", "new")
+        except PowerCut:
+            image = disk.after_power_cut(Survival(appended=appended, names=names, cut=lambda _: True))
+            assert image.read("entry.json") in (b"old", b'"new"\n')
+            write_document(image, "entry.json", "again")
+            assert image.promised() == {"entry.json": b'"again"\n'}
+            at += 1
+        else:
+            break
+    assert disk.promised() == {"entry.json": b'"new"\n'}
+    assert at == 6
+
+
+def test_a_link_in_the_temporary_files_place_is_not_written_through(tmp_path: Path) -> None:
+    (tmp_path / "elsewhere").write_bytes(b"precious")
+    (tmp_path / ".entry.json.new").symlink_to(tmp_path / "elsewhere")
+    write_document(FolderFiles(tmp_path), "entry.json", GOOD)
+    assert (tmp_path / "elsewhere").read_bytes() == b"precious"
+    assert stat.S_IMODE((tmp_path / "entry.json").stat().st_mode) == 0o600
