@@ -2,8 +2,10 @@
 
 A whole run, with its plan and its proof on disk::
 
+    await glacier_purge.fetch_inventory("photos", to="inventory.json")
     plan = await glacier_purge.make_plan("photos", inventory="inventory.json", run_dir="photos-run")
     report = await glacier_purge.purge("photos-run", confirm_digest=plan.digest)
+    verified = await glacier_purge.verify("photos-run")
 
 A vault from its name to proven empty, over days, each plan put before somebody::
 
@@ -28,7 +30,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from glacier_purge.api.fleet import FleetReport, VaultReport
-    from glacier_purge.api.library import make_plan, purge
+    from glacier_purge.api.library import fetch_inventory, make_plan, purge, show_plan, status, verify
     from glacier_purge.api.lifecycle import LifecycleOrder, LifecycleReport
     from glacier_purge.api.scripts import FleetListener, LifecycleListener, run_fleet, run_lifecycle
     from glacier_purge.api.streaming import delete_archives
@@ -49,32 +51,38 @@ if TYPE_CHECKING:
         ServiceRefused,
         UsageError,
     )
-    from glacier_purge.glacier.waiting import NoWait, SleepingWaiter
+    from glacier_purge.glacier.waiting import NoWait, SleepingWaiter, Waiting
     from glacier_purge.lifecycle.options import LifecycleOptions
     from glacier_purge.plan.choices import Caps, Choices
     from glacier_purge.plan.document import Plan
     from glacier_purge.report.plan_view import PlanView
+    from glacier_purge.report.results.lifecycles import FleetStatus, LifecycleStatus
+    from glacier_purge.report.results.planning import AllShown, Fetched, Shown
+    from glacier_purge.report.results.running import RunStatus, Verified
     from glacier_purge.report.summary import Progress, Report
     from glacier_purge.settings import Settings
 
 _HOMES = {
+    "AllShown": "report.results.planning",
     "AuditDamaged": "errors",
     "Caps": "plan.choices",
     "Choices": "plan.choices",
     "CredentialsFailed": "errors",
     "DiskFailed": "errors",
+    "Fetched": "report.results.planning",
     "FleetListener": "api.scripts",
     "FleetReport": "api.fleet",
+    "FleetStatus": "report.results.lifecycles",
     "GlacierPurgeError": "errors",
-    "NoWait": "glacier.waiting",
     "InventoryDamaged": "errors",
     "LifecycleListener": "api.scripts",
     "LifecycleOptions": "lifecycle.options",
     "LifecycleOrder": "api.lifecycle",
     "LifecycleReport": "api.lifecycle",
+    "LifecycleStatus": "report.results.lifecycles",
+    "NoWait": "glacier.waiting",
     "NotAsApproved": "errors",
     "Outcome": "audit.record",
-    "SleepingWaiter": "glacier.waiting",
     "Pending": "errors",
     "Plan": "plan.document",
     "PlanRefused": "errors",
@@ -82,34 +90,47 @@ _HOMES = {
     "Progress": "report.summary",
     "Report": "report.summary",
     "RunLocked": "errors",
+    "RunStatus": "report.results.running",
     "RunStopped": "errors",
     "ServiceRefused": "errors",
     "Settings": "settings",
+    "Shown": "report.results.planning",
+    "SleepingWaiter": "glacier.waiting",
     "StaticCredentials": "aws.access",
     "UsageError": "errors",
     "Vault": "archive",
     "VaultReport": "api.fleet",
+    "Verified": "report.results.running",
+    "Waiting": "glacier.waiting",
     "delete_archives": "api.streaming",
+    "fetch_inventory": "api.library",
     "make_plan": "api.library",
     "purge": "api.library",
     "run_fleet": "api.scripts",
     "run_lifecycle": "api.scripts",
+    "show_plan": "api.library",
+    "status": "api.library",
+    "verify": "api.library",
 }
 
 __all__ = [
+    "AllShown",
     "AuditDamaged",
     "Caps",
     "Choices",
     "CredentialsFailed",
     "DiskFailed",
+    "Fetched",
     "FleetListener",
     "FleetReport",
+    "FleetStatus",
     "GlacierPurgeError",
     "InventoryDamaged",
     "LifecycleListener",
     "LifecycleOptions",
     "LifecycleOrder",
     "LifecycleReport",
+    "LifecycleStatus",
     "NoWait",
     "NotAsApproved",
     "Outcome",
@@ -120,19 +141,27 @@ __all__ = [
     "Progress",
     "Report",
     "RunLocked",
+    "RunStatus",
     "RunStopped",
     "ServiceRefused",
     "Settings",
+    "Shown",
     "SleepingWaiter",
     "StaticCredentials",
     "UsageError",
     "Vault",
     "VaultReport",
+    "Verified",
+    "Waiting",
     "delete_archives",
+    "fetch_inventory",
     "make_plan",
     "purge",
     "run_fleet",
     "run_lifecycle",
+    "show_plan",
+    "status",
+    "verify",
 ]
 
 
@@ -140,3 +169,7 @@ def __getattr__(name: str) -> Any:
     if name not in _HOMES:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     return getattr(import_module(f"{__name__}.{_HOMES[name]}"), name)
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

@@ -18,7 +18,7 @@ from glacier_purge.plan.identity import read_identity
 from glacier_purge.storage.folder import RunFolder
 from glacier_simulator.faults import Rule
 from glacier_simulator.kit import SimulatedGlacier
-from tests.doors import control
+from tests.doors import HOUR, control
 from tests.glacier_simulator.raw_client import ask
 
 if TYPE_CHECKING:
@@ -79,6 +79,90 @@ async def test_a_plan_is_made_and_carried_out_in_two_calls(
     )
     assert again == report
     assert glacier.ledger["deletes_received"] == 200
+
+
+async def test_a_vault_is_fetched_planned_shown_purged_looked_at_and_proven_by_functions_alone(tmp_path: Path) -> None:
+    async with SimulatedGlacier(archives=50, time_scale=0) as glacier:
+        how, run_dir = settings(glacier), tmp_path / "run"
+        now: dict[str, Any] = {"waiter": glacier_purge.NoWait()}
+        reached: dict[str, Any] = {"settings": how, "credentials": CREDENTIALS}
+        with pytest.raises(glacier_purge.Pending) as waits:
+            await glacier_purge.fetch_inventory("photos", to=tmp_path / "inventory.json", **now, **reached)
+        assert waits.value.what.startswith("inventory job")
+        glacier.clock.step(6 * HOUR)
+        fetched = await glacier_purge.fetch_inventory("photos", to=tmp_path / "inventory.json", **now, **reached)
+        assert (fetched.records, fetched.vault) == (50, "photos")
+        plan = await glacier_purge.make_plan("photos", inventory=fetched.file, run_dir=run_dir, **reached)
+        shown = glacier_purge.show_plan(run_dir, settings=how)
+        assert isinstance(shown, glacier_purge.Shown)
+        assert (shown.digest, shown.selected, shown.approval) == (plan.digest, 50, "wanted")
+        seen: list[glacier_purge.Progress] = []
+
+        async def approve(view: glacier_purge.PlanView) -> str | None:
+            return view.plan.digest if view.plan == plan else None
+
+        report = await glacier_purge.purge(run_dir, approve=approve, on_progress=seen.append, **reached)
+        assert (report.deleted, seen[-1].deleted, report.complete) == (50, 50, True)
+        standing = glacier_purge.status(run_dir)
+        assert isinstance(standing, glacier_purge.RunStatus)
+        assert (standing.state, standing.deleted) == ("finished", 50)
+        verified = await proven(glacier, run_dir, **reached)
+        assert (verified.state, verified.vault_is_empty, verified.gone) == ("proven", True, 50)
+
+
+async def proven(glacier: SimulatedGlacier, run_dir: Path, **reached: Any) -> glacier_purge.Verified:
+    """Call it once a day, as cron would."""
+    while True:
+        try:
+            return await glacier_purge.verify(run_dir, waiter=glacier_purge.NoWait(), **reached)
+        except glacier_purge.Pending:
+            glacier.clock.step(24 * HOUR)
+
+
+@pytest.mark.parametrize("digest", [None, "", "yes", "0" * 64])
+async def test_nothing_is_sent_unless_a_plan_is_approved_by_its_digest(
+    digest: str | None, glacier: SimulatedGlacier, inventory: Path, tmp_path: Path
+) -> None:
+    how = settings(glacier)
+    await glacier_purge.make_plan("photos", inventory=inventory, run_dir=tmp_path / "run", settings=how)
+    before = glacier.ledger["requests"]
+
+    async def approve(_: glacier_purge.PlanView) -> str | None:
+        return digest
+
+    ways: list[dict[str, Any]] = [{"approve": approve}, {}]
+    for asked in ways:
+        with pytest.raises(PlanRefused, match=r"[Nn]othing was sent\.$"):
+            await glacier_purge.purge(tmp_path / "run", settings=how, credentials=CREDENTIALS, **asked)
+    assert glacier.ledger["requests"] == before
+
+
+async def test_what_a_progress_callback_raises_stops_the_run_and_the_same_call_goes_on(
+    glacier: SimulatedGlacier, inventory: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("glacier_purge.api.library.PROGRESS_SECONDS", 0.05)
+    how, run_dir = settings(glacier, first_per_second=100), tmp_path / "run"
+    plan = await glacier_purge.make_plan("photos", inventory=inventory, run_dir=run_dir, settings=how)
+
+    def enough(progress: glacier_purge.Progress) -> None:
+        if progress.deleted > 10:
+            raise LookupError("enough")
+
+    with pytest.raises(LookupError):
+        await glacier_purge.purge(
+            run_dir, confirm_digest=plan.digest, settings=how, credentials=CREDENTIALS, on_progress=enough
+        )
+    standing = glacier_purge.status(run_dir)
+    assert isinstance(standing, glacier_purge.RunStatus)
+    assert standing.state == "stopped, resumable with apply"
+    assert 10 < standing.deleted < 200
+    report = await glacier_purge.purge(run_dir, confirm_digest=plan.digest, settings=how, credentials=CREDENTIALS)
+    assert (report.deleted, glacier.ledger["archives_left"]) == (200, 0)
+
+
+def test_the_package_lists_what_it_offers_and_offers_what_it_lists() -> None:
+    assert dir(glacier_purge) == sorted(glacier_purge.__all__)
+    assert all(hasattr(glacier_purge, name) for name in dir(glacier_purge))
 
 
 async def test_nothing_is_sent_for_another_plans_digest_or_a_locked_run(

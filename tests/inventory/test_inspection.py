@@ -10,7 +10,8 @@ import pytest
 
 from glacier_purge.cli import main
 from glacier_purge.errors import InventoryDamaged, UsageError
-from glacier_purge.inventory.inspection import SAMPLES_MAX, Duplicate, inspect
+from glacier_purge.inventory.batch import Duplicate
+from glacier_purge.inventory.inspection import SAMPLES_MAX, inspect
 from tests.inventory.inventories import HEADER, VAULT_ARN, as_csv, as_glacier_json, record
 
 if TYPE_CHECKING:

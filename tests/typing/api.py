@@ -40,6 +40,28 @@ async def a_whole_run() -> None:
         assert_type(report.complete, bool)
 
 
+async def from_inventory_to_proof() -> None:
+    def told(waiting: glacier_purge.Waiting) -> None:
+        assert_type(waiting.what, str)
+
+    async def small(view: glacier_purge.PlanView) -> str | None:
+        return view.plan.digest if view.plan.counts.selected < 1_000 else None
+
+    def moved(progress: glacier_purge.Progress) -> None:
+        assert_type(progress.deleted, int)
+
+    waiting = glacier_purge.SleepingWaiter(tell=told)
+    fetched = await glacier_purge.fetch_inventory("photos", to="inventory.json", waiter=waiting)
+    assert_type(fetched, glacier_purge.Fetched)
+    assert_type(glacier_purge.show_plan("run"), glacier_purge.Shown | glacier_purge.AllShown)
+    await glacier_purge.purge("run", approve=small, on_progress=moved)
+    verified = await glacier_purge.verify("run", waiter=glacier_purge.NoWait())
+    assert_type(verified, glacier_purge.Verified)
+    assert_type(verified.certificate, str | None)
+    standing = glacier_purge.status("run")
+    assert_type(standing, glacier_purge.RunStatus | glacier_purge.LifecycleStatus | glacier_purge.FleetStatus)
+
+
 async def only_the_deletes() -> None:
     credentials = glacier_purge.StaticCredentials(access_key_id="key", secret_access_key="secret")
     async for outcome in glacier_purge.delete_archives(vault(), ["id"], credentials=credentials):
@@ -70,4 +92,4 @@ def refused_by_the_checker() -> None:
     glacier_purge.delete_archives("photos", [])  # type: ignore[arg-type]  # a vault is more than a name
     glacier_purge.delete_archives(vault(), [], retry={"unknown": 3})  # type: ignore[dict-item]  # a policy of tenacity
     glacier_purge.delete_archives(vault(), [], audit_log=True)  # type: ignore[arg-type]  # where it is to lie
-    glacier_purge.purge("run")  # type: ignore[call-arg, unused-coroutine]  # no yes is ever assumed
+    glacier_purge.purge("run")  # type: ignore[call-overload]  # no yes is ever assumed

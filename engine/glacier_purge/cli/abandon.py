@@ -49,9 +49,9 @@ def abandon(
         The vault's name, once more, where there is no terminal.
     """
     from glacier_purge.api import values
+    from glacier_purge.api.run_dirs import check_is_no_stream
     from glacier_purge.cli.event_loop import in_event_loop
     from glacier_purge.cli.logs import configure_logs
-    from glacier_purge.cli.run_dir import check_is_no_stream
     from glacier_purge.cli.waiting import waiter
     from glacier_purge.lifecycle.endings import abandonment
     from glacier_purge.lifecycle.steps_file import LifecycleFile

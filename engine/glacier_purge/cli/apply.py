@@ -51,9 +51,9 @@ def apply(
     confirm_digest
         The plan's digest, all 64 characters.
     """
+    from glacier_purge.api.run_dirs import open_run
     from glacier_purge.cli.event_loop import in_event_loop
     from glacier_purge.cli.logs import configure_logs
-    from glacier_purge.cli.run_dir import open_run
     from glacier_purge.plan.document import read_plan
 
     configure_logs(logs)

@@ -93,8 +93,8 @@ def export(run_dir: Path, *, to: Path | None = None) -> int:
     """
     import sys
 
+    from glacier_purge.api.run_dirs import look_at_log
     from glacier_purge.audit.export import export_csv
-    from glacier_purge.cli.run_dir import look_at_log
 
     folder = look_at_log(run_dir)
     if to is None:

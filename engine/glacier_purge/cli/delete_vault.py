@@ -45,10 +45,10 @@ def delete_vault(
     """
     from glacier_purge.api.clients import Clients
     from glacier_purge.api.purging import alone_with
+    from glacier_purge.api.run_dirs import open_run
     from glacier_purge.api.values import access
     from glacier_purge.cli.event_loop import in_event_loop
     from glacier_purge.cli.logs import configure_logs
-    from glacier_purge.cli.run_dir import open_run
     from glacier_purge.cli.waiting import settled, waiter
     from glacier_purge.plan.document import read_plan
     from glacier_purge.report.results.running import Removed

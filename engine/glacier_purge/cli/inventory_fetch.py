@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from datetime import timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
 
 from glacier_purge.cli.exit_codes import ExitCode
 from glacier_purge.cli.options import (
@@ -21,14 +20,6 @@ from glacier_purge.cli.options import (
 from glacier_purge.cli.output import OutputFormat, print_result
 from glacier_purge.cli.waiting import NoWaitOption
 from glacier_purge.errors import UsageError
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
-    from datetime import datetime
-
-    from glacier_purge.inventory.fetching.job_choice import Wanted
-    from glacier_purge.settings import Settings
-    from glacier_purge.storage.folder import RunFolder
 
 
 def fetch(
@@ -69,12 +60,12 @@ def fetch(
     chunk_mib
         MiB to download in one request.
     """
+    from glacier_purge.api.clients import Clients
+    from glacier_purge.api.fetching import Fetching
+    from glacier_purge.api.values import access
     from glacier_purge.cli.event_loop import in_event_loop
     from glacier_purge.cli.logs import configure_logs
-    from glacier_purge.cli.waiting import settled
-    from glacier_purge.inventory.fetching.job_choice import Wanted
-    from glacier_purge.report.results.planning import Fetched
-    from glacier_purge.storage.folder import RunFolder
+    from glacier_purge.cli.waiting import settled, waiter
 
     configure_logs(logs)
     if to is not None and run_dir is not None:
@@ -83,69 +74,24 @@ def fetch(
         raise UsageError("--chunk-mib is 1 at least.")
     if sum((job_id is not None, new_inventory, inventory_max_age is not None)) > 1:
         raise UsageError("--job-id, --new-inventory and --inventory-max-age say three different things. Give one.")
-    youngest_for = timedelta(0) if new_inventory else inventory_max_age
-
-    def wanted(now: datetime) -> Wanted:
-        return Wanted(created_from=None if youngest_for is None else now - youngest_for, job_id=job_id)
-
     settings = source.load(aws)
-    target = None if run_dir is not None else to or Path(f"{vault.lstrip('.-') or 'vault'}-inventory.json")
-    if target is not None and target.exists():
-        raise UsageError(f"{target} exists already. Give another file with --to.")
-    place = run_dir if run_dir is not None else Path(f"{target}.fetch")
 
     async def work() -> int:
-        folder = RunFolder.open_or_create(place)
-        with folder.held():
-            result = await _fetch(vault, folder, wanted, settings, no_wait=no_wait, chunk_bytes=chunk_mib << 20)
-            if target is not None:
-                _put_in_place(folder, target)
-        print_result(Fetched(file=str(target or folder.path / "inventory.json"), **result), output)
+        async with Clients() as clients:
+            fetching = Fetching(
+                settings=settings,
+                clients=clients,
+                waiter=waiter(no_wait, access(settings, settings.aws.endpoint_url)),
+                age_max=timedelta(0) if new_inventory else inventory_max_age,
+                job_id=job_id,
+                chunk_bytes=chunk_mib << 20,
+            )
+            if run_dir is not None:
+                fetched = await fetching.into_folder(vault, run_dir)
+            else:
+                target = to or Path(f"{vault.lstrip('.-') or 'vault'}-inventory.json")
+                fetched = await fetching.to_file(vault, target)
+        print_result(fetched, output)
         return ExitCode.DONE
 
     return in_event_loop(lambda: settled(work, output))
-
-
-async def _fetch(
-    vault: str,
-    folder: RunFolder,
-    wanted: Callable[[datetime], Wanted],
-    settings: Settings,
-    *,
-    no_wait: bool,
-    chunk_bytes: int,
-) -> dict[str, Any]:
-    from glacier_purge.api import values
-    from glacier_purge.api.addresses import vault_by_name
-    from glacier_purge.api.clients import Clients
-    from glacier_purge.cli.waiting import waiter
-    from glacier_purge.inventory.fetching.retrieval import Retrieval, RetrievalSettings
-
-    id_rule = settings.inventory.id_rule
-    how = RetrievalSettings(chunk_bytes=chunk_bytes, id_rule=id_rule)
-    async with Clients() as clients:
-        address = await vault_by_name(vault, settings, clients)
-        access = values.access(settings, values.endpoint(settings, address.region), id_rule=id_rule)
-        waits = waiter(no_wait, access)
-        control = await clients.control(address, access)
-        snapshot, job_id = await Retrieval(control, folder.path, wanted(waits.now()), waits, how).fetch()
-    return {
-        "vault": address.name,
-        "account_id": address.account_id,
-        "region": address.region,
-        "job_id": job_id,
-        "inventory_date": snapshot.inventory_date,
-        "records": snapshot.records,
-        "bytes": snapshot.size_bytes,
-        "sha256": snapshot.sha256,
-    }
-
-
-def _put_in_place(folder: RunFolder, target: Path) -> None:
-    """Give the inventory its own name, and take the folder it was fetched in away."""
-    import shutil
-
-    from glacier_purge.inventory.fetching.retrieval import INVENTORY_FILE
-
-    (folder.path / INVENTORY_FILE).rename(target)
-    shutil.rmtree(folder.path)

@@ -84,7 +84,7 @@ def stop(run_dir: Path, *, output: Output = OutputFormat.TEXT) -> int:
 
 
 def _order(run_dir: Path, order: Order, output: OutputFormat) -> int:
-    from glacier_purge.cli.run_dir import look_at_run
+    from glacier_purge.api.run_dirs import look_at_run
     from glacier_purge.errors import UsageError
     from glacier_purge.report.results.running import Ordered
     from glacier_purge.run.socket import send_order

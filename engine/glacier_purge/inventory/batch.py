@@ -44,3 +44,10 @@ def defect(raw: bytes, reason: str, *, ordinal: int, offset_bytes: int) -> Defec
     """Describe a bad record; of its bytes a short escaped piece is kept, safe to print and to log."""
     escaped = "".join(chr(byte) if 0x20 <= byte < 0x7F else f"\\x{byte:02x}" for byte in raw[:EXCERPT_CHARACTERS_MAX])
     return Defect(ordinal=ordinal, offset_bytes=offset_bytes, reason=reason, text=escaped[:EXCERPT_CHARACTERS_MAX])
+
+
+class Duplicate(msgspec.Struct):
+    """A record that repeats the archive id of an earlier one."""
+
+    ordinal: int
+    first_ordinal: int

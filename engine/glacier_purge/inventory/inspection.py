@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from glacier_purge.archive import EXACT, IdRule
-from glacier_purge.inventory.batch import Defect  # noqa: TC001 - msgspec resolves the annotations at run time
+from glacier_purge.inventory.batch import Defect, Duplicate
 from glacier_purge.inventory.dates import Period
 from glacier_purge.inventory.duplicates import DuplicateFinder
 from glacier_purge.inventory.format.reading import HashedReading
@@ -27,13 +27,6 @@ if TYPE_CHECKING:
     from glacier_purge.inventory.batch import Batch
 
 SAMPLES_MAX = 20
-
-
-class Duplicate(msgspec.Struct):
-    """A record that repeats the archive id of an earlier one."""
-
-    ordinal: int
-    first_ordinal: int
 
 
 class Inspection(msgspec.Struct, kw_only=True):

@@ -7,8 +7,7 @@ from typing import Annotated, Literal
 
 import msgspec
 
-from glacier_purge.inventory.batch import Defect
-from glacier_purge.inventory.inspection import Duplicate
+from glacier_purge.inventory.batch import Defect, Duplicate
 from glacier_purge.plan.census import SizeClass, Uploads
 from glacier_purge.plan.cost import Estimate
 from glacier_purge.plan.document import PlanFinding, Reason, Sample

@@ -56,7 +56,7 @@ def check_is_no_stream(folder: RunFolder) -> None:
     """Raise ``UsageError`` for the audit log of ``delete_archives``: there is no plan to carry out or to look at."""
     if not os.path.lexists(folder.path / STREAM_FILE):
         return
-    from glacier_purge.errors import UsageError
+    from glacier_purge.errors import UsageError  # noqa: PLC0415 - see above
 
     raise UsageError(
         f"{folder.path} is the audit log of a script that calls delete_archives, and no run folder: the script goes on "
@@ -66,10 +66,10 @@ def check_is_no_stream(folder: RunFolder) -> None:
 
 
 def _check_is_no_parent(folder: RunFolder) -> None:
-    from glacier_purge.errors import UsageError
-    from glacier_purge.fleet.roster import ROSTER_FILE
-    from glacier_purge.lifecycle.state import is_lifecycle
-    from glacier_purge.storage.folder import PLAN_FILE
+    from glacier_purge.errors import UsageError  # noqa: PLC0415 - see above
+    from glacier_purge.fleet.roster import ROSTER_FILE  # noqa: PLC0415 - see above
+    from glacier_purge.lifecycle.state import is_lifecycle  # noqa: PLC0415 - see above
+    from glacier_purge.storage.folder import PLAN_FILE  # noqa: PLC0415 - see above
 
     path = folder.path
     if (path / ROSTER_FILE).exists():

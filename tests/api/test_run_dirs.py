@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from glacier_purge.api.run_dirs import open_run
 from glacier_purge.cli import main
-from glacier_purge.cli.run_dir import open_run
 from glacier_purge.errors import UsageError
 
 if TYPE_CHECKING:

@@ -1,0 +1,91 @@
+"""Fetches a vault's inventory from the service, into a file of its own or into a run folder."""
+
+from __future__ import annotations
+
+import shutil
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from glacier_purge.api.addresses import vault_by_name
+from glacier_purge.api.values import access, endpoint
+from glacier_purge.errors import UsageError
+from glacier_purge.inventory.fetching.job_choice import Wanted
+from glacier_purge.inventory.fetching.retrieval import INVENTORY_FILE, Retrieval, RetrievalSettings
+from glacier_purge.report.results.planning import Fetched
+from glacier_purge.storage.folder import RunFolder
+
+if TYPE_CHECKING:
+    from datetime import timedelta
+
+    from glacier_purge.api.clients import Clients
+    from glacier_purge.aws.access import StaticCredentials
+    from glacier_purge.glacier.waiting import Waiter
+    from glacier_purge.settings import Settings
+
+CHUNK_BYTES = 16 * 1024 * 1024
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Fetching:
+    """How an inventory is fetched: by a job no older than ``age_max`` (None: whose output can be downloaded), or by the
+    job ``job_id``. What was reached is on disk, so the same call goes on.
+    """
+
+    settings: Settings
+    clients: Clients
+    waiter: Waiter
+    age_max: timedelta | None = None
+    job_id: str | None = None
+    chunk_bytes: int = CHUNK_BYTES
+    credentials: StaticCredentials | None = None
+
+    async def to_file(self, vault: str, target: Path) -> Fetched:
+        """Fetch it to ``target``, put in place when it is whole; what is under way lies in ``TARGET.fetch``.
+
+        Raises ``UsageError`` for a file that exists, and as ``into_folder`` does.
+        """
+        _check_is_new(target)
+        folder = RunFolder.open_or_create(Path(f"{target}.fetch"))
+        with folder.held():
+            fetched = await self._fetched(vault, folder)
+            (folder.path / INVENTORY_FILE).rename(target)
+            shutil.rmtree(folder.path)
+        return msgspec.structs.replace(fetched, file=str(target))
+
+    async def into_folder(self, vault: str, place: Path) -> Fetched:
+        """Fetch it into the run folder ``place``. Raises ``RunLocked``, and as ``Retrieval.fetch`` does."""
+        folder = RunFolder.open_or_create(place)
+        with folder.held():
+            return await self._fetched(vault, folder)
+
+    async def _fetched(self, vault: str, folder: RunFolder) -> Fetched:
+        settings, credentials = self.settings, self.credentials
+        address = await vault_by_name(vault, settings, self.clients, credentials=credentials)
+        id_rule = settings.inventory.id_rule
+        reached = access(settings, endpoint(settings, address.region), id_rule=id_rule, credentials=credentials)
+        control = await self.clients.control(address, reached)
+        how = RetrievalSettings(chunk_bytes=self.chunk_bytes, id_rule=id_rule)
+        snapshot, job_id = await Retrieval(control, folder.path, self._wanted(), self.waiter, how).fetch()
+        return Fetched(
+            file=str(folder.path / INVENTORY_FILE),
+            vault=address.name,
+            account_id=address.account_id,
+            region=address.region,
+            job_id=job_id,
+            inventory_date=snapshot.inventory_date,
+            records=snapshot.records,
+            bytes=snapshot.size_bytes,
+            sha256=snapshot.sha256,
+        )
+
+    def _wanted(self) -> Wanted:
+        youngest = None if self.age_max is None else self.waiter.now() - self.age_max
+        return Wanted(created_from=youngest, job_id=self.job_id)
+
+
+def _check_is_new(target: Path) -> None:
+    if target.exists():
+        raise UsageError(f"{target} exists already. Give another file with --to.")

@@ -1,0 +1,78 @@
+"""Proves a run: by a later inventory, held against its audit log; with a certificate where that comes out well."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from glacier_purge.api.values import access
+from glacier_purge.proof.certificate import CERTIFICATE_FILE
+from glacier_purge.proof.reconcile import (
+    KEPT_GONE_FILE,
+    NEVER_DELETED_FILE,
+    NEW_SINCE_FILE,
+    STILL_LISTED_FILE,
+    VERIFICATION_FOLDER,
+)
+from glacier_purge.proof.verifying import Verifying
+from glacier_purge.report.results.running import Verified
+from glacier_purge.run.host import who
+
+if TYPE_CHECKING:
+    from glacier_purge.api.clients import Clients
+    from glacier_purge.aws.access import StaticCredentials
+    from glacier_purge.glacier.waiting import Waiter
+    from glacier_purge.plan.document import Plan
+    from glacier_purge.proof.verifying import Verdict
+    from glacier_purge.report.results.running import Proof
+    from glacier_purge.settings import Settings
+    from glacier_purge.storage.folder import RunFolder
+
+
+async def proven(
+    folder: RunFolder,
+    plan: Plan,
+    settings: Settings,
+    clients: Clients,
+    waiter: Waiter,
+    *,
+    credentials: StaticCredentials | None = None,
+) -> Verified:
+    """Wait for an inventory made after the last deletion, and say what it proves of the run in ``folder``.
+
+    Raises ``RunLocked``, as ``Verifying.verify`` and ``Clients.control`` do, and ``Pending`` as ``waiter`` has it.
+    """
+    reached = access(settings, plan.endpoint_url, id_rule=plan.snapshot.id_rule, credentials=credentials)
+    with folder.held():
+        control = await clients.control(plan.vault, reached)
+        verdict = await Verifying(control, folder, plan, waiter, by=who()).verify()
+    return _told(folder, verdict)
+
+
+def _state(verdict: Verdict) -> Proof:
+    if verdict.certificate is None:
+        return "not proven"
+    return "proven, but archives that were kept are gone" if verdict.found.kept_gone else "proven"
+
+
+def _told(folder: RunFolder, verdict: Verdict) -> Verified:
+
+    found, certificate = verdict.found, verdict.certificate
+    place = folder.path / VERIFICATION_FOLDER
+    files = {
+        "still_listed_ids": (found.still_listed, place / STILL_LISTED_FILE),
+        "never_deleted_ids": (found.never_deleted, place / NEVER_DELETED_FILE),
+        "new_since_ids": (found.new_since, place / NEW_SINCE_FILE),
+        "kept_gone_ids": (found.kept_gone, place / KEPT_GONE_FILE),
+    }
+    named = {name: str(file) for name, (count, file) in files.items() if count}
+    return Verified(
+        state=_state(verdict),
+        vault_is_empty=found.vault_is_empty,
+        inventory_date=verdict.inventory_date,
+        **(msgspec.structs.asdict(found) | {"kept_gone_first": ", ".join(found.kept_gone_first)} | named),
+        certificate=None if certificate is None else str(folder.path / CERTIFICATE_FILE),
+        certificate_digest=None if certificate is None else certificate.digest,
+        run_dir=str(folder.path),
+    )
