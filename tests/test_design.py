@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+import glacier_purge
 from glacier_purge.cli.app import _GROUPS, _VERBS
 
 ROOT = Path(__file__).parent.parent
@@ -111,3 +112,10 @@ def test_the_readme_has_every_verb_and_no_other() -> None:
     named = [" ".join(word[:2]) if word[0] in _GROUPS else word[0] for word in words]
     there = [*_VERBS, *(f"{group} {verb}" for group, (_, verbs) in _GROUPS.items() for verb in verbs)]
     assert sorted(named) == sorted(there)
+
+
+def test_the_names_that_the_readme_gives_to_scripts_are_public() -> None:
+    part = section(README, "From Python")
+    named = set(re.findall(r"glacier_purge\.([A-Za-z_]+)", part)) | set(re.findall(r"`([a-z]+_[a-z_]+)`", part))
+    assert {"make_plan", "run_fleet", "Choices"} <= named
+    assert named - set(glacier_purge.__all__) == {"audit_log"}
