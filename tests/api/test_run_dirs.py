@@ -55,3 +55,22 @@ def test_a_run_and_any_other_folder_is_taken(tmp_path: Path) -> None:
     for files in (("plan.json", "terms.json"), ("run.json",)):
         folder = made(tmp_path / files[0], *files)
         assert open_run(folder).path == folder
+
+
+@pytest.mark.parametrize(
+    "verb",
+    [(one,) for one in ("apply", "status", "show", "verify", "abandon")] + [("audit", "verify"), ("audit", "export")],
+    ids=" ".join,
+)
+@pytest.mark.parametrize("left", [(), ("lock",), ("notes.txt",)], ids=str)
+def test_what_is_no_run_at_all_is_usage_and_nothing_is_made_up(
+    verb: tuple[str, ...], left: tuple[str, ...], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = tmp_path / "some"
+    folder.mkdir(mode=0o700)
+    made(folder, *left)
+    assert main([*verb, str(folder)]) == 2
+    said = capsys.readouterr()
+    assert not said.out
+    assert "None" not in said.err
+    assert "damaged" not in said.err

@@ -11,7 +11,7 @@ import os
 from typing import TYPE_CHECKING
 
 from glacier_purge.audit.stream_document import STREAM_FILE
-from glacier_purge.storage.folder import RunFolder
+from glacier_purge.storage.folder import PLAN_FILE, RunFolder
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -30,15 +30,21 @@ def open_run(run_dir: Path) -> RunFolder:
 
 def look_at_run(run_dir: Path) -> RunFolder:
     """Take an existing folder, whosever it is, for what sends nothing. Raises ``UsageError`` as ``open_run`` does."""
-    return _of_a_plan(look_at_log(run_dir))
+    return _of_a_plan(RunFolder.look(run_dir))
 
 
 def look_at_log(run_dir: Path) -> RunFolder:
     """Take an existing folder with an audit log, whosever it is: a run's or a script's.
 
-    Raises ``UsageError`` for a lifecycle's or a fleet's, with the runs in it.
+    Raises ``UsageError`` for a lifecycle's or a fleet's, with the runs in it, and where there is neither log nor plan.
     """
-    return _of_one_log(RunFolder.look(run_dir))
+    folder = _of_one_log(RunFolder.look(run_dir))
+    begun = any(os.path.lexists(folder.path / name) for name in (PLAN_FILE, STREAM_FILE))
+    if not begun and not any(folder.path.glob("audit/*.jsonl*")):
+        from glacier_purge.errors import UsageError
+
+        raise UsageError(f"{run_dir} is not the folder of a run or of a script's log: there is no audit log in it.")
+    return folder
 
 
 def _of_a_plan(folder: RunFolder) -> RunFolder:
