@@ -167,15 +167,16 @@ def one_error() -> Iterator[None]:
     try:
         yield
     except BaseExceptionGroup as bundle:
-        errors = list({id(error): error for error in _leaves(bundle)}.values())
+        errors = list({id(error): error for error in each_error(bundle)}.values())
         if len(errors) > 1:
             raise
         raise errors[0] from errors[0].__cause__
 
 
-def _leaves(error: BaseException) -> Iterator[BaseException]:
+def each_error(error: BaseException) -> Iterator[BaseException]:
+    """The errors inside a task group's bundle, however deep; or the error itself."""
     if isinstance(error, BaseExceptionGroup):
         for inner in error.exceptions:
-            yield from _leaves(inner)
+            yield from each_error(inner)
     else:
         yield error

@@ -19,13 +19,13 @@ from glacier_purge.api.values import access, capped, endpoint, rules
 from glacier_purge.archive import Vault
 from glacier_purge.audit.recovery import replay
 from glacier_purge.errors import UsageError
+from glacier_purge.lifecycle.beginning import check_allowed, settled_terms, what_holds
 from glacier_purge.lifecycle.context import LifecycleCallbacks, LifecycleContext, RoundLocks
 from glacier_purge.lifecycle.lifecycle import Lifecycle
 from glacier_purge.lifecycle.options import LifecycleOptions
 from glacier_purge.lifecycle.phases import Event
 from glacier_purge.lifecycle.state import Noting, noting_the_end, telling_while_denied
 from glacier_purge.lifecycle.steps_file import LifecycleFile
-from glacier_purge.lifecycle.terms import check_allowed, settled_terms, what_holds
 from glacier_purge.plan.choices import EVERY_ARCHIVE, UNCAPPED
 from glacier_purge.plan.first_reading import Target
 from glacier_purge.run.host import Host, who

@@ -17,7 +17,7 @@ from glacier_purge.cli.exit_codes import ExitCode
 from glacier_purge.cli.streams import dependable_streams
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Sequence
 
 __all__ = ["main"]
 
@@ -75,13 +75,13 @@ def _harden_process() -> None:
 def _explain(error: Exception, *, traceback_wanted: bool) -> int:
     """Say on stderr what happened, and return the exit code for it."""
     from glacier_purge.cli.redaction import redact
-    from glacier_purge.errors import GlacierPurgeError, told
+    from glacier_purge.errors import GlacierPurgeError, each_error, told
 
     if traceback_wanted:
         import traceback
 
         _say(redact("".join(traceback.format_exception(error))))
-    causes = list(_causes(error))
+    causes = list(each_error(error))
     ours = [cause for cause in causes if isinstance(cause, GlacierPurgeError)]
     if len(ours) == len(causes):
         for message in dict.fromkeys(redact(told(cause)) for cause in ours):
@@ -99,15 +99,6 @@ def _advice(stranger: BaseException) -> str:
         "This is a bug. What is on disk stays valid, and a run can be resumed with the same command; "
         "please report it with the traceback that --debug prints."
     )
-
-
-def _causes(error: BaseException) -> Iterator[BaseException]:
-    """The errors inside a task group's bundle, or the error itself."""
-    if isinstance(error, BaseExceptionGroup):
-        for inner in error.exceptions:
-            yield from _causes(inner)
-    else:
-        yield error
 
 
 def _say(message: str) -> None:

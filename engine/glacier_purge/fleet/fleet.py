@@ -17,10 +17,10 @@ from typing import TYPE_CHECKING, Protocol
 
 import anyio
 
-from glacier_purge.errors import GlacierPurgeError, Interrupted, Pending, RunStopped, told
+from glacier_purge.errors import GlacierPurgeError, Interrupted, Pending, RunStopped, each_error, told
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Mapping
     from datetime import datetime
 
     from glacier_purge.archive import Vault
@@ -102,7 +102,7 @@ class Fleet:
                 self.endings.setdefault(name, self._stopped("at once"))
 
     def _ending(self, error: Exception) -> Ending:
-        causes = list(_causes(error))
+        causes = list(each_error(error))
         strange = next((cause for cause in causes if not isinstance(cause, GlacierPurgeError)), None)
         if strange is not None:
             return Ending(
@@ -130,12 +130,3 @@ def folder_name(vault: Vault) -> str:
     if len(name) <= _FOLDER_NAME_MAX:
         return name
     return f"{name[:_FOLDER_NAME_MAX]}-{hashlib.sha256(name.encode()).hexdigest()[:16]}"
-
-
-def _causes(error: BaseException) -> Iterator[BaseException]:
-    """The errors inside a task group's bundle, or the error itself."""
-    if isinstance(error, BaseExceptionGroup):
-        for inner in error.exceptions:
-            yield from _causes(inner)
-    else:
-        yield error

@@ -18,13 +18,10 @@ from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import anyio.to_thread
 import msgspec
 
 from glacier_purge.archive import EXACT, IdRule
 from glacier_purge.errors import PlanRefused, UsageError
-from glacier_purge.guard.rules import check_place
-from glacier_purge.lifecycle.phases import Phase
 from glacier_purge.plan.choices import EVERY_ARCHIVE, UNCAPPED, Caps, Choices, cut_off, filters, size_bytes
 from glacier_purge.plan.id_lists import read_ids
 from glacier_purge.plan.migration.manifest_files import Tables, read_file
@@ -34,14 +31,8 @@ from glacier_purge.storage.documents import DocumentUnreadable, encoded, read_do
 from glacier_purge.storage.folder import TERMS_FILE
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from glacier_purge.archive import Vault
-    from glacier_purge.guard.rules import Rules
-    from glacier_purge.lifecycle.options import LifecycleOptions
-    from glacier_purge.lifecycle.steps_file import LifecycleFile
     from glacier_purge.plan.choices import Caps, Choices
-    from glacier_purge.plan.making import Target
     from glacier_purge.storage.folder import RunFolder
 
 _STDIN = "-"
@@ -71,29 +62,6 @@ class Terms(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     def told(self) -> list[str]:
         """What was chosen, as options, each age with the moment it stands for."""
         return [_told(name, self) for name in _meanings(self.choices, self.caps, self.began)]
-
-
-async def settled_terms(
-    folder: RunFolder, target: Target, lifecycle: LifecycleFile, choices: Choices, caps: Caps
-) -> Terms:
-    """What the lifecycle in ``folder`` was begun with; settled now where it begins.
-
-    Raises as ``settle`` does, and ``PlanRefused`` where files that name archives were changed and are still needed.
-    """
-    terms = await anyio.to_thread.run_sync(
-        lambda: settle(
-            folder,
-            target.vault,
-            target.endpoint_url,
-            lifecycle.now(),
-            choices=choices,
-            caps=caps,
-            id_rule=target.id_rule,
-        )
-    )
-    if lifecycle.phase in {Phase.PREFLIGHT, Phase.INVENTORY, Phase.PLAN}:  # later a plan holds what was chosen
-        await anyio.to_thread.run_sync(check_files, terms)
-    return terms
 
 
 def settle(
@@ -145,31 +113,6 @@ def check_files(terms: Terms) -> None:
                 f"{sha256[:16]}...), and what a lifecycle deletes is settled when it begins. Put the file back as it "
                 "was, or begin another lifecycle with another --run-dir. Nothing was sent."
             )
-
-
-def check_allowed(target: Target, lifecycle: LifecycleFile, rules: Rules, options: LifecycleOptions) -> None:
-    """Raise ``PlanRefused`` for a vault that must not be touched, unless all that is left to do is to look and to thaw.
-
-    Said before anything is waited for: carrying out checks again, and by then uploads would be denied.
-    """
-    harmless = {Phase.VERIFY, Phase.THAW, Phase.DONE}
-    if options.remove_vault is None:
-        harmless.add(Phase.DELETE_VAULT)
-    if lifecycle.phase not in harmless:
-        check_place(target.vault, rules)
-
-
-def what_holds(lifecycle: LifecycleFile, terms: Terms, options: LifecycleOptions) -> Iterator[str]:
-    """What somebody who starts a lifecycle should know of how it was begun."""
-    if lifecycle.steps:
-        yield f"going on in phase {lifecycle.phase.value!r} of round {lifecycle.round}"
-    if told := terms.told():
-        yield f"as settled at {terms.begun}: {', '.join(told)}"
-    if options.remove_vault is not None and terms.choices != EVERY_ARCHIVE and not lifecycle.steps:
-        yield (
-            "only an empty vault can be removed: if what was chosen keeps an archive, its plan will be refused as long "
-            "as --delete-vault is given"
-        )
 
 
 def absolute(choices: Choices) -> Choices:
