@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import stat
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -131,3 +132,32 @@ def test_a_link_in_the_temporary_files_place_is_not_written_through(tmp_path: Pa
     write_document(FolderFiles(tmp_path), "entry.json", GOOD)
     assert (tmp_path / "elsewhere").read_bytes() == b"precious"
     assert stat.S_IMODE((tmp_path / "entry.json").stat().st_mode) == 0o600
+
+
+WRITES = {"fsync", "fdatasync", "ftruncate", "write_bytes", "write_text", "unlink", "O_CREAT", "O_WRONLY", "O_RDWR"}
+SOCKETS = ("glacier_purge/run/socket.py", "unlink")
+"""A socket is no file to write. The command line writes where its user says."""
+
+
+def test_what_lies_in_our_folders_is_written_by_storage_alone(repository: Path) -> None:
+    """So that a crash can be tried on all of it, on the pretended disk."""
+    engine = repository / "engine"
+    found = {
+        (str(file.relative_to(engine)), verb)
+        for file in (engine / "glacier_purge").rglob("*.py")
+        if file.relative_to(engine).parts[1] not in {"storage", "cli"}
+        for node in ast.walk(ast.parse(file.read_bytes()))
+        if (verb := verb_of(node)) is not None
+    }
+    assert found == {SOCKETS}
+
+
+def verb_of(node: ast.AST) -> str | None:
+    """By what an expression writes a file; None where it does not."""
+    match node:
+        case ast.Attribute(attr=verb) if verb in WRITES:
+            return verb
+        case ast.Call(func=ast.Attribute(attr="open") | ast.Name(id="open"), args=[*_, ast.Constant(value=str(mode))]):
+            return mode if set("wxa+") & set(mode) else None
+        case _:
+            return None

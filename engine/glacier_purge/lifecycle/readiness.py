@@ -24,6 +24,8 @@ from glacier_purge.inventory.fetching.progress import PROGRESS_FILE, read_progre
 from glacier_purge.inventory.fetching.retrieval import INVENTORY_FILE
 from glacier_purge.plan.decisions import DECISIONS_FILE
 from glacier_purge.plan.files import check_plan_files, plan_files
+from glacier_purge.storage.disk import FolderFiles
+from glacier_purge.storage.documents import discard
 from glacier_purge.storage.folder import AUDIT_FOLDER
 
 if TYPE_CHECKING:
@@ -118,8 +120,7 @@ async def drop_unusable(folder: Path, vault: Vault, sha256: str | None = None) -
 
 def drop_inventory(folder: Path) -> None:
     """Take away whatever a retrieval left in a folder that has no plan."""
-    for file in (PROGRESS_FILE, INVENTORY_FILE, f"{INVENTORY_FILE}.sha256", PART_FILE):
-        (folder / file).unlink(missing_ok=True)
+    discard(FolderFiles(folder), PROGRESS_FILE, INVENTORY_FILE, f"{INVENTORY_FILE}.sha256", PART_FILE)
 
 
 def _check_archives(folder: Path, plan: Plan, rules: Rules) -> None:

@@ -25,7 +25,7 @@ from glacier_purge.lifecycle.steps import denied_since, position
 from glacier_purge.lifecycle.steps_file import read_steps
 from glacier_purge.lifecycle.terms import read_terms
 from glacier_purge.plan.document import read_plan
-from glacier_purge.storage.documents import DocumentUnreadable, read_document
+from glacier_purge.storage.documents import DocumentUnreadable, discard, read_document
 from glacier_purge.storage.folder import LIFECYCLE_FILE, PLAN_FILE, TERMS_FILE, RunFolder
 from glacier_purge.vault.freeze import read_frozen
 
@@ -66,7 +66,7 @@ def noting_the_end(folder: RunFolder) -> Iterator[None]:
 
     Errors are raised with a note that uploads are denied, where they are.
     """
-    (folder.path / ENDED_FILE).unlink(missing_ok=True)
+    discard(folder.files, ENDED_FILE)
     try:
         with one_error():
             yield
@@ -150,7 +150,7 @@ class Noting:
         noted = _Noted(phase=at.phase, round=at.round, what=waiting.what, until=waiting.until)
         self._folder.replace(WAITING_FILE, msgspec.json.encode(noted) + b"\n")
         await self._waiter.wait(waiting)
-        (self._folder.path / WAITING_FILE).unlink(missing_ok=True)
+        discard(self._folder.files, WAITING_FILE)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -18,7 +18,7 @@ import msgspec
 
 from glacier_purge.inventory.duplicates import sorted_on_disk
 from glacier_purge.storage.disk import FolderFiles
-from glacier_purge.storage.documents import new_file
+from glacier_purge.storage.documents import discard, new_file
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
@@ -191,7 +191,6 @@ def _kind_of_unlisted(ordinals: list[int], outcomes: Outcomes) -> str | None:
 @contextmanager
 def _list(files: Files, name: str) -> Iterator[IO[str]]:
     """A list anew, in the place of an earlier comparison's."""
-    if files.size(name) is not None:
-        files.remove(name)
+    discard(files, name)
     with new_file(files, name) as file, TextIOWrapper(file, encoding="ascii") as text:
         yield text

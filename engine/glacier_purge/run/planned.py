@@ -13,6 +13,7 @@ from glacier_purge.plan.document import plan_bytes
 from glacier_purge.plan.identity import Identity, write_identity
 from glacier_purge.plan.migration.migrated import UNPROVEN_FILE
 from glacier_purge.run.host import package_sha256
+from glacier_purge.storage.documents import discard
 from glacier_purge.storage.folder import IDENTITY_FILE, PLAN_FILE, RunFolder
 
 if TYPE_CHECKING:
@@ -46,8 +47,7 @@ def clear_unfinished(folder: RunFolder) -> None:
     again. The inventory stays.
     """
     assert not folder.plan_file.exists(), "a plan is made once"
-    for name in (DECISIONS_FILE, DUPLICATES_FILE, UNPROVEN_FILE, IDENTITY_FILE):
-        (folder.path / name).unlink(missing_ok=True)
+    discard(folder.files, DECISIONS_FILE, DUPLICATES_FILE, UNPROVEN_FILE, IDENTITY_FILE)
 
 
 def keep_plan(folder: RunFolder, plan: Plan, *, retrievals_looked_at: bool) -> None:

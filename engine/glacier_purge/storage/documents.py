@@ -87,13 +87,19 @@ def write_document(files: Files, name: str, document: object) -> None:
 def replace(files: Files, name: str, content: bytes) -> None:
     """Put a file in place in one step: no reader and no crash ever sees half of it. Raises ``OSError``."""
     temporary = f".{name}.new"
-    if files.size(temporary) is not None:  # a crash's, or a second name of something else: not to be written into
-        files.remove(temporary)
+    discard(files, temporary)  # a crash's, or a second name of something else: not to be written into
     files.create(temporary)
     files.append(temporary, content)
     files.sync(temporary)
     files.rename(temporary, name)
     files.sync_folder(".")
+
+
+def discard(files: Files, *names: str) -> None:
+    """Take files away, those that are there; durable with the next one that is put in place. Raises ``OSError``."""
+    for name in names:
+        if files.size(name) is not None:
+            files.remove(name)
 
 
 @contextmanager

@@ -29,6 +29,8 @@ from glacier_purge.inventory.fetching.progress import FetchProgress, read_progre
 from glacier_purge.inventory.format.reading import HashedReading
 from glacier_purge.inventory.snapshot import Snapshot, note_uploads, read_through, spool
 from glacier_purge.inventory.source import CHUNK_BYTES, Source
+from glacier_purge.storage.disk import FolderFiles
+from glacier_purge.storage.documents import discard
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -40,6 +42,7 @@ if TYPE_CHECKING:
     from glacier_purge.glacier.waiting import Waiter
 
 INVENTORY_FILE = "inventory.json"
+_SHA256_FILE = f"{INVENTORY_FILE}.sha256"
 JOBS_MAX = 4
 """So many jobs may fail, expire or give nonsense before somebody has to look."""
 _FIRST_INVENTORY_LOOK = timedelta(hours=1)
@@ -83,6 +86,7 @@ class Retrieval:
     ) -> None:
         self._control = control
         self._folder = folder
+        self._files = FolderFiles(folder)
         self._wanted = wanted
         self._waiter = waiter
         self._settings = settings
@@ -101,7 +105,7 @@ class Retrieval:
                 return await anyio.to_thread.run_sync(self._again, progress.sha256), progress.job_id
             job = await self._job(progress)
             if job.job_id != progress.job_id:
-                (self._folder / PART_FILE).unlink(missing_ok=True)
+                discard(self._files, PART_FILE)
                 progress = self._note(msgspec.structs.replace(progress, job_id=job.job_id))
             try:
                 snapshot = await self._output_of(await self._finished(job))
@@ -109,7 +113,7 @@ class Retrieval:
                 progress = self._give_up(progress, job, str(reason))
             else:
                 progress = self._note(msgspec.structs.replace(progress, sha256=snapshot.sha256))
-                (self._folder / PART_FILE).unlink(missing_ok=True)
+                discard(self._files, PART_FILE)
                 return snapshot, job.job_id
 
     # -- the job ------------------------------------------------------------------------------------------------------
@@ -172,7 +176,7 @@ class Retrieval:
 
     def _give_up(self, progress: FetchProgress, job: Job, reason: str) -> FetchProgress:
         tried = (*progress.tried, f"{job.job_id}: {reason}")
-        (self._folder / PART_FILE).unlink(missing_ok=True)
+        discard(self._files, PART_FILE)
         progress = self._note(msgspec.structs.replace(progress, job_id=None, tried=tried))
         if self._wanted.job_id is not None or len(tried) >= JOBS_MAX:
             told = "; ".join(tried)
@@ -211,14 +215,12 @@ class Retrieval:
         found_bytes = part.stat().st_size
         if found_bytes != size_bytes:
             raise InventoryDamaged(f"the job's output has {size_bytes:,}", offset_bytes=found_bytes, file=str(part))
-        for name in (INVENTORY_FILE, f"{INVENTORY_FILE}.sha256"):
-            (self._folder / name).unlink(missing_ok=True)  # of a reading through that a crash cut short
+        discard(self._files, INVENTORY_FILE, _SHA256_FILE)  # of a reading through that a crash cut short
         with Source(str(part)) as source:
             return spool(source, self._folder, self._settings.id_rule)
 
     def _discard(self) -> None:
-        for name in (PART_FILE, INVENTORY_FILE, f"{INVENTORY_FILE}.sha256"):
-            (self._folder / name).unlink(missing_ok=True)
+        discard(self._files, PART_FILE, INVENTORY_FILE, _SHA256_FILE)
 
     # -- what is remembered -------------------------------------------------------------------------------------------
 
