@@ -190,6 +190,13 @@ def test_steps_that_are_missing_at_the_end_show_by_what_they_made(left: int, fol
     assert faults(folder) == missing
 
 
+def test_a_round_of_which_no_step_is_left_shows_that_steps_are_missing(folder: Path) -> None:
+    shutil.rmtree(folder / "round-1")
+    (folder / "round-1").mkdir()
+    (folder / "lifecycle.jsonl").unlink()
+    assert faults(folder) == [("truncated", "lifecycle.jsonl", 0, None)]
+
+
 def test_a_torn_last_step_is_said_and_is_no_damage(folder: Path) -> None:
     with (folder / "lifecycle.jsonl").open("ab") as file:
         file.write(b'{"at":"2026-')

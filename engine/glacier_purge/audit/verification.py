@@ -17,7 +17,24 @@ to name the place.  Whatever bytes a file holds, and whatever stands in its plac
 error here; nothing is waited for, and memory is bounded.  What a crash leaves behind, its recorded repair, a run not
 finished and clocks that went backwards are said, but are no damage.  What can't be seen: a folder wholly rewritten by
 someone who recomputes every hash, or a log cut back together with its checkpoint, unless it is held against an anchor
-(``SEQ:HASH``) kept elsewhere.
+(``SEQ:HASH``) kept elsewhere; nor lists and notes that are for people and decide nothing (``unproven.csv``, ``*.ids``,
+``noticed.json``, ``waiting.json``, ``ended.json``).  ``removal.jsonl`` and ``retrieval.json`` have nothing that vouches
+for them and are held to their form.
+
+Sections, each with where it begins:
+
+ 1  the verdict, and what is asked for it                         Verification, verify_folder, verify_run
+ 2  what a crash may leave at the end of a log                    a_crash_may_leave
+ 3  faults, their places, and who vouches for what                _Findings, _Vouchers
+ 4  the files of a run beside its log                             _RunFiles, _ScriptFiles
+ 5  what the records say, held against each other and the plan    _Account
+ 6  the log: line by line, segment by segment                     _Chain
+ 7  reading segments, plain and compressed                        _Segment, _frames
+ 8  lifecycles and fleets                                         _verify_lifecycle, _verify_fleet
+ 9  finding the outcomes of a block at once, for speed alone      _Patterns
+10  JSON, as its writer has it                                    _document, _sealed
+11  files, whatever stands in their place                         _opened, _sha256
+12  the command                                                   main
 """
 
 from __future__ import annotations
@@ -117,6 +134,9 @@ _STEPS = {
 """The phase of a lifecycle that follows each event, and those it can happen in; it can be abandoned in all but done."""
 _WRONG = (ArithmeticError, AttributeError, LookupError, MemoryError, RecursionError, TypeError, ValueError)
 """All that can come of believing that a file holds what it should."""
+
+
+# -- 1. the verdict, and what is asked for it -------------------------------------------------------------------------
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -282,6 +302,9 @@ def _check_log(
     )
 
 
+# -- 2. what a crash may leave at the end of a log --------------------------------------------------------------------
+
+
 def a_crash_may_leave(rest: bytes, *, offset_bytes: int, seq: int) -> bool:
     """Tell whether ``rest``, the log's end from its first broken line on, is what a crash may leave of one commit.
 
@@ -313,6 +336,9 @@ def _may_begin(line: bytes, beginning: bytes) -> bool:
     """Tell whether a line, perhaps cut or zeroed from some byte on, may have begun so."""
     written = line[: len(beginning)].partition(b"\0")[0]
     return beginning.startswith(written)
+
+
+# -- 3. faults, their places, and who vouches for what ----------------------------------------------------------------
 
 
 class _TornTail(Exception):
@@ -480,6 +506,9 @@ class _Vouchers:
                 self._findings.fault(
                     "truncated", f"the log ends here, but {claim.name} vouches for records up to {seq}"
                 )
+
+
+# -- 4. the files of a run beside its log -----------------------------------------------------------------------------
 
 
 class _RunFiles:
@@ -681,6 +710,9 @@ class _ScriptFiles:
                     raise _Bad("changed", f"{key} {self._said.get(key)!a}; the log is of {logged!a}", at)
             if hashlib.sha256(self._content).hexdigest() != account.written_for:
                 raise _Bad("changed", "not what the log began with: its first record carries another hash")
+
+
+# -- 5. what the records say, held against each other and the plan ----------------------------------------------------
 
 
 class _Account:
@@ -899,6 +931,9 @@ class _Account:
         if missing:
             first = f"the first is ordinal {(~done & (done + 1)).bit_length() - 1}"
             self._findings.fault("outcome", f"the run ended with {missing} records unaccounted for; {first}")
+
+
+# -- 6. the log: line by line, segment by segment ---------------------------------------------------------------------
 
 
 class _Chain:
@@ -1168,6 +1203,9 @@ class _Chain:
             self._findings.fault("manifest", other, place=self._before)
 
 
+# -- 7. reading segments, plain and compressed ------------------------------------------------------------------------
+
+
 def _segments(folder: Path, findings: _Findings) -> dict[int, bool]:
     """The segments by number, with whether there is but the compressed form; where there are both, the plain counts."""
     found: dict[int, bool] = {}
@@ -1377,6 +1415,9 @@ def _zstdcat(frames: list[_Frame]) -> Iterator[bytes]:
         raise _Bad("unreadable", f"this zstandard frame can't be unpacked: {told}", frames[0].offset)
 
 
+# -- 8. lifecycles and fleets -----------------------------------------------------------------------------------------
+
+
 def _verify_lifecycle(folder: Path) -> Verification:
     """Check a lifecycle's steps and terms, and that its rounds are the ones the steps speak of."""
     findings = _Findings()
@@ -1483,12 +1524,12 @@ def _check_nothing_is_missing(
     """Find what only steps make that are not there: a chain of hashes does not show when its end was cut off."""
     if phase in ("", "done") and (not steps or phase == "" or steps[-1]["event"] == _ABANDONED):
         return
-    made = {f"round-{number}" for number in range(1, last + 1)}
+    made = set() if phase == "preflight" else {f"round-{number}" for number in range(1, last + 1)}
     planned = {f"round-{step['round']}" for step in steps if step["event"] == "planned"}
     planned |= {f"round-{last}"} if phase == "plan" else set()  # written before its step
     for place in _folders(folder):
         if place.startswith("round-") and place not in made:
-            told = f"{place} is there, and the steps lead to round {last}: lines are missing at the end"
+            told = f"{place} is there, and the steps lead to {phase} of round {last}: lines are missing at the end"
             findings.file_fault("truncated", "lifecycle.jsonl", told)
         elif place in made - planned and _is_any_there(folder / place, "plan.json"):
             told = f"{place}/plan.json is there, and no step says that it was made: lines are missing at the end"
@@ -1564,6 +1605,9 @@ def _verdict(findings: _Findings, lines: int, *, finished: bool) -> Verification
     return Verification(
         faults=findings.in_order(), notices=notices, records=lines, counts={}, finished=finished, anchor=None
     )
+
+
+# -- 9. finding the outcomes of a block at once, for speed alone ------------------------------------------------------
 
 
 class _Outcomes(NamedTuple):
@@ -1656,6 +1700,9 @@ class _Patterns:
                 (many, re.compile(rb"%b(?:%b){%d}+" % (first, other, many - 1), re.DOTALL)) for many in _STRIDES
             ]
         return self._deleted[seq_end, digits]
+
+
+# -- 10. JSON, as its writer has it -----------------------------------------------------------------------------------
 
 
 def _each_once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
@@ -1764,6 +1811,9 @@ def _is_torn(line: bytes, offset: int, file_bytes: int) -> bool:
     return bool(spans) and sectors and offset + len(line) == file_bytes
 
 
+# -- 11. files, whatever stands in their place ------------------------------------------------------------------------
+
+
 def _is_any_there(folder: Path, *names: str) -> bool:
     """Tell whether anything at all has one of these names."""
     return any(os.path.lexists(folder / name) for name in names)
@@ -1862,6 +1912,9 @@ def _keep_freed_memory() -> None:
     glibc goes by the largest piece that was ever freed (mallopt(3), M_MMAP_THRESHOLD).  Never written to, it is free.
     """
     bytes(16 * _BLOCK_BYTES)
+
+
+# -- 12. the command --------------------------------------------------------------------------------------------------
 
 
 def main() -> int:
