@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from glacier_purge.api.library import fetch_inventory, make_plan, purge, show_plan, status, verify
     from glacier_purge.api.lifecycle import LifecycleOrder, LifecycleReport
     from glacier_purge.api.scripts import FleetListener, LifecycleListener, run_fleet, run_lifecycle
+    from glacier_purge.api.step import step
     from glacier_purge.api.streaming import delete_archives
     from glacier_purge.archive import Vault
     from glacier_purge.audit.record import Outcome
@@ -43,6 +44,7 @@ if TYPE_CHECKING:
         DiskFailed,
         GlacierPurgeError,
         InventoryDamaged,
+        Needs,
         NotAsApproved,
         Pending,
         PlanRefused,
@@ -59,6 +61,7 @@ if TYPE_CHECKING:
     from glacier_purge.report.results.lifecycles import FleetStatus, LifecycleStatus
     from glacier_purge.report.results.planning import AllShown, Fetched, Shown
     from glacier_purge.report.results.running import RunStatus, Verified
+    from glacier_purge.report.results.stepping import Stepped
     from glacier_purge.report.summary import Progress, Report
     from glacier_purge.settings import Settings
 
@@ -81,6 +84,7 @@ _HOMES = {
     "LifecycleReport": "api.lifecycle",
     "LifecycleStatus": "report.results.lifecycles",
     "NoWait": "glacier.waiting",
+    "Needs": "errors",
     "NotAsApproved": "errors",
     "Outcome": "audit.record",
     "Pending": "errors",
@@ -96,6 +100,7 @@ _HOMES = {
     "Settings": "settings",
     "Shown": "report.results.planning",
     "SleepingWaiter": "glacier.waiting",
+    "Stepped": "report.results.stepping",
     "StaticCredentials": "aws.access",
     "UsageError": "errors",
     "Vault": "archive",
@@ -111,6 +116,7 @@ _HOMES = {
     "show_plan": "api.library",
     "status": "api.library",
     "verify": "api.library",
+    "step": "api.step",
 }
 
 __all__ = [
@@ -131,6 +137,7 @@ __all__ = [
     "LifecycleOrder",
     "LifecycleReport",
     "LifecycleStatus",
+    "Needs",
     "NoWait",
     "NotAsApproved",
     "Outcome",
@@ -148,6 +155,7 @@ __all__ = [
     "Shown",
     "SleepingWaiter",
     "StaticCredentials",
+    "Stepped",
     "UsageError",
     "Vault",
     "VaultReport",
@@ -161,6 +169,7 @@ __all__ = [
     "run_lifecycle",
     "show_plan",
     "status",
+    "step",
     "verify",
 ]
 

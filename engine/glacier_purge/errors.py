@@ -8,6 +8,7 @@ of one error; whoever calls a function wants the one (``one_error``).
 from __future__ import annotations
 
 from contextlib import contextmanager
+from enum import StrEnum
 from typing import TYPE_CHECKING, ClassVar
 
 if TYPE_CHECKING:
@@ -15,10 +16,22 @@ if TYPE_CHECKING:
     from datetime import datetime
 
 
+class Needs(StrEnum):
+    """What it takes for a lifecycle to go on. ``OPERATOR`` is a person who looks what is wrong."""
+
+    APPROVAL = "approval"
+    TIME = "time"
+    CREDENTIALS = "credentials"
+    OPERATOR = "operator"
+    NOTHING = "nothing"
+
+
 class GlacierPurgeError(Exception):
-    """The root of this package's errors. ``exit_code`` is what the command line ends with."""
+    """The root of this package's errors. ``exit_code`` is what the command line ends with; ``needs`` says whether the
+    same command is worth giving again by a clock, or who has to do something first."""
 
     exit_code: ClassVar[int] = 255
+    needs: Needs = Needs.OPERATOR
 
 
 class UsageError(GlacierPurgeError):
@@ -53,35 +66,58 @@ class NotOurs(UsageError):
 class RunLocked(UsageError):
     """Another process works on this run or on this vault. Nothing was sent."""
 
+    needs = Needs.TIME
+
 
 class RunStopped(GlacierPurgeError):
     """The run stopped before its end and can be resumed with the same command."""
 
     exit_code = 3
+    needs = Needs.TIME
 
 
 class Interrupted(RunStopped):
     """Ctrl-C stopped it; the same command resumes."""
 
     exit_code = 130
+    needs = Needs.OPERATOR
+
+
+class GivenUp(RunStopped):
+    """What was tried again and again does not come about: trying once more is not what helps."""
+
+    needs = Needs.OPERATOR
 
 
 class Pending(GlacierPurgeError):
     """Everything that can be done now is done, and the caller did not want to wait. Nothing is wrong.
 
-    ``what`` is waited for; ``until`` is when it is worth looking again, and the same command goes on.
+    ``what`` is waited for; ``until`` is when it is worth looking again, and the same command goes on. None is never by
+    itself: somebody has to do something first.
     """
 
     exit_code = 75  # EX_TEMPFAIL of sysexits.h: what cron and mail have always called "later"
 
-    def __init__(self, what: str, *, until: datetime) -> None:
-        super().__init__(f"waiting for {what}. Look again at {until:%Y-%m-%dT%H:%M:%SZ} with the same command.")
+    def __init__(self, what: str, *, until: datetime | None, needs: Needs = Needs.TIME) -> None:
+        again = "" if until is None else f" Look again at {until:%Y-%m-%dT%H:%M:%SZ} with the same command."
+        super().__init__(f"waiting for {what}.{again}")
         self.what = what
         self.until = until
+        self.needs = needs
+
+
+class ApprovalWanted(Pending):
+    """A plan waits for somebody's yes, and nobody is there to give it now. ``digest`` is what the yes has to quote."""
+
+    def __init__(self, what: str, *, digest: str) -> None:
+        super().__init__(what, until=None, needs=Needs.APPROVAL)
+        self.digest = digest
 
 
 class DiskFailed(RunStopped):
     """The audit log could not be made durable. Dispatch stopped at once; replies not on disk are sent again."""
+
+    needs = Needs.OPERATOR
 
 
 class AuditDamaged(GlacierPurgeError):
@@ -130,6 +166,7 @@ class CredentialsFailed(GlacierPurgeError):
     """Credentials are missing, expired or for the wrong account. The run is resumable."""
 
     exit_code = 253
+    needs = Needs.CREDENTIALS
 
 
 class WrongAccount(CredentialsFailed):
@@ -140,6 +177,7 @@ class ConfigurationFailed(GlacierPurgeError):
     """A settings file, a profile or an environment variable is wrong or missing. Nothing was sent."""
 
     exit_code = 253
+    needs = Needs.CREDENTIALS
 
 
 class ServiceRefused(GlacierPurgeError):

@@ -60,7 +60,7 @@ def test_only_archives_older_than_what_was_chosen_when_it_began_are_deleted(benc
     out, err = process.communicate(timeout=120)
     assert process.returncode == 0, err
     told = json.loads(out)
-    assert (told["state"], told["kept"], told["rounds"], told["vault_deleted"]) == ("done", 60 - len(old), 1, False)
+    assert (told["state"], told["kept"], told["round"], told["vault_deleted"]) == ("done", 60 - len(old), 1, False)
 
     assert set(before) - set(uploaded(bench)) == old
     assert bench.simulator.ledger()["deletes_received"] == len(old)

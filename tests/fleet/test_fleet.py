@@ -13,6 +13,7 @@ from glacier_purge.errors import (
     AuditDamaged,
     CredentialsFailed,
     Interrupted,
+    Needs,
     Pending,
     PlanRefused,
     RunStopped,
@@ -86,7 +87,9 @@ async def test_what_ends_one_vault_leaves_the_others_to_finish() -> None:
     ]
     assert (ways[0].finished, ways[-1].finished) == (True, True)
     assert fleet.endings["vault-2"].message == "expired"
-    assert fleet.endings["vault-3"] == Ending(state=State.PENDING, exit_code=75, message="an inventory", until=LATER)
+    assert fleet.endings["vault-3"] == Ending(
+        state=State.PENDING, exit_code=75, message="an inventory", until=LATER, needs=Needs.TIME
+    )
     assert fleet.endings["vault-4"].message == "unexpected error: KeyError: 'a bug'"
 
 

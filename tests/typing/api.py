@@ -62,6 +62,13 @@ async def from_inventory_to_proof() -> None:
     assert_type(standing, glacier_purge.RunStatus | glacier_purge.LifecycleStatus | glacier_purge.FleetStatus)
 
 
+async def a_step() -> None:
+    told = await glacier_purge.step("photos", run_dir="lifecycle", confirm_digests=["digest"])
+    assert_type(told, glacier_purge.Stepped)
+    assert_type(told.needs, glacier_purge.Needs)
+    assert_type(told.until, str | None)
+
+
 async def only_the_deletes() -> None:
     credentials = glacier_purge.StaticCredentials(access_key_id="key", secret_access_key="secret")
     async for outcome in glacier_purge.delete_archives(vault(), ["id"], credentials=credentials):

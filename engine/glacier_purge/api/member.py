@@ -63,6 +63,8 @@ class Member:
         self._approve = approve
         self._waiter_for = waiter_for
         self._waiting: Waiting | None = None
+        self.taken: list[Step] = []
+        """The steps it took in this process."""
         self._asking = False
         self.digest_wanted: str | None = None
         """The plan that waits for an approval; None while there is none."""
@@ -133,6 +135,7 @@ class Member:
     def reached(self, step: Step) -> None:
         """Whatever was waited for has come."""
         self._waiting = None
+        self.taken.append(step)
         self.say(f"{step.phase.value}: {step.event.value}")
         for alarm in alarms(step):
             self.say(alarm)

@@ -9,8 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
-from glacier_purge.clock import utc_now
-from glacier_purge.errors import Pending
+from glacier_purge.errors import ApprovalWanted
 from glacier_purge.report.plan_view import PlanView
 
 if TYPE_CHECKING:
@@ -42,13 +41,13 @@ class ApprovalRequest:
         """Look at the plan now. Raises as ``PlanView.of`` does."""
         return cls(folder=folder, plan=plan, view=PlanView.of(folder, plan, settings))
 
-    def pending(self) -> Pending:
+    def pending(self) -> ApprovalWanted:
         """What to raise where nobody is there to say yes now: it says how to say it later."""
-        return Pending(
+        return ApprovalWanted(
             f"somebody's approval of the plan in {self.folder.path}: {self.plan.counts.selected:,} archives; "
             f"`glacier-purge show {self.folder.path}` prints it again. Give the command again with --confirm-digest "
             f"{self.plan.digest}",
-            until=utc_now(),
+            digest=self.plan.digest,
         )
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import sys
 from dataclasses import replace
 from pathlib import Path
@@ -21,7 +20,7 @@ from glacier_purge.cli.options import (
     SettingsOptions,
     SettingsSource,
 )
-from glacier_purge.cli.output import OutputFormat, print_page, print_text, tell
+from glacier_purge.cli.output import OutputFormat, print_page, tell
 from glacier_purge.cli.signals import StopSignals
 from glacier_purge.cli.waiting import NoWaitOption
 
@@ -30,7 +29,9 @@ if TYPE_CHECKING:
 
     from glacier_purge.api.fleet import OpenedFleet, SettingsFor
     from glacier_purge.archive import Vault
+    from glacier_purge.fleet.fleet import Ending
     from glacier_purge.glacier.waiting import Waiter, Waiting
+    from glacier_purge.report.results.stepping import FleetStepped
     from glacier_purge.settings import Settings
     from glacier_purge.storage.folder import RunFolder
 
@@ -66,6 +67,7 @@ def fleet(
     """
     from glacier_purge.cli.event_loop import in_event_loop
     from glacier_purge.cli.logs import configure_logs
+    from glacier_purge.cli.waiting import documented
     from glacier_purge.storage.folder import RunFolder
 
     configure_logs(logs)
@@ -79,11 +81,16 @@ def fleet(
         )
         return source.load(here, pace=pace.overrides())
 
-    async def work() -> int:
-        terminal = _Terminal(confirm_digest or (), settings_for, no_wait=no_wait)
-        return await terminal.carry(fleet_file, RunFolder.open_or_create(run_dir), output)
+    terminal = _Terminal(confirm_digest or (), settings_for, no_wait=no_wait)
 
-    return in_event_loop(work)
+    async def work() -> int:
+        return await terminal.carry(fleet_file, RunFolder.open_or_create(run_dir))
+
+    if output is OutputFormat.JSON:
+        return in_event_loop(lambda: documented(work, lambda ending: terminal.document(run_dir, ending)))
+    exit_code = in_event_loop(work)
+    terminal.print_rows()
+    return exit_code
 
 
 class _Terminal:
@@ -98,9 +105,10 @@ class _Terminal:
         every_seconds = settings_for(None, None, None).report.progress_seconds
         self._screen = fleet_display(sys.stderr, plain_every_seconds=every_seconds)
         self._approval = TerminalApproval(digests, self._screen.aside)
+        self._opened: OpenedFleet | None = None
 
-    async def carry(self, file: Path, folder: RunFolder, output: OutputFormat) -> int:
-        """Carry every vault as far as it goes here, and print how each of them ended."""
+    async def carry(self, file: Path, folder: RunFolder) -> int:
+        """Carry every vault as far as it goes here."""
         from glacier_purge.api.clients import Clients
         from glacier_purge.api.fleet import FleetPeople, opened_fleet
 
@@ -109,6 +117,7 @@ class _Terminal:
             Clients() as clients,
             opened_fleet(file, folder, self._settings_for, clients, people) as opened,
         ):
+            self._opened = opened
             for finding in opened.roster.findings:
                 tell(finding)
             with self._screen as screen:
@@ -118,8 +127,23 @@ class _Terminal:
                     await opened.fleet.go_on()
                     tasks.cancel_scope.cancel()
                 screen.show(opened.rows)
-        _print(opened, output)
         return opened.fleet.exit_code
+
+    def print_rows(self) -> None:
+        """Say for people how each vault ended."""
+        from glacier_purge.report.fleet import row_sentence
+
+        assert self._opened is not None, "carried before"
+        print_page("\n".join(map(row_sentence, self._opened.rows)))
+
+    def document(self, path: Path, ending: Ending) -> FleetStepped:
+        """Say for programs how the fleet in the folder ``path`` ended, or that it was not opened."""
+        from glacier_purge.api.step import fleet_not_opened, fleet_stepped
+
+        now = self._waiter_for(self._settings_for(None, None, None), lambda _: None).now()
+        if self._opened is None:
+            return fleet_not_opened(path, ending, now)
+        return fleet_stepped(self._opened, path, now)
 
     def _waiter_for(self, settings: Settings, tell_wait: Callable[[Waiting], None]) -> Waiter:
         from glacier_purge.api.values import access
@@ -133,13 +157,3 @@ def _say(vault: Vault, message: str) -> None:
 
     sys.stderr.write(f"glacier-purge: {safe(vault.name)}: {safe(message)}\n")
     sys.stderr.flush()
-
-
-def _print(opened: OpenedFleet, output: OutputFormat) -> None:
-    from glacier_purge.api.fleet import FleetReport
-    from glacier_purge.report.fleet import row_sentence
-
-    if output is OutputFormat.TEXT:
-        print_page("\n".join(map(row_sentence, opened.rows)))
-    else:
-        print_text(json.dumps(FleetReport.of(opened).as_dict()))

@@ -1,8 +1,8 @@
 """What a verb tells: its result on stdout and nowhere else, what a person who watches should know on stderr.
 
-A result is a flat mapping.  As JSON it is one line of ASCII, for programs; as text it is one aligned line per entry,
-for people, each made safe for a terminal.  A reader that went away, or a disk that is full, does not change how a run
-ended, so a stdout that can't be written is no error here.
+A result is one of ``report.results``.  As JSON it is one line of ASCII, for programs; as text it is one aligned line
+per entry, for people, each made safe for a terminal.  A reader that went away, or a disk that is full, does not change
+how a run ended, so a stdout that can't be written is no error here.
 """
 
 from __future__ import annotations

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -22,7 +21,7 @@ from glacier_purge.cli.options import (
     SettingsOptions,
     SettingsSource,
 )
-from glacier_purge.cli.output import OutputFormat, as_text, print_page, print_text, tell
+from glacier_purge.cli.output import OutputFormat, as_text, print_page, tell
 from glacier_purge.cli.waiting import NoWaitOption
 from glacier_purge.errors import Interrupted, UsageError
 
@@ -81,11 +80,12 @@ def run(
     """
     from glacier_purge.api.clients import Clients
     from glacier_purge.api.lifecycle import LifecycleOrder, LifecycleReport, opened_lifecycle
+    from glacier_purge.api.step import stepped
     from glacier_purge.api.values import access
     from glacier_purge.archive import check_vault_name
     from glacier_purge.cli.event_loop import in_event_loop
     from glacier_purge.cli.logs import configure_logs
-    from glacier_purge.cli.waiting import settled, waiter
+    from glacier_purge.cli.waiting import documented, settled, waiter
     from glacier_purge.lifecycle.options import LifecycleOptions
     from glacier_purge.storage.folder import RunFolder
 
@@ -109,19 +109,25 @@ def run(
     )
     path = run_dir if run_dir is not None else Path("runs") / (vault.lstrip(".-") or "vault")
 
+    terminal = _Terminal(path, settings, confirm_digest)
+    waits = waiter(no_wait, access(settings, settings.aws.endpoint_url))
+
     async def work() -> int:
-        folder, terminal = RunFolder.open_or_create(path), _Terminal(path, settings, confirm_digest)
-        waits = waiter(no_wait, access(settings, settings.aws.endpoint_url))
+        folder = RunFolder.open_or_create(path)
         async with (
             Clients() as clients,
             opened_lifecycle(folder, vault, order, settings, clients, terminal, waiter=waits) as lifecycle,
         ):
             await lifecycle.go_on()
-        told = LifecycleReport.of(folder, vault, lifecycle).as_dict()
-        print_text(json.dumps(told)) if output is OutputFormat.JSON else print_page(as_text(told))
+        if output is OutputFormat.TEXT:
+            print_page(as_text(LifecycleReport.of(folder, vault, lifecycle).as_dict()))
         return ExitCode.DONE
 
-    return in_event_loop(lambda: settled(work, output))
+    if output is OutputFormat.TEXT:
+        return in_event_loop(lambda: settled(work, output))
+    return in_event_loop(
+        lambda: documented(work, lambda ending: stepped(path, vault, terminal.taken, ending, waits.now()))
+    )
 
 
 class _Terminal:
@@ -131,6 +137,8 @@ class _Terminal:
         from glacier_purge.cli.confirmation import TerminalApproval
 
         self._path = path
+        self.taken: list[Step] = []
+        """The steps it was told of."""
         self._plain_every_seconds = settings.report.progress_seconds
         self._approval = TerminalApproval([] if confirm_digest is None else [confirm_digest])
 
@@ -146,6 +154,7 @@ class _Terminal:
         """With all its facts, and what nobody should miss of them."""
         from glacier_purge.lifecycle.steps import alarms
 
+        self.taken.append(step)
         facts = ", ".join(f"{name} {value}" for name, value in step.facts.items() if value is not None)
         tell(f"{step.at} round {step.round}, {step.phase.value}: {step.event.value}" + (f" ({facts})" if facts else ""))
         for alarm in alarms(step):

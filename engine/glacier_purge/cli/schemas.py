@@ -16,6 +16,7 @@ from glacier_purge.report.results.lifecycles import Abandoned, FleetStatus, Life
 from glacier_purge.report.results.planning import AllShown, Diagnosed, Fetched, Inspected, Planned, Shown
 from glacier_purge.report.results.result import Result
 from glacier_purge.report.results.running import Ordered, Purged, Removed, RunStatus, Verified, Waits
+from glacier_purge.report.results.stepping import FleetStepped, Stepped
 from glacier_purge.settings import Settings
 from glacier_simulator.kit import Announcement
 
@@ -33,6 +34,7 @@ _ANSWERS: dict[str, tuple[type[msgspec.Struct], ...]] = {
     "delete-vault": (Removed, Waits),
     "demo": (Purged,),
     "doctor": (Diagnosed,),
+    "fleet": (FleetStepped,),
     "inventory fetch": (Fetched, Waits),
     "inventory inspect": (Inspected,),
     "pause": (Ordered,),
@@ -40,6 +42,7 @@ _ANSWERS: dict[str, tuple[type[msgspec.Struct], ...]] = {
     "purge": (Purged, Waits),
     "rate": (Ordered,),
     "resume": (Ordered,),
+    "run": (Stepped,),
     "show": (Shown, AllShown),
     "simulate": (Announcement,),
     "status": (RunStatus, LifecycleStatus, LifecycleUnreadable, FleetStatus),

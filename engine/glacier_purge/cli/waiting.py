@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated
 from cyclopts import Parameter
 
 from glacier_purge.cli.exit_codes import ExitCode
-from glacier_purge.cli.output import print_result, tell
+from glacier_purge.cli.output import OutputFormat, print_result, tell
 from glacier_purge.cli.rehearsal import rehearsal_time
 from glacier_purge.errors import Pending
 from glacier_purge.glacier.waiting import NoWait, SleepingWaiter
@@ -22,8 +22,9 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
     from glacier_purge.aws.access import Access
-    from glacier_purge.cli.output import OutputFormat
+    from glacier_purge.fleet.fleet import Ending
     from glacier_purge.glacier.waiting import Waiter, Waiting
+    from glacier_purge.report.results.result import Result
 
 _TELL_AGAIN = timedelta(hours=1)
 
@@ -68,9 +69,30 @@ async def settled(work: Callable[[], Awaitable[int]], output: OutputFormat) -> i
     try:
         return await work()
     except Pending as pending:
-        until = f"{pending.until:%Y-%m-%dT%H:%M:%SZ}"
+        until = None if pending.until is None else f"{pending.until:%Y-%m-%dT%H:%M:%SZ}"
         print_result(Waits(state="pending", waiting_for=pending.what, until=until), output)
         return ExitCode.PENDING
+
+
+async def documented(work: Callable[[], Awaitable[int]], document: Callable[[Ending], Result]) -> int:
+    """Do the work and, however it ended, print the document of it; what is no wait is raised after that.
+
+    A bug is raised without one: nothing can be promised then.
+    """
+    from glacier_purge.fleet.fleet import Ending, State
+
+    try:
+        exit_code = await work()
+    except Exception as error:
+        ending = Ending.by(error)
+        if ending.is_unexpected:
+            raise
+        print_result(document(ending), OutputFormat.JSON)
+        if ending.state is not State.PENDING:
+            raise
+        return ending.exit_code
+    print_result(document(Ending(state=State.DONE)), OutputFormat.JSON)
+    return exit_code
 
 
 class _Teller:

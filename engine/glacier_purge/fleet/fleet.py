@@ -13,11 +13,20 @@ from __future__ import annotations
 import hashlib
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Protocol, Self
 
 import anyio
 
-from glacier_purge.errors import GlacierPurgeError, Interrupted, Pending, RunStopped, each_error, told
+from glacier_purge.errors import (
+    ApprovalWanted,
+    GlacierPurgeError,
+    Interrupted,
+    Needs,
+    Pending,
+    RunStopped,
+    each_error,
+    told,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -25,6 +34,7 @@ if TYPE_CHECKING:
 
     from glacier_purge.archive import Vault
 
+_UNEXPECTED = GlacierPurgeError.exit_code
 _FOLDER_NAME_MAX = 200
 """File systems allow 255 bytes; a vault's name alone may be that long."""
 
@@ -40,12 +50,45 @@ class State(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Ending:
-    """How it ended for one vault. ``message`` is for people; ``until`` is when to come again, where that is known."""
+    """How it ended for one vault. ``message`` is for people; ``until`` is when to come again, where that is known.
+
+    ``needs`` is what it takes to go on, and ``digest`` that of the plan which waits for an approval.
+    """
 
     state: State
     exit_code: int = 0
     message: str = ""
     until: datetime | None = None
+    needs: Needs = Needs.NOTHING
+    digest: str | None = None
+
+    @classmethod
+    def by(cls, error: Exception) -> Self:
+        """What an error makes of it, or a bundle of them: a stranger's first, for then it is a bug."""
+        causes = list(each_error(error))
+        strange = next((cause for cause in causes if not isinstance(cause, GlacierPurgeError)), None)
+        if strange is not None:
+            message = f"unexpected error: {type(strange).__name__}: {strange}"
+            return cls(state=State.FAILED, exit_code=_UNEXPECTED, message=message, needs=Needs.OPERATOR)
+        ours = causes[0]
+        assert isinstance(ours, GlacierPurgeError)
+        if isinstance(ours, Pending):
+            return cls(
+                state=State.PENDING,
+                exit_code=ours.exit_code,
+                message=ours.what,
+                until=ours.until,
+                needs=ours.needs,
+                digest=ours.digest if isinstance(ours, ApprovalWanted) else None,
+            )
+        message = "; ".join(dict.fromkeys(map(told, causes)))
+        state = State.STOPPED if isinstance(ours, RunStopped) else State.FAILED
+        return cls(state=state, exit_code=ours.exit_code, message=message, needs=ours.needs)
+
+    @property
+    def is_unexpected(self) -> bool:
+        """Whether a bug ended it."""
+        return self.exit_code == _UNEXPECTED
 
 
 class Carried(Protocol):
@@ -102,26 +145,15 @@ class Fleet:
                 self.endings.setdefault(name, self._stopped("at once"))
 
     def _ending(self, error: Exception) -> Ending:
-        causes = list(each_error(error))
-        strange = next((cause for cause in causes if not isinstance(cause, GlacierPurgeError)), None)
-        if strange is not None:
-            return Ending(
-                state=State.FAILED, exit_code=255, message=f"unexpected error: {type(strange).__name__}: {strange}"
-            )
-        ours = causes[0]
-        assert isinstance(ours, GlacierPurgeError)
-        if isinstance(ours, Pending):
-            return Ending(state=State.PENDING, exit_code=ours.exit_code, message=ours.what, until=ours.until)
-        if self._stopped_by is not None and isinstance(ours, RunStopped):
+        ending = Ending.by(error)
+        if self._stopped_by is not None and ending.state is State.STOPPED:
             return self._stopped("in good order")
-        message = "; ".join(dict.fromkeys(map(told, causes)))
-        state = State.STOPPED if isinstance(ours, RunStopped) else State.FAILED
-        return Ending(state=state, exit_code=ours.exit_code, message=message)
+        return ending
 
     def _stopped(self, how: str) -> Ending:
         error = self._stopped_by or RunStopped
         message = f"{how}; the same command goes on"
-        return Ending(state=State.STOPPED, exit_code=error.exit_code, message=message)
+        return Ending(state=State.STOPPED, exit_code=error.exit_code, message=message, needs=error.needs)
 
 
 def folder_name(vault: Vault) -> str:

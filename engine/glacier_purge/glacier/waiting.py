@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Protocol, TypeVar
 import anyio
 
 from glacier_purge.clock import utc_now
-from glacier_purge.errors import CredentialsFailed, Pending
+from glacier_purge.errors import CredentialsFailed, Needs, Pending
 from glacier_purge.glacier.control import NoAnswer
 
 if TYPE_CHECKING:
@@ -29,10 +29,11 @@ UNASKED_PATIENCE_SECONDS = 10.0
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Waiting:
-    """What is waited for, in words that end a sentence, and when it is looked at again (UTC)."""
+    """What is waited for, in words that end a sentence, when it is looked at again (UTC), and what makes it come."""
 
     what: str
     until: datetime
+    needs: Needs = Needs.TIME
 
 
 class Waiter(Protocol):
@@ -75,7 +76,7 @@ class NoWait:
 
     async def wait(self, waiting: Waiting) -> None:
         """Stop here."""
-        raise Pending(waiting.what, until=waiting.until)
+        raise Pending(waiting.what, until=waiting.until, needs=waiting.needs)
 
 
 async def outlasting(waiter: Waiter, ask: Callable[[], Awaitable[_T]]) -> _T:
@@ -87,7 +88,9 @@ async def outlasting(waiter: Waiter, ask: Callable[[], Awaitable[_T]]) -> _T:
         try:
             return await ask()
         except NoAnswer as fault:
+            needs = Needs.TIME
             what = f"the service to answer again ({fault.reply.meaning.value} to {fault.operation})"
         except CredentialsFailed:
+            needs = Needs.CREDENTIALS
             what = "new AWS credentials (the old ones are not accepted any more)"
-        await waiter.wait(Waiting(what=what, until=waiter.now() + _ASK_AGAIN_AFTER))
+        await waiter.wait(Waiting(what=what, until=waiter.now() + _ASK_AGAIN_AFTER, needs=needs))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
-from glacier_purge.errors import RunStopped, first_sentence
+from glacier_purge.errors import GivenUp, first_sentence
 from glacier_purge.lifecycle.endings import may_be_frozen
 from glacier_purge.lifecycle.phases import ROUNDS_MAX, Event
 from glacier_purge.lifecycle.readiness import drop_unusable
@@ -40,7 +40,7 @@ async def verify(here: LifecycleContext) -> PhaseResult:
         proof = {"certificate": verdict.certificate.digest, "inventory": verdict.inventory_date}
         return event, proof | ({} if event is Event.PROVEN else {"kept": found.kept}) | facts
     if sum(step.event is Event.SOMETHING_LEFT for step in here.file.steps) >= ROUNDS_MAX - 1:
-        raise RunStopped(
+        raise GivenUp(
             f"{found.listed - found.kept:,} archives are still listed after {ROUNDS_MAX} rounds: somebody goes on "
             f"uploading, or the service does not delete them. See {place.path / 'verification'}; --freeze stops "
             "uploads."

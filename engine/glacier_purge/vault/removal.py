@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 import anyio.to_thread
 import msgspec
 
-from glacier_purge.errors import AuditDamaged, DiskFailed, PlanRefused, RunStopped, ServiceRefused
+from glacier_purge.errors import AuditDamaged, DiskFailed, GivenUp, PlanRefused, ServiceRefused
 from glacier_purge.glacier.control import ControlRefused, Removal
 from glacier_purge.glacier.waiting import Waiting, outlasting
 from glacier_purge.storage.disk import FolderFiles
@@ -77,7 +77,7 @@ class VaultRemoval:
         """Ask until the service lets the vault go; return its last answer (done, missing, or no longer supported).
 
         Raises ``PlanRefused`` when anything speaks against it (nothing was sent), ``WrittenTo`` when the vault was
-        written to since, ``RunStopped`` after three days, and ``Pending`` as the waiter has it.
+        written to since, ``GivenUp`` after three days, and ``Pending`` as the waiter has it.
         """
         if confirmed_name != self._vault.name:
             raise PlanRefused(
@@ -133,7 +133,7 @@ class VaultRemoval:
     async def _wait(self) -> None:
         now, since = self._waiter.now(), datetime.fromisoformat(read_removal(self._place)[0].at)
         if now >= since + GIVEN_UP_AFTER:
-            raise RunStopped(
+            raise GivenUp(
                 f"{self._vault.arn} could not be removed in three days: the service still says that it is not "
                 "empty or was recently written to. Verify again; if the vault is empty, ask AWS Support."
             )

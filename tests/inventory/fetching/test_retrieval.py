@@ -82,6 +82,7 @@ async def test_without_waiting_the_job_is_asked_for_once_and_taken_by_a_later_ca
             new = Wanted(created_from=hasty.now())
             with pytest.raises(Pending, match=r"inventory job .* take 3 to 5 hours") as pending:
                 await fetch(door, tmp_path, hasty, new)
+            assert pending.value.until is not None
             assert pending.value.until > hasty.now()
             glacier.clock.step(60)
         glacier.clock.step(6 * HOUR)

@@ -112,4 +112,6 @@ class Waits(Result, frozen=True, kw_only=True, tag="pending"):
 
     state: Annotated[Literal["pending"], about("That it waits.")]
     waiting_for: Annotated[str, about("What it waits for, in words.")]
-    until: Annotated[str, moment("When the same command is worth giving again (UTC).")]
+    until: Annotated[
+        str | None, moment("When the same command is worth giving again (UTC); null: once somebody did it.")
+    ]
