@@ -12,15 +12,13 @@ names 1-255 characters of ``[A-Za-z0-9_.-]`` ("Create vault"); ARNs ``arn:aws:gl
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Annotated, NewType
+from typing import Annotated, NewType
 
 import msgspec
 
 from glacier_purge.errors import UsageError
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
 
 ArchiveId = NewType("ArchiveId", str)
 

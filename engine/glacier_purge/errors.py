@@ -7,13 +7,11 @@ of one error; whoever calls a function wants the one (``one_error``).
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import datetime
 from enum import StrEnum
-from typing import TYPE_CHECKING, ClassVar
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-    from datetime import datetime
+from typing import ClassVar
 
 
 class Needs(StrEnum):

@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING
 
 import msgspec
 
 from glacier_purge.archive import partition_of
+from glacier_simulator.policy import Statement
+from glacier_simulator.stored import StoredVault
 from glacier_simulator.throttle import Limit, Throttle
-
-if TYPE_CHECKING:
-    from glacier_simulator.policy import Statement
-    from glacier_simulator.stored import StoredVault
 
 VAULTS_MAX = 1000
 """Vaults per account and region (Developer Guide, "CreateVault")."""

@@ -8,17 +8,13 @@ rate (both stop counting at 255).  Deletes of ids that were never here are count
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Iterator
 
 import msgspec
 
 from glacier_simulator import dates
 from glacier_simulator.generated import Generated, pattern
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-    from glacier_simulator.identifiers import Identifiers
+from glacier_simulator.identifiers import Identifiers
 
 OVERHEAD_BYTES = 32 * 1024
 """What the service adds to each archive for index and metadata, counted in SizeInBytes (AWS, "object archival")."""

@@ -4,18 +4,15 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 from urllib.parse import quote
 
 from glacier_simulator import policy, refusal
-from glacier_simulator.account import is_vault_name
+from glacier_simulator.account import Account, Caller, is_vault_name
+from glacier_simulator.estate import Estate
 from glacier_simulator.exchange import Request, Response
-
-if TYPE_CHECKING:
-    from glacier_simulator.account import Account, Caller
-    from glacier_simulator.estate import Estate
-    from glacier_simulator.identifiers import Identifiers
-    from glacier_simulator.stored import StoredVault
+from glacier_simulator.identifiers import Identifiers
+from glacier_simulator.stored import StoredVault
 
 _SECONDS_A_DAY = 86_400
 

@@ -9,12 +9,9 @@ from __future__ import annotations
 
 import ssl
 import subprocess
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 from glacier_purge.errors import UsageError
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 _DAYS = "30"
 _KEY = ("-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes")

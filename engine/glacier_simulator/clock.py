@@ -7,11 +7,7 @@ pass with the loop's.  It never runs backwards: a vault's history would no longe
 from __future__ import annotations
 
 import time
-from typing import TYPE_CHECKING
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
-
+from collections.abc import Callable
 
 _read = time.time
 

@@ -15,14 +15,16 @@ import re
 from email.utils import formatdate
 from hashlib import sha256
 from itertools import chain
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import msgspec
 
 from glacier_simulator import pages as control
-from glacier_simulator.clock import wall_seconds
+from glacier_simulator.clock import SimulatorClock, wall_seconds
 from glacier_simulator.exchange import Request, Response
 from glacier_simulator.fault_kinds import KINDS
+from glacier_simulator.faults import Fault, FaultPlan
+from glacier_simulator.inventory import InventoryFormat, InventoryText
 from glacier_simulator.latency import REFUSED_SHARE, Latency
 from glacier_simulator.outbox import Outgoing
 from glacier_simulator.refusal import Refusal
@@ -31,13 +33,8 @@ from glacier_simulator.scenario import Change, Limits, Scenario, Sent, Timeline
 from glacier_simulator.spoil import Whole
 from glacier_simulator.throttle import Limit
 from glacier_simulator.treehash import tree_hash
+from glacier_simulator.vault import PretendGlacier
 from glacier_simulator.wire import body_length_bytes, body_pieces, read_request, render_head
-
-if TYPE_CHECKING:
-    from glacier_simulator.clock import SimulatorClock
-    from glacier_simulator.faults import Fault, FaultPlan
-    from glacier_simulator.inventory import InventoryFormat, InventoryText
-    from glacier_simulator.vault import PretendGlacier
 
 BODY_BYTES_MAX = 64 * 1024 * 1024
 _DELETE_ARCHIVE = re.compile(rb"/(-|[0-9]{12})/vaults/([A-Za-z0-9_.-]{1,255})/archives/([A-Za-z0-9_-]+)")

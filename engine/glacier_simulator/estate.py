@@ -7,20 +7,16 @@ Shelves of deleted vaults stay, so that the ledger can still say what was delete
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import msgspec
 
 from glacier_simulator.account import Account, AccountFacts
 from glacier_simulator.archives import Shelf, ShelfState
+from glacier_simulator.generated import Generated
 from glacier_simulator.identifiers import Identifiers
-from glacier_simulator.inventory import Snapshot  # noqa: TC001 - msgspec reads the annotation
+from glacier_simulator.inventory import Snapshot
 from glacier_simulator.ledger import Tally
 from glacier_simulator.stored import Facts, StoredVault
-
-if TYPE_CHECKING:
-    from glacier_simulator.generated import Generated
-    from glacier_simulator.throttle import Limit
+from glacier_simulator.throttle import Limit
 
 STATE_VERSION = 1
 

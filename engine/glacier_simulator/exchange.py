@@ -5,7 +5,7 @@ The state machine speaks these two values only, so that it can be driven by a so
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping  # noqa: TC003 - msgspec reads the annotations
+from collections.abc import Iterable, Mapping
 
 import msgspec
 

@@ -10,18 +10,15 @@ Kinds that wait do so in real seconds, since it is the client's patience they tr
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from collections.abc import Callable
+from typing import NamedTuple
 
 from glacier_simulator import spoil
+from glacier_simulator.exchange import Request, Response
 from glacier_simulator.refusal import Refusal
 from glacier_simulator.routing import route
+from glacier_simulator.vault import PretendGlacier
 from glacier_simulator.wire import Again, Ending
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    from glacier_simulator.exchange import Request, Response
-    from glacier_simulator.vault import PretendGlacier
 
 _PATIENCE_SECONDS = 600.0  # longer than any sensible client waits
 

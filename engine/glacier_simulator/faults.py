@@ -8,16 +8,13 @@ run, however the client schedules its work.  Only archives that were struck are 
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from math import inf
-from typing import TYPE_CHECKING
 from zlib import crc32
 
 import msgspec
 
 from glacier_simulator.fault_kinds import KINDS
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
 
 EVERY_OPERATION = "*"
 _MASK = 0xFFFFFFFF

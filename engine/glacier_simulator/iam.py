@@ -11,17 +11,12 @@ Reference, "Amazon S3 Glacier"; Developer Guide, "Vault-level permissions".
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from glacier_purge.archive import partition_of
 from glacier_simulator import policy
-from glacier_simulator.call import text_of
+from glacier_simulator.call import Call, text_of
 from glacier_simulator.operations.archives import note_denied_delete
 from glacier_simulator.refusal import Refusal
-
-if TYPE_CHECKING:
-    from glacier_simulator.call import Call
-    from glacier_simulator.stored import StoredVault
+from glacier_simulator.stored import StoredVault
 
 _LEVELS = {
     "ListVaults": "vaults/*",

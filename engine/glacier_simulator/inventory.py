@@ -12,18 +12,16 @@ backslash is not escaped - which is why standard CSV readers get it wrong.
 from __future__ import annotations
 
 from bisect import bisect_right
+from collections.abc import Iterator, Sequence
 from itertools import accumulate, chain
 from json.encoder import encode_basestring
-from typing import TYPE_CHECKING, Literal
+from typing import Literal
 
 import msgspec
 
 from glacier_simulator import dates
 from glacier_simulator.archives import Record, Shelf, indices_of
 from glacier_simulator.generated import PERIOD, Form, pattern
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
 
 InventoryFormat = Literal["JSON", "CSV"]
 

@@ -14,7 +14,7 @@ from typing import Literal
 
 import msgspec
 
-from glacier_simulator.inventory import InventoryFormat  # noqa: TC001 - msgspec reads the annotation
+from glacier_simulator.inventory import InventoryFormat
 
 HOUR = 3600.0
 OUTPUT_LASTS_SECONDS = 24 * HOUR

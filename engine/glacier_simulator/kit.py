@@ -12,12 +12,15 @@ nothing more.
 from __future__ import annotations
 
 import asyncio
+import ssl
 import tempfile
 import time
+from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Self
+from types import TracebackType
+from typing import Annotated, Any, Self
 
 import msgspec
 
@@ -35,12 +38,6 @@ from glacier_simulator.policy import parse_identity
 from glacier_simulator.scenario import Limits, Scenario
 from glacier_simulator.server import SimulatorServer
 from glacier_simulator.vault import PretendGlacier
-
-if TYPE_CHECKING:
-    import ssl
-    from collections.abc import Mapping, Sequence
-    from types import TracebackType
-
 
 SAVE_EVERY_SECONDS = 5.0
 _SAVING_SHARE = 0.02  # of the time at most is spent on saving, however large the vault

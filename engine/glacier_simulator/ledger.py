@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Iterator
 
 import msgspec
 
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-    from glacier_simulator.archives import Shelf
+from glacier_simulator.archives import Shelf
 
 
 class Tally(msgspec.Struct):

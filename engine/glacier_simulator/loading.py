@@ -6,17 +6,15 @@ since a rehearsal must not go better than the real thing.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, BinaryIO
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, BinaryIO
 
 import ijson
 
 from glacier_purge.archive import ANY_LENGTH, Vault
 from glacier_purge.errors import UsageError
 from glacier_simulator.archives import Record
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-    from pathlib import Path
 
 
 def read_vault(path: Path) -> Vault:

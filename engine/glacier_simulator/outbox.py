@@ -7,18 +7,15 @@ in any of the ways a network can.
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import os
 import socket
 import struct
 from collections import deque
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Iterable, Iterator
 
 from glacier_simulator.wire import Again, Ending, Step
-
-if TYPE_CHECKING:
-    import asyncio
-    from collections.abc import Callable, Iterable, Iterator
 
 _PIECES_PER_TURN = 16  # of a streamed body, before other connections get their turn
 _ACCEPTED = b"HTTP/1.1 204 "

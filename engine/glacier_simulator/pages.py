@@ -19,22 +19,21 @@ client needs to live on the simulator's time.
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, Any, Protocol
+from collections.abc import Callable
+from typing import Any, Protocol
 
 import msgspec
 
 from glacier_simulator import dates
+from glacier_simulator.clock import SimulatorClock
 from glacier_simulator.exchange import Request, Response
 from glacier_simulator.fault_kinds import KINDS
-from glacier_simulator.faults import Rule  # noqa: TC001 - msgspec reads the annotation
+from glacier_simulator.faults import (
+    FaultPlan,
+    Rule,
+)
+from glacier_simulator.inventory import InventoryFormat, InventoryText
 from glacier_simulator.scenario import Limits
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    from glacier_simulator.clock import SimulatorClock
-    from glacier_simulator.faults import FaultPlan
-    from glacier_simulator.inventory import InventoryFormat, InventoryText
 
 PREFIX = "/_simulator/"
 _INVENTORY = re.compile(r"/_simulator/vaults/([A-Za-z0-9_.-]{1,255})/inventory")

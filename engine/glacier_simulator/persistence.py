@@ -10,16 +10,14 @@ from __future__ import annotations
 
 import fcntl
 import os
-from typing import IO, TYPE_CHECKING, Any, Self
+from pathlib import Path
+from types import TracebackType
+from typing import IO, Any, Self
 
 import msgspec
 import zstandard
 
 from glacier_purge.errors import UsageError
-
-if TYPE_CHECKING:
-    from pathlib import Path
-    from types import TracebackType
 
 _STATE = "simulator.state"
 

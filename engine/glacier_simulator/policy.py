@@ -11,16 +11,14 @@ is set, never ignored: a rehearsal must not be milder than the vault.
 from __future__ import annotations
 
 import json
+from collections.abc import Callable, Mapping, Sequence
 from fnmatch import fnmatchcase
 from operator import eq, ge, gt, le, lt, ne
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import msgspec
 
 from glacier_simulator import dates
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
 
 POLICY_BYTES_MAX = 20 * 1024
 """Lock and access policies are 20 KB at most ("InitiateVaultLock")."""

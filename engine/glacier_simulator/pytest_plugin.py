@@ -12,14 +12,11 @@ pytest-asyncio in auto mode, or another plugin that runs such fixtures.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import AsyncIterator
 
 import pytest
 
 from glacier_simulator.kit import SimulatedGlacier
-
-if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
 
 
 def pytest_configure(config: pytest.Config) -> None:

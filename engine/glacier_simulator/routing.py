@@ -7,13 +7,11 @@ is why a client that lets ``..`` into an archive id ends up at DeleteVault.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 from urllib.parse import unquote
 
 from glacier_simulator import refusal
-
-if TYPE_CHECKING:
-    from glacier_simulator.exchange import Request
+from glacier_simulator.exchange import Request
 
 _OPERATIONS: dict[tuple[str, str], str] = {
     ("GET", "vaults"): "ListVaults",

@@ -19,7 +19,7 @@ from typing import Literal
 import msgspec
 
 from glacier_purge.errors import UsageError
-from glacier_simulator.faults import Rule  # noqa: TC001 - msgspec reads the annotation
+from glacier_simulator.faults import Rule
 
 SHIPPED = ("calm", "busy-account", "bad-week", "locked-vault")
 

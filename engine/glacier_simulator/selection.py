@@ -7,18 +7,13 @@ stays valid when archives around it are deleted.
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
 from itertools import islice
-from typing import TYPE_CHECKING
 
 from glacier_simulator import dates
-from glacier_simulator.archives import indices_of
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
-
-    from glacier_simulator.archives import Shelf
-    from glacier_simulator.inventory import Snapshot
-    from glacier_simulator.jobs import InventoryRequest
+from glacier_simulator.archives import Shelf, indices_of
+from glacier_simulator.inventory import Snapshot
+from glacier_simulator.jobs import InventoryRequest
 
 
 def select(shelf: Shelf, snapshot: Snapshot, request: InventoryRequest) -> tuple[Sequence[int] | None, str | None]:

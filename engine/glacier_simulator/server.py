@@ -8,14 +8,11 @@ from __future__ import annotations
 
 import asyncio
 import ipaddress
-from typing import TYPE_CHECKING
+import ssl
 
 from glacier_purge.errors import UsageError
 from glacier_simulator.outbox import LastSaid
 from glacier_simulator.protocol import Connection, Desk
-
-if TYPE_CHECKING:
-    import ssl
 
 IDLE_SECONDS = 75.0
 REQUEST_SECONDS = 300.0

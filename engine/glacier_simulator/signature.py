@@ -13,17 +13,14 @@ from __future__ import annotations
 import hashlib
 import hmac
 import re
-from typing import TYPE_CHECKING, NamedTuple
+from collections.abc import Mapping
+from typing import NamedTuple
 from urllib.parse import quote
 
 from glacier_simulator import dates
 from glacier_simulator.account import Caller, Credential
+from glacier_simulator.exchange import Request
 from glacier_simulator.refusal import Refusal
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
-
-    from glacier_simulator.exchange import Request
 
 ALGORITHM = "AWS4-HMAC-SHA256"
 SERVICE = "glacier"

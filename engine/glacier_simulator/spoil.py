@@ -7,16 +7,13 @@ parts in ``fault_kinds``.
 from __future__ import annotations
 
 import random
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
 from itertools import chain, islice
-from typing import TYPE_CHECKING, NamedTuple, Protocol
+from typing import NamedTuple, Protocol
 
 from glacier_simulator.exchange import Response
 from glacier_simulator.refusal import Refusal
 from glacier_simulator.wire import Ending, Step
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
 
 
 class Strike(Protocol):

@@ -13,21 +13,16 @@ Sources: Developer Guide, "Vault inventory" (about daily; the first half a day t
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING
 
 import msgspec
 
 from glacier_simulator import dates, policy
-from glacier_simulator.inventory import InventoryText, Snapshot
-from glacier_simulator.jobs import HOUR, Job
+from glacier_simulator.archives import Record, Shelf
+from glacier_simulator.identifiers import Identifiers
+from glacier_simulator.inventory import InventoryFormat, InventoryText, Snapshot
+from glacier_simulator.jobs import HOUR, ArchiveRequest, InventoryRequest, Job
 from glacier_simulator.selection import select
 from glacier_simulator.treehash import range_hash
-
-if TYPE_CHECKING:
-    from glacier_simulator.archives import Record, Shelf
-    from glacier_simulator.identifiers import Identifiers
-    from glacier_simulator.inventory import InventoryFormat
-    from glacier_simulator.jobs import ArchiveRequest, InventoryRequest, Job
 
 FIRST_INVENTORY_SECONDS = 12 * HOUR
 INVENTORY_EVERY_SECONDS = 24 * HOUR

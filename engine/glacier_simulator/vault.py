@@ -16,12 +16,14 @@ For whoever serves this:
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from collections.abc import Iterable, Mapping
+from typing import Any
 
 import msgspec
 
 from glacier_simulator import refusal
 from glacier_simulator.account import Caller, Credential, is_vault_name
+from glacier_simulator.archives import Record
 from glacier_simulator.call import Call
 from glacier_simulator.estate import Estate, EstateState
 from glacier_simulator.exchange import Request, Response
@@ -34,13 +36,8 @@ from glacier_simulator.operations.archives import note_throttled_delete
 from glacier_simulator.refusal import Refusal
 from glacier_simulator.routing import Route, route
 from glacier_simulator.signature import check_signature, region_of_scope
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
-
-    from glacier_simulator.archives import Record
-    from glacier_simulator.stored import StoredVault
-    from glacier_simulator.throttle import Limit
+from glacier_simulator.stored import StoredVault
+from glacier_simulator.throttle import Limit
 
 API_VERSION = "2012-06-01"
 _DAY_SECONDS = 86_400.0

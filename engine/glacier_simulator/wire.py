@@ -7,16 +7,13 @@ everything that can go wrong on a wire is decided here and in ``faults`` without
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator
 from enum import Enum
 from http import HTTPStatus
 from itertools import chain
-from typing import TYPE_CHECKING
 from urllib.parse import parse_qsl
 
 from glacier_simulator.exchange import Request, Response
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
 
 
 class Ending(Enum):

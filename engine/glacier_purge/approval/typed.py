@@ -3,12 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 from glacier_purge.errors import PlanRefused
-
-if TYPE_CHECKING:
-    from glacier_purge.plan.document import Plan
+from glacier_purge.plan.document import Plan
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

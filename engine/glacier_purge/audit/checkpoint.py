@@ -10,16 +10,14 @@ over; the one before is kept as ``checkpoint.previous``.
 from __future__ import annotations
 
 import zlib
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import msgspec
 
-from glacier_purge.audit.ledger import LedgerState  # noqa: TC001 - msgspec reads the annotation
+from glacier_purge.audit.ledger import LedgerState
 from glacier_purge.audit.record import OUTCOMES
+from glacier_purge.storage.disk import Disk
 from glacier_purge.storage.documents import DocumentUnreadable, decoded
-
-if TYPE_CHECKING:
-    from glacier_purge.storage.disk import Disk
 
 NEWEST = "checkpoint"
 PREVIOUS = "checkpoint.previous"

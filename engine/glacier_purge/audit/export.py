@@ -9,24 +9,20 @@ whole check is ``verification``.
 from __future__ import annotations
 
 import csv
+from collections.abc import Iterator
 from itertools import chain
-from typing import IO, TYPE_CHECKING
+from pathlib import Path
+from typing import IO
 
 from msgspec.structs import replace
 
 from glacier_purge.audit.chain import digest
 from glacier_purge.audit.checkpoint import Position
-from glacier_purge.audit.record import Outcome, read_line
+from glacier_purge.audit.record import Line, Outcome, read_line
 from glacier_purge.audit.recovery import believable, check_reached, read_log_identity
 from glacier_purge.audit.segments import find_segments, read_lines
 from glacier_purge.errors import AuditDamaged
 from glacier_purge.storage.disk import FileDisk
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-    from pathlib import Path
-
-    from glacier_purge.audit.record import Line
 
 COLUMNS = (
     "ordinal",

@@ -11,18 +11,13 @@ Rejected: a Python set (four times the memory), an index on disk (``plan.rows``:
 from __future__ import annotations
 
 from hashlib import blake2b
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 from glacier_purge.audit.chain import digest
-from glacier_purge.audit.record import OUTCOMES, Note, read_line
+from glacier_purge.audit.record import OUTCOMES, Line, Note, read_line
 from glacier_purge.audit.segments import find_segments, read_lines
 from glacier_purge.errors import AuditDamaged
 from glacier_purge.storage.disk import FileDisk
-
-if TYPE_CHECKING:
-    from pathlib import Path
-
-    from glacier_purge.audit.record import Line
 
 _HASH_BYTES = 16
 _SHELVES = 1 << 16

@@ -11,27 +11,20 @@ not true; those deletes are sent again.  Opening a log repairs what a crash leav
 from __future__ import annotations
 
 import asyncio
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable, Sequence
+from typing import Any, Self
 
 import anyio
 
 from glacier_purge.audit.chain import is_digest
 from glacier_purge.audit.checkpoint import Checkpoint, Position, encode_head, write_checkpoint
-from glacier_purge.audit.record import OUTCOMES, Note, make_note
-from glacier_purge.audit.recovery import LogIdentity, read_log, repair
-from glacier_purge.audit.rendering import Renderer
+from glacier_purge.audit.ledger import Ledger
+from glacier_purge.audit.record import OUTCOMES, Note, Outcome, Record, make_note
+from glacier_purge.audit.recovery import LogIdentity, ReadLog, read_log, repair
+from glacier_purge.audit.rendering import Rendered, Renderer
 from glacier_purge.audit.segments import FOLDER, seal, segment_name, unsealed
 from glacier_purge.errors import DiskFailed
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
-    from typing import Self
-
-    from glacier_purge.audit.ledger import Ledger
-    from glacier_purge.audit.record import Outcome, Record
-    from glacier_purge.audit.recovery import ReadLog
-    from glacier_purge.audit.rendering import Rendered
-    from glacier_purge.storage.disk import Disk
+from glacier_purge.storage.disk import Disk
 
 COMMIT_SECONDS, COMMIT_RECORDS = 0.1, 1024
 """A record waits for the disk so long at most, and in the company of so many, unless somebody says otherwise."""

@@ -9,14 +9,12 @@ It never guesses: a second outcome for one ordinal, or an ordinal the plan does 
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from collections.abc import Iterable
+from typing import Any
 
 import msgspec
 
 from glacier_purge.audit.record import OUTCOMES, Note, Outcome
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable
 
 
 class RefusedRecordError(Exception):

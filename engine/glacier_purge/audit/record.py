@@ -11,14 +11,12 @@ but its ``prev`` (see ``chain``); ``read_line`` reads one back.  Nothing here kn
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING, Any, NamedTuple
+from collections.abc import Iterable
+from typing import Any, NamedTuple
 
 import msgspec
 
 from glacier_purge.storage.documents import NO_JSON
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable
 
 OUTCOMES = frozenset({"deleted", "failed", "skipped", "invalid", "duplicate"})
 """Terminal outcomes; every record of the inventory ends with exactly one of them (I1)."""

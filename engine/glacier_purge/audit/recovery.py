@@ -16,7 +16,8 @@ import re
 from contextlib import suppress
 from dataclasses import dataclass
 from itertools import groupby
-from typing import TYPE_CHECKING, Any, NamedTuple
+from pathlib import Path
+from typing import Any, NamedTuple
 
 import msgspec
 
@@ -27,6 +28,7 @@ from glacier_purge.audit.record import Line, Note, make_note, read_line
 from glacier_purge.audit.segments import (
     FOLDER,
     LINE_BYTES_MAX,
+    Segment,
     find_segments,
     listed,
     read_chunks,
@@ -35,13 +37,7 @@ from glacier_purge.audit.segments import (
 )
 from glacier_purge.audit.torn_tail import is_torn_tail
 from glacier_purge.errors import AuditDamaged, RunStopped
-from glacier_purge.storage.disk import FileDisk
-
-if TYPE_CHECKING:
-    from pathlib import Path
-
-    from glacier_purge.audit.segments import Segment
-    from glacier_purge.storage.disk import Disk
+from glacier_purge.storage.disk import Disk, FileDisk
 
 _LINE_BYTES_MAX = 1 << 20
 _LOOKS_MAX = 5

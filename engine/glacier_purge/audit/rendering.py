@@ -8,20 +8,15 @@ the numbering and the chain as they were.
 
 from __future__ import annotations
 
+from collections.abc import Callable, MutableMapping, Sequence
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any, NamedTuple
 
 import structlog
+from structlog.types import Processor
 
 from glacier_purge.audit import chain
-from glacier_purge.audit.record import Frame
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, MutableMapping, Sequence
-
-    from structlog.types import Processor
-
-    from glacier_purge.audit.record import Record
+from glacier_purge.audit.record import Frame, Record
 
 
 class Rendered(NamedTuple):

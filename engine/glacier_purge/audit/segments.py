@@ -14,19 +14,16 @@ import hashlib
 import io
 import json
 import re
-from typing import TYPE_CHECKING, NamedTuple
+from collections.abc import Iterator
+from typing import NamedTuple
 
 import msgspec
 import zstandard
 
 from glacier_purge.audit.chain import digest
 from glacier_purge.errors import AuditDamaged
+from glacier_purge.storage.disk import Disk
 from glacier_purge.storage.documents import DocumentUnreadable, decoded
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-    from glacier_purge.storage.disk import Disk
 
 FOLDER = "audit"
 MANIFEST = "audit/manifest.jsonl"

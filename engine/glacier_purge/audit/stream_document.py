@@ -6,16 +6,13 @@ Its SHA-256 (``sha256sum stream.json``) is the first line's ``prev``, as a plan'
 from __future__ import annotations
 
 from hashlib import sha256
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 import msgspec
 
 from glacier_purge.errors import AuditDamaged
 from glacier_purge.storage.documents import DocumentUnreadable, decoded
 from glacier_purge.storage.ownership import read_own
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 STREAM_FILE = "stream.json"
 

@@ -10,14 +10,12 @@ Like the pacer it is pure, has no lock (one event loop), and never waits.
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Protocol, TypeAlias
+from typing import Protocol, TypeAlias
 
 from glacier_purge.deletion.pace import PacerSettings, PacerState, Signal, check_rate_max
 from glacier_purge.deletion.pacer import LONGEST_WAIT_SECONDS, Pacer
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
 
 _LATE_SECONDS, _EARLY_SECONDS = 0.005, 0.001
 """How near to its time a lane is expected to ask: timers count in milliseconds and are late by one or two."""

@@ -9,19 +9,15 @@ Ending is safe: nothing was marked failed and the same command resumes.
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING
+from collections.abc import Awaitable, Callable
 
 import anyio
 from tenacity import AsyncRetrying, RetryCallState, retry_if_exception
 from tenacity.wait import wait_exponential
 
+from glacier_purge.deletion.tally import Tally
 from glacier_purge.errors import CredentialsFailed, RunStopped, WrongAccount
-
-if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable
-
-    from glacier_purge.deletion.tally import Tally
-    from glacier_purge.glacier.reply import Reply
+from glacier_purge.glacier.reply import Reply
 
 FRUITLESS_ROUNDS_MAX = 5
 _FIRST_WAIT_SECONDS = 2.0

@@ -11,12 +11,9 @@ C and the outage are scenarios of benchmarks/pacing/scenarios.py; each figure wa
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Callable
 
-if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    from glacier_purge.deletion.traffic import Slice, Traffic
+from glacier_purge.deletion.traffic import Slice, Traffic
 
 FACTOR_MIN = 0.1  # attempts in the outage: 208 at half of it, 239, 314 at twice; C uses 0.3 % less, 1.3 % more
 _SHARE_MAX = 0.2  # above C's 2 % of everyday and below its storm of 40 %, at which it lets go; halved no matter

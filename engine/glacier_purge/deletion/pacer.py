@@ -16,7 +16,7 @@ per request does not grow with the rate.
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Sequence
 
 from glacier_purge.deletion.fault_factor import FaultFactor
 from glacier_purge.deletion.limit_search import LimitSearch
@@ -24,9 +24,6 @@ from glacier_purge.deletion.pace import PacerSettings, PacerState, Signal, check
 from glacier_purge.deletion.reason import Standing, reason
 from glacier_purge.deletion.traffic import SLICE_SECONDS, Slice, Traffic
 from glacier_purge.glacier.reply import RETRY_AFTER_SECONDS_MAX
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
 
 __all__ = ["Pacer", "PacerSettings", "PacerState", "Signal"]
 

@@ -14,33 +14,26 @@ itself: ``deleted`` after a 204 for that id, ``failed`` after the retry policy g
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from enum import Enum
-from typing import TYPE_CHECKING
 
 import anyio
+from anyio.abc import TaskGroup
 from anyio.lowlevel import checkpoint
 
+from glacier_purge.archive import Archive, Vault
 from glacier_purge.audit.record import Outcome
+from glacier_purge.deletion.budget import Pacing
+from glacier_purge.deletion.credentials import Renewal
 from glacier_purge.deletion.pacer import Signal
 from glacier_purge.deletion.pauses import Pauses, Side
-from glacier_purge.deletion.retry import refusal
+from glacier_purge.deletion.retry import RetryPolicy, refusal
+from glacier_purge.deletion.tally import Tally
+from glacier_purge.deletion.turns import Recorder, Turn, Turns
 from glacier_purge.errors import GlacierPurgeError
 from glacier_purge.glacier.doubts import DOUBTED
-from glacier_purge.glacier.reply import ENDS_THE_RUN, Meaning
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
-
-    from anyio.abc import TaskGroup
-
-    from glacier_purge.archive import Archive, Vault
-    from glacier_purge.deletion.budget import Pacing
-    from glacier_purge.deletion.credentials import Renewal
-    from glacier_purge.deletion.retry import RetryPolicy
-    from glacier_purge.deletion.tally import Tally
-    from glacier_purge.deletion.turns import Recorder, Turn, Turns
-    from glacier_purge.glacier.port import Glacier
-    from glacier_purge.glacier.reply import Reply
+from glacier_purge.glacier.port import Glacier
+from glacier_purge.glacier.reply import ENDS_THE_RUN, Meaning, Reply
 
 _TIMER_SECONDS = 0.001
 """uvloop counts in whole milliseconds: a shorter timer fires at once and is set again, a hundred times a slot."""

@@ -13,24 +13,17 @@ A reply that concerns every archive of the run alike is not tried again: it ends
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from inspect import iscoroutinefunction
 from math import inf
-from typing import TYPE_CHECKING
 
-from tenacity import AsyncRetrying, RetryCallState, stop_after_attempt, stop_never
+from tenacity import AsyncRetrying, BaseRetrying, RetryCallState, stop_after_attempt, stop_never
 from tenacity.wait import wait_base, wait_none
 
+from glacier_purge.archive import Vault
 from glacier_purge.errors import ServiceRefused, UsageError
-from glacier_purge.glacier.reply import Meaning
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
-
-    from tenacity import BaseRetrying
-
-    from glacier_purge.archive import Vault
-    from glacier_purge.glacier.reply import Reply
+from glacier_purge.glacier.reply import Meaning, Reply
 
 TRANSIENT = (Meaning.THROTTLED, Meaning.SERVER_FAULT, Meaning.NO_REPLY)
 

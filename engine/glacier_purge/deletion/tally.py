@@ -7,12 +7,9 @@ percentile is right to 10 % at any number of requests and the memory is that of 
 from __future__ import annotations
 
 from bisect import bisect_left
-from typing import TYPE_CHECKING
+from collections.abc import Iterable, Sequence
 
 from glacier_purge.glacier.reply import Meaning
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
 
 _FIRST_BUCKET_SECONDS = 0.0005
 _GROWTH = 1.1

@@ -9,19 +9,16 @@ is over becomes an outcome, for a ``Recorder``: the audit journal of a run, or t
 from __future__ import annotations
 
 import heapq
-from typing import TYPE_CHECKING, Protocol
+from collections.abc import Sequence
+from typing import Protocol
 
 import anyio
 import msgspec
+from anyio.streams.memory import MemoryObjectReceiveStream
 
-if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    from anyio.streams.memory import MemoryObjectReceiveStream
-
-    from glacier_purge.archive import Archive
-    from glacier_purge.audit.record import Outcome
-    from glacier_purge.glacier.reply import Meaning
+from glacier_purge.archive import Archive
+from glacier_purge.audit.record import Outcome
+from glacier_purge.glacier.reply import Meaning
 
 PARKED_MAX = 10_000
 

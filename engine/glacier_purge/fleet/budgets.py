@@ -3,18 +3,13 @@
 from __future__ import annotations
 
 import random
+from collections.abc import Callable
+from contextlib import AbstractContextManager
 from functools import partial
-from typing import TYPE_CHECKING
 
-from glacier_purge.deletion.budget import Budget
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
-    from contextlib import AbstractContextManager
-
-    from glacier_purge.archive import Vault
-    from glacier_purge.deletion.budget import Lane
-    from glacier_purge.deletion.pace import PacerSettings
+from glacier_purge.archive import Vault
+from glacier_purge.deletion.budget import Budget, Lane
+from glacier_purge.deletion.pace import PacerSettings
 
 
 class Budgets:

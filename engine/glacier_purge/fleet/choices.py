@@ -13,14 +13,12 @@ underscores. Pure.
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, get_args
+from typing import get_args
 
 from glacier_purge.errors import UsageError
 from glacier_purge.plan.choices import Caps, Choices, InRetrieval, filters, size_bytes, span_seconds
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
 
 _ANY_DAY = datetime(2026, 1, 1, tzinfo=UTC)
 """Whether a text is an age does not depend on the day; what it means is settled when a lifecycle begins."""

@@ -23,19 +23,14 @@ from __future__ import annotations
 import difflib
 import math
 import tomllib
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
-from typing import TYPE_CHECKING
 
-from glacier_purge.archive import check_vault_name
+from glacier_purge.archive import Vault, check_vault_name
 from glacier_purge.errors import UsageError
 from glacier_purge.fleet.choices import CAPS, CHOICES, read_caps, read_choices
 from glacier_purge.plan.choices import EVERY_ARCHIVE, UNCAPPED, Caps, Choices
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping, Sequence
-
-    from glacier_purge.archive import Vault
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

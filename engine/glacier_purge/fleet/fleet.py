@@ -11,12 +11,15 @@ cancelled from outside ends them all.  Everything a vault reached is in its own 
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from enum import StrEnum
-from typing import TYPE_CHECKING, Protocol, Self
+from typing import Protocol, Self
 
 import anyio
 
+from glacier_purge.archive import Vault
 from glacier_purge.errors import (
     ApprovalWanted,
     GlacierPurgeError,
@@ -27,12 +30,6 @@ from glacier_purge.errors import (
     each_error,
     told,
 )
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
-    from datetime import datetime
-
-    from glacier_purge.archive import Vault
 
 _UNEXPECTED = GlacierPurgeError.exit_code
 _FOLDER_NAME_MAX = 200

@@ -10,23 +10,20 @@ from __future__ import annotations
 
 import hashlib
 import re
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
+from typing import Any
 
 import msgspec
 
 from glacier_purge.archive import Vault
 from glacier_purge.errors import AuditDamaged, PlanRefused
+from glacier_purge.fleet.file import Chosen
 from glacier_purge.fleet.fleet import folder_name
 from glacier_purge.lifecycle.state import is_lifecycle
 from glacier_purge.lifecycle.terms import absolute
 from glacier_purge.plan.choices import EVERY_ARCHIVE, UNCAPPED, Caps, Choices
 from glacier_purge.storage.documents import DocumentUnreadable, decoded, encoded, read_document
-
-if TYPE_CHECKING:
-    from pathlib import Path
-
-    from glacier_purge.fleet.file import Chosen
-    from glacier_purge.storage.folder import RunFolder
+from glacier_purge.storage.folder import RunFolder
 
 ROSTER_FILE = "fleet.json"
 _MEMBER = re.compile(r"\d{12}-[a-z-]+-\d+-.+")

@@ -18,25 +18,21 @@ from __future__ import annotations
 
 import logging
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import anyio
 import structlog
 from tenacity import AsyncRetrying, retry_if_exception, stop_after_attempt, wait_exponential_jitter
 
+from glacier_purge.archive import Vault
 from glacier_purge.errors import PlanRefused, RunStopped, ServiceRefused, WrongAccount
 from glacier_purge.glacier.control import ControlRefused, NoAnswer
+from glacier_purge.glacier.port import Glacier, VaultDescription
 from glacier_purge.glacier.reply import Meaning
-from glacier_purge.guard.findings import Weight
-from glacier_purge.guard.protection import Asking, check_clear, protections
+from glacier_purge.guard.findings import Finding, Weight
+from glacier_purge.guard.protection import Asking, Guarded, check_clear, protections
 from glacier_purge.guard.vault import judge_unread
-
-if TYPE_CHECKING:
-    from glacier_purge.archive import Vault
-    from glacier_purge.glacier.port import Glacier, VaultDescription
-    from glacier_purge.guard.findings import Finding
-    from glacier_purge.guard.protection import Guarded
-    from glacier_purge.plan.document import Plan
+from glacier_purge.plan.document import Plan
 
 _log: Any = structlog.wrap_logger(logging.getLogger(__name__))
 TRIES_MAX = 5

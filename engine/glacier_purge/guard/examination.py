@@ -2,24 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import AsyncIterator
 from contextlib import aclosing
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from datetime import datetime, timedelta
 
-from glacier_purge.glacier.control import OUTPUT_LASTS, ControlRefused, JobAction, JobState
+from glacier_purge.aws.credentials import Caller, Lifetime
+from glacier_purge.glacier.control import OUTPUT_LASTS, ControlRefused, GlacierControl, JobAction, JobState
 from glacier_purge.guard import surroundings as preflight
 from glacier_purge.guard import vault as vault_findings
 from glacier_purge.guard import writers
+from glacier_purge.guard.findings import Finding
 from glacier_purge.guard.protection import Asking, protections
 from glacier_purge.guard.vault import JobCounts
-
-if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
-    from datetime import datetime, timedelta
-
-    from glacier_purge.aws.credentials import Caller, Lifetime
-    from glacier_purge.glacier.control import GlacierControl
-    from glacier_purge.guard.findings import Finding
 
 _NO_JOB = "0" * 92
 """The id of a job that can't be there: asking for it shows whether asking is allowed, and reads nothing."""

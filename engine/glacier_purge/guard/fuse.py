@@ -11,17 +11,14 @@ single archive.
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from itertools import accumulate
-from typing import TYPE_CHECKING
 
 import anyio
 
-if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
-
-    from glacier_purge.audit.journal import Journal
-    from glacier_purge.audit.record import Outcome
+from glacier_purge.audit.journal import Journal
+from glacier_purge.audit.record import Outcome
 
 SHARE_COUNTS_FROM = 1_000
 """Outcomes before a share of them says anything."""

@@ -5,20 +5,15 @@ Planning works without the service, so it is asked only about an inventory old e
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Awaitable, Callable
+from datetime import datetime
 
 import anyio
 
 from glacier_purge.errors import GlacierPurgeError
+from glacier_purge.glacier.control import GlacierControl
 from glacier_purge.glacier.waiting import UNASKED_PATIENCE_SECONDS
-from glacier_purge.guard.rules import check_inventory, is_aged
-
-if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable
-    from datetime import datetime
-
-    from glacier_purge.glacier.control import GlacierControl
-    from glacier_purge.guard.rules import Rules
+from glacier_purge.guard.rules import Rules, check_inventory, is_aged
 
 
 async def check_inventory_age(

@@ -6,14 +6,10 @@ to the plan is to see it.  Folders of plans that nobody looked for it, and older
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from glacier_purge.errors import PlanRefused
 from glacier_purge.guard.findings import Finding
 from glacier_purge.storage.documents import DocumentUnreadable, encoded, read_document
-
-if TYPE_CHECKING:
-    from glacier_purge.storage.folder import RunFolder
+from glacier_purge.storage.folder import RunFolder
 
 NOTICED_FILE = "noticed.json"
 

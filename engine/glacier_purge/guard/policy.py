@@ -10,16 +10,14 @@ How the service rounds an archive's age is not documented, so dates here are a d
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import Enum
 from fnmatch import fnmatchcase
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from glacier_purge.storage.documents import DocumentUnreadable, decoded
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
 
 AGE_KEY = "glacier:archiveageindays"
 _TAG_KEY = "glacier:resourcetag/"

@@ -10,20 +10,15 @@ anything else is no answer.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Protocol, TypeVar
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from typing import Protocol, TypeVar
 
+from glacier_purge.archive import Vault
 from glacier_purge.errors import PlanRefused
-from glacier_purge.glacier.control import ControlRefused
+from glacier_purge.glacier.control import ControlRefused, VaultLock
+from glacier_purge.glacier.port import VaultDescription
 from glacier_purge.guard import vault as vault_findings
-from glacier_purge.guard.findings import Weight
-
-if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Mapping, Sequence
-
-    from glacier_purge.archive import Vault
-    from glacier_purge.glacier.control import VaultLock
-    from glacier_purge.glacier.port import VaultDescription
-    from glacier_purge.guard.findings import Finding
+from glacier_purge.guard.findings import Finding, Weight
 
 _T = TypeVar("_T")
 

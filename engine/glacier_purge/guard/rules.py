@@ -8,25 +8,21 @@ approved in time may go on for as long as it takes.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from contextlib import ExitStack
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from fnmatch import fnmatchcase
-from typing import TYPE_CHECKING
 
+from glacier_purge.archive import Vault
 from glacier_purge.errors import PlanOutdated, PlanRefused
+from glacier_purge.glacier.port import VaultDescription
 from glacier_purge.inventory.dates import creation_time
+from glacier_purge.plan.document import Plan
+from glacier_purge.plan.files import PlanFiles
 from glacier_purge.plan.id_lists import read_ids
 from glacier_purge.plan.selection import DELETE
 from glacier_purge.text import duration, size
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    from glacier_purge.archive import Vault
-    from glacier_purge.glacier.port import VaultDescription
-    from glacier_purge.plan.document import Plan
-    from glacier_purge.plan.files import PlanFiles
 
 PLAN_VALID = timedelta(days=7)
 _CLOCKS_DIFFER = timedelta(hours=1)

@@ -7,18 +7,12 @@ finding of its own and never read as "all is well".
 
 from __future__ import annotations
 
-from datetime import timedelta
-from typing import TYPE_CHECKING
+from collections.abc import Collection, Iterator
+from datetime import datetime, timedelta
 
-from glacier_purge.aws.credentials import Lifetime
+from glacier_purge.archive import Vault
+from glacier_purge.aws.credentials import Caller, Lifetime
 from glacier_purge.guard.findings import Finding, Weight
-
-if TYPE_CHECKING:
-    from collections.abc import Collection, Iterator
-    from datetime import datetime
-
-    from glacier_purge.archive import Vault
-    from glacier_purge.aws.credentials import Caller
 
 SKEW_REFUSED = timedelta(minutes=5)
 """Signatures older or newer than this are refused (SigV4, "Request expiry")."""

@@ -8,15 +8,13 @@ business but the owner's, who gets it back as it was where that is known.
 from __future__ import annotations
 
 import hashlib
-from typing import TYPE_CHECKING, Any
+from collections.abc import Collection
+from typing import Any
 
 import msgspec
 
 from glacier_purge.errors import ServiceRefused
 from glacier_purge.storage.documents import DocumentUnreadable, decoded
-
-if TYPE_CHECKING:
-    from collections.abc import Collection
 
 SID_PREFIX = "GlacierPurgeFreeze"
 """What the id of every statement of ours begins with, whichever lifecycle made it."""

@@ -5,9 +5,11 @@ Judged from plain values, like ``preflight``, which judges the surroundings.
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
 
+from glacier_purge.glacier.control import Notifications
+from glacier_purge.glacier.port import VaultDescription
 from glacier_purge.guard.findings import Finding, Weight
 from glacier_purge.guard.policy import (
     DELETE_VAULT,
@@ -18,12 +20,6 @@ from glacier_purge.guard.policy import (
     rules_against_deleting,
 )
 from glacier_purge.guard.upload_denial import ours_in, sids_of
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping
-
-    from glacier_purge.glacier.control import Notifications
-    from glacier_purge.glacier.port import VaultDescription
 
 HOLD_TAGS = frozenset({"legalhold", "legal-hold", "legal_hold"})
 DENY_TAG = "purge:deny"

@@ -7,24 +7,19 @@ that does not answer only makes it a poorer one.  The judging is pure; ``signs_o
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable, Iterator
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from datetime import datetime, timedelta
 
 import anyio
 
 from glacier_purge.errors import GlacierPurgeError
-from glacier_purge.glacier.control import ControlRefused
+from glacier_purge.glacier.control import ControlRefused, GlacierControl
+from glacier_purge.glacier.port import VaultDescription
 from glacier_purge.glacier.waiting import UNASKED_PATIENCE_SECONDS
 from glacier_purge.guard.findings import Finding, Weight
 from glacier_purge.inventory.dates import creation_time
-
-if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Iterator
-    from datetime import datetime, timedelta
-
-    from glacier_purge.glacier.control import GlacierControl
-    from glacier_purge.glacier.port import VaultDescription
-    from glacier_purge.inventory.snapshot import Snapshot
+from glacier_purge.inventory.snapshot import Snapshot
 
 SUBJECT = "writers"
 _WHY = (

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import msgspec
 
-from glacier_purge.archive import Archive  # noqa: TC001 - msgspec resolves the annotations at run time
+from glacier_purge.archive import Archive
 
 EXCERPT_CHARACTERS_MAX = 120
 

@@ -17,17 +17,15 @@ from __future__ import annotations
 
 from array import array
 from bisect import bisect_left
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from heapq import merge
 from itertools import islice, pairwise
+from pathlib import Path
 from tempfile import TemporaryFile
-from typing import IO, TYPE_CHECKING
+from typing import IO
 
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Sequence
-    from pathlib import Path
-
-    from glacier_purge.archive import Archive
-    from glacier_purge.inventory.batch import Batch
+from glacier_purge.archive import Archive
+from glacier_purge.inventory.batch import Batch
 
 _RUN_IDS = 1 << 16
 _SLICES = 1 << 10

@@ -7,24 +7,19 @@ read twice, so it is spooled into a temporary folder first.
 from __future__ import annotations
 
 import time
+from collections.abc import Iterator
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import TYPE_CHECKING
 
 import msgspec
 
 from glacier_purge.archive import EXACT, IdRule
-from glacier_purge.inventory.batch import Defect, Duplicate
+from glacier_purge.inventory.batch import Batch, Defect, Duplicate
 from glacier_purge.inventory.dates import Period
 from glacier_purge.inventory.duplicates import DuplicateFinder
 from glacier_purge.inventory.format.reading import HashedReading
 from glacier_purge.inventory.snapshot import spool
 from glacier_purge.inventory.source import Source
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-    from glacier_purge.inventory.batch import Batch
 
 SAMPLES_MAX = 20
 

@@ -9,30 +9,24 @@ from __future__ import annotations
 
 import hashlib
 import os
+from collections.abc import Iterable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from functools import partial
-from typing import TYPE_CHECKING
+from io import BufferedWriter
+from pathlib import Path
 
 from glacier_purge.archive import EXACT, IdRule
 from glacier_purge.errors import PlanRefused, UsageError
+from glacier_purge.inventory.batch import Batch
 from glacier_purge.inventory.dates import Period
+from glacier_purge.inventory.format import Format
 from glacier_purge.inventory.format.reading import HashedReading, Reading
-from glacier_purge.inventory.source import CHUNK_BYTES
-from glacier_purge.storage.bound_file import bound
+from glacier_purge.inventory.source import CHUNK_BYTES, Source
+from glacier_purge.storage.bound_file import BoundFile, bound
 from glacier_purge.storage.disk import FolderFiles
 from glacier_purge.storage.documents import new_file
 from glacier_purge.storage.ownership import open_own
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
-    from io import BufferedWriter
-    from pathlib import Path
-
-    from glacier_purge.inventory.batch import Batch
-    from glacier_purge.inventory.format import Format
-    from glacier_purge.inventory.source import Source
-    from glacier_purge.storage.bound_file import BoundFile
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -10,16 +10,14 @@ from __future__ import annotations
 
 import sys
 import zlib
+from collections.abc import Iterator
 from itertools import chain
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, Protocol
+from typing import IO, Protocol
 
 import zstandard
 
 from glacier_purge.errors import InventoryDamaged, UsageError
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
 
 CHUNK_BYTES = 56 * 1024
 """One piece of the JSON reader.  Larger ones are slower (256 KiB by a tenth: they leave the processor's cache and are

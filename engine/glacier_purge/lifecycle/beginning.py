@@ -2,25 +2,18 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Iterator
 
 import anyio.to_thread
 
-from glacier_purge.guard.rules import check_place
+from glacier_purge.guard.rules import Rules, check_place
+from glacier_purge.lifecycle.options import LifecycleOptions
 from glacier_purge.lifecycle.phases import Phase
-from glacier_purge.lifecycle.terms import check_files, settle
-from glacier_purge.plan.choices import EVERY_ARCHIVE
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-    from glacier_purge.guard.rules import Rules
-    from glacier_purge.lifecycle.options import LifecycleOptions
-    from glacier_purge.lifecycle.steps_file import LifecycleFile
-    from glacier_purge.lifecycle.terms import Terms
-    from glacier_purge.plan.choices import Caps, Choices
-    from glacier_purge.plan.first_reading import Target
-    from glacier_purge.storage.folder import RunFolder
+from glacier_purge.lifecycle.steps_file import LifecycleFile
+from glacier_purge.lifecycle.terms import Terms, check_files, settle
+from glacier_purge.plan.choices import EVERY_ARCHIVE, Caps, Choices
+from glacier_purge.plan.first_reading import Target
+from glacier_purge.storage.folder import RunFolder
 
 
 async def settled_terms(

@@ -2,38 +2,33 @@
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable
 from contextlib import ExitStack
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
+from typing import Any
 
 import anyio.to_thread
 
+from glacier_purge.approval.typed import Approval
+from glacier_purge.audit.ledger import Ledger
 from glacier_purge.errors import DiskFailed, PlanOutdated, PlanRefused, RunLocked, first_sentence
-from glacier_purge.glacier.waiting import Waiting
+from glacier_purge.glacier.control import GlacierControl
+from glacier_purge.glacier.waiting import Waiter, Waiting
+from glacier_purge.guard.rules import Rules
+from glacier_purge.inventory.snapshot import Snapshot
 from glacier_purge.lifecycle.files import round_of, round_path
+from glacier_purge.lifecycle.options import LifecycleOptions
 from glacier_purge.lifecycle.phases import Event
 from glacier_purge.lifecycle.readiness import NotWhole, check_finished
-from glacier_purge.plan.document import read_plan
+from glacier_purge.lifecycle.steps import Step
+from glacier_purge.lifecycle.steps_file import LifecycleFile
+from glacier_purge.lifecycle.terms import Terms
+from glacier_purge.plan.choosing import Earlier
+from glacier_purge.plan.document import Plan, read_plan
+from glacier_purge.plan.making import DecidedPlan, Target
 from glacier_purge.storage.folder import RunFolder
-
-if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable
-    from pathlib import Path
-
-    from glacier_purge.approval.typed import Approval
-    from glacier_purge.audit.ledger import Ledger
-    from glacier_purge.glacier.control import GlacierControl
-    from glacier_purge.glacier.waiting import Waiter
-    from glacier_purge.guard.rules import Rules
-    from glacier_purge.inventory.snapshot import Snapshot
-    from glacier_purge.lifecycle.options import LifecycleOptions
-    from glacier_purge.lifecycle.steps import Step
-    from glacier_purge.lifecycle.steps_file import LifecycleFile
-    from glacier_purge.lifecycle.terms import Terms
-    from glacier_purge.plan.choosing import Earlier
-    from glacier_purge.plan.document import Plan
-    from glacier_purge.plan.making import DecidedPlan, Target
 
 PhaseResult = tuple[Event, dict[str, Any]]
 """What happened in a phase, and the facts of it that its step tells."""

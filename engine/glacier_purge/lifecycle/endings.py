@@ -6,23 +6,17 @@ any other, so whatever looks at the lifecycle sees it; whoever opens a run that 
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Sequence
+from pathlib import Path
 
+from glacier_purge.archive import Vault
 from glacier_purge.errors import PlanRefused
+from glacier_purge.glacier.control import GlacierControl
 from glacier_purge.lifecycle.phases import Event
-from glacier_purge.lifecycle.steps_file import read_steps
-from glacier_purge.storage.folder import LIFECYCLE_FILE
+from glacier_purge.lifecycle.steps import Step
+from glacier_purge.lifecycle.steps_file import LifecycleFile, read_steps
+from glacier_purge.storage.folder import LIFECYCLE_FILE, RunFolder
 from glacier_purge.vault.freeze import read_frozen, thaw
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
-    from pathlib import Path
-
-    from glacier_purge.archive import Vault
-    from glacier_purge.glacier.control import GlacierControl
-    from glacier_purge.lifecycle.steps import Step
-    from glacier_purge.lifecycle.steps_file import LifecycleFile
-    from glacier_purge.storage.folder import RunFolder
 
 
 async def abandon(control: GlacierControl, folder: RunFolder, lifecycle: LifecycleFile, *, by: str) -> list[str]:

@@ -7,24 +7,18 @@ certificate of each round, and ``freeze.json``.  What does not fit is named, and
 from __future__ import annotations
 
 import hashlib
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 from glacier_purge.errors import AuditDamaged, PlanRefused, first_sentence
 from glacier_purge.lifecycle.phases import Event, Phase
-from glacier_purge.lifecycle.steps import denied_since, position
-from glacier_purge.plan.document import read_plan
+from glacier_purge.lifecycle.steps import Step, denied_since, position
+from glacier_purge.lifecycle.terms import Terms
+from glacier_purge.plan.document import Plan, read_plan
 from glacier_purge.plan.identity import read_identity
 from glacier_purge.proof.certificate import CERTIFICATE_FILE, read_certificate
 from glacier_purge.storage.folder import IDENTITY_FILE, LIFECYCLE_FILE, PLAN_FILE, RunFolder
 from glacier_purge.storage.ownership import read_own
 from glacier_purge.vault.freeze import FREEZE_FILE, read_frozen, settled_sha256
-
-if TYPE_CHECKING:
-    from pathlib import Path
-
-    from glacier_purge.lifecycle.steps import Step
-    from glacier_purge.lifecycle.terms import Terms
-    from glacier_purge.plan.document import Plan
 
 
 def round_path(folder: Path, number: int) -> Path:

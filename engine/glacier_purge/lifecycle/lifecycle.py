@@ -14,19 +14,15 @@ Before each phase the folder's files are held against the steps.  Only what allo
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Awaitable, Callable
 
 from glacier_purge.lifecycle import planning, proving, sending
+from glacier_purge.lifecycle.context import LifecycleContext, PhaseResult
 from glacier_purge.lifecycle.endings import check_removed, refuse_abandoned
 from glacier_purge.lifecycle.files import check_fits, check_freeze_file, round_of
 from glacier_purge.lifecycle.phases import ANOTHER_ROUND, Event, Phase
+from glacier_purge.lifecycle.steps_file import LifecycleFile
 from glacier_purge.storage.folder import RunFolder
-
-if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable
-
-    from glacier_purge.lifecycle.context import LifecycleContext, PhaseResult
-    from glacier_purge.lifecycle.steps_file import LifecycleFile
 
 _DO: dict[Phase, Callable[[LifecycleContext], Awaitable[PhaseResult]]] = {
     Phase.PREFLIGHT: planning.preflight,

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from glacier_purge.errors import PlanOutdated, first_sentence
 from glacier_purge.inventory.fetching.job_choice import Wanted
 from glacier_purge.inventory.fetching.retrieval import NeverInventoried, Retrieval, RetrievalSettings
+from glacier_purge.lifecycle.context import LifecycleContext, PhaseResult
 from glacier_purge.lifecycle.files import identity_sha256, round_of
 from glacier_purge.lifecycle.phases import Event
 from glacier_purge.lifecycle.readiness import check_age, check_begun, drop_inventory, drop_unusable
@@ -18,11 +19,6 @@ from glacier_purge.plan.files import kept_ids
 from glacier_purge.plan.making import NothingToDelete
 from glacier_purge.run.planned import clear_unfinished, keep_plan
 from glacier_purge.storage.folder import PLAN_FILE, RunFolder
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-    from glacier_purge.lifecycle.context import LifecycleContext, PhaseResult
 
 _FROM_ANEW = frozenset({Event.INVENTORY_GIVEN_UP, Event.PLAN_GIVEN_UP, Event.WRITTEN_TO})
 """After these an inventory is wanted that is the service's last."""

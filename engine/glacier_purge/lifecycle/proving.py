@@ -3,22 +3,19 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from glacier_purge.errors import GivenUp, first_sentence
+from glacier_purge.lifecycle.context import LifecycleContext, PhaseResult
 from glacier_purge.lifecycle.endings import may_be_frozen
 from glacier_purge.lifecycle.phases import ROUNDS_MAX, Event
 from glacier_purge.lifecycle.readiness import drop_unusable
 from glacier_purge.proof.reconcile import VERIFICATION_FOLDER
-from glacier_purge.proof.verifying import Verifying
+from glacier_purge.proof.verifying import Verdict, Verifying
 from glacier_purge.storage.folder import RunFolder
 from glacier_purge.vault.emptiness import Certified, Unlisted
 from glacier_purge.vault.freeze import thaw
 from glacier_purge.vault.removal import VaultRemoval, WrittenTo
-
-if TYPE_CHECKING:
-    from glacier_purge.lifecycle.context import LifecycleContext, PhaseResult
-    from glacier_purge.proof.verifying import Verdict
 
 _EMPTY = frozenset({Event.PROVEN, Event.KEPT_REST, Event.EMPTY, Event.NEVER_INVENTORIED})
 """Steps that lead to the removal of the vault, each with a proof of its own."""

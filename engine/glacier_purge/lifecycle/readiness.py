@@ -9,34 +9,29 @@ from __future__ import annotations
 
 import hashlib
 from contextlib import ExitStack
-from typing import TYPE_CHECKING
+from datetime import datetime
+from pathlib import Path
 
 import anyio.to_thread
 
+from glacier_purge.archive import Vault
+from glacier_purge.audit.ledger import Ledger
 from glacier_purge.audit.recovery import replay
 from glacier_purge.errors import AuditDamaged, PlanOutdated, PlanRefused, UsageError, first_sentence
+from glacier_purge.glacier.control import GlacierControl
 from glacier_purge.guard.clearance import check_unprotected
 from glacier_purge.guard.protection import Asking, check_clear, protections
-from glacier_purge.guard.rules import check_archives, check_inventory, check_plan, is_aged
+from glacier_purge.guard.rules import Rules, check_archives, check_inventory, check_plan, is_aged
 from glacier_purge.guard.vault import REMOVAL, weighed_for_removal
 from glacier_purge.inventory.fetching.download import PART_FILE
 from glacier_purge.inventory.fetching.progress import PROGRESS_FILE, read_progress
 from glacier_purge.inventory.fetching.retrieval import INVENTORY_FILE
 from glacier_purge.plan.decisions import DECISIONS_FILE
+from glacier_purge.plan.document import Plan
 from glacier_purge.plan.files import check_plan_files, plan_files
 from glacier_purge.storage.disk import FolderFiles
 from glacier_purge.storage.documents import discard
 from glacier_purge.storage.folder import AUDIT_FOLDER
-
-if TYPE_CHECKING:
-    from datetime import datetime
-    from pathlib import Path
-
-    from glacier_purge.archive import Vault
-    from glacier_purge.audit.ledger import Ledger
-    from glacier_purge.glacier.control import GlacierControl
-    from glacier_purge.guard.rules import Rules
-    from glacier_purge.plan.document import Plan
 
 
 class NotWhole(PlanOutdated):

@@ -5,13 +5,13 @@ What grew old before anything was sent by it is another round.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import anyio.to_thread
 
 from glacier_purge.approval.typed import Approval
+from glacier_purge.audit.ledger import Ledger
 from glacier_purge.errors import PlanOutdated, RunStopped, one_error
 from glacier_purge.guard.rules import check_fresh
+from glacier_purge.lifecycle.context import LifecycleContext, PhaseResult
 from glacier_purge.lifecycle.endings import may_be_frozen
 from glacier_purge.lifecycle.phases import Event
 from glacier_purge.lifecycle.readiness import (
@@ -22,13 +22,9 @@ from glacier_purge.lifecycle.readiness import (
     was_begun,
 )
 from glacier_purge.lifecycle.steps import denied_since
+from glacier_purge.plan.document import Plan
+from glacier_purge.storage.folder import RunFolder
 from glacier_purge.vault.freeze import freeze, read_frozen, settled_sha256, thaw
-
-if TYPE_CHECKING:
-    from glacier_purge.audit.ledger import Ledger
-    from glacier_purge.lifecycle.context import LifecycleContext, PhaseResult
-    from glacier_purge.plan.document import Plan
-    from glacier_purge.storage.folder import RunFolder
 
 
 async def approval(here: LifecycleContext) -> PhaseResult:

@@ -9,35 +9,27 @@ What ends a process while uploads are denied says that they are, since when, and
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
-from datetime import datetime  # noqa: TC003 - msgspec resolves the annotations at run time
-from typing import TYPE_CHECKING, TypeVar
+from datetime import datetime
+from pathlib import Path
+from typing import TypeVar
 
 import msgspec
 
 from glacier_purge.archive import Vault
 from glacier_purge.errors import AuditDamaged, GlacierPurgeError, Pending, PlanRefused, UsageError, one_error, told
-from glacier_purge.glacier.waiting import Waiting
+from glacier_purge.glacier.waiting import Waiter, Waiting
 from glacier_purge.lifecycle.files import check_fits
 from glacier_purge.lifecycle.phases import Event, Phase
-from glacier_purge.lifecycle.steps import denied_since, position
-from glacier_purge.lifecycle.steps_file import read_steps
-from glacier_purge.lifecycle.terms import read_terms
-from glacier_purge.plan.document import read_plan
+from glacier_purge.lifecycle.steps import Step, denied_since, position
+from glacier_purge.lifecycle.steps_file import LifecycleFile, read_steps
+from glacier_purge.lifecycle.terms import Terms, read_terms
+from glacier_purge.plan.document import Plan, read_plan
 from glacier_purge.storage.documents import DocumentUnreadable, discard, read_document
 from glacier_purge.storage.folder import LIFECYCLE_FILE, PLAN_FILE, TERMS_FILE, RunFolder
 from glacier_purge.vault.freeze import read_frozen
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
-    from pathlib import Path
-
-    from glacier_purge.glacier.waiting import Waiter
-    from glacier_purge.lifecycle.steps import Step
-    from glacier_purge.lifecycle.steps_file import LifecycleFile
-    from glacier_purge.lifecycle.terms import Terms
-    from glacier_purge.plan.document import Plan
 
 WAITING_FILE = "waiting.json"
 ENDED_FILE = "ended.json"

@@ -5,14 +5,12 @@ The first one is made in the first phase; where the last one leads is where the 
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from collections.abc import Iterable, Iterator
+from typing import Any
 
 import msgspec
 
 from glacier_purge.lifecycle.phases import ANOTHER_ROUND, SETTLED, TRANSITIONS, Event, Phase, following
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
 
 
 class Step(msgspec.Struct, frozen=True, kw_only=True):

@@ -13,8 +13,11 @@ that is there.
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from datetime import datetime
+from pathlib import Path
+from typing import Any
 
 import msgspec
 
@@ -26,11 +29,6 @@ from glacier_purge.storage.documents import DocumentUnreadable, decoded
 from glacier_purge.storage.folder import LIFECYCLE_FILE, TERMS_FILE
 from glacier_purge.storage.lines import append_line, read_lines
 from glacier_purge.storage.ownership import read_own
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
-    from datetime import datetime
-    from pathlib import Path
 
 _MADE_BY_STEPS = ("round-*", "freeze.json", "waiting.json")
 

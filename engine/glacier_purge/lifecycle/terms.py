@@ -16,11 +16,10 @@ from contextlib import ExitStack
 from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import msgspec
 
-from glacier_purge.archive import EXACT, IdRule
+from glacier_purge.archive import EXACT, IdRule, Vault
 from glacier_purge.errors import PlanRefused, UsageError
 from glacier_purge.plan.choices import EVERY_ARCHIVE, UNCAPPED, Caps, Choices, cut_off, filters, size_bytes
 from glacier_purge.plan.id_lists import read_ids
@@ -28,12 +27,7 @@ from glacier_purge.plan.migration.manifest_files import Tables, read_file
 from glacier_purge.plan.rows import Rows
 from glacier_purge.plan.selection import instant
 from glacier_purge.storage.documents import DocumentUnreadable, encoded, read_document
-from glacier_purge.storage.folder import TERMS_FILE
-
-if TYPE_CHECKING:
-    from glacier_purge.archive import Vault
-    from glacier_purge.plan.choices import Caps, Choices
-    from glacier_purge.storage.folder import RunFolder
+from glacier_purge.storage.folder import TERMS_FILE, RunFolder
 
 _STDIN = "-"
 _TABLE = "dynamodb://"

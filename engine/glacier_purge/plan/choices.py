@@ -7,17 +7,13 @@ made again with it has the same digest.
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING, Literal
+from typing import Literal
 
 from glacier_purge.errors import UsageError
-from glacier_purge.plan.selection import at_least, at_most, described_like, newer_than, older_than
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    from glacier_purge.plan.selection import Filter
+from glacier_purge.plan.selection import Filter, at_least, at_most, described_like, newer_than, older_than
 
 _SPAN = re.compile(r"(\d{1,6})([smhdw])", re.ASCII)
 _SPAN_SECONDS = {"s": 1, "m": 60, "h": 3_600, "d": 86_400, "w": 604_800}

@@ -7,26 +7,19 @@ what is left.
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from datetime import datetime
+from pathlib import Path
 
 from glacier_purge.archive import EXACT, IdRule
-from glacier_purge.plan.choices import filters
+from glacier_purge.plan.choices import Choices, filters
 from glacier_purge.plan.document import PlanFinding
 from glacier_purge.plan.id_lists import IdLists, kept_before, read_ids
 from glacier_purge.plan.making import Selection
-from glacier_purge.plan.migration.migrated import COPIES_NOT_LOOKED_AT, Unproven, UnseenCopies
-from glacier_purge.plan.selection import first_of, not_held
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
-    from datetime import datetime
-    from pathlib import Path
-
-    from glacier_purge.plan.choices import Choices
-    from glacier_purge.plan.migration.migrated import Proofs
-    from glacier_purge.plan.selection import Filter
+from glacier_purge.plan.migration.migrated import COPIES_NOT_LOOKED_AT, Proofs, Unproven, UnseenCopies
+from glacier_purge.plan.selection import Filter, first_of, not_held
 
 IDS_NOT_IN_INVENTORY = "ids_not_in_inventory"
 RETRIEVALS_IGNORED = "retrieval_jobs_ignored"

@@ -13,16 +13,12 @@ from dataclasses import dataclass
 from datetime import date
 from importlib import resources
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import msgspec
 
 from glacier_purge.errors import ConfigurationFailed
-from glacier_purge.plan.census import FEE_DAYS
-
-if TYPE_CHECKING:
-    from glacier_purge.plan.census import Uploads
-    from glacier_purge.plan.document import Plan
+from glacier_purge.plan.census import FEE_DAYS, Uploads
+from glacier_purge.plan.document import Plan
 
 OVERHEAD_BYTES = 32 * 1024
 """Billed for each archive besides its bytes, at the same price (S3 User Guide, "object archival": Glacier's part)."""

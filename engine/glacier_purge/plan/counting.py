@@ -2,19 +2,14 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Sequence
 
+from glacier_purge.archive import Archive
+from glacier_purge.inventory.batch import Batch
 from glacier_purge.inventory.dates import Period
 from glacier_purge.plan.census import Census
 from glacier_purge.plan.document import Counts, Reason, Sample
-from glacier_purge.plan.selection import ALWAYS, DELETE, DUPLICATE, INVALID, REASONS, UNCHOSEN
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    from glacier_purge.archive import Archive
-    from glacier_purge.inventory.batch import Batch
-    from glacier_purge.plan.selection import Filter
+from glacier_purge.plan.selection import ALWAYS, DELETE, DUPLICATE, INVALID, REASONS, UNCHOSEN, Filter
 
 SAMPLES_MAX = 20
 

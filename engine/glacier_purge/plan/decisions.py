@@ -9,25 +9,21 @@ from __future__ import annotations
 import hashlib
 import os
 import struct
+from collections.abc import Iterable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, BinaryIO
+from pathlib import Path
+from typing import BinaryIO
 
+from glacier_purge.archive import Archive
 from glacier_purge.errors import NotAsApproved, PlanRefused
+from glacier_purge.inventory.batch import Batch, Defect
+from glacier_purge.plan.document import Plan
 from glacier_purge.plan.selection import DELETE, DUPLICATE, INVALID
-from glacier_purge.storage.bound_file import Pieces, bound
+from glacier_purge.storage.bound_file import BoundFile, Pieces, bound
 from glacier_purge.storage.disk import FolderFiles
 from glacier_purge.storage.documents import new_file
 from glacier_purge.storage.ownership import open_own
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
-    from pathlib import Path
-
-    from glacier_purge.archive import Archive
-    from glacier_purge.inventory.batch import Batch, Defect
-    from glacier_purge.plan.document import Plan
-    from glacier_purge.storage.bound_file import BoundFile
 
 DECISIONS_FILE = "decisions"
 DUPLICATES_FILE = "duplicates"

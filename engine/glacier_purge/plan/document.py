@@ -9,21 +9,17 @@ the plan it has the hash of the ``run.json`` of its folder, which says who made 
 from __future__ import annotations
 
 import hashlib
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 import msgspec
 
 from glacier_purge.archive import IdRule, Vault, id_rule_for
 from glacier_purge.errors import PlanRefused
-from glacier_purge.inventory.format import Format  # noqa: TC001 - msgspec, too
-from glacier_purge.plan.census import SizeClass, Uploads  # noqa: TC001 - msgspec resolves the annotations at run time
+from glacier_purge.inventory.format import Format
+from glacier_purge.inventory.snapshot import SnapshotFile
+from glacier_purge.plan.census import SizeClass, Uploads
 from glacier_purge.plan.selection import ALWAYS
 from glacier_purge.storage.documents import DocumentUnreadable, encoded, read_document
-
-if TYPE_CHECKING:
-    from pathlib import Path
-
-    from glacier_purge.inventory.snapshot import SnapshotFile
 
 FORMAT = 1
 

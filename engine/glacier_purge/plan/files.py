@@ -7,22 +7,24 @@ in flight.
 
 from __future__ import annotations
 
+from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Protocol, TypeVar
+from pathlib import Path
+from typing import Protocol, TypeVar
 
-from glacier_purge.plan.decisions import bound_decisions, check_counts, decided, merged_batches
+from glacier_purge.inventory.batch import Batch
+from glacier_purge.plan.decisions import (
+    BoundDecisions,
+    DecidedBatch,
+    bound_decisions,
+    check_counts,
+    decided,
+    merged_batches,
+)
+from glacier_purge.plan.document import Plan
 from glacier_purge.plan.selection import ALWAYS
-
-if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable, Iterator
-    from pathlib import Path
-
-    from glacier_purge.inventory.batch import Batch
-    from glacier_purge.plan.decisions import BoundDecisions, DecidedBatch
-    from glacier_purge.plan.document import Plan
-    from glacier_purge.storage.bound_file import BoundFile
-
+from glacier_purge.storage.bound_file import BoundFile
 
 T = TypeVar("T")
 

@@ -6,23 +6,18 @@ them, unless the caller asks for defects to be set aside.  Only then is anybody 
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import chain
 from mmap import ACCESS_READ, mmap
-from typing import TYPE_CHECKING
+from pathlib import Path
+from types import TracebackType
 
-from glacier_purge.archive import EXACT, IdRule
+from glacier_purge.archive import EXACT, IdRule, Vault
 from glacier_purge.errors import InventoryDamaged
+from glacier_purge.inventory.batch import Batch
 from glacier_purge.inventory.duplicates import DuplicateFinder
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-    from pathlib import Path
-    from types import TracebackType
-
-    from glacier_purge.archive import Vault
-    from glacier_purge.inventory.batch import Batch
-    from glacier_purge.inventory.snapshot import Snapshot
+from glacier_purge.inventory.snapshot import Snapshot
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -6,19 +6,15 @@ refused with the number of the line.  Empty lines and lines that begin with ``#`
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Iterable, Iterator
+from contextlib import ExitStack
+from pathlib import Path
 
+from glacier_purge.archive import Archive, IdRule
 from glacier_purge.errors import UsageError
 from glacier_purge.inventory.source import Source
 from glacier_purge.plan.rows import Rows
 from glacier_purge.plan.selection import DELETE, DENIED, EXCLUDED, KEPT_BEFORE, NOT_LISTED, Filter
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
-    from contextlib import ExitStack
-    from pathlib import Path
-
-    from glacier_purge.archive import Archive, IdRule
 
 SAMPLES_MAX = 5
 _LINE_BYTES_MAX = 1 << 16

@@ -8,21 +8,15 @@ it from the first approval on: another run's, or one that was made younger, is r
 from __future__ import annotations
 
 import hashlib
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 import msgspec
 
 from glacier_purge.errors import PlanRefused
-from glacier_purge.plan.document import read_run_sha256
+from glacier_purge.plan.document import Plan, read_run_sha256
 from glacier_purge.storage.documents import DocumentUnreadable, decoded, encoded
-from glacier_purge.storage.folder import IDENTITY_FILE
+from glacier_purge.storage.folder import IDENTITY_FILE, RunFolder
 from glacier_purge.storage.ownership import read_own
-
-if TYPE_CHECKING:
-    from pathlib import Path
-
-    from glacier_purge.plan.document import Plan
-    from glacier_purge.storage.folder import RunFolder
 
 
 class Identity(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

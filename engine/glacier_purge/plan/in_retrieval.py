@@ -12,23 +12,16 @@ a note that nobody looked.
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass
-from datetime import timedelta
-from typing import TYPE_CHECKING
+from datetime import datetime, timedelta
 
 import anyio
 
 from glacier_purge.errors import GlacierPurgeError
-from glacier_purge.glacier.control import OUTPUT_LASTS, JobAction, JobState
-from glacier_purge.glacier.waiting import UNASKED_PATIENCE_SECONDS, Waiting
-
-if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Iterable
-    from datetime import datetime
-
-    from glacier_purge.glacier.control import GlacierControl, Job
-    from glacier_purge.glacier.waiting import Waiter
-    from glacier_purge.plan.choices import InRetrieval
+from glacier_purge.glacier.control import OUTPUT_LASTS, GlacierControl, Job, JobAction, JobState
+from glacier_purge.glacier.waiting import UNASKED_PATIENCE_SECONDS, Waiter, Waiting
+from glacier_purge.plan.choices import InRetrieval
 
 LOOK_AGAIN = timedelta(minutes=30)
 """How often jobs in progress are asked for; they take 3 to 12 hours."""

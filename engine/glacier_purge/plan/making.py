@@ -6,23 +6,17 @@ second, here, decides.  The decisions are durable before ``plan.json`` names the
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 from glacier_purge.archive import ANY_LENGTH
 from glacier_purge.errors import UsageError
+from glacier_purge.inventory.snapshot import Snapshot
 from glacier_purge.plan.counting import Counting
 from glacier_purge.plan.decisions import decisions_sha256, writing
-from glacier_purge.plan.document import FORMAT, Plan, SnapshotFacts
+from glacier_purge.plan.document import FORMAT, Plan, PlanFinding, SnapshotFacts
 from glacier_purge.plan.first_reading import FirstReading, Target
-from glacier_purge.plan.selection import decisions_of
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
-
-    from glacier_purge.inventory.snapshot import Snapshot
-    from glacier_purge.plan.document import PlanFinding
-    from glacier_purge.plan.selection import Filter
+from glacier_purge.plan.selection import Filter, decisions_of
 
 __all__ = ["EVERYTHING", "DecidedPlan", "NothingToDelete", "Selection", "Target", "decide_all", "make_plan"]
 

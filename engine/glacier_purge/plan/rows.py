@@ -16,16 +16,14 @@ import os
 import struct
 from array import array
 from bisect import bisect_left
+from collections.abc import Iterator
 from mmap import ACCESS_READ, mmap
+from pathlib import Path
 from tempfile import TemporaryFile
-from typing import IO, TYPE_CHECKING
+from types import TracebackType
+from typing import IO
 
 from glacier_purge.errors import UsageError
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-    from pathlib import Path
-    from types import TracebackType
 
 _HEAD = struct.Struct("<HI")
 """Lengths of the id and of what stands about it."""

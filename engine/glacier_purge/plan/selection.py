@@ -10,18 +10,14 @@ from __future__ import annotations
 
 import fnmatch
 import re
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from datetime import datetime
 
+from glacier_purge.archive import Archive
 from glacier_purge.errors import UsageError
+from glacier_purge.inventory.batch import Batch
 from glacier_purge.inventory.dates import creation_time
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
-    from datetime import datetime
-
-    from glacier_purge.archive import Archive
-    from glacier_purge.inventory.batch import Batch
 
 DELETE = 0
 INVALID = 1

@@ -9,19 +9,15 @@ check; it is not a signature: it proves to those who trust the folder and the se
 from __future__ import annotations
 
 import hashlib
-from typing import TYPE_CHECKING
+from collections.abc import Iterator
+from pathlib import Path
 
 import msgspec
 
 from glacier_purge.errors import PlanRefused
 from glacier_purge.proof.reconcile import KEPT_GONE_FILE, VERIFICATION_FOLDER, Reconciliation
 from glacier_purge.storage.documents import NO_JSON, DocumentUnreadable, encoded, read_document
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-    from pathlib import Path
-
-    from glacier_purge.storage.folder import RunFolder
+from glacier_purge.storage.folder import RunFolder
 
 CERTIFICATE_FILE = "certificate.json"
 CERTIFICATE_TEXT_FILE = "certificate.txt"

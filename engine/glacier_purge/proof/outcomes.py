@@ -6,14 +6,11 @@ The ledger knows which records have an outcome; holding a later inventory agains
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 from glacier_purge.audit.record import Outcome, read_line
 from glacier_purge.audit.segments import find_segments, read_lines
 from glacier_purge.storage.disk import FileDisk
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 
 class Outcomes:

@@ -9,24 +9,20 @@ to one file a kind, one a line, so that they can go back through a plan.
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from io import TextIOWrapper
 from itertools import groupby
-from typing import IO, TYPE_CHECKING
+from pathlib import Path
+from typing import IO
 
 import msgspec
 
+from glacier_purge.inventory.batch import Batch
 from glacier_purge.inventory.duplicates import sorted_on_disk
-from glacier_purge.storage.disk import FolderFiles
+from glacier_purge.proof.outcomes import Outcomes
+from glacier_purge.storage.disk import Files, FolderFiles
 from glacier_purge.storage.documents import discard, new_file
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
-    from pathlib import Path
-
-    from glacier_purge.inventory.batch import Batch
-    from glacier_purge.proof.outcomes import Outcomes
-    from glacier_purge.storage.disk import Files
 
 VERIFICATION_FOLDER = "verification"
 """Where a run's later inventory lies, with what it shows."""

@@ -6,20 +6,16 @@ all of it.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from pathlib import Path
 
+from glacier_purge.audit.ledger import Ledger
 from glacier_purge.audit.recovery import replay
 from glacier_purge.audit.verification import PlanFacts
 from glacier_purge.audit.verification import verify as verify_log
 from glacier_purge.errors import AuditDamaged, PlanRefused
 from glacier_purge.plan.decisions import check_decisions, selected_bitmap
+from glacier_purge.plan.document import Plan
 from glacier_purge.plan.files import check_plan_files
-
-if TYPE_CHECKING:
-    from pathlib import Path
-
-    from glacier_purge.audit.ledger import Ledger
-    from glacier_purge.plan.document import Plan
 
 
 def sound_ledger(folder: Path, plan: Plan) -> tuple[Ledger, str]:

@@ -12,29 +12,25 @@ import shutil
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from importlib.metadata import version
-from typing import TYPE_CHECKING
 
 import anyio.to_thread
 
-from glacier_purge.glacier.waiting import Waiting, outlasting
+from glacier_purge.audit.ledger import Ledger
+from glacier_purge.glacier.control import GlacierControl
+from glacier_purge.glacier.waiting import Waiter, Waiting, outlasting
 from glacier_purge.inventory.dates import creation_time
 from glacier_purge.inventory.fetching.job_choice import Wanted
 from glacier_purge.inventory.fetching.progress import read_progress
 from glacier_purge.inventory.fetching.retrieval import Retrieval, RetrievalSettings, inventory_time
+from glacier_purge.inventory.snapshot import Snapshot
+from glacier_purge.plan.document import Plan
 from glacier_purge.plan.files import plan_files
 from glacier_purge.plan.identity import read_identity
 from glacier_purge.proof.certificate import Certificate, read_certificate, write_certificate
 from glacier_purge.proof.outcomes import read_outcomes
 from glacier_purge.proof.reconcile import VERIFICATION_FOLDER, Reconciliation, reconcile
 from glacier_purge.proof.soundness import sound_ledger
-
-if TYPE_CHECKING:
-    from glacier_purge.audit.ledger import Ledger
-    from glacier_purge.glacier.control import GlacierControl
-    from glacier_purge.glacier.waiting import Waiter
-    from glacier_purge.inventory.snapshot import Snapshot
-    from glacier_purge.plan.document import Plan
-    from glacier_purge.storage.folder import RunFolder
+from glacier_purge.storage.folder import RunFolder
 
 SETTLED_AFTER = timedelta(hours=72)
 """So long after the last deletion no newer inventory is waited for: it comes within a day or two (AWS's own guidance is

@@ -6,13 +6,9 @@ handed on, what came of it when it is durable.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
+from glacier_purge.audit.ledger import Ledger
 from glacier_purge.errors import NotAsApproved
-
-if TYPE_CHECKING:
-    from glacier_purge.audit.ledger import Ledger
-    from glacier_purge.plan.document import Plan
+from glacier_purge.plan.document import Plan
 
 
 def check_outcomes(plan: Plan, ledger: Ledger) -> None:

@@ -8,24 +8,19 @@ doubt stays small at any rate.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import AsyncIterator, Callable, Iterator
 
 import anyio
+from anyio.streams.memory import MemoryObjectSendStream
 
+from glacier_purge.archive import Archive
+from glacier_purge.audit.journal import Journal
 from glacier_purge.audit.record import Outcome
 from glacier_purge.errors import one_error
+from glacier_purge.guard.fuse import Canary
 from glacier_purge.plan.decisions import DecidedBatch
 from glacier_purge.plan.selection import DELETE, DUPLICATE, INVALID
-
-if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable, Iterator
-
-    from anyio.streams.memory import MemoryObjectSendStream
-
-    from glacier_purge.archive import Archive
-    from glacier_purge.audit.journal import Journal
-    from glacier_purge.guard.fuse import Canary
-    from glacier_purge.run.bounds import Allowance
+from glacier_purge.run.bounds import Allowance
 
 RELEASE_SECONDS = 0.5
 RELEASE_MIN = 16

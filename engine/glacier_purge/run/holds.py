@@ -14,26 +14,23 @@ A hold and its end are in the audit log, each with what was found and since when
 from __future__ import annotations
 
 import logging
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import anyio
 import structlog
 
+from glacier_purge.audit.journal import Journal
 from glacier_purge.deletion.pauses import Side
+from glacier_purge.deletion.pool import Pool
 from glacier_purge.errors import CredentialsFailed, GlacierPurgeError
 from glacier_purge.glacier.control import ControlRefused
 from glacier_purge.glacier.reply import ENDS_THE_RUN, Meaning, Reply
 from glacier_purge.guard.clearance import Look, tell_warnings
+from glacier_purge.run.host import Host
 from glacier_purge.run.windows import in_words
-
-if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable
-
-    from glacier_purge.audit.journal import Journal
-    from glacier_purge.deletion.pool import Pool
-    from glacier_purge.run.host import Host
 
 _log: Any = structlog.wrap_logger(logging.getLogger(__name__))
 

@@ -7,20 +7,16 @@ import hashlib
 import random
 import socket
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files
-from typing import TYPE_CHECKING
+from importlib.resources.abc import Traversable
 
 import anyio.to_thread
 
 from glacier_purge.clock import wall_seconds
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
-    from importlib.resources.abc import Traversable
-
-    from glacier_purge.plan.files import Elsewhere
+from glacier_purge.plan.files import Elsewhere
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -9,20 +9,18 @@ from __future__ import annotations
 import hashlib
 import logging
 import os
-from datetime import datetime  # noqa: TC003 - msgspec resolves the annotations at run time
+from datetime import datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import msgspec
 import structlog
 
+from glacier_purge.archive import Vault
 from glacier_purge.errors import NotOurs
 from glacier_purge.plan.forecast import KnownRate
 from glacier_purge.storage.disk import FolderFiles
 from glacier_purge.storage.documents import DocumentUnreadable, read_document, write_document
-
-if TYPE_CHECKING:
-    from glacier_purge.archive import Vault
 
 _log: Any = structlog.wrap_logger(logging.getLogger(__name__))
 

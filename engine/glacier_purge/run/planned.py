@@ -3,24 +3,19 @@
 from __future__ import annotations
 
 import shutil
+from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 from glacier_purge.clock import utc_now
 from glacier_purge.errors import UsageError
 from glacier_purge.plan.decisions import DECISIONS_FILE, DUPLICATES_FILE
-from glacier_purge.plan.document import plan_bytes
+from glacier_purge.plan.document import Plan, plan_bytes
 from glacier_purge.plan.identity import Identity, write_identity
 from glacier_purge.plan.migration.migrated import UNPROVEN_FILE
 from glacier_purge.run.host import package_sha256
 from glacier_purge.storage.documents import discard
 from glacier_purge.storage.folder import IDENTITY_FILE, PLAN_FILE, RunFolder
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-    from pathlib import Path
-
-    from glacier_purge.plan.document import Plan
 
 
 @contextmanager

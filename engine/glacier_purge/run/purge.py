@@ -10,27 +10,34 @@ from __future__ import annotations
 
 import logging
 import os
+from collections.abc import Awaitable, Callable
 from contextlib import ExitStack, suppress
 from dataclasses import asdict
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import anyio
 import structlog
 
+from glacier_purge.approval.typed import Approval
 from glacier_purge.archive import Archive
 from glacier_purge.audit.journal import Journal
+from glacier_purge.audit.ledger import Ledger
+from glacier_purge.deletion.budget import PacerFor, Pacing
 from glacier_purge.deletion.credentials import Renewal
 from glacier_purge.deletion.pacer import Pacer, PacerState
 from glacier_purge.deletion.pool import Pool
 from glacier_purge.deletion.retry import RetryPolicy
 from glacier_purge.deletion.tally import Tally
-from glacier_purge.deletion.turns import Turns
+from glacier_purge.deletion.turns import Recorder, Turns
 from glacier_purge.errors import DiskFailed, NotAsApproved, UsageError
-from glacier_purge.guard.clearance import check_renewed, check_target, check_unprotected, look
+from glacier_purge.glacier.port import Glacier
+from glacier_purge.guard.clearance import Look, check_renewed, check_target, check_unprotected, look
 from glacier_purge.guard.fuse import Canary
+from glacier_purge.guard.protection import Guarded
 from glacier_purge.guard.rules import check_archives, check_inventory, check_plan
-from glacier_purge.plan.files import plan_files, read_decided
+from glacier_purge.plan.document import Plan
+from glacier_purge.plan.files import PlanFiles, plan_files, read_decided
 from glacier_purge.plan.forecast import KnownRate
 from glacier_purge.plan.identity import check_same_as_logged, hashed_identity
 from glacier_purge.run import socket as control
@@ -39,27 +46,12 @@ from glacier_purge.run.feed import Feed
 from glacier_purge.run.holds import Holds
 from glacier_purge.run.host import Host, package_sha256, who
 from glacier_purge.run.limits import remember_rate
-from glacier_purge.run.steering import AskStatus, Steering
+from glacier_purge.run.settings import PurgeSettings
+from glacier_purge.run.steering import AskStatus, Order, Steering
 from glacier_purge.run.telemetry import BEFORE, moment
 from glacier_purge.run.windows import Hours
-from glacier_purge.storage.folder import IDENTITY_FILE
-
-if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable
-
-    from glacier_purge.approval.typed import Approval
-    from glacier_purge.audit.ledger import Ledger
-    from glacier_purge.deletion.budget import PacerFor, Pacing
-    from glacier_purge.deletion.turns import Recorder
-    from glacier_purge.glacier.port import Glacier
-    from glacier_purge.guard.clearance import Look
-    from glacier_purge.guard.protection import Guarded
-    from glacier_purge.plan.document import Plan
-    from glacier_purge.plan.files import PlanFiles
-    from glacier_purge.run.settings import PurgeSettings
-    from glacier_purge.run.steering import Order
-    from glacier_purge.storage.disk import Disk
-    from glacier_purge.storage.folder import RunFolder
+from glacier_purge.storage.disk import Disk
+from glacier_purge.storage.folder import IDENTITY_FILE, RunFolder
 
 _log: Any = structlog.wrap_logger(logging.getLogger(__name__))
 """For the operator, through the standard library's logging: silent in a program that configured none."""

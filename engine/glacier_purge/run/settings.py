@@ -5,16 +5,13 @@ people write (``glacier_purge.settings``) take their defaults from these.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
 
 from glacier_purge.audit.journal import COMMIT_RECORDS, COMMIT_SECONDS, SEGMENT_RECORDS
 from glacier_purge.deletion.pace import PacerSettings
 from glacier_purge.deletion.retry import RetryPolicySettings
 from glacier_purge.guard.fuse import FuseSettings
 from glacier_purge.guard.rules import Rules
-
-if TYPE_CHECKING:
-    from glacier_purge.run.windows import Window
+from glacier_purge.run.windows import Window
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -17,28 +17,22 @@ import logging
 import os
 import socket
 import stat
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import anyio
 import msgspec
 import structlog
-from anyio.abc import SocketListener
+from anyio.abc import SocketListener, SocketStream
 from anyio.streams.buffered import BufferedByteReceiveStream
 
 from glacier_purge.errors import UsageError
-from glacier_purge.run.steering import read_order, write_order
+from glacier_purge.run.steering import Order, read_order, write_order
 from glacier_purge.storage.documents import DocumentUnreadable, decoded
 
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
-
-    from anyio.abc import SocketStream
-
-    from glacier_purge.run.steering import Order
-
-    Facts = dict[str, object]
+Facts = dict[str, object]
 
 _log: Any = structlog.wrap_logger(logging.getLogger(__name__))
 

@@ -8,23 +8,20 @@ for the process it was given to and for no later one: who starts a run again has
 from __future__ import annotations
 
 import logging
+from collections.abc import Callable
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import msgspec
 import structlog
 
+from glacier_purge.audit.journal import Journal
+from glacier_purge.deletion.budget import Pacing
 from glacier_purge.deletion.pace import check_rate_max
 from glacier_purge.deletion.pauses import Side
+from glacier_purge.deletion.pool import Pool
 from glacier_purge.errors import UsageError
 from glacier_purge.storage.documents import NO_JSON
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    from glacier_purge.audit.journal import Journal
-    from glacier_purge.deletion.budget import Pacing
-    from glacier_purge.deletion.pool import Pool
 
 _log: Any = structlog.wrap_logger(logging.getLogger(__name__))
 

@@ -7,16 +7,12 @@ names ends.
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING
 
+from glacier_purge.deletion.budget import Pacing
 from glacier_purge.deletion.pauses import Side
-from glacier_purge.run.windows import in_words
-
-if TYPE_CHECKING:
-    from glacier_purge.deletion.budget import Pacing
-    from glacier_purge.deletion.pool import Pool
-    from glacier_purge.deletion.tally import Tally
-    from glacier_purge.run.windows import Hours
+from glacier_purge.deletion.pool import Pool
+from glacier_purge.deletion.tally import Tally
+from glacier_purge.run.windows import Hours, in_words
 
 BEFORE: dict[str, object] = {
     "state": "checking",

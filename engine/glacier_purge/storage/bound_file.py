@@ -12,17 +12,14 @@ Time: one SHA-256 over what is read, 0.16 us an archive.
 
 from __future__ import annotations
 
+import hashlib
 import os
+from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 from glacier_purge.errors import FileChanged
 from glacier_purge.storage.ownership import open_own
-
-if TYPE_CHECKING:
-    import hashlib
-    from collections.abc import Iterator
-    from pathlib import Path
 
 BLOCK_BYTES = 56 * 1024
 """What an inventory's reader takes at a time (``inventory.source.CHUNK_BYTES``), so that nothing is copied between."""

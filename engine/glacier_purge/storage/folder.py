@@ -9,21 +9,16 @@ from __future__ import annotations
 
 import os
 import stat
+from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING
+from pathlib import Path
 
+from glacier_purge.archive import Vault
 from glacier_purge.errors import NotOurs, UsageError
 from glacier_purge.storage import documents, locks
-from glacier_purge.storage.disk import FolderFiles
+from glacier_purge.storage.disk import Files, FolderFiles
 from glacier_purge.storage.ownership import check_own_folder, check_owner, check_way_to, open_own
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-    from pathlib import Path
-
-    from glacier_purge.archive import Vault
-    from glacier_purge.storage.disk import Files
 
 PLAN_FILE = "plan.json"
 IDENTITY_FILE = "run.json"

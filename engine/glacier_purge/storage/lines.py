@@ -11,10 +11,8 @@ The audit log, whose appends are many lines, has rules of its own (``audit.torn_
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING
 
-if TYPE_CHECKING:
-    from glacier_purge.storage.disk import Files
+from glacier_purge.storage.disk import Files
 
 _SECTOR_BYTES = 512
 _ZEROS = re.compile(rb"\0+")

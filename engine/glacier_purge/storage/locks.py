@@ -27,22 +27,18 @@ import pwd
 import socket
 import struct
 import sys
+from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from threading import Thread
-from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 import msgspec
 
+from glacier_purge.archive import Vault
 from glacier_purge.clock import utc_now
 from glacier_purge.errors import DiskFailed, RunLocked, UsageError
 from glacier_purge.storage.documents import DocumentUnreadable, decoded
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-    from glacier_purge.archive import Vault
 
 LOCK_FILE = "lock"
 _HAS_ABSTRACT_NAMES = sys.platform == "linux"

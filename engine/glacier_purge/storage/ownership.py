@@ -13,12 +13,9 @@ import errno
 import os
 import pwd
 import stat
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 from glacier_purge.errors import NotOurs
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 _OTHERS_WRITE = stat.S_IWGRP | stat.S_IWOTH
 _SAFELY = os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK  # nobody hangs at a pipe that lies in a file's place

@@ -9,19 +9,16 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
-from typing import TYPE_CHECKING, Protocol
+from typing import Protocol
 
+from glacier_purge.archive import Vault
+from glacier_purge.audit.ledger import Ledger
 from glacier_purge.audit.recovery import replay
 from glacier_purge.errors import PlanRefused
-from glacier_purge.proof.certificate import read_certificate
+from glacier_purge.plan.document import Plan
+from glacier_purge.proof.certificate import Certificate, read_certificate
 from glacier_purge.proof.soundness import sound_ledger
-
-if TYPE_CHECKING:
-    from glacier_purge.archive import Vault
-    from glacier_purge.audit.ledger import Ledger
-    from glacier_purge.plan.document import Plan
-    from glacier_purge.proof.certificate import Certificate
-    from glacier_purge.storage.folder import RunFolder
+from glacier_purge.storage.folder import RunFolder
 
 
 class ProofOfEmptiness(Protocol):

@@ -17,12 +17,13 @@ It denies uploads by everybody, the account's own users included.  It never touc
 from __future__ import annotations
 
 import hashlib
-from typing import TYPE_CHECKING, Any
+from collections.abc import Collection
+from typing import Any
 
 import msgspec
 
 from glacier_purge.errors import PlanRefused, RunStopped
-from glacier_purge.glacier.control import ControlRefused
+from glacier_purge.glacier.control import ControlRefused, GlacierControl
 from glacier_purge.guard.upload_denial import (
     SID_PREFIX,
     denial,
@@ -34,13 +35,7 @@ from glacier_purge.guard.upload_denial import (
     without,
 )
 from glacier_purge.storage.documents import DocumentUnreadable, encoded, read_document
-from glacier_purge.storage.folder import TERMS_FILE
-
-if TYPE_CHECKING:
-    from collections.abc import Collection
-
-    from glacier_purge.glacier.control import GlacierControl
-    from glacier_purge.storage.folder import RunFolder
+from glacier_purge.storage.folder import TERMS_FILE, RunFolder
 
 FREEZE_FILE = "freeze.json"
 

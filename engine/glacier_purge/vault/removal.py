@@ -11,24 +11,18 @@ make another; the last vault therefore needs a word of its own.
 from __future__ import annotations
 
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 import anyio.to_thread
 import msgspec
 
 from glacier_purge.errors import AuditDamaged, DiskFailed, GivenUp, PlanRefused, ServiceRefused
-from glacier_purge.glacier.control import ControlRefused, Removal
-from glacier_purge.glacier.waiting import Waiting, outlasting
+from glacier_purge.glacier.control import ControlRefused, GlacierControl, Removal
+from glacier_purge.glacier.waiting import Waiter, Waiting, outlasting
 from glacier_purge.storage.disk import FolderFiles
 from glacier_purge.storage.documents import DocumentUnreadable, decoded
 from glacier_purge.storage.lines import append_line, read_lines
-
-if TYPE_CHECKING:
-    from pathlib import Path
-
-    from glacier_purge.glacier.control import GlacierControl
-    from glacier_purge.glacier.waiting import Waiter
-    from glacier_purge.vault.emptiness import ProofOfEmptiness
+from glacier_purge.vault.emptiness import ProofOfEmptiness
 
 REMOVAL_FILE = "removal.jsonl"
 ASKED = "asked"

@@ -3,17 +3,14 @@
 from __future__ import annotations
 
 import hashlib
-from typing import TYPE_CHECKING
 
 from glacier_purge.archive import EXACT
 from glacier_simulator import dates, refusal
 from glacier_simulator.archives import Record
 from glacier_simulator.call import Call, reply
+from glacier_simulator.exchange import Response
+from glacier_simulator.stored import StoredVault
 from glacier_simulator.treehash import tree_hash
-
-if TYPE_CHECKING:
-    from glacier_simulator.exchange import Response
-    from glacier_simulator.stored import StoredVault
 
 DESCRIPTION_CHARACTERS_MAX = 1024
 """Printable ASCII only ("UploadArchive")."""

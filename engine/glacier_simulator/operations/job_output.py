@@ -3,21 +3,16 @@
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING
+from collections.abc import Iterator
 
 from glacier_simulator import refusal
 from glacier_simulator.archives import filler
+from glacier_simulator.call import Call
 from glacier_simulator.exchange import Response
 from glacier_simulator.inventory import CONTENT_TYPES
+from glacier_simulator.jobs import ArchiveRequest
 from glacier_simulator.operations.jobs import find_job
-from glacier_simulator.stored import checksum_of
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-    from glacier_simulator.call import Call
-    from glacier_simulator.jobs import ArchiveRequest
-    from glacier_simulator.stored import StoredVault
+from glacier_simulator.stored import StoredVault, checksum_of
 
 _HTTP_RANGE = re.compile(r"bytes=([0-9]{0,18})-([0-9]{0,18})")
 

@@ -3,18 +3,16 @@
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from glacier_simulator import dates, refusal
 from glacier_simulator.call import Call, reply, text_of
+from glacier_simulator.exchange import Response
 from glacier_simulator.inventory import CONTENT_TYPES
 from glacier_simulator.jobs import TIERS, ArchiveRequest, InventoryRequest, Job, takes_seconds
 from glacier_simulator.operations.retrieval_policy import enforce_retrieval_policy
+from glacier_simulator.stored import StoredVault
 from glacier_simulator.treehash import MEBIBYTE
-
-if TYPE_CHECKING:
-    from glacier_simulator.exchange import Response
-    from glacier_simulator.stored import StoredVault
 
 _DESCRIPTION = re.compile(r"[ -~]{0,1024}")
 _BYTE_RANGE = re.compile(r"([0-9]{1,18})-([0-9]{1,18})")

@@ -2,16 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from glacier_simulator import refusal
 from glacier_simulator.call import Call, reply_json
-from glacier_simulator.stored import job_description
-
-if TYPE_CHECKING:
-    from glacier_simulator.exchange import Response
-    from glacier_simulator.jobs import Job
-    from glacier_simulator.stored import StoredVault
+from glacier_simulator.exchange import Response
+from glacier_simulator.jobs import Job
+from glacier_simulator.stored import StoredVault, job_description
 
 _LIST_MAX = 50
 _STATUS_CODES = frozenset({"InProgress", "Succeeded", "Failed"})

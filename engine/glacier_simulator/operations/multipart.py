@@ -8,10 +8,10 @@ empty turns out not to be.
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING
 
 from glacier_simulator import dates, refusal
 from glacier_simulator.call import Call, reply, reply_json
+from glacier_simulator.exchange import Response
 from glacier_simulator.operations.archives import (
     archive_description,
     check_linear_hash,
@@ -21,9 +21,6 @@ from glacier_simulator.operations.archives import (
 )
 from glacier_simulator.stored import Part, StoredVault, Upload
 from glacier_simulator.treehash import MEBIBYTE, combine
-
-if TYPE_CHECKING:
-    from glacier_simulator.exchange import Response
 
 _LIST_MAX = 50
 _PARTS_MAX = 10_000

@@ -5,14 +5,10 @@ A lock in progress is enforced in full and falls off after 24 hours; a completed
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from glacier_simulator import dates, policy, refusal
 from glacier_simulator.call import Call, reply, reply_json, text_of
+from glacier_simulator.exchange import Response
 from glacier_simulator.stored import LOCK_IN_PROGRESS_SECONDS, Lock
-
-if TYPE_CHECKING:
-    from glacier_simulator.exchange import Response
 
 
 def get_lock(call: Call) -> Response:

@@ -2,17 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Callable
 
 from glacier_simulator import dates, refusal
 from glacier_simulator.account import Capacity, Retrieval
 from glacier_simulator.call import Call, reply, reply_json
+from glacier_simulator.exchange import Response
 from glacier_simulator.jobs import HOUR
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    from glacier_simulator.exchange import Response
 
 _FREE_BYTES_PER_HOUR = 10 * 2**30 // (30 * 24)
 """The free tier's 10 GB a month, spread evenly ("Data retrieval policies")."""

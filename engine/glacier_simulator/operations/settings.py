@@ -2,13 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from glacier_simulator import refusal
 from glacier_simulator.call import Call, reply, reply_json, text_of
-
-if TYPE_CHECKING:
-    from glacier_simulator.exchange import Response
+from glacier_simulator.exchange import Response
 
 _EVENTS = frozenset({"ArchiveRetrievalCompleted", "InventoryRetrievalCompleted"})
 _TAGS_MAX = 10

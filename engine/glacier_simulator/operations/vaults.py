@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 from bisect import bisect_right
-from typing import TYPE_CHECKING
 
 from glacier_simulator import dates, refusal
 from glacier_simulator.account import VAULTS_MAX, is_vault_name
 from glacier_simulator.call import Call, reply, reply_json
-
-if TYPE_CHECKING:
-    from glacier_simulator.exchange import Response
-    from glacier_simulator.stored import StoredVault
+from glacier_simulator.exchange import Response
+from glacier_simulator.stored import StoredVault
 
 _LIST_MAX = 10
 """ListVaults' limit, most and default, in the guide."""

@@ -7,21 +7,16 @@ later one.  There is no checksum for inventories, so length is checked here, and
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable
 from contextlib import aclosing
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 import anyio
 import anyio.to_thread
 
 from glacier_purge.errors import UsageError
-from glacier_purge.glacier.control import NoAnswer
+from glacier_purge.glacier.control import GlacierControl, NoAnswer
 from glacier_purge.storage.disk import FolderFiles
-
-if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable
-    from pathlib import Path
-
-    from glacier_purge.glacier.control import GlacierControl
 
 PART_FILE = "inventory.part"
 FRUITLESS_TRIES_MAX = 8

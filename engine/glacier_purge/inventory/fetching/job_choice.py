@@ -8,16 +8,11 @@ any.  Where none is done, one under way is waited for before another is asked fo
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING
 
-from glacier_purge.glacier.control import OUTPUT_LASTS, JobAction, JobState
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable
-
-    from glacier_purge.glacier.control import Job
+from glacier_purge.glacier.control import OUTPUT_LASTS, Job, JobAction, JobState
 
 DOWNLOAD_MARGIN = timedelta(minutes=30)
 """An output closer to its end than this is left alone: a download would rather not finish."""

@@ -6,16 +6,13 @@ downloaded belongs to the job named here and to no other: another job's output m
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 import msgspec
 
 from glacier_purge.errors import UsageError
 from glacier_purge.storage.disk import FolderFiles
 from glacier_purge.storage.documents import DocumentUnreadable, read_document, write_document
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 PROGRESS_FILE = "retrieval.json"
 

@@ -9,19 +9,21 @@ where both speak of the same moment.
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import partial
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 import anyio
 import anyio.to_thread
 import msgspec
 
-from glacier_purge.archive import EXACT, IdRule
+from glacier_purge.archive import EXACT, IdRule, Vault
 from glacier_purge.errors import InventoryDamaged, PlanRefused, RunStopped, UsageError
-from glacier_purge.glacier.control import ControlRefused, JobState
-from glacier_purge.glacier.waiting import Waiting, outlasting
+from glacier_purge.glacier.control import ControlRefused, GlacierControl, Job, JobState
+from glacier_purge.glacier.port import VaultDescription
+from glacier_purge.glacier.waiting import Waiter, Waiting, outlasting
 from glacier_purge.inventory.dates import Period, creation_time
 from glacier_purge.inventory.fetching.download import PART_FILE, download
 from glacier_purge.inventory.fetching.job_choice import JOB_TAKES, Wanted, choose_job, next_look, why_unusable
@@ -31,15 +33,6 @@ from glacier_purge.inventory.snapshot import Snapshot, note_uploads, read_throug
 from glacier_purge.inventory.source import CHUNK_BYTES, Source
 from glacier_purge.storage.disk import FolderFiles
 from glacier_purge.storage.documents import discard
-
-if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable
-    from pathlib import Path
-
-    from glacier_purge.archive import Vault
-    from glacier_purge.glacier.control import GlacierControl, Job
-    from glacier_purge.glacier.port import VaultDescription
-    from glacier_purge.glacier.waiting import Waiter
 
 INVENTORY_FILE = "inventory.json"
 _SHA256_FILE = f"{INVENTORY_FILE}.sha256"

@@ -16,11 +16,10 @@ opens nothing and knows no clock.
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING
 
-from glacier_purge.archive import EXACT, IdRule
+from glacier_purge.archive import EXACT, Archive, IdRule
 from glacier_purge.errors import InventoryDamaged
-from glacier_purge.inventory.batch import Batch, WrongRecord, defect
+from glacier_purge.inventory.batch import Batch, Defect, WrongRecord, defect
 from glacier_purge.inventory.format.json_batch import BatchReader
 from glacier_purge.inventory.format.json_members import NotJson, members
 from glacier_purge.inventory.format.json_record import read_record
@@ -31,10 +30,6 @@ from glacier_purge.inventory.format.json_structure import (
     FoundRecord,
     JsonStructure,
 )
-
-if TYPE_CHECKING:
-    from glacier_purge.archive import Archive
-    from glacier_purge.inventory.batch import Defect
 
 _WINDOW_BYTES = RECORD_BYTES_MAX
 """No larger than a record may be, so that the fast way cannot let one pass that is too large."""

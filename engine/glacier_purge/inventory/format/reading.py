@@ -3,19 +3,15 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
 
+from glacier_purge.archive import IdRule
 from glacier_purge.errors import InventoryDamaged
+from glacier_purge.inventory.batch import Batch
+from glacier_purge.inventory.format import Format
 from glacier_purge.inventory.format.csv_reader import CsvReader
 from glacier_purge.inventory.format.json_reader import JsonReader
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-    from glacier_purge.archive import IdRule
-    from glacier_purge.inventory.batch import Batch
-    from glacier_purge.inventory.format import Format
 
 _READERS: dict[Format, type[JsonReader | CsvReader]] = {"json": JsonReader, "csv": CsvReader}
 _BYTE_ORDER_MARK = b"\xef\xbb\xbf"

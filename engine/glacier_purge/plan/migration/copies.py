@@ -7,20 +7,16 @@ object is never taken to be there.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Protocol
+from collections.abc import Iterable
+from typing import Protocol
 
 import anyio
+from anyio.streams.memory import MemoryObjectReceiveStream
 
+from glacier_purge.inventory.batch import Batch
 from glacier_purge.plan.migration.manifest import Claim
+from glacier_purge.plan.migration.migrated import Migration
 from glacier_purge.plan.selection import COPY_DIFFERS, COPY_MISSING, COPY_NOT_SEEN, DELETE
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable
-
-    from anyio.streams.memory import MemoryObjectReceiveStream
-
-    from glacier_purge.inventory.batch import Batch
-    from glacier_purge.plan.migration.migrated import Migration
 
 LOOKS_AT_ONCE = 64
 

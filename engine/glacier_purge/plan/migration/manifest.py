@@ -14,12 +14,10 @@ A row that says less claims less; nothing is filled in.  Pure: what a claim is w
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING, Any
+from collections.abc import Mapping
+from typing import Any
 
 import msgspec
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
 
 _DONE = "downloaded"
 _ARCHIVE_ROW = "meta"

@@ -11,22 +11,18 @@ from __future__ import annotations
 
 import csv
 import re
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 from urllib.parse import quote, unquote_plus
 
 import msgspec
 
+from glacier_purge.archive import IdRule
 from glacier_purge.errors import UsageError
 from glacier_purge.inventory.source import Source
 from glacier_purge.plan.id_lists import lines
 from glacier_purge.plan.migration.manifest import claim, from_export_line
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Mapping
-
-    from glacier_purge.archive import IdRule
-    from glacier_purge.plan.rows import Rows
+from glacier_purge.plan.rows import Rows
 
 _LS_LINE = re.compile(r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d +(\d+) (.+)")
 _LISTING_COLUMNS = ("bucket", "key", "size", "islatest", "isdeletemarker")

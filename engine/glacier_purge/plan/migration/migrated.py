@@ -13,12 +13,15 @@ from __future__ import annotations
 import csv
 from dataclasses import dataclass
 from io import TextIOWrapper
-from typing import IO, TYPE_CHECKING, Protocol
+from pathlib import Path
+from typing import IO, Protocol
 
 import msgspec
 
+from glacier_purge.archive import Archive
 from glacier_purge.plan.migration.manifest import Claim
 from glacier_purge.plan.migration.manifest_files import ListedObject, key_name
+from glacier_purge.plan.rows import Rows
 from glacier_purge.plan.selection import (
     COPY_DIFFERS,
     COPY_MISSING,
@@ -33,12 +36,6 @@ from glacier_purge.plan.selection import (
 )
 from glacier_purge.storage.disk import FolderFiles
 from glacier_purge.storage.documents import begun_file
-
-if TYPE_CHECKING:
-    from pathlib import Path
-
-    from glacier_purge.archive import Archive
-    from glacier_purge.plan.rows import Rows
 
 UNPROVEN_FILE = "unproven.csv"
 COPIES_NOT_LOOKED_AT = "copies_not_looked_at"

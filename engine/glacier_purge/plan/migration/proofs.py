@@ -6,29 +6,22 @@ run folder.
 
 from __future__ import annotations
 
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from pathlib import Path
+from typing import Any
 
 import anyio.to_thread
 
 from glacier_purge.errors import UsageError
-from glacier_purge.plan.migration.copies import SeenCopies
+from glacier_purge.inventory.snapshot import Snapshot
+from glacier_purge.plan.choices import Choices
+from glacier_purge.plan.migration.copies import CopyStore, SeenCopies
 from glacier_purge.plan.migration.manifest import from_dynamodb
 from glacier_purge.plan.migration.manifest_files import Tables, read_file
-from glacier_purge.plan.migration.migrated import ListedCopies, Migration, Proofs, UnseenCopies
+from glacier_purge.plan.migration.migrated import Copies, ListedCopies, Migration, Proofs, UnseenCopies
 from glacier_purge.plan.rows import Rows
-
-if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable, Mapping
-    from contextlib import AbstractAsyncContextManager
-    from pathlib import Path
-    from typing import Any
-
-    from glacier_purge.inventory.snapshot import Snapshot
-    from glacier_purge.plan.choices import Choices
-    from glacier_purge.plan.migration.copies import CopyStore
-    from glacier_purge.plan.migration.migrated import Copies
 
 _TABLE = "dynamodb://"
 
