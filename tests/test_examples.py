@@ -135,19 +135,25 @@ async def each_hour(glacier: SimulatedGlacier, *call: str | Path) -> tuple[int, 
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(240)
 async def test_a_vault_goes_its_whole_way_in_calls_that_wait_for_nothing(repository: Path, tmp_path: Path) -> None:
     async with SimulatedGlacier(archives=ARCHIVES, time_scale=0) as glacier:
         call = ("lifecycle.py", repository, tmp_path, "photos", tmp_path / "run")
         code, output = await each_hour(glacier, *call)
         assert (code, glacier.ledger["deletes_received"]) == (75, 0), output
         digest = re.findall(r"--confirm-digest ([0-9a-f]{64})", output)[-1]
+        seen, told = await run_example("status.py", repository, tmp_path, tmp_path / "run")
+        assert (seen, told.count(f"; approve with --confirm-digest {digest}")) == (1, 1), told
         code, output = await each_hour(glacier, *call, "--confirm-digest", digest)
         assert code == 0, output
         assert output.splitlines()[-1].startswith("done after 1 rounds, certificate ")
+        seen, told = await run_example("status.py", repository, tmp_path, tmp_path / "run")
+        assert (seen, "run: done" in told) == (0, True), told
         assert (glacier.ledger["deletes_received"], glacier.ledger["archives_left"]) == (ARCHIVES, 0)
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(240)
 async def test_a_fleet_goes_its_way_in_calls_that_wait_for_nothing(repository: Path, tmp_path: Path) -> None:
     (tmp_path / "fleet.toml").write_text('[[vaults]]\nname = "*"\n', "utf-8")
     async with SimulatedGlacier(archives=ARCHIVES, time_scale=0) as glacier:
@@ -158,4 +164,6 @@ async def test_a_fleet_goes_its_way_in_calls_that_wait_for_nothing(repository: P
         code, output = await each_hour(glacier, *call, "--approve", "films", "--approve", "photos")
         assert code == 0, output
         assert output.count(": done in done") == 2
+        seen, told = await run_example("status.py", repository, tmp_path, tmp_path / "run")
+        assert (seen, told.count(": done ")) == (0, 2), told
         assert glacier.ledger["archives_left"] == 0
