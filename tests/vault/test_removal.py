@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import os
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -9,11 +11,12 @@ import pytest
 
 from glacier_purge.archive import Vault
 from glacier_purge.audit.recovery import replay
-from glacier_purge.errors import AuditDamaged, Pending, PlanRefused, RunStopped, ServiceRefused
+from glacier_purge.errors import AuditDamaged, DiskFailed, Pending, PlanRefused, RunStopped, ServiceRefused
 from glacier_purge.glacier.control import Removal
 from glacier_purge.glacier.waiting import NoWait
 from glacier_purge.proof.certificate import read_certificate
 from glacier_purge.proof.verifying import Verifying
+from glacier_purge.storage.disk import FolderFiles
 from glacier_purge.vault.emptiness import Certified, Unlisted, why_not
 from glacier_purge.vault.removal import VaultRemoval, WrittenTo, read_removal
 from glacier_simulator.faults import Rule
@@ -186,3 +189,20 @@ async def test_a_line_that_a_crash_tore_is_cut_off(tmp_path: Path) -> None:
     (run[0].path / "removal.jsonl").write_bytes(b"{}\n")
     with pytest.raises(AuditDamaged, match=r"removal\.jsonl, byte 0, record 0: not a line of it"):
         read_removal(run[0].path)
+
+
+async def test_the_vault_is_not_asked_for_while_the_disk_takes_no_line_of_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(_files: FolderFiles, _name: str, _data: bytes) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    async with simulated(archives=10) as (glacier, door):
+        run = await proven(glacier, door, tmp_path)
+        monkeypatch.setattr(FolderFiles, "append", full)
+        with pytest.raises(DiskFailed, match=r"removal\.jsonl can't be written: No space left on device") as failed:
+            await removal(door, run, Stepping(glacier)).remove("photos")
+        assert failed.value.exit_code == 3
+        monkeypatch.undo()
+        assert read_removal(run[0].path) == []
+        assert await removal(door, run, Stepping(glacier)).remove("photos") is Removal.DONE
