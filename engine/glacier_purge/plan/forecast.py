@@ -33,7 +33,7 @@ class KnownRate:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class ForecastStep:
+class Milestone:
     """One step of the forecast and when it ends, at the soonest, likely, and at the latest that was ever seen."""
 
     name: str
@@ -45,7 +45,7 @@ class ForecastStep:
 class Forecast:
     """A purge day by day. ``assumed`` tells what the rate of the deletes was taken from."""
 
-    steps: tuple[ForecastStep, ...]
+    steps: tuple[Milestone, ...]
     assumed: str
 
 
@@ -66,7 +66,7 @@ def forecast(
     for name, seconds in spans:
         passed = (passed[0] + seconds[0], passed[1] + seconds[1], passed[2] + seconds[2])
         ends = (_later(now, passed[0]), _later(now, passed[1]), _later(now, passed[2]))
-        steps.append(ForecastStep(name=name, seconds=seconds, ends=ends))
+        steps.append(Milestone(name=name, seconds=seconds, ends=ends))
     return Forecast(steps=tuple(steps), assumed=assumed)
 
 
