@@ -11,6 +11,7 @@ import os
 from typing import TYPE_CHECKING
 
 from glacier_purge.audit.stream_document import STREAM_FILE
+from glacier_purge.errors import UsageError
 from glacier_purge.storage.folder import PLAN_FILE, RunFolder
 
 if TYPE_CHECKING:
@@ -41,8 +42,6 @@ def look_at_log(run_dir: Path) -> RunFolder:
     folder = _of_one_log(RunFolder.look(run_dir))
     begun = any(os.path.lexists(folder.path / name) for name in (PLAN_FILE, STREAM_FILE))
     if not begun and not any(folder.path.glob("audit/*.jsonl*")):
-        from glacier_purge.errors import UsageError
-
         raise UsageError(f"{run_dir} is not the folder of a run or of a script's log: there is no audit log in it.")
     return folder
 
@@ -62,7 +61,6 @@ def check_is_no_stream(folder: RunFolder) -> None:
     """Raise ``UsageError`` for the audit log of ``delete_archives``: there is no plan to carry out or to look at."""
     if not os.path.lexists(folder.path / STREAM_FILE):
         return
-    from glacier_purge.errors import UsageError  # noqa: PLC0415 - see above
 
     raise UsageError(
         f"{folder.path} is the audit log of a script that calls delete_archives, and no run folder: the script goes on "
@@ -72,7 +70,6 @@ def check_is_no_stream(folder: RunFolder) -> None:
 
 
 def _check_is_no_parent(folder: RunFolder) -> None:
-    from glacier_purge.errors import UsageError  # noqa: PLC0415 - see above
     from glacier_purge.fleet.roster import ROSTER_FILE  # noqa: PLC0415 - see above
     from glacier_purge.lifecycle.state import is_lifecycle  # noqa: PLC0415 - see above
     from glacier_purge.storage.folder import PLAN_FILE  # noqa: PLC0415 - see above
