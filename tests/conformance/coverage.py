@@ -13,7 +13,7 @@ from typing import Any
 from tests.conformance.moto_differences import DIFFERENCES
 from tests.conformance.witnesses import hear
 
-FILE = Path(__file__).parents[2] / "engine" / "glacier_purge" / "simulator" / "COVERAGE.md"
+FILE = Path(__file__).parents[2] / "engine" / "glacier_simulator" / "COVERAGE.md"
 _HEAD = """\
 # What of Amazon Glacier the simulator covers
 
