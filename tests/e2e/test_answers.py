@@ -7,7 +7,9 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from glacier_purge.storage.locks import run_locked
 from tests.answers import SEEN
+from tests.e2e.desk import asked
 from tests.e2e.shell import Shell, process_settings_kept
 from tests.e2e.test_fleet import stock
 
@@ -93,10 +95,10 @@ def test_from_the_inventory_to_the_removal(ask: Asking) -> None:
 def test_a_lifecycle_and_what_ends_it(ask: Asking, tmp_path: Path) -> None:
     folder = "lifecycle"
     run = ("run", "photos", "--run-dir", folder, "--no-wait", *ask.at)
-    ask.shell(*run)
+    ask(*run, exit_code=75)
     ask("status", folder)
     ask.later(0.5)
-    ask.shell(*run)
+    ask(*run, exit_code=75)
     ask("show", folder)
     ask("status", folder)
     ask("audit", "verify", folder)
@@ -116,9 +118,9 @@ def test_a_fleet_with_members_that_stand_differently(ask: Asking, tmp_path: Path
     (tmp_path / "fleet.toml").write_text('[[vaults]]\nname = "*"\n')
     fleet = ("fleet", "fleet.toml", "--run-dir", "fleet", "--no-wait", *ask.at)
     for _ in range(4):  # films waits for its first inventory, and that for the day's
-        ask.shell(*fleet)
+        ask(*fleet, exit_code=75)
         ask.later(0.4)
-    ask.shell(*fleet)
+    ask(*fleet, exit_code=75)
     assert ask("show", "fleet")["waiting"] == 2
     films = tmp_path / "fleet" / "123456789012-us-east-1-films"
     films.rename(tmp_path / "elsewhere")
@@ -154,3 +156,53 @@ def test_orders_to_a_run_at_work(ask: Asking) -> None:
     process.communicate(timeout=30)
     ask("status", run)
     assert seen("pause", "rate", "resume", "stop") == {"order"}
+
+
+def tagged(ask: Asking, operation: str, body: dict[str, Any]) -> None:
+    asked(ask.bench.simulator, "POST", f"held/tags?operation={operation}", body)
+
+
+# glacier-purge fleet fleet.toml --run-dir DIR --no-wait --output json, again and again
+@pytest.mark.slow
+def test_a_fleet_needs_the_most_pressing_of_its_vaults_needs_and_comes_again_at_the_earliest_time(
+    ask: Asking, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stock(ask.bench, "films", 1)
+    stock(ask.bench, "held", 1)
+    tagged(ask, "add", {"Tags": {"purge:deny": "yes"}})
+    file = tmp_path / "fleet.toml"
+    file.write_text('[[vaults]]\nname = "*"\n')
+    fleet = ("fleet", str(file), "--run-dir", "fleet", "--no-wait", *ask.at)
+
+    first = ask(*fleet, exit_code=75)
+    assert needs(first) == {"photos": "time", "films": "time", "held": "operator"}
+    assert (first["needs"], first["exit_code"]) == ("operator", 75)
+    assert first["until"] == min(vault["until"] for vault in first["vaults"] if vault["until"])
+
+    ask.later(0.3)
+    second = ask(*fleet, exit_code=75)
+    assert needs(second) == {"photos": "approval", "films": "time", "held": "operator"}
+    assert (second["needs"], len(second["confirm_digests"])) == ("operator", 1)
+    assert second["until"] is not None
+
+    tagged(ask, "remove", {"TagKeys": ["purge:deny"]})
+    third = ask(*fleet, exit_code=75)
+    assert needs(third) == {"photos": "approval", "films": "time", "held": "time"}
+    assert (third["needs"], third["confirm_digests"]) == ("approval", second["confirm_digests"])
+    assert third["until"] is not None, "two of them go on by themselves"
+
+    with run_locked(tmp_path / "fleet"):
+        locked = ask(*fleet, exit_code=2)
+    assert (locked["needs"], locked["vaults"], locked["until"] is None) == ("time", [], False)
+    monkeypatch.delenv("AWS_ACCESS_KEY_ID")
+    nobodys = ask(*fleet, exit_code=75)
+    assert needs(nobodys) == {"photos": "approval", "films": "credentials", "held": "credentials"}
+    assert (nobodys["needs"], nobodys["until"]) == ("credentials", None), "only people help"
+    file.write_text('[[vaults]]\nname = "p*"\n')
+    changed = ask(*fleet, exit_code=2)
+    assert (changed["needs"], changed["until"]) == ("operator", None)
+    assert "is not what the fleet" in changed["message"]
+
+
+def needs(told: dict[str, Any]) -> dict[str, str]:
+    return {vault["vault"]: vault["needs"] for vault in told["vaults"]}
