@@ -16,6 +16,7 @@ import pytest
 from glacier_purge.audit.verification import verify
 from glacier_simulator.faults import Rule
 from glacier_simulator.kit import SimulatedGlacier
+from tests.answers import check_answer
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -149,6 +150,25 @@ async def test_a_vault_goes_its_whole_way_in_calls_that_wait_for_nothing(reposit
         assert output.splitlines()[-1].startswith("done after 1 rounds, certificate ")
         seen, told = await run_example("status.py", repository, tmp_path, tmp_path / "run")
         assert (seen, "run: done" in told) == (0, True), told
+        assert (glacier.ledger["deletes_received"], glacier.ledger["archives_left"]) == (ARCHIVES, 0)
+
+
+@pytest.mark.slow
+async def test_a_step_says_what_it_needs_until_nothing_is_needed(repository: Path, tmp_path: Path) -> None:
+    async with SimulatedGlacier(archives=ARCHIVES, time_scale=0) as glacier:
+        call = ("step.py", repository, tmp_path, "photos", tmp_path / "run")
+        _, output = await each_hour(glacier, *call)
+        wanted = check_answer("run", output)
+        assert (wanted["exit_code"], wanted["needs"], wanted["until"]) == (75, "approval", None)
+        assert glacier.ledger["deletes_received"] == 0
+        approved = ("--confirm-digest", wanted["confirm_digests"][0])
+        told = []
+        for hours in (48.0, 6.0, 0.0):
+            code, output = await run_example(*call, "--endpoint-url", glacier.endpoint_url, *approved)
+            answer = check_answer("run", output)
+            told.append((answer["phase"], answer["needs"], code))
+            glacier.clock.step(hours * 3600.0)
+        assert told == [("verify", "time", 75), ("verify", "time", 75), ("done", "nothing", 0)]
         assert (glacier.ledger["deletes_received"], glacier.ledger["archives_left"]) == (ARCHIVES, 0)
 
 

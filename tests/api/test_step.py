@@ -5,13 +5,14 @@ from __future__ import annotations
 import asyncio
 import json
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
 import msgspec
 import pytest
 
 from glacier_purge.api.lifecycle import LifecycleOrder
+from glacier_purge.api.not_waiting import waited_for
 from glacier_purge.api.step import COME_AGAIN_AFTER, step
 from glacier_purge.errors import Needs
 from glacier_purge.lifecycle.options import LifecycleOptions
@@ -46,6 +47,7 @@ class Scheduler:
     vault: str = "photos"
     credentials: StaticCredentials | None = KEYS
     endpoint_url: str | None = None
+    window: str | None = None
 
     def now(self) -> datetime:
         return Stepping(self.glacier).now()
@@ -59,7 +61,7 @@ class Scheduler:
             settings=Settings.model_validate(
                 {
                     "aws": {"endpoint_url": self.endpoint_url or self.glacier.endpoint_url, "region": "us-east-1"},
-                    "pace": {"first_per_second": 1000.0},
+                    "pace": {"first_per_second": 1000.0, "windows": [self.window] if self.window else []},
                 }
             ),
             credentials=self.credentials,
@@ -252,6 +254,41 @@ async def test_calls_say_what_each_of_them_did_and_the_last_how_it_ended(schedul
     assert (last.ended_with, last.vault_deleted, last.kept) == ("uploads as before", False, 0)
     assert last.certificate is not None
     assert scheduler.glacier.ledger["deletes_received"] == 20
+
+
+async def test_outside_of_its_hours_it_comes_again_when_they_begin(
+    scheduler: Scheduler,
+) -> None:
+    scheduler.approve(await scheduler.until(Needs.APPROVAL))
+    opens = (scheduler.now() + timedelta(hours=2)).replace(minute=0, second=0, microsecond=0)
+    scheduler.window = f"{opens:%H:%M}-{opens + timedelta(hours=3):%H:%M} UTC"
+    told = await scheduler.call()
+    assert (told.phase, told.needs, told.exit_code) == ("purge", Needs.TIME, 75)
+    assert (told.waiting_for, told.until) == ("the hours in which it may send", f"{opens:%Y-%m-%dT%H:%M:%SZ}")
+    assert scheduler.glacier.ledger["deletes_received"] == 0
+    scheduler.glacier.clock.step((opens - scheduler.now()).total_seconds() + 1)
+    assert (await scheduler.call()).phase == "verify"
+    assert scheduler.glacier.ledger["deletes_received"] == 20
+
+
+@pytest.mark.parametrize(
+    ("paused_by", "needs"),
+    [
+        ([], []),
+        (["window"], [Needs.TIME]),
+        (["hold"], [Needs.OPERATOR]),
+        (["hold", "window"], [Needs.OPERATOR]),
+        (["operator"], []),
+        (["operator", "hold"], []),
+        (["operator", "window"], []),
+        (["credentials"], []),
+        (["window", "credentials"], []),
+    ],
+)
+def test_a_run_that_only_waits_is_told_from_one_that_somebody_paused(paused_by: list[str], needs: list[Needs]) -> None:
+    now = datetime(2026, 11, 30, tzinfo=UTC)
+    moment = {"paused_by": paused_by, "hold": "a tag", "until": "2026-11-30T22:00:00Z"}
+    assert [waiting.needs for waiting in waited_for(moment, now)] == needs
 
 
 async def test_a_frozen_vault_is_told_of_at_every_call(scheduler: Scheduler) -> None:

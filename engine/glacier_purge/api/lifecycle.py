@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from glacier_purge.api.addresses import vault_by_name
 from glacier_purge.api.examining import examined, look_for_left_over, look_for_writers, look_over
+from glacier_purge.api.not_waiting import not_waiting
 from glacier_purge.api.person import ApprovalRequest
 from glacier_purge.api.planning import decide_round
 from glacier_purge.api.purging import opened_run
@@ -19,6 +20,7 @@ from glacier_purge.api.values import access, capped, endpoint, rules
 from glacier_purge.archive import Vault
 from glacier_purge.audit.recovery import replay
 from glacier_purge.errors import UsageError
+from glacier_purge.glacier.waiting import NoWait
 from glacier_purge.lifecycle.beginning import check_allowed, settled_terms, what_holds
 from glacier_purge.lifecycle.context import LifecycleCallbacks, LifecycleContext, RoundLocks
 from glacier_purge.lifecycle.lifecycle import Lifecycle
@@ -114,6 +116,7 @@ async def opened_lifecycle(
             control=await clients.control(vault, reached),
             person=person,
             waiter=Noting(waiter, folder, file),
+            never_waits=isinstance(waiter, NoWait),
             credentials=credentials,
             lane=lane,
         )
@@ -133,6 +136,7 @@ class _Composed:
     control: GlacierControl
     person: Person
     waiter: Waiter
+    never_waits: bool
     credentials: StaticCredentials | None
     lane: OpenLane
 
@@ -195,6 +199,7 @@ class _Composed:
                     credentials=self.credentials,
                     pacer_for=None if lane is None else lane.begin,
                 ) as run,
+                not_waiting(run, self.waiter) if self.never_waits else nullcontext(),
                 self.person.watch(run, plan),
             ):
                 await run.carry_out(approval)

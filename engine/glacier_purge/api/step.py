@@ -195,9 +195,9 @@ def fleet_not_opened(path: Path, ending: Ending, now: datetime) -> FleetStepped:
 
 
 def _until(ending: Ending, now: datetime) -> datetime | None:
-    if ending.until is None and ending.needs is Needs.TIME:
-        return now + COME_AGAIN_AFTER
-    return ending.until
+    if ending.needs is Needs.OPERATOR:
+        return None
+    return now + COME_AGAIN_AFTER if ending.until is None and ending.needs is Needs.TIME else ending.until
 
 
 def _in_words(moment: datetime | None) -> str | None:
