@@ -174,7 +174,7 @@ async def test_a_change_in_a_run_stops_it_and_deletes_nothing_that_is_kept(
 async def test_the_feed_itself_gives_nothing_of_a_block_that_was_changed(
     bench: Bench, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("glacier_purge.run.purge._LOOK_AT_FILES_SECONDS", 3600.0)
+    monkeypatch.setattr("glacier_purge.run.sending._LOOK_AT_FILES_SECONDS", 3600.0)
 
     async def tamper() -> None:
         await anyio.sleep(0.5)

@@ -13,7 +13,7 @@ from glacier_purge.archive import Vault
 from glacier_purge.deletion.pacer import PacerSettings
 from glacier_purge.errors import CredentialsFailed, DiskFailed
 from glacier_purge.glacier.reply import Meaning, Reply
-from glacier_purge.run.purge import DRAIN_SECONDS
+from glacier_purge.run.sending import DRAIN_SECONDS
 from tests.deletion.pretended import InProcessGlacier
 from tests.run.bench import Bench
 
