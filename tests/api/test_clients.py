@@ -1,0 +1,78 @@
+"""What reaches AWS is opened once, shared, and asks again whose credentials these are when they changed."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from glacier_purge.api.clients import Clients
+from glacier_purge.archive import Vault
+from glacier_purge.aws.access import Access
+from glacier_purge.aws.credentials import Caller
+from glacier_purge.aws.session import AwsSession
+from glacier_purge.errors import CredentialsFailed
+from tests.doors import KEYS, VAULT, simulated
+
+FILMS = Vault(account_id=VAULT.account_id, region=VAULT.region, name="films")
+ROME = Vault(account_id=VAULT.account_id, region="eu-south-1", name="films")
+
+
+@pytest.fixture
+def opened(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """The clients that were made, by service."""
+    made: list[str] = []
+    client = AwsSession.client
+
+    def counting(self: AwsSession, service: str) -> Any:
+        made.append(service)
+        return client(self, service)
+
+    monkeypatch.setattr(AwsSession, "client", counting)
+    return made
+
+
+async def test_vaults_of_one_region_share_a_client_and_sdk_deletes_have_their_own(opened: list[str]) -> None:
+    async with simulated(archives=1) as (glacier, _), Clients() as clients:
+        opened.clear()
+        access = Access(endpoint_url=glacier.endpoint_url, credentials=KEYS)
+        for vault in (VAULT, FILMS, VAULT):
+            await clients.control(vault, access)
+        async with clients.service(VAULT, access, "rest"):
+            assert opened == ["glacier"]
+        async with clients.service(VAULT, access, "sdk"):
+            assert opened == ["glacier"] * 2
+        await clients.control(ROME, access)
+    assert opened == ["glacier"] * 3
+
+
+@pytest.fixture
+def callers(monkeypatch: pytest.MonkeyPatch) -> list[Caller]:
+    """Who answers when AWS is asked, the first first; asked once more, nobody does."""
+    left: list[Caller] = []
+
+    async def caller(_: AwsSession) -> Caller:
+        return left.pop(0)
+
+    monkeypatch.setattr("glacier_purge.glacier.sdk.caller.caller_identity", caller)
+    return left
+
+
+async def test_aws_is_asked_once_whose_credentials_these_are_and_again_when_they_were_renewed(
+    callers: list[Caller], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name, value in (("AWS_ACCESS_KEY_ID", "first"), ("AWS_SECRET_ACCESS_KEY", "secret")):
+        monkeypatch.setenv(name, value)
+    callers += [
+        Caller(account_id=account, arn=f"arn:aws:iam::{account}:user/a") for account in ("123456789012", "9" * 12)
+    ]
+    async with Clients() as clients:
+        for vault in (VAULT, FILMS):
+            await clients.control(vault, Access())
+        assert len(callers) == 1
+        monkeypatch.setenv("AWS_ACCESS_KEY_ID", "second")
+        async with clients.service_over("rest", VAULT, Access()) as service:
+            await service.renew_credentials()
+        with pytest.raises(CredentialsFailed, match="belong to account 999999999999"):
+            await clients.control(FILMS, Access())
+    assert callers == []
