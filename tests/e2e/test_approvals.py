@@ -146,6 +146,7 @@ def test_show_gives_programs_what_plan_gave(desk: Desk) -> None:
     assert shown.pop("approval") == "wanted"
     assert shown["vault_findings"]
     assert shown.pop("forecast")["assumed"] == planned.pop("forecast")["assumed"]
+    assert (shown.pop("result"), planned.pop("result")) == ("shown-plan", "plan")
     assert shown == planned
     desk.answer_with("access-denied", "DeleteArchive")
     assert desk.ask("apply", str(desk.run_dir), "--confirm-digest", shown["digest"]).exit_code == 254

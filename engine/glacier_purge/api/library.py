@@ -15,19 +15,15 @@ from glacier_purge.api.clients import Clients
 from glacier_purge.api.fetching import Fetching
 from glacier_purge.api.planning import NO_WAIT, plan_in_new_folder
 from glacier_purge.api.proving import proven
-from glacier_purge.api.purging import alone_with, opened_run
+from glacier_purge.api.purging import alone_with, opened_run, was_approved
 from glacier_purge.api.run_dirs import check_is_no_stream, open_run
 from glacier_purge.approval.typed import approve_by_digest
-from glacier_purge.audit.recovery import replay
-from glacier_purge.clock import utc_now
 from glacier_purge.errors import PlanRefused, one_error
 from glacier_purge.fleet.roster import settled_roster
 from glacier_purge.glacier.waiting import SleepingWaiter
-from glacier_purge.guard.rules import check_fresh
 from glacier_purge.lifecycle.state import is_lifecycle
 from glacier_purge.plan.choices import EVERY_ARCHIVE
 from glacier_purge.plan.document import read_plan
-from glacier_purge.plan.identity import planned_at
 from glacier_purge.report.lifecycle_view import LifecycleView, fleet_view
 from glacier_purge.report.plan_shown import all_shown, plan_shown, plans_waiting
 from glacier_purge.report.run_view import run_status
@@ -189,8 +185,7 @@ async def purge(
     folder = open_run(Path(run_dir))
     plan = read_plan(folder.plan_file)
     with alone_with(folder, plan), one_error():
-        if replay(folder.path).approved_digest != plan.digest:
-            check_fresh(planned_at(folder, plan), utc_now())
+        was_approved(folder, plan)
         approval = await _approval(folder, plan, settings, confirm_digest, approve)
         async with (
             Clients() as clients,

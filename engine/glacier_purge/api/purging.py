@@ -6,7 +6,11 @@ from contextlib import asynccontextmanager, contextmanager
 from typing import TYPE_CHECKING
 
 from glacier_purge.api.values import access, purge_settings
+from glacier_purge.audit.recovery import replay
+from glacier_purge.clock import utc_now
+from glacier_purge.guard.rules import check_fresh
 from glacier_purge.lifecycle.endings import check_not_abandoned
+from glacier_purge.plan.identity import planned_at
 from glacier_purge.run.purge import PurgeRun
 from glacier_purge.storage.disk import FileDisk
 
@@ -32,6 +36,18 @@ def alone_with(folder: RunFolder, plan: Plan) -> Iterator[None]:
     check_not_abandoned(folder.path)
     with folder.locked(plan.vault, plan.endpoint_url):
         yield
+
+
+def was_approved(folder: RunFolder, plan: Plan) -> bool:
+    """Whether the log says that somebody approved this very plan before, so that it may go on however long that is ago.
+
+    Raises ``PlanOutdated`` where nobody did and the plan is too old for it, ``PlanRefused`` where nothing vouches for
+    its age, and ``AuditDamaged``.
+    """
+    if replay(folder.path).approved_digest == plan.digest:
+        return True
+    check_fresh(planned_at(folder, plan), utc_now())
+    return False
 
 
 @asynccontextmanager

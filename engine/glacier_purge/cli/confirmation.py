@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING
 
 import anyio
 
+from glacier_purge.api.purging import was_approved
 from glacier_purge.approval.typed import Approval, approve_by_digest, approve_by_words
-from glacier_purge.audit.recovery import replay
 from glacier_purge.cli.output import fitted_to
 from glacier_purge.clock import utc_now
 from glacier_purge.errors import PlanRefused
@@ -40,9 +40,7 @@ def approval_for(folder: RunFolder, plan: Plan, settings: Settings, confirm_dige
 
     Raises ``PlanRefused`` when there is none, and ``ConfigurationFailed`` as the plan's estimates do.
     """
-    if replay(folder.path).approved_digest != plan.digest:
-        check_fresh(planned_at(folder, plan), utc_now())
-    elif confirm_digest is None:
+    if was_approved(folder, plan) and confirm_digest is None:
         return Approval(digest=plan.digest, how="resumed", by=who())
     _put_before(PlanView.of(folder, plan, settings))
     if confirm_digest is not None:
