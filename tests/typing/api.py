@@ -69,6 +69,28 @@ async def a_step() -> None:
     assert_type(told.until, str | None)
 
 
+async def whole_lifecycles() -> None:
+    async def approve(view: glacier_purge.PlanView) -> str | None:
+        assert_type(view.plan, glacier_purge.Plan)
+        return view.plan.digest
+
+    order = glacier_purge.LifecycleOrder(
+        options=glacier_purge.LifecycleOptions(freeze=True, remove_vault="photos"),
+        choices=glacier_purge.Choices(older_than="90d"),
+        caps=glacier_purge.Caps(max_archives=1000),
+    )
+    deleted: list[int] = []
+    listener = glacier_purge.LifecycleListener(on_progress=lambda now: deleted.append(now.deleted))
+    report = await glacier_purge.run_lifecycle(
+        "photos", run_dir="run", approve=approve, order=order, waiter=glacier_purge.NoWait(), listener=listener
+    )
+    assert_type(report, glacier_purge.LifecycleReport)
+    assert_type(report.certificate, str | None)
+    ended = await glacier_purge.run_fleet(Path("fleet.toml"), run_dir=Path("fleet"), approve=approve)
+    assert_type(ended, glacier_purge.FleetReport)
+    assert_type(ended.vaults, tuple[glacier_purge.VaultReport, ...])
+
+
 async def only_the_deletes() -> None:
     credentials = glacier_purge.StaticCredentials(access_key_id="key", secret_access_key="secret")
     async for outcome in glacier_purge.delete_archives(vault(), ["id"], credentials=credentials):
