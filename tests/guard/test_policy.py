@@ -70,6 +70,10 @@ def test_young_archives_can_be_deleted_from_a_date_on_with_a_day_to_spare(key: s
         ({"NumericGreaterThan": {"glacier:ArchiveAgeInDays": "30"}}, NO_TAGS, [Denial.OLD]),
         ({"NumericEquals": {"glacier:ArchiveAgeInDays": "30"}}, NO_TAGS, [Denial.UNCLEAR]),
         ({"NumericLessThan": {"glacier:ArchiveAgeInDays": "a year"}}, NO_TAGS, [Denial.UNCLEAR]),
+        ({"NumericLessThan": {"glacier:ArchiveAgeInDays": 30}}, NO_TAGS, [Denial.YOUNG]),
+        ({"NumericLessThan": {"glacier:ArchiveAgeInDays": "nan"}}, NO_TAGS, [Denial.UNCLEAR]),
+        ({"NumericLessThan": {"glacier:ArchiveAgeInDays": ["30", "inf"]}}, NO_TAGS, [Denial.UNCLEAR]),
+        ({"StringLike": {"glacier:ResourceTag/LegalHold": "[tr]*"}}, {"LegalHold": "[tr]ue"}, [Denial.TAG]),
         ({"StringLike": {"glacier:ResourceTag/LegalHold": ["true", ""]}}, HELD, [Denial.TAG]),
         ({"StringLike": {"glacier:ResourceTag/LegalHold": ["true", ""]}}, {"LegalHold": "false"}, []),
         ({"StringEquals": {"glacier:ResourceTag/LegalHold": "true"}}, NO_TAGS, []),
@@ -115,7 +119,29 @@ def test_only_youth_passes_with_time() -> None:
         assert rule.deletable_from(CREATED) is None
 
 
-@pytest.mark.parametrize("text", ["", "[]", "{}", '{"Statement": ["x"]}', policy("no condition")])
+@pytest.mark.parametrize("days", ["9999999", "1e12"])
+def test_an_age_beyond_all_dates_is_never_reached(days: str) -> None:
+    (rule,) = rules_against_deleting(policy({"NumericLessThan": {"glacier:ArchiveAgeInDays": days}}), NO_TAGS)
+    assert rule.denial is Denial.YOUNG
+    assert rule.deletable_from(CREATED) is None
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "[]",
+        "{}",
+        '{"Statement": ["x"]}',
+        '{"Statement": {}}',
+        policy("no condition"),
+        policy(Effect="deny"),
+        policy(Effect=["Deny"]),
+        policy(Action=5),
+        policy(Action=[]),
+        policy(Action=["glacier:UploadArchive", None]),
+    ],
+)
 def test_what_is_no_policy_is_not_taken_for_a_harmless_one(text: str) -> None:
     with pytest.raises(PolicyUnreadable):
         rules_against_deleting(text, NO_TAGS)

@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import Enum
 from fnmatch import fnmatchcase
+from math import isfinite
 from typing import Any
 
 from glacier_purge.storage.documents import DocumentUnreadable, decoded
@@ -50,7 +51,10 @@ class Rule:
         """When an archive uploaded at ``created`` can be deleted for all this rule says; None when never or unknown."""
         if self.denial is not Denial.YOUNG or self.days is None:
             return None
-        return created + timedelta(days=self.days) + _ROUNDING
+        try:
+            return created + timedelta(days=self.days) + _ROUNDING
+        except OverflowError:  # an age that nothing will ever have
+            return None
 
 
 class PolicyUnreadable(ValueError):
@@ -83,23 +87,36 @@ def _statements(policy: str) -> list[dict[str, Any]]:
     except KeyError as error:
         raise PolicyUnreadable("it has no Statement") from error
     statements = found if isinstance(found, list) else [found]
-    if not all(isinstance(statement, dict) for statement in statements):
-        raise PolicyUnreadable("a statement is no object")
+    for number, statement in enumerate(statements, 1):
+        if not isinstance(statement, dict):
+            raise PolicyUnreadable(f"statement {number} is no object")
+        if statement.get("Effect") not in ("Allow", "Deny"):
+            raise PolicyUnreadable(f"statement {number} says neither Allow nor Deny")
+        if not _texts(statement.get("Action")) and not _texts(statement.get("NotAction")):
+            raise PolicyUnreadable(f"statement {number} names no action")
     return statements
 
 
 def _concerns(action: str, statement: dict[str, Any]) -> bool:
     if "NotAction" in statement:
         return not _names(action, statement["NotAction"])
-    return _names(action, statement.get("Action", ()))
+    return _names(action, statement.get("Action"))
 
 
 def _names(action: str, patterns: object) -> bool:
-    return any(fnmatchcase(action.lower(), pattern.lower().replace("[", "[[]")) for pattern in _texts(patterns))
+    return any(_is_like(action.lower(), pattern.lower()) for pattern in _texts(patterns))
+
+
+def _is_like(text: str, pattern: str) -> bool:
+    """Match as policies do: ``*`` and ``?`` stand for something, every other character for itself."""
+    return fnmatchcase(text, pattern.replace("[", "[[]"))
 
 
 def _texts(value: object) -> list[str]:
-    return [str(one) for one in (value if isinstance(value, list | tuple) else [value])]
+    """The texts of a value that may be one of them or a list; none when it is neither."""
+    found = value if isinstance(value, list) else [value]
+    texts = [one for one in found if isinstance(one, str)]
+    return texts if len(texts) == len(found) else []
 
 
 def _rules(action: str, statement: dict[str, Any], sid: str, tags: Mapping[str, str]) -> Iterator[Rule]:
@@ -111,7 +128,7 @@ def _rules(action: str, statement: dict[str, Any], sid: str, tags: Mapping[str, 
     if not isinstance(conditions, dict) or not all(isinstance(keys, dict) for keys in conditions.values()):
         raise PolicyUnreadable(f"the condition of {sid} is none")
     judged = [
-        _judge(action, operator, key, _texts(values), sid, tags)
+        _judge(action, operator, key, _values(values), sid, tags)
         for operator, keys in conditions.items()
         for key, values in keys.items()
     ]
@@ -138,11 +155,18 @@ def _judge(action: str, operator: str, key: str, values: list[str], sid: str, ta
     return Rule(denial=Denial.UNCLEAR, sid=sid)
 
 
+def _values(value: object) -> list[str]:
+    """What a condition compares with: texts, numbers or truth values, one or a list of them."""
+    return [str(one) for one in (value if isinstance(value, list) else [value])]
+
+
 def _by_age(operator: str, values: list[str], sid: str) -> Rule:
     kind = operator.removesuffix("IfExists")
     try:
         days = [float(value) for value in values]
     except ValueError:
+        return Rule(denial=Denial.UNCLEAR, sid=sid)
+    if not all(map(isfinite, days)):
         return Rule(denial=Denial.UNCLEAR, sid=sid)
     if kind in {"NumericLessThan", "NumericLessThanEquals"} and days:
         return Rule(denial=Denial.YOUNG, sid=sid, days=max(days))
@@ -166,5 +190,5 @@ def _by_tag(operator: str, tag: str, values: list[str], sid: str, tags: Mapping[
         return Rule(denial=Denial.TAG, sid=sid) if kind != operator else None
     if kind == "StringEqualsIgnoreCase":
         value, values = value.lower(), [text.lower() for text in values]
-    matches = any(fnmatchcase(value, text) for text in values) if kind == "StringLike" else value in values
+    matches = any(_is_like(value, text) for text in values) if kind == "StringLike" else value in values
     return Rule(denial=Denial.TAG, sid=sid) if matches else None
