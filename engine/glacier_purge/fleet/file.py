@@ -11,7 +11,7 @@
     even_the_last_vault = true
     set_aside_defects = true
     max_rate = 50                           # deletes a second of each of these vaults
-    older_than = "90d"                      # which archives go, and how much at most: see ``fleet_choices``
+    older_than = "90d"                      # which archives go, and how much at most: see ``fleet.choices``
 
 A name that is not understood is refused with the nearest that is, a vault that two entries reach is an error: what
 would be done to it must not depend on the order of a file.  What matched nothing is no error (the vault may be gone

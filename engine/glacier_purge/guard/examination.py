@@ -1,4 +1,4 @@
-"""Asks the service everything ``preflight`` judges; reads only, and goes on when a permission is missing."""
+"""Asks the service everything that is judged before a purge; reads only, and goes on when a permission is missing."""
 
 from __future__ import annotations
 
@@ -9,9 +9,8 @@ from datetime import datetime, timedelta
 
 from glacier_purge.aws.credentials import Caller, Lifetime
 from glacier_purge.glacier.control import OUTPUT_LASTS, ControlRefused, GlacierControl, JobAction, JobState
-from glacier_purge.guard import surroundings as preflight
+from glacier_purge.guard import surroundings, writers
 from glacier_purge.guard import vault as vault_findings
-from glacier_purge.guard import writers
 from glacier_purge.guard.findings import Finding
 from glacier_purge.guard.protection import Asking, protections
 from glacier_purge.guard.vault import JobCounts
@@ -47,10 +46,10 @@ class Examination:
         control, around = self._control, self._surroundings
         described = await control.describe_vault()
         found = [
-            preflight.judge_caller(around.caller, control.vault),
-            preflight.judge_endpoint(control.vault, control.endpoint_url, pretended=around.caller is None),
-            preflight.judge_clock(around.now, await control.service_time()),
-            preflight.judge_credentials(around.lifetime),
+            surroundings.judge_caller(around.caller, control.vault),
+            surroundings.judge_endpoint(control.vault, control.endpoint_url, pretended=around.caller is None),
+            surroundings.judge_clock(around.now, await control.service_time()),
+            surroundings.judge_credentials(around.lifetime),
             vault_findings.judge_vault(described),
             writers.judge_last_change(described, around.now, around.recent),
         ]
@@ -58,10 +57,10 @@ class Examination:
         found += [finding async for finding in self._about_others()]
         await self._asked("DescribeJob", lambda: control.describe_job(_NO_JOB))
         await self._asked("GetJobOutput", self._read_no_output)
-        found += preflight.judge_permissions(self._asked.refused)
+        found += surroundings.judge_permissions(self._asked.refused)
         found += [
-            preflight.judge_disk(around.disk_free_bytes, described.archives),
-            preflight.judge_cost(described.archives),
+            surroundings.judge_disk(around.disk_free_bytes, described.archives),
+            surroundings.judge_cost(described.archives),
         ]
         return found
 

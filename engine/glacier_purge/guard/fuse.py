@@ -26,9 +26,9 @@ SHARE_COUNTS_FROM = 1_000
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FuseSettings:
-    """How carefully a run begins and when it gives up. ``stages`` are archives sent alone; ``failed_share`` is 0 to 1.
+    """How carefully a run begins and when it gives up. ``stages`` are archives sent alone.
 
-    None never gives up for that reason.
+    ``failed_share_max`` is 0 to 1. None never gives up for that reason.
     """
 
     stages: tuple[int, ...] = (10, 100)

@@ -1,6 +1,6 @@
 """What could go wrong with a purge because of the vault: its policies, tags, jobs, uploads and account. Pure.
 
-Judged from plain values, like ``preflight``, which judges the surroundings.
+Judged from plain values, as ``surroundings`` judges what is around the vault.
 """
 
 from __future__ import annotations

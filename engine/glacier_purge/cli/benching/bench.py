@@ -2,7 +2,7 @@
 
 A benchmark deletes without asking anybody, so it only speaks to this project's simulator: one it starts itself, or one
 on loopback that shows its ledger.  Rounds are interleaved over the transports compared, each in a process of its own
-(``bench_round``) and on another core than the simulator where there is one; what is printed is the median over rounds.
+(``round``) and on another core than the simulator where there is one; what is printed is the median over rounds.
 """
 
 from __future__ import annotations
