@@ -6,8 +6,7 @@ import pytest
 
 from glacier_purge.approval.typed import approve_by_digest, approve_by_words
 from glacier_purge.errors import PlanRefused
-from glacier_purge.plan.making import make_plan
-from tests.plan.archives import TARGET, archive, snapshot
+from tests.plan.archives import TARGET, archive, plan_of, snapshot
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -18,7 +17,7 @@ if TYPE_CHECKING:
 @pytest.fixture
 def plan(tmp_path: Path) -> Plan:
     kept = snapshot(tmp_path / "run", [archive(number) for number in range(1_200)])
-    return make_plan(kept, TARGET, set_aside_defects=False)
+    return plan_of(kept, TARGET)
 
 
 @pytest.mark.parametrize("typed", ["photos 1200", "photos 1200\n", "  photos   1,200 \n"])

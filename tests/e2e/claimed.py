@@ -11,7 +11,7 @@ import msgspec
 from glacier_purge.archive import Vault
 from glacier_purge.inventory.snapshot import spool
 from glacier_purge.inventory.source import Source
-from glacier_purge.plan.making import Target, make_plan
+from glacier_purge.plan.first_reading import Target
 from glacier_purge.proof.certificate import Certificate, write_certificate
 from glacier_purge.proof.reconcile import Reconciliation
 from glacier_purge.run.planned import keep_plan
@@ -19,6 +19,7 @@ from glacier_purge.storage.disk import FileDisk
 from glacier_purge.storage.folder import RunFolder
 from glacier_purge.vault.removal import ANSWERED, ASKED, RemovalLine
 from tests.audit.logs import archive_id, finished_run
+from tests.plan.archives import plan_of
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -58,7 +59,7 @@ def planned(place: Path, name: str = "photos", description: str = "a film") -> t
     with Source(str(source)) as opened:
         snapshot = spool(opened, folder.path)
     target = Target(vault=vault(name), endpoint_url=ENDPOINT, tool_version="0.1.0", inventory_name=str(source))
-    plan = make_plan(snapshot, target, set_aside_defects=False)
+    plan = plan_of(snapshot, target)
     keep_plan(folder, plan, retrievals_looked_at=True)
     return folder, plan
 

@@ -1,4 +1,4 @@
-"""Archives, batches and inventories of any kind, for tests of the plan."""
+"""Archives, batches, inventories and plans of any kind, for whatever is tested on a plan."""
 
 from __future__ import annotations
 
@@ -9,17 +9,21 @@ from glacier_purge.archive import Archive, ArchiveId, Vault
 from glacier_purge.inventory.batch import Batch
 from glacier_purge.inventory.snapshot import spool
 from glacier_purge.inventory.source import Source
-from glacier_purge.plan.making import Target
+from glacier_purge.plan.first_reading import FirstReading, Target
+from glacier_purge.plan.making import Selection, decide_all
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from glacier_purge.inventory.snapshot import Snapshot
+    from glacier_purge.plan.document import Plan
 
 VAULT = Vault(account_id="123456789012", region="eu-west-1", name="photos")
 TARGET = Target(
     vault=VAULT, endpoint_url="https://glacier.eu-west-1.amazonaws.com", tool_version="1", inventory_name="inventory"
 )
+ALL = Selection()
+"""Nothing chosen: every archive goes."""
 
 
 def archive_id(number: int) -> ArchiveId:
@@ -60,3 +64,12 @@ def snapshot(folder: Path, archives: list[Archive]) -> Snapshot:
     folder.mkdir()
     with Source(str(file)) as source:
         return spool(source, folder)
+
+
+def plan_of(
+    snapshot: Snapshot, target: Target = TARGET, selection: Selection = ALL, *, set_aside_defects: bool = False
+) -> Plan:
+    """Read ``snapshot`` twice and decide every record, with no service asked and no ``plan.json`` written."""
+    with FirstReading(snapshot, target, set_aside_defects=set_aside_defects) as reading:
+        reading.read()
+        return decide_all(reading, selection)

@@ -13,9 +13,9 @@ from glacier_purge.plan.choices import Choices
 from glacier_purge.plan.choosing import Earlier, PlanContext, open_selection
 from glacier_purge.plan.decisions import DECISIONS_FILE
 from glacier_purge.plan.document import PlanFinding, plan_bytes, read_plan
-from glacier_purge.plan.making import NothingToDelete, make_plan
+from glacier_purge.plan.making import NothingToDelete
 from glacier_purge.plan.selection import DELETE, DENIED, EXCLUDED, KEPT_BEFORE, NOT_LISTED, OVER_LIMIT, TOO_SMALL
-from tests.plan.archives import TARGET, archive, archive_id, snapshot
+from tests.plan.archives import TARGET, archive, archive_id, plan_of, snapshot
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -36,7 +36,7 @@ def planned(
     folder = tmp_path / "run"
     spooled = snapshot(folder, [archive(number, size_bytes=number) for number in range(archives)])
     with open_selection(choices, PlanContext(now=NOW, deny_files=deny_files, earlier=earlier), folder) as selection:
-        plan = make_plan(spooled, TARGET, selection, set_aside_defects=False)
+        plan = plan_of(spooled, TARGET, selection)
     return plan, (folder / DECISIONS_FILE).read_bytes()
 
 

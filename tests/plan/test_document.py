@@ -12,8 +12,7 @@ from msgspec import structs
 from glacier_purge.archive import ANY_LENGTH, EXACT, IdRule
 from glacier_purge.errors import NotOurs, PlanRefused
 from glacier_purge.plan.document import FORMAT, plan_bytes, read_plan
-from glacier_purge.plan.making import make_plan
-from tests.plan.archives import TARGET, archive, snapshot
+from tests.plan.archives import TARGET, archive, plan_of, snapshot
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -24,7 +23,7 @@ if TYPE_CHECKING:
 
 @pytest.fixture
 def plan(tmp_path: Path) -> Plan:
-    return make_plan(snapshot(tmp_path / "run", [archive(n) for n in range(30)]), TARGET, set_aside_defects=False)
+    return plan_of(snapshot(tmp_path / "run", [archive(n) for n in range(30)]), TARGET)
 
 
 def test_a_plan_comes_back_as_it_was_written(plan: Plan, tmp_path: Path) -> None:
@@ -35,7 +34,7 @@ def test_a_plan_comes_back_as_it_was_written(plan: Plan, tmp_path: Path) -> None
 @pytest.mark.parametrize("id_rule", [EXACT, ANY_LENGTH])
 def test_the_rule_of_ids_stands_in_a_plan_as_yes_or_no(id_rule: IdRule, plan: Plan, tmp_path: Path) -> None:
     spooled = replace(snapshot(tmp_path / "other", [archive(n) for n in range(3)]), id_rule=id_rule)
-    facts = make_plan(spooled, TARGET, set_aside_defects=False).snapshot
+    facts = plan_of(spooled, TARGET).snapshot
     assert structs.asdict(facts) == {
         "file": "inventory.json",
         "format": "json",

@@ -14,8 +14,7 @@ from glacier_purge.glacier.waiting import NoWait, SleepingWaiter
 from glacier_purge.plan.choices import Choices
 from glacier_purge.plan.choosing import PlanContext, open_selection
 from glacier_purge.plan.in_retrieval import held_back, retrievals
-from glacier_purge.plan.making import make_plan
-from tests.plan.archives import TARGET, archive, snapshot
+from tests.plan.archives import TARGET, archive, plan_of, snapshot
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -136,7 +135,7 @@ def planned(tmp_path: Path, choices: Choices, held: frozenset[str]) -> Plan:
     folder = tmp_path / "run"
     spooled = snapshot(folder, [archive(number) for number in range(3)])
     with open_selection(choices, PlanContext(now=NOW, held=held), folder) as selection:
-        return make_plan(spooled, TARGET, selection, set_aside_defects=False)
+        return plan_of(spooled, TARGET, selection)
 
 
 @pytest.mark.parametrize(

@@ -10,15 +10,14 @@ import pytest
 
 from glacier_purge.archive import Vault
 from glacier_purge.errors import InventoryDamaged, UsageError
-from glacier_purge.plan.making import make_plan
-from tests.plan.archives import TARGET, archive, archive_id, snapshot
+from tests.plan.archives import TARGET, archive, archive_id, plan_of, snapshot
 
 if TYPE_CHECKING:
     from pathlib import Path
 
 
 def test_everything_goes_unless_something_speaks_against_it(tmp_path: Path) -> None:
-    plan = make_plan(snapshot(tmp_path / "run", [archive(n) for n in range(50)]), TARGET, set_aside_defects=False)
+    plan = plan_of(snapshot(tmp_path / "run", [archive(n) for n in range(50)]), TARGET)
     counts = plan.counts
     assert (counts.inventory, counts.selected, counts.skipped, counts.invalid, counts.duplicates) == (50, 50, 0, 0, 0)
     assert plan.selected_bytes == 50_000
@@ -28,11 +27,11 @@ def test_everything_goes_unless_something_speaks_against_it(tmp_path: Path) -> N
 
 def test_the_same_inventory_gives_the_same_digest_wherever_it_is_planned(tmp_path: Path) -> None:
     archives = [archive(n) for n in range(50)]
-    first = make_plan(snapshot(tmp_path / "here", archives), TARGET, set_aside_defects=False)
+    first = plan_of(snapshot(tmp_path / "here", archives), TARGET)
     elsewhere = replace(TARGET, inventory_name="another-name.json")
-    assert make_plan(snapshot(tmp_path / "there", archives), elsewhere, set_aside_defects=False) == first
+    assert plan_of(snapshot(tmp_path / "there", archives), elsewhere) == first
     url = replace(TARGET, endpoint_url="http://127.0.0.1:5000")
-    assert make_plan(snapshot(tmp_path / "url", archives), url, set_aside_defects=False).digest != first.digest
+    assert plan_of(snapshot(tmp_path / "url", archives), url).digest != first.digest
 
 
 def test_a_repeated_id_is_refused_where_it_stands_the_second_time(tmp_path: Path) -> None:
@@ -40,20 +39,20 @@ def test_a_repeated_id_is_refused_where_it_stands_the_second_time(tmp_path: Path
     needle = archive_id(1).encode()
     second = [match.start() for match in re.finditer(needle, kept.path.read_bytes())][1]
     with pytest.raises(InventoryDamaged, match="record 3 repeats the archive id of record 1") as caught:
-        make_plan(kept, TARGET, set_aside_defects=False)
+        plan_of(kept, TARGET)
     assert (caught.value.file, caught.value.offset_bytes) == ("inventory", second)
 
 
 def test_a_wrong_record_is_refused_where_it_begins(tmp_path: Path) -> None:
     kept = snapshot(tmp_path / "run", [archive(0), archive(1, archive_id=".."), archive(2)])
     with pytest.raises(InventoryDamaged, match="add --set-aside-defects") as caught:
-        make_plan(kept, TARGET, set_aside_defects=False)
+        plan_of(kept, TARGET)
     assert kept.path.read_bytes()[caught.value.offset_bytes :].startswith(b'{"ArchiveId":".."')
 
 
 def test_defects_that_are_set_aside_stay_and_are_counted(tmp_path: Path) -> None:
     archives = [archive(0), archive(1, archive_id=".."), archive(2), archive(3, archive_id=archive_id(0)), archive(4)]
-    plan = make_plan(snapshot(tmp_path / "run", archives), TARGET, set_aside_defects=True)
+    plan = plan_of(snapshot(tmp_path / "run", archives), TARGET, set_aside_defects=True)
     counts = plan.counts
     assert (counts.inventory, counts.selected, counts.invalid, counts.duplicates) == (5, 3, 1, 1)
     assert (tmp_path / "run" / "decisions").read_bytes() == bytes([0, 1, 0, 2, 0])
@@ -71,18 +70,18 @@ def test_defects_that_are_set_aside_stay_and_are_counted(tmp_path: Path) -> None
 def test_another_vaults_inventory_is_refused_where_it_says_so(vault: Vault, tmp_path: Path) -> None:
     kept = snapshot(tmp_path / "run", [archive(0)])
     with pytest.raises(InventoryDamaged, match="it is the inventory of arn:aws:glacier:eu-west-1") as caught:
-        make_plan(kept, replace(TARGET, vault=vault), set_aside_defects=False)
+        plan_of(kept, replace(TARGET, vault=vault))
     assert kept.path.read_bytes()[caught.value.offset_bytes :].startswith(TARGET.vault.arn.encode())
     assert not (tmp_path / "run" / "decisions").exists()
 
 
 def test_an_empty_inventory_needs_no_plan(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="lists no archive to delete"):
-        make_plan(snapshot(tmp_path / "run", []), TARGET, set_aside_defects=False)
+        plan_of(snapshot(tmp_path / "run", []), TARGET)
 
 
 def test_dates_that_are_none_are_neither_oldest_nor_newest(tmp_path: Path) -> None:
     dates = ["yesterday", "2020-05-01T00:00:00Z", "2020-05-01T00:00:00.500Z", "9999", ""]
     archives = [archive(number, created=date) for number, date in enumerate(dates)]
-    plan = make_plan(snapshot(tmp_path / "run", archives), TARGET, set_aside_defects=False)
+    plan = plan_of(snapshot(tmp_path / "run", archives), TARGET)
     assert (plan.oldest, plan.newest) == ("2020-05-01T00:00:00Z", "2020-05-01T00:00:00.500Z")

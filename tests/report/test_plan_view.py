@@ -9,9 +9,8 @@ from glacier_purge.plan.choices import Choices
 from glacier_purge.plan.choosing import PlanContext, open_selection
 from glacier_purge.plan.cost import estimate, read_price_table
 from glacier_purge.plan.forecast import forecast
-from glacier_purge.plan.making import make_plan
 from glacier_purge.report.plan_view import PlanView
-from tests.plan.archives import TARGET, archive, snapshot
+from tests.plan.archives import TARGET, archive, plan_of, snapshot
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -27,7 +26,7 @@ def view(
     folder = tmp_path / "run"
     spooled = snapshot(folder, archives)
     with open_selection(choices, PlanContext(now=NOW, held=frozenset(held)), folder) as selection:
-        plan = make_plan(spooled, TARGET, selection, set_aside_defects=False)
+        plan = plan_of(spooled, TARGET, selection)
     ahead = forecast(plan.counts.selected, NOW, known=None, per_second_max=None, has_inventory=True)
     return PlanView(
         run_dir="runs/photos",

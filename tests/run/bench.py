@@ -24,7 +24,7 @@ from glacier_purge.audit.verification import verify
 from glacier_purge.deletion.pacer import PacerSettings
 from glacier_purge.inventory.snapshot import spool
 from glacier_purge.inventory.source import Source
-from glacier_purge.plan.making import EVERYTHING, Selection, Target, make_plan
+from glacier_purge.plan.first_reading import Target
 from glacier_purge.run.host import Host
 from glacier_purge.run.planned import keep_plan
 from glacier_purge.run.purge import PurgeRun
@@ -33,6 +33,7 @@ from glacier_purge.storage.folder import RunFolder
 from glacier_purge.storage.pretend_disk import PretendDisk
 from tests.audit.logs import dump, log_bytes
 from tests.deletion.pretended import VAULT, InProcessGlacier
+from tests.plan.archives import ALL, plan_of
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Mapping
@@ -41,6 +42,7 @@ if TYPE_CHECKING:
     from glacier_purge.archive import ArchiveId
     from glacier_purge.deletion.budget import PacerFor
     from glacier_purge.glacier.control import ControlRefused, VaultLock
+    from glacier_purge.plan.making import Selection
 
 T = TypeVar("T")
 
@@ -87,7 +89,7 @@ class Bench:
     ``selection`` says which archives go; all do, where it says nothing.
     """
 
-    def __init__(self, place: Path, service: InProcessGlacier, selection: Selection = EVERYTHING) -> None:
+    def __init__(self, place: Path, service: InProcessGlacier, selection: Selection = ALL) -> None:
         self.service = service
         self.disk = PretendDisk()
         self.pacer_for: PacerFor | None = None
@@ -96,7 +98,7 @@ class Bench:
         self.clock_set_by_seconds = 0.0
         """How far somebody has set the wall clock."""
         self.folder = RunFolder.create(place / "run")
-        self.plan = make_plan(self._spooled(place), _target(place), selection, set_aside_defects=False)
+        self.plan = plan_of(self._spooled(place), _target(place), selection)
         keep_plan(self.folder, self.plan, retrievals_looked_at=False)
         self._place = place
         self._ordinals = {archive.archive_id: archive.ordinal for archive in service.archives()}

@@ -13,10 +13,9 @@ from glacier_purge.inventory.snapshot import spool
 from glacier_purge.inventory.source import Source
 from glacier_purge.plan.document import read_plan
 from glacier_purge.plan.identity import read_identity
-from glacier_purge.plan.making import make_plan
 from glacier_purge.run.planned import clear_unfinished, keep_plan, new_folder
 from glacier_purge.storage.folder import RunFolder
-from tests.plan.archives import TARGET, archive_id
+from tests.plan.archives import TARGET, archive_id, plan_of
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -42,7 +41,7 @@ def inventory(tmp_path: Path) -> Path:
 
 
 def planned(folder: RunFolder, source: Source) -> Plan:
-    return make_plan(spool(source, folder.path), TARGET, set_aside_defects=False)
+    return plan_of(spool(source, folder.path), TARGET)
 
 
 def test_a_plan_and_who_made_it_lie_in_the_folder(tmp_path: Path, inventory: Path) -> None:
@@ -80,10 +79,10 @@ def test_planning_that_was_killed_halfway_can_be_done_again(tmp_path: Path, inve
     folder = RunFolder.create(tmp_path / "run")
     with Source(str(inventory)) as source:
         snapshot = spool(source, folder.path)
-    first = make_plan(snapshot, TARGET, set_aside_defects=False)
+    first = plan_of(snapshot, TARGET)
     folder.write_once("run.json", b"killed here")
     clear_unfinished(folder)
-    assert make_plan(snapshot, TARGET, set_aside_defects=False) == first
+    assert plan_of(snapshot, TARGET) == first
     keep_plan(folder, first, retrievals_looked_at=False)
     assert read_plan(folder.plan_file) == first
 

@@ -27,7 +27,8 @@ from glacier_purge.lifecycle.steps_file import LifecycleFile
 from glacier_purge.lifecycle.terms import Terms
 from glacier_purge.plan.choosing import Earlier
 from glacier_purge.plan.document import Plan, read_plan
-from glacier_purge.plan.making import DecidedPlan, Target
+from glacier_purge.plan.first_reading import Target
+from glacier_purge.plan.making import DecidedPlan
 from glacier_purge.storage.folder import RunFolder
 
 PhaseResult = tuple[Event, dict[str, Any]]

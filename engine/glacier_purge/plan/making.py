@@ -11,14 +11,11 @@ from dataclasses import dataclass
 
 from glacier_purge.archive import ANY_LENGTH
 from glacier_purge.errors import UsageError
-from glacier_purge.inventory.snapshot import Snapshot
 from glacier_purge.plan.counting import Counting
 from glacier_purge.plan.decisions import decisions_sha256, writing
 from glacier_purge.plan.document import FORMAT, Plan, PlanFinding, SnapshotFacts
-from glacier_purge.plan.first_reading import FirstReading, Target
+from glacier_purge.plan.first_reading import FirstReading
 from glacier_purge.plan.selection import Filter, decisions_of
-
-__all__ = ["EVERYTHING", "DecidedPlan", "NothingToDelete", "Selection", "Target", "decide_all", "make_plan"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -27,9 +24,6 @@ class Selection:
 
     filters: Sequence[Filter] = ()
     findings: Callable[[], list[PlanFinding]] = list
-
-
-EVERYTHING = Selection()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,18 +40,6 @@ class NothingToDelete(UsageError):
     def __init__(self, message: str, *, kept: int) -> None:
         super().__init__(message)
         self.kept = kept
-
-
-def make_plan(
-    snapshot: Snapshot, target: Target, selection: Selection = EVERYTHING, *, set_aside_defects: bool
-) -> Plan:
-    """Read ``snapshot`` through and decide every record of it; the caller writes ``plan.json``.
-
-    Raises ``InventoryDamaged`` as ``FirstReading.read`` does, and ``NothingToDelete``.
-    """
-    with FirstReading(snapshot, target, set_aside_defects=set_aside_defects) as reading:
-        reading.read()
-        return decide_all(reading, selection)
 
 
 def decide_all(reading: FirstReading, selection: Selection) -> Plan:

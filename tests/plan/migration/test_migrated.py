@@ -14,7 +14,6 @@ from glacier_purge.plan.choices import Choices
 from glacier_purge.plan.choosing import PlanContext, open_selection
 from glacier_purge.plan.decisions import DECISIONS_FILE
 from glacier_purge.plan.document import PlanFinding
-from glacier_purge.plan.making import make_plan
 from glacier_purge.plan.migration.copies import SeenCopies
 from glacier_purge.plan.migration.manifest_files import Tables
 from glacier_purge.plan.migration.migrated import ListedCopies, Migration, Proofs, UnseenCopies
@@ -29,7 +28,7 @@ from glacier_purge.plan.selection import (
     SIZE_DIFFERS,
     TREE_HASH_DIFFERS,
 )
-from tests.plan.archives import TARGET, archive, archive_id, snapshot
+from tests.plan.archives import TARGET, archive, archive_id, plan_of, snapshot
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -66,7 +65,7 @@ def planned(tmp_path: Path, spooled: Snapshot, tables: Tables, copies: Copies) -
     folder = tmp_path / "run"
     surroundings = PlanContext(now=NOW, proofs=Proofs(migration=Migration(tables.claims), copies=copies))
     with open_selection(Choices(), surroundings, folder) as selection:
-        plan = make_plan(spooled, TARGET, selection, set_aside_defects=False)
+        plan = plan_of(spooled, TARGET, selection)
     return plan, list((folder / DECISIONS_FILE).read_bytes())
 
 
