@@ -51,6 +51,8 @@ def main() -> None:
     assert output_of("--version") == f"glacier-purge {version}\n"
     assert "Exit codes:" in output_of("--help")
     assert "leave_share = 0.5" in output_of("config", "show", "--settings-profile", "gentle")
+    schema = (REPOSITORY / "config/schemas/run.json").read_text("utf-8")
+    assert output_of("config", "schema", "run") == schema, "the installed command has other schemas than config/schemas"
     sys.stdout.write(f"{wheel.name}: complete, installs, runs\n")
 
 
