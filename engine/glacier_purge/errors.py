@@ -113,7 +113,9 @@ class ApprovalWanted(Pending):
 
 
 class DiskFailed(RunStopped):
-    """The audit log could not be made durable. Dispatch stopped at once; replies not on disk are sent again."""
+    """The disk does not take what has to be on it: the audit log, or another file of ours.
+
+    Nothing is sent that it was to be written for; of the log, replies not on disk are sent again."""
 
     needs = Needs.OPERATOR
 

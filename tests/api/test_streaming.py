@@ -22,7 +22,7 @@ from glacier_purge.cli import main
 from glacier_purge.deletion.retry import RetryPolicy, RetryPolicySettings, own_policies
 from glacier_purge.errors import AuditDamaged, DiskFailed, NotOurs, RunLocked, UsageError
 from glacier_purge.glacier.reply import Meaning
-from glacier_purge.storage.disk import FileDisk
+from glacier_purge.storage.disk import FileDisk, FolderFiles
 from glacier_purge.storage.folder import RunFolder
 from glacier_simulator.faults import Rule
 from glacier_simulator.kit import SimulatedGlacier
@@ -386,11 +386,11 @@ async def test_a_failed_disk_ends_it_and_nothing_is_shown_that_is_not_on_disk(
     assert recorded(log) == dict.fromkeys(ids, "deleted")
 
 
-@pytest.mark.parametrize(("owner", "method"), [(RunFolder, "write_once"), (FileDisk, "read"), (FileDisk, "append")])
+@pytest.mark.parametrize(("owner", "method"), [(FolderFiles, "create"), (FileDisk, "read"), (FileDisk, "append")])
 async def test_a_disk_that_fails_before_anything_is_sent_is_told_as_such(
     glacier: SimulatedGlacier, log: Path, monkeypatch: pytest.MonkeyPatch, owner: type, method: str
 ) -> None:
-    if method != "write_once":
+    if method != "create":
         await outcomes_of(glacier, ids_in(glacier)[:5], log)
 
     def fail(*_: object) -> None:

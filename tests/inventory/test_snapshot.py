@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from glacier_purge.errors import InventoryDamaged, PlanRefused, UsageError
+from glacier_purge.errors import DiskFailed, InventoryDamaged, PlanRefused, UsageError
 from glacier_purge.inventory.snapshot import Snapshot, spool
 from glacier_purge.inventory.source import Source
 from tests.inventory.inventories import HEADER, VAULT_ARN, as_csv, as_glacier_json, expected, plain, record
@@ -77,7 +77,10 @@ def test_damage_leaves_nothing_behind_and_names_the_file(tmp_path: Path, content
 
 def test_a_folder_that_is_not_there_is_refused(tmp_path: Path) -> None:
     (tmp_path / "received").write_bytes(as_glacier_json(INVENTORY))
-    with Source(str(tmp_path / "received")) as source, pytest.raises(UsageError, match=r"cannot write .*missing"):
+    with (
+        Source(str(tmp_path / "received")) as source,
+        pytest.raises(DiskFailed, match=r"missing/inventory\.json can't be written"),
+    ):
         spool(source, tmp_path / "missing")
 
 
@@ -90,7 +93,7 @@ def test_a_full_disk_is_said_and_leaves_nothing_behind(tmp_path: Path) -> None:
     with Source(str(tmp_path / "received")) as source:
         resource.setrlimit(resource.RLIMIT_FSIZE, (10_000, hard))
         try:
-            with pytest.raises(UsageError, match="cannot write"):
+            with pytest.raises(DiskFailed, match=r"inventory\.json can't be written: File too large\. Mend the disk"):
                 spool(source, tmp_path / "run")
         finally:
             resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))

@@ -3,7 +3,9 @@ vault's policy is as its owner made it unless uploads are said to be denied."""
 
 from __future__ import annotations
 
+import errno
 import json
+import os
 import shutil
 from typing import TYPE_CHECKING
 
@@ -19,6 +21,7 @@ from glacier_purge.lifecycle.steps import position
 from glacier_purge.lifecycle.steps_file import read_steps
 from glacier_purge.plan.choices import EVERY_ARCHIVE, Choices
 from glacier_purge.plan.document import read_plan
+from glacier_purge.storage.disk import FolderFiles
 from glacier_purge.storage.folder import RunFolder
 from tests.doors import HOUR, Stepping, simulated
 from tests.glacier_simulator.raw_client import ask
@@ -269,3 +272,30 @@ def stopping_after(event: Event) -> Callable[..., None]:
             raise RunStopped("stopped by the test")
 
     return tell
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["terms.json", "retrieval.json", "run.json", "plan.json", "freeze.json", "certificate.json", "decisions"],
+)
+async def test_a_full_disk_at_any_document_is_named_and_the_same_command_goes_on(
+    name: str, place: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    create = FolderFiles.create
+
+    def full(files: FolderFiles, this: str) -> None:
+        if this in {name, f".{name}.new"}:
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        create(files, this)
+
+    async with simulated(archives=12) as (glacier, door):
+        await door.set_access_policy(THEIRS)
+        with monkeypatch.context() as patched:
+            patched.setattr(FolderFiles, "create", full)
+            ending = await carried(glacier, place, wishes=FREEZING)
+        assert (ending.state, ending.exit_code) == (State.STOPPED, 3)
+        assert f"{name} can't be written: No space left on device. Mend the disk" in ending.message
+        again = await carried(glacier, place, wishes=FREEZING)
+        assert again.state is State.DONE, again.message
+        assert await door.access_policy() == THEIRS
+        assert glacier.ledger["archives_left"] == 0

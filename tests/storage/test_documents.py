@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import ast
+import errno
+import os
 import stat
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -10,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 import pytest
 
+from glacier_purge.errors import DiskFailed
 from glacier_purge.storage.disk import Files, FolderFiles
 from glacier_purge.storage.documents import DocumentUnreadable, decoded, new_file, write_document
 from glacier_purge.storage.pretend_disk import PretendDisk, Survival
@@ -124,6 +127,38 @@ def test_a_power_cut_leaves_the_old_document_or_the_new_one(
             break
     assert disk.promised() == {"entry.json": b'"new"\n'}
     assert at == 6
+
+
+@pytest.mark.parametrize("error", [errno.ENOSPC, errno.EIO], ids=["full", "broken"])
+def test_a_disk_that_fails_at_any_operation_is_named_by_file_and_leaves_the_old_document_or_the_new_one(
+    error: int,
+) -> None:
+    for at in range(1, 7):
+        disk = PretendDisk({"entry.json": b"old", ".entry.json.new": b"of a crash"})
+
+        def fail(_verb: str, _name: str, disk: PretendDisk = disk, at: int = at) -> None:
+            if disk.operations == at:
+                raise OSError(error, os.strerror(error))
+
+        disk.before = fail
+        with pytest.raises(DiskFailed, match=rf"entry\.json.* can't be written: {os.strerror(error)}\. Mend the disk"):
+            write_document(disk, "entry.json", "new")
+        assert disk.read("entry.json") in (b"old", b'"new"\n')
+        disk.before = None
+        write_document(disk, "entry.json", "again")
+        assert disk.promised() == {"entry.json": b'"again"\n'}
+
+
+@pytest.mark.parametrize("verb", ["create", "append", "sync", "sync_folder"])
+def test_a_disk_that_fails_while_a_new_file_is_written_is_named_and_leaves_nothing(verb: str) -> None:
+    def fail(this: str, _name: str) -> None:
+        if this == verb:
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    disk = PretendDisk(before=fail)
+    with pytest.raises(DiskFailed, match=r"^ids can't be written"), new_file(disk, "ids") as file:
+        file.write(b"one\n")
+    assert disk.contents() == {}
 
 
 def test_a_link_in_the_temporary_files_place_is_not_written_through(tmp_path: Path) -> None:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from glacier_purge.errors import NotOurs
+from glacier_purge.errors import DiskFailed, NotOurs
 from glacier_purge.storage.disk import Files, FolderFiles
 from glacier_purge.storage.lines import append_line, read_lines, whole_lines
 from glacier_purge.storage.pretend_disk import SECTOR_BYTES, PretendDisk, Survival
@@ -129,7 +129,7 @@ def test_a_full_disk_tears_a_line_that_the_next_try_replaces() -> None:
             raise OSError(28, "No space left on device")
 
     disk.before = full
-    with pytest.raises(OSError, match="No space"):
+    with pytest.raises(DiskFailed, match="No space"):
         written(disk, LINES[1])
     assert len(disk.read(FILE)) > len(LINES[0]) + 1
     disk.before = None

@@ -91,10 +91,7 @@ def _begin(folder: RunFolder, vault: Vault, endpoint_url: str) -> None:
         package_sha256=package_sha256(),
         created=now.strftime("%Y-%m-%dT%H:%M:%SZ"),
     )
-    try:
-        folder.write_once(STREAM_FILE, encoded(document))
-    except OSError as failure:
-        raise _disk_failed(folder, failure) from failure
+    folder.write_once(STREAM_FILE, encoded(document))
 
 
 @asynccontextmanager

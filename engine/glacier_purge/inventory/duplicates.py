@@ -26,6 +26,7 @@ from typing import IO
 
 from glacier_purge.archive import Archive
 from glacier_purge.inventory.batch import Batch
+from glacier_purge.storage.disk import FolderFiles, writing
 
 _RUN_IDS = 1 << 16
 _SLICES = 1 << 10
@@ -115,7 +116,9 @@ class _Runs:
     """Sorted runs of hashes in one file, and where in each run each slice ends."""
 
     def __init__(self, folder: Path) -> None:
-        self._file = TemporaryFile(dir=folder)  # noqa: SIM115 - closed by its owner, who outlives this call
+        self._files = FolderFiles(folder)
+        with writing(self._files, "."):
+            self._file = TemporaryFile(dir=folder)  # noqa: SIM115 - closed by its owner, who outlives this call
         self._begins: list[int] = []
         self._bounds: list[array[int]] = []
 
@@ -125,7 +128,8 @@ class _Runs:
     def append(self, hashes: list[int]) -> None:
         self._begins.append(self._file.tell())
         self._bounds.append(array("I", [0, *(bisect_left(hashes, bound) for bound in _SLICE_BOUNDS), len(hashes)]))
-        array("q", hashes).tofile(self._file)
+        with writing(self._files, "."):
+            array("q", hashes).tofile(self._file)
 
     def slices(self) -> Iterator[array[int]]:
         for number in range(_SLICES):
@@ -137,12 +141,17 @@ class _Runs:
 
 
 def sorted_on_disk(lines: Iterator[str], folder: Path) -> Iterator[str]:
-    """Sort any number of ASCII lines, each with its newline, by way of a nameless file in ``folder``."""
-    with TemporaryFile(dir=folder) as file:
+    """Sort any number of ASCII lines, each with its newline, by a nameless file there. Raises ``DiskFailed``."""
+    files = FolderFiles(folder)
+    with writing(files, "."):
+        nameless = TemporaryFile(dir=folder)  # noqa: SIM115 - closed below
+    with nameless as file:
         spans = []
         while block := sorted(islice(lines, _SORT_LINES)):
             begin = file.tell()
-            file.writelines(line.encode("ascii") for line in block)
+            with writing(files, "."):
+                file.writelines(line.encode("ascii") for line in block)
+                file.flush()
             spans.append((begin, file.tell()))
             del block
         yield from merge(*(_lines_between(file, begin, end) for begin, end in spans))

@@ -102,7 +102,7 @@ def spool(source: Source, folder: Path, id_rule: IdRule = EXACT) -> Snapshot:
     """Write ``inventory.json`` or ``inventory.csv`` and its ``.sha256`` into ``folder``, durably.
 
     Raises ``InventoryDamaged`` when the inventory can't be believed as a whole (single bad records are for the plan
-    to judge), and ``UsageError`` when the files are there already or can't be written.
+    to judge), ``UsageError`` when the files are there already, and ``DiskFailed`` when they can't be written.
     """
     reading = HashedReading(name=source.name, id_rule=id_rule)
     period = Period()
@@ -144,11 +144,12 @@ def note_uploads(period: Period, batches: Iterable[Batch]) -> None:
 
 @contextmanager
 def _new_file(path: Path) -> Iterator[BufferedWriter]:
-    """Write a file that nobody else may read and that is on disk at the end; on any error it is gone again."""
+    """Write a file that nobody else may read and that is on disk at the end; on any error it is gone again.
+
+    Raises ``DiskFailed``, and ``UsageError`` when it is there already.
+    """
     try:
         with new_file(FolderFiles(path.parent), path.name) as file:
             yield file
     except FileExistsError as error:
         raise UsageError(f"{path} is there already. Give a new run folder.") from error
-    except OSError as error:
-        raise UsageError(f"cannot write {path}: {error.strerror}. Nothing was sent; plan again.") from error

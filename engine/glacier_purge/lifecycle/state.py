@@ -19,7 +19,16 @@ from typing import TypeVar
 import msgspec
 
 from glacier_purge.archive import Vault
-from glacier_purge.errors import AuditDamaged, GlacierPurgeError, Pending, PlanRefused, UsageError, one_error, told
+from glacier_purge.errors import (
+    AuditDamaged,
+    DiskFailed,
+    GlacierPurgeError,
+    Pending,
+    PlanRefused,
+    UsageError,
+    one_error,
+    told,
+)
 from glacier_purge.glacier.waiting import Waiter, Waiting
 from glacier_purge.lifecycle.files import check_fits
 from glacier_purge.lifecycle.phases import Event, Phase
@@ -67,7 +76,7 @@ def noting_the_end(folder: RunFolder) -> Iterator[None]:
             error.add_note(denied)
         if not isinstance(error, Pending):
             ended = Ended(message=told(error), exit_code=error.exit_code)
-            with suppress(OSError):  # a disk that is full is bad enough without a second error in place of the first
+            with suppress(DiskFailed):  # a disk that is full is bad enough without a second error in place of the first
                 folder.replace(ENDED_FILE, msgspec.json.encode(ended) + b"\n")
         raise
 

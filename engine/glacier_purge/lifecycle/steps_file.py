@@ -21,7 +21,7 @@ from typing import Any
 
 import msgspec
 
-from glacier_purge.errors import AuditDamaged, DiskFailed, UsageError
+from glacier_purge.errors import AuditDamaged, UsageError
 from glacier_purge.lifecycle.phases import Event, Phase
 from glacier_purge.lifecycle.steps import Step, after, misfit
 from glacier_purge.storage.disk import FolderFiles
@@ -76,12 +76,7 @@ class LifecycleFile:
         if (why := misfit(step, self.steps)) is not None:
             raise UsageError(f"{why}. Nothing was changed.")
         line = msgspec.json.encode(step)
-        try:
-            append_line(FolderFiles(self._folder), LIFECYCLE_FILE, line)
-        except OSError as error:
-            raise DiskFailed(
-                f"{self._file} can't be written: {error.strerror}. Mend the disk, and give the same command again."
-            ) from error
+        append_line(FolderFiles(self._folder), LIFECYCLE_FILE, line)
         self._last = hashlib.sha256(line + b"\n").hexdigest()
         self._take(step)
 

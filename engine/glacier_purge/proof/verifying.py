@@ -30,6 +30,7 @@ from glacier_purge.proof.certificate import Certificate, read_certificate, write
 from glacier_purge.proof.outcomes import read_outcomes
 from glacier_purge.proof.reconcile import VERIFICATION_FOLDER, Reconciliation, reconcile
 from glacier_purge.proof.soundness import sound_ledger
+from glacier_purge.storage.disk import writing
 from glacier_purge.storage.folder import RunFolder
 
 SETTLED_AFTER = timedelta(hours=72)
@@ -106,7 +107,8 @@ class Verifying:
         """Fetch the vault's last inventory once it is from ``not_before`` or later, or ``settled_at`` has come."""
         last = await self._last_inventory(not_before, settled_at)
         while True:
-            self._place.mkdir(mode=0o700, exist_ok=True)
+            with writing(self._folder.files, VERIFICATION_FOLDER):
+                self._folder.files.make_folder(VERIFICATION_FOLDER)
             created_from = last if read_progress(self._place) is None else None
             retrieval = Retrieval(
                 self._control,
@@ -119,7 +121,8 @@ class Verifying:
             taken = inventory_time(snapshot)
             if taken is not None and taken >= last:
                 return snapshot, job_id
-            shutil.rmtree(self._place)  # an earlier verification's
+            with writing(self._folder.files, VERIFICATION_FOLDER):
+                shutil.rmtree(self._place)  # an earlier verification's
 
     async def _last_inventory(self, not_before: datetime, settled_at: datetime) -> datetime:
         described = await self._control.describe_vault()

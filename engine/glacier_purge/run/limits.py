@@ -17,7 +17,7 @@ import msgspec
 import structlog
 
 from glacier_purge.archive import Vault
-from glacier_purge.errors import NotOurs
+from glacier_purge.errors import DiskFailed, NotOurs
 from glacier_purge.plan.forecast import KnownRate
 from glacier_purge.storage.disk import FolderFiles
 from glacier_purge.storage.documents import DocumentUnreadable, read_document, write_document
@@ -48,7 +48,7 @@ def remember_rate(vault: Vault, endpoint_url: str, known: KnownRate) -> None:
     try:
         file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         write_document(FolderFiles(file.parent), file.name, limit)
-    except (OSError, NotOurs) as error:
+    except (OSError, DiskFailed, NotOurs) as error:
         _log.warning("limit.not_remembered", file=str(file), because=str(error))
 
 

@@ -6,6 +6,7 @@ that the same code runs on a real folder (``FolderFiles``) and on a pretended di
 ``aside`` say on which thread a bundle of them runs, because the log has one writer thread for life, and slow work
 (checkpoints, sealing) has another; the real one (``FileDisk``) keeps its files open.  Neither follows a symbolic link
 or retries a failed operation, and both let ``OSError`` through; a file in which others have a hand is ``NotOurs``.
+Writers that have nothing better to say than that the disk did not take it say it by ``writing``.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Protocol, TypeVar
 
-from glacier_purge.errors import AuditDamaged
+from glacier_purge.errors import AuditDamaged, DiskFailed
 from glacier_purge.storage.ownership import open_own
 
 T = TypeVar("T")
@@ -29,6 +30,9 @@ _data_sync = getattr(os, "fdatasync", os.fsync)  # macOS has no fdatasync
 
 class Files(Protocol):
     """The files of one folder. Names are relative to it, with ``/``; itself is ``.``. Failures are ``OSError``."""
+
+    def place(self, name: str) -> str:
+        """What a file is called when people are told of it."""
 
     def names(self, folder: str) -> list[str]:
         """The names in a folder, sorted; empty when there is no such folder."""
@@ -77,11 +81,32 @@ class Disk(Files, Protocol):
         """Wait for work under way and let go of all files."""
 
 
+@contextmanager
+def writing(files: Files, name: str) -> Iterator[None]:
+    """Raise ``DiskFailed``, which names the file, when the system does not take what is written to it.
+
+    ``FileExistsError`` is let through: that a file is there already is not the disk's fault.
+    """
+    try:
+        yield
+    except FileExistsError:
+        raise
+    except OSError as error:
+        raise DiskFailed(
+            f"{files.place(name)} can't be written: {error.strerror}. Mend the disk, or make room on it, and give the "
+            "same command again."
+        ) from error
+
+
 class FolderFiles:
     """A real folder: files 0600, folders 0700. It opens a file for each operation, so there is nothing to close."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
+
+    def place(self, name: str) -> str:
+        """See ``Files``."""
+        return str(self._folder / name)
 
     def names(self, folder: str) -> list[str]:
         """See ``Files``."""

@@ -25,6 +25,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 import msgspec
 
+from glacier_purge.storage.disk import writing
 from glacier_purge.storage.ownership import read_own
 
 if TYPE_CHECKING:
@@ -80,40 +81,43 @@ def encoded(document: object) -> bytes:
 
 
 def write_document(files: Files, name: str, document: object) -> None:
-    """Put a document in place, durably, whatever was there. Raises ``OSError``."""
+    """Put a document in place, durably, whatever was there. Raises ``DiskFailed``."""
     replace(files, name, encoded(document))
 
 
 def replace(files: Files, name: str, content: bytes) -> None:
-    """Put a file in place in one step: no reader and no crash ever sees half of it. Raises ``OSError``."""
+    """Put a file in place in one step: no reader and no crash ever sees half of it. Raises ``DiskFailed``."""
     temporary = f".{name}.new"
     discard(files, temporary)  # a crash's, or a second name of something else: not to be written into
-    files.create(temporary)
-    files.append(temporary, content)
-    files.sync(temporary)
-    files.rename(temporary, name)
-    files.sync_folder(".")
+    with writing(files, name):
+        files.create(temporary)
+        files.append(temporary, content)
+        files.sync(temporary)
+        files.rename(temporary, name)
+        files.sync_folder(".")
 
 
 def discard(files: Files, *names: str) -> None:
-    """Take files away, those that are there; durable with the next one that is put in place. Raises ``OSError``."""
+    """Take files away, those that are there; durable with the next one that is put in place. Raises ``DiskFailed``."""
     for name in names:
-        if files.size(name) is not None:
-            files.remove(name)
+        with writing(files, name):
+            if files.size(name) is not None:
+                files.remove(name)
 
 
 @contextmanager
 def new_file(files: Files, name: str) -> Iterator[BufferedWriter]:
     """Write a file that must not be there yet, piece by piece; durable at the end, and gone again after any error.
 
-    Raises ``FileExistsError``, and other ``OSError``.
+    Raises ``FileExistsError``, and ``DiskFailed`` when the disk does not take it.
     """
     begun = begun_file(files, name)
     try:
         with begun as file:
             yield file
-        files.sync(name)
-        files.sync_folder(".")
+        with writing(files, name):
+            files.sync(name)
+            files.sync_folder(".")
     except BaseException:
         with suppress(OSError):
             files.remove(name)
@@ -122,7 +126,8 @@ def new_file(files: Files, name: str) -> Iterator[BufferedWriter]:
 
 def begun_file(files: Files, name: str) -> BufferedWriter:
     """Make a file that must not be there yet, and give it to write to. Closed, it is whole and not yet durable."""
-    files.create(name)
+    with writing(files, name):
+        files.create(name)
     return BufferedWriter(_Appending(files, name), _BUFFER_BYTES)
 
 
@@ -138,7 +143,8 @@ class _Appending(RawIOBase):
 
     def write(self, data: ReadableBuffer) -> int:
         content = bytes(data)
-        self._files.append(self._name, content)
+        with writing(self._files, self._name):
+            self._files.append(self._name, content)
         return len(content)
 
 

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import re
 
-from glacier_purge.storage.disk import Files
+from glacier_purge.storage.disk import Files, writing
 
 _SECTOR_BYTES = 512
 _ZEROS = re.compile(rb"\0+")
@@ -35,18 +35,19 @@ def whole_lines(content: bytes) -> list[bytes]:
 
 
 def append_line(files: Files, name: str, line: bytes) -> None:
-    """Write one more line (without its end), durably, in the place of one that a crash tore. Raises ``OSError``."""
-    size_bytes = files.size(name)
-    if size_bytes is None:
-        files.create(name)
-    whole_bytes = sum(map(len, read_lines(files, name)))
-    if size_bytes is not None and whole_bytes < size_bytes:
-        files.truncate(name, whole_bytes)
+    """Write one more line (without its end), durably, in the place of one that a crash tore. Raises ``DiskFailed``."""
+    with writing(files, name):
+        size_bytes = files.size(name)
+        if size_bytes is None:
+            files.create(name)
+        whole_bytes = sum(map(len, read_lines(files, name)))
+        if size_bytes is not None and whole_bytes < size_bytes:
+            files.truncate(name, whole_bytes)
+            files.sync(name)
+        files.append(name, line + b"\n")
         files.sync(name)
-    files.append(name, line + b"\n")
-    files.sync(name)
-    if not whole_bytes:  # a file without a line may have been made just before a crash
-        files.sync_folder(".")
+        if not whole_bytes:  # a file without a line may have been made just before a crash
+            files.sync_folder(".")
 
 
 def _has_lost_sectors(line: bytes, end_bytes: int) -> bool:

@@ -58,6 +58,10 @@ class PretendDisk:
         self._promised = dict(self._files)
         self._changes: list[dict[str, _File]] = []
 
+    def place(self, name: str) -> str:
+        """See ``Disk``."""
+        return name
+
     def names(self, folder: str) -> list[str]:
         """See ``Disk``."""
         start = "" if folder == "." else folder + "/"

@@ -16,7 +16,7 @@ from pathlib import Path
 import anyio.to_thread
 import msgspec
 
-from glacier_purge.errors import AuditDamaged, DiskFailed, GivenUp, PlanRefused, ServiceRefused
+from glacier_purge.errors import AuditDamaged, GivenUp, PlanRefused, ServiceRefused
 from glacier_purge.glacier.control import ControlRefused, GlacierControl, Removal
 from glacier_purge.glacier.waiting import Waiter, Waiting, outlasting
 from glacier_purge.storage.disk import FolderFiles
@@ -138,13 +138,7 @@ class VaultRemoval:
         at = f"{self._waiter.now():%Y-%m-%dT%H:%M:%SZ}"
         line = RemovalLine(at=at, event=event, by=self._by, answer=None if answer is None else answer.value)
         read_removal(self._place)  # nothing is written behind a line that was changed
-        try:
-            append_line(FolderFiles(self._place), REMOVAL_FILE, msgspec.json.encode(line))
-        except OSError as error:
-            raise DiskFailed(
-                f"{self._place / REMOVAL_FILE} can't be written: {error.strerror}. Mend the disk, and give the same "
-                "command again."
-            ) from error
+        append_line(FolderFiles(self._place), REMOVAL_FILE, msgspec.json.encode(line))
 
 
 def read_removal(folder: Path) -> list[RemovalLine]:

@@ -14,9 +14,8 @@ from pathlib import Path
 import anyio
 import anyio.to_thread
 
-from glacier_purge.errors import UsageError
 from glacier_purge.glacier.control import GlacierControl, NoAnswer
-from glacier_purge.storage.disk import FolderFiles
+from glacier_purge.storage.disk import FolderFiles, writing
 
 PART_FILE = "inventory.part"
 FRUITLESS_TRIES_MAX = 8
@@ -36,7 +35,7 @@ async def download(
     """Bring ``part`` to ``size_bytes``, going on where it ends.
 
     Raises ``NoAnswer`` after ``FRUITLESS_TRIES_MAX`` tries without progress, ``ControlRefused`` when the output is
-    gone, and ``UsageError`` when the disk does not take it.
+    gone, and ``DiskFailed`` when the disk does not take it.
     """
     fruitless = 0
     file = _Part(part)
@@ -70,11 +69,9 @@ class _Part:
     def __init__(self, part: Path) -> None:
         self._part = part
         self._files = FolderFiles(part.parent)
-        try:
-            if self._files.size(part.name) is None:
+        if self._files.size(part.name) is None:
+            with writing(self._files, part.name):
                 self._files.create(part.name)
-        except OSError as error:
-            raise UsageError(f"cannot write {part}: {error.strerror}.") from error
 
     def size_bytes(self) -> int:
         """How much of it is here."""
@@ -82,13 +79,10 @@ class _Part:
 
     def append(self, piece: bytes) -> None:
         """Take in the next piece."""
-        try:
+        with writing(self._files, self._part.name):
             self._files.append(self._part.name, piece)
-        except OSError as error:
-            raise UsageError(
-                f"cannot write {self._part}: {error.strerror}. Make room; the same command goes on."
-            ) from error
 
     def sync(self) -> None:
         """Make what came durable."""
-        self._files.sync(self._part.name)
+        with writing(self._files, self._part.name):
+            self._files.sync(self._part.name)
