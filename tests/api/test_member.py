@@ -30,16 +30,9 @@ if TYPE_CHECKING:
     from glacier_purge.glacier.waiting import Waiter
     from glacier_simulator import SimulatedGlacier
 
-pytestmark = pytest.mark.usefixtures("today")
+pytestmark = pytest.mark.usefixtures("today", "credentials")
 
 OLD = 1_000_000_000.0
-
-
-@pytest.fixture(autouse=True)
-def credentials(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "test")
-    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "test")
-    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
 
 
 async def said_yes(request: ApprovalRequest) -> Approval:

@@ -19,14 +19,7 @@ if TYPE_CHECKING:
     from glacier_purge.report.summary import Progress
     from glacier_simulator import SimulatedGlacier
 
-pytestmark = pytest.mark.usefixtures("today")
-
-
-@pytest.fixture(autouse=True)
-def credentials(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "test")
-    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "test")
-    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
+pytestmark = pytest.mark.usefixtures("today", "credentials")
 
 
 def settings_for(glacier: SimulatedGlacier) -> Settings:

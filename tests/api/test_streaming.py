@@ -369,19 +369,18 @@ async def test_a_failed_disk_ends_it_and_nothing_is_shown_that_is_not_on_disk(
             raise OSError(5, "Input/output error")
         sync(disk, name)
 
-    monkeypatch.setattr(FileDisk, "sync", failing)
     seen: list[str] = []
 
     async def look() -> None:
         async for outcome in deleting(glacier, ids, log):
             seen.append(outcome.archive_id)  # noqa: PERF401 - an error would lose a list that is being made
 
-    with pytest.raises(DiskFailed):
-        await look()
-    monkeypatch.undo()
+    with monkeypatch.context() as patched:
+        patched.setattr(FileDisk, "sync", failing)
+        with pytest.raises(DiskFailed):
+            await look()
     assert len(seen) < len(ids)
     assert set(seen) <= recorded(log).keys()
-    monkeypatch.setenv("XDG_STATE_HOME", str(log.parent / "state"))
     await outcomes_of(glacier, ids, log)
     assert recorded(log) == dict.fromkeys(ids, "deleted")
 

@@ -13,7 +13,9 @@ from glacier_purge.api.lifecycle import LifecycleOrder
 from glacier_purge.api.member import Member
 from glacier_purge.approval.typed import approve_by_digest
 from glacier_purge.fleet.fleet import Ending, Fleet
+from glacier_purge.fleet.roster import Enlisted, Roster
 from glacier_purge.lifecycle.options import LifecycleOptions
+from glacier_purge.lifecycle.steps_file import read_steps
 from glacier_purge.plan.choices import EVERY_ARCHIVE, UNCAPPED, Caps, Choices
 from glacier_purge.settings import Settings
 from tests.doors import VAULT, Stepping
@@ -27,6 +29,7 @@ if TYPE_CHECKING:
     from glacier_purge.approval.typed import Approval
     from glacier_purge.archive import Vault
     from glacier_purge.glacier.waiting import Waiter
+    from glacier_purge.lifecycle.phases import Event
     from glacier_purge.plan.document import Plan
     from glacier_purge.storage.folder import RunFolder
     from glacier_simulator import SimulatedGlacier
@@ -37,6 +40,10 @@ NO_WISHES = LifecycleOptions()
 FILM = b"film"
 HASHED = hashlib.sha256(FILM).hexdigest()
 UPLOAD = {"x-amz-content-sha256": HASHED, "x-amz-sha256-tree-hash": HASHED, "x-amz-archive-description": "a film"}
+
+
+def events(place: Path) -> list[Event]:
+    return [step.event for step in read_steps(place)]
 
 
 async def said_yes(folder: RunFolder, plan: Plan) -> Approval:
@@ -98,3 +105,21 @@ def ids_of(glacier: SimulatedGlacier) -> list[str]:
 def listed(file: Path, ids: list[str]) -> str:
     file.write_text("\n".join(ids), "ascii")
     return str(file)
+
+
+def listing(*vaults: Vault, endpoint_url: str = "http://127.0.0.1:1") -> Roster:
+    """A fleet of these vaults, of which nothing is wished."""
+    enlisted = tuple(
+        Enlisted(
+            vault_arn=vault.arn,
+            endpoint_url=endpoint_url,
+            profile=None,
+            freeze=False,
+            remove_vault=False,
+            even_the_last_vault=False,
+            set_aside_defects=False,
+            max_rate=None,
+        )
+        for vault in vaults
+    )
+    return Roster(fleet_file_sha256="0" * 64, findings=("one thing",), vaults=enlisted)

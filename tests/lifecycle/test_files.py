@@ -15,7 +15,7 @@ from glacier_purge.cli.output import OutputFormat
 from glacier_purge.cli.status import status
 from glacier_purge.errors import AuditDamaged, GlacierPurgeError, NotOurs, PlanRefused
 from glacier_purge.fleet.fleet import State, folder_name
-from glacier_purge.fleet.roster import Enlisted, Roster, settled_roster, write_roster
+from glacier_purge.fleet.roster import Roster, settled_roster, write_roster
 from glacier_purge.glacier.waiting import NoWait
 from glacier_purge.lifecycle.options import LifecycleOptions
 from glacier_purge.lifecycle.phases import Event, Phase
@@ -23,7 +23,7 @@ from glacier_purge.lifecycle.steps import position
 from glacier_purge.lifecycle.steps_file import read_steps
 from glacier_purge.storage.folder import RunFolder
 from tests.doors import VAULT, Stepping, simulated
-from tests.lifecycle.lifecycles import carried, said_yes, upload
+from tests.lifecycle.lifecycles import carried, listing, said_yes, upload
 from tests.lifecycle.spoiling import WAYS
 
 if TYPE_CHECKING:
@@ -88,11 +88,7 @@ STOPS = {
 }
 
 
-@pytest.fixture(autouse=True)
-def credentials(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "test")
-    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "test")
-    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
+pytestmark = pytest.mark.usefixtures("credentials")
 
 
 def wishes(name: str, vault: Vault) -> LifecycleOptions:
@@ -287,20 +283,3 @@ def swap(one: Path, other: Path) -> None:
 
 def roster(glacier: SimulatedGlacier) -> Roster:
     return listing(VAULT, FILMS, endpoint_url=glacier.endpoint_url)
-
-
-def listing(*vaults: Vault, endpoint_url: str = "http://127.0.0.1:1") -> Roster:
-    enlisted = tuple(
-        Enlisted(
-            vault_arn=vault.arn,
-            endpoint_url=endpoint_url,
-            profile=None,
-            freeze=False,
-            remove_vault=False,
-            even_the_last_vault=False,
-            set_aside_defects=False,
-            max_rate=None,
-        )
-        for vault in vaults
-    )
-    return Roster(fleet_file_sha256="0" * 64, findings=(), vaults=enlisted)

@@ -17,7 +17,7 @@ from glacier_purge.proof.certificate import read_certificate
 from glacier_purge.storage.folder import RunFolder
 from tests.doors import HOUR, Stepping, simulated
 from tests.glacier_simulator.raw_client import ask
-from tests.lifecycle.lifecycles import carried, ids_of, listed, said_yes, upload
+from tests.lifecycle.lifecycles import carried, events, ids_of, listed, said_yes, upload
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -25,18 +25,7 @@ if TYPE_CHECKING:
     from glacier_purge.approval.typed import Approval
     from glacier_purge.plan.document import Plan
 
-pytestmark = pytest.mark.usefixtures("today")
-
-
-@pytest.fixture(autouse=True)
-def credentials(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "test")
-    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "test")
-    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
-
-
-def events(place: Path) -> list[Event]:
-    return [step.event for step in read_steps(place)]
+pytestmark = pytest.mark.usefixtures("today", "credentials")
 
 
 async def test_what_was_chosen_goes_the_rest_is_kept_and_the_certificate_says_so(tmp_path: Path) -> None:

@@ -61,10 +61,7 @@ class Fate:
 
 
 @pytest.fixture
-def fate(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Fate:
-    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "test")
-    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "test")
-    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
+def fate(monkeypatch: pytest.MonkeyPatch, credentials: None) -> Fate:
     fate, fsync, wait = Fate(), os.fsync, Noting.wait
 
     def mortal(call: Callable[..., Awaitable[Any]]) -> Callable[..., Awaitable[Any]]:

@@ -25,7 +25,7 @@ from glacier_purge.storage.disk import FolderFiles
 from glacier_purge.storage.folder import RunFolder
 from tests.doors import HOUR, Stepping, simulated
 from tests.glacier_simulator.raw_client import ask
-from tests.lifecycle.lifecycles import carried, ids_of, listed, said_yes, upload
+from tests.lifecycle.lifecycles import carried, events, ids_of, listed, said_yes, upload
 from tests.lifecycle.test_files import THEIRS
 
 if TYPE_CHECKING:
@@ -41,20 +41,12 @@ REMOVING = LifecycleOptions(remove_vault="photos", even_the_last=True)
 DAY = 24 * HOUR
 
 
-@pytest.fixture(autouse=True)
-def credentials(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "test")
-    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "test")
-    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
+pytestmark = pytest.mark.usefixtures("credentials")
 
 
 @pytest.fixture
 def place(tmp_path: Path) -> Path:
     return tmp_path / "photos"
-
-
-def events(place: Path) -> list[Event]:
-    return [step.event for step in read_steps(place)]
 
 
 async def empty_the_vault(glacier: SimulatedGlacier) -> None:
@@ -102,11 +94,9 @@ async def test_an_inventory_that_grew_old_before_its_plan_is_fetched_again(
     place: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     async with simulated(archives=12) as (glacier, _):
-        monkeypatch.setattr(Member, "reached", stopping_after(Event.FETCHED))
-        stopped = await carried(glacier, place)
-        monkeypatch.undo()
-        monkeypatch.setenv("AWS_ACCESS_KEY_ID", "test")
-        monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "test")
+        with monkeypatch.context() as patched:
+            patched.setattr(Member, "reached", stopping_after(Event.FETCHED))
+            stopped = await carried(glacier, place)
         await somebody_uploads_and_days_go_by(glacier)
         ending = await carried(glacier, place)
         left = glacier.ledger["archives_left"]

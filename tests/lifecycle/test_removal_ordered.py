@@ -22,7 +22,7 @@ from glacier_purge.vault.emptiness import Certified
 from glacier_purge.vault.removal import VaultRemoval
 from tests.api.test_member import members
 from tests.doors import VAULT, Stepping, simulated
-from tests.lifecycle.lifecycles import carried, said_yes
+from tests.lifecycle.lifecycles import carried, events, said_yes
 from tests.proof.test_verifying import upload
 
 if TYPE_CHECKING:
@@ -38,15 +38,7 @@ OLD = 1_000_000_000.0
 DENY = {"Sid": "kept", "Effect": "Deny", "Principal": "*", "Action": "glacier:DeleteVault", "Resource": "*"}
 
 
-@pytest.fixture(autouse=True)
-def credentials(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "test")
-    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "test")
-    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
-
-
-def events(place: Path) -> list[Event]:
-    return [step.event for step in read_steps(place)]
+pytestmark = pytest.mark.usefixtures("credentials")
 
 
 async def nobody(folder: RunFolder, plan: Plan) -> Approval:

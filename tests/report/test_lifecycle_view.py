@@ -12,12 +12,12 @@ from glacier_purge.cli.output import OutputFormat
 from glacier_purge.cli.status import status
 from glacier_purge.errors import PlanRefused, UsageError
 from glacier_purge.fleet.fleet import folder_name
-from glacier_purge.fleet.roster import Enlisted, Roster, write_roster
+from glacier_purge.fleet.roster import write_roster
 from glacier_purge.glacier.waiting import NoWait
 from glacier_purge.plan.choices import Caps, Choices
 from glacier_purge.storage.folder import RunFolder
 from tests.doors import VAULT, Stepping, simulated
-from tests.lifecycle.lifecycles import carried, ids_of, listed, said_yes, upload
+from tests.lifecycle.lifecycles import carried, ids_of, listed, listing, said_yes, upload
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -25,16 +25,9 @@ if TYPE_CHECKING:
     from glacier_purge.approval.typed import Approval
     from glacier_purge.plan.document import Plan
 
-pytestmark = pytest.mark.usefixtures("today")
+pytestmark = pytest.mark.usefixtures("today", "credentials")
 
 FILMS = Vault(account_id=VAULT.account_id, region=VAULT.region, name="films")
-
-
-@pytest.fixture(autouse=True)
-def credentials(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "test")
-    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "test")
-    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
 
 
 def told(place: Path, capsys: pytest.CaptureFixture[str]) -> dict[str, Any]:
@@ -94,20 +87,7 @@ async def test_a_fleet_is_a_table_of_its_vaults(tmp_path: Path, capsys: pytest.C
     fleet = RunFolder.create(tmp_path / "fleet")
     async with simulated(archives=30) as (glacier, _):
         glacier.service.generate_vault("films", 20, 1_000_000_000.0)
-        wanted = [
-            Enlisted(
-                vault_arn=vault.arn,
-                endpoint_url=glacier.endpoint_url,
-                profile=None,
-                freeze=False,
-                remove_vault=False,
-                even_the_last_vault=False,
-                set_aside_defects=False,
-                max_rate=None,
-            )
-            for vault in (VAULT, FILMS)
-        ]
-        write_roster(fleet, Roster(fleet_file_sha256="0" * 64, findings=("one thing",), vaults=tuple(wanted)))
+        write_roster(fleet, listing(VAULT, FILMS, endpoint_url=glacier.endpoint_url))
         before = told(fleet.path, capsys)
         await carried(glacier, fleet.path / folder_name(VAULT))
         await carried(glacier, fleet.path / folder_name(FILMS), approve=None, vault=FILMS)

@@ -206,18 +206,8 @@ async def test_killed_anywhere_and_edited_meanwhile_the_owners_changes_stay(
             assert sids(left) == ["a", "b"]
 
 
-async def killed_everywhere(
-    door: GlacierControl,
-    before: str | None,
-    owner: Callable[[GlacierControl], Awaitable[None]],
-    tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
-) -> list[str | None]:
-    """Kill a lifecycle at one point after another, move its folder, let the owner act, and let it go on to its end.
-
-    Returns the policy at the end of each.
-    """
-    fate = Fate(0)
+def kill_at_writes(patched: pytest.MonkeyPatch, fate: Fate) -> None:
+    """Make the writing of each file of the lifecycle, before and after, a point to be killed at."""
     replace, advance = RunFolder.replace, LifecycleFile.advance
 
     def replacing(folder: RunFolder, name: str, content: bytes) -> None:
@@ -230,6 +220,21 @@ async def killed_everywhere(
         advance(lifecycle, event, **facts)
         fate.point()
 
+    patched.setattr(RunFolder, "replace", replacing)
+    patched.setattr(LifecycleFile, "advance", advancing)
+
+
+async def killed_everywhere(
+    door: GlacierControl,
+    before: str | None,
+    owner: Callable[[GlacierControl], Awaitable[None]],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> list[str | None]:
+    """Kill a lifecycle at one point after another, move its folder, let the owner act, and let it go on to its end.
+
+    Returns the policy at the end of each.
+    """
     ends: list[str | None] = []
     while True:
         await (door.delete_access_policy() if before is None else door.set_access_policy(before))
@@ -237,8 +242,7 @@ async def killed_everywhere(
         a_lifecycle(place)
         fate = Fate(len(ends) + 1)
         with monkeypatch.context() as patched:
-            patched.setattr(RunFolder, "replace", replacing)
-            patched.setattr(LifecycleFile, "advance", advancing)
+            kill_at_writes(patched, fate)
             try:
                 await live(fate.mortal(door), place)
             except KilledError:
@@ -275,32 +279,19 @@ async def test_fifty_schedules_of_kills_end_with_the_policy_as_it_was(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Killed again and again wherever it is, moved each time, while the owner now and then has another policy."""
-    replace, advance = RunFolder.replace, LifecycleFile.advance
-    fate = Fate(0)
-
-    def replacing(folder: RunFolder, name: str, content: bytes) -> None:
-        fate.point()
-        replace(folder, name, content)
-        fate.point()
-
-    def advancing(lifecycle: LifecycleFile, event: Event, **facts: Any) -> None:
-        fate.point()
-        advance(lifecycle, event, **facts)
-        fate.point()
-
-    monkeypatch.setattr(RunFolder, "replace", replacing)
-    monkeypatch.setattr(LifecycleFile, "advance", advancing)
     async with simulated(archives=1) as (_, door):
         for seed in range(50):
             chance = random.Random(seed)
             before = chance.choice([None, THEIRS, ANOTHERS])
             await (door.delete_access_policy() if before is None else door.set_access_policy(before))
-            place, fate, expected = tmp_path / f"{seed}", Fate(0), before
+            place, expected = tmp_path / f"{seed}", before
             a_lifecycle(place)
             for kill in range(1, 100):
                 fate = Fate(chance.randrange(1, 12) if kill < 8 else 0)
                 try:
-                    await live(fate.mortal(door), place)
+                    with monkeypatch.context() as patched:
+                        kill_at_writes(patched, fate)
+                        await live(fate.mortal(door), place)
                     break
                 except KilledError:
                     place = place.rename(tmp_path / f"{seed}-{kill}")

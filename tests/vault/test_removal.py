@@ -199,10 +199,10 @@ async def test_the_vault_is_not_asked_for_while_the_disk_takes_no_line_of_it(
 
     async with simulated(archives=10) as (glacier, door):
         run = await proven(glacier, door, tmp_path)
-        monkeypatch.setattr(FolderFiles, "append", full)
-        with pytest.raises(DiskFailed, match=r"removal\.jsonl can't be written: No space left on device") as failed:
-            await removal(door, run, Stepping(glacier)).remove("photos")
+        with monkeypatch.context() as patched:
+            patched.setattr(FolderFiles, "append", full)
+            with pytest.raises(DiskFailed, match=r"removal\.jsonl can't be written: No space left on device") as failed:
+                await removal(door, run, Stepping(glacier)).remove("photos")
         assert failed.value.exit_code == 3
-        monkeypatch.undo()
         assert read_removal(run[0].path) == []
         assert await removal(door, run, Stepping(glacier)).remove("photos") is Removal.DONE
