@@ -12,13 +12,13 @@ from glacier_purge.archive import Vault
 from glacier_purge.aws.access import Access, StaticCredentials
 
 if TYPE_CHECKING:
-    from glacier_purge.api.transport import Transport, Wish
+    from glacier_purge.api.transport import Transport, WantedTransport
 
 PROXY = "http://user:secret@proxy.example:3128"
 
 
 @pytest.mark.parametrize(
-    ("wish", "endpoint_url", "environment", "name", "because"),
+    ("wanted", "endpoint_url", "environment", "name", "because"),
     [
         ("auto", None, {}, "rest", "nothing"),
         ("auto", None, {"HTTPS_PROXY": PROXY}, "sdk", "HTTPS_PROXY"),
@@ -35,9 +35,9 @@ PROXY = "http://user:secret@proxy.example:3128"
     ],
 )
 def test_rest_is_taken_unless_a_proxy_asks_for_the_sdk(
-    wish: Wish, endpoint_url: str | None, environment: dict[str, str], name: str, because: str
+    wanted: WantedTransport, endpoint_url: str | None, environment: dict[str, str], name: str, because: str
 ) -> None:
-    choice = choose(wish, region="eu-west-1", endpoint_url=endpoint_url, environment=environment)
+    choice = choose(wanted, region="eu-west-1", endpoint_url=endpoint_url, environment=environment)
     assert choice.name == name
     assert because in choice.reason
     assert "secret" not in choice.reason

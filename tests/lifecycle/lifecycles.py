@@ -36,7 +36,7 @@ if TYPE_CHECKING:
 
     Ask = Callable[[RunFolder, Plan], Awaitable[Approval]]
 
-NO_WISHES = LifecycleOptions()
+NO_OPTIONS = LifecycleOptions()
 FILM = b"film"
 HASHED = hashlib.sha256(FILM).hexdigest()
 UPLOAD = {"x-amz-content-sha256": HASHED, "x-amz-sha256-tree-hash": HASHED, "x-amz-archive-description": "a film"}
@@ -62,7 +62,7 @@ async def carried(
     choices: Choices = EVERY_ARCHIVE,
     *,
     caps: Caps = UNCAPPED,
-    wishes: LifecycleOptions = NO_WISHES,
+    options: LifecycleOptions = NO_OPTIONS,
     approve: Ask | None = said_yes,
     waiter: Waiter | None = None,
     vault: Vault = VAULT,
@@ -85,7 +85,7 @@ async def carried(
         member = Member(
             vault,
             place,
-            LifecycleOrder(options=wishes, choices=choices, caps=caps),
+            LifecycleOrder(options=options, choices=choices, caps=caps),
             settings,
             clients,
             lane=nullcontext,

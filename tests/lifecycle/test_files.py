@@ -91,21 +91,21 @@ STOPS = {
 pytestmark = pytest.mark.usefixtures("credentials")
 
 
-def wishes(name: str, vault: Vault) -> LifecycleOptions:
+def options_for(name: str, vault: Vault) -> LifecycleOptions:
     return LifecycleOptions(freeze=True, remove_vault=vault.name if name == "before DeleteVault" else None)
 
 
 async def brought_to(name: str, glacier: SimulatedGlacier, place: Path, vault: Vault) -> Ending:
     """Carry a vault's lifecycle as far as that stop."""
     hasty = NoWait(clock=Stepping(glacier).now)
-    wanted = wishes(name, vault)
+    wanted = options_for(name, vault)
     if name == "approval awaited":
-        return await carried(glacier, place, vault=vault, wishes=wanted, approve=None)
+        return await carried(glacier, place, vault=vault, options=wanted, approve=None)
     if name == "after the purge":
-        await carried(glacier, place, vault=vault, wishes=wanted, approve=None)
-        return await carried(glacier, place, vault=vault, wishes=wanted, waiter=hasty)
+        await carried(glacier, place, vault=vault, options=wanted, approve=None)
+        return await carried(glacier, place, vault=vault, options=wanted, waiter=hasty)
     if name == "before DeleteVault":
-        return await carried(glacier, place, vault=vault, wishes=wanted)
+        return await carried(glacier, place, vault=vault, options=wanted)
 
     async def once(folder: RunFolder, plan: Plan) -> Approval:
         if folder.path.name != "round-1":
@@ -113,8 +113,8 @@ async def brought_to(name: str, glacier: SimulatedGlacier, place: Path, vault: V
         await upload(glacier, vault)
         return await said_yes(folder, plan)
 
-    await carried(glacier, place, vault=vault, wishes=wanted, approve=once)
-    return await carried(glacier, place, vault=vault, wishes=wanted, approve=None)
+    await carried(glacier, place, vault=vault, options=wanted, approve=once)
+    return await carried(glacier, place, vault=vault, options=wanted, approve=None)
 
 
 def told(place: Path, capsys: pytest.CaptureFixture[str]) -> tuple[int, str]:
@@ -153,7 +153,7 @@ async def test_a_spoilt_file_is_said_or_made_anew_and_nothing_is_sent(
             ending = await carried(
                 glacier,
                 place,
-                wishes=wishes(name, VAULT),
+                options=options_for(name, VAULT),
                 approve=None,
                 waiter=NoWait(clock=Stepping(glacier).now),
             )
@@ -180,7 +180,7 @@ async def test_a_spoilt_file_is_said_or_made_anew_and_nothing_is_sent(
             shutil.rmtree(place)
             shutil.copytree(kept, place)
         assert seen >= BOUND & {str(file.relative_to(place)) for file in place.rglob("*")}
-        last = await carried(glacier, place, wishes=LifecycleOptions(freeze=True))
+        last = await carried(glacier, place, options=LifecycleOptions(freeze=True))
         assert last.state is State.DONE, last.message
         assert await door.access_policy() == THEIRS
 
@@ -263,11 +263,11 @@ async def test_what_was_lost_at_the_end_is_done_again_and_ends_the_same(tmp_path
     place = tmp_path / "photos"
     async with simulated(archives=12) as (glacier, door):
         await door.set_access_policy(THEIRS)
-        assert (await carried(glacier, place, wishes=LifecycleOptions(freeze=True))).state is State.DONE
+        assert (await carried(glacier, place, options=LifecycleOptions(freeze=True))).state is State.DONE
         lines = (place / "lifecycle.jsonl").read_bytes().splitlines(keepends=True)
         for left in range(len(lines) - 1, 3, -1):
             (place / "lifecycle.jsonl").write_bytes(b"".join(lines[:left]))
-            ending = await carried(glacier, place, wishes=LifecycleOptions(freeze=True))
+            ending = await carried(glacier, place, options=LifecycleOptions(freeze=True))
             assert ending.exit_code in {0, 4}, (left, ending)
             assert await door.access_policy() == THEIRS
             assert glacier.ledger["deletes_received"] == 12

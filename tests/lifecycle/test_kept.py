@@ -94,9 +94,9 @@ async def test_a_vault_that_would_keep_archives_is_not_removed_and_nothing_is_pl
     async with simulated(archives=30) as (glacier, _):
         choices = Choices(limit=29)
         removing = LifecycleOptions(remove_vault="photos", even_the_last=True)
-        refused = await carried(glacier, place, choices, wishes=removing)
+        refused = await carried(glacier, place, choices, options=removing)
         received = glacier.ledger["deletes_received"]
-        again = await carried(glacier, place, choices, wishes=removing)
+        again = await carried(glacier, place, choices, options=removing)
         kept = await carried(glacier, place, choices)
         left = glacier.ledger["archives_left"]
     assert (refused.state, refused.exit_code) == (State.FAILED, 2)
@@ -111,9 +111,9 @@ async def test_a_vault_is_removed_once_nobody_retrieves_from_it(tmp_path: Path) 
     async with simulated(archives=10) as (glacier, _):
         job = json.dumps({"Type": "archive-retrieval", "ArchiveId": ids_of(glacier)[3]}).encode()
         assert (await ask(glacier.endpoint_url, "POST", "/-/vaults/photos/jobs", job)).status == 202
-        refused = await carried(glacier, place, wishes=removing)
+        refused = await carried(glacier, place, options=removing)
         glacier.clock.step(48 * HOUR)
-        ending = await carried(glacier, place, wishes=removing)
+        ending = await carried(glacier, place, options=removing)
     assert "1 archives would be kept in it (1 in_retrieval)" in refused.message
     assert ending.state is State.DONE, ending.message
     assert events(place)[-1] is Event.DELETED
@@ -143,7 +143,7 @@ async def test_what_was_retrieved_when_it_was_planned_stays_kept_in_later_rounds
 async def test_choices_that_keep_nothing_let_the_vault_go(tmp_path: Path) -> None:
     async with simulated(archives=10) as (glacier, _):
         removing = LifecycleOptions(remove_vault="photos", even_the_last=True)
-        ending = await carried(glacier, tmp_path / "lifecycle", Choices(limit=10), wishes=removing)
+        ending = await carried(glacier, tmp_path / "lifecycle", Choices(limit=10), options=removing)
     assert ending.state is State.DONE, ending.message
     assert events(tmp_path / "lifecycle")[-1] is Event.DELETED
 
@@ -224,7 +224,7 @@ async def test_an_order_to_remove_a_vault_whose_plan_kept_archives_says_how_to_g
         await carried(glacier, place, Choices(limit=2), waiter=hasty)
         glacier.clock.step(6 * HOUR)
         await carried(glacier, place, waiter=hasty)
-        ending = await carried(glacier, place, wishes=LifecycleOptions(remove_vault="photos", even_the_last=True))
+        ending = await carried(glacier, place, options=LifecycleOptions(remove_vault="photos", even_the_last=True))
         assert (ending.exit_code, "without --delete-vault to go on" in ending.message) == (2, True)
         assert glacier.ledger["operations"].get("DeleteVault", 0) == 0
         assert (await carried(glacier, place)).state is State.DONE

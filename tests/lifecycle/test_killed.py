@@ -95,7 +95,7 @@ def fate(monkeypatch: pytest.MonkeyPatch, credentials: None) -> Fate:
 async def test_a_lifecycle_that_is_killed_ends_with_the_policy_as_it_was(seed: int, fate: Fate, tmp_path: Path) -> None:
     chance = random.Random(seed)
     before = chance.choice([None, THEIRS])
-    wishes = LifecycleOptions(freeze=True, remove_vault="photos" if seed % 5 == 0 else None, even_the_last=True)
+    options = LifecycleOptions(freeze=True, remove_vault="photos" if seed % 5 == 0 else None, even_the_last=True)
     choices = EVERY_ARCHIVE if seed % 5 < 3 else Choices(limit=3)
     uploads, uploaded, place = chance.randrange(2), 0, tmp_path / "photos"
     async with simulated(archives=5) as (glacier, door):
@@ -112,13 +112,13 @@ async def test_a_lifecycle_that_is_killed_ends_with_the_policy_as_it_was(seed: i
 
         for _ in range(2):
             fate.draw(chance.randint(1, POINTS))
-            await carried(glacier, place, choices, wishes=wishes, approve=yes)
+            await carried(glacier, place, choices, options=options, approve=yes)
             if chance.randrange(2) and place.exists():
                 place = place.rename(tmp_path / f"moved-{chance.random()}")
         fate.draw(0)
-        ending = await carried(glacier, place, choices, wishes=wishes, approve=yes)
+        ending = await carried(glacier, place, choices, options=options, approve=yes)
         assert ending.state is State.DONE, ending
-        if wishes.remove_vault is None:
+        if options.remove_vault is None:
             assert await door.access_policy() == before
             left = ids_of(glacier)
             assert set(left) >= set(kept)
@@ -127,4 +127,4 @@ async def test_a_lifecycle_that_is_killed_ends_with_the_policy_as_it_was(seed: i
             with pytest.raises(ControlRefused, match="Vault not found"):
                 await door.access_policy()
     last = read_steps(place)[-1].event
-    assert last is (Event.THAWED if wishes.remove_vault is None else Event.DELETED)
+    assert last is (Event.THAWED if options.remove_vault is None else Event.DELETED)

@@ -79,7 +79,7 @@ async def test_an_approval_after_nine_days_is_asked_for_again_with_another_plan(
                 await meanwhile(glacier)
             return await said_yes(folder, plan)
 
-        ending = await carried(glacier, place, wishes=FREEZING, approve=slowly)
+        ending = await carried(glacier, place, options=FREEZING, approve=slowly)
         assert ending.state is State.DONE, ending.message
         assert await door.access_policy() == THEIRS
         assert glacier.ledger["archives_left"] == 0
@@ -113,7 +113,7 @@ async def test_a_plan_that_grew_old_with_uploads_denied_is_made_again_or_ends_in
         await door.set_access_policy(THEIRS)
         with monkeypatch.context() as patched:
             patched.setattr(Member, "reached", stopping_after(Event.FROZEN))
-            stopped = await carried(glacier, place, wishes=FREEZING)
+            stopped = await carried(glacier, place, options=FREEZING)
         assert "denied by this lifecycle since" in stopped.message
         assert "glacier-purge thaw" in stopped.message
         assert await door.access_policy() != THEIRS
@@ -123,7 +123,7 @@ async def test_a_plan_that_grew_old_with_uploads_denied_is_made_again_or_ends_in
             await ask(glacier.endpoint_url, "DELETE", f"/-/vaults/photos/archives/{ids_of(glacier)[0]}")
         glacier.clock.step(9 * DAY)
         before = glacier.ledger["deletes_received"]
-        ending = await carried(glacier, place, wishes=FREEZING)
+        ending = await carried(glacier, place, options=FREEZING)
         assert ending.state is State.DONE, ending.message
         assert await door.access_policy() == THEIRS
         assert glacier.ledger["archives_left"] == 0
@@ -137,7 +137,7 @@ async def test_a_plan_that_grew_old_with_uploads_denied_is_made_again_or_ends_in
 async def test_an_upload_between_the_proof_and_the_removal_is_another_round(place: Path) -> None:
     asked = []
     async with simulated(archives=12) as (glacier, _):
-        first = await carried(glacier, place, wishes=LifecycleOptions(remove_vault="photos"))
+        first = await carried(glacier, place, options=LifecycleOptions(remove_vault="photos"))
         assert position(read_steps(place))[0] is Phase.DELETE_VAULT
         await upload(glacier)
 
@@ -145,7 +145,7 @@ async def test_an_upload_between_the_proof_and_the_removal_is_another_round(plac
             asked.append(plan.counts.selected)
             return await said_yes(folder, plan)
 
-        ending = await carried(glacier, place, wishes=REMOVING, approve=yes)
+        ending = await carried(glacier, place, options=REMOVING, approve=yes)
     assert first.exit_code == 2
     assert ending.state is State.DONE, ending.message
     assert asked == [1]
@@ -156,9 +156,9 @@ async def test_an_upload_between_the_proof_and_the_removal_is_another_round(plac
 async def test_a_limit_counts_what_was_deleted_before_the_vault_was_written_to(place: Path) -> None:
     async with simulated(archives=12) as (glacier, _):
         choices = Choices(limit=12)
-        await carried(glacier, place, choices, wishes=LifecycleOptions(remove_vault="photos"))
+        await carried(glacier, place, choices, options=LifecycleOptions(remove_vault="photos"))
         await upload(glacier)
-        refused = await carried(glacier, place, choices, wishes=REMOVING)
+        refused = await carried(glacier, place, choices, options=REMOVING)
         kept = await carried(glacier, place, choices)
         ledger = glacier.ledger
     assert "1 archives would be kept in it" in refused.message
@@ -170,14 +170,14 @@ async def test_a_vault_held_by_another_process_is_waited_for_before_uploads_are_
 ) -> None:
     async with simulated(archives=12) as (glacier, door):
         await door.set_access_policy(THEIRS)
-        await carried(glacier, place, wishes=FREEZING, approve=None)
+        await carried(glacier, place, options=FREEZING, approve=None)
         other = RunFolder.create(tmp_path / "other")
         plan = read_plan(place / "round-1/plan.json")
         with other.locked(plan.vault, plan.endpoint_url):
             hasty = NoWait(clock=Stepping(glacier).now)
-            pending = await carried(glacier, place, wishes=FREEZING, waiter=hasty)
+            pending = await carried(glacier, place, options=FREEZING, waiter=hasty)
             assert await door.access_policy() == THEIRS
-        ending = await carried(glacier, place, wishes=FREEZING)
+        ending = await carried(glacier, place, options=FREEZING)
         assert await door.access_policy() == THEIRS
     assert (pending.exit_code, ending.state) == (75, State.DONE), (pending, ending)
     assert "the process that holds the vault to end" in pending.message
@@ -185,14 +185,14 @@ async def test_a_vault_held_by_another_process_is_waited_for_before_uploads_are_
 
 async def test_what_forbids_a_purge_is_seen_before_uploads_are_denied(place: Path) -> None:
     async with simulated(archives=12) as (glacier, door):
-        await carried(glacier, place, wishes=FREEZING, approve=None)
+        await carried(glacier, place, options=FREEZING, approve=None)
         policy = json.loads(THEIRS)
         policy["Statement"][0] |= {"Effect": "Deny", "Action": "glacier:DeleteArchive"}
         await door.set_access_policy(json.dumps(policy))
-        refused = await carried(glacier, place, wishes=FREEZING)
+        refused = await carried(glacier, place, options=FREEZING)
         assert await door.access_policy() == json.dumps(policy)
         await door.set_access_policy(THEIRS)
-        ending = await carried(glacier, place, wishes=FREEZING)
+        ending = await carried(glacier, place, options=FREEZING)
         assert await door.access_policy() == THEIRS
     assert (refused.exit_code, ending.state) == (2, State.DONE), (refused, ending)
     assert Event.PLAN_GIVEN_UP not in events(place)
@@ -203,16 +203,16 @@ async def test_a_denial_that_another_lifecycle_left_is_told_and_never_taken_for_
 ) -> None:
     async with simulated(archives=12) as (glacier, door):
         await carried(
-            glacier, tmp_path / "lost", wishes=FREEZING, waiter=NoWait(clock=Stepping(glacier).now), approve=None
+            glacier, tmp_path / "lost", options=FREEZING, waiter=NoWait(clock=Stepping(glacier).now), approve=None
         )
         with pytest.MonkeyPatch.context() as patched:
             patched.setattr(Member, "reached", stopping_after(Event.FROZEN))
-            await carried(glacier, tmp_path / "lost", wishes=FREEZING)
+            await carried(glacier, tmp_path / "lost", options=FREEZING)
         shutil.rmtree(tmp_path / "lost")
         denied = await door.access_policy()
         assert denied is not None
         assert "GlacierPurgeFreeze" in denied
-        refused = await carried(glacier, place, wishes=FREEZING, approve=None)
+        refused = await carried(glacier, place, options=FREEZING, approve=None)
         assert not (place / "freeze.json").exists()
         capsys.readouterr()
         ending = await carried(glacier, place)
@@ -228,12 +228,12 @@ async def test_a_list_that_is_gone_after_the_purge_keeps_nobody_from_uploading(p
     async with simulated(archives=12) as (glacier, door):
         await door.set_access_policy(THEIRS)
         choices = Choices(ids=listed(tmp_path / "ids", ids_of(glacier)[:3]))
-        await carried(glacier, place, choices, wishes=FREEZING, approve=None)
+        await carried(glacier, place, choices, options=FREEZING, approve=None)
         hasty = NoWait(clock=Stepping(glacier).now)
-        pending = await carried(glacier, place, EVERY_ARCHIVE, wishes=FREEZING, waiter=hasty)
+        pending = await carried(glacier, place, EVERY_ARCHIVE, options=FREEZING, waiter=hasty)
         assert position(read_steps(place))[0] is Phase.VERIFY
         (tmp_path / "ids").unlink()
-        ending = await carried(glacier, place, EVERY_ARCHIVE, wishes=FREEZING)
+        ending = await carried(glacier, place, EVERY_ARCHIVE, options=FREEZING)
         assert await door.access_policy() == THEIRS
     assert (pending.exit_code, ending.state) == (75, State.DONE), ending
 
@@ -243,11 +243,11 @@ async def test_a_spoilt_round_keeps_nobody_from_uploading_and_is_said_all_the_sa
         await door.set_access_policy(THEIRS)
         with pytest.MonkeyPatch.context() as patched:
             patched.setattr(Member, "reached", stopping_after(Event.PROVEN))
-            await carried(glacier, place, wishes=FREEZING)
+            await carried(glacier, place, options=FREEZING)
         (place / "round-1/certificate.json").unlink()
-        ending = await carried(glacier, place, wishes=FREEZING)
+        ending = await carried(glacier, place, options=FREEZING)
         assert await door.access_policy() == THEIRS
-        again = await carried(glacier, place, wishes=FREEZING)
+        again = await carried(glacier, place, options=FREEZING)
     assert ending.exit_code == again.exit_code == 4, (ending, again)
     assert "round-1/certificate.json" in ending.message
     assert events(place)[-1] is Event.THAWED

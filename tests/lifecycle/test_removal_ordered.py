@@ -46,18 +46,18 @@ async def nobody(folder: RunFolder, plan: Plan) -> Approval:
 
 
 @pytest.mark.parametrize(
-    ("wishes", "kept", "end"),
+    ("options", "kept", "end"),
     [
         (REMOVING, [], [Event.EMPTY, Event.DELETED]),
         (LifecycleOptions(), ["films"], [Event.FETCHED, Event.NOTHING_LISTED]),
     ],
 )
 async def test_a_vault_whose_inventory_lists_nothing_is_removed_where_that_was_ordered(
-    wishes: LifecycleOptions, kept: list[str], end: list[Event], tmp_path: Path
+    options: LifecycleOptions, kept: list[str], end: list[Event], tmp_path: Path
 ) -> None:
     async with simulated(archives=1) as (glacier, _):
         glacier.service.generate_vault("films", 0, OLD)
-        ending = await carried(glacier, tmp_path / "films", wishes=wishes, vault=FILMS, approve=nobody)
+        ending = await carried(glacier, tmp_path / "films", options=options, vault=FILMS, approve=nobody)
         assert (ending.state, ending.exit_code) == (State.DONE, 0), ending.message
         assert glacier.service.vault_names() == [*kept, "photos"]
     assert events(tmp_path / "films")[-2:] == end
@@ -67,7 +67,7 @@ async def test_a_vault_that_was_never_written_to_is_removed_at_once(tmp_path: Pa
     async with simulated(archives=1) as (glacier, _):
         glacier.service.create_vault("films", glacier.clock.now())
         hasty = NoWait(clock=Stepping(glacier).now)
-        ending = await carried(glacier, tmp_path / "films", wishes=REMOVING, vault=FILMS, waiter=hasty)
+        ending = await carried(glacier, tmp_path / "films", options=REMOVING, vault=FILMS, waiter=hasty)
         assert (ending.state, ending.exit_code) == (State.DONE, 0), ending.message
         assert glacier.service.vault_names() == ["photos"]
     assert events(tmp_path / "films") == [Event.CLEAR, Event.NEVER_INVENTORIED, Event.DELETED]
@@ -94,7 +94,7 @@ async def test_a_vault_written_to_before_its_first_inventory_is_purged_before_it
     async with simulated(archives=1) as (glacier, _):
         glacier.service.create_vault("films", glacier.clock.now())
         await upload(glacier, "films")
-        ending = await carried(glacier, tmp_path / "films", wishes=REMOVING, vault=FILMS)
+        ending = await carried(glacier, tmp_path / "films", options=REMOVING, vault=FILMS)
         assert ending.state is State.DONE, ending.message
         assert glacier.service.vault_names() == ["photos"]
         assert glacier.ledger["deletes_received"] == 1
@@ -105,9 +105,9 @@ async def test_a_vault_written_to_before_its_first_inventory_is_purged_before_it
 async def test_an_upload_after_a_vault_was_found_empty_is_another_round(tmp_path: Path) -> None:
     place = tmp_path / "photos"
     async with simulated(archives=0) as (glacier, _):
-        refused = await carried(glacier, place, wishes=LifecycleOptions(remove_vault="photos"))
+        refused = await carried(glacier, place, options=LifecycleOptions(remove_vault="photos"))
         await upload(glacier)
-        ending = await carried(glacier, place, wishes=REMOVING_PHOTOS)
+        ending = await carried(glacier, place, options=REMOVING_PHOTOS)
         assert ending.state is State.DONE, ending.message
         assert glacier.service.vault_names() == []
         assert glacier.ledger["deletes_received"] == 1
@@ -131,7 +131,7 @@ async def test_an_order_to_remove_the_vault_after_the_end_is_refused_with_what_r
     async with simulated(archives=archives) as (glacier, _):
         assert (await carried(glacier, place, choices)).state is State.DONE
         requests = glacier.ledger["operations"].get("DeleteVault", 0)
-        late = await carried(glacier, place, wishes=REMOVING_PHOTOS)
+        late = await carried(glacier, place, options=REMOVING_PHOTOS)
         assert glacier.ledger["operations"].get("DeleteVault", 0) == requests == 0
         assert (await carried(glacier, place)).state is State.DONE, "without the order all is done"
     assert (late.state, late.exit_code) == (State.FAILED, 2)
@@ -142,12 +142,12 @@ async def test_an_order_to_remove_the_vault_after_the_end_is_refused_with_what_r
 async def test_an_order_given_again_after_it_was_carried_out_is_done(tmp_path: Path) -> None:
     async with simulated(archives=0) as (glacier, _):
         for _ in range(2):
-            ending = await carried(glacier, tmp_path / "photos", wishes=REMOVING_PHOTOS)
+            ending = await carried(glacier, tmp_path / "photos", options=REMOVING_PHOTOS)
             assert (ending.state, ending.exit_code) == (State.DONE, 0), ending.message
 
 
 @pytest.mark.parametrize(
-    ("statement", "wishes", "exit_code", "said"),
+    ("statement", "options", "exit_code", "said"),
     [
         ({}, REMOVING_PHOTOS, 2, "kept of the vault's access policy denies deleting the vault"),
         ({"Action": "glacier:Delete*Vault"}, REMOVING_PHOTOS, 2, "denies deleting the vault"),
@@ -162,11 +162,11 @@ async def test_an_order_given_again_after_it_was_carried_out_is_done(tmp_path: P
     ids=["denied", "by a wildcard", "denied and not ordered", "by an age, which a vault has not"],
 )
 async def test_a_policy_that_denies_removing_the_vault_is_told_before_anything_begins(
-    statement: dict[str, object], wishes: LifecycleOptions, exit_code: int, said: str, tmp_path: Path
+    statement: dict[str, object], options: LifecycleOptions, exit_code: int, said: str, tmp_path: Path
 ) -> None:
     async with simulated(archives=2) as (glacier, door):
         await door.set_access_policy(json.dumps({"Version": "2012-10-17", "Statement": [DENY | statement]}))
-        ending = await carried(glacier, tmp_path / "photos", wishes=wishes, approve=said_yes)
+        ending = await carried(glacier, tmp_path / "photos", options=options, approve=said_yes)
         received = glacier.ledger["deletes_received"]
     assert ending.exit_code == exit_code, ending.message
     assert said in ending.message
@@ -191,11 +191,11 @@ async def test_a_policy_that_denies_removal_is_told_before_uploads_are_denied_al
         assert (await carried(glacier, place, approve=None)).state is State.PENDING
         theirs = json.dumps({"Version": "2012-10-17", "Statement": [DENY]})
         await door.set_access_policy(theirs)
-        refused = await carried(glacier, place, wishes=freezing)
+        refused = await carried(glacier, place, options=freezing)
         assert await door.access_policy() == theirs
         assert glacier.ledger["deletes_received"] == 0
         await door.delete_access_policy()
-        ending = await carried(glacier, place, wishes=freezing)
+        ending = await carried(glacier, place, options=freezing)
         assert glacier.service.vault_names() == []
     assert (refused.exit_code, "denies deleting the vault" in refused.message) == (2, True)
     assert ending.state is State.DONE, ending.message

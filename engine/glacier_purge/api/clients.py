@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator
     from types import TracebackType
 
-    from glacier_purge.api.transport import Transport, Wish
+    from glacier_purge.api.transport import Transport, WantedTransport
     from glacier_purge.archive import Vault
     from glacier_purge.aws.access import Access
     from glacier_purge.aws.credentials import Caller, Lifetime
@@ -75,13 +75,13 @@ class Clients:
         return ControlClient(await region.client(), vault, region.session, ControlRetry())
 
     @asynccontextmanager
-    async def service(self, vault: Vault, access: Access, wish: Wish) -> AsyncIterator[Glacier]:
+    async def service(self, vault: Vault, access: Access, wanted: WantedTransport) -> AsyncIterator[Glacier]:
         """Open the way that deletes from ``vault`` travel, the one that suits the surroundings, after the same check.
 
         Raises as ``control`` does.
         """
         await self._check_caller(vault, access)
-        choice = choose(wish, region=vault.region, endpoint_url=access.endpoint_url, environment=os.environ)
+        choice = choose(wanted, region=vault.region, endpoint_url=access.endpoint_url, environment=os.environ)
         _log.info("transport.chosen", transport=choice.name, because=choice.reason)
         async with self.service_over(choice.name, vault, access) as service:
             yield service

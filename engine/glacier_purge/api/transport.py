@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 Transport = Literal["sdk", "rest"]
-Wish = Literal["auto", "sdk", "rest"]
+WantedTransport = Literal["auto", "sdk", "rest"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -28,10 +28,10 @@ class Choice:
     reason: str
 
 
-def choose(wish: Wish, *, region: str, endpoint_url: str | None, environment: Mapping[str, str]) -> Choice:
+def choose(wanted: WantedTransport, *, region: str, endpoint_url: str | None, environment: Mapping[str, str]) -> Choice:
     """Decide for a transport. ``environment`` is the process's; what was asked for by name is taken as it is."""
-    if wish != "auto":
-        return Choice(name=wish, reason=f"{wish} was asked for")
+    if wanted != "auto":
+        return Choice(name=wanted, reason=f"{wanted} was asked for")
     variable = _proxy_variable(endpoint_url or endpoint_of(region), environment)
     if variable is not None:
         return Choice(name="sdk", reason=f"{variable} is set, and only the SDK goes through a proxy")
