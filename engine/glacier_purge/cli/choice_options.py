@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
@@ -50,19 +50,7 @@ class ChoiceOptions:
         """What was chosen. Raises ``UsageError`` for a choice of nothing."""
         from glacier_purge.plan.choices import Choices
 
-        return Choices(
-            older_than=self.older_than,
-            newer_than=self.newer_than,
-            description=self.description,
-            min_size=self.min_size,
-            max_size=self.max_size,
-            ids=self.ids,
-            exclude_ids=self.exclude_ids,
-            migrated=self.migrated,
-            check_s3=self.check_s3,
-            in_retrieval=self.in_retrieval,
-            limit=self.limit,
-        )
+        return Choices(**{field.name: getattr(self, field.name) for field in fields(Choices)})
 
 
 Which = Annotated[ChoiceOptions, Parameter(name="*", group="Which archives go")]

@@ -12,7 +12,7 @@ would be taken for a vault.
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
@@ -186,14 +186,15 @@ class SafetyOptions:
 
     def caps(self) -> Caps:
         """How much at most, as numbers. Raises ``UsageError`` for text that means nothing."""
-        from glacier_purge.plan.choices import Caps, size_bytes, span_seconds
+        from glacier_purge.plan.choices import KINDS, Caps, Kind, as_option, as_written, size_bytes, span_seconds
 
+        numbers = {Kind.BYTES: size_bytes, Kind.SECONDS: span_seconds}
+        typed = {field.name: getattr(self, as_written(field.name)) for field in fields(Caps)}
         return Caps(
-            max_archives=self.max_archives,
-            max_bytes=None if self.max_bytes is None else size_bytes(self.max_bytes, "--max-bytes"),
-            max_duration_seconds=(
-                None if self.max_duration is None else span_seconds(self.max_duration, "--max-duration")
-            ),
+            **{
+                name: numbers[KINDS[name]](value, as_option(name)) if isinstance(value, str) else value
+                for name, value in typed.items()
+            }
         )
 
 

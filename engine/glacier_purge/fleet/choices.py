@@ -14,11 +14,22 @@ underscores. Pure.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import fields
 from datetime import UTC, datetime
 from typing import get_args
 
 from glacier_purge.errors import UsageError
-from glacier_purge.plan.choices import Caps, Choices, InRetrieval, filters, size_bytes, span_seconds
+from glacier_purge.plan.choices import (
+    KINDS,
+    Caps,
+    Choices,
+    InRetrieval,
+    Kind,
+    as_written,
+    filters,
+    size_bytes,
+    span_seconds,
+)
 
 _ANY_DAY = datetime(2026, 1, 1, tzinfo=UTC)
 """Whether a text is an age does not depend on the day; what it means is settled when a lifecycle begins."""
@@ -84,22 +95,17 @@ def _seconds(value: object, what: str) -> int:
     return _count(span_seconds(_text(value, what), what), what)
 
 
-CHOICES: dict[str, Callable[[object, str], object]] = {
-    "older_than": _text,
-    "newer_than": _text,
-    "description": _text,
-    "min_size": _size,
-    "max_size": _size,
-    "ids": _file,
-    "exclude_ids": _file,
-    "migrated": _files,
-    "check_s3": _text,
-    "in_retrieval": _retrieval,
-    "limit": _count,
+_READ: dict[Kind, Callable[[object, str], object]] = {
+    Kind.AGE: _text,
+    Kind.TEXT: _text,
+    Kind.SIZE: _size,
+    Kind.ID_LIST: _file,
+    Kind.MANIFESTS: _files,
+    Kind.RETRIEVALS: _retrieval,
+    Kind.COUNT: _count,
+    Kind.BYTES: _bytes,
+    Kind.SECONDS: _seconds,
 }
-CAPS: dict[str, tuple[str, Callable[[object, str], object]]] = {
-    "max_archives": ("max_archives", _count),
-    "max_bytes": ("max_bytes", _bytes),
-    "max_duration": ("max_duration_seconds", _seconds),
-}
+CHOICES = {field.name: _READ[KINDS[field.name]] for field in fields(Choices)}
+CAPS = {as_written(field.name): (field.name, _READ[KINDS[field.name]]) for field in fields(Caps)}
 """Names of the file, each with the cap's own name and who reads it."""

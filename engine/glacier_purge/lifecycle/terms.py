@@ -16,12 +16,26 @@ from contextlib import ExitStack
 from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
+from typing import Any
 
 import msgspec
 
 from glacier_purge.archive import EXACT, IdRule, Vault
 from glacier_purge.errors import PlanRefused, UsageError
-from glacier_purge.plan.choices import EVERY_ARCHIVE, UNCAPPED, Caps, Choices, cut_off, filters, size_bytes
+from glacier_purge.plan.choices import (
+    EVERY_ARCHIVE,
+    KINDS,
+    UNCAPPED,
+    Caps,
+    Choices,
+    Kind,
+    as_option,
+    cut_off,
+    filters,
+    given,
+    named_files,
+    size_bytes,
+)
 from glacier_purge.plan.id_lists import read_ids
 from glacier_purge.plan.migration.manifest_files import Tables, read_file
 from glacier_purge.plan.rows import Rows
@@ -32,10 +46,6 @@ from glacier_purge.storage.folder import TERMS_FILE, RunFolder
 _STDIN = "-"
 _TABLE = "dynamodb://"
 _CHUNK_BYTES = 1 << 20
-_AGES = ("older_than", "newer_than")
-_SIZES = ("min_size", "max_size")
-_CHOICES = (*_AGES, "description", *_SIZES, "ids", "exclude_ids", "migrated", "check_s3", "in_retrieval", "limit")
-_CAPS = {"max_archives": "--max-archives", "max_bytes": "--max-bytes", "max_duration_seconds": "--max-duration"}
 
 
 class Terms(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -115,12 +125,9 @@ def absolute(choices: Choices) -> Choices:
     def whole(file: str) -> str:
         return file if file == _STDIN or file.startswith(_TABLE) else str(Path(file).absolute())
 
-    return replace(
-        choices,
-        ids=None if choices.ids is None else whole(choices.ids),
-        exclude_ids=None if choices.exclude_ids is None else whole(choices.exclude_ids),
-        migrated=tuple(map(whole, choices.migrated)),
-    )
+    files: dict[str, Any] = {name: whole(file) for name, file in given(choices, Kind.ID_LIST).items()}
+    files |= {name: tuple(map(whole, named)) for name, named in given(choices, Kind.MANIFESTS).items()}
+    return replace(choices, **files)
 
 
 def _chosen(terms: Terms, choices: Choices, caps: Caps, folder: Path, *, id_rule: IdRule) -> Terms:
@@ -130,10 +137,9 @@ def _chosen(terms: Terms, choices: Choices, caps: Caps, folder: Path, *, id_rule
     filters(choices, terms.began)
     choices = absolute(choices)
     files = {file: _sha256(Path(file)) for file in _files(choices)}
-    for file in (choices.ids, choices.exclude_ids):
-        if file is not None:
-            with ExitStack() as opened:
-                read_ids((file,), folder, opened, id_rule)
+    for file in given(choices, Kind.ID_LIST).values():
+        with ExitStack() as opened:
+            read_ids((file,), folder, opened, id_rule)
     with Rows(folder) as claims, Rows(folder) as objects:
         for file in choices.migrated:
             if file in files:
@@ -143,12 +149,12 @@ def _chosen(terms: Terms, choices: Choices, caps: Caps, folder: Path, *, id_rule
 
 def _check_same(folder: Path, terms: Terms, choices: Choices, caps: Caps) -> None:
     begun_with = _meanings(terms.choices, terms.caps, terms.began)
-    given = _meanings(absolute(choices), caps, terms.began)
-    other = [name for name, meaning in given.items() if begun_with.get(name) != meaning]
+    now_given = _meanings(absolute(choices), caps, terms.began)
+    other = [name for name, meaning in now_given.items() if begun_with.get(name) != meaning]
     if not other:
         return
     now = msgspec.structs.replace(terms, choices=choices, caps=caps)
-    began = [_told(name, terms) if name in begun_with else f"no {_option(name)}" for name in other]
+    began = [_told(name, terms) if name in begun_with else f"no {as_option(name)}" for name in other]
     raise PlanRefused(
         f"the lifecycle in {folder} began with {', '.join(began)}; given now is "
         f"{', '.join(_told(name, now) for name in other)}. What it deletes was settled at {terms.begun}, when it "
@@ -158,45 +164,35 @@ def _check_same(folder: Path, terms: Terms, choices: Choices, caps: Caps) -> Non
 
 def _meanings(choices: Choices, caps: Caps, began: datetime) -> dict[str, object]:
     """Every option that was given, by name, with what it means."""
-    given = {name: getattr(choices, name) for name in _CHOICES} | {name: getattr(caps, name) for name in _CAPS}
-    return {name: _meaning(name, value, began) for name, value in given.items() if value not in {None, ()}}
+    return {name: _meaning(name, value, began) for name, value in (given(choices) | given(caps)).items()}
 
 
 def _meaning(name: str, value: object, began: datetime) -> object:
-    if name in _AGES:
-        return cut_off(str(value), began, _option(name))
-    return size_bytes(str(value), _option(name)) if name in _SIZES else value
+    if KINDS[name] is Kind.AGE:
+        return cut_off(str(value), began, as_option(name))
+    return size_bytes(str(value), as_option(name)) if KINDS[name] is Kind.SIZE else value
 
 
 def _told(name: str, terms: Terms) -> str:
     """An option as it is typed; an age also as the moment it means."""
-    value = getattr(terms.caps, name) if name in _CAPS else getattr(terms.choices, name)
-    text = " ".join([_option(name), *map(str, value if isinstance(value, tuple) else (value,))])
-    if name not in _AGES:
-        return text + " seconds" if name == "max_duration_seconds" else text
-    moment = instant(cut_off(value, terms.began, _option(name)))
+    value = (given(terms.choices) | given(terms.caps))[name]
+    text = " ".join([as_option(name), *map(str, value if isinstance(value, tuple) else (value,))])
+    if KINDS[name] is not Kind.AGE:
+        return text + " seconds" if KINDS[name] is Kind.SECONDS else text
+    moment = instant(cut_off(value, terms.began, as_option(name)))
     return text if moment == value else f"{text} ({moment})"
-
-
-def _option(name: str) -> str:
-    return _CAPS.get(name) or "--" + name.replace("_", "-")
 
 
 def _files(choices: Choices) -> list[str]:
     """The files that name archives. Raises ``UsageError`` for standard input, which can be read once and no more."""
-    named = [
-        ("--ids", choices.ids),
-        ("--exclude-ids", choices.exclude_ids),
-        *(("--migrated", m) for m in choices.migrated),
-    ]
     files = []
-    for option, file in named:
+    for option, file in named_files(choices):
         if file == _STDIN:
             raise UsageError(
                 f"{option} - reads standard input, which is gone when a lifecycle plans its next round days later. "
                 "Write the list to a file, and give that."
             )
-        if file is not None and not file.startswith(_TABLE):
+        if not file.startswith(_TABLE):
             files.append(file)
     return files
 

@@ -2,15 +2,20 @@
 
 An age becomes the moment it means, and only that moment counts from then on: it stands in the plan, so that a plan
 made again with it has the same digest.
+
+The fields of ``Choices`` and ``Caps`` are the only list of what can be chosen.  Each says by its type how it is
+written, and whoever reads, compares or keeps choices goes by that: a new filter is a field here, a judge in ``filters``
+and a reason to stay, and the command line declares its option.
 """
 
 from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from datetime import UTC, datetime, timedelta
-from typing import Literal
+from enum import Enum, auto
+from typing import Annotated, Any, Literal, get_args, get_type_hints
 
 from glacier_purge.errors import UsageError
 from glacier_purge.plan.selection import Filter, at_least, at_most, described_like, newer_than, older_than
@@ -21,7 +26,30 @@ _SIZE = re.compile(r"(\d{1,19})(?:\s?([kKMGTP]i?)?B?)?", re.ASCII)
 _POWERS = "kMGTP"
 
 
+class Kind(Enum):
+    """How a choice or a cap is written."""
+
+    AGE = auto()
+    TEXT = auto()
+    SIZE = auto()
+    ID_LIST = auto()
+    MANIFESTS = auto()
+    RETRIEVALS = auto()
+    COUNT = auto()
+    BYTES = auto()
+    SECONDS = auto()
+
+
 InRetrieval = Literal["hold", "wait", "delete"]
+Age = Annotated[str, Kind.AGE]
+Text = Annotated[str, Kind.TEXT]
+Size = Annotated[str, Kind.SIZE]
+IdList = Annotated[str, Kind.ID_LIST]
+Manifests = Annotated[tuple[str, ...], Kind.MANIFESTS]
+Retrievals = Annotated[InRetrieval, Kind.RETRIEVALS]
+Count = Annotated[int, Kind.COUNT]
+Bytes = Annotated[int, Kind.BYTES]
+Seconds = Annotated[int, Kind.SECONDS]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -33,17 +61,17 @@ class Choices:
     ``in_retrieval`` is what becomes of archives somebody is retrieving; None holds back what the service tells of.
     """
 
-    older_than: str | None = None
-    newer_than: str | None = None
-    description: str | None = None
-    min_size: str | None = None
-    max_size: str | None = None
-    ids: str | None = None
-    exclude_ids: str | None = None
-    migrated: tuple[str, ...] = ()
-    check_s3: str | None = None
-    in_retrieval: InRetrieval | None = None
-    limit: int | None = None
+    older_than: Age | None = None
+    newer_than: Age | None = None
+    description: Text | None = None
+    min_size: Size | None = None
+    max_size: Size | None = None
+    ids: IdList | None = None
+    exclude_ids: IdList | None = None
+    migrated: Manifests = ()
+    check_s3: Text | None = None
+    in_retrieval: Retrievals | None = None
+    limit: Count | None = None
 
     def __post_init__(self) -> None:
         if self.limit is not None and self.limit < 1:
@@ -59,29 +87,57 @@ EVERY_ARCHIVE = Choices()
 class Caps:
     """How much may be deleted at most; None leaves it to the settings. ``max_duration_seconds`` is of one process."""
 
-    max_archives: int | None = None
-    max_bytes: int | None = None
-    max_duration_seconds: int | None = None
+    max_archives: Count | None = None
+    max_bytes: Bytes | None = None
+    max_duration_seconds: Seconds | None = None
 
 
 UNCAPPED = Caps()
 
 
+def _kinds(of: type[Choices | Caps]) -> dict[str, Kind]:
+    hints = get_type_hints(of, include_extras=True)
+    return {field.name: _kind(hints[field.name]) for field in fields(of)}
+
+
+def _kind(hint: Any) -> Kind:
+    said = [part for part in get_args(hint) if part is not type(None)]
+    return next((part for part in said if isinstance(part, Kind)), None) or _kind(said[0])
+
+
+KINDS = _kinds(Choices) | _kinds(Caps)
+"""How each choice and each cap is written, by the name of its field and in their order."""
+
+
+def given(chosen: Choices | Caps, *kinds: Kind) -> dict[str, Any]:
+    """What was chosen, by name: of these ``kinds``, or of all where none is said."""
+    wanted = kinds or tuple(Kind)
+    values = {field.name: getattr(chosen, field.name) for field in fields(chosen) if KINDS[field.name] in wanted}
+    return {name: value for name, value in values.items() if value is not None and value != ()}
+
+
 def check_standard_input(inventory: str, choices: Choices) -> None:
     """Raise ``UsageError`` when standard input is to be read for two things at once."""
-    from_stdin = [name for name, file in _files(inventory, choices) if file == "-"]
+    from_stdin = [option for option, file in [("--inventory", inventory), *named_files(choices)] if file == "-"]
     if len(from_stdin) > 1:
         raise UsageError(f"{' and '.join(from_stdin)} cannot both be read from standard input. Give a file for one.")
 
 
-def _files(inventory: str, choices: Choices) -> list[tuple[str, str | None]]:
-    manifests = [("--migrated", file) for file in choices.migrated]
-    return [("--inventory", inventory), ("--ids", choices.ids), ("--exclude-ids", choices.exclude_ids), *manifests]
+def named_files(choices: Choices) -> list[tuple[str, str]]:
+    """Every list of ids and every manifest, each with the option that names it."""
+    lists = [(as_option(name), file) for name, file in given(choices, Kind.ID_LIST).items()]
+    manifests = given(choices, Kind.MANIFESTS)
+    return lists + [(as_option(name), file) for name, files in manifests.items() for file in files]
+
+
+def as_written(name: str) -> str:
+    """How a choice or a cap is called where a user writes it: a span of time says its own unit."""
+    return name.removesuffix("_seconds")
 
 
 def as_option(name: str) -> str:
-    """How a choice is called on the command line."""
-    return "--" + name.replace("_", "-")
+    """How a choice or a cap is called on the command line."""
+    return "--" + as_written(name).replace("_", "-")
 
 
 def filters(choices: Choices, now: datetime, called: Callable[[str], str] = as_option) -> list[Filter]:
