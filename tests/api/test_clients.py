@@ -12,7 +12,7 @@ from glacier_purge.aws.access import Access
 from glacier_purge.aws.credentials import Caller
 from glacier_purge.aws.session import AwsSession
 from glacier_purge.errors import CredentialsFailed
-from tests.doors import KEYS, VAULT, simulated
+from tests.clients import KEYS, VAULT, simulated
 
 FILMS = Vault(account_id=VAULT.account_id, region=VAULT.region, name="films")
 ROME = Vault(account_id=VAULT.account_id, region="eu-south-1", name="films")

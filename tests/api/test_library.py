@@ -18,7 +18,7 @@ from glacier_purge.plan.identity import read_identity
 from glacier_purge.storage.folder import RunFolder
 from glacier_simulator.faults import Rule
 from glacier_simulator.kit import SimulatedGlacier
-from tests.doors import HOUR, control
+from tests.clients import HOUR, control
 from tests.glacier_simulator.raw_client import ask
 
 if TYPE_CHECKING:
@@ -230,8 +230,8 @@ async def test_a_plan_is_the_same_whether_the_service_could_be_asked_or_not(
     monkeypatch.setenv("AWS_ACCESS_KEY_ID", "test")
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "test")
     assert await planned("asked") == (unasked, True)
-    async with control(glacier.endpoint_url) as door:
-        await door.initiate_inventory()
+    async with control(glacier.endpoint_url) as client:
+        await client.initiate_inventory()
     assert await planned("a job for something else") == (unasked, True)
     job = json.dumps({"Type": "archive-retrieval", "ArchiveId": ids_in(glacier)[7]}).encode()
     assert (await ask(glacier.endpoint_url, "POST", "/-/vaults/photos/jobs", job)).status == 202

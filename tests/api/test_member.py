@@ -20,7 +20,7 @@ from glacier_purge.deletion.pacer import PacerSettings
 from glacier_purge.fleet.fleet import Fleet, State, folder_name
 from glacier_purge.glacier.waiting import NoWait
 from glacier_purge.settings import Settings
-from tests.doors import VAULT, Stepping, control, simulated
+from tests.clients import VAULT, Stepping, control, simulated
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -68,9 +68,9 @@ async def test_a_missing_vault_and_a_denied_one_do_not_stop_the_others(tmp_path:
     async with simulated(archives=30) as (glacier, _), Clients() as clients:
         for name in ("films", "locked"):
             glacier.service.generate_vault(name, 20, OLD)
-        async with control(glacier.endpoint_url, named("locked")) as door:
+        async with control(glacier.endpoint_url, named("locked")) as client:
             deny = '{"Version":"2012-10-17","Statement":[{"Effect":"Deny","Principal":"*","Action":"glacier:*Archive",'
-            await door.set_access_policy(deny + f'"Resource":"{named("locked").arn}"}}]}}')
+            await client.set_access_policy(deny + f'"Resource":"{named("locked").arn}"}}]}}')
         carried = members(glacier, tmp_path, Stepping(glacier), clients, "photos", "films", "locked", "gone")
         fleet = Fleet(carried)
         await fleet.go_on()
@@ -113,8 +113,8 @@ async def test_all_inventories_are_asked_for_before_anybody_waits(tmp_path: Path
         await fleet.go_on()
         jobs = []
         for name in ("photos", "films"):
-            async with control(glacier.endpoint_url, named(name)) as door:
-                jobs.append(len([job async for job in door.list_jobs()]))
+            async with control(glacier.endpoint_url, named(name)) as client:
+                jobs.append(len([job async for job in client.list_jobs()]))
     assert jobs == [1, 1]
     assert {ending.state for ending in fleet.endings.values()} == {State.PENDING}
     assert all(ending.message.startswith("inventory job") for ending in fleet.endings.values())

@@ -9,7 +9,7 @@ import pytest
 import glacier_purge
 from glacier_purge import Choices, LifecycleListener, LifecycleOptions, LifecycleOrder, Settings
 from glacier_purge.lifecycle.steps_file import read_steps
-from tests.doors import Stepping, simulated
+from tests.clients import Stepping, simulated
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -20,7 +20,7 @@ from glacier_purge.plan.choices import Choices
 from glacier_purge.settings import Settings
 from glacier_purge.storage.locks import run_locked, vault_locked
 from tests.answers import check_answer
-from tests.doors import HOUR, KEYS, VAULT, Stepping, simulated
+from tests.clients import HOUR, KEYS, VAULT, Stepping, simulated
 from tests.glacier_simulator.raw_client import ask
 
 if TYPE_CHECKING:

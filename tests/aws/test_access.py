@@ -6,7 +6,7 @@ import pytest
 
 from glacier_purge.aws.access import Access, StaticCredentials
 from glacier_purge.errors import CredentialsFailed, UsageError
-from tests.doors import caller_identity
+from tests.clients import caller_identity
 from tests.glacier.raw_server import answers, reply, serving
 
 KEYS = StaticCredentials(access_key_id="AKID", secret_access_key="secret-key", session_token="secret-token")

@@ -17,7 +17,7 @@ from glacier_purge.lifecycle.steps_file import LifecycleFile, read_steps
 from glacier_purge.plan.document import read_plan
 from glacier_purge.storage.folder import RunFolder
 from glacier_purge.storage.locks import vault_locked
-from tests.doors import VAULT
+from tests.clients import VAULT
 from tests.e2e.conftest import _DIRECT
 from tests.e2e.desk import another_simulator, asked, deletes
 from tests.e2e.shell import Shell, process_settings_kept

@@ -10,7 +10,7 @@ import botocore.session
 import pytest
 
 from glacier_purge.guard.upload_denial import denial, sid_for, with_statement
-from tests.doors import VAULT
+from tests.clients import VAULT
 from tests.e2e.conftest import Bench, start_simulator
 
 if TYPE_CHECKING:

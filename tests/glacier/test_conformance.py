@@ -19,7 +19,7 @@ from glacier_purge.archive import ArchiveId, Vault
 from glacier_purge.aws.access import Access, StaticCredentials
 from glacier_purge.errors import CredentialsFailed, UsageError
 from glacier_purge.glacier.reply import Meaning, Reply
-from tests.doors import open_rest, open_sdk
+from tests.clients import open_rest, open_sdk
 from tests.glacier.one_delete import Asked, delete
 from tests.glacier.raw_server import Exchange, HangUpError, RawServer, answers, refusal, reply, request_id_of, serving
 

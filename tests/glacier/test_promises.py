@@ -14,7 +14,7 @@ from glacier_purge.errors import RunStopped
 from glacier_purge.glacier.control import NoAnswer
 from glacier_purge.glacier.promises import read_promised
 from glacier_purge.glacier.reply import Meaning
-from tests.doors import KEYS, VAULT, caller_identity, control, open_rest, open_sdk
+from tests.clients import KEYS, VAULT, caller_identity, control, open_rest, open_sdk
 from tests.glacier.garbled import ALL, SUCCESSES, UNSIGNED
 from tests.glacier.raw_server import answers, refusal, reply, serving
 
@@ -34,22 +34,22 @@ async def every(items: AsyncIterator[object]) -> list[object]:
 
 
 QUESTIONS: dict[str, Ask] = {
-    "GetVaultLock": lambda door: door.vault_lock(),
-    "GetVaultAccessPolicy": lambda door: door.access_policy(),
-    "ListTagsForVault": lambda door: door.tags(),
-    "DescribeVault": lambda door: door.describe_vault(),
-    "DescribeVault, for the time": lambda door: door.service_time(),
-    "ListJobs": lambda door: every(door.list_jobs()),
-    "DescribeJob": lambda door: door.describe_job(JOB),
-    "InitiateJob": lambda door: door.initiate_inventory(),
-    "GetJobOutput": lambda door: every(door.job_output(JOB, 0, 9)),
-    "GetVaultNotifications": lambda door: door.notifications(),
-    "ListMultipartUploads": lambda door: every(door.multipart_uploads()),
-    "ListVaults": lambda door: every(door.list_vaults()),
-    "SetVaultAccessPolicy": lambda door: door.set_access_policy(POLICY),
-    "DeleteVaultAccessPolicy": lambda door: door.delete_access_policy(),
-    "DeleteVault": lambda door: door.delete_vault(),
-    "AbortMultipartUpload": lambda door: door.abort_multipart_upload("u" * 92),
+    "GetVaultLock": lambda client: client.vault_lock(),
+    "GetVaultAccessPolicy": lambda client: client.access_policy(),
+    "ListTagsForVault": lambda client: client.tags(),
+    "DescribeVault": lambda client: client.describe_vault(),
+    "DescribeVault, for the time": lambda client: client.service_time(),
+    "ListJobs": lambda client: every(client.list_jobs()),
+    "DescribeJob": lambda client: client.describe_job(JOB),
+    "InitiateJob": lambda client: client.initiate_inventory(),
+    "GetJobOutput": lambda client: every(client.job_output(JOB, 0, 9)),
+    "GetVaultNotifications": lambda client: client.notifications(),
+    "ListMultipartUploads": lambda client: every(client.multipart_uploads()),
+    "ListVaults": lambda client: every(client.list_vaults()),
+    "SetVaultAccessPolicy": lambda client: client.set_access_policy(POLICY),
+    "DeleteVaultAccessPolicy": lambda client: client.delete_access_policy(),
+    "DeleteVault": lambda client: client.delete_vault(),
+    "AbortMultipartUpload": lambda client: client.abort_multipart_upload("u" * 92),
 }
 
 
@@ -72,11 +72,11 @@ async def garbling() -> AsyncIterator[tuple[str, Callable[[bytes], None]]]:
 @pytest.mark.parametrize("question", QUESTIONS)
 async def test_no_question_takes_what_is_no_answer_for_one(question: str) -> None:
     taken: dict[str, object] = {}
-    async with garbling() as (endpoint_url, tell), control(endpoint_url) as door:
+    async with garbling() as (endpoint_url, tell), control(endpoint_url) as client:
         for name, answer in ALL.items():
             tell(answer)
             try:
-                taken[name] = await QUESTIONS[question](door)
+                taken[name] = await QUESTIONS[question](client)
             except NoAnswer as error:
                 assert error.exit_code == 3  # noqa: PT017
                 assert VAULT.arn in str(error)  # noqa: PT017
@@ -238,29 +238,29 @@ def test_a_success_that_names_an_error_breaks_its_promise() -> None:
 
 async def test_an_answer_about_another_vault_or_job_is_none() -> None:
     films = json.dumps(VAULT_MEMBERS | {"VaultARN": VAULT.arn.replace("photos", "films"), "VaultName": "films"})
-    async with garbling() as (endpoint_url, tell), control(endpoint_url) as door, Clients() as clients:
+    async with garbling() as (endpoint_url, tell), control(endpoint_url) as client, Clients() as clients:
         tell(reply("200 OK", body=films.encode()))
         with pytest.raises(NoAnswer, match=r"about something else: arn:.*films"):
-            await door.describe_vault()
+            await client.describe_vault()
         with pytest.raises(RunStopped, match=r"about arn:.*films"):
             await clients.find_vault("photos", Access(endpoint_url=endpoint_url, credentials=KEYS), "us-east-1")
         tell(reply("200 OK", body=json.dumps(JOB_MEMBERS | {"JobId": "k" * 92}).encode()))
         with pytest.raises(NoAnswer, match="about something else: k"):
-            await door.describe_job(JOB)
+            await client.describe_job(JOB)
 
 
 async def test_a_list_whose_pages_repeat_is_no_answer() -> None:
     page = json.dumps({"JobList": [JOB_MEMBERS], "Marker": "more"}).encode()
-    async with serving(answers(reply("200 OK", body=page))) as server, control(server.endpoint_url) as door:
+    async with serving(answers(reply("200 OK", body=page))) as server, control(server.endpoint_url) as client:
         with pytest.raises(NoAnswer, match="the page that was just read"):
-            await every(door.list_jobs())
+            await every(client.list_jobs())
         assert len(server.requests) == 2
 
 
 async def test_none_and_not_allowed_are_believed_in_the_services_own_form() -> None:
     none = refusal("404 Not Found", "ResourceNotFoundException", "No vault access policy is set")
-    async with serving(answers(none)) as server, control(server.endpoint_url) as door:
-        assert await door.vault_lock() is None
-        assert await door.access_policy() is None
-        assert await door.describe_job(JOB) is None
+    async with serving(answers(none)) as server, control(server.endpoint_url) as client:
+        assert await client.vault_lock() is None
+        assert await client.access_policy() is None
+        assert await client.describe_job(JOB) is None
         assert len(server.requests) == 3

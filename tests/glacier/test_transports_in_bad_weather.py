@@ -13,7 +13,7 @@ from glacier_purge.glacier.reply import Meaning, Reply
 from glacier_simulator.fault_kinds import KINDS
 from glacier_simulator.faults import Rule
 from glacier_simulator.kit import SimulatedGlacier
-from tests.doors import open_rest, open_sdk
+from tests.clients import open_rest, open_sdk
 from tests.glacier.one_delete import delete
 
 if TYPE_CHECKING:

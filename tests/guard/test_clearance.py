@@ -17,7 +17,7 @@ from glacier_purge.run.purge import PurgeRun
 from glacier_purge.run.settings import PurgeSettings
 from glacier_purge.storage.disk import FileDisk
 from glacier_purge.storage.folder import RunFolder
-from tests.doors import KEYS, VAULT, control, open_rest, open_sdk
+from tests.clients import KEYS, VAULT, control, open_rest, open_sdk
 from tests.glacier.garbled import ALL, NONE
 from tests.glacier.raw_server import reply, serving
 
@@ -97,14 +97,14 @@ async def test_no_garbled_answer_about_protection_lets_a_delete_go(question: str
     async with (
         serving(front.answer) as server,
         opener(VAULT, Access(endpoint_url=server.endpoint_url, credentials=KEYS)) as service,
-        control(server.endpoint_url) as door,
+        control(server.endpoint_url) as client,
     ):
         folder, plan = await planned(tmp_path, VAULT, server.endpoint_url)
 
         async def carry_out() -> None:
             run = PurgeRun(
                 *(folder, plan, service, PurgeSettings(pace=BRISK), FileDisk(folder.path), Host()),
-                guarded=door,
+                guarded=client,
             )
             await run.carry_out(approve_by_digest(plan, plan.digest, "tester"))
 

@@ -12,7 +12,7 @@ from glacier_purge.glacier.control import ControlRefused
 from glacier_purge.guard.examination import Examination, Surroundings
 from glacier_purge.guard.findings import Finding, Weight
 from glacier_simulator.faults import Rule
-from tests.doors import HOUR, VAULT, simulated
+from tests.clients import HOUR, VAULT, simulated
 from tests.glacier_simulator.raw_client import RawClient
 
 
@@ -35,9 +35,9 @@ def by_subject(found: list[Finding]) -> dict[str, Finding]:
 
 
 async def test_a_quiet_vault_has_nothing_in_the_way_and_is_not_touched() -> None:
-    async with simulated() as (glacier, door):
+    async with simulated() as (glacier, client):
         before = glacier.service.state()
-        found = await Examination(door, around()).findings()
+        found = await Examination(client, around()).findings()
         assert Weight.BLOCKING not in {finding.weight for finding in found}
         assert glacier.service.state()["estate"]["accounts"] == before["estate"]["accounts"]
     subjects = by_subject(found)
@@ -56,7 +56,7 @@ async def test_what_others_do_with_the_vault_is_found() -> None:
             "Resource": "*",
         }
     }
-    async with simulated() as (glacier, door), RawClient(glacier.endpoint_url) as somebody:
+    async with simulated() as (glacier, client), RawClient(glacier.endpoint_url) as somebody:
         archive = json.loads(glacier.inventory_text())["ArchiveList"][0]["ArchiveId"]
         await somebody.ask("POST", "/-/vaults/photos/tags?operation=add", b'{"Tags": {"purge:deny": "true"}}')
         await somebody.ask("POST", "/-/vaults/photos/lock-policy", json.dumps({"Policy": json.dumps(lock)}).encode())
@@ -66,7 +66,7 @@ async def test_what_others_do_with_the_vault_is_found() -> None:
         await somebody.ask("POST", "/-/vaults/photos/jobs", job)
         await somebody.ask("POST", "/-/vaults/photos/jobs", b'{"Type": "inventory-retrieval"}')
         await somebody.ask("POST", "/-/vaults/photos/multipart-uploads", headers={"x-amz-part-size": "1048576"})
-        subjects = by_subject(await Examination(door, around()).findings())
+        subjects = by_subject(await Examination(client, around()).findings())
     assert subjects["tags"].weight is Weight.BLOCKING
     assert subjects["vault lock"].what == "keep denies deleting any archive"
     assert subjects["retrievals"].what == "1 under way, 1 done and still downloadable"
@@ -75,8 +75,8 @@ async def test_what_others_do_with_the_vault_is_found() -> None:
 
 @pytest.mark.parametrize("operation", READS)
 async def test_what_may_not_be_read_is_a_finding_and_never_all_is_well(operation: str) -> None:
-    async with simulated(faults=[Rule("access-denied", operation=operation)]) as (_, door):
-        found = await Examination(door, around()).findings()
+    async with simulated(faults=[Rule("access-denied", operation=operation)]) as (_, client):
+        found = await Examination(client, around()).findings()
     assert any(finding.subject == "permissions" and operation in finding.what for finding in found)
     told = {finding.subject for finding in found if finding.weight is Weight.FINE}
     hidden = dict(zip(READS, ["tags", "vault lock", "vault access policy", "uploads", "notifications"], strict=True))
@@ -85,12 +85,12 @@ async def test_what_may_not_be_read_is_a_finding_and_never_all_is_well(operation
 
 @pytest.mark.parametrize("operation", ["ListJobs", "DescribeJob", "GetJobOutput"])
 async def test_without_the_permissions_for_an_inventory_nothing_can_begin(operation: str) -> None:
-    async with simulated(faults=[Rule("access-denied", operation=operation)]) as (_, door):
-        found = await Examination(door, around()).findings()
+    async with simulated(faults=[Rule("access-denied", operation=operation)]) as (_, client):
+        found = await Examination(client, around()).findings()
     assert [finding.what for finding in found if finding.weight is Weight.BLOCKING] == [f"denied: {operation}"]
 
 
 async def test_a_vault_that_may_not_be_described_ends_the_look() -> None:
-    async with simulated(faults=[Rule("access-denied", operation="DescribeVault")]) as (_, door):
+    async with simulated(faults=[Rule("access-denied", operation="DescribeVault")]) as (_, client):
         with pytest.raises(ControlRefused, match="DescribeVault"):
-            await Examination(door, around()).findings()
+            await Examination(client, around()).findings()

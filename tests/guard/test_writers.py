@@ -14,7 +14,7 @@ from glacier_purge.guard.writers import ListedUploads, Told, judge_last_change, 
 from glacier_purge.inventory.snapshot import spool
 from glacier_purge.inventory.source import Source
 from glacier_simulator.faults import Rule
-from tests.doors import HOUR, VAULT, Stepping, control, simulated
+from tests.clients import HOUR, VAULT, Stepping, control, simulated
 from tests.glacier_simulator.asking import hashes
 from tests.glacier_simulator.raw_client import RawClient
 from tests.plan.archives import archive, snapshot
@@ -101,10 +101,10 @@ def test_without_an_inventory_the_date_of_the_last_one_tells(days_ago: float | N
 async def look(
     glacier: SimulatedGlacier, at_hand: Snapshot, recent: timedelta = timedelta(hours=1), *, is_asked: bool = True
 ) -> Finding:
-    async with control(glacier.endpoint_url) as door:
+    async with control(glacier.endpoint_url) as client:
 
         async def opened() -> GlacierControl:
-            return door
+            return client
 
         return await signs_of_writers(at_hand, opened if is_asked else None, Stepping(glacier).now(), recent)
 

@@ -18,7 +18,7 @@ from glacier_purge.lifecycle.options import LifecycleOptions
 from glacier_purge.lifecycle.steps_file import read_steps
 from glacier_purge.plan.choices import EVERY_ARCHIVE, UNCAPPED, Caps, Choices
 from glacier_purge.settings import Settings
-from tests.doors import VAULT, Stepping
+from tests.clients import VAULT, Stepping
 from tests.glacier_simulator.raw_client import ask
 
 if TYPE_CHECKING:

@@ -22,7 +22,7 @@ from glacier_purge.lifecycle.phases import Event, Phase
 from glacier_purge.lifecycle.steps import position
 from glacier_purge.lifecycle.steps_file import read_steps
 from glacier_purge.storage.folder import RunFolder
-from tests.doors import VAULT, Stepping, simulated
+from tests.clients import VAULT, Stepping, simulated
 from tests.lifecycle.lifecycles import carried, listing, said_yes, upload
 from tests.lifecycle.spoiling import WAYS
 
@@ -132,14 +132,14 @@ async def test_a_spoilt_file_is_said_or_made_anew_and_nothing_is_sent(
     name: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     stop, place, films, kept = STOPS[name], tmp_path / "photos", tmp_path / "films", tmp_path / "kept"
-    async with simulated(archives=12) as (glacier, door):
+    async with simulated(archives=12) as (glacier, client):
         glacier.service.generate_vault("films", 9, 1_000_000_000.0)
-        await door.set_access_policy(THEIRS)
+        await client.set_access_policy(THEIRS)
         await brought_to(name, glacier, films, FILMS)
         assert (await brought_to(name, glacier, place, VAULT)).exit_code == stop.exit_code
         assert position(read_steps(place)) == (stop.phase, stop.round)
         shutil.copytree(place, kept)
-        sent, policy = glacier.ledger["deletes_received"], await door.access_policy()
+        sent, policy = glacier.ledger["deletes_received"], await client.access_policy()
         seen = set()
         for file, way in cells(place):
             relative = str(file.relative_to(place))
@@ -176,13 +176,13 @@ async def test_a_spoilt_file_is_said_or_made_anew_and_nothing_is_sent(
                 assert f"round-{stop.round + 1}" in ending.message, cell
             if policy != THEIRS:
                 assert "glacier-purge thaw" in ending.message or ending.exit_code == 75, cell
-            assert (glacier.ledger["deletes_received"], await door.access_policy()) == (sent, policy), cell
+            assert (glacier.ledger["deletes_received"], await client.access_policy()) == (sent, policy), cell
             shutil.rmtree(place)
             shutil.copytree(kept, place)
         assert seen >= BOUND & {str(file.relative_to(place)) for file in place.rglob("*")}
         last = await carried(glacier, place, options=LifecycleOptions(freeze=True))
         assert last.state is State.DONE, last.message
-        assert await door.access_policy() == THEIRS
+        assert await client.access_policy() == THEIRS
 
 
 def cells(place: Path) -> Iterator[tuple[Path, str]]:
@@ -261,15 +261,15 @@ def test_a_fleet_whose_list_was_spoilt_is_not_begun_anew(begun: bool, way: str, 
 async def test_what_was_lost_at_the_end_is_done_again_and_ends_the_same(tmp_path: Path) -> None:
     """Whole lines missing at the end, which a chain of hashes can't show: the phases are begun again."""
     place = tmp_path / "photos"
-    async with simulated(archives=12) as (glacier, door):
-        await door.set_access_policy(THEIRS)
+    async with simulated(archives=12) as (glacier, client):
+        await client.set_access_policy(THEIRS)
         assert (await carried(glacier, place, options=LifecycleOptions(freeze=True))).state is State.DONE
         lines = (place / "lifecycle.jsonl").read_bytes().splitlines(keepends=True)
         for left in range(len(lines) - 1, 3, -1):
             (place / "lifecycle.jsonl").write_bytes(b"".join(lines[:left]))
             ending = await carried(glacier, place, options=LifecycleOptions(freeze=True))
             assert ending.exit_code in {0, 4}, (left, ending)
-            assert await door.access_policy() == THEIRS
+            assert await client.access_policy() == THEIRS
             assert glacier.ledger["deletes_received"] == 12
         assert Event.APPROVED in {step.event for step in read_steps(place)}
 

@@ -15,7 +15,7 @@ from glacier_purge.lifecycle.steps_file import read_steps
 from glacier_purge.plan.choices import Caps, Choices
 from glacier_purge.proof.certificate import read_certificate
 from glacier_purge.storage.folder import RunFolder
-from tests.doors import HOUR, Stepping, simulated
+from tests.clients import HOUR, Stepping, simulated
 from tests.glacier_simulator.raw_client import ask
 from tests.lifecycle.lifecycles import carried, events, ids_of, listed, said_yes, upload
 

@@ -17,7 +17,7 @@ from glacier_purge.lifecycle.phases import Event
 from glacier_purge.lifecycle.state import Noting
 from glacier_purge.lifecycle.steps_file import read_steps
 from glacier_purge.plan.choices import EVERY_ARCHIVE, Choices
-from tests.doors import simulated
+from tests.clients import simulated
 from tests.lifecycle.lifecycles import carried, ids_of, said_yes, upload
 from tests.lifecycle.test_files import THEIRS
 
@@ -98,10 +98,10 @@ async def test_a_lifecycle_that_is_killed_ends_with_the_policy_as_it_was(seed: i
     options = LifecycleOptions(freeze=True, remove_vault="photos" if seed % 5 == 0 else None, even_the_last=True)
     choices = EVERY_ARCHIVE if seed % 5 < 3 else Choices(limit=3)
     uploads, uploaded, place = chance.randrange(2), 0, tmp_path / "photos"
-    async with simulated(archives=5) as (glacier, door):
+    async with simulated(archives=5) as (glacier, client):
         kept = [] if choices == EVERY_ARCHIVE else ids_of(glacier)[3:]
         if before is not None:
-            await door.set_access_policy(before)
+            await client.set_access_policy(before)
 
         async def yes(folder: RunFolder, plan: Plan) -> Approval:
             nonlocal uploads, uploaded
@@ -119,12 +119,12 @@ async def test_a_lifecycle_that_is_killed_ends_with_the_policy_as_it_was(seed: i
         ending = await carried(glacier, place, choices, options=options, approve=yes)
         assert ending.state is State.DONE, ending
         if options.remove_vault is None:
-            assert await door.access_policy() == before
+            assert await client.access_policy() == before
             left = ids_of(glacier)
             assert set(left) >= set(kept)
             assert len(left) - len(kept) == (uploaded if kept else 0), "over the limit, and never approved"
         else:
             with pytest.raises(ControlRefused, match="Vault not found"):
-                await door.access_policy()
+                await client.access_policy()
     last = read_steps(place)[-1].event
     assert last is (Event.THAWED if options.remove_vault is None else Event.DELETED)

@@ -23,7 +23,7 @@ from glacier_purge.plan.choices import EVERY_ARCHIVE, Choices
 from glacier_purge.plan.document import read_plan
 from glacier_purge.storage.disk import FolderFiles
 from glacier_purge.storage.folder import RunFolder
-from tests.doors import HOUR, Stepping, simulated
+from tests.clients import HOUR, Stepping, simulated
 from tests.glacier_simulator.raw_client import ask
 from tests.lifecycle.lifecycles import carried, events, ids_of, listed, said_yes, upload
 from tests.lifecycle.test_files import THEIRS
@@ -69,19 +69,19 @@ async def test_an_approval_after_nine_days_is_asked_for_again_with_another_plan(
     meanwhile: Callable[[SimulatedGlacier], Awaitable[None]], place: Path
 ) -> None:
     asked: list[tuple[str, str]] = []
-    async with simulated(archives=12) as (glacier, door):
-        await door.set_access_policy(THEIRS)
+    async with simulated(archives=12) as (glacier, client):
+        await client.set_access_policy(THEIRS)
 
         async def slowly(folder: RunFolder, plan: Plan) -> Approval:
             asked.append((folder.path.name, plan.digest))
-            assert await door.access_policy() == THEIRS, "uploads are denied before anybody said yes"
+            assert await client.access_policy() == THEIRS, "uploads are denied before anybody said yes"
             if len(asked) == 1:
                 await meanwhile(glacier)
             return await said_yes(folder, plan)
 
         ending = await carried(glacier, place, options=FREEZING, approve=slowly)
         assert ending.state is State.DONE, ending.message
-        assert await door.access_policy() == THEIRS
+        assert await client.access_policy() == THEIRS
         assert glacier.ledger["archives_left"] == 0
     given_up = next(step for step in read_steps(place) if step.event is Event.PLAN_GIVEN_UP)
     assert (given_up.phase, given_up.round) == (Phase.APPROVAL, 1)
@@ -109,14 +109,14 @@ async def test_an_inventory_that_grew_old_before_its_plan_is_fetched_again(
 async def test_a_plan_that_grew_old_with_uploads_denied_is_made_again_or_ends_in_good_order(
     emptied: bool, place: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    async with simulated(archives=12) as (glacier, door):
-        await door.set_access_policy(THEIRS)
+    async with simulated(archives=12) as (glacier, client):
+        await client.set_access_policy(THEIRS)
         with monkeypatch.context() as patched:
             patched.setattr(Member, "reached", stopping_after(Event.FROZEN))
             stopped = await carried(glacier, place, options=FREEZING)
         assert "denied by this lifecycle since" in stopped.message
         assert "glacier-purge thaw" in stopped.message
-        assert await door.access_policy() != THEIRS
+        assert await client.access_policy() != THEIRS
         if emptied:
             await empty_the_vault(glacier)
         else:
@@ -125,7 +125,7 @@ async def test_a_plan_that_grew_old_with_uploads_denied_is_made_again_or_ends_in
         before = glacier.ledger["deletes_received"]
         ending = await carried(glacier, place, options=FREEZING)
         assert ending.state is State.DONE, ending.message
-        assert await door.access_policy() == THEIRS
+        assert await client.access_policy() == THEIRS
         assert glacier.ledger["archives_left"] == 0
         assert glacier.ledger["deletes_received"] - before == (0 if emptied else 11)
     given_up = next(step for step in read_steps(place) if step.event is Event.PLAN_GIVEN_UP)
@@ -168,32 +168,32 @@ async def test_a_limit_counts_what_was_deleted_before_the_vault_was_written_to(p
 async def test_a_vault_held_by_another_process_is_waited_for_before_uploads_are_denied(
     place: Path, tmp_path: Path
 ) -> None:
-    async with simulated(archives=12) as (glacier, door):
-        await door.set_access_policy(THEIRS)
+    async with simulated(archives=12) as (glacier, client):
+        await client.set_access_policy(THEIRS)
         await carried(glacier, place, options=FREEZING, approve=None)
         other = RunFolder.create(tmp_path / "other")
         plan = read_plan(place / "round-1/plan.json")
         with other.locked(plan.vault, plan.endpoint_url):
             hasty = NoWait(clock=Stepping(glacier).now)
             pending = await carried(glacier, place, options=FREEZING, waiter=hasty)
-            assert await door.access_policy() == THEIRS
+            assert await client.access_policy() == THEIRS
         ending = await carried(glacier, place, options=FREEZING)
-        assert await door.access_policy() == THEIRS
+        assert await client.access_policy() == THEIRS
     assert (pending.exit_code, ending.state) == (75, State.DONE), (pending, ending)
     assert "the process that holds the vault to end" in pending.message
 
 
 async def test_what_forbids_a_purge_is_seen_before_uploads_are_denied(place: Path) -> None:
-    async with simulated(archives=12) as (glacier, door):
+    async with simulated(archives=12) as (glacier, client):
         await carried(glacier, place, options=FREEZING, approve=None)
         policy = json.loads(THEIRS)
         policy["Statement"][0] |= {"Effect": "Deny", "Action": "glacier:DeleteArchive"}
-        await door.set_access_policy(json.dumps(policy))
+        await client.set_access_policy(json.dumps(policy))
         refused = await carried(glacier, place, options=FREEZING)
-        assert await door.access_policy() == json.dumps(policy)
-        await door.set_access_policy(THEIRS)
+        assert await client.access_policy() == json.dumps(policy)
+        await client.set_access_policy(THEIRS)
         ending = await carried(glacier, place, options=FREEZING)
-        assert await door.access_policy() == THEIRS
+        assert await client.access_policy() == THEIRS
     assert (refused.exit_code, ending.state) == (2, State.DONE), (refused, ending)
     assert Event.PLAN_GIVEN_UP not in events(place)
 
@@ -201,7 +201,7 @@ async def test_what_forbids_a_purge_is_seen_before_uploads_are_denied(place: Pat
 async def test_a_denial_that_another_lifecycle_left_is_told_and_never_taken_for_the_owners(
     place: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    async with simulated(archives=12) as (glacier, door):
+    async with simulated(archives=12) as (glacier, client):
         await carried(
             glacier, tmp_path / "lost", options=FREEZING, waiter=NoWait(clock=Stepping(glacier).now), approve=None
         )
@@ -209,7 +209,7 @@ async def test_a_denial_that_another_lifecycle_left_is_told_and_never_taken_for_
             patched.setattr(Member, "reached", stopping_after(Event.FROZEN))
             await carried(glacier, tmp_path / "lost", options=FREEZING)
         shutil.rmtree(tmp_path / "lost")
-        denied = await door.access_policy()
+        denied = await client.access_policy()
         assert denied is not None
         assert "GlacierPurgeFreeze" in denied
         refused = await carried(glacier, place, options=FREEZING, approve=None)
@@ -217,7 +217,7 @@ async def test_a_denial_that_another_lifecycle_left_is_told_and_never_taken_for_
         capsys.readouterr()
         ending = await carried(glacier, place)
         said = capsys.readouterr().err
-        assert await door.access_policy() == denied
+        assert await client.access_policy() == denied
     assert refused.exit_code == 2, refused
     assert "take it away with: glacier-purge thaw photos" in refused.message
     assert "take it away with: glacier-purge thaw photos" in said
@@ -225,8 +225,8 @@ async def test_a_denial_that_another_lifecycle_left_is_told_and_never_taken_for_
 
 
 async def test_a_list_that_is_gone_after_the_purge_keeps_nobody_from_uploading(place: Path, tmp_path: Path) -> None:
-    async with simulated(archives=12) as (glacier, door):
-        await door.set_access_policy(THEIRS)
+    async with simulated(archives=12) as (glacier, client):
+        await client.set_access_policy(THEIRS)
         choices = Choices(ids=listed(tmp_path / "ids", ids_of(glacier)[:3]))
         await carried(glacier, place, choices, options=FREEZING, approve=None)
         hasty = NoWait(clock=Stepping(glacier).now)
@@ -234,19 +234,19 @@ async def test_a_list_that_is_gone_after_the_purge_keeps_nobody_from_uploading(p
         assert position(read_steps(place))[0] is Phase.VERIFY
         (tmp_path / "ids").unlink()
         ending = await carried(glacier, place, EVERY_ARCHIVE, options=FREEZING)
-        assert await door.access_policy() == THEIRS
+        assert await client.access_policy() == THEIRS
     assert (pending.exit_code, ending.state) == (75, State.DONE), ending
 
 
 async def test_a_spoilt_round_keeps_nobody_from_uploading_and_is_said_all_the_same(place: Path) -> None:
-    async with simulated(archives=12) as (glacier, door):
-        await door.set_access_policy(THEIRS)
+    async with simulated(archives=12) as (glacier, client):
+        await client.set_access_policy(THEIRS)
         with pytest.MonkeyPatch.context() as patched:
             patched.setattr(Member, "reached", stopping_after(Event.PROVEN))
             await carried(glacier, place, options=FREEZING)
         (place / "round-1/certificate.json").unlink()
         ending = await carried(glacier, place, options=FREEZING)
-        assert await door.access_policy() == THEIRS
+        assert await client.access_policy() == THEIRS
         again = await carried(glacier, place, options=FREEZING)
     assert ending.exit_code == again.exit_code == 4, (ending, again)
     assert "round-1/certificate.json" in ending.message
@@ -278,14 +278,14 @@ async def test_a_full_disk_at_any_document_is_named_and_the_same_command_goes_on
             raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
         create(files, this)
 
-    async with simulated(archives=12) as (glacier, door):
-        await door.set_access_policy(THEIRS)
+    async with simulated(archives=12) as (glacier, client):
+        await client.set_access_policy(THEIRS)
         with monkeypatch.context() as patched:
             patched.setattr(FolderFiles, "create", full)
-            ending = await carried(glacier, place, wishes=FREEZING)
+            ending = await carried(glacier, place, options=FREEZING)
         assert (ending.state, ending.exit_code) == (State.STOPPED, 3)
         assert f"{name} can't be written: No space left on device. Mend the disk" in ending.message
-        again = await carried(glacier, place, wishes=FREEZING)
+        again = await carried(glacier, place, options=FREEZING)
         assert again.state is State.DONE, again.message
-        assert await door.access_policy() == THEIRS
+        assert await client.access_policy() == THEIRS
         assert glacier.ledger["archives_left"] == 0

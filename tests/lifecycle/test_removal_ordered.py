@@ -21,7 +21,7 @@ from glacier_purge.storage.folder import RunFolder
 from glacier_purge.vault.emptiness import Certified
 from glacier_purge.vault.removal import VaultRemoval
 from tests.api.test_member import members
-from tests.doors import VAULT, Stepping, simulated
+from tests.clients import VAULT, Stepping, simulated
 from tests.lifecycle.lifecycles import carried, events, said_yes
 from tests.proof.test_verifying import upload
 
@@ -164,8 +164,8 @@ async def test_an_order_given_again_after_it_was_carried_out_is_done(tmp_path: P
 async def test_a_policy_that_denies_removing_the_vault_is_told_before_anything_begins(
     statement: dict[str, object], options: LifecycleOptions, exit_code: int, said: str, tmp_path: Path
 ) -> None:
-    async with simulated(archives=2) as (glacier, door):
-        await door.set_access_policy(json.dumps({"Version": "2012-10-17", "Statement": [DENY | statement]}))
+    async with simulated(archives=2) as (glacier, client):
+        await client.set_access_policy(json.dumps({"Version": "2012-10-17", "Statement": [DENY | statement]}))
         ending = await carried(glacier, tmp_path / "photos", options=options, approve=said_yes)
         received = glacier.ledger["deletes_received"]
     assert ending.exit_code == exit_code, ending.message
@@ -187,14 +187,14 @@ async def test_a_policy_that_denies_removal_is_told_before_uploads_are_denied_al
     tmp_path: Path,
 ) -> None:
     place, freezing = tmp_path / "photos", LifecycleOptions(freeze=True, remove_vault="photos", even_the_last=True)
-    async with simulated(archives=2) as (glacier, door):
+    async with simulated(archives=2) as (glacier, client):
         assert (await carried(glacier, place, approve=None)).state is State.PENDING
         theirs = json.dumps({"Version": "2012-10-17", "Statement": [DENY]})
-        await door.set_access_policy(theirs)
+        await client.set_access_policy(theirs)
         refused = await carried(glacier, place, options=freezing)
-        assert await door.access_policy() == theirs
+        assert await client.access_policy() == theirs
         assert glacier.ledger["deletes_received"] == 0
-        await door.delete_access_policy()
+        await client.delete_access_policy()
         ending = await carried(glacier, place, options=freezing)
         assert glacier.service.vault_names() == []
     assert (refused.exit_code, "denies deleting the vault" in refused.message) == (2, True)
@@ -203,10 +203,10 @@ async def test_a_policy_that_denies_removal_is_told_before_uploads_are_denied_al
 
 async def test_the_verb_that_an_order_after_the_end_names_removes_the_vault(tmp_path: Path) -> None:
     place = tmp_path / "photos"
-    async with simulated(archives=2) as (glacier, door):
+    async with simulated(archives=2) as (glacier, client):
         assert (await carried(glacier, place)).state is State.DONE
         run = RunFolder.open(place / "round-1")
         proof = Certified(folder=run, plan=read_plan(run.plan_file))
-        removing = VaultRemoval(door, run.path, proof, Stepping(glacier), by="me", even_the_last=True)
+        removing = VaultRemoval(client, run.path, proof, Stepping(glacier), by="me", even_the_last=True)
         assert await removing.remove("photos") is Removal.DONE
         assert glacier.service.vault_names() == []

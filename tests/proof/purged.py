@@ -10,7 +10,7 @@ from glacier_purge.api.clients import Clients
 from glacier_purge.api.library import purge
 from glacier_purge.api.planning import plan_in_new_folder
 from glacier_purge.settings import Settings
-from tests.doors import KEYS, VAULT
+from tests.clients import KEYS, VAULT
 
 if TYPE_CHECKING:
     from pathlib import Path

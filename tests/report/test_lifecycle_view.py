@@ -16,7 +16,7 @@ from glacier_purge.fleet.roster import write_roster
 from glacier_purge.glacier.waiting import NoWait
 from glacier_purge.plan.choices import Caps, Choices
 from glacier_purge.storage.folder import RunFolder
-from tests.doors import VAULT, Stepping, simulated
+from tests.clients import VAULT, Stepping, simulated
 from tests.lifecycle.lifecycles import carried, ids_of, listed, listing, said_yes, upload
 
 if TYPE_CHECKING:

@@ -28,7 +28,7 @@ from glacier_purge.lifecycle.steps_file import LifecycleFile
 from glacier_purge.storage.folder import RunFolder
 from glacier_purge.vault.freeze import FREEZE_FILE, freeze, read_frozen, thaw
 from glacier_simulator.faults import Rule
-from tests.doors import VAULT, simulated
+from tests.clients import VAULT, simulated
 from tests.glacier_simulator.raw_client import ask
 
 if TYPE_CHECKING:
@@ -73,10 +73,10 @@ def folder(tmp_path: Path) -> RunFolder:
 
 
 class Between:
-    """A door with something between it and the service."""
+    """A client with something between it and the service."""
 
-    def __init__(self, door: GlacierControl, **instead: Callable[..., Awaitable[Any]]) -> None:
-        self._door = door
+    def __init__(self, client: GlacierControl, **instead: Callable[..., Awaitable[Any]]) -> None:
+        self._client = client
         self._instead = instead
         self.called: list[str] = []
 
@@ -84,7 +84,7 @@ class Between:
         if name in self._instead:
             return self._instead[name]
         self.called.append(name)
-        return getattr(self._door, name)
+        return getattr(self._client, name)
 
 
 async def deaf(*_: object) -> None:
@@ -110,7 +110,7 @@ class Fate:
         if self.passed == self.at:
             raise KilledError
 
-    def mortal(self, door: GlacierControl) -> Any:
+    def mortal(self, client: GlacierControl) -> Any:
         def dying(call: Callable[..., Awaitable[Any]]) -> Callable[..., Awaitable[Any]]:
             async def once(*arguments: object) -> Any:
                 self.point()
@@ -121,7 +121,7 @@ class Fate:
             return once
 
         asked = ("access_policy", "set_access_policy", "delete_access_policy")
-        return Between(door, **{name: dying(getattr(door, name)) for name in asked})
+        return Between(client, **{name: dying(getattr(client, name)) for name in asked})
 
 
 NEXT = {
@@ -141,37 +141,37 @@ SETTLES = {name: "0" * 64 for names in SETTLED.values() for name in names}
 """What steps name of other files, which are nobody's concern here."""
 
 
-async def live(door: Any, place: Path) -> None:
+async def live(client: Any, place: Path) -> None:
     """One process's part of a lifecycle, as far as the policy is concerned: to the end, from where the folder says."""
     folder = RunFolder.open(place)
     lifecycle = LifecycleFile(place, lambda: datetime(2026, 11, 30, tzinfo=UTC))
     while lifecycle.phase is not Phase.DONE:
         if lifecycle.phase is Phase.FREEZE:
-            await freeze(door, folder)
+            await freeze(client, folder)
         if lifecycle.phase is Phase.THAW:
-            await thaw(door, folder)
+            await thaw(client, folder)
         lifecycle.advance(NEXT[lifecycle.phase], **SETTLES)
 
 
-async def nothing(door: GlacierControl) -> None:
-    del door
+async def nothing(client: GlacierControl) -> None:
+    del client
 
 
-async def edits(door: GlacierControl) -> None:
-    current = json.loads(await door.access_policy() or '{"Statement": []}')
+async def edits(client: GlacierControl) -> None:
+    current = json.loads(await client.access_policy() or '{"Statement": []}')
     found = current["Statement"]
     statements = found if isinstance(found, list) else [found]
     mine = {"Sid": "b", "Effect": "Deny", "Principal": "*", "Action": "glacier:AddTagsToVault", "Resource": "*"}
     if mine not in statements:
-        await door.set_access_policy(json.dumps(current | {"Statement": [*statements, mine]}))
+        await client.set_access_policy(json.dumps(current | {"Statement": [*statements, mine]}))
 
 
-async def takes_away(door: GlacierControl) -> None:
-    await door.delete_access_policy()
+async def takes_away(client: GlacierControl) -> None:
+    await client.delete_access_policy()
 
 
-async def replaces(door: GlacierControl) -> None:
-    await door.set_access_policy(THEIRS.replace('"a"', '"of another day"'))
+async def replaces(client: GlacierControl) -> None:
+    await client.set_access_policy(THEIRS.replace('"a"', '"of another day"'))
 
 
 @pytest.mark.parametrize(
@@ -192,8 +192,8 @@ async def test_killed_anywhere_and_moved_the_policy_ends_as_it_was(
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    async with simulated(archives=1) as (_, door):
-        points = await killed_everywhere(door, before, owner, tmp_path, monkeypatch)
+    async with simulated(archives=1) as (_, client):
+        points = await killed_everywhere(client, before, owner, tmp_path, monkeypatch)
     assert len(points) > 15
     assert set(points) == {after}
 
@@ -201,8 +201,8 @@ async def test_killed_anywhere_and_moved_the_policy_ends_as_it_was(
 async def test_killed_anywhere_and_edited_meanwhile_the_owners_changes_stay(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    async with simulated(archives=1) as (_, door):
-        for left in await killed_everywhere(door, THEIRS, edits, tmp_path, monkeypatch):
+    async with simulated(archives=1) as (_, client):
+        for left in await killed_everywhere(client, THEIRS, edits, tmp_path, monkeypatch):
             assert sids(left) == ["a", "b"]
 
 
@@ -225,7 +225,7 @@ def kill_at_writes(patched: pytest.MonkeyPatch, fate: Fate) -> None:
 
 
 async def killed_everywhere(
-    door: GlacierControl,
+    client: GlacierControl,
     before: str | None,
     owner: Callable[[GlacierControl], Awaitable[None]],
     tmp_path: Path,
@@ -237,37 +237,37 @@ async def killed_everywhere(
     """
     ends: list[str | None] = []
     while True:
-        await (door.delete_access_policy() if before is None else door.set_access_policy(before))
+        await (client.delete_access_policy() if before is None else client.set_access_policy(before))
         place = tmp_path / f"run-{len(ends)}"
         a_lifecycle(place)
         fate = Fate(len(ends) + 1)
         with monkeypatch.context() as patched:
             kill_at_writes(patched, fate)
             try:
-                await live(fate.mortal(door), place)
+                await live(fate.mortal(client), place)
             except KilledError:
                 pass
             else:
                 return ends
-        await owner(door)
-        await live(door, place.rename(tmp_path / f"moved-{len(ends)}"))
-        ends.append(await door.access_policy())
+        await owner(client)
+        await live(client, place.rename(tmp_path / f"moved-{len(ends)}"))
+        ends.append(await client.access_policy())
 
 
 async def test_killed_anywhere_a_frozen_vault_that_is_gone_needs_no_thawing(tmp_path: Path) -> None:
-    async with simulated(archives=0) as (glacier, door):
+    async with simulated(archives=0) as (glacier, client):
         for number in range(1, 40):
             place = tmp_path / f"run-{number}"
             a_lifecycle(place)
             try:
-                await live(Fate(number).mortal(door), place)
+                await live(Fate(number).mortal(client), place)
             except KilledError:
-                await door.delete_vault()
+                await client.delete_vault()
                 if LifecycleFile(place, lambda: datetime(2026, 11, 30, tzinfo=UTC)).phase is Phase.FREEZE:
                     with pytest.raises(ControlRefused, match="Vault not found"):
-                        await live(door, place)
+                        await live(client, place)
                 else:
-                    await live(door, place)
+                    await live(client, place)
                 glacier.service.create_vault("photos", glacier.clock.now())
             else:
                 assert number > 8
@@ -279,11 +279,11 @@ async def test_fifty_schedules_of_kills_end_with_the_policy_as_it_was(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Killed again and again wherever it is, moved each time, while the owner now and then has another policy."""
-    async with simulated(archives=1) as (_, door):
+    async with simulated(archives=1) as (_, client):
         for seed in range(50):
             chance = random.Random(seed)
             before = chance.choice([None, THEIRS, ANOTHERS])
-            await (door.delete_access_policy() if before is None else door.set_access_policy(before))
+            await (client.delete_access_policy() if before is None else client.set_access_policy(before))
             place, expected = tmp_path / f"{seed}", before
             a_lifecycle(place)
             for kill in range(1, 100):
@@ -291,14 +291,14 @@ async def test_fifty_schedules_of_kills_end_with_the_policy_as_it_was(
                 try:
                     with monkeypatch.context() as patched:
                         kill_at_writes(patched, fate)
-                        await live(fate.mortal(door), place)
+                        await live(fate.mortal(client), place)
                     break
                 except KilledError:
                     place = place.rename(tmp_path / f"{seed}-{kill}")
                 if chance.random() < 0.2:
-                    await chance.choice([takes_away, replaces])(door)
-                    expected = await door.access_policy()
-            assert await door.access_policy() == expected, f"seed {seed}"
+                    await chance.choice([takes_away, replaces])(client)
+                    expected = await client.access_policy()
+            assert await client.access_policy() == expected, f"seed {seed}"
 
 
 # -- in good order ----------------------------------------------------------------------------------------------------
@@ -306,74 +306,74 @@ async def test_fifty_schedules_of_kills_end_with_the_policy_as_it_was(
 
 @pytest.mark.parametrize("theirs", [None, THEIRS])
 async def test_uploads_are_denied_and_then_the_policy_is_as_it_was(theirs: str | None, folder: RunFolder) -> None:
-    async with simulated() as (glacier, door):
+    async with simulated() as (glacier, client):
         if theirs is not None:
-            await door.set_access_policy(theirs)
-        await freeze(door, folder)
+            await client.set_access_policy(theirs)
+        await freeze(client, folder)
         assert await upload(glacier) == 403
         assert (await ask(glacier.endpoint_url, "GET", "/-/vaults/photos")).status == 200
-        await freeze(door, folder)
-        await thaw(door, folder)
-        assert await door.access_policy() == theirs
+        await freeze(client, folder)
+        await thaw(client, folder)
+        assert await client.access_policy() == theirs
         assert await upload(glacier) == 201
-        await thaw(door, folder)
-        assert await door.access_policy() == theirs
+        await thaw(client, folder)
+        assert await client.access_policy() == theirs
 
 
 async def test_a_policy_changed_meanwhile_keeps_its_changes(folder: RunFolder) -> None:
-    async with simulated() as (_, door):
-        await door.set_access_policy(THEIRS)
-        await freeze(door, folder)
-        await edits(door)
-        await freeze(door, folder)
-        await thaw(door, folder)
-        assert sids(await door.access_policy()) == ["a", "b"]
+    async with simulated() as (_, client):
+        await client.set_access_policy(THEIRS)
+        await freeze(client, folder)
+        await edits(client)
+        await freeze(client, folder)
+        await thaw(client, folder)
+        assert sids(await client.access_policy()) == ["a", "b"]
 
 
 async def test_a_statement_that_was_weakened_is_made_whole_and_taken_out(folder: RunFolder) -> None:
-    async with simulated() as (glacier, door):
-        await door.set_access_policy(THEIRS)
-        await freeze(door, folder)
-        weakened = (await door.access_policy() or "").replace("glacier:UploadArchive", "glacier:ListParts")
-        await door.set_access_policy(weakened)
-        await freeze(door, folder)
+    async with simulated() as (glacier, client):
+        await client.set_access_policy(THEIRS)
+        await freeze(client, folder)
+        weakened = (await client.access_policy() or "").replace("glacier:UploadArchive", "glacier:ListParts")
+        await client.set_access_policy(weakened)
+        await freeze(client, folder)
         assert await upload(glacier) == 403
-        await thaw(door, folder)
-        assert await door.access_policy() == THEIRS
+        await thaw(client, folder)
+        assert await client.access_policy() == THEIRS
 
 
 async def test_a_policy_replaced_or_removed_meanwhile_is_left_alone(folder: RunFolder) -> None:
-    async with simulated() as (_, door):
-        await freeze(door, folder)
-        await door.set_access_policy(THEIRS)
-        await thaw(door, folder)
-        assert await door.access_policy() == THEIRS
-        await freeze(door, folder)
-        await door.delete_access_policy()
-        await thaw(door, folder)
-        assert await door.access_policy() is None
+    async with simulated() as (_, client):
+        await freeze(client, folder)
+        await client.set_access_policy(THEIRS)
+        await thaw(client, folder)
+        assert await client.access_policy() == THEIRS
+        await freeze(client, folder)
+        await client.delete_access_policy()
+        await thaw(client, folder)
+        assert await client.access_policy() is None
 
 
 async def test_a_thaw_that_failed_is_done_by_the_next(folder: RunFolder) -> None:
-    async with simulated() as (glacier, door):
-        await freeze(door, folder)
+    async with simulated() as (glacier, client):
+        await freeze(client, folder)
         glacier.desk.faults.replace([Rule("access-denied", operation="DeleteVaultAccessPolicy")])
         with pytest.raises(ServiceRefused):
-            await thaw(door, folder)
+            await thaw(client, folder)
         assert await upload(glacier) == 403
         glacier.desk.faults.replace([])
-        await thaw(door, folder)
+        await thaw(client, folder)
         assert await upload(glacier) == 201
 
 
 async def test_two_lifecycles_freeze_and_thaw_each_for_itself(tmp_path: Path) -> None:
     one, other = a_lifecycle(tmp_path / "one"), a_lifecycle(tmp_path / "other", "2026-11-30T12:00:01Z")
-    async with simulated() as (glacier, door):
-        await freeze(door, one)
-        sid = await freeze(door, other)
-        assert await thaw(door, one) == [sid], "and that uploads are denied all the same is told"
+    async with simulated() as (glacier, client):
+        await freeze(client, one)
+        sid = await freeze(client, other)
+        assert await thaw(client, one) == [sid], "and that uploads are denied all the same is told"
         assert await upload(glacier) == 403
-        assert await thaw(door, other) == []
+        assert await thaw(client, other) == []
         assert await upload(glacier) == 201
 
 
@@ -381,18 +381,18 @@ async def test_two_lifecycles_freeze_and_thaw_each_for_itself(tmp_path: Path) ->
 
 
 async def test_only_what_the_service_has_afterwards_counts(folder: RunFolder) -> None:
-    async with simulated() as (_, door):
-        await door.set_access_policy(THEIRS)
+    async with simulated() as (_, client):
+        await client.set_access_policy(THEIRS)
         with pytest.raises(RunStopped, match="does not have it"):
-            await freeze(Between(door, set_access_policy=deaf), folder)
-        await freeze(door, folder)
+            await freeze(Between(client, set_access_policy=deaf), folder)
+        await freeze(client, folder)
         with pytest.raises(RunStopped, match=r"uploads may still be denied.*glacier-purge thaw photos"):
-            await thaw(Between(door, set_access_policy=deaf), folder)
+            await thaw(Between(client, set_access_policy=deaf), folder)
         frozen = read_frozen(folder)
         assert frozen is not None
         assert (frozen.thawed, frozen.original) == (False, THEIRS)
-        await thaw(door, folder)
-        assert await door.access_policy() == THEIRS
+        await thaw(client, folder)
+        assert await client.access_policy() == THEIRS
 
 
 @pytest.mark.parametrize("text", ["", "not JSON", "[]", "{}", "null", '{"Statement": ["x"]}', "<html>log in</html>"])
@@ -400,12 +400,12 @@ async def test_what_is_no_policy_is_never_overwritten_and_never_deleted(text: st
     async def garbled() -> str:
         return text
 
-    async with simulated() as (_, door):
-        between: Any = Between(door, access_policy=garbled)
+    async with simulated() as (_, client):
+        between: Any = Between(client, access_policy=garbled)
         with pytest.raises(ServiceRefused, match="not touched"):
             await freeze(between, folder)
         assert read_frozen(folder) is None
-        await freeze(door, folder)
+        await freeze(client, folder)
         with pytest.raises(ServiceRefused, match="not touched"):
             await thaw(between, folder)
     frozen = read_frozen(folder)
@@ -431,9 +431,9 @@ async def test_what_is_no_policy_is_never_overwritten_and_never_deleted(text: st
 async def test_a_freeze_file_that_was_edited_or_lost_harms_nobody(
     change: dict[str, object] | None, folder: RunFolder
 ) -> None:
-    async with simulated() as (glacier, door):
-        await door.set_access_policy(THEIRS)
-        await freeze(door, folder)
+    async with simulated() as (glacier, client):
+        await client.set_access_policy(THEIRS)
+        await freeze(client, folder)
         if change is None:
             (folder.path / FREEZE_FILE).unlink()
         else:
@@ -441,39 +441,39 @@ async def test_a_freeze_file_that_was_edited_or_lost_harms_nobody(
             assert frozen is not None
             edited = msgspec.structs.replace(frozen, **change)
             folder.replace(FREEZE_FILE, msgspec.json.encode(edited))
-        await thaw(door, folder)
-        left = await door.access_policy()
+        await thaw(client, folder)
+        left = await client.access_policy()
         assert is_same(left, THEIRS)
         assert await upload(glacier) == 201
 
 
 async def test_a_freeze_file_that_is_lost_before_its_step_is_made_again(folder: RunFolder) -> None:
-    async with simulated() as (_, door):
-        await door.set_access_policy(THEIRS)
-        await freeze(door, folder)
+    async with simulated() as (_, client):
+        await client.set_access_policy(THEIRS)
+        await freeze(client, folder)
         (folder.path / FREEZE_FILE).unlink()
-        await freeze(door, folder)
+        await freeze(client, folder)
         frozen = read_frozen(folder)
         assert frozen is not None
         assert is_same(frozen.original, THEIRS)
-        assert len(ours_in(await door.access_policy())) == 1
-        await thaw(door, folder)
-        assert is_same(await door.access_policy(), THEIRS)
+        assert len(ours_in(await client.access_policy())) == 1
+        await thaw(client, folder)
+        assert is_same(await client.access_policy(), THEIRS)
 
 
 async def test_a_policy_that_cannot_take_the_statement_is_left_alone(folder: RunFolder) -> None:
     padded = THEIRS.replace('"a"', f'"{"a" * 20_100}"')
-    async with simulated() as (_, door):
-        await door.set_access_policy(padded)
+    async with simulated() as (_, client):
+        await client.set_access_policy(padded)
         with pytest.raises(ServiceRefused, match="no room"):
-            await freeze(door, folder)
-        assert await door.access_policy() == padded
+            await freeze(client, folder)
+        assert await client.access_policy() == padded
     assert read_frozen(folder) is None
 
 
 async def test_a_file_of_another_vault_or_damaged_is_refused(folder: RunFolder) -> None:
-    async with simulated() as (_, door):
-        await freeze(door, folder)
+    async with simulated() as (_, client):
+        await freeze(client, folder)
         file = folder.path / FREEZE_FILE
         whole = file.read_bytes()
         for old, new, said in (
@@ -483,11 +483,11 @@ async def test_a_file_of_another_vault_or_damaged_is_refused(folder: RunFolder) 
         ):
             file.write_bytes(whole.replace(old, new))
             with pytest.raises(PlanRefused, match=said):
-                await thaw(door, folder)
+                await thaw(client, folder)
         file.write_bytes(whole)
         (folder.path / "terms.json").unlink()
         with pytest.raises(PlanRefused, match="was not touched"):
-            await freeze(door, folder)
+            await freeze(client, folder)
 
 
 # -- policies as texts ------------------------------------------------------------------------------------------------

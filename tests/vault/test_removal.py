@@ -20,7 +20,7 @@ from glacier_purge.storage.disk import FolderFiles
 from glacier_purge.vault.emptiness import Certified, Unlisted, why_not
 from glacier_purge.vault.removal import VaultRemoval, WrittenTo, read_removal
 from glacier_simulator.faults import Rule
-from tests.doors import HOUR, VAULT, Stepping, control, simulated
+from tests.clients import HOUR, VAULT, Stepping, control, simulated
 from tests.proof.purged import purged
 from tests.proof.test_verifying import upload
 
@@ -39,25 +39,25 @@ pytestmark = pytest.mark.usefixtures("today")
 FILMS = Vault(account_id=VAULT.account_id, region=VAULT.region, name="films")
 
 
-async def proven(glacier: SimulatedGlacier, door: GlacierControl, place: Path) -> tuple[RunFolder, Plan]:
+async def proven(glacier: SimulatedGlacier, client: GlacierControl, place: Path) -> tuple[RunFolder, Plan]:
     """A run of the vault, proven empty; the account has another vault."""
     folder, plan = await purged(glacier, place)
-    assert (await Verifying(door, folder, plan, Stepping(glacier), by="me").verify()).certificate is not None
+    assert (await Verifying(client, folder, plan, Stepping(glacier), by="me").verify()).certificate is not None
     glacier.service.create_vault("films", glacier.clock.now())
     return folder, plan
 
 
 def removal(
-    door: GlacierControl, run: tuple[RunFolder, Plan], waiter: Waiter, *, even_the_last: bool = False
+    client: GlacierControl, run: tuple[RunFolder, Plan], waiter: Waiter, *, even_the_last: bool = False
 ) -> VaultRemoval:
     proof = Certified(folder=run[0], plan=run[1])
-    return VaultRemoval(door, run[0].path, proof, waiter, by="me", even_the_last=even_the_last)
+    return VaultRemoval(client, run[0].path, proof, waiter, by="me", even_the_last=even_the_last)
 
 
 async def test_a_vault_that_was_proven_empty_is_removed(tmp_path: Path) -> None:
-    async with simulated(archives=10) as (glacier, door):
-        run = await proven(glacier, door, tmp_path)
-        assert await removal(door, run, Stepping(glacier)).remove("photos") is Removal.DONE
+    async with simulated(archives=10) as (glacier, client):
+        run = await proven(glacier, client, tmp_path)
+        assert await removal(client, run, Stepping(glacier)).remove("photos") is Removal.DONE
         assert glacier.service.vault_names() == ["films"]
     assert [(line.event, line.answer) for line in read_removal(run[0].path)] == [
         ("asked", None),
@@ -66,26 +66,26 @@ async def test_a_vault_that_was_proven_empty_is_removed(tmp_path: Path) -> None:
 
 
 async def test_recently_written_to_is_waited_out(tmp_path: Path) -> None:
-    async with simulated(archives=10) as (glacier, door):
-        run = await proven(glacier, door, tmp_path)
+    async with simulated(archives=10) as (glacier, client):
+        run = await proven(glacier, client, tmp_path)
         await upload(glacier)
         (new,) = [record["ArchiveId"] for record in msgspec.json.decode(glacier.inventory_text())["ArchiveList"]]
-        await door.describe_vault()
+        await client.describe_vault()
         glacier.service.delete_archive("photos", new, glacier.clock.now())
         with pytest.raises(Pending, match="to let vault photos go"):
-            await removal(door, run, NoWait(clock=Stepping(glacier).now)).remove("photos")
+            await removal(client, run, NoWait(clock=Stepping(glacier).now)).remove("photos")
         waiter = Stepping(glacier)
-        assert await removal(door, run, waiter).remove("photos") is Removal.DONE
+        assert await removal(client, run, waiter).remove("photos") is Removal.DONE
         assert 1 <= len(waiter.waited) <= 24
 
 
 async def test_a_vault_written_to_after_it_was_proven_is_not_removed(tmp_path: Path) -> None:
-    async with simulated(archives=10) as (glacier, door):
-        run = await proven(glacier, door, tmp_path)
+    async with simulated(archives=10) as (glacier, client):
+        run = await proven(glacier, client, tmp_path)
         await upload(glacier)
         glacier.clock.step(30 * HOUR)
         with pytest.raises(ServiceRefused, match="holds 1 archives as of"):
-            await removal(door, run, Stepping(glacier)).remove("photos")
+            await removal(client, run, Stepping(glacier)).remove("photos")
         assert glacier.service.vault_names() == ["films", "photos"]
 
 
@@ -97,9 +97,9 @@ async def test_a_vault_that_was_never_inventoried_goes_unless_it_was_written_to(
         glacier.service.create_vault("films", glacier.clock.now())
         if written:
             await upload(glacier, "films")
-        async with control(glacier.endpoint_url, FILMS) as door:
+        async with control(glacier.endpoint_url, FILMS) as client:
             proof = Unlisted(vault=FILMS, as_of=None)
-            removing = VaultRemoval(door, tmp_path, proof, Stepping(glacier), by="me")
+            removing = VaultRemoval(client, tmp_path, proof, Stepping(glacier), by="me")
             if written:
                 with pytest.raises(WrittenTo, match="has no inventory and is not empty or was recently written to"):
                     await removing.remove("films")
@@ -110,26 +110,26 @@ async def test_a_vault_that_was_never_inventoried_goes_unless_it_was_written_to(
 
 
 async def test_after_three_days_of_refusals_a_person_has_to_look(tmp_path: Path) -> None:
-    async with simulated(archives=10) as (glacier, door):
-        run = await proven(glacier, door, tmp_path)
+    async with simulated(archives=10) as (glacier, client):
+        run = await proven(glacier, client, tmp_path)
         waiter = Stepping(glacier)
         began = waiter.now()
         stubborn = glacier.service.vault("photos", glacier.clock.now())
         stubborn.facts.inventory_due = glacier.clock.now() + 1000 * HOUR
         with pytest.raises(RunStopped, match="in three days"):
-            await removal(door, run, waiter).remove("photos")
+            await removal(client, run, waiter).remove("photos")
         assert 72 <= (waiter.now() - began).total_seconds() / HOUR <= 74
 
 
 async def test_the_last_vault_needs_a_word_of_its_own(tmp_path: Path) -> None:
-    async with simulated(archives=10) as (glacier, door):
-        run = await proven(glacier, door, tmp_path)
+    async with simulated(archives=10) as (glacier, client):
+        run = await proven(glacier, client, tmp_path)
         await ask_to_delete(glacier, "films")
         with pytest.raises(PlanRefused, match=r"only vault in us-east-1.*--even-the-last-vault"):
-            await removal(door, run, Stepping(glacier)).remove("photos")
+            await removal(client, run, Stepping(glacier)).remove("photos")
         assert glacier.service.vault_names() == ["photos"]
         assert read_removal(run[0].path) == []
-        assert await removal(door, run, Stepping(glacier), even_the_last=True).remove("photos") is Removal.DONE
+        assert await removal(client, run, Stepping(glacier), even_the_last=True).remove("photos") is Removal.DONE
 
 
 async def ask_to_delete(glacier: SimulatedGlacier, name: str) -> None:
@@ -139,34 +139,34 @@ async def ask_to_delete(glacier: SimulatedGlacier, name: str) -> None:
 
 
 async def test_vaults_that_cannot_be_listed_may_be_none(tmp_path: Path) -> None:
-    async with simulated(archives=10) as (glacier, door):
-        run = await proven(glacier, door, tmp_path)
+    async with simulated(archives=10) as (glacier, client):
+        run = await proven(glacier, client, tmp_path)
         glacier.desk.faults.replace([Rule("access-denied", operation="ListVaults")])
         with pytest.raises(PlanRefused, match="could not be listed"):
-            await removal(door, run, Stepping(glacier)).remove("photos")
+            await removal(client, run, Stepping(glacier)).remove("photos")
 
 
 async def test_an_account_without_storage_has_no_vault_to_remove(tmp_path: Path) -> None:
-    async with simulated(archives=10) as (glacier, door):
-        run = await proven(glacier, door, tmp_path)
+    async with simulated(archives=10) as (glacier, client):
+        run = await proven(glacier, client, tmp_path)
         glacier.service.close_account()
-        answer = await removal(door, run, Stepping(glacier), even_the_last=True).remove("photos")
+        answer = await removal(client, run, Stepping(glacier), even_the_last=True).remove("photos")
     assert answer is Removal.NO_LONGER_SUPPORTED
 
 
 async def test_no_longer_supported_is_no_success_without_full_accounting(tmp_path: Path) -> None:
-    async with simulated(archives=10) as (glacier, door):
+    async with simulated(archives=10) as (glacier, client):
         run = await purged(glacier, tmp_path)
         glacier.service.close_account()
         with pytest.raises(PlanRefused, match="no certificate"):
-            await removal(door, run, Stepping(glacier), even_the_last=True).remove("photos")
+            await removal(client, run, Stepping(glacier), even_the_last=True).remove("photos")
 
 
 async def test_what_speaks_against_it_is_all_told_and_nothing_sent(tmp_path: Path) -> None:
-    async with simulated(archives=10) as (glacier, door):
-        folder, plan = await proven(glacier, door, tmp_path)
+    async with simulated(archives=10) as (glacier, client):
+        folder, plan = await proven(glacier, client, tmp_path)
         with pytest.raises(PlanRefused, match="'photo' is not the name"):
-            await removal(door, (folder, plan), Stepping(glacier)).remove("photo")
+            await removal(client, (folder, plan), Stepping(glacier)).remove("photo")
         certificate, ledger = read_certificate(folder), replay(folder.path)
     assert certificate is not None
     assert why_not(plan, ledger, certificate) == []
@@ -181,10 +181,10 @@ async def test_what_speaks_against_it_is_all_told_and_nothing_sent(tmp_path: Pat
 
 
 async def test_a_line_that_a_crash_tore_is_cut_off(tmp_path: Path) -> None:
-    async with simulated(archives=10) as (glacier, door):
-        run = await proven(glacier, door, tmp_path)
+    async with simulated(archives=10) as (glacier, client):
+        run = await proven(glacier, client, tmp_path)
         (run[0].path / "removal.jsonl").write_bytes(b'{"at":"2026-')
-        assert await removal(door, run, Stepping(glacier)).remove("photos") is Removal.DONE
+        assert await removal(client, run, Stepping(glacier)).remove("photos") is Removal.DONE
     assert len(read_removal(run[0].path)) == 2
     (run[0].path / "removal.jsonl").write_bytes(b"{}\n")
     with pytest.raises(AuditDamaged, match=r"removal\.jsonl, byte 0, record 0: not a line of it"):
@@ -197,12 +197,12 @@ async def test_the_vault_is_not_asked_for_while_the_disk_takes_no_line_of_it(
     def full(_files: FolderFiles, _name: str, _data: bytes) -> None:
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
-    async with simulated(archives=10) as (glacier, door):
-        run = await proven(glacier, door, tmp_path)
+    async with simulated(archives=10) as (glacier, client):
+        run = await proven(glacier, client, tmp_path)
         with monkeypatch.context() as patched:
             patched.setattr(FolderFiles, "append", full)
             with pytest.raises(DiskFailed, match=r"removal\.jsonl can't be written: No space left on device") as failed:
-                await removal(door, run, Stepping(glacier)).remove("photos")
+                await removal(client, run, Stepping(glacier)).remove("photos")
         assert failed.value.exit_code == 3
         assert read_removal(run[0].path) == []
-        assert await removal(door, run, Stepping(glacier)).remove("photos") is Removal.DONE
+        assert await removal(client, run, Stepping(glacier)).remove("photos") is Removal.DONE

@@ -1,4 +1,4 @@
-"""The one place that opens what reaches AWS, and closes it again; whoever needs a door to the service is handed it.
+"""The one place that opens what reaches AWS, and closes it again; whoever asks the service is handed it.
 
 An SDK client weighs megabytes and a TLS context takes its time, and a fleet has hundreds of vaults behind one account.
 So for each ``Access`` and region a process has one session (credentials, TLS context) and one SDK client with its
@@ -60,7 +60,7 @@ class Clients:
         await self._opened.__aexit__(kind, error, trace)
 
     async def control(self, vault: Vault, access: Access) -> GlacierControl:
-        """Give the door to everything around the deletes of ``vault``, after a check whose credentials these are.
+        """Give the client for everything around the deletes of ``vault``, after a check whose credentials these are.
 
         Raises ``CredentialsFailed`` for another account's and for the root user's, ``NoAnswer`` when AWS does not say.
         """
@@ -68,7 +68,7 @@ class Clients:
         return await self.control_for_anybody(vault, access)
 
     async def control_for_anybody(self, vault: Vault, access: Access) -> GlacierControl:
-        """Give the same door without the check, for who looks what is wrong: the wrong caller is a finding there."""
+        """Give the same client without the check, for who looks what is wrong: the wrong caller is a finding there."""
         from glacier_purge.glacier.sdk.control_client import ControlClient, ControlRetry  # noqa: PLC0415 - heavy
 
         region = self._region(access, vault.region)

@@ -91,13 +91,13 @@ async def plan_in_new_folder(
             inventory_name=content.name,
             id_rule=id_rule,
         )
-        doors = _doors(target, settings, clients, waiter, credentials)
+        sources = _sources(target, settings, clients, waiter, credentials)
         with FirstReading(snapshot, target, set_aside_defects=set_aside_defects) as reading:
             await anyio.to_thread.run_sync(reading.read)  # before anybody is asked anything about it
             now = waiter.now()
-            await check_inventory_age(snapshot.inventory_date, rules(settings), now, doors.control)
-            decided = await _decide(reading, choices, _context(target, settings, now), doors)
-        control = doors.control if decided.retrievals_looked_at else None
+            await check_inventory_age(snapshot.inventory_date, rules(settings), now, sources.control)
+            decided = await _decide(reading, choices, _context(target, settings, now), sources)
+        control = sources.control if decided.retrievals_looked_at else None
         keep_noticed(folder, await signs_of_writers(snapshot, control, waiter.now(), recent(settings)))
         keep_plan(folder, decided.plan, retrievals_looked_at=decided.retrievals_looked_at)
     return folder, decided.plan
@@ -124,14 +124,14 @@ async def decide_round(
     with FirstReading(snapshot, target, set_aside_defects=set_aside_defects) as reading:
         await anyio.to_thread.run_sync(reading.read)
         context = _context(target, settings, terms.began, earlier)
-        doors = _doors(target, settings, clients, waiter, credentials)
-        decided = await _decide(reading, terms.choices, context, doors)
+        sources = _sources(target, settings, clients, waiter, credentials)
+        decided = await _decide(reading, terms.choices, context, sources)
     check_plan(decided.plan, rules(settings))
     return decided
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class _Doors:
+class _Sources:
     """Whom planning may ask, where the choices make it worth asking, and how long an answer is waited for."""
 
     control: Callable[[], Awaitable[GlacierControl]]
@@ -139,15 +139,15 @@ class _Doors:
     waiter: Waiter
 
 
-def _doors(
+def _sources(
     target: Target,
     settings: Settings,
     clients: Clients,
     waiter: Waiter,
     credentials: StaticCredentials | None = None,
-) -> _Doors:
+) -> _Sources:
     reached = access(settings, target.endpoint_url, id_rule=target.id_rule, credentials=credentials)
-    return _Doors(
+    return _Sources(
         control=partial(clients.control, target.vault, reached),
         stores=clients.stores(reached, target.vault.region),
         waiter=waiter,
@@ -158,15 +158,15 @@ def _context(target: Target, settings: Settings, now: datetime, earlier: Earlier
     return PlanContext(now=now, deny_files=settings.safety.deny_id_files, id_rule=target.id_rule, earlier=earlier)
 
 
-async def _decide(reading: FirstReading, choices: Choices, context: PlanContext, doors: _Doors) -> DecidedPlan:
+async def _decide(reading: FirstReading, choices: Choices, context: PlanContext, sources: _Sources) -> DecidedPlan:
     """Decide every record that was read.
 
     Raises ``NothingToDelete``, ``UsageError`` for choices that mean nothing, and what the services answer.
     """
     snapshot = reading.snapshot
     folder = snapshot.path.parent
-    held = await held_back(choices.in_retrieval, doors.control, doors.waiter)
-    async with gathered(choices, snapshot, folder, doors.stores) as proofs:
+    held = await held_back(choices.in_retrieval, sources.control, sources.waiter)
+    async with gathered(choices, snapshot, folder, sources.stores) as proofs:
         learned = replace(context, proofs=proofs, held=held or frozenset())
 
         def decide() -> Plan:

@@ -59,7 +59,7 @@ def doctor(
 
 
 async def _examined(name: str, settings: Settings, place: Path) -> list[Finding]:
-    """Open the door without the check that keeps the wrong caller out: here the wrong caller is a finding."""
+    """Open the client without the check that keeps the wrong caller out: here the wrong caller is a finding."""
     from glacier_purge.api import values
     from glacier_purge.api.addresses import vault_by_name
     from glacier_purge.api.clients import Clients

@@ -1,4 +1,4 @@
-"""The other door to Amazon Glacier: everything around the deletes, in the run's own words.
+"""The other way to Amazon Glacier: everything around the deletes, in the run's own words.
 
 ``port.Glacier`` is for the one request that goes out a million times; this is for the few dozen that come before and
 after it: jobs and their output, policies, tags, uploads, and the vault itself.  An adapter is bound to one vault and is

@@ -1,4 +1,4 @@
-"""The door in the run folder: a Unix socket through which the process that works on a run takes orders.
+"""The Unix socket in the run folder, through which the process that works on a run takes orders.
 
 One line of JSON asks (``orders``), one line answers: an object of facts, or ``{"error": "..."}``.  The socket is made
 by the process that holds the run's lock and goes when it ends; what a killed process left behind is replaced by the

@@ -140,32 +140,32 @@ def _refused(taken: str, holder: str, run_dir: str | None) -> RunLocked:
 
 @contextmanager
 def _name_held(name: str, holding: Holding, taken: str) -> Iterator[None]:
-    with socket.socket(socket.AF_UNIX) as door:
+    with socket.socket(socket.AF_UNIX) as listener:
         try:
-            door.bind(_address(name))
-            door.listen(_ASKERS_MAX)
+            listener.bind(_address(name))
+            listener.listen(_ASKERS_MAX)
         except OSError as error:
             if error.errno == errno.EADDRINUSE:
                 holder, run_dir = _asked(name)
                 raise _refused(taken, holder, run_dir) from None
             raise _lock_failed(f"this host's lock @{name}", error) from error
-        answering = Thread(target=_answer, args=(door, msgspec.json.encode(holding)), name=name, daemon=True)
+        answering = Thread(target=_answer, args=(listener, msgspec.json.encode(holding)), name=name, daemon=True)
         answering.start()
         try:
             yield
         finally:
-            door.shutdown(socket.SHUT_RDWR)  # ends the thread's waiting
+            listener.shutdown(socket.SHUT_RDWR)  # ends the thread's waiting
             answering.join()
 
 
-def _answer(door: socket.socket, answer: bytes) -> None:
+def _answer(listener: socket.socket, answer: bytes) -> None:
     """Say who we are to everybody who connects, from a thread: the event loop may be busy, or not there yet.
 
     An asker that does not read is no trouble: what does not fit into its socket at once is dropped with it.
     """
     with suppress(OSError):  # the lock is given back; or no file can be opened any more, and then who asks gets silence
         while True:
-            asker, _ = door.accept()
+            asker, _ = listener.accept()
             with asker, suppress(OSError):
                 asker.setblocking(False)
                 asker.send(answer)

@@ -1,4 +1,4 @@
-"""Removes the vault itself, the last step and the only one that takes the account's door with it.
+"""Removes the vault itself, the last step and the only one that takes the account's way to Glacier with it.
 
 Only a vault that is shown to be empty (``emptiness`` says by what).  The service has the last word: it refuses until it
 agrees ("Vault not empty or recently written to"), so it is asked again for up to three days, unless it shows that

@@ -11,7 +11,7 @@ from glacier_purge.archive import ANY_LENGTH, ArchiveId, Vault
 from glacier_purge.aws.access import Access, StaticCredentials
 from glacier_purge.errors import ConfigurationFailed, CredentialsFailed, RunStopped, ServiceRefused
 from glacier_purge.glacier.reply import Meaning
-from tests.doors import open_sdk
+from tests.clients import open_sdk
 from tests.glacier.one_delete import delete
 from tests.glacier.raw_server import Exchange, HangUpError, answers, refusal, reply, serving
 

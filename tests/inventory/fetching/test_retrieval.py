@@ -14,7 +14,7 @@ from glacier_purge.glacier.waiting import NoWait
 from glacier_purge.inventory.fetching.job_choice import Wanted
 from glacier_purge.inventory.fetching.retrieval import Retrieval, RetrievalSettings, check
 from glacier_simulator.faults import Rule
-from tests.doors import HOUR, VAULT, Stepping, control, simulated
+from tests.clients import HOUR, VAULT, Stepping, control, simulated
 from tests.glacier_simulator.raw_client import ask
 
 if TYPE_CHECKING:
@@ -36,23 +36,23 @@ NEW_JOB = b'{"Type": "inventory-retrieval"%b}'
 
 
 async def fetch(
-    door: GlacierControl,
+    client: GlacierControl,
     folder: Path,
     waiter: Waiter,
     wanted: Wanted = Wanted(),  # noqa: B008 - frozen
 ) -> tuple[Snapshot, str]:
-    return await Retrieval(door, folder, wanted, waiter, SMALL).fetch()
+    return await Retrieval(client, folder, wanted, waiter, SMALL).fetch()
 
 
-async def jobs(door: GlacierControl) -> list[Job]:
-    return [job async for job in door.list_jobs()]
+async def jobs(client: GlacierControl) -> list[Job]:
+    return [job async for job in client.list_jobs()]
 
 
 async def test_a_job_is_asked_for_awaited_downloaded_and_read_through(tmp_path: Path) -> None:
-    async with simulated(archives=100) as (glacier, door):
+    async with simulated(archives=100) as (glacier, client):
         waiter = Stepping(glacier)
-        snapshot, job_id = await fetch(door, tmp_path, waiter)
-        (job,) = await jobs(door)
+        snapshot, job_id = await fetch(client, tmp_path, waiter)
+        (job,) = await jobs(client)
     assert (snapshot.records, snapshot.format, snapshot.path) == (100, "json", tmp_path / "inventory.json")
     assert job_id == job.job_id
     assert names(tmp_path) == {"inventory.json", "inventory.json.sha256", "retrieval.json"}
@@ -61,46 +61,46 @@ async def test_a_job_is_asked_for_awaited_downloaded_and_read_through(tmp_path: 
 
 
 async def test_a_finished_job_of_somebody_elses_is_adopted_and_nothing_asked_for(tmp_path: Path) -> None:
-    async with simulated() as (glacier, door):
+    async with simulated() as (glacier, client):
         for extra in (b"", b', "Format": "CSV"', LIMITED):
             await ask(glacier.endpoint_url, "POST", "/-/vaults/photos/jobs", NEW_JOB % extra)
         glacier.clock.step(6 * HOUR)
         whole = next(
             job
-            for job in await jobs(door)
+            for job in await jobs(client)
             if job.inventory and job.inventory.format == "JSON" and not job.inventory.limit
         )
-        snapshot, job_id = await fetch(door, tmp_path, NoWait(clock=Stepping(glacier).now))
+        snapshot, job_id = await fetch(client, tmp_path, NoWait(clock=Stepping(glacier).now))
         assert (snapshot.records, job_id) == (100, whole.job_id)
-        assert len(await jobs(door)) == 3
+        assert len(await jobs(client)) == 3
 
 
 async def test_without_waiting_the_job_is_asked_for_once_and_taken_by_a_later_call(tmp_path: Path) -> None:
-    async with simulated() as (glacier, door):
+    async with simulated() as (glacier, client):
         hasty = NoWait(clock=Stepping(glacier).now)
         for _ in range(3):
             new = Wanted(created_from=hasty.now())
             with pytest.raises(Pending, match=r"inventory job .* take 3 to 5 hours") as pending:
-                await fetch(door, tmp_path, hasty, new)
+                await fetch(client, tmp_path, hasty, new)
             assert pending.value.until is not None
             assert pending.value.until > hasty.now()
             glacier.clock.step(60)
         glacier.clock.step(6 * HOUR)
-        snapshot, _ = await fetch(door, tmp_path, hasty, Wanted(created_from=hasty.now()))
+        snapshot, _ = await fetch(client, tmp_path, hasty, Wanted(created_from=hasty.now()))
         assert snapshot.records == 100
-        assert len(await jobs(door)) == 1
+        assert len(await jobs(client)) == 1
 
 
 async def test_an_inventory_that_was_fetched_is_not_fetched_again(tmp_path: Path) -> None:
-    async with simulated() as (glacier, door):
-        first = await fetch(door, tmp_path, Stepping(glacier))
+    async with simulated() as (glacier, client):
+        first = await fetch(client, tmp_path, Stepping(glacier))
         glacier.clock.step(90 * HOUR)
-        assert await fetch(door, tmp_path, NoWait(clock=Stepping(glacier).now)) == first
+        assert await fetch(client, tmp_path, NoWait(clock=Stepping(glacier).now)) == first
         (tmp_path / "inventory.json").write_bytes(
             (tmp_path / "inventory.json").read_bytes().replace(b'"Size":1', b'"Size":2', 1)
         )
         with pytest.raises(PlanRefused, match="changed after it was fetched"):
-            await fetch(door, tmp_path, Stepping(glacier))
+            await fetch(client, tmp_path, Stepping(glacier))
 
 
 BREAKS = ["output-cut", "truncated-body", "reset-after", "internal-error", "throttle", "bad-gateway"]
@@ -108,36 +108,36 @@ BREAKS = ["output-cut", "truncated-body", "reset-after", "internal-error", "thro
 
 @pytest.mark.parametrize("kind", BREAKS)
 async def test_a_download_that_breaks_goes_on_where_it_broke(kind: str, tmp_path: Path) -> None:
-    async with simulated(faults=[Rule(kind, operation="GetJobOutput", count=5)]) as (glacier, door):
-        snapshot, _ = await fetch(door, tmp_path, Stepping(glacier))
+    async with simulated(faults=[Rule(kind, operation="GetJobOutput", count=5)]) as (glacier, client):
+        snapshot, _ = await fetch(client, tmp_path, Stepping(glacier))
         assert glacier.ledger["faults"] == {kind: 5}
         assert snapshot.path.read_bytes() == listed(glacier)
 
 
 async def test_a_stopped_download_is_continued_by_a_later_call(tmp_path: Path) -> None:
     rules = [Rule("output-cut", operation="GetJobOutput", count=1), Rule("throttle", operation="GetJobOutput")]
-    async with simulated(faults=rules) as (glacier, door):
-        await door.initiate_inventory()
+    async with simulated(faults=rules) as (glacier, client):
+        await client.initiate_inventory()
         glacier.clock.step(6 * HOUR)
         with pytest.raises(Pending, match=r"the service to answer again \(throttled to GetJobOutput\)"):
-            await fetch(door, tmp_path, NoWait(clock=Stepping(glacier).now))
+            await fetch(client, tmp_path, NoWait(clock=Stepping(glacier).now))
         part = tmp_path / "inventory.part"
         came = part.read_bytes()
         assert 0 < len(came) < len(listed(glacier))
         glacier.desk.faults.replace([])
         part.write_bytes(came.replace(b'"InventoryDate":"2', b'"InventoryDate":"1'))  # shows whose bytes these are
-        snapshot, _ = await fetch(door, tmp_path, Stepping(glacier))
+        snapshot, _ = await fetch(client, tmp_path, Stepping(glacier))
         kept = snapshot.path.read_bytes()
         assert kept == listed(glacier).replace(b'"InventoryDate":"2', b'"InventoryDate":"1')
 
 
 async def test_an_outage_of_hours_is_waited_out(tmp_path: Path) -> None:
     rules = [Rule("refuse", operation="DescribeJob", count=40), Rule("bad-gateway", operation="GetJobOutput", count=30)]
-    async with simulated() as (glacier, door):
-        await door.initiate_inventory()
+    async with simulated() as (glacier, client):
+        await client.initiate_inventory()
         glacier.desk.faults.replace([*rules, Rule("expired-token", operation="DescribeJob", count=4)])
         waiter = Stepping(glacier)
-        snapshot, _ = await fetch(door, tmp_path, waiter)
+        snapshot, _ = await fetch(client, tmp_path, waiter)
     assert snapshot.records == 100
     told = {waiting.what for waiting in waiter.waited}
     assert "the service to answer again (no reply to DescribeJob)" in told
@@ -146,62 +146,62 @@ async def test_an_outage_of_hours_is_waited_out(tmp_path: Path) -> None:
 
 
 async def test_what_was_downloaded_of_another_jobs_output_is_not_used(tmp_path: Path) -> None:
-    async with simulated() as (glacier, door):
+    async with simulated() as (glacier, client):
         (tmp_path / "inventory.part").write_bytes(b"of another job")
-        snapshot, _ = await fetch(door, tmp_path, Stepping(glacier))
+        snapshot, _ = await fetch(client, tmp_path, Stepping(glacier))
         assert snapshot.path.read_bytes() == listed(glacier)
 
 
 async def test_a_job_that_fails_is_asked_for_again(tmp_path: Path) -> None:
-    async with simulated(faults=[Rule("job-failed", operation="InitiateJob", count=2)]) as (glacier, door):
-        snapshot, _ = await fetch(door, tmp_path, Stepping(glacier))
+    async with simulated(faults=[Rule("job-failed", operation="InitiateJob", count=2)]) as (glacier, client):
+        snapshot, _ = await fetch(client, tmp_path, Stepping(glacier))
         assert snapshot.records == 100
-        assert len(await jobs(door)) == 3
+        assert len(await jobs(client)) == 3
 
 
 async def test_jobs_that_fail_again_and_again_are_told(tmp_path: Path) -> None:
-    async with simulated(faults=[Rule("job-failed", operation="InitiateJob")]) as (glacier, door):
+    async with simulated(faults=[Rule("job-failed", operation="InitiateJob")]) as (glacier, client):
         with pytest.raises(RunStopped, match=r"no inventory of arn:.* it failed"):
-            await fetch(door, tmp_path, Stepping(glacier))
-        assert len(await jobs(door)) == 4
+            await fetch(client, tmp_path, Stepping(glacier))
+        assert len(await jobs(client)) == 4
 
 
 async def test_an_output_that_expired_before_it_was_here_is_asked_for_again(tmp_path: Path) -> None:
-    async with simulated() as (glacier, door):
+    async with simulated() as (glacier, client):
         hasty = NoWait(clock=Stepping(glacier).now)
         with pytest.raises(Pending):
-            await fetch(door, tmp_path, hasty)
+            await fetch(client, tmp_path, hasty)
         glacier.clock.step(40 * HOUR)
         with pytest.raises(Pending):
-            await fetch(door, tmp_path, hasty)
+            await fetch(client, tmp_path, hasty)
         glacier.clock.step(6 * HOUR)
-        snapshot, _ = await fetch(door, tmp_path, hasty)
+        snapshot, _ = await fetch(client, tmp_path, hasty)
         assert snapshot.records == 100
 
 
 async def test_an_output_that_expires_during_the_download_is_asked_for_again(tmp_path: Path) -> None:
-    async with simulated(faults=[Rule("throttle", operation="GetJobOutput", count=1)]) as (glacier, door):
+    async with simulated(faults=[Rule("throttle", operation="GetJobOutput", count=1)]) as (glacier, client):
 
         async def a_day(seconds: float) -> None:
             glacier.clock.step(24 * HOUR)
 
         slow = RetrievalSettings(chunk_bytes=4096, sleep=a_day)
-        snapshot, job_id = await Retrieval(door, tmp_path, Wanted(), Stepping(glacier), slow).fetch()
+        snapshot, job_id = await Retrieval(client, tmp_path, Wanted(), Stepping(glacier), slow).fetch()
         assert snapshot.records == 100
-        assert [job.job_id for job in await jobs(door)] == [job_id]
+        assert [job.job_id for job in await jobs(client)] == [job_id]
 
 
 @pytest.mark.parametrize("kind", ["output-truncated"])
 async def test_an_output_without_its_end_is_downloaded_again(kind: str, tmp_path: Path) -> None:
-    async with simulated(faults=[Rule(kind, operation="GetJobOutput", count=1)]) as (glacier, door):
-        snapshot, _ = await fetch(door, tmp_path, Stepping(glacier))
+    async with simulated(faults=[Rule(kind, operation="GetJobOutput", count=1)]) as (glacier, client):
+        snapshot, _ = await fetch(client, tmp_path, Stepping(glacier))
         assert snapshot.path.read_bytes() == listed(glacier)
 
 
 async def test_an_inventory_with_another_count_than_the_services_is_not_believed(tmp_path: Path) -> None:
-    async with simulated() as (glacier, door):
-        described = await door.describe_vault()
-        snapshot, _ = await fetch(door, tmp_path, Stepping(glacier))
+    async with simulated() as (glacier, client):
+        described = await client.describe_vault()
+        snapshot, _ = await fetch(client, tmp_path, Stepping(glacier))
     for archives in (99, None):
         with pytest.raises(InventoryDamaged, match="lists 100 archives, and the service counts"):
             check(snapshot, VAULT, replace(described, archives=archives))
@@ -227,27 +227,27 @@ async def test_a_vault_without_an_inventory_is_waited_for(tmp_path: Path) -> Non
 
 
 async def test_a_job_named_by_the_user_is_taken_or_refused_with_the_reason(tmp_path: Path) -> None:
-    async with simulated() as (glacier, door):
+    async with simulated() as (glacier, client):
         limited = await ask(
             glacier.endpoint_url,
             "POST",
             "/-/vaults/photos/jobs",
             NEW_JOB % b', "InventoryRetrievalParameters": {"Limit": "5"}',
         )
-        whole = await door.initiate_inventory()
-        newer = await door.initiate_inventory()
+        whole = await client.initiate_inventory()
+        newer = await client.initiate_inventory()
         glacier.clock.step(6 * HOUR)
         with pytest.raises(UsageError, match="only a part"):
-            await fetch(door, tmp_path, Stepping(glacier), Wanted(job_id=limited.headers["x-amz-job-id"]))
+            await fetch(client, tmp_path, Stepping(glacier), Wanted(job_id=limited.headers["x-amz-job-id"]))
         with pytest.raises(UsageError, match="does not know it"):
-            await fetch(door, tmp_path, Stepping(glacier), Wanted(job_id="n" * 92))
-        _, job_id = await fetch(door, tmp_path, Stepping(glacier), Wanted(job_id=whole))
+            await fetch(client, tmp_path, Stepping(glacier), Wanted(job_id="n" * 92))
+        _, job_id = await fetch(client, tmp_path, Stepping(glacier), Wanted(job_id=whole))
     assert job_id == whole != newer
 
 
 async def test_a_folder_with_another_vaults_inventory_is_refused(tmp_path: Path) -> None:
-    async with simulated() as (glacier, door):
-        await fetch(door, tmp_path, Stepping(glacier))
+    async with simulated() as (glacier, client):
+        await fetch(client, tmp_path, Stepping(glacier))
         async with control(glacier.endpoint_url, replace(VAULT, name="films")) as films:
             with pytest.raises(UsageError, match="holds an inventory of"):
                 await fetch(films, tmp_path, Stepping(glacier))

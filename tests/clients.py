@@ -1,4 +1,4 @@
-"""The simulator with its time standing still, our doors to it, and a waiter that lets its days pass at once."""
+"""The simulator with its time standing still, our clients of it, and a waiter that lets its days pass at once."""
 
 from __future__ import annotations
 
@@ -67,12 +67,12 @@ async def caller_identity(access: Access, region: str = VAULT.region) -> Caller:
 
 @asynccontextmanager
 async def simulated(archives: int = 100, **more: object) -> AsyncIterator[tuple[SimulatedGlacier, GlacierControl]]:
-    """A simulator whose time stands still, and the door to its vault."""
+    """A simulator whose time stands still, and a client of its vault."""
     async with (
         SimulatedGlacier(archives=archives, time_scale=0, **more) as glacier,  # type: ignore[arg-type]  # tests vary one setting
-        control(glacier.endpoint_url) as door,
+        control(glacier.endpoint_url) as client,
     ):
-        yield glacier, door
+        yield glacier, client
 
 
 @dataclass
