@@ -14,7 +14,7 @@ from glacier_purge.plan.choosing import Earlier, PlanContext, open_selection
 from glacier_purge.plan.decisions import DECISIONS_FILE
 from glacier_purge.plan.document import PlanFinding, plan_bytes, read_plan
 from glacier_purge.plan.making import NothingToDelete
-from glacier_purge.plan.selection import DELETE, DENIED, EXCLUDED, KEPT_BEFORE, NOT_LISTED, OVER_LIMIT, TOO_SMALL
+from glacier_purge.plan.reasons import DELETE, DENIED, EXCLUDED, KEPT_BEFORE, NOT_LISTED, OVER_LIMIT, TOO_SMALL
 from tests.plan.archives import TARGET, archive, archive_id, plan_of, snapshot
 
 if TYPE_CHECKING:

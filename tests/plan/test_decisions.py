@@ -18,7 +18,7 @@ from glacier_purge.plan.decisions import (
     selected_bitmap,
     writing,
 )
-from glacier_purge.plan.selection import DELETE, DUPLICATE, INVALID, TOO_SMALL
+from glacier_purge.plan.reasons import DELETE, DUPLICATE, INVALID, TOO_SMALL
 from tests.plan.archives import archive
 
 if TYPE_CHECKING:

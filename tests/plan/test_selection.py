@@ -10,6 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from glacier_purge.errors import UsageError
+from glacier_purge.plan import reasons as r
 from glacier_purge.plan import selection as s
 from glacier_purge.plan.counting import Counting
 from tests.plan.archives import archive, archive_id, batch
@@ -24,31 +25,31 @@ SECOND = timedelta(seconds=1)
 @pytest.mark.parametrize(
     ("one", "facts", "decision"),
     [
-        (s.older_than(NOON + SECOND), {}, s.DELETE),
-        (s.older_than(NOON), {}, s.NOT_OLDER),
-        (s.older_than(NOON), {"created": "2020-01-31T11:59:59.999Z"}, s.DELETE),
-        (s.older_than(NOON), {"created": "yesterday"}, s.NO_DATE),
-        (s.newer_than(NOON - SECOND), {}, s.DELETE),
-        (s.newer_than(NOON), {}, s.NOT_NEWER),
-        (s.newer_than(NOON), {"created": "2020-02-31T12:00:00Z"}, s.NO_DATE),
-        (s.described_like("photo *"), {}, s.DELETE),
-        (s.described_like("photo"), {}, s.DESCRIPTION_DIFFERS),
-        (s.described_like("PHOTO *"), {}, s.DESCRIPTION_DIFFERS),
-        (s.described_like("*"), {"description": "two\nlines"}, s.DELETE),
-        (s.described_like("/oto [0-9]/"), {}, s.DELETE),
-        (s.described_like("/^oto/"), {}, s.DESCRIPTION_DIFFERS),
-        (s.described_like("/"), {"description": "/"}, s.DELETE),
-        (s.at_least(1_000), {}, s.DELETE),
-        (s.at_least(1_001), {}, s.TOO_SMALL),
-        (s.at_most(1_000), {}, s.DELETE),
-        (s.at_most(999), {}, s.TOO_LARGE),
-        (s.not_held(frozenset({archive_id(0)})), {}, s.IN_RETRIEVAL),
-        (s.not_held(frozenset()), {}, s.DELETE),
+        (s.older_than(NOON + SECOND), {}, r.DELETE),
+        (s.older_than(NOON), {}, r.NOT_OLDER),
+        (s.older_than(NOON), {"created": "2020-01-31T11:59:59.999Z"}, r.DELETE),
+        (s.older_than(NOON), {"created": "yesterday"}, r.NO_DATE),
+        (s.newer_than(NOON - SECOND), {}, r.DELETE),
+        (s.newer_than(NOON), {}, r.NOT_NEWER),
+        (s.newer_than(NOON), {"created": "2020-02-31T12:00:00Z"}, r.NO_DATE),
+        (s.described_like("photo *"), {}, r.DELETE),
+        (s.described_like("photo"), {}, r.DESCRIPTION_DIFFERS),
+        (s.described_like("PHOTO *"), {}, r.DESCRIPTION_DIFFERS),
+        (s.described_like("*"), {"description": "two\nlines"}, r.DELETE),
+        (s.described_like("/oto [0-9]/"), {}, r.DELETE),
+        (s.described_like("/^oto/"), {}, r.DESCRIPTION_DIFFERS),
+        (s.described_like("/"), {"description": "/"}, r.DELETE),
+        (s.at_least(1_000), {}, r.DELETE),
+        (s.at_least(1_001), {}, r.TOO_SMALL),
+        (s.at_most(1_000), {}, r.DELETE),
+        (s.at_most(999), {}, r.TOO_LARGE),
+        (s.not_held(frozenset({archive_id(0)})), {}, r.IN_RETRIEVAL),
+        (s.not_held(frozenset()), {}, r.DELETE),
     ],
 )
 def test_a_filter_lets_go_or_names_its_reason(one: s.Filter, facts: dict[str, object], decision: int) -> None:
     assert one.judge(archive(0, **facts)) == decision
-    assert decision == s.DELETE or decision in one.reasons
+    assert decision == r.DELETE or decision in one.reasons
 
 
 def test_a_regular_expression_that_is_none_is_refused() -> None:
@@ -57,9 +58,9 @@ def test_a_regular_expression_that_is_none_is_refused() -> None:
 
 
 def test_every_decision_has_a_name_of_its_own() -> None:
-    decisions = [value for name, value in vars(s).items() if name.isupper() and type(value) is int]
-    assert sorted(decisions) == sorted(s.REASONS) == list(range(len(s.REASONS)))
-    assert len(set(s.REASONS.values())) == len(s.REASONS)
+    decisions = [value for name, value in vars(r).items() if name.isupper() and type(value) is int]
+    assert sorted(decisions) == sorted(r.REASONS) == list(range(len(r.REASONS)))
+    assert len(set(r.REASONS.values())) == len(r.REASONS)
 
 
 @given(
@@ -100,7 +101,7 @@ def test_filters_together_are_the_and_of_their_predicates_in_any_order(
     counting = Counting(chosen)
     decisions = s.decisions_of(batch(listed), {}, chosen)
     counting.take(batch(listed), decisions)
-    assert [one for one in listed if decisions[one.ordinal] == s.DELETE] == [one for one in listed if wanted(one)][
+    assert [one for one in listed if decisions[one.ordinal] == r.DELETE] == [one for one in listed if wanted(one)][
         :limit
     ]
     counts = counting.counts
@@ -111,4 +112,4 @@ def test_filters_together_are_the_and_of_their_predicates_in_any_order(
 def test_invalid_and_repeated_records_are_not_judged_again() -> None:
     listed = [archive(number) for number in range(3)]
     limit = s.first_of(1)
-    assert list(s.decisions_of(batch(listed), {0: 7}, [limit])) == [s.DUPLICATE, s.DELETE, s.OVER_LIMIT]
+    assert list(s.decisions_of(batch(listed), {0: 7}, [limit])) == [r.DUPLICATE, r.DELETE, r.OVER_LIMIT]

@@ -20,7 +20,8 @@ from glacier_purge.plan.document import Plan, plan_bytes, read_plan
 from glacier_purge.plan.files import plan_files
 from glacier_purge.plan.identity import hashed_identity
 from glacier_purge.plan.making import Selection
-from glacier_purge.plan.selection import DELETE, EXCLUDED, Filter
+from glacier_purge.plan.reasons import DELETE, EXCLUDED
+from glacier_purge.plan.selection import Filter
 from glacier_purge.run.bounds import Allowance, check_outcomes
 from glacier_purge.storage.bound_file import BLOCK_BYTES
 from tests.deletion.pretended import InProcessGlacier

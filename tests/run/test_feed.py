@@ -14,7 +14,7 @@ from glacier_purge.audit.record import Outcome
 from glacier_purge.guard.fuse import Canary, FuseSettings
 from glacier_purge.inventory.batch import Defect
 from glacier_purge.plan.decisions import DecidedBatch
-from glacier_purge.plan.selection import DELETE, DUPLICATE, INVALID, TOO_SMALL
+from glacier_purge.plan.reasons import DELETE, DUPLICATE, INVALID, TOO_SMALL
 from glacier_purge.run.bounds import Allowance
 from glacier_purge.run.feed import RELEASE_MAX, RELEASE_MIN, Feed
 from glacier_purge.storage.pretend_disk import PretendDisk

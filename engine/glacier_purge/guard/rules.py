@@ -21,7 +21,7 @@ from glacier_purge.inventory.dates import creation_time
 from glacier_purge.plan.document import Plan
 from glacier_purge.plan.files import PlanFiles
 from glacier_purge.plan.id_lists import read_ids
-from glacier_purge.plan.selection import DELETE
+from glacier_purge.plan.reasons import DELETE
 from glacier_purge.text import duration, size
 
 PLAN_VALID = timedelta(days=7)

@@ -9,7 +9,8 @@ from glacier_purge.inventory.batch import Batch
 from glacier_purge.inventory.dates import Period
 from glacier_purge.plan.census import Census
 from glacier_purge.plan.document import Counts, Reason, Sample
-from glacier_purge.plan.selection import ALWAYS, DELETE, DUPLICATE, INVALID, REASONS, UNCHOSEN, Filter
+from glacier_purge.plan.reasons import ALWAYS, DELETE, DUPLICATE, INVALID, REASONS, UNCHOSEN
+from glacier_purge.plan.selection import Filter
 
 SAMPLES_MAX = 20
 

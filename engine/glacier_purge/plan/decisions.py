@@ -19,7 +19,7 @@ from glacier_purge.archive import Archive
 from glacier_purge.errors import NotAsApproved, PlanRefused
 from glacier_purge.inventory.batch import Batch, Defect
 from glacier_purge.plan.document import Plan
-from glacier_purge.plan.selection import DELETE, DUPLICATE, INVALID
+from glacier_purge.plan.reasons import DELETE, DUPLICATE, INVALID
 from glacier_purge.storage.bound_file import BoundFile, Pieces, bound
 from glacier_purge.storage.disk import FolderFiles
 from glacier_purge.storage.documents import new_file

@@ -18,7 +18,7 @@ from glacier_purge.errors import PlanRefused
 from glacier_purge.inventory.format import Format
 from glacier_purge.inventory.snapshot import SnapshotFile
 from glacier_purge.plan.census import SizeClass, Uploads
-from glacier_purge.plan.selection import ALWAYS
+from glacier_purge.plan.reasons import ALWAYS
 from glacier_purge.storage.documents import DocumentUnreadable, encoded, read_document
 
 FORMAT = 1

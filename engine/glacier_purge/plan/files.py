@@ -23,7 +23,7 @@ from glacier_purge.plan.decisions import (
     merged_batches,
 )
 from glacier_purge.plan.document import Plan
-from glacier_purge.plan.selection import ALWAYS
+from glacier_purge.plan.reasons import ALWAYS
 from glacier_purge.storage.bound_file import BoundFile
 
 T = TypeVar("T")

@@ -13,8 +13,9 @@ from pathlib import Path
 from glacier_purge.archive import Archive, IdRule
 from glacier_purge.errors import UsageError
 from glacier_purge.inventory.source import Source
+from glacier_purge.plan.reasons import DELETE, DENIED, EXCLUDED, KEPT_BEFORE, NOT_LISTED
 from glacier_purge.plan.rows import Rows
-from glacier_purge.plan.selection import DELETE, DENIED, EXCLUDED, KEPT_BEFORE, NOT_LISTED, Filter
+from glacier_purge.plan.selection import Filter
 
 SAMPLES_MAX = 5
 _LINE_BYTES_MAX = 1 << 16

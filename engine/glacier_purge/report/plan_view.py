@@ -18,7 +18,7 @@ from glacier_purge.plan.cost import estimate as estimated
 from glacier_purge.plan.cost import read_price_table
 from glacier_purge.plan.forecast import forecast
 from glacier_purge.plan.identity import read_identity
-from glacier_purge.plan.selection import IN_RETRIEVAL, TOO_LARGE, TOO_SMALL
+from glacier_purge.plan.reasons import IN_RETRIEVAL, TOO_LARGE, TOO_SMALL
 from glacier_purge.report.findings import as_lines, as_result
 from glacier_purge.report.results.planning import Forecast as ForecastResult
 from glacier_purge.report.results.planning import ForecastStep, Planned

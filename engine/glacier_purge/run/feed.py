@@ -19,7 +19,7 @@ from glacier_purge.audit.record import Outcome
 from glacier_purge.errors import one_error
 from glacier_purge.guard.fuse import Canary
 from glacier_purge.plan.decisions import DecidedBatch
-from glacier_purge.plan.selection import DELETE, DUPLICATE, INVALID
+from glacier_purge.plan.reasons import DELETE, DUPLICATE, INVALID
 from glacier_purge.run.bounds import Allowance
 
 RELEASE_SECONDS = 0.5

@@ -17,8 +17,7 @@ from glacier_purge.plan.document import PlanFinding
 from glacier_purge.plan.migration.copies import SeenCopies
 from glacier_purge.plan.migration.manifest_files import Tables
 from glacier_purge.plan.migration.migrated import ListedCopies, Migration, Proofs, UnseenCopies
-from glacier_purge.plan.rows import Rows
-from glacier_purge.plan.selection import (
+from glacier_purge.plan.reasons import (
     COPY_DIFFERS,
     COPY_MISSING,
     COPY_NOT_SEEN,
@@ -28,6 +27,7 @@ from glacier_purge.plan.selection import (
     SIZE_DIFFERS,
     TREE_HASH_DIFFERS,
 )
+from glacier_purge.plan.rows import Rows
 from tests.plan.archives import TARGET, archive, archive_id, plan_of, snapshot
 
 if TYPE_CHECKING:

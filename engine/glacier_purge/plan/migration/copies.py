@@ -16,7 +16,7 @@ from anyio.streams.memory import MemoryObjectReceiveStream
 from glacier_purge.inventory.batch import Batch
 from glacier_purge.plan.migration.manifest import Claim
 from glacier_purge.plan.migration.migrated import Migration
-from glacier_purge.plan.selection import COPY_DIFFERS, COPY_MISSING, COPY_NOT_SEEN, DELETE
+from glacier_purge.plan.reasons import COPY_DIFFERS, COPY_MISSING, COPY_NOT_SEEN, DELETE
 
 LOOKS_AT_ONCE = 64
 

@@ -21,8 +21,7 @@ import msgspec
 from glacier_purge.archive import Archive
 from glacier_purge.plan.migration.manifest import Claim
 from glacier_purge.plan.migration.manifest_files import ListedObject, key_name
-from glacier_purge.plan.rows import Rows
-from glacier_purge.plan.selection import (
+from glacier_purge.plan.reasons import (
     COPY_DIFFERS,
     COPY_MISSING,
     COPY_NOT_SEEN,
@@ -32,8 +31,9 @@ from glacier_purge.plan.selection import (
     REASONS,
     SIZE_DIFFERS,
     TREE_HASH_DIFFERS,
-    Filter,
 )
+from glacier_purge.plan.rows import Rows
+from glacier_purge.plan.selection import Filter
 from glacier_purge.storage.disk import FolderFiles
 from glacier_purge.storage.documents import begun_file
 
