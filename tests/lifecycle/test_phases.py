@@ -4,18 +4,19 @@ import hashlib
 import json
 from datetime import UTC, datetime
 from itertools import product
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from glacier_purge.errors import AuditDamaged, UsageError
+from glacier_purge.errors import AuditDamaged, PlanRefused, UsageError
+from glacier_purge.lifecycle.endings import check_not_abandoned
 from glacier_purge.lifecycle.phases import TRANSITIONS, Event, Phase
 from glacier_purge.lifecycle.steps_file import LifecycleFile
 from glacier_purge.storage.folder import LIFECYCLE_FILE, TERMS_FILE
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from pathlib import Path
 
 TO_THE_END = [
     Event.CLEAR,
@@ -235,3 +236,16 @@ def test_a_step_says_what_it_settled(event: Event, tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="does not say its"):
         lifecycle.advance(event, **{fact: said for fact, said in FACTS[event].items() if fact != name})
     assert lifecycle.phase is phase
+
+
+@pytest.mark.parametrize(
+    ("here", "named"), [(".", "round-1"), (".", "round-1/audit/.."), ("round-1", "."), ("round-1/audit", "..")]
+)
+def test_a_round_of_an_abandoned_lifecycle_is_known_however_it_is_named(
+    here: str, named: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    at(Phase.PURGE, tmp_path).advance(Event.ABANDONED, by="me@here")
+    (tmp_path / "round-1/audit").mkdir(parents=True)
+    monkeypatch.chdir(tmp_path / here)
+    with pytest.raises(PlanRefused, match=r"was abandoned at .* by me@here: nothing more is sent for it, ever"):
+        check_not_abandoned(Path(named))

@@ -38,7 +38,7 @@ def abandonment(steps: Sequence[Step]) -> Step | None:
 
 def check_not_abandoned(round_folder: Path) -> None:
     """Raise ``PlanRefused`` for a run that is a round of an abandoned lifecycle, ``AuditDamaged`` as ``read_steps``."""
-    folder = round_folder.absolute().parent
+    folder = round_folder.resolve().parent  # also where it is named from inside, as ".."
     if (folder / LIFECYCLE_FILE).exists():
         refuse_abandoned(folder, read_steps(folder))
 
