@@ -19,9 +19,6 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 
-ONE_EACH = dict.fromkeys(("gone", "still_listed", "never_deleted", "kept", "new_since"), 1)
-
-
 def archive_id(number: int) -> ArchiveId:
     return ArchiveId(f"{number:->138}")
 

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from contextlib import asynccontextmanager
-from dataclasses import asdict, dataclass, replace
-from typing import TYPE_CHECKING, Any
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
 
 import anyio
 
@@ -16,9 +16,10 @@ from glacier_purge.archive import Vault
 from glacier_purge.errors import PlanRefused, UsageError
 from glacier_purge.fleet.budgets import Budgets
 from glacier_purge.fleet.file import expand, read_fleet
-from glacier_purge.fleet.fleet import Fleet, State, folder_name
+from glacier_purge.fleet.fleet import Fleet, folder_name
 from glacier_purge.fleet.roster import Roster, enlisted, fingerprint, read_roster, write_roster
 from glacier_purge.lifecycle.options import LifecycleOptions
+from glacier_purge.run.windows import in_words
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Sequence
@@ -199,15 +200,9 @@ class FleetReport:
                     phase=member.phase,
                     exit_code=ending.exit_code,
                     message=ending.message,
-                    until=None if ending.until is None else f"{ending.until:%Y-%m-%dT%H:%M:%SZ}",
+                    until=in_words(ending.until),
                     confirm_digest=member.digest_wanted,
                     run_dir=str(member.path),
                 )
             )
         return cls(exit_code=opened.fleet.exit_code, findings=opened.roster.findings, vaults=tuple(reports))
-
-    def as_dict(self) -> dict[str, Any]:
-        """The report as a result for programs, with how many vaults there are in each state."""
-        counts = {state.value: sum(one.state == state for one in self.vaults) for state in State}
-        vaults = [asdict(one) for one in self.vaults]
-        return {"exit_code": self.exit_code, **counts, "findings": self.findings, "vaults": vaults}

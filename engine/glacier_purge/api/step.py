@@ -26,6 +26,7 @@ from glacier_purge.lifecycle.state import read_state
 from glacier_purge.report.results.result import UNSET, UnsetType
 from glacier_purge.report.results.stepping import FleetStepped, Stepped, StepTaken
 from glacier_purge.run.host import who
+from glacier_purge.run.windows import in_words
 from glacier_purge.settings import Settings
 from glacier_purge.storage.folder import RunFolder
 
@@ -125,7 +126,7 @@ def stepped(
     return Stepped(
         needs=ending.needs,
         confirm_digests=() if ending.digest is None else (ending.digest,),
-        until=_in_words(_until(ending, now)),
+        until=in_words(_until(ending, now)),
         exit_code=ending.exit_code,
         vault=vault,
         vault_arn=vault_arn,
@@ -181,7 +182,7 @@ def fleet_not_opened(path: Path, ending: Ending, now: datetime) -> FleetStepped:
     return FleetStepped(
         needs=ending.needs,
         confirm_digests=(),
-        until=_in_words(_until(ending, now)),
+        until=in_words(_until(ending, now)),
         exit_code=ending.exit_code,
         done=0,
         pending=0,
@@ -198,10 +199,6 @@ def _until(ending: Ending, now: datetime) -> datetime | None:
     if ending.needs is Needs.OPERATOR:
         return None
     return now + COME_AGAIN_AFTER if ending.until is None and ending.needs is Needs.TIME else ending.until
-
-
-def _in_words(moment: datetime | None) -> str | None:
-    return None if moment is None else f"{moment:%Y-%m-%dT%H:%M:%SZ}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
