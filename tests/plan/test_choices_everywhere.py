@@ -14,7 +14,18 @@ from glacier_purge.cli.options import SafetyOptions
 from glacier_purge.errors import PlanRefused
 from glacier_purge.fleet.choices import CAPS, CHOICES, read_caps, read_choices
 from glacier_purge.lifecycle.terms import read_terms, settle
-from glacier_purge.plan.choices import EVERY_ARCHIVE, KINDS, UNCAPPED, Caps, Choices, Kind, as_option, as_written, given
+from glacier_purge.plan.choices import (
+    EVERY_ARCHIVE,
+    KINDS,
+    UNCAPPED,
+    Caps,
+    Choices,
+    Kind,
+    as_option,
+    as_written,
+    filters,
+    given,
+)
 from glacier_purge.storage.folder import RunFolder
 from tests.plan.archives import archive_id
 
@@ -39,6 +50,9 @@ NUMBERS = {Kind.COUNT: 7, Kind.BYTES: 10 << 20, Kind.SECONDS: 28_800}
 """What it is as a cap."""
 NEEDS = {"check_s3": {"migrated": ("dynamodb://moved",)}}
 """What a choice is not made without."""
+
+WITH_MORE_THAN_THE_ARCHIVE = {"ids", "exclude_ids", "migrated", "check_s3", "in_retrieval", "limit"}
+"""Choices judged by lists, proofs, jobs or a count, each with tests of its own; the others by what an archive is."""
 
 CHOSEN = [field.name for field in fields(Choices)]
 CAPPED = [field.name for field in fields(Caps)]
@@ -81,6 +95,12 @@ def test_each_choice_is_refused_where_a_lifecycle_began_without_it(name: str, fo
     settle(folder, VAULT, "http://127.0.0.1:1", NOW, choices=EVERY_ARCHIVE)
     with pytest.raises(PlanRefused, match=f"no {as_option(name)}[,;]"):
         settle(folder, VAULT, "http://127.0.0.1:1", NOW, choices=Choices(**typed(name)))
+
+
+@pytest.mark.parametrize("name", [name for name in CHOSEN if name not in WITH_MORE_THAN_THE_ARCHIVE])
+def test_each_choice_of_what_an_archive_is_has_its_judge(name: str) -> None:
+    [judged] = filters(Choices(**typed(name)), NOW)
+    assert judged.reasons
 
 
 @pytest.mark.parametrize("name", CAPPED)
