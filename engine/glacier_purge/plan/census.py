@@ -2,7 +2,7 @@
 
 Whatever depends on the day somebody looks (ages, fees) is no part of a plan, or two people could not make the same one.
 Days are: so the plan keeps sums by month for all, and by day for the last 90 days before the newest upload, which are
-the only ones that an early-deletion fee can be asked for.  Pure; memory is bounded by the calendar.
+the only ones that an early-deletion fee can be asked for.  Pure; memory is bounded by the months there are.
 """
 
 from __future__ import annotations
