@@ -217,6 +217,36 @@ async def test_kept_archives_that_somebody_deleted_meanwhile_are_counted_and_nam
     assert "7 archives that the plan let be are gone" in capsys.readouterr().err
 
 
+async def test_kept_archives_that_vanish_between_two_rounds_are_counted_in_the_later_one(tmp_path: Path) -> None:
+    place, asked = tmp_path / "lifecycle", []
+    async with simulated(archives=12) as (glacier, _):
+        before = ids_of(glacier)
+
+        async def remove(ids: list[str]) -> None:
+            for archive_id in ids:
+                path = f"/-/vaults/photos/archives/{archive_id}"
+                assert (await ask(glacier.endpoint_url, "DELETE", path)).status == 204
+
+        async def yes_while_somebody_is_at_it(folder: RunFolder, plan: Plan) -> Approval:
+            asked.append(plan.counts.skipped)
+            if len(asked) == 1:
+                await remove(before[4:6])  # told when the first round is verified
+                await upload(glacier)
+            if len(asked) == 2:
+                await remove(before[6:10])  # and the next inventory is of a time after that
+                glacier.clock.step(9 * 24 * HOUR)
+            return await said_yes(folder, plan)
+
+        choices = Choices(exclude_ids=listed(tmp_path / "ids", before[4:]))
+        ending = await carried(glacier, place, choices, approve=yes_while_somebody_is_at_it)
+    assert ending.state is State.DONE, ending.message
+    assert asked == [8, 6, 2]
+    found = [read_certificate(RunFolder.open(place / name)) for name in ("round-1", "round-3")]
+    assert [one and one.found.kept_gone for one in found] == [2, 4]
+    told = (place / "round-3/verification/kept-gone.ids").read_text("ascii").split()
+    assert sorted(told) == sorted(before[6:10])
+
+
 async def test_an_order_to_remove_a_vault_whose_plan_kept_archives_says_how_to_go_on(tmp_path: Path) -> None:
     place = tmp_path / "lifecycle"
     async with simulated(archives=3) as (glacier, _):

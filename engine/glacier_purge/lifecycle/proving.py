@@ -2,17 +2,24 @@
 
 from __future__ import annotations
 
+import os
+from collections.abc import Iterator
+from contextlib import suppress
 from datetime import datetime
 from typing import Any
 
 from glacier_purge.errors import GivenUp, first_sentence
 from glacier_purge.lifecycle.context import LifecycleContext, PhaseResult
 from glacier_purge.lifecycle.endings import may_be_frozen
+from glacier_purge.lifecycle.files import round_path
 from glacier_purge.lifecycle.phases import ROUNDS_MAX, Event
 from glacier_purge.lifecycle.readiness import drop_unusable
-from glacier_purge.proof.reconcile import VERIFICATION_FOLDER
+from glacier_purge.plan.document import read_plan
+from glacier_purge.plan.files import kept_ids
+from glacier_purge.proof.reconcile import KEPT_GONE_FILE, VERIFICATION_FOLDER, KeptEarlier
 from glacier_purge.proof.verifying import Verdict, Verifying
-from glacier_purge.storage.folder import RunFolder
+from glacier_purge.storage.folder import PLAN_FILE, RunFolder
+from glacier_purge.storage.ownership import open_own
 from glacier_purge.vault.emptiness import Certified, Unlisted
 from glacier_purge.vault.freeze import thaw
 from glacier_purge.vault.removal import VaultRemoval, WrittenTo
@@ -25,7 +32,7 @@ async def verify(here: LifecycleContext) -> PhaseResult:
     """Hold what was deleted against a newer inventory; what is left is another round."""
     place, plan = await here.purged()
     await drop_unusable(place.path / VERIFICATION_FOLDER, here.target.vault)
-    verdict = await Verifying(here.control, place, plan, here.waiter, by=here.by).verify()
+    verdict = await Verifying(here.control, place, plan, here.waiter, by=here.by, earlier=_earlier(here)).verify()
     found = verdict.found
     facts: dict[str, Any] = {
         "run_dir": str(place.path),
@@ -42,7 +49,9 @@ async def verify(here: LifecycleContext) -> PhaseResult:
             f"uploading, or the service does not delete them. See {place.path / 'verification'}; --freeze stops "
             "uploads."
         )
+    certified = {} if verdict.certificate is None else {"certified": place.path.name}
     return Event.SOMETHING_LEFT, {
+        **certified,
         "listed": found.listed,
         "never_deleted": found.never_deleted,
         "still_listed": found.still_listed,
@@ -75,6 +84,23 @@ async def allow_uploads(here: LifecycleContext) -> PhaseResult:
         return Event.THAWED, {}
     still_denied_by = await thaw(here.control, here.folder)
     return Event.THAWED, {"still_denied_by": still_denied_by} if still_denied_by else {}
+
+
+def _earlier(here: LifecycleContext) -> KeptEarlier | None:
+    """What the round that was purged before the one to verify let be; None for the first."""
+    purged = [step.round for step in here.file.steps if step.event is Event.ACCOUNTED]
+    if len(purged) < 2:
+        return None
+    place = round_path(here.folder.path, purged[-2])
+    sent = read_plan(place / PLAN_FILE)
+
+    def told_gone() -> Iterator[str]:
+        with suppress(FileNotFoundError):  # lost: those in it are told once more, rather than others never
+            descriptor = open_own(place / VERIFICATION_FOLDER / KEPT_GONE_FILE)
+            with os.fdopen(descriptor, encoding="ascii", errors="replace") as ids:
+                yield from (line.rstrip("\n") for line in ids)
+
+    return KeptEarlier(kept=lambda: kept_ids(place, sent), told_gone=told_gone)
 
 
 def _proven(here: LifecycleContext, verdict: Verdict) -> Event | None:

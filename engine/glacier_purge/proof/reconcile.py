@@ -11,8 +11,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from io import TextIOWrapper
-from itertools import groupby
+from itertools import chain, groupby
 from pathlib import Path
 from typing import IO
 
@@ -68,15 +69,30 @@ class Reconciliation(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_f
         return self.listed == 0
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class KeptEarlier:
+    """What an earlier plan of the same vault let be: all of it, and what was told to be gone when that was verified."""
+
+    kept: Callable[[], Iterable[str]]
+    told_gone: Callable[[], Iterable[str]]
+
+
 def reconcile(
-    planned: Callable[[], Iterable[Batch]], later: Callable[[], Iterable[Batch]], outcomes: Outcomes, folder: Path
+    planned: Callable[[], Iterable[Batch]],
+    later: Callable[[], Iterable[Batch]],
+    outcomes: Outcomes,
+    folder: Path,
+    earlier: KeptEarlier | None = None,
 ) -> Reconciliation:
     """Compare the inventory ``planned`` with, and its ``outcomes``, with a ``later`` one of the same vault.
 
-    ``folder`` takes the files of ids and nameless temporary ones.
+    ``folder`` takes the files of ids and nameless temporary ones.  Archives that an ``earlier`` plan let be and that
+    were gone before the inventory ``planned`` with was made are gone though kept, too: no other comparison sees them.
     """
     marks, listed, unreadable = _mark(later())
     with _lists(folder) as lists:
+        for archive_id in () if earlier is None else _vanished(earlier, planned(), folder):
+            lists["kept_gone"].take(archive_id)
         suspects = _suspects(planned(), marks, outcomes, lists["kept_gone"])
         present = (f"{archive.archive_id}\n" for batch in later() for archive in batch.archives)
         for archive_id, is_listed, ordinals in _matched(
@@ -138,6 +154,16 @@ def _suspects(planned: Iterable[Batch], marks: bytearray, outcomes: Outcomes, ke
                 yield f"{archive.archive_id} {archive.ordinal:016x}\n"
             elif looks_for_kept and outcomes.kept(archive.ordinal):
                 kept_gone.take(archive.archive_id)
+
+
+def _vanished(earlier: KeptEarlier, planned: Iterable[Batch], folder: Path) -> Iterator[str]:
+    known = chain(earlier.told_gone(), (archive.archive_id for batch in planned for archive in batch.archives))
+    kept = (f"{archive_id} 0\n" for archive_id in earlier.kept())
+    for archive_id, is_known, _ in _matched(
+        sorted_on_disk((f"{archive_id}\n" for archive_id in known), folder), sorted_on_disk(kept, folder)
+    ):
+        if not is_known:
+            yield archive_id
 
 
 def _mark(batches: Iterable[Batch]) -> tuple[bytearray, int, int]:

@@ -28,7 +28,7 @@ from glacier_purge.plan.files import plan_files
 from glacier_purge.plan.identity import read_identity
 from glacier_purge.proof.certificate import Certificate, read_certificate, write_certificate
 from glacier_purge.proof.outcomes import read_outcomes
-from glacier_purge.proof.reconcile import VERIFICATION_FOLDER, Reconciliation, reconcile
+from glacier_purge.proof.reconcile import VERIFICATION_FOLDER, KeptEarlier, Reconciliation, reconcile
 from glacier_purge.proof.soundness import sound_ledger
 from glacier_purge.storage.disk import writing
 from glacier_purge.storage.folder import RunFolder
@@ -49,7 +49,8 @@ class Verdict:
 
 
 class Verifying:
-    """One verification of one finished run. ``by`` is who asks for it."""
+    """One verification of one finished run. ``by`` is who asks for it; ``earlier`` is of the run before in the vault's
+    lifecycle, if there was one."""
 
     def __init__(
         self,
@@ -59,12 +60,14 @@ class Verifying:
         waiter: Waiter,
         *,
         by: str,
+        earlier: KeptEarlier | None = None,
     ) -> None:
         self._control = control
         self._folder = folder
         self._plan = plan
         self._waiter = waiter
         self._by = by
+        self._earlier = earlier
         self._place = folder.path / VERIFICATION_FOLDER
 
     async def verify(self) -> Verdict:
@@ -150,6 +153,7 @@ class Verifying:
                 snapshot.batches,
                 read_outcomes(self._folder.path, self._plan.counts.inventory),
                 self._place,
+                self._earlier,
             )
 
     def _certificate(
