@@ -1488,8 +1488,11 @@ def _check_step(folder: Path, findings: _Findings, place: _Place, step: dict[str
         file = f"round-{step['round']}/run.json"
         if not _is_any_there(folder, file) or _sha256(folder / file)[1] != facts["run_json"]:
             findings.fault("plan", f"planned with another {file}, or it is gone", place=place)
+    rounds = [name for name in _folders(folder) if name.startswith("round-")]
+    certified = str(facts.get("certified"))
+    if certified in rounds and not _is_any_there(folder / certified, "certificate.json"):
+        findings.fault("certificate", f"{certified}/certificate.json was written, and is gone", place=place)
     if _DIGEST.fullmatch(str(facts.get("certificate"))):
-        rounds = [name for name in _folders(folder) if name.startswith("round-")]
         found = {
             _sealed_in(folder / name / "certificate.json", "certificate", beside="text_sha256")[1] for name in rounds
         }

@@ -55,6 +55,7 @@ def check_fits(folder: Path, steps: list[Step], terms: Terms) -> None:
                 )
             check_new_plan(place, steps, terms)
     _check_certificate(folder, steps)
+    _check_earlier_certificates(folder, steps, planned)
     check_freeze_file(folder, steps)
 
 
@@ -151,6 +152,27 @@ def _check_certificate(folder: Path, steps: list[Step]) -> None:
     if certificate is None or certificate.digest != proven[-1].facts["certificate"]:
         why = "it is missing" if certificate is None else "it is not the one that was written"
         raise _damaged(file, f"{why} at {proven[-1].at}")
+
+
+def _check_earlier_certificates(folder: Path, steps: list[Step], planned: dict[int, Step]) -> None:
+    """Rounds after which something was left still have a certificate of their plan, if one was written.
+
+    It need not be the very one: such a round may be verified again, by hand or where a newer inventory lists nothing
+    else, and that writes another.
+    """
+    for number, step in planned.items():
+        place = round_path(folder, number)
+        written = [each for each in steps if each.facts.get("certified") == place.name]
+        if not written:
+            continue
+        try:
+            certificate = read_certificate(RunFolder(place))
+        except PlanRefused as refused:
+            raise _damaged(place / CERTIFICATE_FILE, first_sentence(refused)) from refused
+        if certificate is None:
+            raise _damaged(place / CERTIFICATE_FILE, f"it is missing, and was written at {written[-1].at}")
+        if certificate.plan_digest != step.facts["digest"]:
+            raise _damaged(place / CERTIFICATE_FILE, f"it is not of the plan that was made at {step.at}")
 
 
 def _damaged(file: Path, why: str) -> AuditDamaged:

@@ -16,13 +16,17 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
 
+import anyio.to_thread
+
 from glacier_purge.lifecycle import planning, proving, sending
 from glacier_purge.lifecycle.context import LifecycleContext, PhaseResult
 from glacier_purge.lifecycle.endings import check_removed, refuse_abandoned
-from glacier_purge.lifecycle.files import check_fits, check_freeze_file, round_of
+from glacier_purge.lifecycle.files import check_fits, check_freeze_file, round_of, round_path
 from glacier_purge.lifecycle.phases import ANOTHER_ROUND, Event, Phase
+from glacier_purge.lifecycle.readiness import check_sound
 from glacier_purge.lifecycle.steps_file import LifecycleFile
-from glacier_purge.storage.folder import RunFolder
+from glacier_purge.plan.document import read_plan
+from glacier_purge.storage.folder import PLAN_FILE, RunFolder
 
 _DO: dict[Phase, Callable[[LifecycleContext], Awaitable[PhaseResult]]] = {
     Phase.PREFLIGHT: planning.preflight,
@@ -52,6 +56,7 @@ class Lifecycle:
         here, file = self._context, self.file
         refuse_abandoned(here.folder.path, file.steps)
         try:
+            await self._check_earlier_rounds()
             while file.phase is not Phase.DONE:
                 self._check_fits()
                 event, facts = await _DO[file.phase](here)
@@ -75,6 +80,21 @@ class Lifecycle:
         """The folder of the last round that was planned."""
         place = round_of(self._context.folder.path, self.file.steps, Event.PLANNED)
         return None if place is None else RunFolder.open(place)
+
+    async def _check_earlier_rounds(self) -> None:
+        """Raise ``AuditDamaged`` unless the rounds that were purged before this one are there as they were left.
+
+        Once a process: nothing is sent by them any more, and it reads their files through.  To let the owner's uploads
+        again nobody needs them.
+        """
+        here, file = self._context, self.file
+        if file.phase in {Phase.THAW, Phase.DONE}:
+            return
+        self._check_fits()
+        for step in file.steps:
+            if step.event is Event.ACCOUNTED and step.round < file.round:
+                place = round_path(here.folder.path, step.round)
+                await anyio.to_thread.run_sync(check_sound, place, read_plan(place / PLAN_FILE))
 
     def _check_fits(self) -> None:
         here, steps, phase = self._context, self.file.steps, self.file.phase

@@ -29,6 +29,7 @@ from glacier_purge.inventory.fetching.retrieval import INVENTORY_FILE
 from glacier_purge.plan.decisions import DECISIONS_FILE
 from glacier_purge.plan.document import Plan
 from glacier_purge.plan.files import check_plan_files, plan_files
+from glacier_purge.proof.soundness import sound_ledger
 from glacier_purge.storage.disk import FolderFiles
 from glacier_purge.storage.documents import discard
 from glacier_purge.storage.folder import AUDIT_FOLDER
@@ -99,6 +100,12 @@ def check_finished(folder: Path, plan: Plan) -> None:
             offset_bytes=0,
         )
     check_begun(folder, plan)
+
+
+def check_sound(folder: Path, plan: Plan) -> None:
+    """Raise ``AuditDamaged`` unless a round that was purged is there as it was left, its log read through."""
+    check_finished(folder, plan)
+    sound_ledger(folder, plan)
 
 
 async def drop_unusable(folder: Path, vault: Vault, sha256: str | None = None) -> bool:
