@@ -223,6 +223,9 @@ def test_what_the_service_answers_keeps_its_promise(operation: str, members: dic
         ("ListTagsForVault", {"Tags": {"purge:deny": None}}),
         ("ListTagsForVault", {"Tags": {"purge:deny": 1}}),
         ("ListTagsForVault", {"tags": {}}),
+        ("ListTagsForVault", {"Tags": {}, "Marker": "more"}),
+        ("GetVaultAccessPolicy", {"Policy": None}),
+        ("GetVaultLock", LOCK | {"Policy": None}),
     ],
 )
 def test_a_member_that_is_missing_or_of_another_kind_breaks_it(operation: str, members: dict[str, object]) -> None:

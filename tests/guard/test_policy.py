@@ -51,6 +51,27 @@ def test_a_deny_without_a_condition_is_always(changes: dict[str, object], expect
     assert denials(policy(**changes)) == expected
 
 
+@pytest.mark.parametrize(
+    ("value", "tags"),
+    [
+        pytest.param("true", None, id="tags that nobody may read"),
+        pytest.param("${aws:PrincipalTag/team}", HELD, id="a variable"),
+        pytest.param(["no", "${aws:username}"], HELD, id="one of them a variable"),
+    ],
+)
+@pytest.mark.parametrize("operator", ["StringEquals", "StringLike", "StringEqualsIgnoreCaseIfExists"])
+def test_a_deny_by_a_tag_is_unclear_where_either_side_is_not_known(
+    operator: str, value: object, tags: dict[str, str] | None
+) -> None:
+    by_tag = policy({operator: {"glacier:ResourceTag/LegalHold": value}})
+    assert [rule.denial for rule in rules_against_deleting(by_tag, tags)] == [Denial.UNCLEAR]
+
+
+def test_a_deny_for_all_principals_but_some_is_unclear() -> None:
+    but_legal = {"Effect": "Deny", "NotPrincipal": {"AWS": "arn:aws:iam::123456789012:role/legal"}, "Action": "*"}
+    assert denials(json.dumps({"Statement": but_legal})) == [Denial.UNCLEAR]
+
+
 @pytest.mark.parametrize(("excepted", "expected"), [("glacier:Describe*", [Denial.ALWAYS]), ("glacier:Delete*", [])])
 def test_not_action_denies_what_it_does_not_name(excepted: str, expected: list[Denial]) -> None:
     statement = {"Effect": "Deny", "Principal": "*", "NotAction": excepted, "Resource": "*"}

@@ -107,7 +107,10 @@ class _Lock(_AccessPolicy, rename="pascal", kw_only=True):
 
 
 class _Tags(Struct, rename="pascal"):
+    """All of a vault's tags come in one answer; one that says where they go on would not be all of them."""
+
     tags: dict[str, str]
+    marker: None = None
 
 
 class _Notifications(Struct, rename="pascal"):

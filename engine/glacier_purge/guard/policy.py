@@ -22,6 +22,8 @@ from glacier_purge.storage.documents import DocumentUnreadable, decoded
 
 AGE_KEY = "glacier:archiveageindays"
 _TAG_KEY = "glacier:resourcetag/"
+_VARIABLE = "${"
+"""What begins a policy variable, which stands for something of whoever sends the delete."""
 _ROUNDING = timedelta(days=1)
 DELETE_ARCHIVE = "glacier:DeleteArchive"
 DELETE_VAULT = "glacier:DeleteVault"
@@ -61,15 +63,16 @@ class PolicyUnreadable(ValueError):
     """The text is not a policy document."""
 
 
-def rules_against_deleting(policy: str, tags: Mapping[str, str]) -> list[Rule]:
+def rules_against_deleting(policy: str, tags: Mapping[str, str] | None) -> list[Rule]:
     """Every Deny in ``policy`` that concerns DeleteArchive, as ``rules_against`` gives them."""
     return rules_against(DELETE_ARCHIVE, policy, tags)
 
 
-def rules_against(action: str, policy: str, tags: Mapping[str, str]) -> list[Rule]:
+def rules_against(action: str, policy: str, tags: Mapping[str, str] | None) -> list[Rule]:
     """Every Deny in ``policy`` that concerns ``action``, given the vault's ``tags``. Raises ``PolicyUnreadable``.
 
     A Deny by a tag that the vault does not have now is left out, and one by an archive's age where there is no archive.
+    ``tags`` is None where nobody may read them; then a Deny by a tag is unclear.
     """
     return [
         rule
@@ -119,7 +122,7 @@ def _texts(value: object) -> list[str]:
     return texts if len(texts) == len(found) else []
 
 
-def _rules(action: str, statement: dict[str, Any], sid: str, tags: Mapping[str, str]) -> Iterator[Rule]:
+def _rules(action: str, statement: dict[str, Any], sid: str, tags: Mapping[str, str] | None) -> Iterator[Rule]:
     """The statement as one rule, or as none when its condition does not hold."""
     if statement.get("Principal") not in ("*", {"AWS": "*"}, {"AWS": ["*"]}):
         yield Rule(denial=Denial.UNCLEAR, sid=sid)  # whether it means us, depends on who will delete
@@ -146,7 +149,9 @@ def _rules(action: str, statement: dict[str, Any], sid: str, tags: Mapping[str, 
         yield Rule(denial=Denial.UNCLEAR, sid=sid)
 
 
-def _judge(action: str, operator: str, key: str, values: list[str], sid: str, tags: Mapping[str, str]) -> Rule | None:
+def _judge(
+    action: str, operator: str, key: str, values: list[str], sid: str, tags: Mapping[str, str] | None
+) -> Rule | None:
     """One condition as a rule; None when it does not hold for this vault."""
     if key.lower() == AGE_KEY:
         return _by_age(operator, values, sid) if action in _ABOUT_AN_ARCHIVE else _by_no_age(operator, sid)
@@ -181,8 +186,10 @@ def _by_no_age(operator: str, sid: str) -> Rule | None:
     return Rule(denial=Denial.UNCLEAR, sid=sid) if holds_without else None
 
 
-def _by_tag(operator: str, tag: str, values: list[str], sid: str, tags: Mapping[str, str]) -> Rule | None:
+def _by_tag(operator: str, tag: str, values: list[str], sid: str, tags: Mapping[str, str] | None) -> Rule | None:
     kind = operator.removesuffix("IfExists")
+    if tags is None or any(_VARIABLE in text for text in values):
+        return Rule(denial=Denial.UNCLEAR, sid=sid)
     value = next((text for name, text in tags.items() if name.lower() == tag.lower()), None)
     if kind not in {"StringEquals", "StringLike", "StringEqualsIgnoreCase"}:
         return Rule(denial=Denial.UNCLEAR, sid=sid)

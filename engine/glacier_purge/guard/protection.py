@@ -66,7 +66,7 @@ async def protections(control: Guarded, described: VaultDescription, asking: Ask
         ("GetVaultAccessPolicy", "access policy", policy),
     ):
         if operation not in asking.refused:
-            found += vault_findings.judge_policy(kind, text, tags or {}, described)
+            found += vault_findings.judge_policy(kind, text, tags, described)
     if tags is not None:
         found.append(vault_findings.judge_tags(tags))
     return found

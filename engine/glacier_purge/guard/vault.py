@@ -54,7 +54,7 @@ def judge_vault(described: VaultDescription) -> Finding:
 
 
 def judge_policy(
-    kind: str, policy: str | None, tags: Mapping[str, str], described: VaultDescription
+    kind: str, policy: str | None, tags: Mapping[str, str] | None, described: VaultDescription
 ) -> Iterator[Finding]:
     """What a vault's lock or access policy (``kind``) says against deleting."""
     subject = f"vault {kind}"
@@ -93,7 +93,7 @@ def _of_ours(subject: str, policy: str) -> Iterator[Finding]:
         )
 
 
-def _against_removal(policy: str, tags: Mapping[str, str], kind: str) -> Iterator[Finding]:
+def _against_removal(policy: str, tags: Mapping[str, str] | None, kind: str) -> Iterator[Finding]:
     """What keeps the vault itself from being removed. A note here: most purges keep their vault."""
     for rule in rules_against(DELETE_VAULT, policy, tags):
         is_clear = rule.denial is not Denial.UNCLEAR

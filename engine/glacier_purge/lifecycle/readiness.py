@@ -8,6 +8,7 @@ refusal is about the vault or the settings, and is somebody's to lift.
 from __future__ import annotations
 
 import hashlib
+import os
 from contextlib import ExitStack
 from datetime import datetime
 from pathlib import Path
@@ -33,6 +34,7 @@ from glacier_purge.proof.soundness import sound_ledger
 from glacier_purge.storage.disk import FolderFiles
 from glacier_purge.storage.documents import discard
 from glacier_purge.storage.folder import AUDIT_FOLDER
+from glacier_purge.storage.ownership import open_own
 
 
 class NotWhole(PlanOutdated):
@@ -152,7 +154,7 @@ def _is_unusable(folder: Path, vault: Vault, sha256: str | None) -> bool:
 
 def _has_bytes(file: Path, sha256: str) -> bool:
     try:
-        with file.open("rb") as content:
+        with os.fdopen(open_own(file), "rb") as content:
             return hashlib.file_digest(content, "sha256").hexdigest() == sha256
     except OSError:
         return False

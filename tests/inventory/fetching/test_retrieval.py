@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import hashlib
+import re
 from dataclasses import replace
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
 import pytest
 
-from glacier_purge.errors import InventoryDamaged, Pending, PlanRefused, RunStopped, UsageError
+from glacier_purge.errors import InventoryDamaged, NotOurs, Pending, PlanRefused, RunStopped, UsageError
 from glacier_purge.glacier.waiting import NoWait
 from glacier_purge.inventory.fetching.job_choice import Wanted
 from glacier_purge.inventory.fetching.retrieval import Retrieval, RetrievalSettings, check
@@ -101,6 +102,34 @@ async def test_an_inventory_that_was_fetched_is_not_fetched_again(tmp_path: Path
         )
         with pytest.raises(PlanRefused, match="changed after it was fetched"):
             await fetch(client, tmp_path, Stepping(glacier))
+
+
+@pytest.mark.parametrize("hand", ["write bit", "second name", "link"])
+async def test_an_inventory_or_a_part_in_which_others_have_a_hand_is_not_read(hand: str, tmp_path: Path) -> None:
+    def handed(file: Path) -> None:
+        if hand == "write bit":
+            file.chmod(0o666)
+        elif hand == "second name":
+            (tmp_path / "elsewhere").hardlink_to(file)
+        else:
+            file.symlink_to(file.rename(tmp_path / "elsewhere"))
+
+    place = tmp_path / "fetched"
+    place.mkdir(mode=0o700)
+    async with simulated() as (glacier, client):
+        await fetch(client, place, Stepping(glacier))
+        whole, told = place / "inventory.json", (place / "retrieval.json").read_text()
+        part = place / "inventory.part"
+        part.write_bytes(whole.read_bytes())
+        handed(whole)
+        with pytest.raises(NotOurs, match=r"inventory\.json .* is not used"):
+            await fetch(client, place, Stepping(glacier))
+        (tmp_path / "elsewhere").unlink(missing_ok=True)
+        (place / "retrieval.json").write_text(re.sub(r'"sha256": "[0-9a-f]+"', '"sha256": null', told))
+        part.chmod(0o600)
+        handed(part)
+        with pytest.raises(NotOurs, match=r"inventory\.part .* is not used"):
+            await fetch(client, place, Stepping(glacier))
 
 
 BREAKS = ["output-cut", "truncated-body", "reset-after", "internal-error", "throttle", "bad-gateway"]

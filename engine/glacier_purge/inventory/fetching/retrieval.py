@@ -9,6 +9,7 @@ where both speak of the same moment.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -33,6 +34,7 @@ from glacier_purge.inventory.snapshot import Snapshot, note_uploads, read_throug
 from glacier_purge.inventory.source import CHUNK_BYTES, Source
 from glacier_purge.storage.disk import FolderFiles
 from glacier_purge.storage.documents import discard
+from glacier_purge.storage.ownership import open_own
 
 INVENTORY_FILE = "inventory.json"
 _SHA256_FILE = f"{INVENTORY_FILE}.sha256"
@@ -205,7 +207,8 @@ class Retrieval:
 
     def _read_through(self, size_bytes: int) -> Snapshot:
         part = self._folder / PART_FILE
-        found_bytes = part.stat().st_size
+        with os.fdopen(open_own(part), "rb") as own:  # nobody else's, to be read by its name next
+            found_bytes = os.fstat(own.fileno()).st_size
         if found_bytes != size_bytes:
             raise InventoryDamaged(f"the job's output has {size_bytes:,}", offset_bytes=found_bytes, file=str(part))
         discard(self._files, INVENTORY_FILE, _SHA256_FILE)  # of a reading through that a crash cut short
@@ -237,7 +240,7 @@ class Retrieval:
         path = self._folder / INVENTORY_FILE
         reading, period = HashedReading(name=str(path), id_rule=self._settings.id_rule), Period()
         try:
-            with path.open("rb") as file:
+            with os.fdopen(open_own(path), "rb") as file:
                 while chunk := file.read(CHUNK_BYTES):
                     note_uploads(period, reading.take(chunk))
         except OSError as error:
