@@ -112,3 +112,15 @@ def test_descriptors_closed_at_the_start_stop_nothing(bench: Bench) -> None:
     bench.run(*bench.apply_arguments(digest), under=("sh", "-c", '"$@" 0<&- 1>&- 2>&-', "sh"))
     bench.check_invariants()
     assert bench.json("audit", "verify", str(bench.run_dir))["verdict"] == "sound"
+
+
+@pytest.mark.slow
+def test_without_a_standard_input_nobody_said_yes(bench: Bench) -> None:
+    # glacier-purge apply DIR 0<&-
+    digest = bench.plan()["digest"]
+    before = bench.simulator.ledger()["requests"]
+    no_input = ("sh", "-c", '"$@" 0<&-', "sh")
+    told = bench.run("apply", str(bench.run_dir), exit_code=2, under=no_input).stderr
+    assert "no terminal to ask on. Nothing was sent. If the plan above is what you want, run: " in told
+    assert digest in told
+    assert bench.simulator.ledger()["requests"] == before

@@ -19,16 +19,17 @@ if TYPE_CHECKING:
 
 @contextmanager
 def dependable_streams() -> Iterator[None]:
-    """Let nothing that is written to stderr fail for as long as this is entered."""
+    """Let nothing that is written to stderr fail for as long as this is entered; who has no stdin, has an empty one."""
     _fill_closed_descriptors()
-    before = sys.stdout, sys.stderr
-    nowhere = open(os.devnull, "w", encoding="utf-8")  # noqa: PTH123, SIM115 - a device, closed below
+    before = sys.stdin, sys.stdout, sys.stderr
+    nowhere = open(os.devnull, "r+", encoding="utf-8")  # noqa: PTH123, SIM115 - a device, closed below
+    sys.stdin = sys.stdin or nowhere
     sys.stdout = sys.stdout or nowhere
     sys.stderr = cast("TextIO", _Unbreakable(sys.stderr or nowhere))
     try:
         yield
     finally:
-        sys.stdout, sys.stderr = before
+        sys.stdin, sys.stdout, sys.stderr = before
         nowhere.close()
 
 
