@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -138,6 +139,21 @@ async def test_the_services_time_is_the_date_of_a_reply() -> None:
         told = await client.service_time()
     assert told is not None
     assert told.isoformat() == "2026-11-20T10:00:00+00:00"
+
+
+@pytest.mark.parametrize("application", [None, "archive-clearing"])
+async def test_requests_name_the_sdk_the_tool_and_the_users_application(
+    application: str | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if application is not None:
+        monkeypatch.setenv("AWS_SDK_UA_APP_ID", application)
+    dated = reply("200 OK", body=DESCRIBED)
+    async with serving(answers(dated)) as server, control(server.endpoint_url) as door:
+        await door.describe_vault()
+    (agent,) = re.findall(rb"\r\nUser-Agent: (.*)\r\n", server.requests[0])
+    names = [name.partition("/")[0] for name in agent.decode().split()]
+    assert names == ["aiobotocore", "glacier-purge", *(["app"] if application else []), "botocore"]
+    assert (b" app/archive-clearing " in agent) == (application is not None)
 
 
 @pytest.mark.parametrize("kind", ["throttle", "internal-error", "reset-after", "bad-gateway", "truncated-head"])

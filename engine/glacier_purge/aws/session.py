@@ -141,10 +141,20 @@ class AwsSession:
             parameter_validation=False,
             ignore_configured_endpoint_urls=True,
             use_dualstack_endpoint=False,  # a setting meant for S3: the dual-stack name is none Glacier is known by
-            user_agent_extra=f"glacier-purge/{version('glacier-purge')}",
+            user_agent=self._user_agent(),
             http_session_cls=partial(OneTryHttpSession, connections=self._scrutiny.connections()),
             **own_endpoint,
         )
+
+    def _user_agent(self) -> str:
+        """Name the SDK, the tool and the user's own application; the SDK adds what it is built on.
+
+        Left to itself, the SDK works its name out twice a call, with much about the machine in it.
+        """
+        sdk = f"{self._core.user_agent_name}/{self._core.user_agent_version}"
+        application = self._core.get_config_variable("user_agent_appid")
+        names = (sdk, f"glacier-purge/{version('glacier-purge')}")
+        return " ".join(names if application is None else (*names, f"app/{application}"))
 
 
 class OneTryHttpSession(AIOHTTPSession):  # type: ignore[misc]  # aiobotocore publishes no types
