@@ -36,7 +36,7 @@ from glacier_purge.lifecycle.steps import Step, denied_since, position
 from glacier_purge.lifecycle.steps_file import LifecycleFile, read_steps
 from glacier_purge.lifecycle.terms import Terms, read_terms
 from glacier_purge.plan.document import Plan, read_plan
-from glacier_purge.storage.documents import DocumentUnreadable, discard, read_document
+from glacier_purge.storage.documents import DocumentUnreadable, discard, leave_note, read_document
 from glacier_purge.storage.folder import LIFECYCLE_FILE, PLAN_FILE, TERMS_FILE, RunFolder
 from glacier_purge.vault.freeze import read_frozen
 
@@ -149,7 +149,7 @@ class Noting:
         """Wait as the waiter does. What ends without having waited leaves the note."""
         at = self._lifecycle
         noted = _Noted(phase=at.phase, round=at.round, what=waiting.what, until=waiting.until)
-        self._folder.replace(WAITING_FILE, msgspec.json.encode(noted) + b"\n")
+        leave_note(self._folder.files, WAITING_FILE, msgspec.json.encode(noted) + b"\n")
         await self._waiter.wait(waiting)
         discard(self._folder.files, WAITING_FILE)
 
