@@ -12,6 +12,7 @@ import anyio.lowlevel
 import anyio.to_thread
 import pytest
 
+from glacier_purge.cli import rehearsal
 from glacier_purge.cli.rehearsal import rehearsal_time
 from glacier_simulator import SimulatedGlacier
 
@@ -57,6 +58,27 @@ async def test_a_clock_that_is_stepped_ends_a_sleep(monkeypatch: pytest.MonkeyPa
             await anyio.lowlevel.checkpoint()
             glacier.clock.step(7 * HOUR)
         assert clock().timestamp() == NOW + 7 * HOUR
+
+
+async def test_two_hundred_who_sleep_by_one_clock_look_at_it_once_a_second(monkeypatch: pytest.MonkeyPatch) -> None:
+    looks: list[rehearsal._SimulatedTime] = []
+
+    def counted(clock: rehearsal._SimulatedTime) -> None:
+        looks.append(clock)
+
+    monkeypatch.setattr(rehearsal._SimulatedTime, "_look_again", counted)
+    async with SimulatedGlacier(starts_at=NOW, time_scale=1e6) as glacier:
+        found = await anyio.to_thread.run_sync(rehearsal_time, glacier.endpoint_url)
+        assert found is not None
+        _, sleep = found
+
+        async def asleep() -> None:
+            await sleep(300 * HOUR)  # 1.08 s
+
+        async with anyio.create_task_group() as tasks:
+            for _ in range(200):
+                tasks.start_soon(asleep)
+    assert 1 <= len(looks) <= 2
 
 
 async def test_a_simulator_that_ends_does_not_end_a_sleep() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from dataclasses import replace
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -98,8 +99,10 @@ class _Terminal:
 
     def __init__(self, digests: Iterable[str], settings_for: SettingsFor, *, no_wait: bool) -> None:
         from glacier_purge.cli.confirmation import TerminalApproval
+        from glacier_purge.cli.waiting import simulated_time
         from glacier_purge.report.displays import fleet_display
 
+        self._time_of = cache(simulated_time)  # hundreds of members wait by one clock
         self._settings_for = settings_for
         self._no_wait = no_wait
         every_seconds = settings_for(None, None, None).report.progress_seconds
@@ -149,7 +152,7 @@ class _Terminal:
         from glacier_purge.api.values import access
         from glacier_purge.cli.waiting import waiter
 
-        return waiter(self._no_wait, access(settings, settings.aws.endpoint_url), tell_wait)
+        return waiter(self._no_wait, access(settings, settings.aws.endpoint_url), tell_wait, self._time_of)
 
 
 def _say(vault: Vault, message: str) -> None:

@@ -2,8 +2,9 @@
 
 The simulator tells its time and how fast it runs on ``/_simulator/clock``.  That is asked only of an endpoint on this
 machine, past any proxy and without following anybody elsewhere; whatever does not answer like a simulator leaves the
-wall's time in force.  Between two looks the time is worked out, so that asking for it costs nothing; while sleeping it
-is looked at again every second, because somebody may step the simulator's clock, or change its speed.
+wall's time in force.  Between two looks the time is worked out, so that asking for it costs nothing; while somebody
+sleeps it is looked at again every second, because the simulator's clock may be stepped, or its speed changed.  Those
+who sleep by the same clock share the looks: a fleet has hundreds of them.
 """
 
 from __future__ import annotations
@@ -22,15 +23,16 @@ import msgspec
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
+    RehearsalTime = tuple[Callable[[], datetime], Callable[[float], Awaitable[None]]]
+    """The time now (UTC), and a sleep of so many of its seconds."""
+
 _CLOCK_PAGE = "/_simulator/clock"
 _ANSWER_SECONDS_MAX = 2.0
 _ANSWER_BYTES_MAX = 4096
 _LOOK_AGAIN_SECONDS = 1.0
 
 
-def rehearsal_time(
-    endpoint_url: str, *, ca_bundle: str | None = None
-) -> tuple[Callable[[], datetime], Callable[[float], Awaitable[None]]] | None:
+def rehearsal_time(endpoint_url: str, *, ca_bundle: str | None = None) -> RehearsalTime | None:
     """The clock (UTC) and the sleep (simulated seconds) of the simulator at ``endpoint_url``, for ``SleepingWaiter``.
 
     None when that is not on this machine or no simulator. ``ca_bundle`` is the PEM file of the authority it has, over
@@ -60,6 +62,7 @@ class _SimulatedTime:
     def __init__(self, page: str, opener: OpenerDirector) -> None:
         self._page = page
         self._opener = opener
+        self._look_due = time.monotonic() + _LOOK_AGAIN_SECONDS
         self._look()
 
     def now(self) -> datetime:
@@ -70,19 +73,22 @@ class _SimulatedTime:
         """Sleep until so many simulated seconds have passed."""
         until = self._seconds() + seconds
         while (left_seconds := until - self._seconds()) > 0:
-            scale = self._told.time_scale
+            scale = self._last[0].time_scale
             await anyio.sleep(min(left_seconds / scale, _LOOK_AGAIN_SECONDS) if scale else _LOOK_AGAIN_SECONDS)
-            await anyio.to_thread.run_sync(self._look_again)
+            if time.monotonic() >= self._look_due:
+                self._look_due = time.monotonic() + _LOOK_AGAIN_SECONDS  # before looking: nobody else needs to
+                await anyio.to_thread.run_sync(self._look_again)
 
     def _seconds(self) -> float:
-        return self._told.now_seconds + (time.monotonic() - self._looked) * self._told.time_scale
+        told, looked = self._last
+        return told.now_seconds + (time.monotonic() - looked) * told.time_scale
 
     def _look(self) -> None:
         with self._opener.open(self._page, timeout=_ANSWER_SECONDS_MAX) as reply:
             told = msgspec.json.decode(reply.read(_ANSWER_BYTES_MAX), type=_Told)
         if not (told.time_scale >= 0 and 0 <= told.now_seconds < datetime.max.replace(tzinfo=UTC).timestamp()):
             raise ValueError(f"{self._page} tells an impossible time: {told}")
-        self._told, self._looked = told, time.monotonic()
+        self._last = told, time.monotonic()  # as one: somebody may ask for the time meanwhile
 
     def _look_again(self) -> None:
         """Look; a simulator that has gone meanwhile will be missed by the next request that matters."""

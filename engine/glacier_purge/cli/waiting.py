@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
     from glacier_purge.aws.access import Access
+    from glacier_purge.cli.rehearsal import RehearsalTime
     from glacier_purge.fleet.fleet import Ending
     from glacier_purge.glacier.waiting import Waiter, Waiting
     from glacier_purge.report.results.result import Result
@@ -34,12 +35,17 @@ NoWaitOption = Annotated[
 ]
 
 
-def waiter(no_wait: bool, access: Access, tell: Callable[[Waiting], None] | None = None) -> Waiter:
+def waiter(
+    no_wait: bool,
+    access: Access,
+    tell: Callable[[Waiting], None] | None = None,
+    time_of: Callable[[Access], RehearsalTime | None] | None = None,
+) -> Waiter:
     """The waiter that the command line asked for, on the service's own time where that is a rehearsal's.
 
-    ``tell`` is told of each wait; otherwise a line on stderr says it.
+    ``tell`` is told of each wait; otherwise a line on stderr says it.  ``time_of`` is for those who make many waiters.
     """
-    simulated = _simulated(access)
+    simulated = (time_of or simulated_time)(access)
     tell = tell or _Teller()
     if simulated is None:
         return NoWait() if no_wait else SleepingWaiter(tell=tell)
@@ -49,14 +55,15 @@ def waiter(no_wait: bool, access: Access, tell: Callable[[Waiting], None] | None
 
 def host(access: Access) -> Host:
     """The host whose clock dates the audit log: this one, but a rehearsal's days are the simulator's."""
-    simulated = _simulated(access)
+    simulated = simulated_time(access)
     if simulated is None:
         return Host()
     clock, _ = simulated
     return Host(wall_clock=lambda: clock().timestamp())
 
 
-def _simulated(access: Access) -> tuple[Callable[[], datetime], Callable[[float], Awaitable[None]]] | None:
+def simulated_time(access: Access) -> RehearsalTime | None:
+    """Clock and sleep of the simulator that ``access`` leads to; None for what is no rehearsal."""
     if access.endpoint_url is None:
         return None
     return rehearsal_time(access.endpoint_url, ca_bundle=str(access.ca_bundle) if access.ca_bundle else None)
