@@ -76,16 +76,22 @@ def test_a_job_older_than_wanted_is_not_taken(hours: float, name: str | None) ->
     assert (chosen and chosen.job_id) == name
 
 
-@pytest.mark.parametrize(("age_seconds", "wait_seconds"), [(0, 5), (-60, 5), (8, 8), (300, 300), (1e5, 600)])
-def test_an_unfinished_job_is_looked_at_after_as_long_again_within_bounds(
-    age_seconds: float, wait_seconds: float
-) -> None:
+HOUR = 3600
+
+
+@pytest.mark.parametrize(
+    ("age_seconds", "wait_seconds"),
+    [(0, 5), (-60, 5), (8, 24), (1800, 5400), (2 * HOUR, HOUR), (3 * HOUR - 1, 5), (4 * HOUR, HOUR / 2), (1e5, HOUR)],
+)
+def test_an_unfinished_job_is_looked_at_seldom_until_it_may_be_done(age_seconds: float, wait_seconds: float) -> None:
     young = waiting("young", age_seconds / 3600)
     assert next_look(young, NOW) == NOW + timedelta(seconds=wait_seconds)
 
 
-def test_a_job_of_four_hours_is_looked_at_some_thirty_times() -> None:
-    young, now, looks = waiting("young", 0), NOW, 0
-    while now < NOW + timedelta(hours=4):
+@pytest.mark.parametrize("takes_hours", [3.0, 3.8, 4.0, 5.0, 7.0])
+def test_a_job_costs_a_dozen_looks_and_is_found_done_within_an_eighth_of_its_time(takes_hours: float) -> None:
+    young, now, looks, done = waiting("young", 0), NOW, 0, NOW + timedelta(hours=takes_hours)
+    while now < done:
         now, looks = next_look(young, now), looks + 1
-    assert 25 <= looks <= 40
+    assert looks <= 15
+    assert now - done <= (done - NOW) / 8

@@ -19,8 +19,10 @@ DOWNLOAD_MARGIN = timedelta(minutes=30)
 JOB_TAKES = "3 to 5 hours"
 """What users have measured for inventory jobs: 3 h 47 min, about 4 h, 7 h."""
 
+_NONE_SOONER = timedelta(hours=3)
+"""No job was seen to be done before; a pretended service's may be."""
 _LOOK_AFTER_MIN = timedelta(seconds=5)
-_LOOK_AFTER_MAX = timedelta(minutes=10)
+_LOOK_AFTER_MAX = timedelta(hours=1)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -60,5 +62,13 @@ def choose_job(jobs: Iterable[Job], wanted: Wanted, now: datetime) -> Job | None
 
 
 def next_look(job: Job, now: datetime) -> datetime:
-    """When to look at an unfinished job again: after as long again as it has taken, 5 s at least, 10 min at most."""
-    return now + min(max(now - job.created, _LOOK_AFTER_MIN), _LOOK_AFTER_MAX)
+    """When to look at an unfinished job again.
+
+    One that may be done is looked at after an eighth of the time it has taken (22 minutes after 3 hours), an hour at
+    most.  One that is younger than any job that was ever done is looked at after three times as long again, and when
+    it no longer is: hundreds of vaults may wait, and asking oftener brings nothing sooner.
+    """
+    taken = now - job.created
+    if taken >= _NONE_SOONER:
+        return now + min(taken / 8, _LOOK_AFTER_MAX)
+    return now + max(min(3 * taken, _NONE_SOONER - taken), _LOOK_AFTER_MIN)
