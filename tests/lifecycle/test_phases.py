@@ -12,8 +12,9 @@ import pytest
 from glacier_purge.errors import AuditDamaged, PlanRefused, UsageError
 from glacier_purge.lifecycle.endings import check_not_abandoned
 from glacier_purge.lifecycle.phases import TRANSITIONS, Event, Phase
+from glacier_purge.lifecycle.state import WAITING_FILE, read_state
 from glacier_purge.lifecycle.steps_file import LifecycleFile
-from glacier_purge.storage.folder import LIFECYCLE_FILE, TERMS_FILE
+from glacier_purge.storage.folder import LIFECYCLE_FILE, TERMS_FILE, RunFolder
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -249,3 +250,11 @@ def test_a_round_of_an_abandoned_lifecycle_is_known_however_it_is_named(
     monkeypatch.chdir(tmp_path / here)
     with pytest.raises(PlanRefused, match=r"was abandoned at .* by me@here: nothing more is sent for it, ever"):
         check_not_abandoned(Path(named))
+
+
+@pytest.mark.parametrize("left", [b"", bytes(200)])
+def test_a_note_that_a_power_cut_took_is_no_note(left: bytes, tmp_path: Path) -> None:
+    at(Phase.INVENTORY, tmp_path)
+    (tmp_path / WAITING_FILE).touch(mode=0o600)
+    (tmp_path / WAITING_FILE).write_bytes(left)
+    assert read_state(RunFolder(tmp_path)).waiting is None

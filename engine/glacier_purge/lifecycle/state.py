@@ -38,6 +38,7 @@ from glacier_purge.lifecycle.terms import Terms, read_terms
 from glacier_purge.plan.document import Plan, read_plan
 from glacier_purge.storage.documents import DocumentUnreadable, discard, leave_note, read_document
 from glacier_purge.storage.folder import LIFECYCLE_FILE, PLAN_FILE, TERMS_FILE, RunFolder
+from glacier_purge.storage.ownership import read_own
 from glacier_purge.vault.freeze import read_frozen
 
 WAITING_FILE = "waiting.json"
@@ -207,10 +208,19 @@ def _planned(path: Path, last: int) -> tuple[RunFolder, Plan] | None:
 
 def _waiting(path: Path, phase: Phase, number: int) -> Waiting | None:
     """What was noted in this very phase; an older note is of a process that was killed."""
+    if _was_lost(path / WAITING_FILE):
+        return None
     noted = _read_note(path / WAITING_FILE, _Noted)
     if noted is None or (noted.phase, noted.round) != (phase, number):
         return None
     return Waiting(what=noted.what, until=noted.until)
+
+
+def _was_lost(file: Path) -> bool:
+    """Whether a power cut left the name of a note and nothing in it, or zeros: nobody waited for the disk."""
+    with suppress(OSError):  # which reading the note will say
+        return not read_own(file).strip(b"\0")
+    return False
 
 
 def _read_note(file: Path, kind: type[_Note]) -> _Note | None:
