@@ -73,6 +73,7 @@ def fleet(
 
     configure_logs(logs)
 
+    @cache  # hundreds of members have the same
     def settings_for(profile: str | None, region: str | None, account_id: str | None) -> Settings:
         here = replace(
             aws,
