@@ -12,9 +12,9 @@ import pytest
 from glacier_purge.errors import AuditDamaged, PlanRefused, UsageError
 from glacier_purge.lifecycle.endings import check_not_abandoned
 from glacier_purge.lifecycle.phases import TRANSITIONS, Event, Phase
-from glacier_purge.lifecycle.state import WAITING_FILE, read_state
+from glacier_purge.lifecycle.state import WAITING_FILE, _waiting
 from glacier_purge.lifecycle.steps_file import LifecycleFile
-from glacier_purge.storage.folder import LIFECYCLE_FILE, TERMS_FILE, RunFolder
+from glacier_purge.storage.folder import LIFECYCLE_FILE, TERMS_FILE
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -254,7 +254,6 @@ def test_a_round_of_an_abandoned_lifecycle_is_known_however_it_is_named(
 
 @pytest.mark.parametrize("left", [b"", bytes(200)])
 def test_a_note_that_a_power_cut_took_is_no_note(left: bytes, tmp_path: Path) -> None:
-    at(Phase.INVENTORY, tmp_path)
     (tmp_path / WAITING_FILE).touch(mode=0o600)
     (tmp_path / WAITING_FILE).write_bytes(left)
-    assert read_state(RunFolder(tmp_path)).waiting is None
+    assert _waiting(tmp_path, Phase.INVENTORY, 1) is None
