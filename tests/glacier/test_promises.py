@@ -15,7 +15,7 @@ from glacier_purge.glacier.control import NoAnswer
 from glacier_purge.glacier.promises import read_promised
 from glacier_purge.glacier.reply import Meaning
 from tests.clients import KEYS, VAULT, caller_identity, control, open_rest, open_sdk
-from tests.glacier.garbled import ALL, SUCCESSES, UNSIGNED
+from tests.glacier.garbled import ALL, NONE, SUCCESSES, UNSIGNED
 from tests.glacier.raw_server import answers, refusal, reply, serving
 
 if TYPE_CHECKING:
@@ -267,3 +267,19 @@ async def test_none_and_not_allowed_are_believed_in_the_services_own_form() -> N
         assert await client.access_policy() is None
         assert await client.describe_job(JOB) is None
         assert len(server.requests) == 3
+
+
+@pytest.mark.parametrize(
+    ("question", "answer"),
+    [
+        ("ListTagsForVault", reply("200 OK", body=b'{"Tags":{}}', request_id="kept")),
+        ("GetVaultLock", reply("404 Not Found", body=NONE, request_id="kept")),
+        ("GetVaultAccessPolicy", reply("404 Not Found", body=NONE, request_id="kept")),
+    ],
+)
+async def test_an_answer_that_was_given_before_says_nothing_of_now(question: str, answer: bytes) -> None:
+    """A box in between keeps what it heard once: a hold that was set since would never be seen."""
+    async with serving(answers(answer)) as server, control(server.endpoint_url) as client:
+        await QUESTIONS[question](client)
+        with pytest.raises(NoAnswer, match="its request id kept came before"):
+            await QUESTIONS[question](client)
