@@ -22,6 +22,7 @@ from typing import TYPE_CHECKING, Any
 
 from benchmarks import (
     bench_audit,
+    bench_fleet,
     bench_memory,
     bench_pacer,
     bench_pacer_real,
@@ -76,6 +77,7 @@ QUESTIONS = (
         told=lambda results: f"## The simulator\n\n{bench_simulator.text(results)}",
     ),
     Question(name="bench_memory", short=[], full=["--full"], told=_tables(bench_memory)),
+    Question(name="bench_fleet", short=["--sizes", "20"], full=[], told=_tables(bench_fleet)),
     Question(name="bench_pacer", short=[], full=["--seeds", "10"], told=_tables(bench_pacer)),
     Question(name="bench_pacer_real", short=[], full=["--long"], told=_tables(bench_pacer_real)),
 )
