@@ -61,10 +61,16 @@ def fail_while_planning(path: Path, failure: BaseException) -> None:
         raise failure
 
 
-@pytest.mark.parametrize("failure", [UsageError("no"), DiskFailed("full"), KeyboardInterrupt(), RuntimeError("bug")])
+@pytest.mark.parametrize("failure", [UsageError("no"), KeyboardInterrupt(), RuntimeError("bug")])
 def test_whatever_fails_takes_the_folder_with_it(tmp_path: Path, failure: BaseException) -> None:
     with pytest.raises(type(failure)):
         fail_while_planning(tmp_path / "run", failure)
+    assert not (tmp_path / "run").exists()
+
+
+def test_a_disk_that_fails_is_said_and_nothing_left(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match=r"No space left on device\. Nothing was sent; mend the disk"):
+        fail_while_planning(tmp_path / "run", DiskFailed("x can't be written: No space left on device. Mend the disk."))
     assert not (tmp_path / "run").exists()
 
 
