@@ -239,7 +239,7 @@ APPLYING: dict[str, Row] = {
     ),
     "more bytes than allowed, at resume": Row(begun(nothing, "--max-bytes", "1B"), 2, ("of --max-bytes",)),
     "a duration that is none": Row(planned(nothing, "--max-duration", "long"), 2, ("is not a span",)),
-    "a duration of nothing": Row(planned(nothing, "--max-duration", "0h"), 2, ("max_duration_seconds is 0",)),
+    "a duration of nothing": Row(planned(nothing, "--max-duration", "0h"), 2, ("--max-duration is 0",)),
     "a plan that is stale": Row(
         planned(dated("2020-01-01T00:00:00Z")), 2, ("can be approved for 7 days", "Plan again")
     ),
@@ -344,7 +344,7 @@ RESUMING: dict[str, Row] = {
     "an audit log without one of its lines": Row(
         begun(read_anew(edited("audit/000001.jsonl", r"\n[^\n]*\n", r"\n"))), 4, ("byte",)
     ),
-    "an audit log without its beginning": Row(begun(without("audit/000001.jsonl")), 2, ("there is no terminal",)),
+    "an audit log without its beginning": Row(begun(without("audit/000001.jsonl")), 4, ("the log ends before",)),
     "a folder that others can write, at resume": Row(begun(open_to_others), 2, ("written by other users",)),
 }
 

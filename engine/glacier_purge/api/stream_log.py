@@ -15,7 +15,6 @@ import os
 from collections import deque
 from contextlib import asynccontextmanager, contextmanager, suppress
 from dataclasses import asdict
-from datetime import UTC, datetime
 from importlib.metadata import version
 from typing import TYPE_CHECKING
 
@@ -25,6 +24,7 @@ from glacier_purge.audit.given_ids import History, cut, name_of
 from glacier_purge.audit.journal import Journal
 from glacier_purge.audit.record import Outcome
 from glacier_purge.audit.stream_document import STREAM_FILE, StreamDocument, read_stream
+from glacier_purge.clock import utc_now
 from glacier_purge.deletion.pacer import PacerState
 from glacier_purge.errors import DiskFailed, UsageError
 from glacier_purge.run.feed import RELEASE_MAX
@@ -80,7 +80,7 @@ def _begin(folder: RunFolder, vault: Vault, endpoint_url: str) -> None:
     others = {entry.name for entry in folder.path.iterdir()} - {"lock", f".{STREAM_FILE}.new"}
     if others:
         raise UsageError(_BESIDE.format(folder=folder.path, file=min(others)))
-    now = datetime.now(UTC)
+    now = utc_now()
     document = StreamDocument(
         run=run_name(vault.name, now),
         vault_arn=vault.arn,
