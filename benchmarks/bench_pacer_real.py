@@ -16,19 +16,22 @@ throttled.
 from __future__ import annotations
 
 import argparse
+import asyncio
 import json
 import os
 import signal
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypedDict
+from urllib.parse import urlsplit
 from urllib.request import ProxyHandler, Request, build_opener
 
 from benchmarks.pacing.measures import jain
@@ -121,29 +124,56 @@ def live_through(situation: Situation, folder: Path) -> Row:
     options = ("--archives", str(situation.archives), "--rate", f"{first:g}", "--burst", f"{first:g}")
     with started_simulator(*options) as glacier:
         folders = [folder / str(number) for number in range(situation.clients)]
-        plans = list(zip(folders, _planned(glacier, folders), strict=True))
         with ExitStack() as stack:
+            others = [stack.enter_context(_another_way_in(glacier.endpoint_url)) for _ in folders[1:]]
+            plans = list(zip(folders, _planned(glacier, folders, [glacier.endpoint_url, *others]), strict=True))
             for path, digest in plans:
                 stack.enter_context(_applying(path, digest))
             began, seconds = _watch(situation, glacier)
     return _row(situation, seconds, [_Log(path / "run" / "audit", began) for path in folders])
 
 
-def _planned(glacier: StartedSimulator, folders: list[Path]) -> list[str]:
+def _planned(glacier: StartedSimulator, folders: list[Path], ways_in: list[str]) -> list[str]:
     """Plan for each client its share of the vault; returns the digests."""
     digests = []
     folders[0].mkdir(parents=True)
     glacier.save_inventory(folders[0] / "whole.json")
     whole = json.loads((folders[0] / "whole.json").read_bytes())
-    for number, folder in enumerate(folders):
+    for number, (folder, endpoint_url) in enumerate(zip(folders, ways_in, strict=True)):
         folder.mkdir(exist_ok=True)
         part = whole | {"ArchiveList": whole["ArchiveList"][number :: len(folders)]}
         (folder / "inventory.json").write_text(json.dumps(part, separators=(",", ":")), "utf-8")
         command = [*COMMAND, "plan", glacier.vault, "--inventory", str(folder / "inventory.json")]
-        command += ["--run-dir", str(folder / "run"), "--endpoint-url", glacier.endpoint_url, "--output", "json"]
+        command += ["--run-dir", str(folder / "run"), "--endpoint-url", endpoint_url, "--output", "json"]
         done = subprocess.run(command, env=_environment(folder), check=True, capture_output=True)
         digests.append(json.loads(done.stdout)["digest"])
     return digests
+
+
+@contextmanager
+def _another_way_in(endpoint_url: str) -> Iterator[str]:
+    """Another address of the simulator, as of another host: one lets one process work on a vault at an address."""
+    loop, port = asyncio.new_event_loop(), urlsplit(endpoint_url).port
+
+    async def pass_on(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        with suppress(OSError):
+            while data := await reader.read(65_536):
+                writer.write(data)
+                await writer.drain()
+        writer.close()
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        there_reader, there_writer = await asyncio.open_connection("127.0.0.1", port)
+        await asyncio.gather(pass_on(reader, there_writer), pass_on(there_reader, writer))
+
+    server = loop.run_until_complete(asyncio.start_server(serve, "127.0.0.1", 0))
+    thread = threading.Thread(target=loop.run_forever, daemon=True)
+    thread.start()
+    try:
+        yield f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
+    finally:
+        loop.call_soon_threadsafe(loop.stop)
+        thread.join()
 
 
 @contextmanager
