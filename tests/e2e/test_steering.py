@@ -52,7 +52,8 @@ def test_a_run_is_paused_resumed_and_hurried(bench: Bench) -> None:
     assert (shown["state"], shown["as_of"], shown["until"]) == ("paused", "now", None)
     assert shown["why"].startswith("paused by ")
     assert bench.simulator.ledger()["deletes_received"] == sent
-    assert bench.json("resume", str(bench.run_dir))["state"] == "running"
+    bench.json("resume", str(bench.run_dir))
+    eventually(lambda: status(bench)["state"] == "running")  # once it has looked at what holds the vault
     assert bench.json("rate", str(bench.run_dir), "none")["max_rate"] is None
     out, err = process.communicate(timeout=60)
     assert process.returncode == 0, err

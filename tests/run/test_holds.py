@@ -154,6 +154,35 @@ async def test_after_a_renewal_of_credentials_nothing_is_sent_before_another_loo
     assert len(bench.protection.looked_at) >= 3
 
 
+async def test_after_an_operators_pause_nothing_is_sent_before_another_look(tmp_path: Path) -> None:
+    bench = Bench(tmp_path, InProcessGlacier(500))
+    async with bench.process(protection_interval_seconds=86_400.0) as run:
+        await anyio.sleep(1)
+        run.obey(Pause(by=BY))
+        await anyio.sleep(1)
+        tagged(bench)
+        sent = bench.service.requests
+        assert run.obey(Resume(by=BY))["paused_by"] == ["hold"]
+        await anyio.sleep(3600)
+        assert bench.service.requests == sent
+        lifted(bench)
+    assert bench.log()[-1]["event"] == "finished"
+
+
+async def test_after_a_host_slept_nothing_is_sent_for_long_before_another_look(tmp_path: Path) -> None:
+    bench = Bench(tmp_path, InProcessGlacier(100))
+    async with bench.process(pace=SLOW, protection_interval_seconds=7200.0) as run:
+        await anyio.sleep(100)
+        tagged(bench)
+        sent = bench.service.requests
+        bench.clock_set_by_seconds = 8 * 3600.0  # what shows of it: the loop's clock stood still
+        await anyio.sleep(3600)
+        assert bench.service.requests - sent <= 4
+        assert run.telemetry()["paused_by"] == ["hold"]
+        lifted(bench)
+    assert bench.log()[-1]["event"] == "finished"
+
+
 async def test_a_look_without_an_answer_holds_and_says_that_nothing_could_be_read(tmp_path: Path) -> None:
     bench = Bench(tmp_path, InProcessGlacier(300))
     async with bench.process(pace=SLOW, telemetry_seconds=600.0) as run:

@@ -1,9 +1,9 @@
 """Sees a hold that is set while a run sends: looks at the vault's protection again and again, and holds the pool.
 
 A purge lasts days, and whoever puts the vault under a legal hold meanwhile does not know of it.  So lock, access policy
-and tags are read again at an interval, and, before sending goes on, at the start of each window and after each renewal
-of credentials.  A hold pauses the run as one side of ``Pauses``; it lets go by itself once a look finds it lifted, and
-nobody's order lifts it.
+and tags are read again at an interval, and, before sending goes on, at the start of each window, at the end of an
+operator's pause, after each renewal of credentials, and when the host or the process stood still.  A hold pauses the
+run as one side of ``Pauses``; it lets go by itself once a look finds it lifted, and nobody's order lifts it.
 
 What can't be read is not "none": a look that got no answer holds as well, until one does.  A read that is denied is
 told only, as at the start; but it does not lift a hold that was seen while it could be read.
@@ -36,6 +36,8 @@ _log: Any = structlog.wrap_logger(logging.getLogger(__name__))
 
 _HELD_LOOK_SECONDS_MAX = 60.0
 """While something holds the run it is looked at this often at least, so that a lifted hold costs a minute."""
+_LOOK_AT_CLOCK_SECONDS = 30.0
+"""How often the clock on the wall is looked at, which goes on while a host sleeps, when the event loop's does not."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -103,10 +105,21 @@ class Holds:
     async def keep(self) -> None:
         """Look at the interval and when asked, for as long as the run lasts."""
         while True:
-            with anyio.move_on_after(self._seconds):
-                await self._asked.wait()
+            await self._due()
             self._asked = anyio.Event()
             self._take(await self._seen())
+
+    async def _due(self) -> None:
+        """Wait until a look was asked for, or the interval has passed by one of the clocks."""
+        began, began_on_the_wall = self._host.clock(), self._host.wall_clock()
+        while not self._asked.is_set():
+            passed = max(self._host.clock() - began, self._host.wall_clock() - began_on_the_wall)
+            if passed > self._seconds + _LOOK_AT_CLOCK_SECONDS:
+                self.look_first("this host or process stood still, or its clock was set")
+            if passed >= self._seconds:
+                return
+            with anyio.move_on_after(min(_LOOK_AT_CLOCK_SECONDS, self._seconds - passed)):
+                await self._asked.wait()
 
     @property
     def _seconds(self) -> float:

@@ -95,6 +95,7 @@ class Sending:
             journal=context.journal,
             drain=self.drain,
             wall_clock=context.host.wall_clock,
+            before_resuming=lambda: self._holds.look_first("it was resumed"),
         )
         self._work = anyio.CancelScope()
         self._drain_reason = drain_reason

@@ -81,7 +81,8 @@ def read_order(line: bytes) -> Order:
 
 
 class Steering:
-    """The levers of one process's run. ``drain`` ends it in good order for the reason it is given."""
+    """The levers of one process's run. ``drain`` ends it in good order for the reason it is given; ``before_resuming``
+    is called when an operator's pause ends."""
 
     def __init__(
         self,
@@ -91,12 +92,14 @@ class Steering:
         journal: Journal,
         drain: Callable[[str], None],
         wall_clock: Callable[[], float],
+        before_resuming: Callable[[], None],
     ) -> None:
         self._pool = pool
         self._pacer = pacer
         self._journal = journal
         self._drain = drain
         self._wall_clock = wall_clock
+        self._before_resuming = before_resuming
 
     def obey(self, order: Change) -> None:
         """Carry out an order. Raises ``UsageError`` for a rate that is none; nothing was changed then."""
@@ -117,6 +120,7 @@ class Steering:
                     f"paused by {order.by} at {since:%Y-%m-%dT%H:%M:%SZ}, until somebody resumes it or starts it again",
                 )
             case Resume():
+                self._before_resuming()
                 self._pool.resume(Side.OPERATOR)
             case SetRate():
                 self._pacer.set_rate_max(order.per_second)
