@@ -172,9 +172,7 @@ class VaultMachine(RuleBasedStateMachine):
         described = parsed(self.asker.ask("GET", "/vaults/v"))
         inventories = self.model.inventories(self.asker.now)
         expected = (
-            (dates.with_milliseconds(inventories[-1].date), len(inventories[-1].archives))
-            if inventories
-            else (None, None)
+            (dates.with_milliseconds(inventories[-1].date), len(inventories[-1].archives)) if inventories else (None, 0)
         )
         assert (described["LastInventoryDate"], described["NumberOfArchives"]) == expected
 

@@ -49,7 +49,9 @@ def test_the_table_names_every_operation_of_the_model(client: Boto) -> None:
 def test_vaults_come_and_go(boto: Boto) -> None:
     made = call(boto, "CreateVault", vaultName="new.vault")
     assert made["location"] == f"/{ACCOUNT}/vaults/new.vault"
-    assert call(boto, "DescribeVault", vaultName="new.vault").get("NumberOfArchives") is None
+    described = call(boto, "DescribeVault", vaultName="new.vault")
+    assert (described["NumberOfArchives"], described["SizeInBytes"]) == (0, 0)  # as in botocore's example
+    assert "LastInventoryDate" not in described
     described = call(boto, "DescribeVault", vaultName="photos")
     assert described["NumberOfArchives"] == 30
     assert described["VaultARN"] == f"arn:aws:glacier:us-east-1:{ACCOUNT}:vaults/photos"

@@ -44,10 +44,10 @@ def inventory(asker: Asker, vault: str = "photos") -> list[str]:
 def test_the_first_inventory_comes_half_a_day_after_the_first_upload(asker: Asker) -> None:
     asker.ask("PUT", "/vaults/new")
     asker.now += 30 * DAY
-    assert describe(asker, "new") == (None, None)
+    assert describe(asker, "new") == (None, 0)
     asker.upload("new")
     asker.now += 12 * HOUR - 1
-    assert describe(asker, "new") == (None, None)
+    assert describe(asker, "new") == (None, 0)
     asker.now += 1
     assert describe(asker, "new") == ("2027-02-14T20:00:00.000Z", 1)
 
@@ -149,7 +149,7 @@ def test_a_vault_goes_only_after_a_newer_inventory_says_zero(asker: Asker, photo
     assert asker.ask("GET", "/vaults/photos").status == 404
     assert asker.glacier.ledger.distinct_ids == 11
     assert asker.ask("PUT", "/vaults/photos").status == 201
-    assert describe(asker) == (None, None)
+    assert describe(asker) == (None, 0)
     assert refused(asker.ask("DELETE", f"/vaults/photos/archives/{photos[0]}"))[2].startswith("Invalid vault name")
 
 
@@ -293,6 +293,31 @@ def test_listings_come_in_pages(asker: Asker, photos: list[str]) -> None:
     found = pages(asker, path, "UploadsList", "MultipartUploadId")
     assert {one for page in found for one in page} == uploads
     assert [len(page) for page in found] == [50, 10]
+    assert photos
+
+
+@pytest.mark.parametrize("limit", ["1000", "51", "", "9" * 400])
+def test_a_page_holds_no_more_than_the_service_gives_whatever_is_asked_for(
+    asker: Asker, photos: list[str], limit: str
+) -> None:
+    for name in vaults(0, 12):
+        assert asker.ask("PUT", f"/vaults/{name}").status == 201
+    for _ in range(52):
+        asker.start_job("photos", Type="inventory-retrieval")
+        headers = {"x-amz-part-size": str(2**20)}
+        upload = asker.ask("POST", "/vaults/photos/multipart-uploads", headers=headers)
+    upload_id = header(upload, "x-amz-multipart-upload-id")
+    parts = asker.glacier.vault("photos", asker.now).facts.uploads[upload_id].parts
+    parts |= {number * 2**20: Part(number * 2**20, b"p", "") for number in range(52)}
+    for path, member, name, sizes in (
+        ("/vaults", "VaultList", "VaultName", [10, 3]),
+        ("/vaults/photos/jobs", "JobList", "JobId", [50, 2]),
+        ("/vaults/photos/multipart-uploads", "UploadsList", "MultipartUploadId", [50, 2]),
+        (f"/vaults/photos/multipart-uploads/{upload_id}", "Parts", "RangeInBytes", [50, 2]),
+    ):
+        found = pages(asker, f"{path}?limit={limit}", member, name)
+        assert [len(page) for page in found] == sizes, path
+        assert len({one for page in found for one in page}) == sum(sizes)
     assert photos
 
 

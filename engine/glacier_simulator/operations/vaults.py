@@ -11,7 +11,7 @@ from glacier_simulator.exchange import Response
 from glacier_simulator.stored import StoredVault
 
 _LIST_MAX = 10
-"""ListVaults' limit, most and default, in the guide."""
+"""So many vaults a page, whatever more is asked for ("ListVaults"; aws-sdk-net #895)."""
 
 
 def create_vault(call: Call) -> Response:
@@ -71,12 +71,17 @@ def delete_vault(call: Call) -> Response:
 
 
 def _description(vault: StoredVault) -> dict[str, object]:
+    """A vault as described. Before its first inventory its counts are 0 and only the date is null.
+
+    The guide says null of the counts too; but botocore's example of DescribeVault has 0 and no date, and boto2, which
+    reads the bare JSON and breaks down where a member is missing, was shown a null date and 0.
+    """
     last = vault.last_inventory
     return {
         "CreationDate": dates.with_milliseconds(vault.facts.created),
         "LastInventoryDate": dates.with_milliseconds(last.date) if last else None,
-        "NumberOfArchives": last.live if last else None,
-        "SizeInBytes": last.size_bytes if last else None,
+        "NumberOfArchives": last.live if last else 0,
+        "SizeInBytes": last.size_bytes if last else 0,
         "VaultARN": vault.facts.arn,
         "VaultName": vault.facts.name,
     }

@@ -129,10 +129,24 @@ async def test_a_vault_is_described() -> None:
     assert got.last_inventory.isoformat() == "2026-11-20T00:28:00+00:00"
 
 
-async def test_a_vault_never_inventoried_has_no_counts() -> None:
+@pytest.mark.parametrize(
+    "before_the_first",
+    [
+        b'"LastInventoryDate":null,"NumberOfArchives":null,"SizeInBytes":null,',
+        b'"LastInventoryDate":null,"NumberOfArchives":0,"SizeInBytes":0,',
+        b'"NumberOfArchives":0,"SizeInBytes":0,',
+        b"",
+    ],
+    ids=["the guide", "the service", "an SDK's example", "nothing at all"],
+)
+async def test_a_vault_never_inventoried_has_no_counts(before_the_first: bytes) -> None:
+    """0 would be read as a vault without archives, and many may have been uploaded today."""
     body = (
-        b'{"CreationDate":"2012-02-20T17:01:45.198Z","LastInventoryDate":null,"NumberOfArchives":null,'
-        b'"SizeInBytes":null,"VaultARN":"' + VAULT.arn.encode() + b'","VaultName":"photos"}'
+        b'{"CreationDate":"2012-02-20T17:01:45.198Z",'
+        + before_the_first
+        + b'"VaultARN":"'
+        + VAULT.arn.encode()
+        + b'","VaultName":"photos"}'
     )
     async with (
         serving(answers(reply("200 OK", body=body))) as server,

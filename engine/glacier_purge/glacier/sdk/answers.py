@@ -124,13 +124,16 @@ def as_error(reply: Reply, operation: str, about: str) -> ControlRefused | Crede
 
 
 def read_description(members: Mapping[str, Any]) -> VaultDescription:
-    """Read the members of DescribeVault's answer, or of one vault in ListVaults'."""
-    last_inventory = members.get("LastInventoryDate")
+    """Read the members of DescribeVault's answer, or of one vault in ListVaults'.
+
+    Before the first inventory the service says 0 or null: in either case nobody has counted.
+    """
+    date = members.get("LastInventoryDate")
     return VaultDescription(
         arn=members["VaultARN"],
-        last_inventory=None if last_inventory is None else datetime.fromisoformat(last_inventory),
-        archives=members.get("NumberOfArchives"),
-        size_bytes=members.get("SizeInBytes"),
+        last_inventory=None if date is None else datetime.fromisoformat(date),
+        archives=None if date is None else members.get("NumberOfArchives"),
+        size_bytes=None if date is None else members.get("SizeInBytes"),
     )
 
 
