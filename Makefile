@@ -3,6 +3,7 @@
 PYTHON ?= python3
 VENV := .venv
 WITNESS := .venv-witness
+JAVASCRIPT := .witness-javascript
 BIN := $(VENV)/bin
 UV := $(BIN)/uv
 WHEELS := build/wheel
@@ -15,7 +16,7 @@ SHELL := /bin/bash
 .SUFFIXES:
 MAKEFLAGS += --no-print-directory
 .DEFAULT_GOAL := help
-.PHONY: help demo test strace check format wheel conformance rehearsal bench guard bench-simulator witness schemas lock clean
+.PHONY: help demo test strace check format wheel conformance rehearsal bench guard bench-simulator witness javascript schemas lock clean
 
 help: ## Say what there is.
 	@sed -nE 's/^([a-z-]+):.*## (.*)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 24
@@ -23,7 +24,7 @@ help: ## Say what there is.
 demo: $(VENV)/.ready ## Purge a simulated vault; needs no AWS account and touches none.
 	@$(BIN)/glacier-purge demo $(ARGUMENTS)
 
-test: $(VENV)/.ready $(WITNESS)/.ready strace ## Run the tests. ARGUMENTS="tests/audit -x" runs some of them.
+test: $(VENV)/.ready $(WITNESS)/.ready javascript strace ## Run the tests. ARGUMENTS="tests/audit -x" runs some of them.
 	@$(BIN)/python -m pytest -n 2 --dist worksteal $(ARGUMENTS)
 
 strace: # Makes disks fail under the tests; they skip where it is missing, but not in CI.
@@ -49,7 +50,7 @@ wheel: $(VENV)/.ready ## Build the wheel and try it in a clean environment, the 
 	@$(UV) pip install --quiet --python $(CLEAN_ROOM)/bin/python --constraint requirements.lock $(WHEELS)/*.whl
 	@$(CLEAN_ROOM)/bin/python -I tests/check_wheel.py $(WHEELS)/*.whl
 
-conformance: $(VENV)/.ready $(WITNESS)/.ready ## Hold the simulator against AWS's own model and clients.
+conformance: $(VENV)/.ready $(WITNESS)/.ready javascript ## Hold the simulator against AWS's own model and clients.
 	@$(BIN)/python -m tests.conformance.coverage
 	@$(BIN)/python -m pytest -n 2 tests/conformance
 
@@ -67,6 +68,11 @@ bench-simulator: $(VENV)/.ready ## Measure the simulator.
 
 witness: $(WITNESS)/.ready ## Make the second environment: AWS CLI, boto3 and moto, without this project.
 
+javascript: ## Install AWS's SDK for JavaScript as one more witness, with npm.
+	@command -v npm >/dev/null && $(MAKE) $(JAVASCRIPT)/.ready || { \
+	    echo "AWS's SDK for JavaScript is not there (it takes npm and its registry): its tests are skipped" >&2; \
+	    [ "$${CI:-}" != true ]; }
+
 schemas: $(VENV)/.ready ## Write config/schema.json and config/schemas again from the code.
 	@$(BIN)/glacier-purge config schema > config/schema.json
 	@$(BIN)/glacier-purge config schema --all-to config/schemas
@@ -77,7 +83,7 @@ lock: $(VENV)/.ready ## Write the lock files again from pyproject.toml.
 	@$(COMPILE) --group bootstrap --output-file requirements-bootstrap.lock
 
 clean: ## Remove everything make made.
-	@rm -rf $(VENV) $(WITNESS) build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	@rm -rf $(VENV) $(WITNESS) $(JAVASCRIPT) build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
 	@find engine config tests benchmarks examples -name __pycache__ -type d -prune -exec rm -rf {} +
 
 $(VENV)/.uv: requirements-bootstrap.lock
@@ -97,4 +103,10 @@ $(VENV)/.ready: $(VENV)/.uv requirements.lock pyproject.toml
 $(WITNESS)/.ready: $(VENV)/.uv requirements-witness.lock
 	@$(UV) venv --quiet --allow-existing --python $(BIN)/python $(WITNESS)
 	@$(UV) pip sync --quiet --require-hashes --python $(WITNESS)/bin/python requirements-witness.lock
+	@touch $@
+
+$(JAVASCRIPT)/.ready: tests/conformance/javascript/package.json tests/conformance/javascript/package-lock.json
+	@mkdir -p $(JAVASCRIPT)
+	@cp $^ $(JAVASCRIPT)
+	@cd $(JAVASCRIPT) && npm ci --silent --ignore-scripts --no-audit --no-fund
 	@touch $@
