@@ -38,6 +38,7 @@ RUNNING = PARSING | {
     "pydantic_settings": {"dotenv"},
     "structlog": set(),  # without rich: see cli/logs.py
     "tenacity": set(),
+    "truststore": set(),
     "uvloop": set(),
 }
 """Packages by who brings them in."""

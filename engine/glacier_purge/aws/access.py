@@ -32,7 +32,7 @@ class Access:
 
     ``endpoint_url`` is the caller's choice, already resolved (None: the region's own); the AWS_ENDPOINT_URL
     variables are not read here.  ``credentials`` replaces the AWS chain, of which ``profile`` picks the profile.
-    ``ca_bundle`` is a PEM file of authorities trusted instead of the default ones (AWS_CA_BUNDLE otherwise).
+    ``ca_bundle`` is a PEM file of authorities trusted besides the system's (``tls.bundle_in_force`` otherwise).
     ``verify_certificates`` can be given up for loopback only.
     ``id_rule`` tells which archive ids may be sent.
     """

@@ -7,16 +7,15 @@ retries, and aiohttp's hidden second try of a DELETE on a dropped connection (ev
 audit); following redirects (a signed DELETE must not be led elsewhere); reusing a connection on which bytes arrived
 unasked, or a reply that was given before (what follows would be read as the answer to the next delete); endpoints from
 environment or files (the caller resolves and shows the endpoint); parameter validation (ids are checked by us, more
-strictly).  What they leave out is put in: a limit on the whole time a request takes, and the check that a certificate
-is for the host that was asked; and no answer is parsed before it was held against what its operation promises
-(``promises``).
+strictly).  What they leave out is put in: a limit on the whole time a request takes, and one TLS context for all
+(``tls``), because they check no certificate behind a proxy and no host name anywhere; and no answer is parsed before it
+was held against what its operation promises (``promises``).
 """
 
 from __future__ import annotations
 
 import logging
 import os
-import ssl
 from dataclasses import dataclass
 from functools import cached_property, partial
 from importlib.metadata import version
@@ -29,15 +28,16 @@ from aiobotocore.credentials import AioCredentials
 from aiobotocore.httpsession import AIOHTTPSession
 from aiobotocore.session import AioSession
 from botocore.exceptions import ProfileNotFound
-from botocore.httpsession import get_cert_path
 
 from glacier_purge.aws.credentials import CredentialSource
 from glacier_purge.aws.endpoints import check_endpoint_url, check_region, is_loopback
 from glacier_purge.aws.sdk_data import OurServicesOnly
-from glacier_purge.errors import ConfigurationFailed, UsageError
+from glacier_purge.aws.tls import bundle_in_force, client_context
+from glacier_purge.errors import ConfigurationFailed
 
 if TYPE_CHECKING:
     import asyncio
+    import ssl
     from collections.abc import Callable
 
     from aiohttp.client_proto import ResponseHandler
@@ -69,7 +69,9 @@ class AwsSession:
     """An aioboto3 session whose clients all sign with one ``CredentialSource`` and whose replies pass ``scrutiny``."""
 
     def __init__(self, access: Access, region: str, scrutiny: Scrutiny) -> None:
-        """Send nothing. Raise ``ConfigurationFailed`` for an unknown profile, ``UsageError`` for other bad access."""
+        """Send nothing. Raise ``ConfigurationFailed`` for an unknown profile or a file of authorities that the
+        environment names and nobody can read, ``UsageError`` for other bad access.
+        """
         self._access = access
         self._region = region
         self._scrutiny = scrutiny
@@ -87,7 +89,7 @@ class AwsSession:
             raise ConfigurationFailed(
                 f"{fault}. Check --profile and AWS_PROFILE; `aws configure list-profiles` shows them."
             ) from fault
-        self._authorities = self._find_authorities()
+        self.bundle = bundle_in_force(access.ca_bundle, os.environ, self._core.get_scoped_config().get("ca_bundle"))
 
     def client(self, service: str) -> Any:
         """Return the async context manager of a client; a pretended AWS on loopback is asked for every service."""
@@ -97,34 +99,12 @@ class AwsSession:
             service,
             endpoint_url=endpoint_url,
             config=self._config(endpoint_url),
-            verify=self._authorities or False,
         )
 
     @cached_property
     def tls(self) -> ssl.SSLContext:
-        """Check certificate and host name as the SDK does; where they are not checked (loopback only), nothing."""
-        context = ssl.create_default_context(cafile=self._authorities)
-        context.set_alpn_protocols(["http/1.1"])
-        if self._authorities is None:
-            context.check_hostname = False
-            context.verify_mode = ssl.CERT_NONE
-        return context
-
-    def _find_authorities(self) -> str | None:
-        """Name the PEM file that server certificates are checked against; None when they are not."""
-        if not self._access.verify_certificates:
-            return None
-        configured = self._access.ca_bundle or self._core.get_config_variable("ca_bundle")
-        if configured is None:
-            return str(get_cert_path(True))  # botocore's way to ask for the default
-        try:
-            ssl.create_default_context(cafile=str(configured))
-        except OSError as fault:
-            raise UsageError(
-                f"{configured} is no readable file of certificates in PEM form ({fault}). Check --ca-bundle, "
-                "AWS_CA_BUNDLE and ca_bundle in the AWS configuration."
-            ) from fault
-        return str(configured)
+        """The one context that everything of this session is sent with, made when the first connection is."""
+        return client_context(self.bundle, checks=self._access.verify_certificates)
 
     def _config(self, endpoint_url: str | None) -> AioConfig:
         access = self._access
@@ -142,7 +122,7 @@ class AwsSession:
             ignore_configured_endpoint_urls=True,
             use_dualstack_endpoint=False,  # a setting meant for S3: the dual-stack name is none Glacier is known by
             user_agent=self._user_agent(),
-            http_session_cls=partial(OneTryHttpSession, connections=self._scrutiny.connections()),
+            http_session_cls=partial(OneTryHttpSession, connections=self._scrutiny.connections(), tls=lambda: self.tls),
             **own_endpoint,
         )
 
@@ -161,16 +141,15 @@ class OneTryHttpSession(AIOHTTPSession):  # type: ignore[misc]  # aiobotocore pu
     """The SDK's HTTP session, with everything aiohttp does behind one's back switched off."""
 
     def __init__(
-        self, *options: Any, connections: Callable[[asyncio.AbstractEventLoop], ResponseHandler], **more: Any
+        self,
+        *options: Any,
+        connections: Callable[[asyncio.AbstractEventLoop], ResponseHandler],
+        tls: Callable[[], ssl.SSLContext],
+        **more: Any,
     ) -> None:
         super().__init__(*options, **more)
         self._connections = connections
-
-    def _get_ssl_context(self) -> ssl.SSLContext:
-        """Check host names: botocore leaves that to urllib3, which aiohttp does not have, so nobody would do it."""
-        context: ssl.SSLContext = super()._get_ssl_context()
-        context.check_hostname = True
-        return context
+        self._tls = tls
 
     async def _get_session(self, proxy_url: str | None) -> Any:
         if (session := self._sessions.get(proxy_url)) is None:
@@ -187,9 +166,8 @@ class OneTryHttpSession(AIOHTTPSession):  # type: ignore[misc]  # aiobotocore pu
         return session
 
     def _create_connector(self, proxy_url: str | None) -> aiohttp.TCPConnector:
-        """Build what the SDK would have built, as a connector that takes up no connection with bytes waiting on it."""
-        theirs = super()._create_connector(proxy_url)
-        connector = _CleanConnector(limit=theirs.limit, ssl=theirs._ssl, **self._connector_args)  # noqa: SLF001
+        """Connect with our own TLS context, also behind a proxy, where the SDK's would check nothing at all."""
+        connector = _CleanConnector(limit=self._max_pool_connections, ssl=self._tls(), **self._connector_args)
         connector.connect_by(self._connections)
         return connector
 

@@ -65,7 +65,7 @@ class AwsOptions:
     transport: Literal["auto", "sdk", "rest"] | None = None
     """How deletes travel: rest (connections of our own, a fortieth of the CPU), sdk, or auto."""
     ca_bundle: str | None = None
-    """PEM file of the authorities to trust instead of the system's; also AWS_CA_BUNDLE."""
+    """PEM file of authorities to trust besides the system's; else AWS_CA_BUNDLE, the profile's, REQUESTS_CA_BUNDLE."""
     no_verify_ssl: bool = False
     """Do not check the server's certificate; refused outside of loopback."""
 

@@ -23,6 +23,7 @@ from tenacity.wait import wait_base, wait_none
 
 from glacier_purge.archive import Vault
 from glacier_purge.errors import ServiceRefused, UsageError
+from glacier_purge.glacier.control import NotTrusted
 from glacier_purge.glacier.reply import Meaning, Reply
 
 TRANSIENT = (Meaning.THROTTLED, Meaning.SERVER_FAULT, Meaning.NO_REPLY)
@@ -142,12 +143,14 @@ _REFUSALS: dict[Meaning, str] = {
     Meaning.NO_LONGER_SUPPORTED: "the account counts as a new customer, for whom the service is closed: it holds no "
     "archives here any more, or never did",
     Meaning.NOT_AWS: "the answer did not come from AWS but from something in between (a proxy or a login page)",
-    Meaning.UNTRUSTED: "the server's TLS certificate does not hold: someone may stand in between",
 }
 
 
 def refusal(vault: Vault, reply: Reply) -> ServiceRefused:
     """Make the error that ends the run from a reply whose meaning is in ``glacier.reply.ENDS_THE_RUN``."""
+    if reply.meaning is Meaning.UNTRUSTED:
+        what = f"{vault.arn}: {reply.message}. Dispatch stopped; nothing is marked failed."
+        return NotTrusted(what, operation="DeleteArchive", reply=reply)
     detail = " ".join(part for part in (reply.code, reply.message) if part)
     return ServiceRefused(
         f"{vault.arn}: {_REFUSALS[reply.meaning]}. The service answered "

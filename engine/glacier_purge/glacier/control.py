@@ -65,6 +65,15 @@ class ControlRefused(ServiceRefused):
         return reply.meaning is Meaning.VAULT_MISSING and reply.message.startswith(_VAULT_IS_MISSING)
 
 
+class NotTrusted(ControlRefused):
+    """Whoever answers can't show that it is the service: its TLS certificate does not hold. Nothing was sent to it.
+
+    What to trust is a matter of configuration, so trying again helps nobody.
+    """
+
+    exit_code = 253
+
+
 class NoAnswer(RunStopped):
     """No answer, or one that says "later" or can't be the service's, however often it was asked for.
 

@@ -78,7 +78,7 @@ class AwsSettings(_Section):
     transport: Literal["auto", "sdk", "rest"] = "auto"
     """How deletes travel: over connections of our own (rest), through the SDK, or as the surroundings ask for."""
     ca_bundle: str | None = None
-    """PEM file of the authorities to trust; otherwise AWS_CA_BUNDLE, or the system's."""
+    """PEM file of authorities to trust besides the system's; else AWS_CA_BUNDLE, the profile's, REQUESTS_CA_BUNDLE."""
     verify_ssl: bool = _ACCESS.verify_certificates
     """Check the server's certificate; can be given up for loopback only."""
     connect_timeout_seconds: Seconds = _ACCESS.connect_timeout_seconds

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 import anyio
 
+from glacier_purge.aws.tls import fault_in_words
 from glacier_purge.glacier.reply import Meaning, Reply, no_reply
 
 if TYPE_CHECKING:
@@ -74,10 +75,10 @@ class Dialer:
             message = f"no connection to {where} in {self._timeout_seconds:g} s"
             raise NotConnectedError(no_reply("ConnectTimeoutError", message)) from fault
         except ssl.SSLCertVerificationError as fault:
-            message = f"the certificate of {where} does not hold: {fault.verify_message}"
+            message = fault_in_words(fault, where)
             raise NotConnectedError(Reply(Meaning.UNTRUSTED, code="SSLError", message=message)) from fault
         except ssl.SSLError as fault:
-            raise NotConnectedError(no_reply("SSLError", f"no TLS with {where}: {fault}")) from fault
+            raise NotConnectedError(no_reply("SSLError", fault_in_words(fault, where))) from fault
         except OSError as fault:
             self._resolve_again_at = 0.0
             raise NotConnectedError(

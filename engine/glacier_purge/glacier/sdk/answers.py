@@ -10,13 +10,24 @@ from __future__ import annotations
 import ssl
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
 
 import msgspec
 from botocore.exceptions import ClientError
 from botocore.parsers import ResponseParserError
 
+from glacier_purge.aws.tls import fault_in_words
 from glacier_purge.errors import CredentialsFailed
-from glacier_purge.glacier.control import ControlRefused, InventoryScope, Job, JobAction, JobState, NoAnswer, Removal
+from glacier_purge.glacier.control import (
+    ControlRefused,
+    InventoryScope,
+    Job,
+    JobAction,
+    JobState,
+    NoAnswer,
+    NotTrusted,
+    Removal,
+)
 from glacier_purge.glacier.doubts import NotAReplyError
 from glacier_purge.glacier.port import VaultDescription
 from glacier_purge.glacier.promises import NOT_AS_PROMISED, is_promised, read_promised
@@ -95,13 +106,19 @@ def read_fault(fault: Exception) -> Reply:
     for cause in _causes(fault):
         if isinstance(cause, NotAReplyError):
             return cause.reply
-    reply = no_reply(type(fault).__name__, str(fault))
-    return msgspec.structs.replace(reply, meaning=Meaning.UNTRUSTED) if _is_certificate_fault(fault) else reply
+    of_tls = [cause for cause in _causes(fault) if isinstance(cause, ssl.SSLError)]
+    if of_tls:  # the last is OpenSSL's own, the others are what aiohttp made of it
+        reply = no_reply("SSLError", fault_in_words(of_tls[-1], _host_asked(fault)))
+        is_untrusted = isinstance(of_tls[-1], ssl.SSLCertVerificationError)
+        return msgspec.structs.replace(reply, meaning=Meaning.UNTRUSTED) if is_untrusted else reply
+    return no_reply(type(fault).__name__, str(fault))
 
 
 def as_error(reply: Reply, operation: str, about: str) -> ControlRefused | CredentialsFailed | NoAnswer:
     """Say a reply to ``operation`` that is no success as the error both ports promise. ``about`` is the vault's ARN."""
     said = f"{reply.code or reply.status or 'no code'}: {reply.message}".rstrip(": ")
+    if reply.meaning is Meaning.UNTRUSTED:
+        return NotTrusted(f"{operation} of {about} was not sent: {reply.message}.", operation=operation, reply=reply)
     what = f"{operation} of {about} was answered with {reply.meaning.value} ({said})"
     if reply.meaning is Meaning.NOT_AWS or reply.code == NOT_AS_PROMISED:
         if reply.code == NOT_AS_PROMISED:
@@ -170,9 +187,9 @@ def read_time(text: str | None) -> datetime | None:
     return None if text is None else datetime.fromisoformat(text)
 
 
-def _is_certificate_fault(fault: BaseException) -> bool:
-    """Look for a certificate that does not hold anywhere below the SDK's fault."""
-    return any(isinstance(each, ssl.SSLCertVerificationError | ssl.CertificateError) for each in _causes(fault))
+def _host_asked(fault: Exception) -> str:
+    """Host and port of the request that the SDK's fault is about."""
+    return urlsplit(getattr(fault, "kwargs", {}).get("endpoint_url", "")).netloc or "the service"
 
 
 def _causes(fault: BaseException | None) -> Iterator[BaseException]:

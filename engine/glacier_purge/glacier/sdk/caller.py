@@ -14,7 +14,7 @@ from glacier_purge.aws.credentials import Caller
 from glacier_purge.errors import CredentialsFailed
 from glacier_purge.glacier.control import NoAnswer
 from glacier_purge.glacier.reply import Meaning
-from glacier_purge.glacier.sdk.answers import read_fault
+from glacier_purge.glacier.sdk.answers import as_error, read_fault
 
 if TYPE_CHECKING:
     from glacier_purge.aws.session import AwsSession
@@ -23,13 +23,16 @@ if TYPE_CHECKING:
 async def caller_identity(session: AwsSession) -> Caller:
     """Ask AWS whom the credentials belong to (no permission needed).
 
-    Raises ``CredentialsFailed`` when AWS does not take them, ``NoAnswer`` when it does not say.
+    Raises ``CredentialsFailed`` when AWS does not take them, ``NotTrusted`` for a certificate that does not hold, and
+    ``NoAnswer`` when AWS does not say.
     """
     async with session.client("sts") as client:
         try:
             answer = await client.get_caller_identity()
         except (BotoCoreError, ClientError, ResponseParserError) as fault:
             reply = read_fault(fault)
+            if reply.meaning is Meaning.UNTRUSTED:
+                raise as_error(reply, "GetCallerIdentity", "these credentials") from fault
             what = f"AWS did not say whose credentials these are: {fault}."
             if reply.meaning in {Meaning.CREDENTIALS, Meaning.REFUSED}:
                 raise CredentialsFailed(f"{what} Renew them, then run the same command again.") from fault
