@@ -23,17 +23,17 @@ READING = {
     "glacier:ListTagsForVault",
 }
 
+PROTECTION = {
+    "glacier:DescribeVault",
+    "glacier:GetVaultAccessPolicy",
+    "glacier:GetVaultLock",
+    "glacier:ListTagsForVault",
+}
 ALLOWED = {
     "plan-and-verify.json": READING | {"glacier:InitiateJob", "glacier:ListVaults"},
-    "delete.json": {
-        "glacier:DeleteArchive",
-        "glacier:DescribeVault",
-        "glacier:GetVaultAccessPolicy",
-        "glacier:GetVaultLock",
-        "glacier:ListTagsForVault",
-    },
+    "delete.json": PROTECTION | {"glacier:DeleteArchive"},
     "freeze.json": {"glacier:GetVaultAccessPolicy", "glacier:SetVaultAccessPolicy", "glacier:DeleteVaultAccessPolicy"},
-    "delete-vault.json": {"glacier:DeleteVault", "glacier:DescribeVault", "glacier:ListVaults"},
+    "delete-vault.json": PROTECTION | {"glacier:DeleteVault", "glacier:ListVaults"},
 }
 VAULT = "arn:aws:glacier:REGION:ACCOUNT:vaults/VAULT"
 WITHOUT_VAULT = {"glacier:ListVaults"}

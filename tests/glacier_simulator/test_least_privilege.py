@@ -25,11 +25,12 @@ PLAN_AND_VERIFY = {
     *("DescribeJob", "DescribeVault", "GetJobOutput", "GetVaultAccessPolicy", "GetVaultLock", "GetVaultNotifications"),
     *("InitiateJob", "ListJobs", "ListMultipartUploads", "ListTagsForVault", "ListVaults"),
 }
+PROTECTION = ("DescribeVault", "GetVaultAccessPolicy", "GetVaultLock", "ListTagsForVault")
 ROLES: dict[str, set[str]] = {
     "plan-and-verify.json": PLAN_AND_VERIFY,
-    "delete.json": {"DeleteArchive", "DescribeVault", "GetVaultAccessPolicy", "GetVaultLock", "ListTagsForVault"},
+    "delete.json": {"DeleteArchive", *PROTECTION},
     "freeze.json": {"GetVaultAccessPolicy", "SetVaultAccessPolicy", "DeleteVaultAccessPolicy"},
-    "delete-vault.json": {"DeleteVault", "DescribeVault", "ListVaults"},
+    "delete-vault.json": {"DeleteVault", "ListVaults", *PROTECTION},
 }
 
 _UPLOAD: dict[str, object] = {"vaultName": "photos", "uploadId": "U" * 92}

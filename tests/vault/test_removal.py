@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -25,9 +26,11 @@ from tests.proof.purged import purged
 from tests.proof.test_verifying import upload
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
 
     from glacier_purge.glacier.control import GlacierControl
+    from glacier_purge.glacier.port import VaultDescription
     from glacier_purge.glacier.waiting import Waiter
     from glacier_purge.plan.document import Plan
     from glacier_purge.storage.folder import RunFolder
@@ -87,6 +90,51 @@ async def test_a_vault_written_to_after_it_was_proven_is_not_removed(tmp_path: P
         with pytest.raises(ServiceRefused, match="holds 1 archives as of"):
             await removal(client, run, Stepping(glacier)).remove("photos")
         assert glacier.service.vault_names() == ["films", "photos"]
+
+
+def tagged(glacier: SimulatedGlacier) -> None:
+    glacier.service.vault("photos", glacier.clock.now()).facts.tags["purge:deny"] = "case 7"
+
+
+def forbidden(glacier: SimulatedGlacier) -> None:
+    denial = {"Sid": "kept", "Effect": "Deny", "Principal": "*", "Action": "glacier:DeleteArchive", "Resource": "*"}
+    policy = msgspec.json.encode({"Version": "2012-10-17", "Statement": [denial]}).decode()
+    glacier.service.vault("photos", glacier.clock.now()).facts.access_policy = policy
+
+
+@pytest.mark.parametrize(("hold", "found"), [(tagged, "tagged purge:deny=case 7"), (forbidden, "kept denies deleting")])
+@pytest.mark.parametrize("asked_before", [False, True])
+async def test_a_hold_set_after_the_purge_keeps_the_vault(
+    hold: Callable[[SimulatedGlacier], None], found: str, asked_before: bool, tmp_path: Path
+) -> None:
+    async with simulated(archives=10) as (glacier, client):
+        run = await proven(glacier, client, tmp_path)
+        if asked_before:  # and refused, so that it is asked again an hour later
+            await upload(glacier)
+            with pytest.raises(Pending):
+                await removal(client, run, NoWait(clock=Stepping(glacier).now)).remove("photos")
+        hold(glacier)
+        with pytest.raises(PlanRefused, match=f"is not removed as things are: .*{found}"):
+            await removal(client, run, Stepping(glacier)).remove("photos")
+        assert glacier.service.vault_names() == ["films", "photos"]
+        assert glacier.ledger["operations"].get("DeleteVault", 0) == asked_before
+
+
+async def test_archives_that_the_service_counts_without_an_inventory_keep_the_vault(tmp_path: Path) -> None:
+    async with simulated(archives=10) as (glacier, client):
+        await proven(glacier, client, tmp_path)
+        described = await client.describe_vault()
+        odd = replace(described, last_inventory=None, archives=3)
+        proof = Unlisted(vault=VAULT, as_of=None)
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(type(client), "describe_vault", lambda _: answered(odd))
+            with pytest.raises(WrittenTo, match="holds 3 archives: somebody wrote to it"):
+                await VaultRemoval(client, tmp_path, proof, Stepping(glacier), by="me").remove("photos")
+        assert glacier.ledger["operations"].get("DeleteVault", 0) == 0
+
+
+async def answered(described: VaultDescription) -> VaultDescription:
+    return described
 
 
 @pytest.mark.parametrize(("written", "answer"), [(False, "deleted"), (True, None)])

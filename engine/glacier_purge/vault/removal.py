@@ -1,8 +1,9 @@
 """Removes the vault itself, the last step and the only one that takes the account's way to Glacier with it.
 
-Only a vault that is shown to be empty (``emptiness`` says by what).  The service has the last word: it refuses until it
-agrees ("Vault not empty or recently written to"), so it is asked again for up to three days, unless it shows that
-somebody wrote.  An account without any vault may count as a new customer of a service closed to them, who can never
+Only a vault that is shown to be empty (``emptiness`` says by what) and that nothing holds when that is asked for: a tag
+or a policy may be younger than the last delete by days.  The service has the last word: it refuses until it agrees
+("Vault not empty or recently written to"), so it is asked again for up to three days, unless it shows that somebody
+wrote.  An account without any vault may count as a new customer of a service closed to them, who can never
 make another; the last vault therefore needs a word of its own.
 
 ``removal.jsonl`` in the run folder has a line for each time the service is asked, written before, and for each answer.
@@ -18,7 +19,12 @@ import msgspec
 
 from glacier_purge.errors import AuditDamaged, GivenUp, PlanRefused, ServiceRefused
 from glacier_purge.glacier.control import ControlRefused, GlacierControl, Removal
+from glacier_purge.glacier.port import VaultDescription
+from glacier_purge.glacier.reply import Meaning
 from glacier_purge.glacier.waiting import Waiter, Waiting, outlasting
+from glacier_purge.guard.clearance import look, tell_warnings
+from glacier_purge.guard.findings import Weight
+from glacier_purge.guard.vault import weighed_for_removal
 from glacier_purge.storage.disk import FolderFiles
 from glacier_purge.storage.documents import DocumentUnreadable, decoded
 from glacier_purge.storage.lines import append_line, read_lines
@@ -70,8 +76,9 @@ class VaultRemoval:
     async def remove(self, confirmed_name: str) -> Removal:
         """Ask until the service lets the vault go; return its last answer (done, missing, or no longer supported).
 
-        Raises ``PlanRefused`` when anything speaks against it (nothing was sent), ``WrittenTo`` when the vault was
-        written to since, ``GivenUp`` after three days, and ``Pending`` as the waiter has it.
+        Raises ``PlanRefused`` when anything speaks against it or holds the vault (the service was not asked then),
+        ``WrittenTo`` when the vault was written to since, ``GivenUp`` after three days, ``Pending`` as the waiter has
+        it.
         """
         if confirmed_name != self._vault.name:
             raise PlanRefused(
@@ -80,14 +87,14 @@ class VaultRemoval:
         empty_as_of = await anyio.to_thread.run_sync(self._proof.check)
         if not self._even_the_last:
             await self._check_not_the_last()
-        answer = await self._ask()
+        answer = await self._ask(empty_as_of)
         while answer is Removal.NOT_YET:
-            await self._check_not_written_to(empty_as_of)
-            await self._wait()
-            answer = await outlasting(self._waiter, self._ask)
+            await self._wait(empty_as_of)
+            answer = await outlasting(self._waiter, lambda: self._ask(empty_as_of))
         return answer
 
-    async def _ask(self) -> Removal:
+    async def _ask(self, empty_as_of: datetime | None) -> Removal:
+        await self._check_nothing_stands_in_the_way(empty_as_of)
         self._note(ASKED)
         answer = await self._control.delete_vault()
         self._note(ANSWERED, answer)
@@ -109,22 +116,42 @@ class VaultRemoval:
             "--even-the-last-vault. Nothing was sent."
         )
 
-    async def _check_not_written_to(self, empty_as_of: datetime | None) -> None:
+    async def _check_nothing_stands_in_the_way(self, empty_as_of: datetime | None) -> None:
+        """Raise ``PlanRefused`` for a vault that something holds, ``WrittenTo`` for one that is not empty any more.
+
+        What is gone has nothing to look at; the service says so when it is asked to remove it.
+        """
+        try:
+            described = await self._control.describe_vault()
+            found = await look(described, self._control)
+        except ControlRefused as refused:
+            if refused.reply.meaning in {Meaning.VAULT_MISSING, Meaning.NO_LONGER_SUPPORTED}:
+                return
+            raise
+        self._check_not_written_to(described, empty_as_of)
+        tell_warnings(found)
+        holds = [finding for finding in weighed_for_removal(found.findings) if finding.weight is Weight.BLOCKING]
+        if holds:
+            told = "; ".join(f"{finding.subject}: {finding.what} ({finding.advice})" for finding in holds)
+            raise PlanRefused(
+                f"{self._vault.arn} is not removed as things are: {told}. The service was not asked to remove it."
+            )
+
+    def _check_not_written_to(self, described: VaultDescription, empty_as_of: datetime | None) -> None:
+        if described.archives and (empty_as_of is None or (described.last_inventory or empty_as_of) > empty_as_of):
+            when = "" if described.last_inventory is None else f" as of {described.last_inventory:%Y-%m-%dT%H:%M:%SZ}"
+            raise WrittenTo(
+                f"{self._vault.arn} holds {described.archives:,} archives{when}: somebody wrote to it after it was "
+                "proven empty. Fetch a new inventory and look at them; the vault was not removed."
+            )
+
+    async def _wait(self, empty_as_of: datetime | None) -> None:
         if empty_as_of is None:
             raise WrittenTo(
                 f"{self._vault.arn} has no inventory and is not empty or was recently written to, by the service's "
                 "word. Its first inventory, a day after the first upload, will show what is in it; the vault was not "
                 "removed."
             )
-        described = await self._control.describe_vault()
-        if described.last_inventory is not None and described.last_inventory > empty_as_of and described.archives:
-            raise WrittenTo(
-                f"{self._vault.arn} holds {described.archives:,} archives as of "
-                f"{described.last_inventory:%Y-%m-%dT%H:%M:%SZ}: somebody wrote to it after it was proven empty. "
-                "Fetch a new inventory and look at them; the vault was not removed."
-            )
-
-    async def _wait(self) -> None:
         now, since = self._waiter.now(), datetime.fromisoformat(read_removal(self._place)[0].at)
         if now >= since + GIVEN_UP_AFTER:
             raise GivenUp(
