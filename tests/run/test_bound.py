@@ -6,6 +6,8 @@ ended with exit code 4 and named the file, and with the approved file back in it
 
 from __future__ import annotations
 
+import os
+import shutil
 from typing import TYPE_CHECKING
 
 import anyio
@@ -33,6 +35,7 @@ if TYPE_CHECKING:
 
     from glacier_purge.archive import Archive
 
+STRANGER = 65_534
 ARCHIVES = 900
 """Five blocks of inventory, of which two are left to be read a second and a half after the start."""
 KEPT_EACH = 3
@@ -123,6 +126,41 @@ def there_are_duplicates(folder: Path) -> None:
     (folder / "duplicates").write_bytes(bytes(16))
 
 
+def the_inventory_has_a_second_name(folder: Path) -> None:
+    (folder.parent / "second").hardlink_to(folder / "inventory.json")
+
+
+def everybody_may_write_the_decisions(folder: Path) -> None:
+    (folder / "decisions").chmod(0o666)
+
+
+def the_decisions_belong_to_somebody_else(folder: Path) -> None:
+    if os.geteuid() != 0:
+        pytest.skip("only root can give a file away")
+    os.chown(folder, STRANGER, STRANGER)
+    os.chown(folder / "decisions", STRANGER, STRANGER)
+
+
+def a_pipe_lies_where_the_decisions_were(folder: Path) -> None:
+    (folder / "decisions").unlink()
+    os.mkfifo(folder / "decisions")
+
+
+def the_inventory_is_cut_and_made_as_long_with_a_hole(folder: Path) -> None:
+    size = (folder / "inventory.json").stat().st_size
+    os.truncate(folder / "inventory.json", size - BLOCK_BYTES)
+    os.truncate(folder / "inventory.json", size)
+
+
+def the_folder_was_renamed(folder: Path) -> None:
+    folder.rename(folder.with_name("elsewhere"))
+
+
+def the_folder_is_another_with_the_same_files(folder: Path) -> None:
+    folder.rename(folder.with_name("elsewhere"))
+    shutil.copytree(folder.with_name("elsewhere"), folder, ignore=shutil.ignore_patterns("control"))
+
+
 CHANGES: dict[Callable[[Path], None], str] = {
     the_last_decisions_say_delete: "decisions",
     decisions_already_carried_out_say_delete: "decisions",
@@ -136,6 +174,13 @@ CHANGES: dict[Callable[[Path], None], str] = {
     the_inventory_is_another_with_the_same_bytes: "inventory.json",
     the_decisions_are_gone: "decisions",
     there_are_duplicates: "duplicates",
+    the_inventory_has_a_second_name: "inventory.json",
+    everybody_may_write_the_decisions: "decisions",
+    the_decisions_belong_to_somebody_else: "decisions",
+    a_pipe_lies_where_the_decisions_were: "decisions",
+    the_inventory_is_cut_and_made_as_long_with_a_hole: "inventory.json",
+    the_folder_was_renamed: "inventory.json",
+    the_folder_is_another_with_the_same_files: "inventory.json",
 }
 
 
@@ -164,6 +209,10 @@ async def test_a_change_in_a_run_stops_it_and_deletes_nothing_that_is_kept(
     assert (last["unknown"], last["reason"]) == ([], str(stopped.value))
     outcomes = [line for line in bench.outcomes().values() if line["outcome"] == "deleted"]
     assert len(outcomes) == bench.service.requests, "what was in flight is recorded"
+    if folder.with_name("elsewhere").exists():
+        shutil.rmtree(folder, ignore_errors=True)
+        folder.with_name("elsewhere").rename(folder)
+    os.chown(folder, os.geteuid(), os.getegid())
     (folder / name).unlink(missing_ok=True)
     (folder / name).write_bytes(approved)
     (folder / name).chmod(0o600)

@@ -18,8 +18,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from glacier_purge.errors import FileChanged
-from glacier_purge.storage.ownership import open_own
+from glacier_purge.errors import FileChanged, NotOurs, first_sentence
+from glacier_purge.storage.ownership import check_own_file, open_own
 
 BLOCK_BYTES = 56 * 1024
 """What an inventory's reader takes at a time (``inventory.source.CHUNK_BYTES``), so that nothing is copied between."""
@@ -61,7 +61,8 @@ class BoundFile:
             yield block
 
     def check(self) -> None:
-        """Raise ``FileChanged`` when the file in this place is not what was approved any more, in whatever part of it.
+        """Raise ``FileChanged`` when the file in this place is not what was approved any more, in whatever part of it,
+        or not its user's alone any more.
 
         It costs a look, and a reading only where somebody touched the file since.
         """
@@ -84,6 +85,12 @@ class BoundFile:
                 number,
                 f"it has {held.st_size:,} bytes now, not the {self.size_bytes:,} that were held against the plan",
             )
+        try:
+            check_own_file(self._path, held, os.geteuid())
+        except NotOurs as hand:
+            raise self._changed(
+                number, f"others have, or could have, a hand in it now: {first_sentence(hand)}"
+            ) from hand
         return held
 
     def _changed(self, number: int, reason: str) -> FileChanged:

@@ -35,7 +35,7 @@ def open_own(path: Path, flags: int = os.O_RDONLY) -> int:
             raise NotOurs(_NO_REGULAR_FILE.format(path=path)) from error
         raise
     try:
-        _check_file(path, os.fstat(descriptor), path.parent.stat().st_uid)
+        check_own_file(path, os.fstat(descriptor), path.parent.stat().st_uid)
     except BaseException:
         os.close(descriptor)
         raise
@@ -91,13 +91,14 @@ def check_way_to(path: Path) -> None:
             )
 
 
-def _check_file(path: Path, facts: os.stat_result, owner: int) -> None:
+def check_own_file(path: Path, facts: os.stat_result, owner: int) -> None:
+    """Raise ``NotOurs`` unless a file with these ``facts`` is a regular one and ``owner``'s alone."""
     if not stat.S_ISREG(facts.st_mode):
         raise NotOurs(_NO_REGULAR_FILE.format(path=path))
     if facts.st_uid != owner:
         raise NotOurs(
-            f"{path} belongs to {_user(facts.st_uid)}, and the folder it lies in to {_user(owner)}: who owns it can "
-            f"change it at any time. It is not used. If you know what is in it: chown {_user(owner)} {path}"
+            f"{path} belongs to {_user(facts.st_uid)} and not to {_user(owner)}: who owns it can change it at any "
+            f"time. It is not used. If you know what is in it: chown {_user(owner)} {path}"
         )
     if facts.st_mode & _OTHERS_WRITE:
         raise NotOurs(
