@@ -103,6 +103,16 @@ def test_a_run_has_one_process(tmp_path: Path, vault: Vault) -> None:
 
 @pytest.mark.parametrize("way", EACH_WAY, indirect=True)
 @pytest.mark.usefixtures("way")
+def test_who_looks_whether_a_run_is_at_work_keeps_nobody_from_beginning(tmp_path: Path) -> None:
+    with locks.run_locked(tmp_path):
+        pass
+    looking = os.open(tmp_path / locks.LOCK_FILE, os.O_RDONLY)
+    fcntl.flock(looking, fcntl.LOCK_SH)
+    threading.Timer(0.03, os.close, [looking]).start()
+    with locks.run_locked(tmp_path):
+        assert locks.run_is_locked(tmp_path)
+
+
 def test_a_vault_has_one_process_whatever_the_folder(tmp_path: Path, vault: Vault) -> None:
     first, second = RunFolder.create(tmp_path / "first"), RunFolder.create(tmp_path / "second")
     other = Vault(account_id="123456789012", region="eu-west-1", name=f"{vault.name}-too")

@@ -31,6 +31,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from threading import Thread
+from time import sleep
 from urllib.parse import urlsplit
 
 import msgspec
@@ -47,6 +48,9 @@ _ASKERS_MAX = 16
 _ANSWER_SECONDS = 1.0
 _ANSWER_BYTES_MAX = 8_192
 _NOTE_BYTES_MAX = 256
+_TRIES_MAX = 20
+_TRY_AGAIN_SECONDS = 0.01
+"""Who looks whether a file is locked (``status``) has it for some microseconds, and must keep nobody from his run."""
 _CREDENTIALS = struct.Struct("iII")
 """struct ucred of unix(7): process, user, group."""
 
@@ -228,6 +232,7 @@ def _file_held(path: Path, holding: Holding, taken: str, *, mode: int) -> Iterat
 
 def _locked_file(path: Path, taken: str, mode: int) -> int:
     """Open and lock the file that has this name when it is locked: one that was removed meanwhile keeps nobody out."""
+    tries = 0
     while True:
         handle = _open(path, mode)
         try:
@@ -235,9 +240,12 @@ def _locked_file(path: Path, taken: str, mode: int) -> int:
             if _is_at(path, handle):
                 return handle
         except BlockingIOError:
-            holder = os.pread(handle, _NOTE_BYTES_MAX, 0).decode("utf-8", "replace").partition("\n")[0]
-            os.close(handle)
-            raise _refused(taken, holder or "it left no name", None) from None
+            tries += 1
+            if tries == _TRIES_MAX:
+                holder = os.pread(handle, _NOTE_BYTES_MAX, 0).decode("utf-8", "replace").partition("\n")[0]
+                os.close(handle)
+                raise _refused(taken, holder or "it left no name", None) from None
+            sleep(_TRY_AGAIN_SECONDS)
         except OSError as error:  # a disk without locks
             os.close(handle)
             raise _lock_failed(f"the lock {path}", error) from error
