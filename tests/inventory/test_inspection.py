@@ -113,7 +113,7 @@ def test_the_command_ends_with_2_for_a_damaged_inventory(tmp_path: Path, capsys:
     path = tmp_path / "inventory"
     path.write_bytes(b"<html>")
     assert main(["inventory", "inspect", str(path)]) == 2
-    assert "byte 0: it begins neither like a JSON nor like a CSV inventory" in capsys.readouterr().err
+    assert "byte 0: it is a web page or XML, as a login page" in capsys.readouterr().err
 
 
 def test_the_command_reads_standard_input(

@@ -84,7 +84,7 @@ def test_a_flipped_byte_is_damage(tmp_path: Path, kind: str) -> None:
 def test_garbage_behind_a_stream_is_damage(tmp_path: Path, kind: str) -> None:
     path = tmp_path / "inventory"
     path.write_bytes(PACKED[kind](CONTENT) + b"garbage")
-    with pytest.raises(InventoryDamaged, match="broken") as caught:
+    with pytest.raises(InventoryDamaged, match="stands behind the end of its") as caught:
         read_file(path)
     assert caught.value.offset_bytes == len(CONTENT)
 
@@ -124,5 +124,5 @@ def test_standard_input_is_a_hyphen(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_what_cannot_be_opened_is_the_users_fault(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="No such file"), Source(str(tmp_path / "missing")):
         pass
-    with pytest.raises(UsageError, match="Is a directory"), Source(str(tmp_path)):
+    with pytest.raises(UsageError, match="it is a folder"), Source(str(tmp_path)):
         pass

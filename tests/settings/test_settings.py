@@ -110,8 +110,8 @@ def test_a_region_without_vaults_is_refused_except_on_loopback() -> None:
         ("[pace]\nmax_rate = inf\n", "pace.max_rate is inf: it has to be a finite number"),
         ("[pace]\nmax_rate = 'all'\n", "pace.max_rate is 'all': it has to be a valid number"),
         ("[aws]\naccount_id = 123456789012\n", "aws.account_id is 123456789012: it has to be a valid string"),
-        ("[pace\n", "photos.toml is not TOML: Expected ']' at the end of a table declaration (at line 1, column 6)"),
-        ("[aws]\nprofile = 'x'\nprofile = 'y'\n", "photos.toml is not TOML: Cannot overwrite a value"),
+        ("[pace\n", "photos.toml: it is not TOML: Expected ']' at the end of a table declaration (at line 1"),
+        ("[aws]\nprofile = 'x'\nprofile = 'y'\n", "photos.toml: it is not TOML: Cannot overwrite a value"),
     ],
 )
 def test_a_wrong_file_is_refused_naming_file_and_setting(tmp_path: Path, text: str, message: str) -> None:
@@ -135,7 +135,7 @@ def test_a_file_that_cannot_be_read_is_refused(tmp_path: Path) -> None:
         load_settings(file=tmp_path / "missing.toml")
     file = tmp_path / "binary.toml"
     file.write_bytes(b"\xff\xfe")
-    with pytest.raises(ConfigurationFailed, match="is not TOML"):
+    with pytest.raises(ConfigurationFailed, match="it is text in UTF-16"):
         load_settings(file=file)
 
 

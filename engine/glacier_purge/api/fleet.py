@@ -20,6 +20,7 @@ from glacier_purge.fleet.fleet import Fleet, folder_name
 from glacier_purge.fleet.roster import Roster, enlisted, fingerprint, read_roster, write_roster
 from glacier_purge.lifecycle.options import LifecycleOptions
 from glacier_purge.run.windows import in_words
+from glacier_purge.storage.given_file import GivenFileWrong, as_text, read_given
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Sequence
@@ -130,11 +131,10 @@ def _member(
 
 def _read(file: Path) -> bytes:
     try:
-        content = file.read_bytes()
-        content.decode()
-    except (OSError, UnicodeDecodeError) as error:
-        because = error.strerror if isinstance(error, OSError) else error
-        raise UsageError(f"the fleet file {file} cannot be read: {because}.") from error
+        content = read_given(file)
+        as_text(content)
+    except GivenFileWrong as error:
+        raise UsageError(f"the fleet file {file} cannot be read: {error}.") from error
     return content
 
 
@@ -145,7 +145,7 @@ async def _settled(
     known = read_roster(folder, file, content)
     if known is not None:
         return known
-    plan = read_fleet(content.decode())
+    plan = read_fleet(as_text(content))
     settings = {place: settings_for(place.profile, place.region, None) for place in plan.places}
     listed = {place: await vaults_there(settings[place], clients) for place in plan.places}
     found = expand(plan, listed)

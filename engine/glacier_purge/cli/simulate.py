@@ -129,14 +129,15 @@ def simulate(
 def _signer(auth: str) -> tuple[str, str, str | None]:
     """A key, its secret, and the text of its policy, if it has one."""
     from glacier_purge.errors import UsageError
+    from glacier_purge.storage.given_file import GivenFileWrong, read_text
 
     key, _, rest = auth.partition(":")
     secret, colon, file = rest.partition(":")
     if not (key and secret):
         raise UsageError("--auth takes an access key id and its secret as KEY:SECRET, or as KEY:SECRET:POLICY.json.")
     try:
-        return key, secret, Path(file).read_text("utf-8") if colon else None
-    except (OSError, UnicodeDecodeError) as error:
+        return key, secret, read_text(Path(file)) if colon else None
+    except GivenFileWrong as error:
         raise UsageError(f"the policy of --auth {key} cannot be read: {error}.") from error
 
 

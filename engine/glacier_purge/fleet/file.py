@@ -22,7 +22,6 @@ from __future__ import annotations
 
 import difflib
 import math
-import tomllib
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
@@ -31,6 +30,7 @@ from glacier_purge.archive import Vault, check_vault_name
 from glacier_purge.errors import UsageError
 from glacier_purge.fleet.choices import CAPS, CHOICES, read_caps, read_choices
 from glacier_purge.plan.choices import EVERY_ARCHIVE, UNCAPPED, Caps, Choices
+from glacier_purge.storage.given_file import GivenFileWrong, parsed_toml
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -109,9 +109,9 @@ class Expansion:
 def read_fleet(text: str) -> FleetPlan:
     """Read the text of a ``fleet.toml``. Raises ``UsageError`` for whatever is not understood."""
     try:
-        document = tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
-        raise UsageError(f"the fleet file is not TOML: {error}.") from error
+        document = parsed_toml(text)
+    except GivenFileWrong as error:
+        raise UsageError(f"the fleet file: {error}.") from error
     _check_names(document, ("deny", "vaults"), "the fleet file")
     entries = document.get("vaults")
     if not isinstance(entries, list) or not entries or not all(isinstance(entry, dict) for entry in entries):

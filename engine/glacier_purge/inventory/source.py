@@ -3,7 +3,7 @@
 What compression it is, the first bytes say and never the name.  A compressed inventory must end where its format says
 that it ends: a torn one is damaged, even if it happens to tear between two records.  Decompressing is watched: real
 inventories shrink to about half, since ids and hashes are random, so a stream that grows a hundredfold is a bomb
-and refused while little of it was unpacked.  This module does not look at what the bytes mean.
+and refused while little of it was unpacked.  What comes out has to be text; what the text means, others read.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ from typing import IO, Protocol
 import zstandard
 
 from glacier_purge.errors import InventoryDamaged, UsageError
+from glacier_purge.storage.given_file import GivenFileWrong, open_given, other_kind
 
 CHUNK_BYTES = 56 * 1024
 """One piece of the JSON reader.  Larger ones are slower (256 KiB by a tenth: they leave the processor's cache and are
@@ -29,7 +30,8 @@ RATIO_COUNTS_FROM_BYTES = 16 * 1024 * 1024
 
 _STDIN = "-"
 _GZIP_MAGIC = b"\x1f\x8b"
-_ZSTD_MAGIC = b"\x28\xb5\x2f\xfd"
+_ZSTD_MAGICS = (b"\x28\xb5\x2f\xfd", *(bytes([byte]) + b"\x2a\x4d\x18" for byte in range(0x50, 0x60)))
+"""Of a frame, and of those that are skipped: pzstd begins with one."""
 _PIECE_BYTES = 512
 """Compressed bytes unpacked at a time. zstd can make 128 KiB of 4 bytes, so this many make 16 MiB at the most."""
 
@@ -62,9 +64,9 @@ class Source:
 
     def __enter__(self) -> Source:
         try:
-            self._stream = sys.stdin.buffer if self._path is None else self._path.open("rb")
-        except OSError as error:
-            raise UsageError(f"cannot read {self.name}: {error.strerror}.") from error
+            self._stream = sys.stdin.buffer if self._path is None else open_given(self._path)
+        except GivenFileWrong as error:
+            raise UsageError(f"cannot read {self.name}: {error}.") from error
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -74,14 +76,16 @@ class Source:
 
     def __iter__(self) -> Iterator[bytes]:
         """Give the unpacked bytes, some dozen KiB at a time and never none."""
-        chunks = self._chunks()
-        first = next(chunks, b"")
-        content = chain([first], chunks) if first else iter(())
-        if first.startswith(_GZIP_MAGIC):
-            return self._unpacked(content, "gzip")
-        if first.startswith(_ZSTD_MAGIC):
-            return self._unpacked(content, "zstd")
-        return self._plain(content)
+        first, content = _peeked(self._chunks())
+        kind = _compression(first)
+        if kind is None:
+            content = self._plain(content)
+        else:
+            first, content = _peeked(self._unpacked(content, kind))
+        other = other_kind(first)
+        if other is not None:
+            raise self._damaged(f"{other}." if kind is None else f"unpacked from {kind}, {other}.", 0)
+        return content
 
     def _chunks(self) -> Iterator[bytes]:
         assert self._stream is not None, "entered"
@@ -118,7 +122,10 @@ class Source:
                     yield b"".join(held)
                     held, held_bytes = [], 0
         except (zlib.error, zstandard.ZstdError) as error:
-            raise self._damaged(f"its {kind} compression is broken ({error})", size_bytes) from error
+            reason = f"its {kind} compression is broken ({error})"
+            if unpacking.is_behind_an_end:
+                reason = f"something that is no {kind} stands behind the end of its {kind} stream"
+            raise self._damaged(reason, size_bytes) from error
         if held_bytes:
             yield b"".join(held)
         if not unpacking.may_end:
@@ -139,6 +146,8 @@ class _Unpacking:
         self._kind = kind
         self._member = _new_member(kind)
         self.packed_bytes = 0
+        self.is_behind_an_end = False
+        """Whether a member began just now, behind another."""
 
     @property
     def may_end(self) -> bool:
@@ -152,10 +161,23 @@ class _Unpacking:
                 piece = chunk[start : start + _PIECE_BYTES]
                 self.packed_bytes += len(piece)
                 while piece:
+                    self.is_behind_an_end = self._member.eof
                     if self._member.eof:
                         self._member = _new_member(self._kind)
                     yield self._member.decompress(piece)
                     piece = self._member.unused_data
+
+
+def _compression(beginning: bytes) -> str | None:
+    if beginning.startswith(_GZIP_MAGIC):
+        return "gzip"
+    return "zstd" if beginning.startswith(_ZSTD_MAGICS) else None
+
+
+def _peeked(chunks: Iterator[bytes]) -> tuple[bytes, Iterator[bytes]]:
+    """The first chunk, and all of them."""
+    first = next(chunks, b"")
+    return first, chain([first], chunks) if first else iter(())
 
 
 def _new_member(kind: str) -> _Member:

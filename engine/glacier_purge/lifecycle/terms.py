@@ -12,6 +12,8 @@ A ``dynamodb://`` table cannot be pinned; it is read for each round.
 from __future__ import annotations
 
 import hashlib
+import os
+import stat
 from contextlib import ExitStack
 from dataclasses import replace
 from datetime import datetime
@@ -42,6 +44,7 @@ from glacier_purge.plan.rows import Rows
 from glacier_purge.plan.selection import instant
 from glacier_purge.storage.documents import DocumentUnreadable, encoded, read_document
 from glacier_purge.storage.folder import TERMS_FILE, RunFolder
+from glacier_purge.storage.given_file import GivenFileWrong, open_given
 
 _STDIN = "-"
 _TABLE = "dynamodb://"
@@ -200,9 +203,15 @@ def _files(choices: Choices) -> list[str]:
 def _sha256(file: Path) -> str:
     digest = hashlib.sha256()
     try:
-        with file.open("rb") as content:
+        with open_given(file) as content:
+            if not stat.S_ISREG(os.fstat(content.fileno()).st_mode):
+                raise GivenFileWrong(
+                    "it is no regular file, and a lifecycle reads it again in each round. Write it to a file, and give "
+                    "that"
+                )
             while chunk := content.read(_CHUNK_BYTES):
                 digest.update(chunk)
-    except OSError as error:
-        raise UsageError(f"cannot read {file}: {error.strerror}. Nothing was sent.") from error
+    except (OSError, GivenFileWrong) as error:
+        because = error.strerror if isinstance(error, OSError) else error
+        raise UsageError(f"cannot read {file}: {because}. Nothing was sent.") from error
     return digest.hexdigest()

@@ -8,7 +8,6 @@ DeleteArchive itself is free of charge (Amazon Glacier pricing, requests); what 
 
 from __future__ import annotations
 
-import tomllib
 from dataclasses import dataclass
 from datetime import date
 from importlib import resources
@@ -19,6 +18,7 @@ import msgspec
 from glacier_purge.errors import ConfigurationFailed
 from glacier_purge.plan.census import FEE_DAYS, Uploads
 from glacier_purge.plan.document import Plan
+from glacier_purge.storage.given_file import GivenFileWrong, parsed_toml, read_text
 
 OVERHEAD_BYTES = 32 * 1024
 """Billed for each archive besides its bytes, at the same price (S3 User Guide, "object archival": Glacier's part)."""
@@ -61,18 +61,16 @@ def read_price_table(file: str | None) -> PriceTable:
         shipped = resources.files("glacier_purge_profiles") / "prices" / "prices.toml"
         return read_prices(shipped.read_text("utf-8"), "shipped with glacier-purge")
     try:
-        return read_prices(Path(file).read_text("utf-8"), file)
-    except OSError as error:
-        raise ConfigurationFailed(f"price table {file}: {error.strerror or error}.") from error
-    except UnicodeDecodeError as error:
-        raise ConfigurationFailed(f"price table {file} is not text: {error}.") from error
+        return read_prices(read_text(Path(file)), file)
+    except GivenFileWrong as error:
+        raise ConfigurationFailed(f"price table {file}: {error}.") from error
 
 
 def read_prices(toml: str, name: str) -> PriceTable:
     """Read a price table; ``name`` is what errors call it. Raises ``ConfigurationFailed``."""
     try:
-        return msgspec.convert(tomllib.loads(toml), PriceTable)
-    except (tomllib.TOMLDecodeError, msgspec.ValidationError) as error:
+        return msgspec.convert(parsed_toml(toml), PriceTable)
+    except (GivenFileWrong, msgspec.ValidationError) as error:
         raise ConfigurationFailed(f"price table {name}: {error}.") from error
 
 

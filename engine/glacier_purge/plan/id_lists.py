@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from contextlib import ExitStack
+from itertools import chain
 from pathlib import Path
 
 from glacier_purge.archive import Archive, IdRule
@@ -16,6 +17,7 @@ from glacier_purge.inventory.source import Source
 from glacier_purge.plan.reasons import DELETE, DENIED, EXCLUDED, KEPT_BEFORE, NOT_LISTED
 from glacier_purge.plan.rows import Rows
 from glacier_purge.plan.selection import Filter
+from glacier_purge.storage.given_file import BYTE_ORDER_MARK
 
 SAMPLES_MAX = 5
 _LINE_BYTES_MAX = 1 << 16
@@ -119,9 +121,14 @@ def kept_before(ids: Iterable[str], folder: Path, opened: ExitStack) -> Filter:
 
 
 def lines(source: Source) -> Iterator[bytes]:
-    """Give the lines of a file without their ends. Raises ``UsageError`` for one that is longer than any can be."""
+    """Give the lines of a file without their ends, and without a mark before the first.
+
+    Raises ``UsageError`` for one that is longer than any can be.
+    """
     rest = b""
-    for chunk in source:
+    chunks = iter(source)
+    first = next(chunks, b"").removeprefix(BYTE_ORDER_MARK)
+    for chunk in chain([first], chunks):
         *whole, rest = (rest + chunk).split(b"\n")
         yield from whole
         if len(rest) > _LINE_BYTES_MAX:

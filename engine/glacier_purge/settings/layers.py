@@ -24,6 +24,7 @@ from pydantic_settings import EnvSettingsSource, SettingsError
 from glacier_purge.aws.endpoints import check_endpoint_url, configured_endpoint_url
 from glacier_purge.errors import ConfigurationFailed, GlacierPurgeError, UsageError
 from glacier_purge.settings.model import ENVIRONMENT_DELIMITER, ENVIRONMENT_PREFIX, Settings
+from glacier_purge.storage.given_file import GivenFileWrong, parsed_toml, read_text
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -150,11 +151,9 @@ def _read_profile(name: str) -> _Layer:
 
 def _read_file(file: Path) -> _Layer:
     try:
-        values = tomllib.loads(file.read_text("utf-8"))
-    except OSError as error:
-        raise ConfigurationFailed(f"settings file {file}: {error.strerror or error}.") from error
-    except ValueError as error:  # not UTF-8, or not TOML: the message says where
-        raise ConfigurationFailed(f"settings file {file} is not TOML: {error}.") from error
+        values = parsed_toml(read_text(file))
+    except GivenFileWrong as error:
+        raise ConfigurationFailed(f"settings file {file}: {error}.") from error
     return _Layer(kind=_Kind.FILE, place=_place_in(str(file)), values=values)
 
 

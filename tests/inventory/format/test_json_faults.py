@@ -208,11 +208,11 @@ def document_cases() -> list[Case]:
     for layout, write in LAYOUTS.items():
         whole = write([record(n) for n in range(20)])
         for name, rest in {"x": b"@x", "brace": b"@}", "again": b"@" + whole, "NUL": b"@\x00", "line": b"\n@."}.items():
-            cases.append(damaged("trailing garbage", f"{name}, {layout}", whole + rest, "not JSON"))
+            cases.append(damaged("trailing garbage", f"{name}, {layout}", whole + rest, "behind the inventory's end"))
     for name, marked, reason in [
         ("empty", b"@", "it ends before"),
         ("white space", b" \n @", "it ends before"),
-        ("byte order mark", b"@\xef\xbb\xbf" + WHOLE, "byte order mark"),
+        ("byte order mark", b"@\xef\xbb\xbf" + WHOLE, "not JSON"),
         ("UTF-16", b"@" + WHOLE.decode().encode("utf-16"), "not JSON"),
         ("zeros", b"@" + bytes(5000), "not JSON"),
         ("HTML", b"@<html><body>Service Unavailable", "not JSON"),

@@ -6,8 +6,9 @@ character swallows the rows after a description that ends in a backslash, withou
 record, only the description can hold commas, and it has one column before and three behind it: so the line is cut from
 both ends, and what is left is the description.
 
-Every line is a record, good or a ``Defect``.  A wrong header line, a line beyond ``LINE_BYTES_MAX`` or a torn last line
-raises ``InventoryDamaged``.  A CSV inventory names neither its vault nor its date.
+Every line is a record, good or a ``Defect``, but for empty ones at the end, which editors leave.  A wrong header line,
+a line beyond ``LINE_BYTES_MAX`` or a torn last line raises ``InventoryDamaged``.  A CSV inventory names neither its
+vault nor its date.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ from typing import Annotated
 import msgspec
 import orjson
 
-from glacier_purge.archive import ARCHIVE_SIZE_BYTES_MAX, EXACT, Archive, ArchiveId, IdRule
+from glacier_purge.archive import ANY_LENGTH, ARCHIVE_SIZE_BYTES_MAX, EXACT, Archive, ArchiveId, IdRule
 from glacier_purge.errors import InventoryDamaged
 from glacier_purge.inventory.batch import Batch, Defect, WrongRecord, defect
 from glacier_purge.inventory.ids import all_are_archive_ids, checked_id
@@ -31,6 +32,9 @@ _COLUMNS = "ArchiveId,ArchiveDescription,CreationDate,Size,SHA256TreeHash"
 _INTEGER = re.compile(r"0|[1-9][0-9]{0,18}")
 _TREE_HASH = re.compile(r"[0-9a-fA-F]{64}")
 _CHARACTER_BYTES_MAX = 4
+_SPACE = b" \t\r\n"
+_OTHER_MARKS = {"\t": "tabs", ";": "semicolons"}
+_GOES_ON = "; a quoted text goes on in the next line, which Glacier never writes: another program saved this file"
 _decode_sizes = msgspec.json.Decoder(list[Annotated[int, msgspec.Meta(ge=0, le=ARCHIVE_SIZE_BYTES_MAX)]]).decode
 
 
@@ -50,25 +54,26 @@ class CsvReader:
 
     def feed(self, data: bytes) -> list[Batch]:
         """Take the next bytes; return the batch of lines they complete, or nothing when more is needed."""
-        whole, newline, rest = data.rpartition(b"\n")
-        if not newline:
-            self._hold(self._held + data)
+        data = self._held + data
+        content_bytes = end = data.rfind(b"\n")
+        if end > 0 and data[end - 1 : end].isspace():  # its "\r", or lines without anything, of which more may come
+            content_bytes = len(data[:end].rstrip(_SPACE))
+            end = data.find(b"\n", content_bytes)
+        if content_bytes <= 0:
+            self._hold(data)
             return []
-        batches = self._read_block(self._held + whole)
-        self._hold(rest)
+        batches = self._read_block(data[:end])
+        self._hold(data[end + 1 :])
         return batches
 
     def finish(self) -> list[Batch]:
         """Take the end of the input; return the last line, or raise when it was torn."""
         last, self._held = self._held, b""
-        end = self._held_offset_bytes + len(last)
-        batches = self._read_block(last) if last else []
+        batches = self._read_block(last) if last.strip(_SPACE) else []
         if not self._has_header:
             raise InventoryDamaged("it is empty", offset_bytes=0)
-        for batch in batches:
-            # Without a newline behind it, only a whole tree hash shows that the line was not cut short.
-            if batch.defects or not _TREE_HASH.fullmatch(batch.archives[0].tree_hash):
-                raise InventoryDamaged("it ends inside of a line: truncated", offset_bytes=end)
+        if batches:
+            _check_whole(last.rpartition(b"\n")[2], end_bytes=self._held_offset_bytes - 1)
         return batches
 
     def _hold(self, rest: bytes) -> None:
@@ -125,9 +130,28 @@ class CsvReader:
 
 
 def _check_header(raw: bytes) -> None:
-    columns = raw.decode("utf-8", "backslashreplace").removesuffix("\r").split(",")
-    if ",".join(map(_unquoted, columns)) != _COLUMNS:
-        raise InventoryDamaged(f"its first line is not the header {_COLUMNS}", offset_bytes=0)
+    line = raw.decode("utf-8", "backslashreplace").removesuffix("\r").lstrip(" ")
+    if ",".join(map(_unquoted, line.split(","))) == _COLUMNS:
+        return
+    other = next((name for mark, name in _OTHER_MARKS.items() if line.split(mark)[1:]), None)
+    because = "" if other is None else f"; its columns are parted by {other}, as a spreadsheet saves them"
+    raise InventoryDamaged(
+        f"its first line is not the header {_COLUMNS}{because}. Give the inventory as GetJobOutput delivers it.",
+        offset_bytes=0,
+    )
+
+
+def _check_whole(last: bytes, *, end_bytes: int) -> None:
+    """Raise ``InventoryDamaged`` for a last line without a newline whose end does not show that it was not cut short.
+
+    Only a whole tree hash does; whatever else is wrong with such a line is a defect as in any other.
+    """
+    if _TREE_HASH.fullmatch(_unquoted(last.rstrip(b"\r").rpartition(b",")[2].decode("ascii", "replace"))):
+        return
+    begin_bytes = end_bytes - len(last)
+    if last[:1] != b'"' and not ANY_LENGTH.holds(chr(last[0])):
+        raise InventoryDamaged(f"something (0x{last[0]:02x}) stands behind its last line", offset_bytes=begin_bytes)
+    raise InventoryDamaged("it ends inside of a line: truncated", offset_bytes=end_bytes)
 
 
 def _columns(line: str) -> tuple[str, str, str, str, str]:
@@ -155,7 +179,8 @@ def _checked_archive(raw: bytes, ordinal: int, *, id_rule: IdRule) -> Archive:
     raw_id, _, rest = raw.removesuffix(b"\r").partition(b",")
     columns = rest.rsplit(b",", 3)
     if len(columns) != 4:
-        raise WrongRecord("it has fewer than 5 columns")
+        goes_on = raw.replace(b'\\"', b"").count(b'"') % 2
+        raise WrongRecord("it has fewer than 5 columns" + _GOES_ON * goes_on)
     description = columns[0].decode("utf-8", "backslashreplace")
     try:
         strict_id, created, size, tree_hash = (part.decode() for part in (raw_id, *columns[1:]))

@@ -42,10 +42,9 @@ _LAYOUT_BYTES = 4096
 """Glacier's header has some 200 bytes; after this many without a match it is another layout."""
 
 _LIST_BEGINS, _LIST_ENDS = b"[", b"]"
-_BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 _GAP = rb"[ \t\r\n]*"
 _HEADER = re.compile(  # in plain ASCII, without escapes
-    rb'\{(?:~"(?:VaultARN|InventoryDate)"~:~"[ !#-\[\]-\x7e]*"~,){0,2}~"ArchiveList"~:~\['.replace(b"~", _GAP)
+    rb'~\{(?:~"(?:VaultARN|InventoryDate)"~:~"[ !#-\[\]-\x7e]*"~,){0,2}~"ArchiveList"~:~\['.replace(b"~", _GAP)
 )
 _RECORD_BEGINS = rb'~\{~"[A-Za-z]'.replace(b"~", _GAP)
 _FIRST_RECORD = re.compile(_RECORD_BEGINS)
@@ -178,8 +177,6 @@ class JsonReader:
     def _go_exact(self) -> list[Batch]:
         """Read the rest of the document exactly, beginning with what is held."""
         held = bytes(self._held[len(_LIST_BEGINS) :])
-        if held.startswith(_BYTE_ORDER_MARK) and self._held_offset_bytes == 0:
-            raise InventoryDamaged("it begins with a byte order mark; JSON has none", offset_bytes=0)
         if self._structure is None:
             self._structure = self._new_structure()
         self._hold(b"", self._held_offset_bytes + len(held))

@@ -31,6 +31,7 @@ BACKEND: str = ijson.backend
 _NAMES = ("VaultARN", "InventoryDate")
 _LIST = "ArchiveList"
 _LIST_DEPTH = 2
+_SPACE = b" \t\r\n"
 _NOT_ASCII = bytes(code if code < 0x80 else 0x3F for code in range(256))
 _LIST_BEGINS = b'{"ArchiveList":['
 _STEP = re.compile(rb"[ \t\r\n]*,[ \t\r\n]*\{")
@@ -40,6 +41,17 @@ _DIGITS = re.compile(rb"[0-9]{5,}")
 _DEPTH_CHANGE = {"start_map": 1, "start_array": 1, "end_map": -1, "end_array": -1}
 _NO_SUCH_VALUE = (ValueError, ArithmeticError)
 """Raised by ijson for JSON that Python makes no value of, as half a surrogate pair or 1e9999999999999999999."""
+
+_OTHERS = (
+    ({"ArchiveId"}, "it is one record a line (JSON lines), or one of the records alone"),
+    ({"contentType", "status"}, "it is what the AWS CLI prints; the inventory is in the file that it was to write"),
+    ({"Action", "JobId"}, "it describes the job; the inventory is the job's output"),
+    ({"JobList"}, "it lists jobs; the inventory is a job's output"),
+    ({"VaultName"}, "it describes the vault"),
+    ({"VaultList"}, "it lists vaults"),
+    ({"code", "message"}, "it is an error message of the service"),
+)
+"""What else people have from the service, by keys of it."""
 
 _INTEGER_DIGITS_MAX = 4000
 """Python makes no integer of more than 4,300 digits, and ijson's C code (3.6) must not be shown one: it goes on with a
@@ -69,6 +81,7 @@ class JsonStructure:
         self._seen: set[object] = set()
         self.header: dict[object, str] = {}
         self._in_list = False
+        self._has_ended = False
         self._record: bytearray | None = None
         self._record_sent_bytes = 0
         self._record_depth = 0
@@ -116,11 +129,13 @@ class JsonStructure:
             self._tokenizer.close()
         except ijson.JSONError:
             raise self._damaged("it ends before the inventory does: truncated", self._offset_bytes) from None
-        if _LIST not in self._seen:
-            raise self._damaged(f"it is JSON without an {_LIST}: not an inventory", self._offset_bytes)
+        self._check_has_list()
 
     def _take_outside(self, data: bytes, position: int) -> int:
         """Take what stands before a record, or one byte of the header or of an unusual gap; return where to go on."""
+        if self._has_ended:
+            self._take_rest(data[position:])
+            return len(data)
         step = None if self._outside_bytes else _STEP.match(data, position)
         if step is None:
             self._take_byte(data[position : position + 1])
@@ -132,9 +147,25 @@ class JsonStructure:
         self._open_record()
         return step.end()
 
+    def _take_rest(self, rest: bytes) -> None:
+        """Take what stands behind the document's end, which may only be space: yajl would let more pass."""
+        strange = rest.lstrip(_SPACE)
+        self._offset_bytes += len(rest) - len(strange)
+        if strange:
+            self._check_has_list()
+            what = "another document" if strange.startswith(b"{") else f"something (0x{strange[0]:02x})"
+            raise self._damaged(f"{what} stands behind the inventory's end", self._offset_bytes)
+
+    def _check_has_list(self) -> None:
+        if _LIST not in self._seen:
+            other = next((other for keys, other in _OTHERS if keys <= self._seen), "not an inventory")
+            raise self._damaged(f"it is JSON without an {_LIST}: {other}", self._offset_bytes)
+
     def _take_byte(self, byte: bytes) -> None:
         if self._token_offset_bytes is None and byte not in b" \t\r\n,:":
             self._token_offset_bytes = self._offset_bytes
+        if byte in b"\v\f":  # yajl takes them for space
+            raise self._damaged(f"this is not JSON (0x{byte[0]:02x} stands in it)", self._offset_bytes)
         self._outside_bytes += 1
         if self._outside_bytes > HEADER_BYTES_MAX:
             raise self._damaged(f"{HEADER_BYTES_MAX:,} bytes without a record", self._offset_bytes)
@@ -173,7 +204,9 @@ class JsonStructure:
             raise self._damaged("it is JSON but not an object: not an inventory", self._token_offset_bytes)
         if self._depth != 1:
             return
-        if kind == "map_key":
+        if kind == "end_map":
+            self._has_ended = True
+        elif kind == "map_key":
             if value in self._seen:
                 raise self._damaged(f"the key {value!a:.40} stands in the header twice", self._token_offset_bytes)
             self._seen.add(value)

@@ -12,9 +12,11 @@ from glacier_purge.inventory.batch import Batch
 from glacier_purge.inventory.format import Format
 from glacier_purge.inventory.format.csv_reader import CsvReader
 from glacier_purge.inventory.format.json_reader import JsonReader
+from glacier_purge.storage.given_file import BYTE_ORDER_MARK
 
 _READERS: dict[Format, type[JsonReader | CsvReader]] = {"json": JsonReader, "csv": CsvReader}
-_BYTE_ORDER_MARK = b"\xef\xbb\xbf"
+_AS_SPACE = b" " * len(BYTE_ORDER_MARK)
+"""Read in the place of a byte order mark, so that every byte keeps its offset."""
 
 
 class Reading:
@@ -56,6 +58,8 @@ class Reading:
         """Read the next chunk."""
         self.size_bytes += len(chunk)
         with named(self._name):
+            if self._reader is None and chunk.startswith(BYTE_ORDER_MARK):
+                chunk = _AS_SPACE + chunk.removeprefix(BYTE_ORDER_MARK)
             return self._counted(self._reader_for(chunk).feed(chunk))
 
     def finish(self) -> list[Batch]:
@@ -94,12 +98,12 @@ class HashedReading(Reading):
 
 def format_of(beginning: bytes) -> Format:
     """Tell JSON from CSV by how it begins; raise ``InventoryDamaged`` for anything else."""
-    text = beginning.removeprefix(_BYTE_ORDER_MARK).lstrip(b' \t\r\n"')
+    text = beginning.lstrip(b' \t\r\n"')
     if text.startswith((b"{", b"[")):
         return "json"
     if text.startswith(b"ArchiveId"):
         return "csv"
-    reason = "it begins neither like a JSON nor like a CSV inventory" if beginning else "it is empty"
+    reason = "it begins neither like a JSON nor like a CSV inventory" if text else "it is empty"
     raise InventoryDamaged(f"{reason}. Give a vault inventory as GetJobOutput delivers it.", offset_bytes=0)
 
 

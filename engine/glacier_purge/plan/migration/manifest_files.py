@@ -85,10 +85,10 @@ def read_file(file: str, tables: Tables) -> None:
         content = lines(source)
         first = next(content, b"")
         rows = _Rows(source.name, _again(first, content))
-        if first.lstrip(b"\xef\xbb\xbf \t").startswith(b"{"):
+        if first.lstrip().startswith(b"{"):
             rows.each(tables.add_export_line)
             return
-        text = first.decode("utf-8", "replace").removeprefix("\ufeff")
+        text = first.decode("utf-8", "replace")
         header = [name.strip() for name in next(csv.reader([text]), [])]
         if "archive_id" in header or "aid" in header:
             _read_table(rows, tables)
@@ -162,7 +162,7 @@ class _Rows:
 
     def each_row(self, take: Callable[[list[str]], None]) -> None:
         """Hand every row of CSV to ``take``; a row may go over several lines."""
-        text = (line.decode("utf-8", "surrogateescape").removeprefix("\ufeff") + "\n" for line in self._counted())
+        text = (line.decode("utf-8", "surrogateescape") + "\n" for line in self._counted())
         reader = csv.reader(text, strict=True)
         try:
             for row in reader:
