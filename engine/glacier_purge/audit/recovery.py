@@ -300,7 +300,12 @@ def _take(identity: LogIdentity, log: ReadLog, segment: Segment, lines: list[byt
         except ValueError as bad:
             fault = str(bad)
             break
-        if line.prev != last_hash or line.seq != seq or line.run != identity.run or not _is_stamp(line.ts, ts):
+        if (
+            line.prev != last_hash
+            or line.seq != seq
+            or line.run != identity.run
+            or (line.ts != ts and not _is_stamp(line.ts))
+        ):
             here = Position(segment.number, offset, at.first_seq, seq, last_hash, ts)
             raise _damaged(segment, here, "this record does not follow the one before it; one of the two was changed")
         taken.append(line)
@@ -316,9 +321,9 @@ def _take(identity: LogIdentity, log: ReadLog, segment: Segment, lines: list[byt
     return fault
 
 
-def _is_stamp(ts: str, before: str) -> bool:
-    """Tell whether a line has a commit's stamp; within a commit it is the line before's, which was looked at."""
-    return ts == before or _STAMP.fullmatch(ts) is not None
+def _is_stamp(ts: str) -> bool:
+    """Tell whether this is a commit's stamp; all lines of a commit have the same, so it is asked once for each."""
+    return _STAMP.fullmatch(ts) is not None
 
 
 def _whole(raw: bytes) -> Line:
