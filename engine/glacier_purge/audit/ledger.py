@@ -203,8 +203,9 @@ class Ledger:
             self._state.last_deletion_ts = ts
 
     def _take(self, records: Iterable[Outcome | Note]) -> None:
-        state, counts, counters = self._state, self._state.counts, self._state.current
+        state, counts = self._state, self._state.counts
         bitmap, limit = self._bitmap, self._records
+        attempts = bytes_deleted = redeleted = 0
         for index, record in enumerate(records):
             if type(record) is not Outcome:
                 assert isinstance(record, Note)
@@ -218,11 +219,13 @@ class Ledger:
                 raise RefusedRecordError(f"a second terminal outcome for ordinal {ordinal}", index)
             bitmap[byte] |= bit
             counts[outcome] += 1
-            counters.summed_attempts += record.attempts
+            attempts += record.attempts
             if outcome == "deleted":
-                state.bytes_deleted += record.size
-            if record.redelete:
-                state.redeleted += 1
+                bytes_deleted += record.size
+            redeleted += record.redelete
+        state.current.summed_attempts += attempts
+        state.bytes_deleted += bytes_deleted
+        state.redeleted += redeleted
 
     def _take_note(self, note: Note, index: int) -> None:
         state, facts = self._state, note.facts

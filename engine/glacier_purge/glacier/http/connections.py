@@ -57,10 +57,9 @@ class ConnectionPool:
     def take(self, most: int) -> list[Connection]:
         """Return idle connections, without waiting, as far as there are any."""
         taken: list[Connection] = []
-        while self._idle and len(taken) < most:
-            connection = self._idle.pop()
-            if connection.usable:
-                taken.append(connection)
+        while self._idle and (missing := most - len(taken)) > 0:
+            taken += [connection for connection in self._idle[-missing:] if connection.usable]
+            del self._idle[-missing:]
         return taken
 
     async def wait(self) -> Connection:
