@@ -39,7 +39,7 @@ async def control(
             slept.append(seconds)
 
     session = AwsSession(
-        Access(endpoint_url=endpoint_url, credentials=KEYS, request_timeout_seconds=5.0), vault.region, scrutiny()
+        Access(endpoint_url=endpoint_url, credentials=KEYS, request_timeout_seconds=5.0), vault.region, scrutiny(None)
     )
     async with session.client("glacier") as client:
         yield ControlClient(client, vault, session, ControlRetry(attempts_max=4, sleep=sleep))

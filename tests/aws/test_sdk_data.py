@@ -55,7 +55,7 @@ def test_every_other_file_is_botocores(tmp_path: Path) -> None:
 async def test_clients_are_made_with_it(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(botocore.session, "create_loader", create_loader)  # tests share one, which others may have fed
     keys = StaticCredentials(access_key_id="AKIDEXAMPLE", secret_access_key="secret")
-    session = AwsSession(Access(endpoint_url=None, credentials=keys), "eu-west-1", scrutiny())
+    session = AwsSession(Access(endpoint_url=None, credentials=keys), "eu-west-1", scrutiny(None))
     async with session.client("glacier") as client:
         assert client.meta.endpoint_url == "https://glacier.eu-west-1.amazonaws.com"
     endpoints = session._core.get_component("data_loader").load_data("endpoints")

@@ -248,7 +248,7 @@ def test_the_standard_profile_spells_out_every_default() -> None:
     assert load_settings(profile="standard") == Settings()
     spelt = {(section, name) for section, values in tomllib.loads(text).items() for name in values}
     known = {(section, name) for section, values in Settings().model_dump().items() for name in values}
-    unsaid = {("aws", name) for name in ("profile", "region", "endpoint_url", "account_id", "ca_bundle")}
+    unsaid = {("aws", name) for name in ("profile", "region", "endpoint_url", "account_id", "ca_bundle", "record_wire")}
     assert known - spelt == unsaid | {("estimate", "prices_file")}
 
 

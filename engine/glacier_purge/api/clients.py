@@ -26,6 +26,7 @@ from glacier_purge.plan.migration.proofs import Stores
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
+    from pathlib import Path
     from types import TracebackType
 
     from glacier_purge.api.transport import Transport, WantedTransport
@@ -35,6 +36,7 @@ if TYPE_CHECKING:
     from glacier_purge.aws.session import AwsSession
     from glacier_purge.glacier.control import GlacierControl
     from glacier_purge.glacier.port import Glacier
+    from glacier_purge.glacier.recording import Recording
 
 _log: Any = structlog.wrap_logger(logging.getLogger(__name__))
 
@@ -42,13 +44,14 @@ _log: Any = structlog.wrap_logger(logging.getLogger(__name__))
 class Clients:
     """All that a process has open towards AWS, closed when its context ends.
 
-    Every method raises ``ConfigurationFailed`` for an unknown profile and ``UsageError`` for a region, endpoint or file
-    of certificates that can't be used, before anything is sent.
+    Every method raises ``ConfigurationFailed`` for an unknown profile and ``UsageError`` for a region, endpoint, file
+    of certificates or record of the wire that can't be used, before anything is sent.
     """
 
     def __init__(self) -> None:
         self._opened = AsyncExitStack()
         self._regions: dict[tuple[Access, str], _Region] = {}
+        self._recordings: dict[Path, Recording] = {}
 
     async def __aenter__(self) -> Self:
         await self._opened.__aenter__()
@@ -99,7 +102,7 @@ class Clients:
             return
         from glacier_purge.glacier.http.rest import open_rest  # noqa: PLC0415 - not needed by who only looks
 
-        async with open_rest(as_sdk(await region.client()), access) as service:
+        async with open_rest(as_sdk(await region.client()), access, region.recording) as service:
             yield service
 
     async def caller(self, access: Access, region: str) -> Caller:
@@ -144,9 +147,21 @@ class Clients:
         from glacier_purge.glacier.sdk.wire import scrutiny  # noqa: PLC0415 - heavy
 
         if (access, name) not in self._regions:
-            session = AwsSession(access, name, scrutiny())
-            self._regions[access, name] = _Region(session, self._opened)
+            recording = self._recording(access)
+            session = AwsSession(access, name, scrutiny(recording))
+            self._regions[access, name] = _Region(session, recording, self._opened)
         return self._regions[access, name]
+
+    def _recording(self, access: Access) -> Recording | None:
+        """Who takes notes on connections, if anybody."""
+        path = access.record_wire
+        if path is None:
+            return None
+        from glacier_purge.api.wire_record import begun  # noqa: PLC0415 - seldom asked for
+
+        if path not in self._recordings:
+            self._recordings[path] = begun(path)
+        return self._recordings[path]
 
     async def _check_caller(self, vault: Vault, access: Access) -> None:
         if access.endpoint_url is not None and is_loopback(access.endpoint_url):
@@ -167,8 +182,9 @@ class Clients:
 class _Region:
     """What is open in one region for one ``Access``: the session, and from the first question on a client."""
 
-    def __init__(self, session: AwsSession, opened: AsyncExitStack) -> None:
+    def __init__(self, session: AwsSession, recording: Recording | None, opened: AsyncExitStack) -> None:
         self.session = session
+        self.recording = recording
         self._opened = opened
         self._turn = anyio.Lock()
         self._client: Any = None

@@ -34,7 +34,7 @@ class Access:
     variables are not read here.  ``credentials`` replaces the AWS chain, of which ``profile`` picks the profile.
     ``ca_bundle`` is a PEM file of authorities trusted besides the system's (``tls.bundle_in_force`` otherwise).
     ``verify_certificates`` can be given up for loopback only.
-    ``id_rule`` tells which archive ids may be sent.
+    ``id_rule`` tells which archive ids may be sent.  ``record_wire`` is a file to keep requests and replies in.
     """
 
     endpoint_url: str | None = None
@@ -46,6 +46,7 @@ class Access:
     ca_bundle: Path | None = None
     verify_certificates: bool = True
     id_rule: IdRule = EXACT
+    record_wire: Path | None = None
 
     def __post_init__(self) -> None:
         if not self.verify_certificates and not (self.endpoint_url and is_loopback(self.endpoint_url)):

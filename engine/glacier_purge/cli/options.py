@@ -68,6 +68,8 @@ class AwsOptions:
     """PEM file of authorities to trust besides the system's; else AWS_CA_BUNDLE, the profile's, REQUESTS_CA_BUNDLE."""
     no_verify_ssl: bool = False
     """Do not check the server's certificate; refused outside of loopback."""
+    record_wire: str | None = None
+    """File to make and to keep requests and replies of Amazon Glacier in, without secrets, accounts and users."""
 
     def overrides(self) -> dict[str, object]:
         """The options given, as a section of the settings; those left out do not override anything."""
@@ -80,6 +82,7 @@ class AwsOptions:
                 "transport": self.transport,
                 "ca_bundle": self.ca_bundle,
                 "verify_ssl": False if self.no_verify_ssl else None,
+                "record_wire": self.record_wire,
             }
         )
 

@@ -86,6 +86,9 @@ class AwsSettings(_Section):
     request_timeout_seconds: Seconds = _ACCESS.request_timeout_seconds
     """A request whose reply takes longer counts as no reply, and is sent again."""
 
+    record_wire: str | None = None
+    """File to make and to keep requests to Amazon Glacier and their replies in, redacted, to be sent to who asks."""
+
     @model_validator(mode="after")
     def _check_region(self) -> Self:
         if self.region is not None:

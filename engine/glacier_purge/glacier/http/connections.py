@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
+from functools import partial
 from typing import TYPE_CHECKING
 
 from glacier_purge.glacier.http.accepted import AcceptedReplies
@@ -30,14 +31,22 @@ class ConnectionPool:
     """Hands out connections to one caller at a time; what comes back on them goes to ``replied``.
 
     ``close`` drops all of them.  ``request_timeout_seconds`` bounds a request from its sending to its whole reply.
+    ``kind`` is the class of connections: the plain one, or its twin on which notes are taken.
     """
 
-    def __init__(self, dialer: Dialer, replied: TakesReply, *, limit: int, request_timeout_seconds: float) -> None:
+    def __init__(
+        self,
+        dialer: Dialer,
+        replied: TakesReply,
+        *,
+        limit: int,
+        request_timeout_seconds: float,
+        kind: type[Connection] = Connection,
+    ) -> None:
         self._dialer = dialer
-        self._replied = replied
         self._limit = limit
         self._request_timeout_seconds = request_timeout_seconds
-        self._accepted = AcceptedReplies()
+        self._new_connection = partial(kind, self, AcceptedReplies(), replied)
         self._loop = asyncio.get_running_loop()
         self._now = self._loop.time()
         self.reply_due_at = self._now + request_timeout_seconds
@@ -132,7 +141,7 @@ class ConnectionPool:
     async def _open(self) -> Connection:
         """Open a connection in the place that was taken for it."""
         try:
-            connection = await self._dialer.dial(lambda: Connection(self, self._accepted, self._replied))
+            connection = await self._dialer.dial(self._new_connection)
             if not connection.usable:
                 raise NotConnectedError(no_reply("ConnectionClosedError", "the connection was lost as soon as made"))
         except BaseException:

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from glacier_purge.errors import CredentialsFailed
+from glacier_purge.glacier.http.connection import Connection
 from glacier_purge.glacier.http.connections import ConnectionPool
 from glacier_purge.glacier.http.dial import Dialer, NotConnectedError
 from glacier_purge.glacier.http.request import DeleteRequest, host_header
@@ -26,14 +27,15 @@ if TYPE_CHECKING:
     from glacier_purge.aws.access import Access
     from glacier_purge.aws.credentials import CredentialSource
     from glacier_purge.glacier.port import Addressed, Later, Settle, VaultDescription
+    from glacier_purge.glacier.recording import Recording
     from glacier_purge.glacier.sdk.client import SdkGlacier
 
 
 @asynccontextmanager
-async def open_rest(sdk: SdkGlacier, access: Access) -> AsyncIterator[RestGlacier]:
+async def open_rest(sdk: SdkGlacier, access: Access, recording: Recording | None = None) -> AsyncIterator[RestGlacier]:
     """Open connections of our own to the service that ``sdk`` reaches; leaving the context drops every one of them.
 
-    Sends nothing.
+    Sends nothing. ``recording`` takes notes on them.
     """
     url = urlsplit(sdk.endpoint_url)
     assert url.hostname is not None
@@ -46,7 +48,11 @@ async def open_rest(sdk: SdkGlacier, access: Access) -> AsyncIterator[RestGlacie
     )
     replies = Replies()
     pool = ConnectionPool(
-        dialer, replies.add, limit=access.max_in_flight, request_timeout_seconds=access.request_timeout_seconds
+        dialer,
+        replies.add,
+        limit=access.max_in_flight,
+        request_timeout_seconds=access.request_timeout_seconds,
+        kind=Connection if recording is None else recording.of(Connection),
     )
     try:
         request = DeleteRequest(sdk.vault, host=host_header(sdk.endpoint_url))

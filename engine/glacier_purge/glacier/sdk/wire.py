@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
     from aiohttp.http_parser import RawResponseMessage
 
+    from glacier_purge.glacier.recording import Recording
     from glacier_purge.glacier.reply import Reply
 
 
@@ -79,11 +80,12 @@ def _text(message: RawResponseMessage, name: str) -> str | None:
     return ", ".join(values) if values else None
 
 
-def scrutiny() -> Scrutiny:
-    """What replies of the services are held to, by every client of a session."""
-    return Scrutiny(answer=hold_to_promise, connections=_judging)
+def scrutiny(recording: Recording | None) -> Scrutiny:
+    """What replies of the services are held to, by every client of a session, and who takes notes."""
+    kind = JudgedReplies if recording is None else recording.of(JudgedReplies)
 
+    def judging() -> Callable[[asyncio.AbstractEventLoop], JudgedReplies]:
+        seen = SeenRequestIds()
+        return lambda loop: kind(loop, seen)
 
-def _judging() -> Callable[[asyncio.AbstractEventLoop], JudgedReplies]:
-    seen = SeenRequestIds()
-    return lambda loop: JudgedReplies(loop, seen)
+    return Scrutiny(answer=hold_to_promise, connections=judging)
