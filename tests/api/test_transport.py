@@ -5,11 +5,14 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import pytest
+from botocore.utils import get_environ_proxies
 
 from glacier_purge.api.clients import Clients
 from glacier_purge.api.transport import choose
 from glacier_purge.archive import Vault
 from glacier_purge.aws.access import Access, StaticCredentials
+from glacier_purge.aws.proxies import proxy_for
+from glacier_purge.errors import ConfigurationFailed, UsageError
 
 if TYPE_CHECKING:
     from glacier_purge.api.transport import Transport, WantedTransport
@@ -17,35 +20,56 @@ if TYPE_CHECKING:
 PROXY = "http://user:secret@proxy.example:3128"
 
 
+GLACIER = "https://glacier.eu-west-1.amazonaws.com"
+
+
 @pytest.mark.parametrize(
     ("wanted", "endpoint_url", "environment", "name", "because"),
     [
-        ("auto", None, {}, "rest", "nothing"),
-        ("auto", None, {"HTTPS_PROXY": PROXY}, "sdk", "HTTPS_PROXY"),
-        ("auto", None, {"https_proxy": PROXY}, "sdk", "https_proxy"),
-        ("auto", None, {"HTTPS_PROXY": ""}, "rest", "nothing"),
-        ("auto", None, {"HTTP_PROXY": PROXY}, "rest", "nothing"),
-        ("auto", None, {"HTTPS_PROXY": PROXY, "NO_PROXY": "*"}, "rest", "nothing"),
-        ("auto", None, {"HTTPS_PROXY": PROXY, "NO_PROXY": ".amazonaws.com"}, "rest", "nothing"),
-        ("auto", None, {"HTTPS_PROXY": PROXY, "NO_PROXY": "localhost"}, "sdk", "HTTPS_PROXY"),
+        ("auto", GLACIER, {}, "rest", "nothing"),
+        ("auto", GLACIER, {"HTTPS_PROXY": PROXY}, "sdk", "HTTPS_PROXY"),
+        ("auto", GLACIER, {"https_proxy": PROXY}, "sdk", "https_proxy"),
+        ("auto", GLACIER, {"HTTPS_PROXY": "proxy.example:3128"}, "sdk", "HTTPS_PROXY"),
+        ("auto", GLACIER, {"HTTPS_PROXY": ""}, "rest", "nothing"),
+        ("auto", GLACIER, {"HTTPS_PROXY": PROXY, "https_proxy": ""}, "rest", "nothing"),
+        ("auto", GLACIER, {"HTTP_PROXY": PROXY}, "rest", "nothing"),
+        ("auto", GLACIER, {"HTTPS_PROXY": PROXY, "NO_PROXY": "*"}, "rest", "nothing"),
+        ("auto", GLACIER, {"HTTPS_PROXY": PROXY, "NO_PROXY": ".amazonaws.com"}, "rest", "nothing"),
+        ("auto", GLACIER, {"HTTPS_PROXY": PROXY, "NO_PROXY": "localhost"}, "sdk", "HTTPS_PROXY"),
+        ("auto", "https://glacier.cn-north-1.amazonaws.com.cn", {"HTTPS_PROXY": PROXY, "NO_PROXY": "cn"}, "rest", ""),
         ("auto", "http://127.0.0.1:8000", {"HTTP_PROXY": PROXY}, "rest", "nothing"),
-        ("auto", "https://glacier.eu-west-1.amazonaws.com", {"HTTPS_PROXY": PROXY}, "sdk", "HTTPS_PROXY"),
-        ("rest", None, {"HTTPS_PROXY": PROXY}, "rest", "asked for"),
-        ("sdk", None, {}, "sdk", "asked for"),
+        ("sdk", GLACIER, {}, "sdk", "asked for"),
     ],
 )
 def test_rest_is_taken_unless_a_proxy_asks_for_the_sdk(
-    wanted: WantedTransport, endpoint_url: str | None, environment: dict[str, str], name: str, because: str
+    wanted: WantedTransport,
+    endpoint_url: str,
+    environment: dict[str, str],
+    name: str,
+    because: str,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    choice = choose(wanted, region="eu-west-1", endpoint_url=endpoint_url, environment=environment)
+    for variable, value in environment.items():
+        monkeypatch.setenv(variable, value)
+    proxy, theirs = proxy_for(endpoint_url), get_environ_proxies(endpoint_url).get(endpoint_url.partition(":")[0])
+    assert (proxy is None) is (not theirs or "127.0.0.1" in endpoint_url), "the SDK goes another way"
+    choice = choose(wanted, proxy)
     assert choice.name == name
     assert because in choice.reason
-    assert "secret" not in choice.reason
+    assert "secret" not in f"{choice.reason} {proxy}"
 
 
-def test_china_has_its_own_host_names() -> None:
-    environment = {"HTTPS_PROXY": PROXY, "NO_PROXY": "amazonaws.com.cn"}
-    assert choose("auto", region="cn-north-1", endpoint_url=None, environment=environment).name == "rest"
+def test_connections_of_our_own_do_not_go_past_a_proxy(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HTTPS_PROXY", PROXY)
+    with pytest.raises(UsageError, match=r"HTTPS_PROXY sends requests through proxy\.example:3128, and connections"):
+        choose("rest", proxy_for(GLACIER))
+
+
+@pytest.mark.parametrize("url", ["socks5://127.0.0.1:1080", "ftp://127.0.0.1", "http://", "://x"])
+def test_a_proxy_that_the_sdk_cannot_go_through_is_refused_by_name(url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HTTPS_PROXY", url)
+    with pytest.raises(ConfigurationFailed, match="HTTPS_PROXY names a proxy that AWS's SDK can't go through"):
+        proxy_for(GLACIER)
 
 
 @pytest.mark.parametrize(("name", "adapter"), [("sdk", "SdkGlacier"), ("rest", "RestGlacier")])

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from glacier_purge.aws.endpoints import REGIONS, check_endpoint_url, check_region, configured_endpoint_url, is_loopback
+from glacier_purge.aws.endpoints import REGIONS, check_endpoint_url, check_region, is_loopback
 from glacier_purge.errors import UsageError
 
 
@@ -189,18 +189,3 @@ def test_the_regions_are_those_the_sdk_knows() -> None:
 
 def test_any_region_will_do_on_loopback() -> None:
     check_region("eu-nowhere-9", check_endpoint_url("http://127.0.0.1:5000"))
-
-
-@pytest.mark.parametrize(
-    ("environment", "url"),
-    [
-        ({}, None),
-        ({"AWS_ENDPOINT_URL": "a"}, "a"),
-        ({"AWS_ENDPOINT_URL": "a", "AWS_ENDPOINT_URL_GLACIER": "g"}, "g"),
-        ({"AWS_ENDPOINT_URL": "", "AWS_ENDPOINT_URL_GLACIER": ""}, None),
-        ({"AWS_ENDPOINT_URL": "a", "AWS_IGNORE_CONFIGURED_ENDPOINT_URLS": "true"}, None),
-        ({"AWS_ENDPOINT_URL": "a", "AWS_IGNORE_CONFIGURED_ENDPOINT_URLS": "false"}, "a"),
-    ],
-)
-def test_the_variables_of_the_aws_sdks_are_read_in_their_order(environment: dict[str, str], url: str | None) -> None:
-    assert configured_endpoint_url(environment) == url

@@ -11,7 +11,6 @@ What is heavy is opened, and imported, when it is first asked for.
 from __future__ import annotations
 
 import logging
-import os
 from contextlib import AsyncExitStack, asynccontextmanager
 from functools import partial
 from typing import TYPE_CHECKING, Any, Self
@@ -84,7 +83,7 @@ class Clients:
         Raises as ``control`` does.
         """
         await self._check_caller(vault, access)
-        choice = choose(wanted, region=vault.region, endpoint_url=access.endpoint_url, environment=os.environ)
+        choice = choose(wanted, self._region(access, vault.region).session.proxy)
         _log.info("transport.chosen", transport=choice.name, because=choice.reason)
         async with self.service_over(choice.name, vault, access) as service:
             yield service
@@ -104,6 +103,28 @@ class Clients:
 
         async with open_rest(as_sdk(await region.client()), access, region.recording) as service:
             yield service
+
+    async def try_way(self, vault: Vault, access: Access, wanted: WantedTransport) -> str:
+        """Go the way that deletes would travel, up to where they would be sent, and say in words which it is.
+
+        What is asked through the SDK shows the SDK's.  Raises ``UsageError`` for a transport that goes past the proxy,
+        ``NotTrusted`` for a certificate that does not hold, and ``NoAnswer`` when no connection comes about.
+        """
+        from glacier_purge.glacier.http.dial import NotConnectedError  # noqa: PLC0415 - heavy
+        from glacier_purge.glacier.http.rest import open_rest  # noqa: PLC0415 - heavy
+        from glacier_purge.glacier.sdk.answers import as_error  # noqa: PLC0415 - heavy
+        from glacier_purge.glacier.sdk.client import SdkGlacier  # noqa: PLC0415 - heavy
+
+        region = self._region(access, vault.region)
+        choice = choose(wanted, region.session.proxy)
+        if choice.name == "rest":
+            sdk = SdkGlacier(await region.client(), vault=vault, session=region.session, id_rule=access.id_rule)
+            try:
+                async with open_rest(sdk, access) as service:
+                    await service.connect()
+            except NotConnectedError as fault:
+                raise as_error(fault.reply, "DeleteArchive", vault.arn) from fault
+        return f"by {choice.name} ({choice.reason}), {region.session.way}"
 
     async def caller(self, access: Access, region: str) -> Caller:
         """Say whom the credentials belong to; AWS is asked once for each set of them.

@@ -14,6 +14,7 @@ from glacier_purge.guard.examination import Examination, Surroundings
 from glacier_purge.guard.findings import Weight
 from glacier_purge.guard.noticed import keep_noticed
 from glacier_purge.guard.protection import check_clear
+from glacier_purge.guard.surroundings import judge_way
 from glacier_purge.guard.upload_denial import ours_in, sids_of
 from glacier_purge.guard.vault import weighed_for_removal
 from glacier_purge.guard.writers import signs_of_writers
@@ -39,7 +40,10 @@ if TYPE_CHECKING:
 async def examined(
     control: GlacierControl, clients: Clients, access: Access, place: Path, settings: Settings
 ) -> list[Finding]:
-    """Everything that could go wrong with a purge of the control's vault, with a run folder at ``place``."""
+    """Everything that could go wrong with a purge of the control's vault, with a run folder at ``place``.
+
+    Raises as ``Examination.findings`` and ``Clients.try_way`` do.
+    """
     region = control.vault.region
     pretended = access.endpoint_url is not None and is_loopback(access.endpoint_url)
     surroundings = Surroundings(
@@ -49,7 +53,8 @@ async def examined(
         now=utc_now(),
         recent=recent(settings),
     )
-    return await Examination(control, surroundings).findings()
+    findings = await Examination(control, surroundings).findings()
+    return [*findings, judge_way(await clients.try_way(control.vault, access, settings.aws.transport))]
 
 
 def look_over(findings: list[Finding], control: GlacierControl, options: LifecycleOptions, say: Say) -> dict[str, Any]:

@@ -8,13 +8,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
-from urllib.parse import urlsplit
-from urllib.request import proxy_bypass_environment  # type: ignore[attr-defined]  # typeshed leaves it out
 
-from glacier_purge.aws.endpoints import endpoint_of, is_loopback
+from glacier_purge.errors import UsageError
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from glacier_purge.aws.proxies import Proxy
 
 Transport = Literal["sdk", "rest"]
 WantedTransport = Literal["auto", "sdk", "rest"]
@@ -28,21 +26,15 @@ class Choice:
     reason: str
 
 
-def choose(wanted: WantedTransport, *, region: str, endpoint_url: str | None, environment: Mapping[str, str]) -> Choice:
-    """Decide for a transport. ``environment`` is the process's; what was asked for by name is taken as it is."""
+def choose(wanted: WantedTransport, proxy: Proxy | None) -> Choice:
+    """Decide for a transport. Raises ``UsageError`` where the one that was asked for would go past the proxy."""
+    if wanted == "rest" and proxy is not None:
+        raise UsageError(
+            f"{proxy.named_by} sends requests through {proxy.address}, and connections of our own go through no proxy. "
+            "Leave --transport rest away, or add the endpoint's host to NO_PROXY. Nothing was sent."
+        )
     if wanted != "auto":
         return Choice(name=wanted, reason=f"{wanted} was asked for")
-    variable = _proxy_variable(endpoint_url or endpoint_of(region), environment)
-    if variable is not None:
-        return Choice(name="sdk", reason=f"{variable} is set, and only the SDK goes through a proxy")
+    if proxy is not None:
+        return Choice(name="sdk", reason=f"{proxy.named_by} is set, and only the SDK goes through a proxy")
     return Choice(name="rest", reason="nothing stands against the faster one")
-
-
-def _proxy_variable(endpoint_url: str, environment: Mapping[str, str]) -> str | None:
-    """The name of the variable that sends requests to the endpoint through a proxy, as the SDK would see it."""
-    url = urlsplit(endpoint_url)
-    unproxied = {"no": environment.get("no_proxy") or environment.get("NO_PROXY") or ""}
-    if is_loopback(endpoint_url) or proxy_bypass_environment(url.netloc, unproxied):
-        return None
-    names = (f"{url.scheme}_proxy", f"{url.scheme}_proxy".upper())
-    return next((name for name in names if environment.get(name)), None)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from glacier_purge.archive import EXACT, IdRule
 from glacier_purge.aws.access import Access
-from glacier_purge.aws.endpoints import check_region, endpoint_of
+from glacier_purge.aws.endpoints import check_fips, check_region, endpoint_of
 from glacier_purge.deletion.pace import PacerSettings
 from glacier_purge.deletion.retry import RetryPolicySettings
 from glacier_purge.guard.fuse import FuseSettings
@@ -81,10 +81,16 @@ def access(
     id_rule: IdRule = EXACT,
     credentials: StaticCredentials | None = None,
 ) -> Access:
-    """How the service at ``endpoint_url`` is reached, None: at the region's. ``credentials`` replace the chain."""
+    """How the service at ``endpoint_url`` is reached, None: at the region's. ``credentials`` replace the chain.
+
+    Raises ``ConfigurationFailed`` where FIPS is asked for and the endpoint is none.
+    """
     aws = settings.aws
+    if aws.use_fips_endpoint and endpoint_url is not None:
+        check_fips(endpoint_url)
     return Access(
         endpoint_url=endpoint_url,
+        use_fips_endpoint=bool(aws.use_fips_endpoint),
         profile=aws.profile,
         credentials=credentials,
         max_in_flight=settings.pace.max_in_flight,
@@ -98,9 +104,12 @@ def access(
 
 
 def endpoint(settings: Settings, region: str) -> str:
-    """Where requests for ``region`` go. Raises ``UsageError`` for a region without the service."""
-    check_region(region, settings.aws.endpoint_url)
-    return settings.aws.endpoint_url or endpoint_of(region)
+    """Where requests for ``region`` go. Raises ``UsageError`` for a region without the service, and
+    ``ConfigurationFailed`` for one without FIPS where that is asked for.
+    """
+    aws = settings.aws
+    check_region(region, aws.endpoint_url)
+    return aws.endpoint_url or endpoint_of(region, fips=bool(aws.use_fips_endpoint))
 
 
 def capped(settings: Settings, caps: Caps) -> Settings:

@@ -31,13 +31,15 @@ class Access:
     """What every transport needs to know before it can send.
 
     ``endpoint_url`` is the caller's choice, already resolved (None: the region's own); the AWS_ENDPOINT_URL
-    variables are not read here.  ``credentials`` replaces the AWS chain, of which ``profile`` picks the profile.
+    variables are not read here.  ``use_fips_endpoint`` is for the services beside it.
+    ``credentials`` replaces the AWS chain, of which ``profile`` picks the profile.
     ``ca_bundle`` is a PEM file of authorities trusted besides the system's (``tls.bundle_in_force`` otherwise).
     ``verify_certificates`` can be given up for loopback only.
     ``id_rule`` tells which archive ids may be sent.  ``record_wire`` is a file to keep requests and replies in.
     """
 
     endpoint_url: str | None = None
+    use_fips_endpoint: bool = False
     profile: str | None = None
     credentials: StaticCredentials | None = None
     max_in_flight: int = IN_FLIGHT_MAX

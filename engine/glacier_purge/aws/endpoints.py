@@ -14,12 +14,8 @@ from __future__ import annotations
 import difflib
 import ipaddress
 import re
-from typing import TYPE_CHECKING
 
-from glacier_purge.errors import UsageError
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
+from glacier_purge.errors import ConfigurationFailed, UsageError
 
 REGIONS = frozenset(
     """
@@ -32,13 +28,24 @@ REGIONS = frozenset(
 )
 """Regions that have Amazon Glacier's vaults."""
 
+FIPS_REGIONS = frozenset("ca-central-1 us-east-1 us-east-2 us-west-1 us-west-2 us-gov-east-1 us-gov-west-1".split())  # noqa: SIM905
+"""Regions in which Amazon Glacier has a FIPS endpoint (botocore's ``endpoints.json``); GovCloud's is the plain one."""
+
 _LOOPBACK = re.compile(
     r"https?://(?P<host>localhost|127\.[0-9.]{5,11}|\[::1\])(?::(?P<port>[0-9]{1,5}))?/?", re.ASCII | re.IGNORECASE
 )
 _AWS = re.compile(
-    r"https://glacier(?:-fips)?\.(?P<region>[a-z0-9-]+)\.amazonaws\.com(?P<china>\.cn)?(?::443)?/?",
+    r"https://glacier(?P<fips>-fips)?\.(?P<region>[a-z0-9-]+)\.amazonaws\.com(?P<china>\.cn)?(?::443)?/?",
     re.ASCII | re.IGNORECASE,
 )
+_OTHERS = re.compile(
+    r"https://(?:(?:[a-z0-9.-]+\.)?vpce-[a-z0-9-]+\.)?(?P<name>[a-z0-9]+(?:\.sso)?)(?:-fips)?(?:\.dualstack)?"
+    r"(?:\.[a-z]{2}(?:-[a-z]+)+-[0-9])?(?:\.vpce)?\.(?:amazonaws\.com(?:\.cn)?|api\.aws|api\.amazonwebservices\.com\.cn)"
+    r"(?::443)?/?",
+    re.ASCII | re.IGNORECASE,
+)
+_NAMES = {"sts": "sts", "s3": "s3", "dynamodb": "dynamodb", "sso": "portal.sso", "sso_oidc": "oidc"}
+"""The services that are asked beside Amazon Glacier, each by its id, and what its hosts are called."""
 
 
 def check_endpoint_url(url: str) -> str:
@@ -75,11 +82,31 @@ def check_region(region: str, endpoint_url: str | None) -> None:
         )
 
 
-def configured_endpoint_url(environment: Mapping[str, str]) -> str | None:
-    """The endpoint AWS's own variables ask for, the service's before the general one, as every AWS SDK reads them."""
-    if environment.get("AWS_IGNORE_CONFIGURED_ENDPOINT_URLS", "").lower() == "true":
-        return None
-    return environment.get("AWS_ENDPOINT_URL_GLACIER") or environment.get("AWS_ENDPOINT_URL") or None
+def check_other_endpoint(service: str, url: str, place: str, *, pretended: bool) -> None:
+    """Raise ``ConfigurationFailed`` unless ``url``, set at ``place``, is an endpoint of ``service`` (its id).
+
+    What is asked beside a real vault, as whose the credentials are, has to be asked of AWS: its public names, or those
+    of a VPC's own endpoints.  Loopback is for a pretended one.
+    """
+    match = _OTHERS.fullmatch(url)
+    if (pretended and is_loopback(url)) or (match is not None and match["name"].lower() == _NAMES[service]):
+        return
+    raise ConfigurationFailed(
+        f"{place} sends what is asked of {service.upper()} to {url}, which is none of its endpoints. Take it out, or "
+        f"set AWS_ENDPOINT_URL_{service.upper()} to one; AWS_IGNORE_CONFIGURED_ENDPOINT_URLS=true leaves all such "
+        "settings aside. Nothing was sent."
+    )
+
+
+def check_fips(url: str) -> None:
+    """Raise ``ConfigurationFailed`` unless ``url`` is a FIPS endpoint; loopback is not asked for one."""
+    if is_loopback(url) or "//glacier-fips." in url or ".us-gov-" in url:
+        return
+    raise ConfigurationFailed(
+        f"FIPS endpoints are asked for (AWS_USE_FIPS_ENDPOINT, or use_fips_endpoint), and {url} is none. Amazon "
+        f"Glacier has them in {', '.join(sorted(FIPS_REGIONS))}. To do without, set AWS_USE_FIPS_ENDPOINT=false for "
+        "this command. Nothing was sent."
+    )
 
 
 def _region_of(url: str) -> str | None:
@@ -88,6 +115,8 @@ def _region_of(url: str) -> str | None:
     if match is None:
         return None
     region = match["region"].lower()
+    if match["fips"] and (region not in FIPS_REGIONS or region.startswith("us-gov-")):
+        return None
     return region if region in REGIONS and (match["china"] is not None) == region.startswith("cn-") else None
 
 
@@ -104,7 +133,13 @@ def _is_port(port: str | None) -> bool:
     return port is None or 1 <= int(port) <= 65535
 
 
-def endpoint_of(region: str) -> str:
-    """The region's own endpoint, as botocore resolves it too (tested)."""
+def endpoint_of(region: str, *, fips: bool = False) -> str:
+    """The region's own endpoint, as botocore resolves it too (tested). Raises ``ConfigurationFailed`` where FIPS is
+    asked for and there is none.
+    """
     suffix = ".cn" if region.startswith("cn-") else ""
-    return f"https://glacier.{region}.amazonaws.com{suffix}"
+    name = "glacier-fips" if fips and region in FIPS_REGIONS and not region.startswith("us-gov-") else "glacier"
+    url = f"https://{name}.{region}.amazonaws.com{suffix}"
+    if fips:
+        check_fips(url)
+    return url

@@ -7,18 +7,26 @@ is one botocore falls back to its partition's pattern for, as it does for servic
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import msgspec
-from botocore.loaders import JSONFileLoader
+from botocore.loaders import JSONFileLoader, Loader
 from msgspec import Raw
 from msgspec.json import decode
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from glacier_purge.aws.profiles import Said
 
 SERVICES = ("dynamodb", "glacier", "oidc", "portal.sso", "s3", "sts")
 """Ours, and those that AWS's credential chain asks, by the names they have in that file."""
 
 _ENDPOINTS = "endpoints"
+_DECIDE_ENDPOINTS = ("endpoints.*", "partitions.*", "glacier", "sts", "s3", "dynamodb", "sso", "sso-oidc")
+"""Files and folders of the SDK's data by which it decides where requests of those services go."""
 
 
 class OurServicesOnly(JSONFileLoader):  # type: ignore[misc]  # botocore publishes no types
@@ -33,6 +41,14 @@ class OurServicesOnly(JSONFileLoader):  # type: ignore[misc]  # botocore publish
             return _without_other_services(path.read_bytes())
         except (msgspec.MsgspecError, KeyError):
             return super().load_file(file_path)
+
+
+def altered_models(data_path: Said | None) -> Iterator[Path]:
+    """Find what would take the place of the SDK's own data on our services, in ``~/.aws/models`` and ``data_path``."""
+    folders = [Loader.CUSTOMER_DATA_PATH, *("" if data_path is None else data_path.value).split(os.pathsep)]
+    for folder in filter(None, folders):
+        for name in _DECIDE_ENDPOINTS:
+            yield from Path(folder).expanduser().glob(name)
 
 
 def _without_other_services(content: bytes) -> dict[str, Any]:

@@ -16,6 +16,7 @@ from __future__ import annotations
 
 import logging
 import os
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from functools import cached_property, partial
 from importlib.metadata import version
@@ -27,18 +28,26 @@ from aiobotocore.config import AioConfig
 from aiobotocore.credentials import AioCredentials
 from aiobotocore.httpsession import AIOHTTPSession
 from aiobotocore.session import AioSession
-from botocore.exceptions import ProfileNotFound
+from botocore.exceptions import BotoCoreError, ProfileNotFound
 
 from glacier_purge.aws.credentials import CredentialSource
-from glacier_purge.aws.endpoints import check_endpoint_url, check_region, is_loopback
-from glacier_purge.aws.sdk_data import OurServicesOnly
-from glacier_purge.aws.tls import bundle_in_force, client_context
+from glacier_purge.aws.endpoints import (
+    check_endpoint_url,
+    check_other_endpoint,
+    check_region,
+    endpoint_of,
+    is_loopback,
+)
+from glacier_purge.aws.profiles import Configuration
+from glacier_purge.aws.proxies import proxy_for
+from glacier_purge.aws.sdk_data import OurServicesOnly, altered_models
+from glacier_purge.aws.tls import bundle_in_force, client_context, trust_in_words
 from glacier_purge.errors import ConfigurationFailed
 
 if TYPE_CHECKING:
     import asyncio
     import ssl
-    from collections.abc import Callable
+    from collections.abc import AsyncIterator, Callable
 
     from aiohttp.client_proto import ResponseHandler
 
@@ -89,29 +98,70 @@ class AwsSession:
             raise ConfigurationFailed(
                 f"{fault}. Check --profile and AWS_PROFILE; `aws configure list-profiles` shows them."
             ) from fault
-        self.bundle = bundle_in_force(access.ca_bundle, os.environ, self._core.get_scoped_config().get("ca_bundle"))
+        self._configuration = Configuration(self._core, os.environ)
+        self.bundle = bundle_in_force(access.ca_bundle, self._configuration)
+        self._check_what_is_said()
+        self.proxy = proxy_for(self._endpoint_url or endpoint_of(region))
 
-    def client(self, service: str) -> Any:
-        """Return the async context manager of a client; a pretended AWS on loopback is asked for every service."""
-        own = service == "glacier" or self._is_pretended
-        endpoint_url = self._endpoint_url if own else None
-        return self._session.client(
-            service,
-            endpoint_url=endpoint_url,
-            config=self._config(endpoint_url),
-        )
+    @asynccontextmanager
+    async def client(self, service: str) -> AsyncIterator[Any]:
+        """Open a client, which sends nothing. Raises ``ConfigurationFailed`` for what the SDK can't go by."""
+        endpoint_url = self._endpoint_url if service == "glacier" else self._endpoint_of_other(service)
+        async with AsyncExitStack() as opened:
+            try:
+                client = await opened.enter_async_context(
+                    self._session.client(service, endpoint_url=endpoint_url, config=self._config(endpoint_url))
+                )
+            except (BotoCoreError, ValueError) as fault:
+                raise ConfigurationFailed(
+                    f"AWS's SDK can't be opened for {service}: {fault}. Nothing was sent."
+                ) from fault
+            yield client
+
+    @property
+    def way(self) -> str:
+        """How requests to Amazon Glacier travel, and whose word is taken for who answers, in words."""
+        through = "directly" if self.proxy is None else f"through {self.proxy.address} ({self.proxy.named_by})"
+        return f"{through}, trusting {trust_in_words(self.bundle)}"
 
     @cached_property
     def tls(self) -> ssl.SSLContext:
         """The one context that everything of this session is sent with, made when the first connection is."""
         return client_context(self.bundle, checks=self._access.verify_certificates)
 
+    def _endpoint_of_other(self, service: str) -> str | None:
+        """Where a service beside Amazon Glacier is asked; None: where the SDK finds it.
+
+        A pretended AWS is asked for every service for which nothing else is said.
+        """
+        said = self._configuration.endpoint(service)
+        if said is None:
+            return self._endpoint_url if self._is_pretended else None
+        check_other_endpoint(service, said.value, said.place, pretended=self._is_pretended)
+        return said.value
+
+    def _check_what_is_said(self) -> None:
+        """Refuse what would send requests of this session elsewhere, by the name of what says so."""
+        for service in () if self._access.credentials else ("sts", "sso", "sso_oidc"):
+            self._endpoint_of_other(service)
+        dual_stack = self._configuration.wants("AWS_USE_DUALSTACK_ENDPOINT", "use_dualstack_endpoint")
+        if dual_stack is not None and not self._is_pretended:
+            raise ConfigurationFailed(
+                f"{dual_stack.place} asks for dual-stack endpoints, and Amazon Glacier has none. "
+                "Set AWS_USE_DUALSTACK_ENDPOINT=false for this command. Nothing was sent."
+            )
+        for file in altered_models(self._configuration.said("AWS_DATA_PATH", "data_path")):
+            raise ConfigurationFailed(
+                f"{file} changes what AWS's SDK knows of AWS, and where it sends requests. Move it away, or unset "
+                "AWS_DATA_PATH (data_path of the AWS profile) for this command. Nothing was sent."
+            )
+
     def _config(self, endpoint_url: str | None) -> AioConfig:
         access = self._access
-        own_endpoint: dict[str, Any] = {}
+        own_endpoint: dict[str, Any] = {"use_fips_endpoint": True} if access.use_fips_endpoint else {}
         if endpoint_url is not None:
-            own_endpoint["use_fips_endpoint"] = False
-            if self._is_pretended:
+            own_endpoint = {"use_fips_endpoint": False, "use_dualstack_endpoint": False}
+            if is_loopback(endpoint_url):
                 own_endpoint["proxies"] = {}
         return AioConfig(
             retries={"total_max_attempts": 1, "mode": "standard"},
@@ -120,7 +170,6 @@ class AwsSession:
             read_timeout=access.request_timeout_seconds,
             parameter_validation=False,
             ignore_configured_endpoint_urls=True,
-            use_dualstack_endpoint=False,  # a setting meant for S3: the dual-stack name is none Glacier is known by
             user_agent=self._user_agent(),
             http_session_cls=partial(OneTryHttpSession, connections=self._scrutiny.connections(), tls=lambda: self.tls),
             **own_endpoint,

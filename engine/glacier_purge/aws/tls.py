@@ -19,10 +19,11 @@ from typing import TYPE_CHECKING
 import truststore
 from botocore.httpsession import get_cert_path
 
+from glacier_purge.aws.profiles import Said
 from glacier_purge.errors import ConfigurationFailed, UsageError
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from glacier_purge.aws.profiles import Configuration
 
 BUNDLE_BYTES_MAX = 16 * 1024 * 1024
 """Seventy times Mozilla's whole list: more is no file of certificates."""
@@ -56,31 +57,26 @@ class Bundle:
     pem: str = field(repr=False)
 
 
-def bundle_in_force(given: Path | None, environment: Mapping[str, str], of_profile: str | None) -> Bundle | None:
-    """Read the file of authorities that is named, in botocore's order; None when none is.
+def bundle_in_force(given: Path | None, configuration: Configuration) -> Bundle | None:
+    """Read the file of authorities that is named, in botocore's order, ``given`` first; None when none is.
 
-    ``given`` is the caller's own, ``of_profile`` the AWS profile's ``ca_bundle``.  Raises ``UsageError`` for a file of
-    the caller's that can't be read, and ``ConfigurationFailed`` for another.
+    Raises ``UsageError`` for a file given that can't be read, and ``ConfigurationFailed`` for another.
     """
-    named = {
-        "--ca-bundle": given and str(given),
-        "AWS_CA_BUNDLE": environment.get("AWS_CA_BUNDLE"),
-        "ca_bundle of the AWS profile": of_profile,
-        "REQUESTS_CA_BUNDLE": environment.get("REQUESTS_CA_BUNDLE"),
-    }
-    named_by, file = next(((by, file) for by, file in named.items() if file), (None, None))
-    if named_by is None or file is None:
+    said = configuration.said("AWS_CA_BUNDLE", "ca_bundle") or configuration.of_environment("REQUESTS_CA_BUNDLE")
+    if given is not None:
+        said = Said(value=str(given), place="--ca-bundle")
+    if said is None:
         return None
     try:
-        pem = _certificates_in(Path(file))
+        pem = _certificates_in(Path(said.value))
     except (OSError, ValueError) as fault:
         why = fault.strerror if isinstance(fault, OSError) else str(fault)
-        wrong = UsageError if given else ConfigurationFailed
+        wrong = ConfigurationFailed if given is None else UsageError
         raise wrong(
-            f"{file} (named by {named_by}) is no file of certificates in PEM form: {why}. Name the file of your "
-            "company's authorities, or none: the system's are trusted in any case. Nothing was sent."
+            f"{said.value} (named by {said.place}) is no file of certificates in PEM form: {why}. Name the file of "
+            "your company's authorities, or none: the system's are trusted in any case. Nothing was sent."
         ) from fault
-    return Bundle(file=file, named_by=named_by, pem=pem)
+    return Bundle(file=said.value, named_by=said.place, pem=pem)
 
 
 def client_context(bundle: Bundle | None, *, checks: bool = True) -> ssl.SSLContext:

@@ -59,6 +59,11 @@ def judge_endpoint(vault: Vault, endpoint_url: str, *, pretended: bool) -> Findi
     return Finding(weight=Weight.FINE, subject="endpoint", what=f"{endpoint_url}, for {vault.region}")
 
 
+def judge_way(way: str) -> Finding:
+    """How deletes would travel, after a connection was made that way."""
+    return Finding(weight=Weight.FINE, subject="way", what=f"deletes go {way}")
+
+
 def judge_clock(ours: datetime, theirs: datetime | None) -> Finding:
     """Whether this machine's clock agrees with the service's."""
     if theirs is None:

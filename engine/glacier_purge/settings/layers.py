@@ -1,10 +1,11 @@
 """Settings from files, environment and command line, laid over each other; the later layer wins, value by value.
 
-In order: a shipped profile, a settings file, AWS's own variables (region and endpoint), ``GLACIER_PURGE_*`` variables,
-what the command line or the caller gives.  A name nobody knows is refused in every layer, with the nearest known one
-and the place it stands in: a setting silently ignored is a safety limit silently off.  (pydantic-settings reads the
-environment but does not notice a misspelt section there, so that is checked here.)  A setting that was called otherwise
-in an earlier version is read by both names; what is said about it names the one that was written.
+In order: the AWS profile (endpoint), a shipped profile, a settings file, AWS's variables (region and endpoint),
+``GLACIER_PURGE_*`` variables, what the command line or the caller gives.  A name nobody knows is refused in every
+layer, with the nearest known one and the place it stands in: a setting silently ignored is a safety limit silently off.
+(pydantic-settings reads the environment but does not notice a misspelt section there, so that is checked here.)  A
+setting that was called otherwise in an earlier version is read by both names; what is said about it names the one that
+was written.
 """
 
 from __future__ import annotations
@@ -21,7 +22,8 @@ from typing import TYPE_CHECKING
 from pydantic import BaseModel, ValidationError
 from pydantic_settings import EnvSettingsSource, SettingsError
 
-from glacier_purge.aws.endpoints import check_endpoint_url, configured_endpoint_url
+from glacier_purge.aws.endpoints import check_endpoint_url
+from glacier_purge.aws.profiles import Configuration, Said
 from glacier_purge.errors import ConfigurationFailed, GlacierPurgeError, UsageError
 from glacier_purge.settings.model import ENVIRONMENT_DELIMITER, ENVIRONMENT_PREFIX, Settings
 from glacier_purge.storage.given_file import GivenFileWrong, parsed_toml, read_text
@@ -90,7 +92,10 @@ def load_settings(
     and for endpoints and regions deletes must not go to.
     """
     given = _Layer(kind=_Kind.ARGUMENTS, place=called, values=dict(arguments or {}))
-    layers = [*map(_in_present_names, [*_layers_around(file, profile), given])]
+    files = [*map(_in_present_names, _files(file, profile))]
+    over = [*map(_in_present_names, [_own_environment(), given])]
+    configuration = Configuration.of_profile(_named_profile([*files, *over]))
+    layers = [_aws_profile(configuration), *files, _aws_variables(configuration), *over]
     try:
         return Settings.model_validate(_merge(layers))
     except ValidationError as error:
@@ -101,20 +106,29 @@ def load_settings(
 
 def former_names(*, file: Path | None = None, profile: str | None = None) -> dict[_Path, str]:
     """The settings that file and environment give by a name of an earlier version, each with the place it stands in."""
-    layers = map(_in_present_names, _layers_around(file, profile))
+    layers = map(_in_present_names, [*_files(file, profile), _own_environment()])
     return {path: layer.place_of(path) for layer in layers for path in layer.written}
 
 
-def _layers_around(file: Path | None, profile: str | None) -> list[_Layer]:
-    """The layers below what was asked for outright."""
+def _files(file: Path | None, profile: str | None) -> list[_Layer]:
+    """The layers of our own that lie in files."""
     profile = profile or os.environ.get(_PROFILE_VARIABLE)
     named_file = file or os.environ.get(_FILE_VARIABLE)
     return [
         *([_read_profile(profile)] if profile else []),
         *([_read_file(Path(named_file))] if named_file else []),
-        _aws_variables(),
-        _Layer(kind=_Kind.ENVIRONMENT, place=_place_in_environment, values=_own_variables()),
     ]
+
+
+def _own_environment() -> _Layer:
+    return _Layer(kind=_Kind.ENVIRONMENT, place=_place_in_environment, values=_own_variables())
+
+
+def _named_profile(layers: list[_Layer]) -> str | None:
+    """The AWS profile that is asked for; None leaves it to AWS's own rules."""
+    aws = _merge(layers).get("aws")
+    named = aws.get("profile") if isinstance(aws, dict) else None
+    return named if isinstance(named, str) else None
 
 
 def _in_present_names(layer: _Layer) -> _Layer:
@@ -161,16 +175,40 @@ def _place_in(file: str) -> Callable[[_Path], str]:
     return lambda path: f"{file}: {'.'.join(path)}"
 
 
-def _aws_variables() -> _Layer:
-    """Region and endpoint as AWS users set them. botocore itself does not read AWS_REGION."""
-    region = next(filter(os.environ.get, ("AWS_REGION", "AWS_DEFAULT_REGION")), None)
-    endpoint = next(filter(os.environ.get, ("AWS_ENDPOINT_URL_GLACIER", "AWS_ENDPOINT_URL")), None)
-    found = {"region": region and os.environ[region], "endpoint_url": configured_endpoint_url(os.environ)}
-    variables: dict[_Path, str | None] = {("aws", "region"): region, ("aws", "endpoint_url"): endpoint}
+def _aws_variables(configuration: Configuration) -> _Layer:
+    """Region and endpoint as AWS users set them in the environment. botocore itself does not read AWS_REGION."""
+    variable = next(filter(os.environ.get, ("AWS_REGION", "AWS_DEFAULT_REGION")), None)
+    return _as_layer(
+        {
+            "region": Said(value=os.environ[variable], place=variable) if variable else None,
+            "endpoint_url": configuration.endpoint_of_environment("glacier"),
+            "use_fips_endpoint": configuration.of_environment("AWS_USE_FIPS_ENDPOINT"),
+        }
+    )
+
+
+def _aws_profile(configuration: Configuration) -> _Layer:
+    """The endpoint as the AWS profile has it; its region counts after an inventory's (api/addresses)."""
+    return _as_layer(
+        {
+            "endpoint_url": configuration.endpoint_of_profile("glacier"),
+            "use_fips_endpoint": configuration.in_profile("use_fips_endpoint"),
+        }
+    )
+
+
+def _as_layer(found: Mapping[str, Said | None]) -> _Layer:
+    """What AWS's own configuration says; a switch is on where it says "true", as botocore has it."""
+    said = {name: one for name, one in found.items() if one is not None}
     return _Layer(
         kind=_Kind.FILE,
-        place=lambda path: str(variables[path]),
-        values={"aws": {name: value for name, value in found.items() if value}},
+        place=lambda path: said[path[1]].place,
+        values={
+            "aws": {
+                name: one.value.lower() == "true" if name == "use_fips_endpoint" else one.value
+                for name, one in said.items()
+            }
+        },
     )
 
 

@@ -106,6 +106,10 @@ class RestGlacier:
             connection.send(request, archive)
         return [partial(self._delete_later, archive) for archive in archives[len(connections) :]]
 
+    async def connect(self) -> None:
+        """Open a connection, as deletes will, and send nothing on it. Raises ``NotConnectedError``."""
+        self._pool.released(await self._pool.wait())
+
     async def _delete_later(self, archive: Addressed) -> None:
         try:
             credentials = await self._credentials.get_frozen_credentials()
