@@ -149,8 +149,9 @@ def test_what_may_follow_what_is_what_the_writer_has() -> None:
     assert table == {
         (phase.value, event.value): after.value
         for (phase, event), after in TRANSITIONS.items()
-        if event is not Event.ABANDONED
+        if event not in {Event.ABANDONED, Event.ALLOWED}
     }
+    assert [phase.value for phase, event in TRANSITIONS if event is Event.ALLOWED] == [*verification._ALLOWED_IN]
     assert {event.value for event in ANOTHER_ROUND} == verification._ANOTHER_ROUND
 
 

@@ -191,6 +191,28 @@ def test_thaw_takes_out_what_a_lost_lifecycle_left_and_leaves_the_rest(own: Shel
     assert left == json.loads(THEIRS) | {"Statement": [json.loads(THEIRS)["Statement"]]}
 
 
+def test_a_lifecycle_that_lives_sees_that_it_was_thawed_and_claims_nothing_else(own: Shell) -> None:
+    purged_and_frozen(own)
+    place = own.folder / "lifecycle"
+    at = ("photos", "--endpoint-url", own.simulator.endpoint_url, "--confirm-vault", "photos")
+    thawed = own("thaw", *at)
+    assert thawed.exit_code == 0, thawed.err
+    assert "If a lifecycle of this vault still goes on, it notes that uploads are allowed" in thawed.err
+    left = policy(own.simulator)
+    own.simulator.post("clock", step_seconds=30 * 3600.0)
+    seen = run(own)
+    assert seen.exit_code == 75, seen.err
+    assert "somebody gave glacier-purge thaw, or changed the policy" in seen.err
+    assert DENIED not in seen.err
+    assert told(own("status", str(place), "--output", "json"))["uploads"] == "as the vault's owner has it"
+    own.simulator.post("clock", step_seconds=6 * 3600.0)
+    done = run(own)
+    assert done.exit_code == 0, done.err
+    assert [step.event for step in read_steps(place)].count(Event.ALLOWED) == 1
+    assert policy(own.simulator) == left
+    assert own("audit", "verify", str(place)).exit_code == 0
+
+
 @pytest.mark.parametrize(("typed", "exit_code"), [("photos\n", 0), ("yes\n", 2), ("\n", 2)])
 def test_thaw_shows_what_it_takes_and_asks_on_a_terminal(
     typed: str, exit_code: int, own: Shell, monkeypatch: pytest.MonkeyPatch

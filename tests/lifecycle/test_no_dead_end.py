@@ -224,6 +224,26 @@ async def test_a_denial_that_another_lifecycle_left_is_told_and_never_taken_for_
     assert ending.state is State.DONE, ending.message
 
 
+async def test_a_policy_that_somebody_put_in_place_of_ours_is_seen_and_denied_in_the_next_round(
+    place: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    async with simulated(archives=12) as (glacier, client):
+        with pytest.MonkeyPatch.context() as patched:
+            patched.setattr(Member, "reached", stopping_after(Event.ACCOUNTED))
+            await carried(glacier, place, options=FREEZING)
+        await client.set_access_policy(THEIRS)
+        await upload(glacier)
+        ending = await carried(glacier, place, options=FREEZING)
+        assert ending.state is State.DONE, ending
+        assert await client.access_policy() == THEIRS
+        assert glacier.ledger["archives_left"] == 0
+    happened = events(place)
+    assert happened.count(Event.ALLOWED) == 1
+    assert happened.index(Event.FROZEN) < happened.index(Event.ALLOWED) < happened.index(Event.SOMETHING_LEFT)
+    assert happened.count(Event.FROZEN) == 2
+    assert "changed the policy" in capsys.readouterr().err
+
+
 async def test_a_list_that_is_gone_after_the_purge_keeps_nobody_from_uploading(place: Path, tmp_path: Path) -> None:
     async with simulated(archives=12) as (glacier, client):
         await client.set_access_policy(THEIRS)

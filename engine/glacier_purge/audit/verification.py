@@ -93,7 +93,10 @@ _DIGEST = re.compile("[0-9a-f]{64}")
 _SELECTED_AS_DIGIT = b"1" + b"0" * 255
 """A decision's byte is 0 where the plan sends a delete."""
 _ABANDONED = "abandoned"
-_NO_MORE_DENIED = frozenset({"uploads as before", "vault deleted", _ABANDONED})
+_ALLOWED = "uploads not denied any more, by somebody else"
+_ALLOWED_IN = ("inventory", "plan", "approval", "purge", "verify", "delete vault")
+"""The phases in which that is seen; it leads to no other."""
+_NO_MORE_DENIED = frozenset({"uploads as before", "vault deleted", _ABANDONED, _ALLOWED})
 _THAWED, _NOT_THAWED = b'"thawed": true\n}\n', b'"thawed": false\n}\n'
 """What ``freeze.json`` ends with."""
 _ANOTHER_ROUND = frozenset(
@@ -1508,7 +1511,10 @@ def _position(findings: _Findings, steps: list[tuple[_Place, dict[str, Any]]]) -
         if "prev" not in step:  # unreadable, which was said, or an older version's
             return "", number
         event, said = str(step["event"]), (step["phase"], step["round"])
-        next_phase, *phases = ("done", phase) if event == _ABANDONED != phase else _STEPS.get(event, ("",))
+        if event == _ALLOWED:
+            next_phase, phases = phase, list(_ALLOWED_IN)
+        else:
+            next_phase, *phases = ("done", phase) if event == _ABANDONED else _STEPS.get(event, ("",))
         if said != (phase, number) or phase not in phases or phase == "done":
             told = (
                 f"{event!a} in phase {said[0]!a} of round {said[1]!a} can't follow what leads to {phase!a} of {number}"

@@ -2,10 +2,12 @@
 
 It goes by the policy alone: every statement whose id is of ours is shown, and taken out when somebody says so; the rest
 stays as it is.  A lifecycle whose folder is there is ended with ``abandon``, or goes on, and puts back what was there.
+No folder can be asked whether one waits somewhere, so what becomes of it is said; it sees for itself what was done.
 """
 
 from __future__ import annotations
 
+import sys
 from typing import TYPE_CHECKING
 
 from glacier_purge.cli.exit_codes import ExitCode
@@ -27,6 +29,12 @@ if TYPE_CHECKING:
     from glacier_purge.glacier.control import GlacierControl
 
 
+_IF_IT_LIVES = (
+    "If a lifecycle of this vault still goes on, it notes that uploads are allowed, and goes on without; whatever is "
+    "uploaded meanwhile is another round. glacier-purge abandon DIR ends it."
+)
+
+
 def thaw(
     vault: str,
     *,
@@ -39,7 +47,8 @@ def thaw(
     """Let uploads to a vault again that a lost lifecycle denies: take its statement out of the vault's access policy.
 
     Shows the statements of ours and asks for the vault's name. Whatever else the policy says stays. While a process on
-    this host deletes from the vault, it is refused; a lifecycle whose folder is there is ended with `abandon`.
+    this host deletes from the vault, it is refused; a lifecycle whose folder is there is ended with `abandon`. One that
+    goes on all the same sees that uploads are allowed, notes it, and says so.
 
     Parameters
     ----------
@@ -68,6 +77,8 @@ def thaw(
             access = values.access(settings, endpoint_url)
             with vault_locked(address, endpoint_url, None):
                 taken = await _taken_out(await clients.control(address, access), confirm_vault)
+        if taken:
+            sys.stderr.write(f"{_IF_IT_LIVES}\n")
         print_result(
             Thawed(
                 state="thawed" if taken else "nothing to take away: no statement of ours denies uploads",
@@ -101,4 +112,4 @@ def _shown(vault_arn: str, statements: list[dict[str, object]]) -> Iterator[str]
     yield f"The access policy of {vault_arn} has {len(statements):,} statements by which a lifecycle denies uploads:"
     for statement in statements:
         yield f"  {json.dumps(statement)}"
-    yield "They are taken out, and the rest of the policy stays. No lifecycle of this vault should be at work."
+    yield f"They are taken out, and the rest of the policy stays. {_IF_IT_LIVES}"

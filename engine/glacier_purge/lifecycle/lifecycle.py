@@ -8,8 +8,9 @@ connections and drawing progress are the caller's.
 Each round is a run folder of its own below the lifecycle's: the archives that a newer inventory still lists are
 planned, approved and deleted like the first ones.  What grew old before anything was sent by it is another round, too.
 
-Before each phase the folder's files are held against the steps.  Only what allows uploads again asks for no more than
-``freeze.json``: a vault must not stay closed because of a plan that was carried out long ago.
+Before each phase the folder's files are held against the steps, and a denial of uploads against the vault's policy.
+Only what allows uploads again asks for no more than ``freeze.json``: a vault must not stay closed because of a plan
+that was carried out long ago.
 """
 
 from __future__ import annotations
@@ -22,11 +23,13 @@ from glacier_purge.lifecycle import planning, proving, sending
 from glacier_purge.lifecycle.context import LifecycleContext, PhaseResult
 from glacier_purge.lifecycle.endings import check_removed, refuse_abandoned
 from glacier_purge.lifecycle.files import check_fits, check_freeze_file, round_of, round_path
-from glacier_purge.lifecycle.phases import ANOTHER_ROUND, Event, Phase
+from glacier_purge.lifecycle.phases import ANOTHER_ROUND, TRANSITIONS, Event, Phase
 from glacier_purge.lifecycle.readiness import check_sound
+from glacier_purge.lifecycle.steps import denied_since
 from glacier_purge.lifecycle.steps_file import LifecycleFile
 from glacier_purge.plan.document import read_plan
 from glacier_purge.storage.folder import PLAN_FILE, RunFolder
+from glacier_purge.vault.freeze import is_denied
 
 _DO: dict[Phase, Callable[[LifecycleContext], Awaitable[PhaseResult]]] = {
     Phase.PREFLIGHT: planning.preflight,
@@ -59,7 +62,7 @@ class Lifecycle:
             await self._check_earlier_rounds()
             while file.phase is not Phase.DONE:
                 self._check_fits()
-                event, facts = await _DO[file.phase](here)
+                event, facts = await self._allowed() or await _DO[file.phase](here)
                 file.advance(event, **facts)
                 if event in ANOTHER_ROUND:
                     here.locks.let_go()
@@ -95,6 +98,16 @@ class Lifecycle:
             if step.event is Event.ACCOUNTED and step.round < file.round:
                 place = round_path(here.folder.path, step.round)
                 await anyio.to_thread.run_sync(check_sound, place, read_plan(place / PLAN_FILE))
+
+    async def _allowed(self) -> PhaseResult | None:
+        """That uploads are not denied any more though they should be, so that nobody is told that they are; else None.
+
+        Looked at before each phase: a process may have waited for days, and others have a hand in the vault's policy.
+        """
+        here, file = self._context, self.file
+        if (file.phase, Event.ALLOWED) not in TRANSITIONS or denied_since(file.steps) is None:
+            return None
+        return None if await is_denied(here.control, here.folder) else (Event.ALLOWED, {})
 
     def _check_fits(self) -> None:
         here, steps, phase = self._context, self.file.steps, self.file.phase

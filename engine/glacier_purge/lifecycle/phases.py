@@ -4,6 +4,9 @@
                     ↑                  │         │        │       │          │
                     └── another round: the plan grew old, something is left, somebody uploaded
 
+Uploads that were denied may be allowed again by somebody else (``thaw``, or a policy put in place of ours): that is
+written down as soon as it is seen, and leads nowhere else.
+
 What a plan kept is not left over: a lifecycle is done when a newer inventory lists nothing but that.  What may follow
 what is the table and nothing else: an event that a phase does not know raises and changes nothing.
 """
@@ -57,11 +60,15 @@ class Event(StrEnum):
     DELETED = "vault deleted"
     KEPT = "vault kept"
     THAWED = "uploads as before"
+    ALLOWED = "uploads not denied any more, by somebody else"
     NEVER_WRITTEN = "no inventory ever came: nothing was written to it"
     NEVER_INVENTORIED = "never inventoried, and to be removed"
     EMPTY = "the inventory lists nothing, and the vault is to be removed"
     ABANDONED = "abandoned"
 
+
+_NEVER_ALLOWED_IN = {Phase.PREFLIGHT, Phase.FREEZE, Phase.THAW, Phase.DONE}
+"""Nothing is denied yet there, or it is denied or allowed by that very phase."""
 
 TRANSITIONS: dict[tuple[Phase, Event], Phase] = {
     (Phase.PREFLIGHT, Event.CLEAR): Phase.INVENTORY,
@@ -90,6 +97,7 @@ TRANSITIONS: dict[tuple[Phase, Event], Phase] = {
     (Phase.INVENTORY, Event.NEVER_WRITTEN): Phase.DONE,
     (Phase.INVENTORY, Event.NEVER_INVENTORIED): Phase.DELETE_VAULT,
     (Phase.PLAN, Event.EMPTY): Phase.DELETE_VAULT,
+    **{(phase, Event.ALLOWED): phase for phase in Phase if phase not in _NEVER_ALLOWED_IN},
     **{(phase, Event.ABANDONED): Phase.DONE for phase in Phase if phase is not Phase.DONE},
 }
 """Everything that may follow anything."""

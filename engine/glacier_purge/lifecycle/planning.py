@@ -12,7 +12,7 @@ from glacier_purge.lifecycle.context import LifecycleContext, PhaseResult
 from glacier_purge.lifecycle.files import identity_sha256, round_of
 from glacier_purge.lifecycle.phases import Event
 from glacier_purge.lifecycle.readiness import check_age, check_begun, drop_inventory, drop_unusable
-from glacier_purge.lifecycle.steps import denied_since
+from glacier_purge.lifecycle.steps import denied_since, led_by
 from glacier_purge.plan.choosing import Earlier
 from glacier_purge.plan.document import read_plan
 from glacier_purge.plan.files import kept_ids
@@ -36,7 +36,7 @@ async def inventory(here: LifecycleContext) -> PhaseResult:
         return Event.NEVER_INVENTORIED, {}
     await drop_unusable(place.path, here.target.vault)
     wanted = Wanted()
-    if here.file.steps[-1].event in _FROM_ANEW:
+    if led_by(here.file.steps) in _FROM_ANEW:
         wanted = Wanted(created_from=(await here.control.describe_vault()).last_inventory)
     try:
         snapshot, job_id = await _retrieval(here, place, wanted).fetch()

@@ -14,6 +14,7 @@ from glacier_purge.lifecycle.endings import may_be_frozen
 from glacier_purge.lifecycle.files import round_path
 from glacier_purge.lifecycle.phases import ROUNDS_MAX, Event
 from glacier_purge.lifecycle.readiness import drop_unusable
+from glacier_purge.lifecycle.steps import led_by
 from glacier_purge.plan.document import read_plan
 from glacier_purge.plan.files import kept_ids
 from glacier_purge.proof.reconcile import KEPT_GONE_FILE, VERIFICATION_FOLDER, KeptEarlier
@@ -109,7 +110,7 @@ def _proven(here: LifecycleContext, verdict: Verdict) -> Event | None:
         return None
     if verdict.found.vault_is_empty:
         return Event.PROVEN
-    only_kept = here.file.steps[-1].event is Event.ONLY_KEPT  # a newer one was gone through
+    only_kept = led_by(here.file.steps) is Event.ONLY_KEPT  # a newer one was gone through
     return Event.KEPT_REST if only_kept or not verdict.found.new_since else None
 
 

@@ -5,7 +5,7 @@ The first one is made in the first phase; where the last one leads is where the 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 import msgspec
@@ -60,19 +60,30 @@ def misfit(step: Step, before: list[Step]) -> str | None:
     return None
 
 
+def led_by(steps: Sequence[Step]) -> Event:
+    """What led to the phase that ``steps`` end in."""
+    return next(step.event for step in reversed(steps) if step.event is not Event.ALLOWED)
+
+
 def denied_since(steps: Iterable[Step]) -> str | None:
     """Since when uploads are denied by this lifecycle (UTC, ISO 8601); None when they are not."""
     since: str | None = None
     for step in steps:
         if step.event is Event.FROZEN:
             since = since or step.at
-        elif step.event in {Event.THAWED, Event.DELETED, Event.ABANDONED}:
+        elif step.event in {Event.THAWED, Event.ALLOWED, Event.DELETED, Event.ABANDONED}:
             since = None
     return since
 
 
 def alarms(step: Step) -> Iterator[str]:
     """What nobody should miss of a step, in sentences."""
+    if step.event is Event.ALLOWED:
+        yield (
+            "the statement by which this lifecycle denied uploads is not in the vault's access policy any more: "
+            "somebody gave glacier-purge thaw, or changed the policy. What is uploaded now will be another round; "
+            "with --freeze uploads are denied again before the next one is sent"
+        )
     if gone := step.facts.get("kept_gone"):
         yield (
             f"{gone:,} archives that the plan let be are gone, and this lifecycle did not delete them; the certificate "

@@ -81,6 +81,21 @@ async def freeze(control: GlacierControl, folder: RunFolder) -> str:
     return frozen.sid
 
 
+async def is_denied(control: GlacierControl, folder: RunFolder) -> bool:
+    """Tell whether the vault's policy still has the statement that ``freeze`` set, whole.
+
+    One that may not be read is taken to have it, and so is that of a vault that is gone: nothing is concluded then.
+    Raises as ``take_out`` does.
+    """
+    known = _known(control, folder)
+    sid = _sid(folder) if known is None else known.sid
+    try:
+        current = await control.access_policy()
+    except ControlRefused:
+        return True
+    return _of(current, {sid}) == [denial(sid, control.vault.arn)]
+
+
 async def thaw(control: GlacierControl, folder: RunFolder) -> list[str]:
     """Take back what ``freeze`` did, if anything is to be taken back, and see that it is.
 
