@@ -231,7 +231,7 @@ async def test_a_plan_is_the_same_whether_the_service_could_be_asked_or_not(
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "test")
     assert await planned("asked") == (unasked, True)
     async with control(glacier.endpoint_url) as client:
-        await client.initiate_inventory()
+        await client.initiate_inventory("glacier-purge")
     assert await planned("a job for something else") == (unasked, True)
     job = json.dumps({"Type": "archive-retrieval", "ArchiveId": ids_in(glacier)[7]}).encode()
     assert (await ask(glacier.endpoint_url, "POST", "/-/vaults/photos/jobs", job)).status == 202

@@ -41,7 +41,7 @@ async def recorded(record: Path, transport: Transport, archives: int = 12) -> No
         )
         assert await control.access_policy()
         await control.delete_access_policy()
-        job_id = await control.initiate_inventory()
+        job_id = await control.initiate_inventory("glacier-purge")
         assert await control.describe_job(job_id)
         assert await control.describe_job("j" * 92) is None
         glacier.clock.step(6 * HOUR)

@@ -36,7 +36,7 @@ POLICY = json.dumps(
 
 async def test_an_inventory_job_is_started_found_and_read_in_ranges() -> None:
     async with simulated() as (glacier, client):
-        job_id = await client.initiate_inventory()
+        job_id = await client.initiate_inventory("glacier-purge")
         started = await client.describe_job(job_id)
         assert started is not None
         assert (started.state, started.action, started.size_bytes) == (JobState.IN_PROGRESS, JobAction.INVENTORY, None)
@@ -211,7 +211,7 @@ async def test_a_refusal_is_asked_for_once(kind: str) -> None:
 @pytest.mark.parametrize("kind", ["output-cut", "truncated-body"])
 async def test_an_output_that_breaks_off_gives_what_came_and_then_says_so(kind: str) -> None:
     async with simulated(faults=[Rule(kind, operation="GetJobOutput")]) as (glacier, client):
-        job_id = await client.initiate_inventory()
+        job_id = await client.initiate_inventory("glacier-purge")
         glacier.clock.step(6 * HOUR)
         job = await client.describe_job(job_id)
         assert job is not None

@@ -41,7 +41,7 @@ QUESTIONS: dict[str, Ask] = {
     "DescribeVault, for the time": lambda client: client.service_time(),
     "ListJobs": lambda client: every(client.list_jobs()),
     "DescribeJob": lambda client: client.describe_job(JOB),
-    "InitiateJob": lambda client: client.initiate_inventory(),
+    "InitiateJob": lambda client: client.initiate_inventory("glacier-purge"),
     "GetJobOutput": lambda client: every(client.job_output(JOB, 0, 9)),
     "GetVaultNotifications": lambda client: client.notifications(),
     "ListMultipartUploads": lambda client: every(client.multipart_uploads()),

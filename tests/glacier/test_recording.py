@@ -66,7 +66,7 @@ async def test_no_secret_and_nobodys_name_is_kept(transport: Transport, tmp_path
         await control.tags()
         await control.notifications()
         await control.describe_vault()
-        job_id = await control.initiate_inventory()
+        job_id = await control.initiate_inventory("glacier-purge")
         glacier.clock.step(6 * HOUR)
         job = await control.describe_job(job_id)
         assert job is not None

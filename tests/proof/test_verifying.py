@@ -39,10 +39,10 @@ async def test_a_purged_vault_is_proven_empty_by_the_next_inventory(tmp_path: Pa
     async with simulated(archives=60) as (glacier, client):
         folder, plan = await purged(glacier, tmp_path)
         waiter = Stepping(glacier)
-        verdict = await Verifying(client, folder, plan, waiter, by="me@here").verify()
+        verdict = await Verifying(client, folder, plan, waiter, print, by="me@here").verify()
         assert "an inventory of photos made after" in waiter.waited[0].what
         assert "inventory job" in waiter.waited[-1].what
-        again = await Verifying(client, folder, plan, NoWait(clock=waiter.now), by="me@here").verify()
+        again = await Verifying(client, folder, plan, NoWait(clock=waiter.now), print, by="me@here").verify()
     certificate = verdict.certificate
     assert certificate is not None
     assert again == verdict
@@ -59,7 +59,7 @@ async def test_a_purged_vault_is_proven_empty_by_the_next_inventory(tmp_path: Pa
 async def test_without_waiting_it_says_what_for_and_a_later_call_goes_on(tmp_path: Path) -> None:
     async with simulated(archives=10) as (glacier, client):
         folder, plan = await purged(glacier, tmp_path)
-        hasty = Verifying(client, folder, plan, NoWait(clock=Stepping(glacier).now), by="me")
+        hasty = Verifying(client, folder, plan, NoWait(clock=Stepping(glacier).now), print, by="me")
         with pytest.raises(Pending, match="an inventory of photos made after"):
             await hasty.verify()
         glacier.clock.step(25 * HOUR)
@@ -75,7 +75,7 @@ async def test_uploads_during_the_purge_are_told_and_leave_the_deletions_proven(
     async with simulated(archives=10) as (glacier, client):
         folder, plan = await purged(glacier, tmp_path)
         await upload(glacier)
-        verdict = await Verifying(client, folder, plan, Stepping(glacier), by="me").verify()
+        verdict = await Verifying(client, folder, plan, Stepping(glacier), print, by="me").verify()
     assert verdict.certificate is not None
     assert (verdict.found.new_since, verdict.found.gone, verdict.found.vault_is_empty) == (1, 10, False)
     assert len((folder.path / "verification/new-since.ids").read_text("ascii").split()) == 1
@@ -84,7 +84,7 @@ async def test_uploads_during_the_purge_are_told_and_leave_the_deletions_proven(
 async def test_what_the_plan_did_not_know_is_not_its_failure(tmp_path: Path) -> None:
     async with simulated(archives=10) as (glacier, client):
         folder, plan = await purged(glacier, tmp_path, without=3)
-        verdict = await Verifying(client, folder, plan, Stepping(glacier), by="me").verify()
+        verdict = await Verifying(client, folder, plan, Stepping(glacier), print, by="me").verify()
     assert (verdict.found.gone, verdict.found.new_since) == (7, 3)
 
 
@@ -92,11 +92,11 @@ async def test_a_newer_inventory_is_taken_when_verified_again(tmp_path: Path) ->
     async with simulated(archives=10) as (glacier, client):
         folder, plan = await purged(glacier, tmp_path)
         await upload(glacier)
-        first = await Verifying(client, folder, plan, Stepping(glacier), by="me").verify()
+        first = await Verifying(client, folder, plan, Stepping(glacier), print, by="me").verify()
         (new,) = (folder.path / "verification/new-since.ids").read_text("ascii").split()
         await ask(glacier.endpoint_url, "DELETE", f"/-/vaults/photos/archives/{new}")
         glacier.clock.step(25 * HOUR)
-        second = await Verifying(client, folder, plan, Stepping(glacier), by="me").verify()
+        second = await Verifying(client, folder, plan, Stepping(glacier), print, by="me").verify()
     assert (first.found.new_since, second.found.new_since) == (1, 0)
     assert second.certificate is not None
     assert second.found.vault_is_empty
@@ -111,7 +111,7 @@ async def test_a_deletion_that_took_no_effect_is_waited_for_and_then_told(tmp_pa
         shelf.live += 1
         waiter = Stepping(glacier)
         began = waiter.now()
-        verdict = await Verifying(client, folder, plan, waiter, by="me").verify()
+        verdict = await Verifying(client, folder, plan, waiter, print, by="me").verify()
         assert waiter.now() - began >= timedelta(hours=71)
     assert verdict.certificate is None
     assert (verdict.found.still_listed, verdict.found.gone) == (1, 9)
@@ -127,26 +127,26 @@ async def test_a_run_that_is_not_finished_is_not_verified(tmp_path: Path) -> Non
             checkpoint.unlink()
         log.write_bytes(b"".join(line for line in whole.splitlines(keepends=True) if b'"event":"finished"' not in line))
         with pytest.raises(PlanRefused, match="not finished"):
-            await Verifying(client, folder, plan, Stepping(glacier), by="me").verify()
+            await Verifying(client, folder, plan, Stepping(glacier), print, by="me").verify()
         log.write_bytes(whole.replace(b'"http_status":204', b'"http_status":205', 1))
         with pytest.raises(AuditDamaged):
-            await Verifying(client, folder, plan, Stepping(glacier), by="me").verify()
+            await Verifying(client, folder, plan, Stepping(glacier), print, by="me").verify()
 
 
 async def test_a_certificate_that_was_edited_is_refused(tmp_path: Path) -> None:
     async with simulated(archives=10) as (glacier, client):
         folder, plan = await purged(glacier, tmp_path)
-        await Verifying(client, folder, plan, Stepping(glacier), by="me").verify()
+        await Verifying(client, folder, plan, Stepping(glacier), print, by="me").verify()
         file = folder.path / "certificate.json"
         file.write_bytes(file.read_bytes().replace(b'"deleted": 10', b'"deleted": 11'))
         with pytest.raises(PlanRefused, match="changed after it was written"):
-            await Verifying(client, folder, plan, Stepping(glacier), by="me").verify()
+            await Verifying(client, folder, plan, Stepping(glacier), print, by="me").verify()
 
 
 async def test_a_certificate_of_a_version_that_did_not_look_at_what_was_kept_is_refused(tmp_path: Path) -> None:
     async with simulated(archives=3) as (glacier, client):
         folder, plan = await purged(glacier, tmp_path)
-        await Verifying(client, folder, plan, Stepping(glacier), by="me").verify()
+        await Verifying(client, folder, plan, Stepping(glacier), print, by="me").verify()
     file = folder.path / "certificate.json"
     document = json.loads(file.read_bytes())
     document["certificate"]["format"] = 1

@@ -45,7 +45,7 @@ FILMS = Vault(account_id=VAULT.account_id, region=VAULT.region, name="films")
 async def proven(glacier: SimulatedGlacier, client: GlacierControl, place: Path) -> tuple[RunFolder, Plan]:
     """A run of the vault, proven empty; the account has another vault."""
     folder, plan = await purged(glacier, place)
-    assert (await Verifying(client, folder, plan, Stepping(glacier), by="me").verify()).certificate is not None
+    assert (await Verifying(client, folder, plan, Stepping(glacier), print, by="me").verify()).certificate is not None
     glacier.service.create_vault("films", glacier.clock.now())
     return folder, plan
 

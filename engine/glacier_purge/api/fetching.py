@@ -18,6 +18,7 @@ from glacier_purge.report.results.planning import Fetched
 from glacier_purge.storage.folder import RunFolder
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from datetime import timedelta
 
     from glacier_purge.api.clients import Clients
@@ -31,12 +32,13 @@ CHUNK_BYTES = 16 * 1024 * 1024
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Fetching:
     """How an inventory is fetched: by a job no older than ``age_max`` (None: whose output can be downloaded), or by the
-    job ``job_id``. What was reached is on disk, so the same call goes on.
+    job ``job_id``. What was reached is on disk, so the same call goes on. ``say`` is told of jobs that are passed over.
     """
 
     settings: Settings
     clients: Clients
     waiter: Waiter
+    say: Callable[[str], None]
     age_max: timedelta | None = None
     job_id: str | None = None
     chunk_bytes: int = CHUNK_BYTES
@@ -68,7 +70,7 @@ class Fetching:
         reached = access(settings, endpoint(settings, address.region), id_rule=id_rule, credentials=credentials)
         control = await self.clients.control(address, reached)
         how = RetrievalSettings(chunk_bytes=self.chunk_bytes, id_rule=id_rule)
-        snapshot, job_id = await Retrieval(control, folder.path, self._wanted(), self.waiter, how).fetch()
+        snapshot, job_id = await Retrieval(control, folder.path, self._wanted(), self.waiter, self.say, how).fetch()
         return Fetched(
             file=str(folder.path / INVENTORY_FILE),
             vault=address.name,

@@ -13,6 +13,7 @@ import anyio
 
 from glacier_purge.api.clients import Clients
 from glacier_purge.api.fetching import Fetching
+from glacier_purge.api.person import as_warning
 from glacier_purge.api.planning import NO_WAIT, plan_in_new_folder
 from glacier_purge.api.proving import proven
 from glacier_purge.api.purging import alone_with, opened_run, was_approved
@@ -65,12 +66,13 @@ async def fetch_inventory(
     age_max: timedelta | None = None,
     job_id: str | None = None,
     waiter: Waiter = SLEEPING,
+    say: Callable[[str], None] = as_warning,
 ) -> Fetched:
     """Fetch the inventory of ``vault`` to the new file ``to``; a job for it takes 3 to 5 hours.
 
     The newest job will do that is no older than ``age_max`` (None: whose output can still be downloaded), or the job
     ``job_id``; otherwise one is asked for.  The file is put in place only after it was read to its end and held against
-    what the service says of the vault.
+    what the service says of the vault.  ``say`` is told of jobs that are passed over.
 
     Raises ``UsageError`` for a file that exists and a job that won't do, ``InventoryDamaged``, ``RunStopped`` (call it
     again), ``CredentialsFailed``, ``ServiceRefused``, and ``Pending`` as ``waiter`` has it.
@@ -80,6 +82,7 @@ async def fetch_inventory(
             settings=settings if settings is not None else Settings(),
             clients=clients,
             waiter=waiter,
+            say=say,
             age_max=age_max,
             job_id=job_id,
             credentials=credentials,
@@ -207,11 +210,13 @@ async def verify(
     settings: Settings | None = None,
     credentials: StaticCredentials | None = None,
     waiter: Waiter = SLEEPING,
+    say: Callable[[str], None] = as_warning,
 ) -> Verified:
     """Hold an inventory made after the last deletion against the audit log of the run in ``run_dir``; write what it is.
 
     The service makes one about once a day.  ``Verified.certificate`` is None where nothing is proven;
-    ``Verified.new_since`` and ``kept_gone`` count what is not as it should be.
+    ``Verified.new_since`` and ``kept_gone`` count what is not as it should be.  ``say`` is told of jobs that are passed
+    over.
 
     Raises ``RunLocked``, ``UsageError`` for a run that is not at its end, ``AuditDamaged``, what the service answers,
     and ``Pending`` as ``waiter`` has it.
@@ -220,7 +225,7 @@ async def verify(
     plan = read_plan(folder.plan_file)
     settings = settings if settings is not None else Settings()
     async with Clients() as clients:
-        return await proven(folder, plan, settings, clients, waiter, credentials=credentials)
+        return await proven(folder, plan, settings, clients, waiter, say, credentials=credentials)
 
 
 def status(run_dir: str | Path) -> RunStatus | LifecycleStatus | FleetStatus:

@@ -165,6 +165,7 @@ class _Composed:
                 ),
                 approve=self._approve,
                 carry_out=self._carry_out,
+                say=self.person.say,
                 tell=self.person.reached,
             ),
             waiter=self.waiter,

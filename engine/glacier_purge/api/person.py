@@ -6,6 +6,7 @@ all that a person has to see of it, and an approval of another digest is refused
 
 from __future__ import annotations
 
+import logging
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
@@ -26,6 +27,9 @@ if TYPE_CHECKING:
 
     Approve = Callable[["ApprovalRequest"], Awaitable[Approval]]
     """Gets somebody's yes, or raises: ``Pending`` where nobody can be asked now, ``PlanRefused`` for a no."""
+
+as_warning: Callable[[str], None] = logging.getLogger("glacier_purge").warning
+"""Says what nobody should miss where a script gave no function for it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

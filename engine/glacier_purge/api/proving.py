@@ -20,6 +20,8 @@ from glacier_purge.report.results.running import Verified
 from glacier_purge.run.host import who
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from glacier_purge.api.clients import Clients
     from glacier_purge.aws.access import StaticCredentials
     from glacier_purge.glacier.waiting import Waiter
@@ -36,17 +38,19 @@ async def proven(
     settings: Settings,
     clients: Clients,
     waiter: Waiter,
+    say: Callable[[str], None],
     *,
     credentials: StaticCredentials | None = None,
 ) -> Verified:
     """Wait for an inventory made after the last deletion, and say what it proves of the run in ``folder``.
 
-    Raises ``RunLocked``, as ``Verifying.verify`` and ``Clients.control`` do, and ``Pending`` as ``waiter`` has it.
+    ``say`` is told of inventory jobs that are passed over.  Raises ``RunLocked``, as ``Verifying.verify`` and
+    ``Clients.control`` do, and ``Pending`` as ``waiter`` has it.
     """
     reached = access(settings, plan.endpoint_url, id_rule=plan.snapshot.id_rule, credentials=credentials)
     with folder.held():
         control = await clients.control(plan.vault, reached)
-        verdict = await Verifying(control, folder, plan, waiter, by=who()).verify()
+        verdict = await Verifying(control, folder, plan, waiter, say, by=who()).verify()
     return _told(folder, verdict)
 
 

@@ -5,7 +5,6 @@ The person is then the script's: ``approve`` is handed the view of each plan and
 
 from __future__ import annotations
 
-import logging
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,6 +15,7 @@ import anyio
 from glacier_purge.api.clients import Clients
 from glacier_purge.api.fleet import FleetPeople, FleetReport, opened_fleet
 from glacier_purge.api.lifecycle import LifecycleOrder, LifecycleReport, opened_lifecycle
+from glacier_purge.api.person import as_warning
 from glacier_purge.approval.typed import approve_by_digest
 from glacier_purge.glacier.waiting import SleepingWaiter
 from glacier_purge.lifecycle.steps import alarms
@@ -41,8 +41,6 @@ if TYPE_CHECKING:
     ApprovePlan = Callable[[PlanView], Awaitable[str | None]]
     """Is shown a plan; answers with the digest of the plan it approves, or None where nobody says yes now."""
 
-_say: Callable[[str], None] = logging.getLogger("glacier_purge").warning
-
 
 def _nothing(_: object) -> None:
     """Whoever gave no function wants to be told nothing."""
@@ -57,7 +55,7 @@ class LifecycleListener:
     ``every_seconds``.
     """
 
-    say: Callable[[str], None] = _say
+    say: Callable[[str], None] = as_warning
     on_step: Callable[[Step], None] = _nothing
     on_wait: Callable[[Waiting], None] = _nothing
     on_progress: Callable[[Progress], None] = _nothing
@@ -68,7 +66,7 @@ class LifecycleListener:
 class FleetListener:
     """What a script is told while a fleet is carried: ``say`` as a vault's, ``on_progress`` how every vault stands."""
 
-    say: Callable[[str], None] = _say
+    say: Callable[[str], None] = as_warning
     on_progress: Callable[[Sequence[Row]], None] = _nothing
     every_seconds: float = 1.0
 

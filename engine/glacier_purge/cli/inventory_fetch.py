@@ -17,7 +17,7 @@ from glacier_purge.cli.options import (
     SettingsSource,
     Whole,
 )
-from glacier_purge.cli.output import OutputFormat, print_result
+from glacier_purge.cli.output import OutputFormat, print_result, tell
 from glacier_purge.cli.waiting import NoWaitOption
 from glacier_purge.errors import UsageError
 
@@ -82,6 +82,7 @@ def fetch(
                 settings=settings,
                 clients=clients,
                 waiter=waiter(no_wait, access(settings, settings.aws.endpoint_url)),
+                say=tell,
                 age_max=timedelta(0) if new_inventory else inventory_max_age,
                 job_id=job_id,
                 chunk_bytes=chunk_mib << 20,

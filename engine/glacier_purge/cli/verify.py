@@ -54,7 +54,7 @@ def verify(
 
     async def work() -> int:
         async with Clients() as clients:
-            verified = await proven(folder, plan, settings, clients, waiter(no_wait, access))
+            verified = await proven(folder, plan, settings, clients, waiter(no_wait, access), tell)
         print_result(verified, output)
         for line in missing(verified):
             tell(line)

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from glacier_purge.glacier.reply import Reply
 
 JOB_DESCRIPTION = "glacier-purge"
-"""What our own inventory jobs are described as, for whoever lists the vault's jobs."""
+"""How the descriptions of our own inventory jobs begin, for whoever lists the vault's jobs."""
 
 OUTPUT_LASTS = timedelta(hours=24)
 """Output can be downloaded for at least this long after the job completed (Developer Guide, "Get Job Output")."""
@@ -196,8 +196,8 @@ class GlacierControl(Protocol):
     async def describe_job(self, job_id: str) -> Job | None:
         """Ask for one job; None when the service does not know it (any more)."""
 
-    async def initiate_inventory(self) -> str:
-        """Start a job for the vault's whole inventory in JSON; return its id.
+    async def initiate_inventory(self, description: str) -> str:
+        """Start a job for the vault's whole inventory in JSON, described as this; return its id.
 
         After a lost reply a second job may be started, which does no harm.
         """

@@ -42,7 +42,8 @@ class LifecycleCallbacks:
     """What only whoever opens a lifecycle can do: check beforehand, decide, ask a person, carry out, and tell.
 
     ``look_at`` gets each inventory that was fetched, and tells what a person should know of it.  ``approve`` returns
-    when somebody has said yes to the plan; it raises ``Pending`` where nobody can be asked now.
+    when somebody has said yes to the plan; it raises ``Pending`` where nobody can be asked now.  ``say`` tells what
+    nobody should miss, ``tell`` a step.
     """
 
     preflight: Callable[[], Awaitable[dict[str, Any]]]
@@ -50,6 +51,7 @@ class LifecycleCallbacks:
     decide: Callable[[Snapshot, Earlier | None], Awaitable[DecidedPlan]]
     approve: Callable[[RunFolder, Plan], Awaitable[Approval]]
     carry_out: Callable[[RunFolder, Plan, Approval], Awaitable[Ledger]]
+    say: Callable[[str], None]
     tell: Callable[[Step], None]
 
 

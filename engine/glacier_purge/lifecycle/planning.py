@@ -101,7 +101,7 @@ async def _make_plan(here: LifecycleContext, place: RunFolder) -> PhaseResult | 
 
 def _retrieval(here: LifecycleContext, place: RunFolder, wanted: Wanted) -> Retrieval:
     how = RetrievalSettings(id_rule=here.target.id_rule)
-    return Retrieval(here.control, place.path, wanted, here.waiter, how)
+    return Retrieval(here.control, place.path, wanted, here.waiter, here.callbacks.say, how)
 
 
 def _nothing(here: LifecycleContext, after_a_purge: Event, otherwise: Event) -> Event:

@@ -33,7 +33,9 @@ async def verify(here: LifecycleContext) -> PhaseResult:
     """Hold what was deleted against a newer inventory; what is left is another round."""
     place, plan = await here.purged()
     await drop_unusable(place.path / VERIFICATION_FOLDER, here.target.vault)
-    verdict = await Verifying(here.control, place, plan, here.waiter, by=here.by, earlier=_earlier(here)).verify()
+    verdict = await Verifying(
+        here.control, place, plan, here.waiter, here.callbacks.say, by=here.by, earlier=_earlier(here)
+    ).verify()
     found = verdict.found
     facts: dict[str, Any] = {
         "run_dir": str(place.path),

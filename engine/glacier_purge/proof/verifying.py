@@ -9,6 +9,7 @@ inventory would have come, is the last one there is taken as the truth, whatever
 from __future__ import annotations
 
 import shutil
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from importlib.metadata import version
@@ -50,7 +51,7 @@ class Verdict:
 
 class Verifying:
     """One verification of one finished run. ``by`` is who asks for it; ``earlier`` is of the run before in the vault's
-    lifecycle, if there was one."""
+    lifecycle, if there was one; ``say`` is told what ``Retrieval`` says."""
 
     def __init__(
         self,
@@ -58,6 +59,7 @@ class Verifying:
         folder: RunFolder,
         plan: Plan,
         waiter: Waiter,
+        say: Callable[[str], None],
         *,
         by: str,
         earlier: KeptEarlier | None = None,
@@ -66,6 +68,7 @@ class Verifying:
         self._folder = folder
         self._plan = plan
         self._waiter = waiter
+        self._say = say
         self._by = by
         self._earlier = earlier
         self._place = folder.path / VERIFICATION_FOLDER
@@ -118,6 +121,7 @@ class Verifying:
                 self._place,
                 Wanted(created_from=created_from),
                 self._waiter,
+                self._say,
                 RetrievalSettings(id_rule=self._plan.snapshot.id_rule),
             )
             snapshot, job_id = await retrieval.fetch()

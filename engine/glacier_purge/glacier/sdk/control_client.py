@@ -20,7 +20,6 @@ from tenacity import AsyncRetrying, RetryCallState, retry_if_exception_type, wai
 
 from glacier_purge.errors import CredentialsFailed
 from glacier_purge.glacier.control import (
-    JOB_DESCRIPTION,
     ControlRefused,
     Job,
     NoAnswer,
@@ -122,9 +121,9 @@ class ControlClient:
             raise self._about_another("DescribeJob", members["JobId"])
         return None if members is None else read_job(members)
 
-    async def initiate_inventory(self) -> str:
+    async def initiate_inventory(self, description: str) -> str:
         """Start a job for the vault's whole inventory in JSON."""
-        parameters = {"Type": "inventory-retrieval", "Format": "JSON", "Description": JOB_DESCRIPTION}
+        parameters = {"Type": "inventory-retrieval", "Format": "JSON", "Description": description}
         return str((await self._ask("InitiateJob", self._client.initiate_job, jobParameters=parameters))["jobId"])
 
     async def job_output(self, job_id: str, first: int, last: int) -> AsyncGenerator[bytes, None]:

@@ -18,7 +18,8 @@ PROGRESS_FILE = "retrieval.json"
 
 
 class FetchProgress(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """``begun`` is when the inventory was first wanted (UTC, ISO 8601); ``tried`` the jobs given up, with reasons.
+    """``begun`` is when the inventory was first wanted (UTC, ISO 8601); ``asked`` are the jobs asked for here,
+    ``tried`` those given up or passed over, each with why.
 
     ``sha256`` is set once ``inventory.json`` in the same folder is whole and believed.
     """
@@ -26,8 +27,22 @@ class FetchProgress(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
     vault_arn: str
     begun: str
     job_id: str | None = None
+    asked: tuple[str, ...] = ()
     tried: tuple[str, ...] = ()
     sha256: str | None = None
+
+    @property
+    def passed_over(self) -> dict[str, str]:
+        """The jobs that were tried, each with why it did not do."""
+        return dict(line.split(": ", 1) for line in self.tried)
+
+    def anew(self) -> FetchProgress:
+        """The same for another order: nothing is here or under way. What will not do is still known."""
+        return msgspec.structs.replace(self, job_id=None, asked=(), sha256=None)
+
+    def without(self, job_id: str, reason: str) -> FetchProgress:
+        """The same once a job is given up or passed over."""
+        return msgspec.structs.replace(self, job_id=None, tried=(*self.tried, f"{job_id}: {reason}"))
 
 
 def read_progress(folder: Path) -> FetchProgress | None:
