@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING
 from glacier_purge.api.clients import Clients
 from glacier_purge.archive import Vault
 from glacier_purge.aws.access import Access, StaticCredentials
+from glacier_purge.aws.chain import Chain
+from glacier_purge.aws.credentials import CredentialSource
 from glacier_purge.aws.session import AwsSession
 from glacier_purge.glacier.sdk.control_client import ControlClient, ControlRetry
 from glacier_purge.glacier.sdk.wire import scrutiny
@@ -38,9 +40,9 @@ async def control(
         if slept is not None:
             slept.append(seconds)
 
-    session = AwsSession(
-        Access(endpoint_url=endpoint_url, credentials=KEYS, request_timeout_seconds=5.0), vault.region, scrutiny(None)
-    )
+    access = Access(endpoint_url=endpoint_url, credentials=KEYS, request_timeout_seconds=5.0)
+    source = CredentialSource(Chain(access, vault.region).begin)
+    session = AwsSession(access, vault.region, scrutiny(None), source)
     async with session.client("glacier") as client:
         yield ControlClient(client, vault, session, ControlRetry(attempts_max=4, sleep=sleep))
 

@@ -173,6 +173,14 @@ class WrongAccount(CredentialsFailed):
     """Credentials that are good, but not for the plan's vault: waiting makes no others of them."""
 
 
+class CredentialsUnreachable(CredentialsFailed):
+    """Whoever gives the credentials (STS, a login service, the machine's own) gave no answer: nobody has to renew
+    anything."""
+
+    exit_code = 3
+    needs = Needs.TIME
+
+
 class ConfigurationFailed(GlacierPurgeError):
     """A settings file, a profile or an environment variable is wrong or missing. Nothing was sent."""
 
@@ -191,7 +199,7 @@ def told(error: BaseException) -> str:
     return " ".join([str(error), *getattr(error, "__notes__", ())])
 
 
-def first_sentence(error: BaseException) -> str:
+def first_sentence(error: BaseException | str) -> str:
     """What happened, without what to do about it, for those who know better what that is."""
     return str(error).partition(". ")[0].rstrip(".")
 

@@ -11,7 +11,7 @@ from glacier_purge.archive import Vault
 from glacier_purge.aws.access import Access
 from glacier_purge.aws.credentials import Caller
 from glacier_purge.aws.session import AwsSession
-from glacier_purge.errors import CredentialsFailed
+from glacier_purge.errors import WrongAccount
 from tests.clients import KEYS, VAULT, simulated
 
 FILMS = Vault(account_id=VAULT.account_id, region=VAULT.region, name="films")
@@ -72,7 +72,8 @@ async def test_aws_is_asked_once_whose_credentials_these_are_and_again_when_they
         assert len(callers) == 1
         monkeypatch.setenv("AWS_ACCESS_KEY_ID", "second")
         async with clients.service_over("rest", VAULT, Access()) as service:
-            await service.renew_credentials()
-        with pytest.raises(CredentialsFailed, match="belong to account 999999999999"):
+            with pytest.raises(WrongAccount, match="belong to account 999999999999"):
+                await service.renew_credentials()
+        with pytest.raises(WrongAccount, match="belong to account 999999999999"):
             await clients.control(FILMS, Access())
     assert callers == []

@@ -1,102 +1,275 @@
-"""The credential source: asked often, asking seldom."""
+"""The credential source: asked often, asking seldom and early, and never waited for while there is a set that holds."""
 
 from __future__ import annotations
 
 import asyncio
+from concurrent.futures import Future
 from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING
 
 import pytest
+from structlog.testing import capture_logs
 
-from glacier_purge.aws.credentials import RECHECK_SECONDS, CredentialSource
-from glacier_purge.errors import CredentialsFailed
+from glacier_purge.aws.credentials import (
+    AGAIN_SECONDS,
+    AGAIN_SECONDS_MAX,
+    EARLY_SECONDS,
+    LATE_SECONDS,
+    SOON_SECONDS,
+    STUCK_SECONDS,
+    CredentialSource,
+    Issued,
+    Lifetime,
+)
+from glacier_purge.errors import CredentialsFailed, CredentialsUnreachable, WrongAccount
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from glacier_purge.aws.credentials import Attempt, Check
+
+BEGAN = datetime(2026, 1, 1, tzinfo=UTC)
+HOUR = 3600.0
+HANGS = None
+"""An answer that never comes."""
 
 
-@dataclass(frozen=True)
-class Frozen:
-    access_key: str = "AKID"
-    secret_key: str = "secret"
-    token: str | None = None
+def key(name: str = "AKID", seconds: float | None = None) -> Issued:
+    """A set that holds for so long from the beginning of the test on."""
+    expires = None if seconds is None else BEGAN + timedelta(seconds=seconds)
+    return Issued(access_key=name, secret_key="secret", given_by="the helper", expires=expires)
+
+
+@dataclass
+class Asked:
+    """An attempt of a pretended chain."""
+
+    outcome: Future[Issued | CredentialsFailed] = field(default_factory=Future)
+    doing: str = "the helper /bin/slow"
+    until: float = 60.0
+    now: Callable[[], float] = lambda: 0.0
+    was_given_up: bool = False
+
+    def __post_init__(self) -> None:
+        self.outcome.set_running_or_notify_cancel()
+
+    def seconds_left(self) -> float:
+        return self.until - self.now()
+
+    def give_up(self) -> None:
+        self.was_given_up = True
 
 
 @dataclass
 class Chain:
-    """AWS's chain as the source sees it; ``answers`` are given one by one, the last for ever."""
+    """A chain that gives ``answers`` one by one, the last for ever, at once or ``after`` so many seconds."""
 
-    answers: list[Frozen | Exception]
-    opened: int = 0
-    asked: int = 0
-    now: float = 0.0
-    source: CredentialSource = field(init=False)
+    answers: list[Issued | CredentialsFailed | None]
+    after: float = 0.0
+    began: list[float] = field(default_factory=list)
+    past_cache: list[bool] = field(default_factory=list)
+    checks: list[Check | None] = field(default_factory=list)
+    attempts: list[Asked] = field(default_factory=list)
 
     def __post_init__(self) -> None:
-        self.source = CredentialSource(self.open, now=lambda: self.now)
+        self._began = asyncio.get_running_loop().time()
+        self.source = CredentialSource(self.begin, now=self.now, wall_now=lambda: BEGAN + timedelta(seconds=self.now()))
 
-    async def open(self) -> Chain:
-        self.opened += 1
-        return self
+    def now(self) -> float:
+        return asyncio.get_running_loop().time() - self._began
 
-    async def get_frozen_credentials(self) -> Frozen:
-        self.asked += 1
-        await asyncio.sleep(0)
-        answer = self.answers[min(self.asked, len(self.answers)) - 1]
-        if isinstance(answer, Exception):
-            raise answer
-        return answer
+    def begin(self, past_cache: bool, check: Check | None) -> Attempt:
+        self.began.append(self.now())
+        self.past_cache.append(past_cache)
+        self.checks.append(check)
+        attempt = Asked(now=self.now, until=self.now() + 60.0)
+        self.attempts.append(attempt)
+        answer = self.answers[min(len(self.began), len(self.answers)) - 1]
+        if answer is not HANGS:
+            asyncio.get_running_loop().call_later(self.after, attempt.outcome.set_result, answer)
+        return attempt
+
+    async def signed_with(self) -> str:
+        return (await self.source.get_frozen_credentials()).access_key
+
+
+pytestmark = pytest.mark.looptime
 
 
 async def test_many_callers_ask_the_chain_once() -> None:
-    chain = Chain([Frozen()])
-    got = await asyncio.gather(*(chain.source.get_frozen_credentials() for _ in range(100)))
-    assert set(got) == {Frozen()}
-    assert (chain.opened, chain.asked) == (1, 1)
+    chain = Chain([key()], after=3.0)
+    got = await asyncio.gather(*(chain.signed_with() for _ in range(100)))
+    assert set(got) == {"AKID"}
+    assert chain.began == [0.0]
 
 
-async def test_the_chain_is_asked_again_after_a_while_for_what_it_renewed() -> None:
-    chain = Chain([Frozen("OLD"), Frozen("NEW")])
-    assert (await chain.source.get_frozen_credentials()).access_key == "OLD"
-    assert chain.source.fresh() == Frozen("OLD")
-    chain.now += RECHECK_SECONDS
+@pytest.mark.parametrize(
+    ("lasts_seconds", "renewed_after"),
+    [(12 * HOUR, 12 * HOUR - EARLY_SECONDS), (HOUR, HOUR - EARLY_SECONDS), (900.0, 450.0), (300.0, 150.0), (3.0, 3.0)],
+)
+async def test_credentials_are_renewed_well_before_their_end(lasts_seconds: float, renewed_after: float) -> None:
+    chain = Chain([key("OLD", lasts_seconds), key("NEW")])
+    assert await chain.signed_with() == "OLD"
+    await asyncio.sleep(renewed_after - 0.5)
+    assert chain.source.fresh() == key("OLD", lasts_seconds)
+    assert len(chain.began) == 1
+    await asyncio.sleep(0.5)
+    chain.source.fresh()
+    assert chain.began[1:] == [pytest.approx(renewed_after)]
+    await asyncio.sleep(0.01)
+    assert chain.source.fresh() == key("NEW")
+
+
+async def test_credentials_without_an_end_are_not_asked_for_again() -> None:
+    chain = Chain([key()])
+    await chain.signed_with()
+    await asyncio.sleep(100 * 24 * HOUR)
+    assert chain.source.fresh() == key()
+    assert chain.began == [0.0]
+
+
+async def test_while_old_credentials_hold_nobody_waits_for_a_helper_that_hangs() -> None:
+    chain = Chain([key("OLD", 300.0), HANGS])
+    await chain.signed_with()
+    for _ in range(299):
+        await asyncio.sleep(1.0)
+        assert chain.source.fresh() == key("OLD", 300.0)
+    await asyncio.sleep(1.0)
     assert chain.source.fresh() is None
-    assert (await chain.source.get_frozen_credentials()).access_key == "NEW"
-    assert (chain.opened, chain.asked) == (1, 2)
+    assert chain.began == [0.0, 150.0]
 
 
-async def test_a_failing_helper_is_started_once_in_a_while_and_not_per_request() -> None:
-    chain = Chain([RuntimeError("helper died"), Frozen()])
+async def test_a_failing_helper_is_asked_again_after_growing_waits_and_told_about_meanwhile() -> None:
+    chain = Chain([key("OLD", 300.0), *[CredentialsFailed("helper died. Log in.")] * 4, key("NEW")])
+    await chain.signed_with()
+    with capture_logs() as logs:
+        for _ in range(240):
+            await asyncio.sleep(1.0)
+            assert chain.source.fresh() is not None
+    assert chain.began[1:] == [150.0, 156.0, 167.0, 188.0, 229.0]  # looked at once a second
+    assert {(log["event"], log["because"]) for log in logs} == {("credentials.not_renewed", "helper died. Log in.")}
+    assert chain.source.fresh() == key("NEW")
+
+
+async def test_a_failure_is_what_everybody_is_told_until_the_chain_is_asked_again() -> None:
+    chain = Chain([CredentialsUnreachable("no route. Try later."), key()])
     for _ in range(100):
-        with pytest.raises(CredentialsFailed, match="helper died") as failure:
+        with pytest.raises(CredentialsUnreachable, match="no route"):
             await chain.source.get_frozen_credentials()
-        assert isinstance(failure.value.__cause__, RuntimeError)
-    assert chain.asked == 1
-    chain.now += RECHECK_SECONDS
-    assert await chain.source.get_frozen_credentials() == Frozen()
+    assert chain.began == [0.0]
+    await asyncio.sleep(AGAIN_SECONDS)
+    assert await chain.signed_with() == "AKID"
 
 
-async def test_renewing_starts_the_chain_over_at_once() -> None:
-    chain = Chain([Frozen("OLD"), Frozen("NEW")])
-    await chain.source.get_frozen_credentials()
+async def test_a_helper_that_fails_for_ever_is_asked_once_a_minute() -> None:
+    chain = Chain([CredentialsFailed("no")])
+    for _ in range(1000):
+        with pytest.raises(CredentialsFailed):
+            await chain.source.get_frozen_credentials()
+        await asyncio.sleep(1.0)
+    waits = [second - first for first, second in zip(chain.began, chain.began[1:], strict=False)]
+    assert waits[:4] == [5.0, 10.0, 20.0, 40.0]
+    assert set(waits[4:]) == {AGAIN_SECONDS_MAX}
+
+
+async def test_a_refused_set_is_given_up_and_another_had_past_what_is_kept() -> None:
+    chain = Chain([key("OLD"), key("NEW")])
+    await chain.signed_with()
     await chain.source.renew()
-    assert chain.source.fresh() == Frozen("NEW")
-    assert chain.opened == 2
+    assert chain.source.fresh() == key("NEW")
+    assert chain.past_cache == [False, True]
 
 
-async def test_renewing_in_vain_says_so() -> None:
-    chain = Chain([Frozen(), OSError("no route")])
-    await chain.source.get_frozen_credentials()
+async def test_a_set_that_many_find_refused_is_renewed_once() -> None:
+    chain = Chain([key("OLD"), key("NEW")], after=1.0)
+    await chain.signed_with()
+    await asyncio.gather(*(chain.source.renew() for _ in range(100)))
+    await asyncio.sleep(LATE_SECONDS / 2)
+    await chain.source.renew()  # the reply to a request that was signed before
+    assert len(chain.began) == 2
+    await asyncio.sleep(LATE_SECONDS / 2)
+    await chain.source.renew()
+    assert len(chain.began) == 3
+
+
+async def test_renewing_in_vain_says_so_and_leaves_nothing_to_sign_with() -> None:
+    chain = Chain([key(), CredentialsFailed("no route")])
+    await chain.signed_with()
     with pytest.raises(CredentialsFailed, match="no route"):
         await chain.source.renew()
     assert chain.source.fresh() is None
 
 
-async def test_an_empty_chain_says_what_to_do() -> None:
-    async def nothing() -> None:
-        return None
+async def test_what_is_over_already_is_no_set() -> None:
+    chain = Chain([key(seconds=-120.0)])
+    expired = "the helper gave credentials that expired at 2025-12-31T23:58:00Z, 120 s ago"
+    with pytest.raises(CredentialsFailed, match=expired):
+        await chain.source.get_frozen_credentials()
+    assert chain.began == [0.0]
 
-    with pytest.raises(CredentialsFailed, match="--profile"):
-        await CredentialSource(nothing).get_frozen_credentials()
+
+async def test_a_delete_does_not_wait_for_long_when_credentials_are_over() -> None:
+    chain = Chain([key(seconds=300.0), HANGS])
+    await chain.source.soon()
+    await asyncio.sleep(300.0)
+    with pytest.raises(CredentialsUnreachable, match="over, and the helper /bin/slow has given no others yet"):
+        await chain.source.soon()
+    assert chain.now() == pytest.approx(300.0 + SOON_SECONDS)
 
 
-@pytest.mark.parametrize("damaged", [Frozen("AK\r\nX-Evil: 1"), Frozen(token="tok\nen"), Frozen("ÄKID")])
-async def test_what_cannot_stand_in_a_header_is_no_credential(damaged: Frozen) -> None:
-    with pytest.raises(CredentialsFailed, match="characters"):
-        await Chain([damaged]).source.get_frozen_credentials()
+async def test_a_delete_waits_for_what_comes_soon_after_a_night_in_which_nothing_was_sent() -> None:
+    chain = Chain([key("OLD", 300.0), key("NEW")], after=1.0)
+    await chain.source.soon()
+    await asyncio.sleep(12 * HOUR)
+    assert (await chain.source.soon()).access_key == "NEW"
+
+
+async def test_an_attempt_that_is_stuck_where_nothing_ends_it_is_told_and_not_waited_for() -> None:
+    chain = Chain([HANGS])
+    for _ in range(3):
+        with pytest.raises(CredentialsFailed, match="/bin/slow does not come to an end"):
+            await chain.source.get_frozen_credentials()
+        assert chain.now() == pytest.approx(60.0 + STUCK_SECONDS)
+    assert len(chain.began) == 1
+    chain.source.close()
+    assert chain.attempts[0].was_given_up
+
+
+async def test_another_key_is_checked_before_anything_is_signed_with_it_and_the_old_one_serves_meanwhile() -> None:
+    chain = Chain([key("OLD", 300.0), key("STRANGE")], after=0.0)
+    seen: list[str] = []
+
+    async def check(issued: Issued) -> None:
+        seen.append(issued.access_key)
+        if issued.access_key == "STRANGE":
+            raise WrongAccount("another account's")
+
+    chain.source.check_renewed_by(check)
+    await chain.signed_with()
+    await asyncio.sleep(150.0)
+    chain.source.fresh()
+    first, second = chain.checks
+    assert first is None  # whose the first key is, is asked by whoever opens a vault
+    assert second is not None
+    await second(key("OLD", 600.0))
+    with pytest.raises(WrongAccount):
+        await second(key("STRANGE"))
+    assert seen == ["STRANGE"]
+
+
+@pytest.mark.parametrize(
+    ("issued", "lifetime"),
+    [
+        (Issued(access_key="A", secret_key="s", given_by=""), Lifetime.LASTING),
+        (Issued(access_key="A", secret_key="s", given_by="", token="t"), Lifetime.TEMPORARY),
+        (Issued(access_key="A", secret_key="s", given_by="", token="t", is_renewed=True), Lifetime.RENEWED),
+    ],
+    ids=["key", "token", "role"],
+)
+async def test_keys_last_tokens_expire_and_roles_are_renewed(issued: Issued, lifetime: Lifetime) -> None:
+    assert await CredentialSource.of(issued).lifetime() is lifetime
+
+
+def test_secrets_do_not_show() -> None:
+    assert "secret" not in repr(Issued(access_key="A", secret_key="secret", token="secret", given_by=""))

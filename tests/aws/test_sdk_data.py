@@ -12,6 +12,8 @@ from botocore.loaders import JSONFileLoader, create_loader
 from botocore.regions import EndpointResolver
 
 from glacier_purge.aws.access import Access, StaticCredentials
+from glacier_purge.aws.chain import Chain
+from glacier_purge.aws.credentials import CredentialSource
 from glacier_purge.aws.sdk_data import SERVICES, OurServicesOnly
 from glacier_purge.aws.session import AwsSession
 from glacier_purge.glacier.sdk.wire import scrutiny
@@ -55,7 +57,8 @@ def test_every_other_file_is_botocores(tmp_path: Path) -> None:
 async def test_clients_are_made_with_it(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(botocore.session, "create_loader", create_loader)  # tests share one, which others may have fed
     keys = StaticCredentials(access_key_id="AKIDEXAMPLE", secret_access_key="secret")
-    session = AwsSession(Access(endpoint_url=None, credentials=keys), "eu-west-1", scrutiny(None))
+    access = Access(endpoint_url=None, credentials=keys)
+    session = AwsSession(access, "eu-west-1", scrutiny(None), CredentialSource(Chain(access, "eu-west-1").begin))
     async with session.client("glacier") as client:
         assert client.meta.endpoint_url == "https://glacier.eu-west-1.amazonaws.com"
     endpoints = session._core.get_component("data_loader").load_data("endpoints")

@@ -12,6 +12,8 @@ if TYPE_CHECKING:
     import ssl
     from collections.abc import AsyncIterator
 
+    from glacier_purge.archive import Vault
+
 REQUEST_ID = "AbCdEfGhIjKlMnOpQrStUvWxYz0123456789-_AbCdEfGhIj"
 
 Answer = Callable[["Exchange"], Awaitable[None]]
@@ -82,6 +84,12 @@ def refusal(status: str, code: str, message: str = "", *headers: str) -> bytes:
     """Build an error reply as Amazon Glacier words it."""
     body = f'{{"code":"{code}","message":"{message}","type":"Client"}}'.encode()
     return reply(status, "Content-Type: application/json", *headers, body=body)
+
+
+def description(vault: Vault) -> bytes:
+    """Build DescribeVault's answer for a vault that was never inventoried."""
+    body = f'{{"CreationDate":"2012-02-20T17:01:45.198Z","VaultARN":"{vault.arn}","VaultName":"{vault.name}"}}'
+    return reply("200 OK", "Content-Type: application/json", body=body.encode())
 
 
 def answers(*replies: bytes) -> Answer:

@@ -1,9 +1,10 @@
 """The one place that opens what reaches AWS, and closes it again; whoever asks the service is handed it.
 
 An SDK client weighs megabytes and a TLS context takes its time, and a fleet has hundreds of vaults behind one account.
-So for each ``Access`` and region a process has one session (credentials, TLS context) and one SDK client with its
-connections, which everything asks through that is no delete.  Deletes keep as many connections busy as they may have.
-They get theirs apart, so that what is asked beside them, as whether the vault is on hold, never waits behind them.
+So for each ``Access`` and region a process has one session (TLS context) and one SDK client with its connections, which
+everything asks through that is no delete; and one source of credentials for each profile, region and endpoint, however
+else they are reached, so that nobody is asked twice for one code.  Deletes keep as many connections busy as they may
+have.  They get theirs apart, so that what is asked beside them, as whether the vault is on hold, never waits behind.
 
 What is heavy is opened, and imported, when it is first asked for.
 """
@@ -20,7 +21,9 @@ import structlog
 
 from glacier_purge.api.transport import choose
 from glacier_purge.aws.endpoints import check_endpoint_url, is_loopback
-from glacier_purge.errors import CredentialsFailed
+from glacier_purge.errors import CredentialsFailed, CredentialsUnreachable, RunStopped, WrongAccount
+from glacier_purge.glacier.control import ControlRefused
+from glacier_purge.glacier.reply import Meaning
 from glacier_purge.plan.migration.proofs import Stores
 
 if TYPE_CHECKING:
@@ -31,7 +34,7 @@ if TYPE_CHECKING:
     from glacier_purge.api.transport import Transport, WantedTransport
     from glacier_purge.archive import Vault
     from glacier_purge.aws.access import Access
-    from glacier_purge.aws.credentials import Caller, Lifetime
+    from glacier_purge.aws.credentials import Caller, CredentialSource, Issued, Lifetime
     from glacier_purge.aws.session import AwsSession
     from glacier_purge.glacier.control import GlacierControl
     from glacier_purge.glacier.port import Glacier
@@ -50,6 +53,7 @@ class Clients:
     def __init__(self) -> None:
         self._opened = AsyncExitStack()
         self._regions: dict[tuple[Access, str], _Region] = {}
+        self._sources: dict[tuple[object, ...], CredentialSource] = {}
         self._recordings: dict[Path, Recording] = {}
 
     async def __aenter__(self) -> Self:
@@ -74,6 +78,7 @@ class Clients:
         from glacier_purge.glacier.sdk.control_client import ControlClient, ControlRetry  # noqa: PLC0415 - heavy
 
         region = self._region(access, vault.region)
+        region.session.credentials.check_renewed_by(partial(self._check_renewed, vault, access))
         return ControlClient(await region.client(), vault, region.session, ControlRetry())
 
     @asynccontextmanager
@@ -94,6 +99,7 @@ class Clients:
         from glacier_purge.glacier.sdk.client import SdkGlacier  # noqa: PLC0415 - heavy
 
         region = self._region(access, vault.region)
+        region.session.credentials.check_renewed_by(partial(self._check_renewed, vault, access))
         as_sdk = partial(SdkGlacier, vault=vault, session=region.session, id_rule=access.id_rule)
         if transport == "sdk":
             async with region.new_client() as client:
@@ -169,7 +175,7 @@ class Clients:
 
         if (access, name) not in self._regions:
             recording = self._recording(access)
-            session = AwsSession(access, name, scrutiny(recording))
+            session = AwsSession(access, name, scrutiny(recording), self._source(access, name))
             self._regions[access, name] = _Region(session, recording, self._opened)
         return self._regions[access, name]
 
@@ -184,20 +190,64 @@ class Clients:
             self._recordings[path] = begun(path)
         return self._recordings[path]
 
+    def _source(self, access: Access, region: str) -> CredentialSource:
+        from glacier_purge.aws.chain import Chain  # noqa: PLC0415 - heavy
+        from glacier_purge.aws.credentials import CredentialSource  # noqa: PLC0415 - heavy
+
+        key = (access.profile, access.credentials, access.endpoint_url, region)
+        if key not in self._sources:
+            self._sources[key] = CredentialSource(Chain(access, region).begin)
+            self._opened.callback(self._sources[key].close)
+        return self._sources[key]
+
+    async def _check_renewed(self, vault: Vault, access: Access, issued: Issued) -> None:
+        """Look whose a renewed key is before anything is signed with it; called from another event loop than ours.
+
+        Raises ``WrongAccount``, and ``CredentialsUnreachable`` when nobody says.
+        """
+        from glacier_purge.aws.credentials import CredentialSource  # noqa: PLC0415 - heavy
+        from glacier_purge.aws.session import AwsSession  # noqa: PLC0415 - heavy
+        from glacier_purge.glacier.sdk.caller import caller_identity  # noqa: PLC0415 - heavy
+        from glacier_purge.glacier.sdk.client import SdkGlacier  # noqa: PLC0415 - heavy
+        from glacier_purge.glacier.sdk.wire import scrutiny  # noqa: PLC0415 - heavy
+
+        session = AwsSession(access, vault.region, scrutiny(None), CredentialSource.of(issued))
+        try:
+            if access.endpoint_url is None or not is_loopback(access.endpoint_url):
+                _check(await caller_identity(session), vault)
+                return
+            async with session.client("glacier") as client:  # it has no identities, but knows whose the vault is
+                await SdkGlacier(client, vault, session, id_rule=access.id_rule).describe_vault()
+        except (ControlRefused, WrongAccount) as refused:
+            if isinstance(refused, ControlRefused) and refused.reply.meaning is Meaning.VAULT_MISSING:
+                return  # a vault that was removed meanwhile; of another account's it is not said
+            raise WrongAccount(
+                f"{issued.given_by} gave another key, which is not used: {refused} Use credentials of account "
+                f"{vault.account_id}."
+            ) from refused
+        except RunStopped as fault:
+            raise CredentialsUnreachable(
+                f"{issued.given_by} gave another key, and nobody says whose: {fault}"
+            ) from fault
+
     async def _check_caller(self, vault: Vault, access: Access) -> None:
         if access.endpoint_url is not None and is_loopback(access.endpoint_url):
             return  # a pretended service has no identities
-        caller = await self.caller(access, vault.region)
-        if caller.is_root:
-            raise CredentialsFailed(
-                f"{caller.arn} is the account's root user, who is not let near a purge. Take a role that may delete "
-                "from this vault and nothing else: config/iam/delete.json. Nothing was sent."
-            )
-        if caller.account_id != vault.account_id:
-            raise CredentialsFailed(
-                f"these credentials belong to account {caller.account_id} ({caller.arn}), the vault is {vault.arn}. "
-                "Use credentials of that account. Nothing was sent."
-            )
+        _check(await self.caller(access, vault.region), vault)
+
+
+def _check(caller: Caller, vault: Vault) -> None:
+    """Raise ``CredentialsFailed`` for the root user, ``WrongAccount`` where the vault is not the caller's account's."""
+    if caller.is_root:
+        raise CredentialsFailed(
+            f"{caller.arn} is the account's root user, who is not let near a purge. Take a role that may delete "
+            "from this vault and nothing else: config/iam/delete.json. Nothing was sent."
+        )
+    if caller.account_id != vault.account_id:
+        raise WrongAccount(
+            f"these credentials belong to account {caller.account_id} ({caller.arn}), the vault is {vault.arn}. "
+            "Use credentials of that account. Nothing was sent."
+        )
 
 
 class _Region:

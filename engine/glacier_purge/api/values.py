@@ -98,6 +98,7 @@ def access(
         verify_certificates=aws.verify_ssl,
         connect_timeout_seconds=aws.connect_timeout_seconds,
         request_timeout_seconds=aws.request_timeout_seconds,
+        credentials_timeout_seconds=aws.credentials_timeout_seconds,
         id_rule=id_rule,
         record_wire=Path(aws.record_wire) if aws.record_wire else None,
     )

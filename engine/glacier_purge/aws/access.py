@@ -33,6 +33,8 @@ class Access:
     ``endpoint_url`` is the caller's choice, already resolved (None: the region's own); the AWS_ENDPOINT_URL
     variables are not read here.  ``use_fips_endpoint`` is for the services beside it.
     ``credentials`` replaces the AWS chain, of which ``profile`` picks the profile.
+    ``credentials_timeout_seconds`` is how long a way through that chain may take, a helper's answer included (60 is
+    what AWS's SDK for Go gives one), but for the time in which a person is asked for a code.
     ``ca_bundle`` is a PEM file of authorities trusted besides the system's (``tls.bundle_in_force`` otherwise).
     ``verify_certificates`` can be given up for loopback only.
     ``id_rule`` tells which archive ids may be sent.  ``record_wire`` is a file to keep requests and replies in.
@@ -45,6 +47,7 @@ class Access:
     max_in_flight: int = IN_FLIGHT_MAX
     connect_timeout_seconds: float = 5.0
     request_timeout_seconds: float = 30.0
+    credentials_timeout_seconds: float = 60.0
     ca_bundle: Path | None = None
     verify_certificates: bool = True
     id_rule: IdRule = EXACT

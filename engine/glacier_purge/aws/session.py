@@ -27,10 +27,9 @@ import aiohttp
 from aiobotocore.config import AioConfig
 from aiobotocore.credentials import AioCredentials
 from aiobotocore.httpsession import AIOHTTPSession
-from aiobotocore.session import AioSession
 from botocore.exceptions import BotoCoreError, ProfileNotFound
 
-from glacier_purge.aws.credentials import CredentialSource
+from glacier_purge.aws.chain import new_core
 from glacier_purge.aws.endpoints import (
     check_endpoint_url,
     check_other_endpoint,
@@ -40,7 +39,7 @@ from glacier_purge.aws.endpoints import (
 )
 from glacier_purge.aws.profiles import Configuration
 from glacier_purge.aws.proxies import proxy_for
-from glacier_purge.aws.sdk_data import OurServicesOnly, altered_models
+from glacier_purge.aws.sdk_data import altered_models
 from glacier_purge.aws.tls import bundle_in_force, client_context, trust_in_words
 from glacier_purge.errors import ConfigurationFailed
 
@@ -52,14 +51,7 @@ if TYPE_CHECKING:
     from aiohttp.client_proto import ResponseHandler
 
     from glacier_purge.aws.access import Access
-    from glacier_purge.aws.credentials import FrozenCredentials, Provider
-
-_NOTHING_OF_THE_USER = {
-    "profile": (None, None, None, None),
-    "config_file": (None, None, os.devnull, None),
-    "credentials_file": (None, None, os.devnull, None),
-}
-"""Session variables that keep botocore off the user's files, each (config name, variable, default, conversion)."""
+    from glacier_purge.aws.credentials import CredentialSource, FrozenCredentials
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -77,7 +69,7 @@ class Scrutiny:
 class AwsSession:
     """An aioboto3 session whose clients all sign with one ``CredentialSource`` and whose replies pass ``scrutiny``."""
 
-    def __init__(self, access: Access, region: str, scrutiny: Scrutiny) -> None:
+    def __init__(self, access: Access, region: str, scrutiny: Scrutiny, credentials: CredentialSource) -> None:
         """Send nothing. Raise ``ConfigurationFailed`` for an unknown profile or a file of authorities that the
         environment names and nobody can read, ``UsageError`` for other bad access.
         """
@@ -88,9 +80,9 @@ class AwsSession:
         self._endpoint_url = None if access.endpoint_url is None else check_endpoint_url(access.endpoint_url)
         self._is_pretended = self._endpoint_url is not None and is_loopback(self._endpoint_url)
         _quieten_sdk_logs()
+        self.credentials = credentials
         try:
-            self.credentials = CredentialSource(partial(_open_chain, access))
-            self._core = _new_core(access)
+            self._core = new_core(access, region)
             self._core.register_component("credential_provider", _Chain(self.credentials))
             self._core.register("before-parse", scrutiny.answer)
             self._session = aioboto3.Session(botocore_session=self._core, region_name=region)
@@ -270,25 +262,6 @@ class _Chain:
 
     async def load_credentials(self) -> _SourceAsCredentials:
         return _SourceAsCredentials(self._source)
-
-
-def _new_core(access: Access) -> AioSession:
-    if access.credentials is not None:
-        core = AioSession(session_vars=_NOTHING_OF_THE_USER)
-    else:
-        core = AioSession(profile=access.profile)
-        core.get_scoped_config()  # a missing profile is missed here rather than in the middle of a run
-    core.get_component("data_loader").file_loader = OurServicesOnly()
-    return core
-
-
-async def _open_chain(access: Access) -> Provider | None:
-    """Start AWS's provider chain from scratch, so that changed files and new logins are seen."""
-    given = access.credentials
-    if given is not None:
-        return AioCredentials(given.access_key_id, given.secret_access_key, given.session_token)  # type: ignore[no-any-return]
-    session = aioboto3.Session(botocore_session=_new_core(access))
-    return await session.get_credentials()  # type: ignore[no-any-return]
 
 
 class _WithoutTraceback(logging.Filter):

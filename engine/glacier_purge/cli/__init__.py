@@ -74,8 +74,8 @@ def _harden_process() -> None:
 
 def _explain(error: Exception, *, traceback_wanted: bool) -> int:
     """Say on stderr what happened, and return the exit code for it."""
-    from glacier_purge.cli.redaction import redact
     from glacier_purge.errors import GlacierPurgeError, each_error, told
+    from glacier_purge.redaction import redact
 
     if traceback_wanted:
         import traceback

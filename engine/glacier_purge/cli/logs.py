@@ -26,7 +26,7 @@ if "rich" not in sys.modules:
 else:
     import structlog
 
-from glacier_purge.cli.redaction import HIDDEN, SECRET_NAMES, redact
+from glacier_purge.redaction import HIDDEN, SECRET_NAMES, redact
 from glacier_purge.report.terminal import safe, safe_lines
 
 if TYPE_CHECKING:

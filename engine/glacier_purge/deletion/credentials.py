@@ -16,7 +16,7 @@ from tenacity import AsyncRetrying, RetryCallState, retry_if_exception
 from tenacity.wait import wait_exponential
 
 from glacier_purge.deletion.tally import Tally
-from glacier_purge.errors import CredentialsFailed, RunStopped, WrongAccount
+from glacier_purge.errors import CredentialsFailed, RunStopped, WrongAccount, first_sentence
 from glacier_purge.glacier.reply import Reply
 
 FRUITLESS_ROUNDS_MAX = 5
@@ -28,7 +28,7 @@ class Renewal:
     """Renews credentials when asked.
 
     ``renew`` fetches them and checks that they belong to the plan's account, raising ``WrongAccount`` otherwise;
-    ``patience_seconds`` is how long one renewal may be waited for in all.
+    ``patience_seconds`` is how long it is waited for in all, from the moment it was asked for.
     """
 
     def __init__(
@@ -38,36 +38,70 @@ class Renewal:
         self._clock = clock
         self.patience_seconds = patience_seconds
         self._asked = anyio.Event()
+        self._asked_at = -math.inf
         self._reply: Reply | None = None
         self._accepted_before = -1
         self._fruitless_rounds = 0
         self._renewed_at = -math.inf
 
-    def ask(self, reply: Reply, sent_at: float) -> bool:
-        """Ask for new credentials, because of ``reply`` to a request sent at ``sent_at``; say whether it was news.
+    def ask(self, reply: Reply, sent_at: float) -> str | None:
+        """Ask for new credentials, because of ``reply`` to a request sent at ``sent_at``; give the reason in words.
 
-        It is none when newer credentials came since that request was signed.
+        None where it is no news: newer credentials came since that request was signed, or they are asked for already.
         """
-        if sent_at < self._renewed_at:
-            return False
+        if sent_at < self._renewed_at or self._asked.is_set():
+            return None
         self._reply = reply
+        self._asked_at = self._clock()
         self._asked.set()
-        return True
+        refused = f"credentials were not accepted ({reply.code})"
+        why = first_sentence(reply.message) if reply.status is None and reply.message else refused
+        return f"{why}: paused until they are renewed, {self.patience_seconds:,.0f} s at most"
 
-    async def renew_when_asked(self, tally: Tally) -> None:
-        """Wait until asked, then renew. Raises ``CredentialsFailed`` when that leads nowhere."""
+    async def renew_when_asked(self, tally: Tally, tell: Callable[[str], None]) -> None:
+        """Wait until asked, then renew; ``tell`` why nothing came of a try. Raises ``CredentialsFailed`` and
+        ``RunStopped`` when that leads nowhere.
+        """
         await self._asked.wait()
-        await anyio.sleep(self._count_round(tally.accepted))
+        failures: list[BaseException] = []
+
+        def failed(state: RetryCallState) -> None:
+            assert state.outcome is not None
+            assert state.next_action is not None
+            failure = state.outcome.exception()
+            assert failure is not None
+            failures[:] = [failure]
+            tell(
+                f"{first_sentence(failure)}: paused until credentials can be had; they are asked for again in "
+                f"{state.next_action.sleep:,.0f} s, for {self._seconds_left:,.0f} s at most"
+            )
+
         patient = AsyncRetrying(
             retry=retry_if_exception(_may_pass),
             wait=wait_exponential(multiplier=_FIRST_WAIT_SECONDS, max=_WAIT_SECONDS_MAX),
-            stop=self._out_of_patience,
+            before_sleep=failed,
             sleep=anyio.sleep,
             reraise=True,
         )
-        await patient(self._renew)
+        with anyio.move_on_after(self._seconds_left) as patience:
+            await anyio.sleep(self._count_round(tally.accepted))
+            await patient(self._renew)
+        if patience.cancelled_caught:
+            raise self._out_of_patience(failures)
         self._asked = anyio.Event()
         self._renewed_at = self._clock()
+
+    @property
+    def _seconds_left(self) -> float:
+        return self._asked_at + self.patience_seconds - self._clock()
+
+    def _out_of_patience(self, failures: list[BaseException]) -> BaseException:
+        waited = f"New credentials were waited for, for {self.patience_seconds:,.0f} s (credentials_patience_seconds)."
+        if not failures:
+            said = first_sentence(self._reply.message) if self._reply else ""
+            return CredentialsFailed(f"{said or 'new credentials did not come'}. {waited} The same command goes on.")
+        failures[0].add_note(waited)
+        return failures[0]
 
     def _count_round(self, accepted: int) -> float:
         """Count a round; return the seconds to wait before it, none for a first one."""
@@ -81,9 +115,6 @@ class Renewal:
             f"credentials were renewed {FRUITLESS_ROUNDS_MAX} times and are still refused ({code}: {message}). Check "
             "the profile, the host's clock and whether the key still exists, then run the same command again."
         )
-
-    def _out_of_patience(self, state: RetryCallState) -> bool:
-        return state.idle_for >= self.patience_seconds
 
 
 def _may_pass(failure: BaseException) -> bool:

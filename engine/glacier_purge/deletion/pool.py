@@ -16,6 +16,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from enum import Enum
+from functools import partial
 
 import anyio
 from anyio.abc import TaskGroup
@@ -181,12 +182,8 @@ class Pool:
 
     def ask_for_credentials(self, reply: Reply, sent_at: float) -> None:
         """Pause until credentials are renewed, because of ``reply`` to a request sent at ``sent_at``, if it is news."""
-        if self._renewal.ask(reply, sent_at):
-            self.pause(
-                Side.CREDENTIALS,
-                f"credentials were not accepted ({reply.code}): paused until they are renewed, "
-                f"{self._renewal.patience_seconds:,.0f} s at most",
-            )
+        if (why := self._renewal.ask(reply, sent_at)) is not None:
+            self.pause(Side.CREDENTIALS, why)
 
     def unknown(self) -> list[int]:
         """Ordinals whose delete may have happened without anyone knowing: sent without a reply, and not sent since."""
@@ -383,7 +380,7 @@ class Pool:
         """Renew credentials when a reply asked for it, for as long as the pool works."""
         while True:
             try:
-                await self._renewal.renew_when_asked(self._tally)
+                await self._renewal.renew_when_asked(self._tally, partial(self.pause, Side.CREDENTIALS))
             except GlacierPurgeError as error:
                 self._refused_by = error
                 self.drain("credentials could not be renewed")

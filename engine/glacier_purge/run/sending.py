@@ -20,6 +20,7 @@ from glacier_purge.archive import Archive
 from glacier_purge.audit.journal import Journal
 from glacier_purge.deletion.budget import Pacing
 from glacier_purge.deletion.credentials import Renewal
+from glacier_purge.deletion.pauses import Side
 from glacier_purge.deletion.pool import Pool
 from glacier_purge.deletion.retry import RetryPolicy
 from glacier_purge.deletion.tally import Tally
@@ -265,7 +266,7 @@ class Sending:
         )
 
     async def _renew(self) -> None:
-        _log.warning("credentials.renewing", because="the service did not accept them")
+        _log.warning("credentials.renewing", because=self._pool.why_paused(Side.CREDENTIALS))
         await self._context.service.renew_credentials()
         await check_renewed(self._context.plan, self._context.service)
         self._holds.look_first("credentials were renewed")

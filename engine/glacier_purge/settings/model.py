@@ -87,6 +87,8 @@ class AwsSettings(_Section):
     """A connection that takes longer to open counts as no reply."""
     request_timeout_seconds: Seconds = _ACCESS.request_timeout_seconds
     """A request whose reply takes longer counts as no reply, and is sent again."""
+    credentials_timeout_seconds: Seconds = _ACCESS.credentials_timeout_seconds
+    """A helper, role or login that takes longer to give credentials is given up, and tried again."""
 
     record_wire: str | None = None
     """File to make and to keep requests to Amazon Glacier and their replies in, redacted, to be sent to who asks."""

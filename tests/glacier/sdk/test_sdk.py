@@ -13,7 +13,7 @@ from glacier_purge.errors import ConfigurationFailed, CredentialsFailed, RunStop
 from glacier_purge.glacier.reply import Meaning
 from tests.clients import open_sdk
 from tests.glacier.one_delete import delete
-from tests.glacier.raw_server import Exchange, HangUpError, answers, refusal, reply, serving
+from tests.glacier.raw_server import Exchange, HangUpError, answers, description, refusal, reply, serving
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -80,7 +80,7 @@ async def test_new_credentials_in_a_file_are_picked_up(tmp_path: Path, monkeypat
     monkeypatch.setenv("AWS_SHARED_CREDENTIALS_FILE", str(file))
     file.write_text("[default]\naws_access_key_id=AKIDOLD\naws_secret_access_key=s\n")
     async with (
-        serving(answers(reply())) as server,
+        serving(answers(reply(), reply(), description(VAULT), reply())) as server,
         open_sdk(VAULT, Access(endpoint_url=server.endpoint_url)) as glacier,
     ):
         await delete(glacier, ARCHIVE)
@@ -88,9 +88,10 @@ async def test_new_credentials_in_a_file_are_picked_up(tmp_path: Path, monkeypat
         await delete(glacier, ARCHIVE)
         await glacier.renew_credentials()
         await delete(glacier, ARCHIVE)
-    assert [b"Credential=AKIDOLD" in request for request in server.requests] == [True, True, False]
-    assert b"Credential=AKIDNEW" in server.requests[2]
-    assert b"X-Amz-Security-Token: t" in server.requests[2]
+    assert [b"Credential=AKIDOLD" in request for request in server.requests] == [True, True, False, False]
+    for request in server.requests[2:]:
+        assert b"Credential=AKIDNEW" in request
+        assert b"X-Amz-Security-Token: t" in request
 
 
 async def test_a_pretended_service_needs_nothing_of_the_user(monkeypatch: pytest.MonkeyPatch) -> None:

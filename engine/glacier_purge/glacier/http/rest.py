@@ -112,7 +112,7 @@ class RestGlacier:
 
     async def _delete_later(self, archive: Addressed) -> None:
         try:
-            credentials = await self._credentials.get_frozen_credentials()
+            credentials = await self._credentials.soon()
             connection = await self._pool.wait()
         except CredentialsFailed as failure:
             code = type(failure.__cause__ or failure).__name__

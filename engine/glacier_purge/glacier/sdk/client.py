@@ -77,7 +77,12 @@ class SdkGlacier:
         await self._session.credentials.renew()
 
     async def _delete(self, archive: Addressed) -> None:
-        reply, _ = await self._ask(self._client.delete_archive, archiveId=archive.archive_id)
+        try:
+            await self.credentials.soon()
+        except CredentialsFailed as failure:
+            reply = _without_credentials(failure)
+        else:
+            reply, _ = await self._ask(self._client.delete_archive, archiveId=archive.archive_id)
         self._replies.add(archive, reply)
 
     async def _ask(self, operation: Any, **arguments: str) -> tuple[Reply, Mapping[str, Any]]:
@@ -87,8 +92,11 @@ class SdkGlacier:
         except ClientError as refusal:
             return read_answer(refusal.response), {}
         except CredentialsFailed as failure:
-            cause = failure.__cause__ or failure
-            return Reply(Meaning.CREDENTIALS, code=type(cause).__name__, message=str(failure)), {}
+            return _without_credentials(failure), {}
         except (BotoCoreError, ResponseParserError) as fault:
             return read_fault(fault), {}
         return read_answer(answer), answer
+
+
+def _without_credentials(failure: CredentialsFailed) -> Reply:
+    return Reply(Meaning.CREDENTIALS, code=type(failure.__cause__ or failure).__name__, message=str(failure))

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from glacier_purge.cli.redaction import redact
+from glacier_purge.redaction import redact
 
 KEY = "wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY"
 

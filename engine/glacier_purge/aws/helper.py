@@ -1,0 +1,114 @@
+"""A program that gives credentials (``credential_process`` in the AWS configuration), started so that nothing it does
+can harm: one that hangs is ended, one that never stops talking is cut short, and what went wrong is said in its words.
+
+Of its command only the program is ever named: arguments may hold a password, and its answer is one.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from subprocess import PIPE
+from typing import TYPE_CHECKING, Any
+
+from aiobotocore.credentials import AioProcessProvider
+from botocore.compat import compat_shell_split
+
+from glacier_purge.errors import CredentialsFailed
+from glacier_purge.redaction import redact
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+ANSWER_BYTES_MAX = 64 * 1024
+"""A set of credentials with a session token is some 2 KB."""
+_SAID_CHARACTERS_MAX = 300
+_REQUIRED = ("AccessKeyId", "SecretAccessKey")
+_ALL = (*_REQUIRED, "SessionToken", "Expiration")
+
+
+class Helper(AioProcessProvider):  # type: ignore[misc]  # aiobotocore publishes no types
+    """botocore's provider for such programs. ``begins`` is told, in words, which one is asked."""
+
+    def __init__(self, profile: str, load_config: Callable[[], Any], begins: Callable[[str], None]) -> None:
+        super().__init__(profile_name=profile, load_config=load_config)
+        self._profile = profile
+        self._begins = begins
+
+    async def _retrieve_credentials_using(self, credential_process: str) -> dict[str, str | None]:
+        """Ask the program. Raises ``CredentialsFailed`` for all that is no set of credentials."""
+        try:
+            command = compat_shell_split(credential_process)
+            asked = f"the helper {command[0]} (credential_process of profile {self._profile})"
+        except (ValueError, IndexError) as fault:
+            raise CredentialsFailed(
+                f"credential_process of profile {self._profile} is no command ({fault}). Correct it in the AWS "
+                "configuration, then run the same command again."
+            ) from fault
+        self._begins(asked)
+        return _read(asked, await _answer(asked, command))
+
+
+async def _answer(asked: str, command: list[str]) -> bytes:
+    """Run the program to its end and return what it printed. It is killed when nobody waits for it any more."""
+    try:
+        process = await asyncio.create_subprocess_exec(*command, stdout=PIPE, stderr=PIPE)
+    except (OSError, ValueError) as fault:
+        raise CredentialsFailed(f"{asked} cannot be started: {fault}. Check the AWS configuration.") from fault
+    assert process.stdout is not None
+    assert process.stderr is not None
+    try:
+        printed, said = await asyncio.gather(_first_bytes(process.stdout), _first_bytes(process.stderr))
+        if len(printed) > ANSWER_BYTES_MAX:
+            raise CredentialsFailed(f"{asked} answered with more than {ANSWER_BYTES_MAX:,} bytes: no credentials.")
+        code = await process.wait()
+    finally:
+        if process.returncode is None:
+            process.kill()
+    if code != 0:
+        how = f"ended with exit code {code}" if code > 0 else f"was ended by signal {-code}"
+        raise CredentialsFailed(f"{asked} {how}, saying {_shown(said)}. Log in again, then run the same command again.")
+    return printed
+
+
+async def _first_bytes(stream: asyncio.StreamReader) -> bytes:
+    """Read to the end, or to where it is more than any answer; what follows an error's first words is let go."""
+    read = bytearray()
+    while len(read) <= ANSWER_BYTES_MAX and (piece := await stream.read(ANSWER_BYTES_MAX)):
+        read += piece
+    return bytes(read)
+
+
+def _read(asked: str, printed: bytes) -> dict[str, str | None]:
+    try:
+        answer = json.loads(printed)
+    except ValueError:
+        answer = None
+    if not isinstance(answer, dict):
+        what = f"{len(printed):,} bytes that are no JSON object" if printed.strip() else "nothing"
+        raise _unusable(asked, what)
+    if answer.get("Version") != 1:
+        raise _unusable(asked, f"Version {answer.get('Version')!r} instead of 1")
+    for name in _ALL:
+        value = answer.get(name)
+        if not (isinstance(value, str) and value) and (value is not None or name in _REQUIRED):
+            raise _unusable(asked, f"no usable {name}")
+    return {
+        "access_key": answer["AccessKeyId"],
+        "secret_key": answer["SecretAccessKey"],
+        "token": answer.get("SessionToken"),
+        "expiry_time": answer.get("Expiration"),
+        "account_id": None,
+    }
+
+
+def _unusable(asked: str, what: str) -> CredentialsFailed:
+    return CredentialsFailed(
+        f'{asked} answered with {what}; what it has to print is under "credential_process" in the AWS CLI\'s guide.'
+    )
+
+
+def _shown(said: bytes) -> str:
+    """The end of what a program complained of, in one line, without secrets."""
+    words = redact(" ".join(said.decode(errors="replace").split())).replace(". ", "; ")
+    return f'"{words[-_SAID_CHARACTERS_MAX:].rstrip(".")}"' if words else "nothing"
