@@ -202,8 +202,7 @@ class _Replay:
     def _headers(self, line: Line) -> dict[str, str]:
         kept = {name.lower(): text for name, text in line.request["headers"] if HIDDEN not in text}
         kept.pop("authorization", None)  # nobody can sign as somebody else did
-        if "range" in kept:
-            job = line.path.split("/")[5]
+        if "range" in kept and (job := line.path.split("/")[5]) in self.jobs:
             kept["range"] = f"bytes=0-{self._described(line.path.split('/')[3], job)['InventorySizeInBytes'] - 1}"
         return kept
 
