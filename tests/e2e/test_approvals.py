@@ -6,7 +6,9 @@ Over one simulator whose deletes are denied: an approval that was taken shows as
 from __future__ import annotations
 
 import json
+import shutil
 from contextlib import nullcontext
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, NamedTuple
 
 import pytest
@@ -15,6 +17,7 @@ from glacier_purge.plan.document import read_plan
 from tests.e2e.desk import deletes
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from contextlib import AbstractContextManager
     from pathlib import Path
 
@@ -131,6 +134,82 @@ def test_the_whole_plan_stands_before_every_approval(verb: str, way: str, desk: 
     assert how.output == "text" or not said.out or json.loads(said.out)
     assert (deletes(desk.simulator) > before) is (how.exit_code == 254)
     assert desk.simulator.ledger()["archives_left"] == 60
+
+
+class Typist:
+    """A terminal at which something happens between the question and its answer."""
+
+    def __init__(self, happens: Callable[[], object], types: str) -> None:
+        self._happens = happens
+        self._types = types
+
+    def isatty(self) -> bool:
+        return True
+
+    def readline(self) -> str:
+        self._happens()
+        return self._types
+
+
+def exchange(one: Path, other: Path) -> None:
+    other.rename(other.with_name("third"))
+    one.rename(other)
+    other.with_name("third").rename(one)
+
+
+def copied(*names: str) -> Callable[[Path, Path], object]:
+    return lambda one, other: [shutil.copy(other / name, one / name) for name in names]
+
+
+def edited(identity: Path) -> None:
+    facts = json.loads(identity.read_bytes())
+    identity.write_text(json.dumps(facts | {"created": "2026-01-01T00:00:00Z"}))
+
+
+MEANWHILE: dict[str, Callable[[Path, Path], object]] = {
+    "the folder is another plan's": exchange,
+    "another plan and its decisions": copied("plan.json", "decisions"),
+    "another plan, its decisions and identity": copied("plan.json", "decisions", "run.json"),
+    "another plan": copied("plan.json"),
+    "another plan and its identity": copied("plan.json", "run.json"),
+    "another's decisions": copied("decisions"),
+    "an identity of another day": lambda one, _: edited(one / "run.json"),
+    "the folder is gone": lambda one, _: shutil.rmtree(one),
+    "others may write in the folder": lambda one, _: one.chmod(0o777),
+    "the inventory may be written by others": lambda one, _: (one / "inventory.json").chmod(0o666),
+}
+
+
+@pytest.mark.parametrize("meanwhile", MEANWHILE)
+def test_what_is_typed_approves_what_was_shown_and_nothing_that_was_put_there_meanwhile(
+    meanwhile: str, desk: Desk
+) -> None:
+    desk.answer_with("access-denied", "DeleteArchive")
+    assert desk.plan_of("photos", "--limit", "9").exit_code == 0
+    other = desk.run_dir.rename(desk.folder / "other")
+    assert desk.plan_of("photos", *LIMIT).exit_code == 0
+    before = deletes(desk.simulator)
+    desk.monkeypatch.setattr(
+        "sys.stdin", Typist(lambda: MEANWHILE[meanwhile](desk.run_dir, other), f"photos {CHOSEN}\n")
+    )
+    said = desk.ask("apply", str(desk.run_dir))
+    assert f"goes        {CHOSEN} archives" in said.err
+    assert said.exit_code == 2, said
+    assert deletes(desk.simulator) == before
+
+
+def test_a_yes_that_comes_after_days_is_none_to_a_plan_that_grew_old(desk: Desk) -> None:
+    desk.answer_with("access-denied", "DeleteArchive")
+    assert desk.plan_of("photos", *LIMIT).exit_code == 0
+    before, later = deletes(desk.simulator), datetime.now(UTC) + timedelta(days=9)
+
+    def days_go_by() -> None:
+        desk.monkeypatch.setattr("glacier_purge.api.purging.utc_now", lambda: later)
+
+    desk.monkeypatch.setattr("sys.stdin", Typist(days_go_by, f"photos {CHOSEN}\n"))
+    said = desk.ask("apply", str(desk.run_dir))
+    assert (said.exit_code, "was made 9 d" in said.err) == (2, True), said.err[-400:]
+    assert deletes(desk.simulator) == before
 
 
 def test_show_prints_what_plan_printed(desk: Desk) -> None:

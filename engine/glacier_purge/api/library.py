@@ -255,6 +255,7 @@ async def _approval(
             f"deleting {plan.counts.selected:,} archives needs a yes: give confirm_digest or approve. Nothing was sent."
         )
     digest = await approve(plan_shown(folder, settings).view)
+    was_approved(folder, plan)  # once more: somebody may have thought about it for days
     if digest is None:
         raise PlanRefused(f"the plan in {folder.path} was not approved. Nothing was sent.")
     return approve_by_digest(plan, digest, who())

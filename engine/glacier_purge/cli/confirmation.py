@@ -52,7 +52,9 @@ def approval_for(folder: RunFolder, plan: Plan, settings: Settings, confirm_dige
             f"--confirm-digest {plan.digest}"
         )
     _ask(plan)
-    return approve_by_words(plan, sys.stdin.readline(), who())
+    approval = approve_by_words(plan, sys.stdin.readline(), who())
+    was_approved(folder, plan)  # once more: somebody may have thought about it for days
+    return approval
 
 
 class TerminalApproval:

@@ -38,6 +38,7 @@ from glacier_purge.run.steering import AskStatus, Order
 from glacier_purge.run.telemetry import BEFORE
 from glacier_purge.storage.disk import Disk
 from glacier_purge.storage.folder import IDENTITY_FILE, RunFolder
+from glacier_purge.storage.ownership import check_own_folder
 
 _log: Any = structlog.wrap_logger(logging.getLogger(__name__))
 """For the operator, through the standard library's logging: silent in a program that configured none."""
@@ -83,8 +84,9 @@ class PurgeRun:
 
         The ledger tells whether everything is accounted for (``finished``) or the run was stopped and can be resumed.
         Raises ``PlanRefused``, ``CredentialsFailed``, ``ServiceRefused``, ``RunStopped``, ``AuditDamaged``,
-        ``NotAsApproved`` and ``DiskFailed`` (alone or inside an exception group of the task group).
+        ``NotAsApproved``, ``NotOurs`` and ``DiskFailed`` (alone or inside an exception group of the task group).
         """
+        check_own_folder(self._folder.path)  # it was before somebody was asked, perhaps for days
         with ExitStack() as opened:
             bound = plan_files(self._folder.path, self._plan)
             files = await self._host.elsewhere(lambda: opened.enter_context(bound))
