@@ -64,8 +64,9 @@ def _run(arguments: list[str]) -> int:
 
 
 def _harden_process() -> None:
-    """Keep what a run writes to its owner, and credentials out of core dumps."""
+    """Keep what a run writes to its owner, and credentials and the keys of connections out of files."""
     os.umask(0o077)
+    os.environ.pop("SSLKEYLOGFILE", None)  # libraries honour it, some when they are imported
     if sys.platform != "win32":
         import resource
 

@@ -82,7 +82,7 @@ class Dialer:
         except OSError as fault:
             self._resolve_again_at = 0.0
             raise NotConnectedError(
-                no_reply("EndpointConnectionError", f"no connection to {where}: {fault}")
+                no_reply("EndpointConnectionError", f"no connection to {where}: {str(fault) or type(fault).__name__}")
             ) from fault
 
     async def _connect(self, new_connection: Callable[[], Connection]) -> Connection:
