@@ -13,7 +13,8 @@ from glacier_purge.aws.access import Access, StaticCredentials
 from glacier_purge.aws.chain import Chain
 from glacier_purge.aws.credentials import CredentialSource
 from glacier_purge.aws.session import AwsSession
-from glacier_purge.glacier.sdk.control_client import ControlClient, ControlRetry
+from glacier_purge.glacier.sdk.control_client import ControlClient
+from glacier_purge.glacier.sdk.patience import ControlRetry
 from glacier_purge.glacier.sdk.wire import scrutiny
 from glacier_simulator import SimulatedGlacier
 

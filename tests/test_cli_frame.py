@@ -185,9 +185,9 @@ def test_a_refusal_of_the_system_is_not_called_a_bug(
     verb: Callable[[Callable[[], object]], None], capsys: pytest.CaptureFixture[str]
 ) -> None:
     verb(failing(PermissionError(13, "Permission denied", "photos/run.json")))
-    assert main(["anything"]) == ExitCode.UNEXPECTED
+    assert main(["anything"]) == ExitCode.STOPPED
     printed = capsys.readouterr().err
-    assert "Permission denied: 'photos/run.json'" in printed
+    assert "('photos/run.json'): Permission denied" in printed
     assert "bug" not in printed
 
 

@@ -61,12 +61,6 @@ class NotOurs(UsageError):
     """A file or folder of a run in which somebody else has, or could have, a hand. It was not used."""
 
 
-class RunLocked(UsageError):
-    """Another process works on this run or on this vault. Nothing was sent."""
-
-    needs = Needs.TIME
-
-
 class RunStopped(GlacierPurgeError):
     """The run stopped before its end and can be resumed with the same command."""
 
@@ -112,12 +106,30 @@ class ApprovalWanted(Pending):
         self.digest = digest
 
 
-class DiskFailed(RunStopped):
+class RunLocked(Pending):
+    """Another process works on this run or on this vault. Nothing was sent.
+
+    It is a time to come again and no wrong usage: a clock that starts the same command while the last one still works
+    has done nothing wrong.
+    """
+
+    def __init__(self, what: str) -> None:
+        GlacierPurgeError.__init__(self, what)
+        self.what = what
+        self.until = None
+        self.needs = Needs.TIME
+
+
+class HostFailed(RunStopped):
+    """A disk, limit, network or locale of this host stands in the way. What is on disk is whole."""
+
+    needs = Needs.OPERATOR
+
+
+class DiskFailed(HostFailed):
     """The disk does not take what has to be on it: the audit log, or another file of ours.
 
     Nothing is sent that it was to be written for; of the log, replies not on disk are sent again."""
-
-    needs = Needs.OPERATOR
 
 
 class AuditDamaged(GlacierPurgeError):
@@ -179,6 +191,13 @@ class CredentialsUnreachable(CredentialsFailed):
 
     exit_code = 3
     needs = Needs.TIME
+
+
+class ClockWrong(CredentialsFailed):
+    """The service takes no request of this host, whose clock is wrong. It counts as configuration: it stays as it is
+    until somebody sets it, so a later start of the same command is no help."""
+
+    needs = Needs.OPERATOR
 
 
 class ConfigurationFailed(GlacierPurgeError):

@@ -214,7 +214,7 @@ SOON, COME_AGAIN, NEVER = "when the service has it", "in ten minutes", None
         (without_credentials, "preflight", "credentials", NEVER, 253),
         (credentials_gone_while_it_waited, "inventory", "credentials", NEVER, 253),
         (a_damaged_step, None, "operator", NEVER, 4),
-        (the_folder_in_anothers_hands, "inventory", "time", COME_AGAIN, 2),
+        (the_folder_in_anothers_hands, "inventory", "time", COME_AGAIN, 75),
         (the_vault_in_anothers_hands, "freeze", "time", SOON, 75),
         (no_such_vault, "preflight", "operator", NEVER, 254),
         (another_choice_than_it_began_with, "inventory", "operator", NEVER, 2),

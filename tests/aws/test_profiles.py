@@ -102,7 +102,7 @@ def test_without_files_the_environment_is_all_there_is(monkeypatch: pytest.Monke
     ("content", "what"),
     [
         ("[default]\nservices = nowhere\n", r"AWS profile default names the section \[services nowhere\]"),
-        ("no section at all\n", "AWS's configuration can't be read: .*config"),
+        ("no section at all\n", "AWS's configuration does not hold: .*config"),
     ],
 )
 def test_what_cannot_be_read_is_not_none(content: str, what: str, files: Path) -> None:

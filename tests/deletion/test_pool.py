@@ -19,9 +19,9 @@ from glacier_purge.deletion.pool import Pool
 from glacier_purge.deletion.retry import RetryPolicy, RetryPolicySettings
 from glacier_purge.deletion.tally import Tally
 from glacier_purge.deletion.turns import Turns
-from glacier_purge.errors import CredentialsFailed, ServiceRefused, UsageError
+from glacier_purge.errors import CredentialsFailed, GlacierPurgeError, ServiceRefused, UsageError, each_error
 from glacier_purge.glacier.doubts import repeated
-from glacier_purge.glacier.reply import Meaning, Reply
+from glacier_purge.glacier.reply import ENDS_THE_RUN, Meaning, Reply
 from tests.deletion.pretended import InProcessGlacier, Kept
 
 if TYPE_CHECKING:
@@ -168,13 +168,16 @@ async def test_an_archive_fails_after_three_replies_nobody_knows() -> None:
 
 @pytest.mark.parametrize(
     "meaning",
-    [Meaning.REFUSED, Meaning.VAULT_MISSING, Meaning.WRONG_VAULT, Meaning.NO_LONGER_SUPPORTED, Meaning.NOT_AWS],
+    sorted(ENDS_THE_RUN, key=str),
 )
 async def test_a_refusal_of_the_first_delete_stops_the_run_after_one_request(meaning: Meaning) -> None:
     work = Work(InProcessGlacier(500, weather=lambda _: Reply(meaning, 403, "Some", "said so")), first_per_second=1e6)
     with pytest.raises(ExceptionGroup) as caught:
         await work.delete_everything()
-    assert caught.group_contains(ServiceRefused)
+    exit_codes = {Meaning.NOT_AWS: 3, Meaning.UNTRUSTED: 253}
+    (error,) = each_error(caught.value)
+    assert isinstance(error, GlacierPurgeError)
+    assert error.exit_code == exit_codes.get(meaning, 254)
     assert work.service.requests == 1
     assert work.kept.outcomes == []
 

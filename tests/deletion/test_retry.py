@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from glacier_purge.deletion.retry import TRANSIENT, RetryPolicy, RetryPolicySettings
-from glacier_purge.glacier.reply import ENDS_THE_RUN, Meaning
+from glacier_purge.glacier.reply import ENDS_THE_RUN, PAUSES_THE_RUN, Meaning
 
 
 def longest(settings: RetryPolicySettings | None = None) -> RetryPolicy:
@@ -48,7 +48,8 @@ def test_how_often_it_is_heard_can_be_set(attempts: int) -> None:
 
 
 def test_an_archive_does_not_wait_besides_for_credentials() -> None:
-    assert [longest().wait_seconds(Meaning.CREDENTIALS, times) for times in (1, 1_000)] == [0.0, 0.0]
+    for meaning in PAUSES_THE_RUN:
+        assert [longest().wait_seconds(meaning, times) for times in (1, 1_000)] == [0.0, 0.0]
 
 
 @pytest.mark.parametrize("meaning", [*sorted(ENDS_THE_RUN, key=str), Meaning.DELETED])
@@ -58,5 +59,5 @@ def test_what_is_not_tried_again_has_no_policy(meaning: Meaning) -> None:
 
 
 def test_every_meaning_has_its_way() -> None:
-    waited_for = {*TRANSIENT, Meaning.CREDENTIALS, Meaning.UNKNOWN}
+    waited_for = {*TRANSIENT, *PAUSES_THE_RUN, Meaning.UNKNOWN}
     assert waited_for | ENDS_THE_RUN | {Meaning.DELETED} == set(Meaning)

@@ -43,4 +43,4 @@ def test_replies_are_counted_by_kind() -> None:
     for meaning in (Meaning.THROTTLED, Meaning.UNKNOWN, *Meaning):
         tally.refuse(meaning, 0.1)
     assert (tally.accepted, tally.throttled) == (3, 2)
-    assert tally.faults == 3  # a fault of the service, a lost reply, refused credentials
+    assert tally.faults == 4  # a fault of the service, a lost reply, refused credentials, a wrong clock

@@ -192,7 +192,7 @@ def test_a_fleet_needs_the_most_pressing_of_its_vaults_needs_and_comes_again_at_
     assert third["until"] is not None, "two of them go on by themselves"
 
     with run_locked(tmp_path / "fleet"):
-        locked = ask(*fleet, exit_code=2)
+        locked = ask(*fleet, exit_code=75)
     assert (locked["needs"], locked["vaults"], locked["until"] is None) == ("time", [], False)
     monkeypatch.delenv("AWS_ACCESS_KEY_ID")
     nobodys = ask(*fleet, exit_code=75)

@@ -290,19 +290,20 @@ def test_a_fleet_file_that_is_not_there_is_named_once(shell: Shell) -> None:
 PROTECTION = ("ListTagsForVault", "GetVaultLock", "GetVaultAccessPolicy")
 READS = 1 + len(PROTECTION)
 """What is asked before the first delete: the vault is described, and what protects it."""
-REFUSED = {
-    "access-denied": "AccessDeniedException",
-    "not-supported": "NoLongerSupportedException",
-    "vault-missing": "the vault was not found",
-    "wrong-vault": "belong to another vault",
-    "captive-portal": "did not come from AWS",
-    "redirect": "did not come from AWS",
-    "redirect-permanent": "did not come from AWS",
+REFUSED: dict[str, tuple[int, str]] = {
+    "access-denied": (254, "AccessDeniedException"),
+    "not-supported": (254, "NoLongerSupportedException"),
+    "vault-missing": (254, "the vault was not found"),
+    "wrong-vault": (254, "belong to another vault"),
+    "captive-portal": (3, "did not come from AWS"),
+    "redirect": (3, "did not come from AWS"),
+    "redirect-permanent": (3, "did not come from AWS"),
 }
 
 
 @pytest.mark.parametrize("kind", REFUSED)
 def test_a_refusal_of_deletes_takes_one_delete_and_fails_no_archive(kind: str, shell: Shell) -> None:
+    exit_code, why = REFUSED[kind]
     digest = shell.planned()
     before = shell.requests()
     shell.simulator.post("faults", rules=[{"kind": kind}])
@@ -310,8 +311,8 @@ def test_a_refusal_of_deletes_takes_one_delete_and_fails_no_archive(kind: str, s
         said = shell.apply(digest, "--output", "json")
     finally:
         shell.simulator.post("faults", rules=[])
-    assert said.exit_code == 254, said
-    assert REFUSED[kind] in said.err
+    assert said.exit_code == exit_code, said
+    assert why in said.err
     assert shell.requests() == before + READS + 1
     result = json.loads(said.out)
     assert (result["deleted"], result["failed"], result["attempts"]) == (0, 0, 1)
@@ -356,9 +357,9 @@ def test_a_second_process_on_a_run_or_a_vault_sends_nothing(bench: Bench) -> Non
     before = bench.simulator.ledger()["requests"]
     while bench.simulator.ledger()["requests"] < before + READS + 1:
         assert first.poll() is None
-    same_run = bench.run("apply", str(bench.folder / "first"), "--confirm-digest", digest, exit_code=2)
+    same_run = bench.run("apply", str(bench.folder / "first"), "--confirm-digest", digest, exit_code=75)
     assert f"another process works on the run in {bench.folder / 'first'}: process {first.pid}" in same_run.stderr
-    same_vault = bench.run(*bench.apply_arguments(digest), exit_code=2)
+    same_vault = bench.run(*bench.apply_arguments(digest), exit_code=75)
     assert f"process {first.pid}" in same_vault.stderr
     assert "another process on this host works on arn:aws:glacier" in same_vault.stderr
     assert bench.simulator.ledger()["requests"] == before + READS + 1
@@ -375,7 +376,7 @@ def test_a_lock_left_behind_by_a_crash_means_nothing(shell: Shell) -> None:
         held.flush()
         fcntl.flock(held, fcntl.LOCK_EX)
         said = shell.apply(digest, "--max-rate", "1000000")
-        assert said.exit_code == 2
+        assert said.exit_code == 75
         assert "another process works on the run in" in said.err
         assert "4242" in said.err
     shell.simulator.post("faults", rules=[{"kind": "access-denied"}])  # so that nothing is deleted for other tests

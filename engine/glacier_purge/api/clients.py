@@ -75,7 +75,8 @@ class Clients:
 
     async def control_for_anybody(self, vault: Vault, access: Access) -> GlacierControl:
         """Give the same client without the check, for who looks what is wrong: the wrong caller is a finding there."""
-        from glacier_purge.glacier.sdk.control_client import ControlClient, ControlRetry  # noqa: PLC0415 - heavy
+        from glacier_purge.glacier.sdk.control_client import ControlClient  # noqa: PLC0415 - heavy
+        from glacier_purge.glacier.sdk.patience import ControlRetry  # noqa: PLC0415 - heavy
 
         region = self._region(access, vault.region)
         region.session.credentials.check_renewed_by(partial(self._check_renewed, vault, access))

@@ -11,7 +11,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
-from glacier_purge.errors import ConfigurationFailed, CredentialsFailed
+from glacier_purge.aws.faults import configured
+from glacier_purge.errors import ConfigurationFailed
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -32,21 +33,16 @@ class Configuration:
 
     def __init__(self, session: Session | None, environment: Mapping[str, str]) -> None:
         """Read through ``session``; None: there are no files. Raises ``ConfigurationFailed`` for a broken one."""
-        from botocore.exceptions import BotoCoreError, ProfileNotFound  # noqa: PLC0415 - heavy
-
         self._environment = environment
         self._profile: Mapping[str, Any] = {}
         self._files: Mapping[str, Any] = {}
         if session is None:
             return
         self._name = session.profile or "default"
-        try:
+        with configured():
             self._files = session.full_config
-            self._profile = session.get_scoped_config()
-        except ProfileNotFound:
-            return  # whoever needs the profile says so
-        except BotoCoreError as fault:
-            raise ConfigurationFailed(f"AWS's configuration can't be read: {fault}.") from fault
+            if session.profile is None or session.profile in session.available_profiles:  # who needs it says so
+                self._profile = session.get_scoped_config()
 
     @classmethod
     def of_profile(cls, profile: str | None) -> Self:
@@ -114,16 +110,16 @@ class Configuration:
 def _exists(variable: str) -> bool:
     """Whether a file of AWS's tools is there: where ``variable`` says, or where such files are."""
     usual = {"AWS_CONFIG_FILE": "~/.aws/config", "AWS_SHARED_CREDENTIALS_FILE": "~/.aws/credentials"}
-    return Path(os.environ.get(variable) or usual[variable]).expanduser().exists()
+    return Path(os.path.expanduser(os.environ.get(variable) or usual[variable])).exists()  # noqa: PTH111 - "~" where nobody has a home
 
 
 def profile_region(profile: str | None) -> str | None:
-    """The region the AWS configuration gives for ``profile`` (None: the default one), if any."""
-    from botocore.exceptions import ProfileNotFound  # noqa: PLC0415  # heavy
+    """The region the AWS configuration gives for ``profile`` (None: the default one), if any.
+
+    Raises ``ConfigurationFailed`` for a profile that is not there, and for files that can't be read.
+    """
     from botocore.session import Session  # noqa: PLC0415  # heavy
 
-    try:
+    with configured():
         region = Session(profile=profile).get_config_variable("region")
-    except ProfileNotFound as fault:
-        raise CredentialsFailed(f"{fault}. Check --profile and AWS_PROFILE.") from fault
     return str(region) if region else None

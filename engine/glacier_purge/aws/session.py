@@ -27,7 +27,6 @@ import aiohttp
 from aiobotocore.config import AioConfig
 from aiobotocore.credentials import AioCredentials
 from aiobotocore.httpsession import AIOHTTPSession
-from botocore.exceptions import BotoCoreError, ProfileNotFound
 
 from glacier_purge.aws.chain import new_core
 from glacier_purge.aws.endpoints import (
@@ -37,6 +36,7 @@ from glacier_purge.aws.endpoints import (
     endpoint_of,
     is_loopback,
 )
+from glacier_purge.aws.faults import configured
 from glacier_purge.aws.profiles import Configuration
 from glacier_purge.aws.proxies import proxy_for
 from glacier_purge.aws.sdk_data import altered_models
@@ -70,8 +70,8 @@ class AwsSession:
     """An aioboto3 session whose clients all sign with one ``CredentialSource`` and whose replies pass ``scrutiny``."""
 
     def __init__(self, access: Access, region: str, scrutiny: Scrutiny, credentials: CredentialSource) -> None:
-        """Send nothing. Raise ``ConfigurationFailed`` for an unknown profile or a file of authorities that the
-        environment names and nobody can read, ``UsageError`` for other bad access.
+        """Send nothing. Raise ``ConfigurationFailed`` for what the user's AWS configuration says and can't be, also for
+        a file of authorities that nobody can read, and ``UsageError`` for other bad access.
         """
         self._access = access
         self._region = region
@@ -81,15 +81,11 @@ class AwsSession:
         self._is_pretended = self._endpoint_url is not None and is_loopback(self._endpoint_url)
         _quieten_sdk_logs()
         self.credentials = credentials
-        try:
+        with configured():
             self._core = new_core(access, region)
             self._core.register_component("credential_provider", _Chain(self.credentials))
             self._core.register("before-parse", scrutiny.answer)
             self._session = aioboto3.Session(botocore_session=self._core, region_name=region)
-        except ProfileNotFound as fault:
-            raise ConfigurationFailed(
-                f"{fault}. Check --profile and AWS_PROFILE; `aws configure list-profiles` shows them."
-            ) from fault
         self._configuration = Configuration(self._core, os.environ)
         self.bundle = bundle_in_force(access.ca_bundle, self._configuration)
         self._check_what_is_said()
@@ -100,14 +96,10 @@ class AwsSession:
         """Open a client, which sends nothing. Raises ``ConfigurationFailed`` for what the SDK can't go by."""
         endpoint_url = self._endpoint_url if service == "glacier" else self._endpoint_of_other(service)
         async with AsyncExitStack() as opened:
-            try:
+            with configured():
                 client = await opened.enter_async_context(
                     self._session.client(service, endpoint_url=endpoint_url, config=self._config(endpoint_url))
                 )
-            except (BotoCoreError, ValueError) as fault:
-                raise ConfigurationFailed(
-                    f"AWS's SDK can't be opened for {service}: {fault}. Nothing was sent."
-                ) from fault
             yield client
 
     @property

@@ -14,7 +14,7 @@ import sys
 from typing import TYPE_CHECKING
 
 from glacier_purge.cli.exit_codes import ExitCode
-from glacier_purge.cli.streams import dependable_streams
+from glacier_purge.cli.streams import OutputClosed, dependable_streams
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -39,11 +39,9 @@ def _answer(arguments: list[str]) -> int:
     except KeyboardInterrupt:
         _say("interrupted. The same command resumes.")
         return ExitCode.INTERRUPTED
-    except SystemExit:  # rich ends the process when what it prints to is closed; nothing else here does
-        return ExitCode.OUTPUT_CLOSED
+    except OutputClosed as closed:
+        return closed.exit_code
     except Exception as error:
-        if _output_is_closed():
-            return ExitCode.OUTPUT_CLOSED
         return _explain(error, traceback_wanted="--debug" in arguments)
     return exit_code
 
@@ -75,7 +73,8 @@ def _harden_process() -> None:
 
 def _explain(error: Exception, *, traceback_wanted: bool) -> int:
     """Say on stderr what happened, and return the exit code for it."""
-    from glacier_purge.errors import GlacierPurgeError, each_error, told
+    from glacier_purge.errors import each_error, told
+    from glacier_purge.host_faults import as_ours
     from glacier_purge.redaction import redact
 
     if traceback_wanted:
@@ -83,23 +82,20 @@ def _explain(error: Exception, *, traceback_wanted: bool) -> int:
 
         _say(redact("".join(traceback.format_exception(error))))
     causes = list(each_error(error))
-    ours = [cause for cause in causes if isinstance(cause, GlacierPurgeError)]
+    ours = [known for cause in causes if (known := as_ours(cause)) is not None]
     if len(ours) == len(causes):
         for message in dict.fromkeys(redact(told(cause)) for cause in ours):
             _say(message)
         return ours[0].exit_code
-    stranger = next(cause for cause in causes if not isinstance(cause, GlacierPurgeError))
-    _say(f"unexpected error: {type(stranger).__name__}: {redact(str(stranger))}\n{_advice(stranger)}")
+    stranger = next(cause for cause in causes if as_ours(cause) is None)
+    _say(f"unexpected error: {type(stranger).__name__}: {redact(str(stranger))}\n{_A_BUG}")
     return ExitCode.UNEXPECTED
 
 
-def _advice(stranger: BaseException) -> str:
-    if isinstance(stranger, OSError):
-        return "The system refused something. When that is put right, the same command can be given again."
-    return (
-        "This is a bug. What is on disk stays valid, and a run can be resumed with the same command; "
-        "please report it with the traceback that --debug prints."
-    )
+_A_BUG = (
+    "This is a bug. What is on disk stays valid, and a run can be resumed with the same command; "
+    "please report it with the traceback that --debug prints."
+)
 
 
 def _say(message: str) -> None:
@@ -107,13 +103,3 @@ def _say(message: str) -> None:
     from glacier_purge.report.terminal import safe_lines
 
     sys.stderr.write(fitted_to(sys.stderr, f"glacier-purge: {safe_lines(message)}") + "\n")
-
-
-def _output_is_closed() -> bool:
-    """Tell whether the reader of our stdout is gone, and if so stop Python from complaining about it at exit."""
-    try:
-        sys.stdout.flush()
-    except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return True
-    return False

@@ -11,12 +11,33 @@ if TYPE_CHECKING:
 
 
 def in_event_loop(work: Callable[[], Awaitable[int]]) -> int:
-    """Run a verb's coroutine function on the fastest loop there is, and return its exit code."""
+    """Run a verb's coroutine function on the fastest loop there is, and return its exit code.
+
+    Raises ``OSError`` where the host has no room for a loop, of which loops say all kinds of things as they break down.
+    """
     try:
         import uvloop  # noqa: F401
     except ImportError:
         options = {}
     else:
         options = {"use_uvloop": True}
-    exit_code: int = anyio.run(work, backend_options=options)
+    is_begun = False
+
+    async def begun() -> int:
+        nonlocal is_begun
+        is_begun = True
+        return await work()
+
+    try:
+        exit_code: int = anyio.run(begun, backend_options=options)
+    except RuntimeError as error:
+        if not is_begun and (refused := _refused_below(error)) is not None:
+            raise refused from None
+        raise
     return exit_code
+
+
+def _refused_below(error: BaseException | None) -> OSError | None:
+    while error is not None and not isinstance(error, OSError):
+        error = error.__cause__ or error.__context__
+    return error

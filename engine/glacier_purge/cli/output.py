@@ -10,9 +10,12 @@ from __future__ import annotations
 import json
 import os
 import sys
+from contextlib import suppress
 from enum import StrEnum
 from typing import TYPE_CHECKING, TextIO
 
+from glacier_purge.cli.streams import OutputClosed
+from glacier_purge.errors import HostFailed
 from glacier_purge.report.terminal import fitted, safe
 
 if TYPE_CHECKING:
@@ -56,13 +59,12 @@ def fitted_to(stream: TextIO, text: str) -> str:
 
 def print_text(text: str) -> None:
     """Write text, already safe, to stdout with a newline and flush it."""
-    try:
-        sys.stdout.write(text + "\n")
-        sys.stdout.flush()
-    except OSError as error:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        if not isinstance(error, BrokenPipeError):
-            sys.stderr.write(f"glacier-purge: the result could not be printed: {error.strerror}\n")
+    with suppress(OutputClosed):
+        try:
+            sys.stdout.write(text + "\n")
+            sys.stdout.flush()
+        except HostFailed as failed:
+            tell(str(failed))
 
 
 def as_text(result: Mapping[str, object]) -> str:

@@ -15,9 +15,10 @@ import anyio
 from tenacity import AsyncRetrying, RetryCallState, retry_if_exception
 from tenacity.wait import wait_exponential
 
+from glacier_purge.aws.faults import SET_THE_CLOCK
 from glacier_purge.deletion.tally import Tally
-from glacier_purge.errors import CredentialsFailed, RunStopped, WrongAccount, first_sentence
-from glacier_purge.glacier.reply import Reply
+from glacier_purge.errors import ClockWrong, CredentialsFailed, RunStopped, WrongAccount, first_sentence
+from glacier_purge.glacier.reply import Meaning, Reply
 
 FRUITLESS_ROUNDS_MAX = 5
 _FIRST_WAIT_SECONDS = 2.0
@@ -111,9 +112,11 @@ class Renewal:
         if self._fruitless_rounds < FRUITLESS_ROUNDS_MAX:
             return _FIRST_WAIT_SECONDS * 2**self._fruitless_rounds if fruitless else 0.0
         code, message = (self._reply.code, self._reply.message) if self._reply else ("no code", "")
+        what = f"credentials were renewed {FRUITLESS_ROUNDS_MAX} times and are still refused ({code}: {message})."
+        if self._reply is not None and self._reply.meaning is Meaning.CLOCK:
+            raise ClockWrong(f"{what} This host's clock is not the service's. {SET_THE_CLOCK}")
         raise CredentialsFailed(
-            f"credentials were renewed {FRUITLESS_ROUNDS_MAX} times and are still refused ({code}: {message}). Check "
-            "the profile, the host's clock and whether the key still exists, then run the same command again."
+            f"{what} Check the profile and whether the key still exists, then run the same command again."
         )
 
 

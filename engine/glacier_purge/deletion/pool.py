@@ -34,7 +34,7 @@ from glacier_purge.deletion.turns import Recorder, Turn, Turns
 from glacier_purge.errors import GlacierPurgeError
 from glacier_purge.glacier.doubts import DOUBTED
 from glacier_purge.glacier.port import Glacier
-from glacier_purge.glacier.reply import ENDS_THE_RUN, Meaning, Reply
+from glacier_purge.glacier.reply import ENDS_THE_RUN, PAUSES_THE_RUN, Meaning, Reply
 
 _TIMER_SECONDS = 0.001
 """uvloop counts in whole milliseconds: a shorter timer fires at once and is set again, a hundred times a slot."""
@@ -314,7 +314,7 @@ class Pool:
         wait_seconds = self._policy.wait_seconds(reply.meaning, times, now - turn.first_sent_at)
         if wait_seconds is None:
             return False
-        if reply.meaning is Meaning.CREDENTIALS:
+        if reply.meaning in PAUSES_THE_RUN:
             self.ask_for_credentials(reply, turn.sent_at)
         if reply.meaning is Meaning.NO_REPLY:
             turn.maybe_deleted = True

@@ -22,9 +22,9 @@ from tenacity import AsyncRetrying, BaseRetrying, RetryCallState, stop_after_att
 from tenacity.wait import wait_base, wait_none
 
 from glacier_purge.archive import Vault
-from glacier_purge.errors import ServiceRefused, UsageError
+from glacier_purge.errors import RunStopped, ServiceRefused, UsageError
 from glacier_purge.glacier.control import NotTrusted
-from glacier_purge.glacier.reply import Meaning, Reply
+from glacier_purge.glacier.reply import PAUSES_THE_RUN, Meaning, Reply
 
 TRANSIENT = (Meaning.THROTTLED, Meaning.SERVER_FAULT, Meaning.NO_REPLY)
 
@@ -80,7 +80,7 @@ class RetryPolicy:
         self._by_meaning: dict[Meaning, BaseRetrying] = {
             **dict.fromkeys(TRANSIENT, for_ever),
             # The whole run waits until credentials are renewed; the archive need not wait besides.
-            Meaning.CREDENTIALS: AsyncRetrying(stop=stop_never, wait=wait_none()),
+            **dict.fromkeys(PAUSES_THE_RUN, AsyncRetrying(stop=stop_never, wait=wait_none())),
             Meaning.UNKNOWN: AsyncRetrying(stop=stop_after_attempt(settings.unknown_attempts_max), wait=jitter),
             **(own or {}),
         }
@@ -146,13 +146,17 @@ _REFUSALS: dict[Meaning, str] = {
 }
 
 
-def refusal(vault: Vault, reply: Reply) -> ServiceRefused:
-    """Make the error that ends the run from a reply whose meaning is in ``glacier.reply.ENDS_THE_RUN``."""
+def refusal(vault: Vault, reply: Reply) -> ServiceRefused | RunStopped:
+    """Make the error that ends the run from a reply whose meaning is in ``glacier.reply.ENDS_THE_RUN``.
+
+    What is not AWS has refused nothing: it is no answer.
+    """
     if reply.meaning is Meaning.UNTRUSTED:
         what = f"{vault.arn}: {reply.message}. Dispatch stopped; nothing is marked failed."
         return NotTrusted(what, operation="DeleteArchive", reply=reply)
+    kind = RunStopped if reply.meaning is Meaning.NOT_AWS else ServiceRefused
     detail = " ".join(part for part in (reply.code, reply.message) if part)
-    return ServiceRefused(
+    return kind(
         f"{vault.arn}: {_REFUSALS[reply.meaning]}. The service answered "
         f"{reply.status or 'nothing'}: {detail or 'no text'}. Dispatch stopped; nothing is marked failed."
     )

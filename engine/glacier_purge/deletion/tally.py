@@ -9,11 +9,12 @@ from __future__ import annotations
 from bisect import bisect_left
 from collections.abc import Iterable, Sequence
 
-from glacier_purge.glacier.reply import Meaning
+from glacier_purge.glacier.reply import PAUSES_THE_RUN, Meaning
 
 _FIRST_BUCKET_SECONDS = 0.0005
 _GROWTH = 1.1
 _BUCKETS = 140  # 0.5 ms * 1.1**139 = 284 s, longer than any request may take
+_FAULTS = (Meaning.SERVER_FAULT, Meaning.NO_REPLY, *PAUSES_THE_RUN)
 _ENDS = [_FIRST_BUCKET_SECONDS * _GROWTH**bucket for bucket in range(_BUCKETS - 1)]
 
 
@@ -63,7 +64,7 @@ class Tally:
     @property
     def faults(self) -> int:
         """Requests that met a fault of the service, of the network or of the credentials."""
-        return self.refused[Meaning.SERVER_FAULT] + self.refused[Meaning.NO_REPLY] + self.refused[Meaning.CREDENTIALS]
+        return sum(self.refused[meaning] for meaning in _FAULTS)
 
     def accept(self, latencies_seconds: Sequence[float]) -> None:
         """Count accepted deletes, by how long each took."""

@@ -30,6 +30,7 @@ from glacier_purge.errors import (
     each_error,
     told,
 )
+from glacier_purge.host_faults import as_ours
 
 _UNEXPECTED = GlacierPurgeError.exit_code
 _FOLDER_NAME_MAX = 200
@@ -62,13 +63,13 @@ class Ending:
     @classmethod
     def by(cls, error: Exception) -> Self:
         """What an error makes of it, or a bundle of them: a stranger's first, for then it is a bug."""
-        causes = list(each_error(error))
-        strange = next((cause for cause in causes if not isinstance(cause, GlacierPurgeError)), None)
-        if strange is not None:
-            message = f"unexpected error: {type(strange).__name__}: {strange}"
-            return cls(state=State.FAILED, exit_code=_UNEXPECTED, message=message, needs=Needs.OPERATOR)
+        causes = []
+        for cause in each_error(error):
+            if (known := as_ours(cause)) is None:
+                message = f"unexpected error: {type(cause).__name__}: {cause}"
+                return cls(state=State.FAILED, exit_code=_UNEXPECTED, message=message, needs=Needs.OPERATOR)
+            causes.append(known)
         ours = causes[0]
-        assert isinstance(ours, GlacierPurgeError)
         if isinstance(ours, Pending):
             return cls(
                 state=State.PENDING,

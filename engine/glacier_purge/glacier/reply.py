@@ -18,6 +18,13 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
+from glacier_purge.aws.faults import (
+    CLOCK_CODES,
+    CLOCK_MESSAGES,
+    CREDENTIALS_CODES,
+    THROTTLED_CODES,
+    UNAVAILABLE_CODES,
+)
 from glacier_purge.storage.documents import NO_JSON
 
 if TYPE_CHECKING:
@@ -37,6 +44,8 @@ class Meaning(Enum):
     """Nothing, or nothing whole, came back: the delete may have happened. Sent again."""
     CREDENTIALS = "credentials"
     """Expired or not accepted: the run pauses and renews them; the archive waits."""
+    CLOCK = "clock"
+    """Signed at a time that is not the service's, by a host whose clock is wrong: the run pauses just so."""
     REFUSED = "refused"
     """403 for a reason that concerns the whole run: IAM, vault policy, vault lock."""
     VAULT_MISSING = "vault missing"
@@ -53,6 +62,9 @@ class Meaning(Enum):
     """A client error this table does not know: the archive may be tried a few times."""
 
 
+PAUSES_THE_RUN = frozenset({Meaning.CREDENTIALS, Meaning.CLOCK})
+"""Meanings that somebody has to do something about while everything waits."""
+
 ENDS_THE_RUN = frozenset(
     {
         Meaning.REFUSED,
@@ -66,33 +78,10 @@ ENDS_THE_RUN = frozenset(
 """Meanings that concern every archive of the run alike: seen once, dispatch stops."""
 
 _BY_CODE: dict[str, Meaning] = {
-    "ThrottlingException": Meaning.THROTTLED,
-    "Throttling": Meaning.THROTTLED,
-    "ThrottledException": Meaning.THROTTLED,
-    "RequestThrottledException": Meaning.THROTTLED,
-    "RequestThrottled": Meaning.THROTTLED,
-    "TooManyRequestsException": Meaning.THROTTLED,
-    "RequestLimitExceeded": Meaning.THROTTLED,
-    "BandwidthLimitExceeded": Meaning.THROTTLED,
-    "SlowDown": Meaning.THROTTLED,
-    "ServiceUnavailableException": Meaning.SERVER_FAULT,
-    "ServiceUnavailable": Meaning.SERVER_FAULT,
-    "InternalFailure": Meaning.SERVER_FAULT,
-    "InternalServerError": Meaning.SERVER_FAULT,
-    "InternalError": Meaning.SERVER_FAULT,
-    "RequestTimeoutException": Meaning.SERVER_FAULT,
-    "RequestTimeout": Meaning.SERVER_FAULT,
-    "ExpiredTokenException": Meaning.CREDENTIALS,
-    "ExpiredToken": Meaning.CREDENTIALS,
-    "RequestExpired": Meaning.CREDENTIALS,
-    "UnrecognizedClientException": Meaning.CREDENTIALS,
-    "InvalidClientTokenId": Meaning.CREDENTIALS,
-    "InvalidSignatureException": Meaning.CREDENTIALS,
-    "SignatureDoesNotMatch": Meaning.CREDENTIALS,
-    "RequestTimeTooSkewed": Meaning.CREDENTIALS,
-    "MissingAuthenticationTokenException": Meaning.CREDENTIALS,
-    "MissingAuthenticationToken": Meaning.CREDENTIALS,
-    "IncompleteSignatureException": Meaning.CREDENTIALS,
+    **dict.fromkeys(THROTTLED_CODES, Meaning.THROTTLED),
+    **dict.fromkeys(UNAVAILABLE_CODES, Meaning.SERVER_FAULT),
+    **dict.fromkeys(CREDENTIALS_CODES, Meaning.CREDENTIALS),
+    **dict.fromkeys(CLOCK_CODES, Meaning.CLOCK),
     "AccessDeniedException": Meaning.REFUSED,
     "AccessDenied": Meaning.REFUSED,
     "NotAuthorized": Meaning.REFUSED,
@@ -104,6 +93,7 @@ _BY_CODE: dict[str, Meaning] = {
 
 _BY_MESSAGE: tuple[tuple[str, str, Meaning], ...] = (
     ("InvalidParameterValueException", "Invalid vault name", Meaning.WRONG_VAULT),
+    *((code, beginning, Meaning.CLOCK) for code, beginning in CLOCK_MESSAGES),
 )
 """(code, how the message begins, meaning): rows that need more than the code."""
 

@@ -17,7 +17,7 @@ import msgspec
 import structlog
 
 from glacier_purge.archive import Vault
-from glacier_purge.errors import DiskFailed, NotOurs
+from glacier_purge.errors import DiskFailed, UsageError
 from glacier_purge.plan.forecast import KnownRate
 from glacier_purge.storage.disk import FolderFiles
 from glacier_purge.storage.documents import DocumentUnreadable, read_document, write_document
@@ -44,19 +44,19 @@ def remember_rate(vault: Vault, endpoint_url: str, known: KnownRate) -> None:
         is_limit=known.is_limit,
         seen=known.seen,
     )
-    file = limits_file(vault, endpoint_url)
     try:
+        file = limits_file(vault, endpoint_url)
         file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         write_document(FolderFiles(file.parent), file.name, limit)
-    except (OSError, DiskFailed, NotOurs) as error:
-        _log.warning("limit.not_remembered", file=str(file), because=str(error))
+    except (OSError, DiskFailed, UsageError) as error:
+        _log.warning("limit.not_remembered", because=str(error))
 
 
 def known_rate(vault: Vault, endpoint_url: str) -> KnownRate | None:
     """Read what the last run for this account, region and endpoint ended with; None when none did on this host."""
     try:
         limit = read_document(limits_file(vault, endpoint_url), _Limit)
-    except (DocumentUnreadable, NotOurs):
+    except (DocumentUnreadable, UsageError):
         return None
     if limit is None:
         return None
@@ -68,7 +68,13 @@ def known_rate(vault: Vault, endpoint_url: str) -> KnownRate | None:
 
 
 def limits_file(vault: Vault, endpoint_url: str) -> Path:
-    """Where it is kept: by account, region and endpoint, because the service limits those and not the vault."""
-    state = Path(os.environ.get("XDG_STATE_HOME") or Path.home() / ".local" / "state")
+    """Where it is kept: by account, region and endpoint, because the service limits those and not the vault.
+
+    Raises ``UsageError`` for a user without a home, as a container may have.
+    """
+    try:
+        state = Path(os.environ.get("XDG_STATE_HOME") or Path.home() / ".local" / "state")
+    except RuntimeError as error:
+        raise UsageError("this user has no home folder. Set HOME or XDG_STATE_HOME.") from error
     address = hashlib.sha256(f"{vault.account_id} {vault.region} {endpoint_url}".encode()).hexdigest()[:32]
     return state / "glacier-purge" / "limits" / f"{address}.json"

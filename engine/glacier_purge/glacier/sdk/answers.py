@@ -1,5 +1,6 @@
 """What comes back from an SDK client, read in one place for every adapter that asks through it: replies to deletes, and
-the members of answers to control calls, as the port's own values. Pure.
+the members of answers to control calls, as the port's own values. Pure, but for the look at the clock that tells how
+far it is off.
 
 Errors are told apart by the code string of the body, never by the SDK's exception classes, because the SDK's model
 lacks the codes that matter most here (throttling among them).
@@ -8,7 +9,8 @@ lacks the codes that matter most here (throttling among them).
 from __future__ import annotations
 
 import ssl
-from datetime import datetime
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
@@ -16,8 +18,10 @@ import msgspec
 from botocore.exceptions import ClientError
 from botocore.parsers import ResponseParserError
 
+from glacier_purge.aws.faults import SET_THE_CLOCK, Fault, configured, fault_of, told
 from glacier_purge.aws.tls import fault_in_words
-from glacier_purge.errors import CredentialsFailed
+from glacier_purge.clock import utc_now
+from glacier_purge.errors import ClockWrong, CredentialsFailed
 from glacier_purge.glacier.control import (
     ControlRefused,
     InventoryScope,
@@ -40,6 +44,7 @@ from glacier_purge.glacier.reply import (
     no_reply,
     retry_after_seconds,
 )
+from glacier_purge.text import duration
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -71,7 +76,7 @@ def hold_to_promise(operation_model: Any, response_dict: Mapping[str, Any], **_:
     if reply is not None:
         if is_streamed:
             response_dict["body"].close()
-        raise NoSuccess(reply)
+        raise NoSuccess(_with_skew(reply, headers.get("date")))
 
 
 def read_answer(answer: Mapping[str, Any]) -> Reply:
@@ -87,7 +92,7 @@ def read_answer(answer: Mapping[str, Any]) -> Reply:
         code = None
     message = (error.get("Message") or "") if code else ""
     request_id = headers.get("x-amzn-requestid")
-    return Reply(
+    reply = Reply(
         interpret(status, code, message, from_aws=request_id is not None),
         status=status,
         code=code,
@@ -95,10 +100,28 @@ def read_answer(answer: Mapping[str, Any]) -> Reply:
         request_id=request_id,
         retry_after_seconds=retry_after_seconds(headers.get("retry-after"), headers.get("x-amz-retry-after")),
     )
+    return _with_skew(reply, headers.get("date"))
+
+
+def _with_skew(reply: Reply, date: str | None) -> Reply:
+    """Have a refusal for the time of a request say how far this host's clock is off, by the ``Date`` of the reply."""
+    if reply.meaning is not Meaning.CLOCK or date is None:
+        return reply
+    try:
+        skew_seconds = (utc_now() - parsedate_to_datetime(date).astimezone(UTC)).total_seconds()
+    except ValueError:
+        return reply
+    side = "ahead of" if skew_seconds > 0 else "behind"
+    off = f"this host's clock is {duration(abs(skew_seconds))} {side} the service's"
+    return msgspec.structs.replace(reply, message=f"{reply.message}; {off}")
 
 
 def read_fault(fault: Exception) -> Reply:
-    """Say what it means that the SDK has no success to give, or none that is believed."""
+    """Say what it means that the SDK has no success to give, or none that is believed.
+
+    Raises errors of our own, which only pass through the SDK, ``ConfigurationFailed``, and ``fault`` itself where it is
+    a bug.
+    """
     if isinstance(fault, NoSuccess):
         return fault.reply
     if isinstance(fault, ClientError):
@@ -111,7 +134,14 @@ def read_fault(fault: Exception) -> Reply:
         reply = no_reply("SSLError", fault_in_words(of_tls[-1], _host_asked(fault)))
         is_untrusted = isinstance(of_tls[-1], ssl.SSLCertVerificationError)
         return msgspec.structs.replace(reply, meaning=Meaning.UNTRUSTED) if is_untrusted else reply
-    return no_reply(type(fault).__name__, str(fault))
+    whose = fault_of(fault)
+    if whose is Fault.BUG:  # or ours
+        raise fault
+    if whose is Fault.CONFIGURATION:
+        with configured():
+            raise fault
+    reply = no_reply(type(fault).__name__, told(fault))
+    return msgspec.structs.replace(reply, meaning=Meaning.CREDENTIALS) if whose is Fault.CREDENTIALS else reply
 
 
 def as_error(reply: Reply, operation: str, about: str) -> ControlRefused | CredentialsFailed | NoAnswer:
@@ -129,6 +159,8 @@ def as_error(reply: Reply, operation: str, about: str) -> ControlRefused | Crede
             operation=operation,
             reply=reply,
         )
+    if reply.meaning is Meaning.CLOCK:
+        return ClockWrong(f"{what}. {SET_THE_CLOCK}")
     if reply.meaning is Meaning.CREDENTIALS:
         return CredentialsFailed(f"{what}. Renew the AWS credentials, then run the same command again.")
     if reply.meaning in ENDS_THE_RUN:

@@ -8,9 +8,6 @@ from __future__ import annotations
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from botocore.exceptions import BotoCoreError, ClientError
-from botocore.parsers import ResponseParserError
-
 from glacier_purge.errors import CredentialsFailed
 from glacier_purge.glacier.port import Replies
 from glacier_purge.glacier.reply import Meaning, Reply
@@ -89,11 +86,9 @@ class SdkGlacier:
         """Make one request; return what it means and the members of the answer."""
         try:
             answer = await operation(accountId=self._vault.account_id, vaultName=self._vault.name, **arguments)
-        except ClientError as refusal:
-            return read_answer(refusal.response), {}
         except CredentialsFailed as failure:
             return _without_credentials(failure), {}
-        except (BotoCoreError, ResponseParserError) as fault:
+        except Exception as fault:  # whatever the SDK, or what it stands on, may raise; bugs are raised again
             return read_fault(fault), {}
         return read_answer(answer), answer
 

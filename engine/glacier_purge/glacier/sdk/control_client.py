@@ -1,23 +1,17 @@
 """``glacier.control.GlacierControl`` on an aioboto3 client: patient, paged, and never trusting a status alone.
 
 What an answer has to hold is in ``promises``, and the session sees to it; "not there" is believed only when it does
-not say that the vault itself is missing.  Retries are tenacity's, one policy copied for each call.  An answer of
-somebody else's, or one that can't be right, is asked for again a few times only: weather passes, a login page stays.
+not say that the vault itself is missing.  How often it asks is ``patience``'s.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-import anyio
-from botocore.exceptions import BotoCoreError
-from botocore.parsers import ResponseParserError
-from tenacity import AsyncRetrying, RetryCallState, retry_if_exception_type, wait_random_exponential
-
+from glacier_purge.aws.faults import Fault, fault_of
 from glacier_purge.errors import CredentialsFailed
 from glacier_purge.glacier.control import (
     ControlRefused,
@@ -47,20 +41,9 @@ if TYPE_CHECKING:
     from glacier_purge.aws.credentials import CredentialSource
     from glacier_purge.aws.session import AwsSession
     from glacier_purge.glacier.port import VaultDescription
+    from glacier_purge.glacier.sdk.patience import ControlRetry
 
 _READ_BYTES = 256 * 1024
-_UNBELIEVED_MAX = 3
-"""Answers in a row that can't be the service's, after which it is not asked again."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ControlRetry:
-    """How often and with what waits a control call is tried: by default for about two minutes."""
-
-    attempts_max: int = 10
-    first_wait_seconds: float = 0.5
-    wait_seconds_max: float = 20.0
-    sleep: Callable[[float], Awaitable[None]] = anyio.sleep
 
 
 class ControlClient:
@@ -70,16 +53,7 @@ class ControlClient:
         self._client = client
         self._vault = vault
         self._session = session
-        self._policy = AsyncRetrying(
-            retry=retry_if_exception_type(NoAnswer),
-            wait=partial(
-                _wait_seconds,
-                wait_random_exponential(multiplier=retry.first_wait_seconds, max=retry.wait_seconds_max),
-            ),
-            stop=partial(_is_enough, retry.attempts_max),
-            sleep=retry.sleep,
-            reraise=True,
-        )
+        self._policy = retry.policy()
 
     @property
     def vault(self) -> Vault:
@@ -150,7 +124,9 @@ class ControlClient:
                 while piece := await body.content.read(min(_READ_BYTES, wanted_bytes - read_bytes)):
                     read_bytes += len(piece)
                     yield piece
-            except (TimeoutError, OSError, _client_error()) as fault:
+            except Exception as fault:
+                if fault_of(fault) is not Fault.NO_ANSWER:
+                    raise
                 raise self._cut(fault) from fault
         if read_bytes < wanted_bytes:
             raise self._cut(EOFError(f"{read_bytes:,} of {wanted_bytes:,} bytes came"))
@@ -264,7 +240,7 @@ class ControlClient:
             whose["vaultName"] = self._vault.name
         try:
             members: Mapping[str, Any] = await operation(**whose, **arguments)
-        except (BotoCoreError, ResponseParserError) as fault:
+        except Exception as fault:  # whatever the SDK, or what it stands on, may raise; bugs are raised again
             raise as_error(read_fault(fault), name, self._vault.arn) from fault
         return members
 
@@ -284,25 +260,3 @@ class ControlClient:
             operation="GetJobOutput",
             reply=reply,
         )
-
-
-def _client_error() -> type[Exception]:
-    import aiohttp  # noqa: PLC0415 - what the SDK reads bodies with; its errors pass the SDK untranslated
-
-    return aiohttp.ClientError
-
-
-def _is_enough(attempts_max: int, state: RetryCallState) -> bool:
-    """Tell whether the last answer was one too many: weather is waited out, what is no answer is not."""
-    assert state.outcome is not None
-    error = state.outcome.exception()
-    assert isinstance(error, NoAnswer)
-    return state.attempt_number >= (attempts_max if error.is_weather else min(attempts_max, _UNBELIEVED_MAX))
-
-
-def _wait_seconds(backoff: Callable[[RetryCallState], float], state: RetryCallState) -> float:
-    """Wait as the policy says, or longer where the reply asked for it."""
-    assert state.outcome is not None
-    error = state.outcome.exception()
-    asked = error.reply.retry_after_seconds if isinstance(error, NoAnswer) else None
-    return max(backoff(state), asked or 0.0)

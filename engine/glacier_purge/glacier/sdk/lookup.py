@@ -5,34 +5,35 @@ Used when planning; it reads, and sends nothing that changes anything.
 
 from __future__ import annotations
 
-from contextlib import contextmanager
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from botocore.exceptions import BotoCoreError, NoCredentialsError
-from botocore.parsers import ResponseParserError
-
 from glacier_purge.archive import Vault
-from glacier_purge.errors import CredentialsFailed, RunStopped
+from glacier_purge.errors import RunStopped
 from glacier_purge.glacier.sdk.answers import as_error, read_fault
+from glacier_purge.glacier.sdk.patience import FIRST_QUESTION, ControlRetry
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Awaitable, Callable, Mapping
 
 
-async def find_vault(name: str, region: str, client: Any) -> Vault:
+async def find_vault(name: str, region: str, client: Any, retry: ControlRetry = FIRST_QUESTION) -> Vault:
     """Ask for the vault ``name`` in the account of the credentials.
 
-    Raises ``CredentialsFailed`` (none, expired), ``ServiceRefused`` (missing, denied) and ``RunStopped`` (no answer).
+    Raises ``CredentialsFailed`` (none, expired), ``ServiceRefused`` (missing, denied) and ``RunStopped`` (no answer,
+    however often it was asked for).
     """
-    with _translated("DescribeVault", f"vault {name} in {region}"):
-        answer = await client.describe_vault(accountId="-", vaultName=name)
+    ask = partial(client.describe_vault, accountId="-", vaultName=name)
+    answer: Mapping[str, Any] = await retry.policy()(_once, ask, "DescribeVault", f"vault {name} in {region}")
     found = Vault.from_arn(answer["VaultARN"])
     if (found.name, found.region) != (name, region):
         raise _about_another(f"DescribeVault of vault {name} in {region}", found.arn)
     return found
 
 
-async def list_vaults(region: str, account_id: str | None, client: Any) -> list[Vault]:
+async def list_vaults(
+    region: str, account_id: str | None, client: Any, retry: ControlRetry = FIRST_QUESTION
+) -> list[Vault]:
     """Ask for all vaults of ``account_id`` (None: the account of the credentials), by name.
 
     Raises what ``find_vault`` raises.
@@ -40,8 +41,8 @@ async def list_vaults(region: str, account_id: str | None, client: Any) -> list[
     vaults: list[Vault] = []
     marker: dict[str, str] = {}
     while True:
-        with _translated("ListVaults", f"the account in {region}"):
-            page = await client.list_vaults(accountId=account_id or "-", **marker)
+        ask = partial(client.list_vaults, accountId=account_id or "-", **marker)
+        page: Mapping[str, Any] = await retry.policy()(_once, ask, "ListVaults", f"the account in {region}")
         vaults += [Vault.from_arn(vault["VaultARN"]) for vault in page["VaultList"]]
         if not page.get("Marker"):
             return vaults
@@ -50,19 +51,16 @@ async def list_vaults(region: str, account_id: str | None, client: Any) -> list[
         marker = {"marker": page["Marker"]}
 
 
+async def _once(ask: Callable[[], Awaitable[Mapping[str, Any]]], operation: str, about: str) -> Mapping[str, Any]:
+    """Ask once; what the SDK raises becomes an error of our own."""
+    try:
+        return await ask()
+    except Exception as fault:  # whatever the SDK, or what it stands on, may raise; bugs are raised again
+        raise as_error(read_fault(fault), operation, about) from fault
+
+
 def _about_another(question: str, what: str) -> RunStopped:
     return RunStopped(
         f"{question} was answered about {what}. Look at what stands between here and the service, then run the same "
         "command again."
     )
-
-
-@contextmanager
-def _translated(operation: str, about: str) -> Iterator[None]:
-    """Turn what the SDK raises into errors of our own."""
-    try:
-        yield
-    except NoCredentialsError as fault:
-        raise CredentialsFailed(f"{fault}. Give a profile with --profile, or --account-id to plan offline.") from fault
-    except (BotoCoreError, ResponseParserError) as fault:
-        raise as_error(read_fault(fault), operation, about) from fault

@@ -1,0 +1,71 @@
+"""Nothing that a file, a disk, a network, a limit or a locale can cause is a bug, and every bug stays one."""
+
+from __future__ import annotations
+
+import errno
+import socket
+import ssl
+
+import pytest
+
+from glacier_purge.errors import DiskFailed, HostFailed, PlanRefused, UsageError
+from glacier_purge.host_faults import as_ours, known_numbers
+
+BUGS = {
+    *(errno.EBADF, errno.EFAULT, errno.ENOTSOCK, errno.EDESTADDRREQ, errno.EPROTOTYPE, errno.EISCONN, errno.EALREADY),
+    *(errno.EINPROGRESS, errno.EDOM, errno.ERANGE, errno.ECHILD, errno.ESRCH, errno.ENOEXEC),
+}
+"""What a program brings on itself: descriptors that are none, sockets used wrongly, children it does not have."""
+
+
+def test_the_table_has_every_error_number_of_this_system() -> None:
+    assert {errno.errorcode[number] for number in set(errno.errorcode) - known_numbers()} == set()
+
+
+@pytest.mark.parametrize("number", sorted(errno.errorcode), ids=lambda number: errno.errorcode[number])
+def test_an_error_number_is_the_hosts_or_a_bugs(number: int) -> None:
+    error = as_ours(OSError(number, "the reason", "photos/audit"))
+    if number in BUGS:
+        assert error is None
+        return
+    assert error is not None
+    assert error.exit_code == (2 if number in {errno.ENAMETOOLONG, errno.EILSEQ} else 3)
+    assert str(error).startswith("the system refused something ('photos/audit'): the reason. ")
+
+
+@pytest.mark.parametrize(
+    ("stranger", "exit_code", "said"),
+    [
+        (OSError("no number"), 3, "no number. Put that right"),
+        (socket.gaierror(-2, "Name or service not known"), 3, "Name or service not known"),
+        (ssl.SSLError(1, "[SSL: WRONG_VERSION_NUMBER]"), 3, "WRONG_VERSION_NUMBER"),
+        (TimeoutError(), 3, "TimeoutError"),
+        (MemoryError(), 3, "no memory is left"),
+        (ImportError("libssl.so.3: cannot open shared object file"), 3, "Install glacier-purge again"),
+        (RuntimeError("can't start new thread"), 3, "ulimit"),
+        (UnicodeEncodeError("utf-8", "r\udcff", 1, 2, "surrogates not allowed"), 2, "LC_ALL=C.UTF-8"),
+        (UnicodeEncodeError("ascii", "r\xfc", 1, 2, "ordinal not in range"), 3, "can't be read or shown"),
+        (UnicodeDecodeError("utf-8", b"\xff", 0, 1, "invalid start byte"), 3, "can't be read or shown"),
+    ],
+    ids=lambda value: type(value).__name__ if isinstance(value, Exception) else "",
+)
+def test_beside_the_numbers(stranger: Exception, exit_code: int, said: str) -> None:
+    error = as_ours(stranger)
+    assert error is not None
+    assert error.exit_code == exit_code
+    assert isinstance(error, UsageError if exit_code == 2 else HostFailed)
+    assert said in str(error)
+
+
+@pytest.mark.parametrize(
+    "bug",
+    [KeyError("ordinal"), AssertionError(), RuntimeError("cannot be"), RecursionError(), ValueError("x"), TypeError()],
+    ids=lambda bug: type(bug).__name__,
+)
+def test_a_bug_stays_one(bug: Exception) -> None:
+    assert as_ours(bug) is None
+
+
+@pytest.mark.parametrize("error", [PlanRefused("too old"), DiskFailed("full")])
+def test_what_is_ours_already_is_left_alone(error: PlanRefused | DiskFailed) -> None:
+    assert as_ours(error) is error
