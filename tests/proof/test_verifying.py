@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import shutil
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
@@ -69,6 +70,48 @@ async def test_without_waiting_it_says_what_for_and_a_later_call_goes_on(tmp_pat
         glacier.clock.step(6 * HOUR)
         assert (await hasty.verify()).certificate is not None
         assert len([job async for job in client.list_jobs()]) == 1
+
+
+@pytest.mark.parametrize(
+    ("was", "becomes"),
+    [("us-east-1", "eu-west-1"), ("123456789012", "210987654321"), ("vaults/photos", "vaults/films")],
+)
+async def test_an_inventory_of_another_vault_proves_nothing(was: str, becomes: str, tmp_path: Path) -> None:
+    """Not even one that lies where the run's own was fetched to, with a hash that fits."""
+    async with simulated(archives=10) as (glacier, client):
+        folder, plan = await purged(glacier, tmp_path)
+        await Verifying(client, folder, plan, Stepping(glacier), print, by="me").verify()
+        (folder.path / "certificate.json").unlink()
+        fetched, noted = (folder.path / "verification" / name for name in ("inventory.json", "retrieval.json"))
+        before = fetched.read_bytes()
+        fetched.write_bytes(before.replace(was.encode(), becomes.encode()))
+        old, new = (hashlib.sha256(content).hexdigest() for content in (before, fetched.read_bytes()))
+        noted.write_text(noted.read_text().replace(old, new))
+        with pytest.raises(PlanRefused, match=f"is the inventory of arn:aws:glacier:.*{becomes}.*, not of arn:"):
+            await Verifying(client, folder, plan, Stepping(glacier), print, by="me").verify()
+        assert read_certificate(folder) is None
+        noted.unlink()
+        assert (await Verifying(client, folder, plan, Stepping(glacier), print, by="me").verify()).certificate
+
+
+async def test_an_inventory_from_before_the_run_and_another_runs_certificate_prove_nothing(tmp_path: Path) -> None:
+    async with simulated(archives=10) as (glacier, client):
+        for name in ("earlier", "later"):
+            (tmp_path / name).mkdir()
+        earlier, plan = await purged(glacier, tmp_path / "earlier")
+        await Verifying(client, earlier, plan, Stepping(glacier), print, by="me").verify()
+        await upload(glacier)
+        glacier.clock.step(30 * HOUR)
+        later, plan = await purged(glacier, tmp_path / "later")
+        for name in ("certificate.json", "certificate.txt"):
+            shutil.copy(earlier.path / name, later.path / name)
+        shutil.copytree(earlier.path / "verification", later.path / "verification")
+        with pytest.raises(Pending):
+            await Verifying(client, later, plan, NoWait(clock=Stepping(glacier).now), print, by="me").verify()
+        verdict = await Verifying(client, later, plan, Stepping(glacier), print, by="me").verify()
+    assert verdict.certificate is not None
+    assert verdict.certificate.plan_digest == plan.digest
+    assert verdict.inventory_date > (verdict.certificate.last_deletion or "")
 
 
 async def test_uploads_during_the_purge_are_told_and_leave_the_deletions_proven(tmp_path: Path) -> None:

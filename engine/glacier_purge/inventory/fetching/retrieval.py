@@ -40,7 +40,7 @@ from glacier_purge.inventory.fetching.job_choice import (
     why_passed_over,
     why_unusable,
 )
-from glacier_purge.inventory.fetching.progress import FetchProgress, read_progress, write_progress
+from glacier_purge.inventory.fetching.progress import PROGRESS_FILE, FetchProgress, read_progress, write_progress
 from glacier_purge.inventory.format.reading import HashedReading
 from glacier_purge.inventory.snapshot import Snapshot, note_uploads, read_through, spool
 from glacier_purge.inventory.source import CHUNK_BYTES, Source
@@ -332,7 +332,9 @@ class Retrieval:
         return progress
 
     def _again(self, sha256: str) -> Snapshot:
-        """Read the inventory that an earlier call got. Raises ``PlanRefused`` when it was changed since."""
+        """Read the inventory that an earlier call got. Raises ``PlanRefused`` when it was changed since, or is another
+        vault's.
+        """
         path = self._folder / INVENTORY_FILE
         reading, period = HashedReading(name=str(path), id_rule=self._settings.id_rule), Period()
         try:
@@ -344,7 +346,13 @@ class Retrieval:
         note_uploads(period, reading.finish())
         if reading.sha256 != sha256:
             raise PlanRefused(f"{path} was changed after it was fetched. Fetch it into a new folder.")
-        return read_through(path, reading, period)
+        snapshot = read_through(path, reading, period)
+        if snapshot.vault_arn != self._control.vault.arn:
+            raise PlanRefused(
+                f"{path} is the inventory of {snapshot.vault_arn}, not of {self._control.vault.arn}. Take "
+                f"{self._folder / PROGRESS_FILE} away, and the same command fetches another."
+            )
+        return snapshot
 
 
 def inventory_time(snapshot: Snapshot) -> datetime | None:
