@@ -3,10 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from concurrent.futures import Future
-from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING
 
 import pytest
 from structlog.testing import capture_logs
@@ -23,82 +19,15 @@ from glacier_purge.aws.credentials import (
     Lifetime,
 )
 from glacier_purge.errors import CredentialsFailed, CredentialsUnreachable, WrongAccount
+from tests.aws.pretended_chain import STUCK, Chain, key, one_by_one
 
-if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    from glacier_purge.aws.credentials import Attempt, Check
-
-BEGAN = datetime(2026, 1, 1, tzinfo=UTC)
 HOUR = 3600.0
-HANGS = None
-"""An answer that never comes."""
-
-
-def key(name: str = "AKID", seconds: float | None = None) -> Issued:
-    """A set that holds for so long from the beginning of the test on."""
-    expires = None if seconds is None else BEGAN + timedelta(seconds=seconds)
-    return Issued(access_key=name, secret_key="secret", given_by="the helper", expires=expires)
-
-
-@dataclass
-class Asked:
-    """An attempt of a pretended chain."""
-
-    outcome: Future[Issued | CredentialsFailed] = field(default_factory=Future)
-    doing: str = "the helper /bin/slow"
-    until: float = 60.0
-    now: Callable[[], float] = lambda: 0.0
-    was_given_up: bool = False
-
-    def __post_init__(self) -> None:
-        self.outcome.set_running_or_notify_cancel()
-
-    def seconds_left(self) -> float:
-        return self.until - self.now()
-
-    def give_up(self) -> None:
-        self.was_given_up = True
-
-
-@dataclass
-class Chain:
-    """A chain that gives ``answers`` one by one, the last for ever, at once or ``after`` so many seconds."""
-
-    answers: list[Issued | CredentialsFailed | None]
-    after: float = 0.0
-    began: list[float] = field(default_factory=list)
-    past_cache: list[bool] = field(default_factory=list)
-    checks: list[Check | None] = field(default_factory=list)
-    attempts: list[Asked] = field(default_factory=list)
-
-    def __post_init__(self) -> None:
-        self._began = asyncio.get_running_loop().time()
-        self.source = CredentialSource(self.begin, now=self.now, wall_now=lambda: BEGAN + timedelta(seconds=self.now()))
-
-    def now(self) -> float:
-        return asyncio.get_running_loop().time() - self._began
-
-    def begin(self, past_cache: bool, check: Check | None) -> Attempt:
-        self.began.append(self.now())
-        self.past_cache.append(past_cache)
-        self.checks.append(check)
-        attempt = Asked(now=self.now, until=self.now() + 60.0)
-        self.attempts.append(attempt)
-        answer = self.answers[min(len(self.began), len(self.answers)) - 1]
-        if answer is not HANGS:
-            asyncio.get_running_loop().call_later(self.after, attempt.outcome.set_result, answer)
-        return attempt
-
-    async def signed_with(self) -> str:
-        return (await self.source.get_frozen_credentials()).access_key
-
 
 pytestmark = pytest.mark.looptime
 
 
 async def test_many_callers_ask_the_chain_once() -> None:
-    chain = Chain([key()], after=3.0)
+    chain = Chain(one_by_one(key()), seconds=3.0)
     got = await asyncio.gather(*(chain.signed_with() for _ in range(100)))
     assert set(got) == {"AKID"}
     assert chain.began == [0.0]
@@ -109,7 +38,7 @@ async def test_many_callers_ask_the_chain_once() -> None:
     [(12 * HOUR, 12 * HOUR - EARLY_SECONDS), (HOUR, HOUR - EARLY_SECONDS), (900.0, 450.0), (300.0, 150.0), (3.0, 3.0)],
 )
 async def test_credentials_are_renewed_well_before_their_end(lasts_seconds: float, renewed_after: float) -> None:
-    chain = Chain([key("OLD", lasts_seconds), key("NEW")])
+    chain = Chain(one_by_one(key("OLD", lasts_seconds), key("NEW")))
     assert await chain.signed_with() == "OLD"
     await asyncio.sleep(renewed_after - 0.5)
     assert chain.source.fresh() == key("OLD", lasts_seconds)
@@ -122,7 +51,7 @@ async def test_credentials_are_renewed_well_before_their_end(lasts_seconds: floa
 
 
 async def test_credentials_without_an_end_are_not_asked_for_again() -> None:
-    chain = Chain([key()])
+    chain = Chain(one_by_one(key()))
     await chain.signed_with()
     await asyncio.sleep(100 * 24 * HOUR)
     assert chain.source.fresh() == key()
@@ -130,7 +59,7 @@ async def test_credentials_without_an_end_are_not_asked_for_again() -> None:
 
 
 async def test_while_old_credentials_hold_nobody_waits_for_a_helper_that_hangs() -> None:
-    chain = Chain([key("OLD", 300.0), HANGS])
+    chain = Chain(one_by_one(key("OLD", 300.0), STUCK))
     await chain.signed_with()
     for _ in range(299):
         await asyncio.sleep(1.0)
@@ -141,7 +70,7 @@ async def test_while_old_credentials_hold_nobody_waits_for_a_helper_that_hangs()
 
 
 async def test_a_failing_helper_is_asked_again_after_growing_waits_and_told_about_meanwhile() -> None:
-    chain = Chain([key("OLD", 300.0), *[CredentialsFailed("helper died. Log in.")] * 4, key("NEW")])
+    chain = Chain(one_by_one(key("OLD", 300.0), *[CredentialsFailed("helper died. Log in.")] * 4, key("NEW")))
     await chain.signed_with()
     with capture_logs() as logs:
         for _ in range(240):
@@ -153,7 +82,7 @@ async def test_a_failing_helper_is_asked_again_after_growing_waits_and_told_abou
 
 
 async def test_a_failure_is_what_everybody_is_told_until_the_chain_is_asked_again() -> None:
-    chain = Chain([CredentialsUnreachable("no route. Try later."), key()])
+    chain = Chain(one_by_one(CredentialsUnreachable("no route. Try later."), key()))
     for _ in range(100):
         with pytest.raises(CredentialsUnreachable, match="no route"):
             await chain.source.get_frozen_credentials()
@@ -163,7 +92,7 @@ async def test_a_failure_is_what_everybody_is_told_until_the_chain_is_asked_agai
 
 
 async def test_a_helper_that_fails_for_ever_is_asked_once_a_minute() -> None:
-    chain = Chain([CredentialsFailed("no")])
+    chain = Chain(one_by_one(CredentialsFailed("no")))
     for _ in range(1000):
         with pytest.raises(CredentialsFailed):
             await chain.source.get_frozen_credentials()
@@ -174,7 +103,7 @@ async def test_a_helper_that_fails_for_ever_is_asked_once_a_minute() -> None:
 
 
 async def test_a_refused_set_is_given_up_and_another_had_past_what_is_kept() -> None:
-    chain = Chain([key("OLD"), key("NEW")])
+    chain = Chain(one_by_one(key("OLD"), key("NEW")))
     await chain.signed_with()
     await chain.source.renew()
     assert chain.source.fresh() == key("NEW")
@@ -182,7 +111,7 @@ async def test_a_refused_set_is_given_up_and_another_had_past_what_is_kept() -> 
 
 
 async def test_a_set_that_many_find_refused_is_renewed_once() -> None:
-    chain = Chain([key("OLD"), key("NEW")], after=1.0)
+    chain = Chain(one_by_one(key("OLD"), key("NEW")), seconds=1.0)
     await chain.signed_with()
     await asyncio.gather(*(chain.source.renew() for _ in range(100)))
     await asyncio.sleep(LATE_SECONDS / 2)
@@ -194,7 +123,7 @@ async def test_a_set_that_many_find_refused_is_renewed_once() -> None:
 
 
 async def test_renewing_in_vain_says_so_and_leaves_nothing_to_sign_with() -> None:
-    chain = Chain([key(), CredentialsFailed("no route")])
+    chain = Chain(one_by_one(key(), CredentialsFailed("no route")))
     await chain.signed_with()
     with pytest.raises(CredentialsFailed, match="no route"):
         await chain.source.renew()
@@ -202,7 +131,7 @@ async def test_renewing_in_vain_says_so_and_leaves_nothing_to_sign_with() -> Non
 
 
 async def test_what_is_over_already_is_no_set() -> None:
-    chain = Chain([key(seconds=-120.0)])
+    chain = Chain(one_by_one(key(ends=-120.0)))
     expired = "the helper gave credentials that expired at 2025-12-31T23:58:00Z, 120 s ago"
     with pytest.raises(CredentialsFailed, match=expired):
         await chain.source.get_frozen_credentials()
@@ -210,7 +139,7 @@ async def test_what_is_over_already_is_no_set() -> None:
 
 
 async def test_a_delete_does_not_wait_for_long_when_credentials_are_over() -> None:
-    chain = Chain([key(seconds=300.0), HANGS])
+    chain = Chain(one_by_one(key(ends=300.0), STUCK))
     await chain.source.soon()
     await asyncio.sleep(300.0)
     with pytest.raises(CredentialsUnreachable, match="over, and the helper /bin/slow has given no others yet"):
@@ -219,14 +148,14 @@ async def test_a_delete_does_not_wait_for_long_when_credentials_are_over() -> No
 
 
 async def test_a_delete_waits_for_what_comes_soon_after_a_night_in_which_nothing_was_sent() -> None:
-    chain = Chain([key("OLD", 300.0), key("NEW")], after=1.0)
+    chain = Chain(one_by_one(key("OLD", 300.0), key("NEW")), seconds=1.0)
     await chain.source.soon()
     await asyncio.sleep(12 * HOUR)
     assert (await chain.source.soon()).access_key == "NEW"
 
 
 async def test_an_attempt_that_is_stuck_where_nothing_ends_it_is_told_and_not_waited_for() -> None:
-    chain = Chain([HANGS])
+    chain = Chain(one_by_one(STUCK))
     for _ in range(3):
         with pytest.raises(CredentialsFailed, match="/bin/slow does not come to an end"):
             await chain.source.get_frozen_credentials()
@@ -237,7 +166,7 @@ async def test_an_attempt_that_is_stuck_where_nothing_ends_it_is_told_and_not_wa
 
 
 async def test_another_key_is_checked_before_anything_is_signed_with_it_and_the_old_one_serves_meanwhile() -> None:
-    chain = Chain([key("OLD", 300.0), key("STRANGE")], after=0.0)
+    chain = Chain(one_by_one(key("OLD", 300.0), key("STRANGE")), seconds=0.0)
     seen: list[str] = []
 
     async def check(issued: Issued) -> None:

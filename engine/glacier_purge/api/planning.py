@@ -6,6 +6,7 @@ migrated) is asked, then every record is decided.
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from functools import partial
 from importlib.metadata import version
@@ -18,6 +19,7 @@ from glacier_purge.api.addresses import vault_of
 from glacier_purge.api.values import access, endpoint, recent, rules
 from glacier_purge.archive import check_vault_name
 from glacier_purge.clock import utc_now
+from glacier_purge.errors import GlacierPurgeError
 from glacier_purge.glacier.waiting import NoWait
 from glacier_purge.guard.inventory_age import check_inventory_age
 from glacier_purge.guard.noticed import keep_noticed
@@ -134,6 +136,7 @@ async def decide_round(
 class _Sources:
     """Whom planning may ask, where the choices make it worth asking, and how long an answer is waited for."""
 
+    credentials: Callable[[], Awaitable[object]]
     control: Callable[[], Awaitable[GlacierControl]]
     stores: Stores
     waiter: Waiter
@@ -148,6 +151,7 @@ def _sources(
 ) -> _Sources:
     reached = access(settings, target.endpoint_url, id_rule=target.id_rule, credentials=credentials)
     return _Sources(
+        credentials=partial(clients.lifetime, reached, target.vault.region),
         control=partial(clients.control, target.vault, reached),
         stores=clients.stores(reached, target.vault.region),
         waiter=waiter,
@@ -165,6 +169,9 @@ async def _decide(reading: FirstReading, choices: Choices, context: PlanContext,
     """
     snapshot = reading.snapshot
     folder = snapshot.path.parent
+    if choices.in_retrieval is None:
+        with suppress(GlacierPurgeError):  # whoever needs them says so
+            await sources.credentials()  # a person who types a code is not hurried by how long an answer is waited for
     held = await held_back(choices.in_retrieval, sources.control, sources.waiter)
     async with gathered(choices, snapshot, folder, sources.stores) as proofs:
         learned = replace(context, proofs=proofs, held=held or frozenset())

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Protocol, TypeVar
 import anyio
 
 from glacier_purge.clock import utc_now
-from glacier_purge.errors import CredentialsFailed, Needs, Pending
+from glacier_purge.errors import CredentialsFailed, Needs, Pending, first_sentence
 from glacier_purge.glacier.control import NoAnswer
 
 if TYPE_CHECKING:
@@ -90,7 +90,7 @@ async def outlasting(waiter: Waiter, ask: Callable[[], Awaitable[_T]]) -> _T:
         except NoAnswer as fault:
             needs = Needs.TIME
             what = f"the service to answer again ({fault.reply.meaning.value} to {fault.operation})"
-        except CredentialsFailed:
-            needs = Needs.CREDENTIALS
-            what = "new AWS credentials (the old ones are not accepted any more)"
+        except CredentialsFailed as failure:
+            needs = failure.needs
+            what = f"new AWS credentials ({first_sentence(failure)})"
         await waiter.wait(Waiting(what=what, until=waiter.now() + _ASK_AGAIN_AFTER, needs=needs))
