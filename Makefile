@@ -5,9 +5,19 @@ VENV := .venv
 WITNESS := .venv-witness
 JAVASCRIPT := .witness-javascript
 BIN := $(VENV)/bin
-UV := $(BIN)/uv
+UV = $(eval UV := env $(shell $(WHOM_PIP_TRUSTS)) $(BIN)/uv)$(UV)
 WHEELS := build/wheel
 CLEAN_ROOM := build/clean-room
+# uv knows nothing of what pip is told of a company's authority, nor of the system's; it is told here, when first used.
+define WHOM_PIP_TRUSTS
+cert="$${PIP_CERT:-}"; \
+[ -n "$$cert" ] || cert="$$($(BIN)/python -m pip config list | sed -nE "s/^(global|install)\.cert='(.*)'$$/\2/p" | tail -1)"; \
+cert="$${cert:-$${REQUESTS_CA_BUNDLE:-$${CURL_CA_BUNDLE:-}}}"; \
+if [ -d "$$cert" ]; then printf 'SSL_CERT_DIR=%q' "$$cert"; \
+elif [ -n "$$cert" ]; then printf 'SSL_CERT_FILE=%q' "$$cert"; \
+elif $(BIN)/python -c 'import ssl, sys; sys.exit(sys.platform == "linux" and not ssl.create_default_context().get_ca_certs())'; \
+then echo UV_SYSTEM_CERTS=true; fi
+endef
 COMPILE = $(UV) pip compile --quiet --universal --generate-hashes --no-annotate --no-header --python-version 3.11
 
 SHELL := /bin/bash
