@@ -53,7 +53,9 @@ if TYPE_CHECKING:
         ServiceRefused,
         UsageError,
     )
+    from glacier_purge.fleet.job_orders import JobOrders
     from glacier_purge.glacier.waiting import NoWait, SleepingWaiter, Waiting
+    from glacier_purge.inventory.fetching.job_choice import WantedJob
     from glacier_purge.lifecycle.options import LifecycleOptions
     from glacier_purge.plan.choices import Caps, Choices
     from glacier_purge.plan.document import Plan
@@ -78,6 +80,7 @@ _HOMES = {
     "FleetStatus": "report.results.lifecycles",
     "GlacierPurgeError": "errors",
     "InventoryDamaged": "errors",
+    "JobOrders": "fleet.job_orders",
     "LifecycleListener": "api.scripts",
     "LifecycleOptions": "lifecycle.options",
     "LifecycleOrder": "api.lifecycle",
@@ -107,6 +110,7 @@ _HOMES = {
     "VaultReport": "api.fleet",
     "Verified": "report.results.running",
     "Waiting": "glacier.waiting",
+    "WantedJob": "inventory.fetching.job_choice",
     "delete_archives": "api.streaming",
     "fetch_inventory": "api.library",
     "make_plan": "api.library",
@@ -132,6 +136,7 @@ __all__ = [
     "FleetStatus",
     "GlacierPurgeError",
     "InventoryDamaged",
+    "JobOrders",
     "LifecycleListener",
     "LifecycleOptions",
     "LifecycleOrder",
@@ -161,6 +166,7 @@ __all__ = [
     "VaultReport",
     "Verified",
     "Waiting",
+    "WantedJob",
     "delete_archives",
     "fetch_inventory",
     "make_plan",

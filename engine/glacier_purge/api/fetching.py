@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shutil
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -12,7 +12,7 @@ import msgspec
 from glacier_purge.api.addresses import vault_by_name
 from glacier_purge.api.values import access, endpoint
 from glacier_purge.errors import UsageError
-from glacier_purge.inventory.fetching.job_choice import Wanted
+from glacier_purge.inventory.fetching.job_choice import ANY_JOB, WantedJob
 from glacier_purge.inventory.fetching.retrieval import INVENTORY_FILE, Retrieval, RetrievalSettings
 from glacier_purge.report.results.planning import Fetched
 from glacier_purge.storage.folder import RunFolder
@@ -31,16 +31,16 @@ CHUNK_BYTES = 16 * 1024 * 1024
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Fetching:
-    """How an inventory is fetched: by a job no older than ``age_max`` (None: whose output can be downloaded), or by the
-    job ``job_id``. What was reached is on disk, so the same call goes on. ``say`` is told of jobs that are passed over.
+    """How an inventory is fetched: by the job ``wanted``, or one no older than ``age_max`` (None: whose output can be
+    downloaded). What was reached is on disk, so the same call goes on. ``say`` is told of jobs that are passed over.
     """
 
     settings: Settings
     clients: Clients
     waiter: Waiter
     say: Callable[[str], None]
+    wanted: WantedJob = ANY_JOB
     age_max: timedelta | None = None
-    job_id: str | None = None
     chunk_bytes: int = CHUNK_BYTES
     credentials: StaticCredentials | None = None
 
@@ -58,8 +58,15 @@ class Fetching:
         return msgspec.structs.replace(fetched, file=str(target))
 
     async def into_folder(self, vault: str, place: Path) -> Fetched:
-        """Fetch it into the run folder ``place``. Raises ``RunLocked``, and as ``Retrieval.fetch`` does."""
+        """Fetch it into the run folder ``place``.
+
+        Raises ``RunLocked``, ``UsageError`` for a folder in which was planned, and as ``Retrieval.fetch`` does.
+        """
         folder = RunFolder.open_or_create(place)
+        if folder.plan_file.exists():
+            raise UsageError(
+                f"{place} holds a plan, which needs the inventory it was made from. Give another --run-dir, or --to."
+            )
         with folder.held():
             return await self._fetched(vault, folder)
 
@@ -83,9 +90,10 @@ class Fetching:
             sha256=snapshot.sha256,
         )
 
-    def _wanted(self) -> Wanted:
-        youngest = None if self.age_max is None else self.waiter.now() - self.age_max
-        return Wanted(created_from=youngest, job_id=self.job_id)
+    def _wanted(self) -> WantedJob:
+        if self.age_max is None:
+            return self.wanted
+        return replace(self.wanted, created_from=self.waiter.now() - self.age_max)
 
 
 def _check_is_new(target: Path) -> None:

@@ -17,6 +17,7 @@ from glacier_purge.errors import PlanRefused, UsageError
 from glacier_purge.fleet.budgets import Budgets
 from glacier_purge.fleet.file import expand, read_fleet
 from glacier_purge.fleet.fleet import Fleet, folder_name
+from glacier_purge.fleet.job_orders import ANY_JOBS, JobOrders
 from glacier_purge.fleet.roster import Roster, enlisted, fingerprint, read_roster, write_roster
 from glacier_purge.lifecycle.options import LifecycleOptions
 from glacier_purge.run.windows import in_words
@@ -80,9 +81,16 @@ class OpenedFleet:
 
 @asynccontextmanager
 async def opened_fleet(
-    file: Path, folder: RunFolder, settings_for: SettingsFor, clients: Clients, people: FleetPeople
+    file: Path,
+    folder: RunFolder,
+    settings_for: SettingsFor,
+    clients: Clients,
+    people: FleetPeople,
+    orders: JobOrders = ANY_JOBS,
 ) -> AsyncIterator[OpenedFleet]:
     """Open the fleet of ``file`` in ``folder``, which is held meanwhile: settled now, or when it began.
+
+    ``orders`` are the inventory jobs wanted now; a job lasts a day and a fleet weeks, so they are no part of it.
 
     Raises ``UsageError`` for a file that can't be read or says nothing useful, ``RunLocked``, ``AuditDamaged``,
     ``PlanRefused`` for another file, vault or endpoint than it began with, and what the service answers to being asked
@@ -91,17 +99,24 @@ async def opened_fleet(
     content = _read(file)
     with folder.held():
         roster = await _settled(folder, file, content, settings_for, clients)
+        orders.check([Vault.from_arn(one.vault_arn) for one in roster.vaults])
         budgets = Budgets()
         members = {}
         for one in roster.vaults:
             vault = Vault.from_arn(one.vault_arn)
             settings = settings_for(one.profile, vault.region, vault.account_id)
-            members[one.vault_arn] = _member(folder, one, settings, clients, people, budgets)
+            members[one.vault_arn] = _member(folder, one, settings, clients, people, budgets, orders)
         yield OpenedFleet(roster, members)
 
 
 def _member(
-    folder: RunFolder, one: Enlisted, settings: Settings, clients: Clients, people: FleetPeople, budgets: Budgets
+    folder: RunFolder,
+    one: Enlisted,
+    settings: Settings,
+    clients: Clients,
+    people: FleetPeople,
+    budgets: Budgets,
+    orders: JobOrders,
 ) -> Member:
     vault = Vault.from_arn(one.vault_arn)
     endpoint_url = endpoint(settings, vault.region)
@@ -115,6 +130,7 @@ def _member(
         remove_vault=vault.name if one.remove_vault else None,
         even_the_last=one.even_the_last_vault,
         set_aside_defects=one.set_aside_defects,
+        wanted=orders.of(vault),
     )
     return Member(
         vault,

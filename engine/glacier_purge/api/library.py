@@ -22,6 +22,7 @@ from glacier_purge.approval.typed import approve_by_digest
 from glacier_purge.errors import PlanRefused, one_error
 from glacier_purge.fleet.roster import settled_roster
 from glacier_purge.glacier.waiting import SleepingWaiter
+from glacier_purge.inventory.fetching.job_choice import ANY_JOB, WantedJob
 from glacier_purge.lifecycle.state import is_lifecycle
 from glacier_purge.plan.choices import EVERY_ARCHIVE
 from glacier_purge.plan.document import read_plan
@@ -64,15 +65,15 @@ async def fetch_inventory(
     settings: Settings | None = None,
     credentials: StaticCredentials | None = None,
     age_max: timedelta | None = None,
-    job_id: str | None = None,
+    wanted: WantedJob = ANY_JOB,
     waiter: Waiter = SLEEPING,
     say: Callable[[str], None] = as_warning,
 ) -> Fetched:
     """Fetch the inventory of ``vault`` to the new file ``to``; a job for it takes 3 to 5 hours.
 
-    The newest job will do that is no older than ``age_max`` (None: whose output can still be downloaded), or the job
-    ``job_id``; otherwise one is asked for.  The file is put in place only after it was read to its end and held against
-    what the service says of the vault.  ``say`` is told of jobs that are passed over.
+    A job will do that is no older than ``age_max`` (None: whose output can still be downloaded), or the one ``wanted``;
+    otherwise one is asked for.  The file is put in place only after it was read to its end and held against what the
+    service says of the vault.  ``say`` is told of jobs that are passed over.
 
     Raises ``UsageError`` for a file that exists and a job that won't do, ``InventoryDamaged``, ``RunStopped`` (call it
     again), ``CredentialsFailed``, ``ServiceRefused``, and ``Pending`` as ``waiter`` has it.
@@ -84,7 +85,7 @@ async def fetch_inventory(
             waiter=waiter,
             say=say,
             age_max=age_max,
-            job_id=job_id,
+            wanted=wanted,
             credentials=credentials,
         )
         return await fetching.to_file(vault, Path(to))
@@ -209,14 +210,15 @@ async def verify(
     *,
     settings: Settings | None = None,
     credentials: StaticCredentials | None = None,
+    wanted: WantedJob = ANY_JOB,
     waiter: Waiter = SLEEPING,
     say: Callable[[str], None] = as_warning,
 ) -> Verified:
     """Hold an inventory made after the last deletion against the audit log of the run in ``run_dir``; write what it is.
 
-    The service makes one about once a day.  ``Verified.certificate`` is None where nothing is proven;
-    ``Verified.new_since`` and ``kept_gone`` count what is not as it should be.  ``say`` is told of jobs that are passed
-    over.
+    The service makes one about once a day; ``wanted`` is the job to take where not any will do.
+    ``Verified.certificate`` is None where nothing is proven; ``Verified.new_since`` and ``kept_gone`` count what is not
+    as it should be.  ``say`` is told of jobs that are passed over.
 
     Raises ``RunLocked``, ``UsageError`` for a run that is not at its end, ``AuditDamaged``, what the service answers,
     and ``Pending`` as ``waiter`` has it.
@@ -225,7 +227,7 @@ async def verify(
     plan = read_plan(folder.plan_file)
     settings = settings if settings is not None else Settings()
     async with Clients() as clients:
-        return await proven(folder, plan, settings, clients, waiter, say, credentials=credentials)
+        return await proven(folder, plan, settings, clients, waiter, say, wanted=wanted, credentials=credentials)
 
 
 def status(run_dir: str | Path) -> RunStatus | LifecycleStatus | FleetStatus:

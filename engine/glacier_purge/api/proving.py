@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from glacier_purge.api.values import access
+from glacier_purge.inventory.fetching.job_choice import ANY_JOB, WantedJob
 from glacier_purge.proof.certificate import CERTIFICATE_FILE
 from glacier_purge.proof.reconcile import (
     KEPT_GONE_FILE,
@@ -40,17 +41,18 @@ async def proven(
     waiter: Waiter,
     say: Callable[[str], None],
     *,
+    wanted: WantedJob = ANY_JOB,
     credentials: StaticCredentials | None = None,
 ) -> Verified:
     """Wait for an inventory made after the last deletion, and say what it proves of the run in ``folder``.
 
-    ``say`` is told of inventory jobs that are passed over.  Raises ``RunLocked``, as ``Verifying.verify`` and
-    ``Clients.control`` do, and ``Pending`` as ``waiter`` has it.
+    ``wanted`` is the inventory job to take; ``say`` is told of those that are passed over.  Raises ``RunLocked``, as
+    ``Verifying.verify`` and ``Clients.control`` do, and ``Pending`` as ``waiter`` has it.
     """
     reached = access(settings, plan.endpoint_url, id_rule=plan.snapshot.id_rule, credentials=credentials)
     with folder.held():
         control = await clients.control(plan.vault, reached)
-        verdict = await Verifying(control, folder, plan, waiter, say, by=who()).verify()
+        verdict = await Verifying(control, folder, plan, waiter, say, by=who(), wanted=wanted).verify()
     return _told(folder, verdict)
 
 

@@ -17,6 +17,7 @@ from glacier_purge.api.fleet import FleetPeople, FleetReport, opened_fleet
 from glacier_purge.api.lifecycle import LifecycleOrder, LifecycleReport, opened_lifecycle
 from glacier_purge.api.person import as_warning
 from glacier_purge.approval.typed import approve_by_digest
+from glacier_purge.fleet.job_orders import ANY_JOBS, JobOrders
 from glacier_purge.glacier.waiting import SleepingWaiter
 from glacier_purge.lifecycle.steps import alarms
 from glacier_purge.report.summary import progress
@@ -123,13 +124,15 @@ async def run_fleet(
     run_dir: str | Path,
     approve: ApprovePlan | None = None,
     settings: Settings | None = None,
+    orders: JobOrders = ANY_JOBS,
     waiter: Waiter | None = None,
     listener: FleetListener = UNHEARD_FLEET,
 ) -> FleetReport:
     """Carry all vaults of a fleet file side by side as ``run_lifecycle`` does one; return how each of them ended.
 
     What ends one vault does not stop the others and is not raised, but told in the report.  ``approve`` may be asked
-    about several plans at once.  The same call goes on, and so does ``glacier-purge fleet``.
+    about several plans at once.  ``orders`` are the inventory jobs that are wanted now.  The same call goes on, and so
+    does ``glacier-purge fleet``.
 
     Raises ``UsageError`` for a fleet file that can't be read, ``PlanRefused`` for another than the fleet began with,
     ``RunLocked``, ``AuditDamaged``, and what the service answers to being asked which vaults there are.
@@ -152,7 +155,7 @@ async def run_fleet(
     folder = RunFolder.open_or_create(Path(run_dir))
     async with (
         Clients() as clients,
-        opened_fleet(Path(fleet_file), folder, settings_for, clients, people) as opened,
+        opened_fleet(Path(fleet_file), folder, settings_for, clients, people, orders) as opened,
     ):
         async with anyio.create_task_group() as tasks:
             tasks.start_soon(opened.show, listener.on_progress, listener.every_seconds)

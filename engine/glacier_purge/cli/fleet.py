@@ -13,6 +13,7 @@ import anyio
 from glacier_purge.cli.options import (
     Aws,
     AwsOptions,
+    Hyphened,
     LogOptions,
     Logs,
     Output,
@@ -24,6 +25,7 @@ from glacier_purge.cli.options import (
 from glacier_purge.cli.output import OutputFormat, print_page, tell
 from glacier_purge.cli.signals import StopSignals
 from glacier_purge.cli.waiting import NoWaitOption
+from glacier_purge.errors import UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -31,6 +33,7 @@ if TYPE_CHECKING:
     from glacier_purge.api.fleet import OpenedFleet, SettingsFor
     from glacier_purge.archive import Vault
     from glacier_purge.fleet.fleet import Ending
+    from glacier_purge.fleet.job_orders import JobOrders
     from glacier_purge.glacier.waiting import Waiter, Waiting
     from glacier_purge.report.results.stepping import FleetStepped
     from glacier_purge.settings import Settings
@@ -43,6 +46,8 @@ def fleet(
     run_dir: Path,
     no_wait: NoWaitOption = False,
     confirm_digest: list[str] | None = None,
+    new_inventory: bool = False,
+    job_id: list[Hyphened] | None = None,
     pace: Pace = PaceOptions(),
     aws: Aws = AwsOptions(),
     source: SettingsSource = SettingsOptions(),
@@ -65,10 +70,18 @@ def fleet(
         Folder of the fleet, with a folder for each vault in it.
     confirm_digest
         Digest of a plan that may be carried out, all 64 characters. May be given several times.
+    new_inventory
+        Ask for an inventory job of its own for each vault without an approved plan, even where one that is done would
+        do, or is remembered.
+    job_id
+        VAULT=JOB, a vault's name or ARN: take this inventory job for that vault and no other. May be given several
+        times.
     """
     from glacier_purge.cli.event_loop import in_event_loop
     from glacier_purge.cli.logs import configure_logs
     from glacier_purge.cli.waiting import documented
+    from glacier_purge.fleet.job_orders import JobOrders
+    from glacier_purge.inventory.fetching.job_choice import WantedJob
     from glacier_purge.storage.folder import RunFolder
 
     configure_logs(logs)
@@ -84,15 +97,27 @@ def fleet(
         return source.load(here, pace=pace.overrides())
 
     terminal = _Terminal(confirm_digest or (), settings_for, no_wait=no_wait)
+    orders = JobOrders(wanted=WantedJob(is_new=new_inventory), by_vault=_by_vault(job_id or ()))
 
     async def work() -> int:
-        return await terminal.carry(fleet_file, RunFolder.open_or_create(run_dir))
+        return await terminal.carry(fleet_file, RunFolder.open_or_create(run_dir), orders)
 
     if output is OutputFormat.JSON:
         return in_event_loop(lambda: documented(work, lambda ending: terminal.document(run_dir, ending)))
     exit_code = in_event_loop(work)
     terminal.print_rows()
     return exit_code
+
+
+def _by_vault(typed: Iterable[str]) -> dict[str, str]:
+    """From vault to job. Raises ``UsageError`` for what is not written like that."""
+    by_vault: dict[str, str] = {}
+    for each in typed:
+        vault, equals, job_id = each.partition("=")
+        if not (vault and equals and job_id) or vault in by_vault:
+            raise UsageError(f"--job-id {each}: write VAULT=JOB, a vault's name or ARN, once for each vault.")
+        by_vault[vault] = job_id
+    return by_vault
 
 
 class _Terminal:
@@ -111,7 +136,7 @@ class _Terminal:
         self._approval = TerminalApproval(digests, self._screen.aside)
         self._opened: OpenedFleet | None = None
 
-    async def carry(self, file: Path, folder: RunFolder) -> int:
+    async def carry(self, file: Path, folder: RunFolder, orders: JobOrders) -> int:
         """Carry every vault as far as it goes here."""
         from glacier_purge.api.clients import Clients
         from glacier_purge.api.fleet import FleetPeople, opened_fleet
@@ -119,7 +144,7 @@ class _Terminal:
         people = FleetPeople(approve=self._approval, say=_say, waiter_for=self._waiter_for)
         async with (
             Clients() as clients,
-            opened_fleet(file, folder, self._settings_for, clients, people) as opened,
+            opened_fleet(file, folder, self._settings_for, clients, people, orders) as opened,
         ):
             self._opened = opened
             for finding in opened.roster.findings:

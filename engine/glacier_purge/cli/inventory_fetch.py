@@ -9,7 +9,8 @@ from glacier_purge.cli.exit_codes import ExitCode
 from glacier_purge.cli.options import (
     Aws,
     AwsOptions,
-    Hyphened,
+    JobOptions,
+    Jobs,
     LogOptions,
     Logs,
     Output,
@@ -28,9 +29,8 @@ def fetch(
     to: Path | None = None,
     run_dir: Path | None = None,
     no_wait: NoWaitOption = False,
-    new_inventory: bool = False,
+    jobs: Jobs = JobOptions(),
     inventory_max_age: timedelta | None = None,
-    job_id: Hyphened | None = None,
     chunk_mib: Whole = 16,
     aws: Aws = AwsOptions(),
     source: SettingsSource = SettingsOptions(),
@@ -50,13 +50,8 @@ def fetch(
         File to write; otherwise VAULT-inventory.json here. What is under way stands in FILE.fetch meanwhile.
     run_dir
         Run folder to put the inventory into, instead of a file.
-    new_inventory
-        Ask for a new job even where a finished one would do. It serves the service's last inventory all the same,
-        which is made about once a day.
     inventory_max_age
         Take no job begun longer ago, as in 12h; otherwise any whose output can still be downloaded.
-    job_id
-        Take this job and no other.
     chunk_mib
         MiB to download in one request.
     """
@@ -66,13 +61,15 @@ def fetch(
     from glacier_purge.cli.event_loop import in_event_loop
     from glacier_purge.cli.logs import configure_logs
     from glacier_purge.cli.waiting import settled, waiter
+    from glacier_purge.inventory.fetching.job_choice import ANY_JOB
 
     configure_logs(logs)
     if to is not None and run_dir is not None:
         raise UsageError("--to and --run-dir are two places for one inventory. Give one of them.")
     if chunk_mib < 1:
         raise UsageError("--chunk-mib is 1 at least.")
-    if sum((job_id is not None, new_inventory, inventory_max_age is not None)) > 1:
+    wanted = jobs.wanted()
+    if inventory_max_age is not None and wanted != ANY_JOB:
         raise UsageError("--job-id, --new-inventory and --inventory-max-age say three different things. Give one.")
     settings = source.load(aws)
 
@@ -83,8 +80,8 @@ def fetch(
                 clients=clients,
                 waiter=waiter(no_wait, access(settings, settings.aws.endpoint_url)),
                 say=tell,
-                age_max=timedelta(0) if new_inventory else inventory_max_age,
-                job_id=job_id,
+                wanted=wanted,
+                age_max=inventory_max_age,
                 chunk_bytes=chunk_mib << 20,
             )
             if run_dir is not None:

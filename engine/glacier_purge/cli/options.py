@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
     from cyclopts import Token
 
+    from glacier_purge.inventory.fetching.job_choice import WantedJob
     from glacier_purge.plan.choices import Caps
     from glacier_purge.settings import Settings
 
@@ -214,5 +215,27 @@ Aws = Annotated[AwsOptions, Parameter(name="*", group="AWS")]
 SettingsSource = Annotated[SettingsOptions, Parameter(name="*", group="Settings")]
 Logs = Annotated[LogOptions, Parameter(name="*", group="Log")]
 Pace = Annotated[PaceOptions, Parameter(name="*", group="Pace")]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class JobOptions:
+    """Which inventory job is taken, where not any that will do is wanted."""
+
+    new_inventory: bool = False
+    """Ask for a job of its own even where one that is done would do, or is remembered. It serves the service's last
+    inventory all the same, which is made about once a day."""
+    job_id: Hyphened | None = None
+    """Take this inventory job and no other, whatever is remembered."""
+
+    def wanted(self) -> WantedJob:
+        """The job that was asked for. Raises ``UsageError`` for two at once."""
+        from glacier_purge.inventory.fetching.job_choice import WantedJob
+
+        if self.new_inventory and self.job_id is not None:
+            raise UsageError("--new-inventory and --job-id are two jobs for one inventory. Give one of them.")
+        return WantedJob(is_new=self.new_inventory, job_id=self.job_id)
+
+
 Safety = Annotated[SafetyOptions, Parameter(name="*", group="At most")]
+Jobs = Annotated[JobOptions, Parameter(name="*", group="Inventory")]
 Output = Annotated[OutputFormat, Parameter(name="--output", help="Format of the result on stdout: text or json.")]

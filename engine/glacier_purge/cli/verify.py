@@ -6,7 +6,17 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from glacier_purge.cli.exit_codes import ExitCode
-from glacier_purge.cli.options import Aws, AwsOptions, LogOptions, Logs, Output, SettingsOptions, SettingsSource
+from glacier_purge.cli.options import (
+    Aws,
+    AwsOptions,
+    JobOptions,
+    Jobs,
+    LogOptions,
+    Logs,
+    Output,
+    SettingsOptions,
+    SettingsSource,
+)
 from glacier_purge.cli.output import OutputFormat, print_result
 from glacier_purge.cli.waiting import NoWaitOption
 
@@ -20,6 +30,7 @@ def verify(
     run_dir: Path,
     *,
     no_wait: NoWaitOption = False,
+    jobs: Jobs = JobOptions(),
     aws: Aws = AwsOptions(),
     source: SettingsSource = SettingsOptions(),
     logs: Logs = LogOptions(),
@@ -47,6 +58,7 @@ def verify(
     from glacier_purge.plan.document import read_plan
 
     configure_logs(logs)
+    wanted = jobs.wanted()
     settings = source.load(aws)
     folder = open_run(run_dir)
     plan = read_plan(folder.plan_file)
@@ -54,7 +66,7 @@ def verify(
 
     async def work() -> int:
         async with Clients() as clients:
-            verified = await proven(folder, plan, settings, clients, waiter(no_wait, access), tell)
+            verified = await proven(folder, plan, settings, clients, waiter(no_wait, access), tell, wanted=wanted)
         print_result(verified, output)
         for line in missing(verified):
             tell(line)

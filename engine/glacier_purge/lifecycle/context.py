@@ -17,6 +17,8 @@ from glacier_purge.errors import DiskFailed, PlanOutdated, PlanRefused, RunLocke
 from glacier_purge.glacier.control import GlacierControl
 from glacier_purge.glacier.waiting import Waiter, Waiting
 from glacier_purge.guard.rules import Rules
+from glacier_purge.inventory.fetching.job_choice import ANY_JOB, WantedJob
+from glacier_purge.inventory.fetching.progress import read_progress
 from glacier_purge.inventory.snapshot import Snapshot
 from glacier_purge.lifecycle.files import round_of, round_path
 from glacier_purge.lifecycle.options import LifecycleOptions
@@ -84,6 +86,24 @@ class LifecycleContext:
     def round_path(self) -> Path:
         """Where the round lies that it is in."""
         return round_path(self.folder.path, self.file.round)
+
+    @property
+    def wanted(self) -> WantedJob:
+        """The inventory job that was ordered, until one of the rounds was planned by it."""
+        planned_by = {step.facts.get("job") for step in self.file.steps}
+        return ANY_JOB if self.options.wanted.job_id in planned_by - {None} else self.options.wanted
+
+    def why_another_inventory(self, place: Path) -> str | None:
+        """Why the inventory that was fetched into ``place`` is not the one that was ordered; None when it will do.
+
+        A new one is one that this lifecycle asked for itself, so that the same command can be given again and again.
+        """
+        progress = read_progress(place)
+        if self.wanted.job_id is not None:
+            return f"inventory job {self.wanted.job_id} was ordered instead"
+        if self.wanted.is_new and (progress is None or progress.job_id not in progress.asked):
+            return "a new inventory was ordered"
+        return None
 
     def planned(self) -> tuple[RunFolder, Plan]:
         """This round's folder and plan, which were held against the steps before the phase."""

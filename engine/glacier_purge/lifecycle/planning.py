@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 from glacier_purge.errors import PlanOutdated, first_sentence
-from glacier_purge.inventory.fetching.job_choice import Wanted
+from glacier_purge.inventory.fetching.job_choice import ANY_JOB, WantedJob
+from glacier_purge.inventory.fetching.progress import read_progress
 from glacier_purge.inventory.fetching.retrieval import NeverInventoried, Retrieval, RetrievalSettings
 from glacier_purge.lifecycle.context import LifecycleContext, PhaseResult
 from glacier_purge.lifecycle.files import identity_sha256, round_of
@@ -35,9 +37,11 @@ async def inventory(here: LifecycleContext) -> PhaseResult:
     if here.is_removing and here.file.round == 1 and (await here.control.describe_vault()).last_inventory is None:
         return Event.NEVER_INVENTORIED, {}
     await drop_unusable(place.path, here.target.vault)
-    wanted = Wanted()
+    wanted = here.wanted
+    if _was_fetched(place) and here.why_another_inventory(place.path) is None:
+        wanted = ANY_JOB  # what was ordered is here, and a stop came before its step
     if led_by(here.file.steps) in _FROM_ANEW:
-        wanted = Wanted(created_from=(await here.control.describe_vault()).last_inventory)
+        wanted = replace(wanted, created_from=(await here.control.describe_vault()).last_inventory)
     try:
         snapshot, job_id = await _retrieval(here, place, wanted).fetch()
     except NeverInventoried as never:
@@ -76,7 +80,10 @@ async def _make_plan(here: LifecycleContext, place: RunFolder) -> PhaseResult | 
     """Write the round's plan; or say why there is none to be made of this inventory."""
     if await drop_unusable(place.path, here.target.vault, here.file.fact(Event.FETCHED, "sha256")):
         return Event.INVENTORY_GIVEN_UP, {"because": "its file is not what came from the service"}
-    snapshot, _ = await _retrieval(here, place, Wanted()).fetch()  # fetched already: read again
+    if (because := here.why_another_inventory(place.path)) is not None:
+        drop_inventory(place.path)
+        return Event.INVENTORY_GIVEN_UP, {"because": because}
+    snapshot, _ = await _retrieval(here, place, ANY_JOB).fetch()  # fetched already: read again
     try:
         await check_age(snapshot.inventory_date, here.control, here.rules, here.waiter.now())
     except PlanOutdated as old:
@@ -99,7 +106,12 @@ async def _make_plan(here: LifecycleContext, place: RunFolder) -> PhaseResult | 
     return None
 
 
-def _retrieval(here: LifecycleContext, place: RunFolder, wanted: Wanted) -> Retrieval:
+def _was_fetched(place: RunFolder) -> bool:
+    progress = read_progress(place.path)
+    return progress is not None and progress.sha256 is not None
+
+
+def _retrieval(here: LifecycleContext, place: RunFolder, wanted: WantedJob) -> Retrieval:
     how = RetrievalSettings(id_rule=here.target.id_rule)
     return Retrieval(here.control, place.path, wanted, here.waiter, here.callbacks.say, how)
 

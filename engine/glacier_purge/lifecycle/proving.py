@@ -34,7 +34,14 @@ async def verify(here: LifecycleContext) -> PhaseResult:
     place, plan = await here.purged()
     await drop_unusable(place.path / VERIFICATION_FOLDER, here.target.vault)
     verdict = await Verifying(
-        here.control, place, plan, here.waiter, here.callbacks.say, by=here.by, earlier=_earlier(here)
+        here.control,
+        place,
+        plan,
+        here.waiter,
+        here.callbacks.say,
+        by=here.by,
+        wanted=here.wanted,
+        earlier=_earlier(here),
     ).verify()
     found = verdict.found
     facts: dict[str, Any] = {

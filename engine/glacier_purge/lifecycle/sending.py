@@ -32,6 +32,8 @@ async def approval(here: LifecycleContext) -> PhaseResult:
     place, plan = here.planned()
     made = next(step.at for step in reversed(here.file.steps) if step.event is Event.PLANNED)
     try:
+        if (because := here.why_another_inventory(place.path)) is not None:
+            raise PlanOutdated(f"{because}. Nothing was sent.")
         check_fresh(made, here.waiter.now())
         await check_current(place.path, plan, here.control, here.rules, here.waiter.now())
         approved = await here.callbacks.approve(place, plan)

@@ -10,17 +10,18 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from importlib.metadata import version
 
 import anyio.to_thread
 
 from glacier_purge.audit.ledger import Ledger
+from glacier_purge.errors import UsageError
 from glacier_purge.glacier.control import GlacierControl
 from glacier_purge.glacier.waiting import Waiter, Waiting, outlasting
 from glacier_purge.inventory.dates import creation_time
-from glacier_purge.inventory.fetching.job_choice import Wanted
+from glacier_purge.inventory.fetching.job_choice import ANY_JOB, WantedJob
 from glacier_purge.inventory.fetching.progress import read_progress
 from glacier_purge.inventory.fetching.retrieval import Retrieval, RetrievalSettings, inventory_time
 from glacier_purge.inventory.snapshot import Snapshot
@@ -50,7 +51,8 @@ class Verdict:
 
 
 class Verifying:
-    """One verification of one finished run. ``by`` is who asks for it; ``earlier`` is of the run before in the vault's
+    """One verification of one finished run. ``by`` is who asks for it; ``wanted`` is the inventory job to prove it by,
+    where not any will do; ``earlier`` is of the run before in the vault's
     lifecycle, if there was one; ``say`` is told what ``Retrieval`` says."""
 
     def __init__(
@@ -62,6 +64,7 @@ class Verifying:
         say: Callable[[str], None],
         *,
         by: str,
+        wanted: WantedJob = ANY_JOB,
         earlier: KeptEarlier | None = None,
     ) -> None:
         self._control = control
@@ -70,6 +73,7 @@ class Verifying:
         self._waiter = waiter
         self._say = say
         self._by = by
+        self._wanted = wanted
         self._earlier = earlier
         self._place = folder.path / VERIFICATION_FOLDER
 
@@ -88,7 +92,8 @@ class Verifying:
             snapshot, job_id = await self._inventory_from(not_before, settled_at)
             taken = inventory_time(snapshot) or not_before
             found = await anyio.to_thread.run_sync(self._compare, snapshot)
-            if not found.still_listed or self._waiter.now() >= settled_at:
+            named = self._wanted.job_id is not None
+            if named or not found.still_listed or self._waiter.now() >= settled_at:
                 break
             not_before = taken + timedelta(seconds=1)
         certificate = None
@@ -111,25 +116,37 @@ class Verifying:
 
     async def _inventory_from(self, not_before: datetime, settled_at: datetime) -> tuple[Snapshot, str]:
         """Fetch the vault's last inventory once it is from ``not_before`` or later, or ``settled_at`` has come."""
+        if self._wanted.job_id is not None:
+            return await self._named(self._wanted, not_before)
         last = await self._last_inventory(not_before, settled_at)
         while True:
-            with writing(self._folder.files, VERIFICATION_FOLDER):
-                self._folder.files.make_folder(VERIFICATION_FOLDER)
-            created_from = last if read_progress(self._place) is None else None
-            retrieval = Retrieval(
-                self._control,
-                self._place,
-                Wanted(created_from=created_from),
-                self._waiter,
-                self._say,
-                RetrievalSettings(id_rule=self._plan.snapshot.id_rule),
-            )
-            snapshot, job_id = await retrieval.fetch()
+            wanted, self._wanted = self._wanted, ANY_JOB  # an order for a new one is carried out once
+            if read_progress(self._place) is None:
+                wanted = replace(wanted, created_from=last)
+            snapshot, job_id = await self._fetched(wanted)
             taken = inventory_time(snapshot)
             if taken is not None and taken >= last:
                 return snapshot, job_id
             with writing(self._folder.files, VERIFICATION_FOLDER):
                 shutil.rmtree(self._place)  # an earlier verification's
+
+    async def _named(self, wanted: WantedJob, not_before: datetime) -> tuple[Snapshot, str]:
+        """Fetch the job that was named. Raises ``UsageError`` for an inventory that can't prove anything."""
+        snapshot, job_id = await self._fetched(wanted)
+        taken = inventory_time(snapshot)
+        if taken is None or taken < not_before:
+            raise UsageError(
+                f"inventory job {job_id} will not do: its inventory is of {snapshot.inventory_date}, and one of "
+                f"{not_before:%Y-%m-%dT%H:%M:%SZ} or later is needed, when the run made its last deletion. Without "
+                "--job-id one is looked for, or waited for."
+            )
+        return snapshot, job_id
+
+    async def _fetched(self, wanted: WantedJob) -> tuple[Snapshot, str]:
+        with writing(self._folder.files, VERIFICATION_FOLDER):
+            self._folder.files.make_folder(VERIFICATION_FOLDER)
+        how = RetrievalSettings(id_rule=self._plan.snapshot.id_rule)
+        return await Retrieval(self._control, self._place, wanted, self._waiter, self._say, how).fetch()
 
     async def _last_inventory(self, not_before: datetime, settled_at: datetime) -> datetime:
         described = await self._control.describe_vault()

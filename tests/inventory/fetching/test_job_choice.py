@@ -13,7 +13,7 @@ from glacier_purge.glacier.control import InventoryScope, Job, JobAction, JobSta
 from glacier_purge.glacier.port import VaultDescription
 from glacier_purge.inventory.fetching.job_choice import (
     Known,
-    Wanted,
+    WantedJob,
     choose_job,
     is_own,
     mark,
@@ -29,7 +29,7 @@ WHOLE = InventoryScope(format="JSON")
 LAST = NOW - timedelta(days=2)
 VAULT = VaultDescription(arn="arn", last_inventory=LAST, archives=100, size_bytes=1)
 KNOWN = Known(now=NOW, described=VAULT)
-ANY = Wanted()
+ANY = WantedJob()
 
 
 def job(name: str, hours_ago: float = 6.0, **changes: object) -> Job:
@@ -93,7 +93,7 @@ def test_one_under_way_is_waited_for_where_none_is_done() -> None:
 
 @pytest.mark.parametrize(("hours", "name"), [(10.0, "done"), (2.0, "waiting"), (0.5, None)])
 def test_a_job_older_than_wanted_is_not_taken(hours: float, name: str | None) -> None:
-    wanted = Wanted(created_from=NOW - timedelta(hours=hours))
+    wanted = WantedJob(created_from=NOW - timedelta(hours=hours))
     chosen = choose_job([job("done", 6), waiting("waiting", 1)], wanted, KNOWN)
     assert (chosen and chosen.job_id) == name
 
@@ -201,12 +201,12 @@ def test_a_count_speaks_of_the_inventory_it_was_made_with(
         ([waiting("theirs", 2, description=None), waiting("ours", 1)], ANY, KNOWN, "ours"),
         ([theirs("tried", 5), theirs("other", 6)], ANY, replace(KNOWN, passed_over={"tried": "it lists 5"}), None),
         ([job("tried", 5), theirs("other", 6)], ANY, replace(KNOWN, passed_over={"tried": "it lists 5"}), "other"),
-        ([job("ours", 5)], Wanted(is_new=True), KNOWN, None),
-        ([job("asked", 5)], Wanted(is_new=True), replace(KNOWN, asked=("asked",)), "asked"),
+        ([job("ours", 5)], WantedJob(is_new=True), KNOWN, None),
+        ([job("asked", 5)], WantedJob(is_new=True), replace(KNOWN, asked=("asked",)), "asked"),
     ],
 )
 def test_ours_goes_before_a_strangers_and_the_longest_of_those_is_tried_alone(
-    jobs: list[Job], wanted: Wanted, known: Known, name: str | None
+    jobs: list[Job], wanted: WantedJob, known: Known, name: str | None
 ) -> None:
     chosen = choose_job(jobs, wanted, known)
     assert (chosen and chosen.job_id) == name

@@ -15,7 +15,7 @@ import pytest
 
 from glacier_purge.errors import GlacierPurgeError
 from glacier_purge.glacier.waiting import NoWait
-from glacier_purge.inventory.fetching.job_choice import Wanted, mark
+from glacier_purge.inventory.fetching.job_choice import WantedJob, mark
 from glacier_purge.inventory.fetching.progress import FetchProgress, write_progress
 from glacier_purge.inventory.fetching.retrieval import Retrieval
 from tests.clients import HOUR, VAULT, Stepping, simulated
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from glacier_simulator import SimulatedGlacier
 
 
-ANY, NEW = Wanted(), Wanted(is_new=True)
+ANY, NEW = WantedJob(), WantedJob(is_new=True)
 
 
 @dataclass
@@ -96,7 +96,7 @@ class World:
         await upload(self.glacier)
         self.pass_hours(14)
 
-    async def call(self, waiter: Waiter, wanted: Wanted) -> tuple[int, str]:
+    async def call(self, waiter: Waiter, wanted: WantedJob) -> tuple[int, str]:
         """One call: its exit code, and what it said, the error last."""
         self.asked.clear()
         self.said.clear()
@@ -122,7 +122,7 @@ class Row:
     downloads: int = 0
     jobs: int = 0
     takes: str | None = None
-    wanted: Wanted = ANY
+    wanted: WantedJob = ANY
     names: str | None = None
 
 
@@ -464,7 +464,7 @@ async def _(world: World) -> None:
     await world.begin("theirs")
     await world.begin("other")
     world.pass_hours(6)
-    assert (await world.call(Stepping(world.glacier), Wanted(job_id=world.jobs["theirs"])))[0] == 0
+    assert (await world.call(Stepping(world.glacier), WantedJob(job_id=world.jobs["theirs"])))[0] == 0
 
 
 @pytest.mark.parametrize("row", ROWS, ids=lambda row: row.situation)
@@ -473,7 +473,7 @@ async def test_no_part_is_ever_taken_for_the_vault(row: Row, tmp_path: Path) -> 
         world = World(glacier, client, tmp_path)
         await row.prepared(world)
         hasty = NoWait(clock=Stepping(glacier).now)
-        wanted = Wanted(job_id=world.jobs[row.names]) if row.names else row.wanted
+        wanted = WantedJob(job_id=world.jobs[row.names]) if row.names else row.wanted
         exit_code, said = await world.call(hasty, wanted)
         assert (exit_code, world.asked["downloads"], world.asked["jobs"]) == (row.exit_code, row.downloads, row.jobs)
         assert row.says in said

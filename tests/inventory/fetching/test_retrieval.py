@@ -11,7 +11,7 @@ import pytest
 
 from glacier_purge.errors import NotOurs, Pending, PlanRefused, RunStopped, UsageError
 from glacier_purge.glacier.waiting import NoWait
-from glacier_purge.inventory.fetching.job_choice import Wanted, mark
+from glacier_purge.inventory.fetching.job_choice import WantedJob, mark
 from glacier_purge.inventory.fetching.retrieval import Retrieval, RetrievalSettings
 from glacier_simulator.faults import Rule
 from tests.clients import HOUR, VAULT, Stepping, control, simulated
@@ -40,7 +40,7 @@ async def fetch(
     client: GlacierControl,
     folder: Path,
     waiter: Waiter,
-    wanted: Wanted = Wanted(),  # noqa: B008 - frozen
+    wanted: WantedJob = WantedJob(),  # noqa: B008 - frozen
 ) -> tuple[Snapshot, str]:
     return await Retrieval(client, folder, wanted, waiter, UNHEARD.append, SMALL).fetch()
 
@@ -80,14 +80,14 @@ async def test_without_waiting_the_job_is_asked_for_once_and_taken_by_a_later_ca
     async with simulated() as (glacier, client):
         hasty = NoWait(clock=Stepping(glacier).now)
         for _ in range(3):
-            new = Wanted(created_from=hasty.now())
+            new = WantedJob(created_from=hasty.now())
             with pytest.raises(Pending, match=r"inventory job .* take 3 to 5 hours") as pending:
                 await fetch(client, tmp_path, hasty, new)
             assert pending.value.until is not None
             assert pending.value.until > hasty.now()
             glacier.clock.step(60)
         glacier.clock.step(6 * HOUR)
-        snapshot, _ = await fetch(client, tmp_path, hasty, Wanted(created_from=hasty.now()))
+        snapshot, _ = await fetch(client, tmp_path, hasty, WantedJob(created_from=hasty.now()))
         assert snapshot.records == 100
         assert len(await jobs(client)) == 1
 
@@ -215,7 +215,9 @@ async def test_an_output_that_expires_during_the_download_is_asked_for_again(tmp
             glacier.clock.step(24 * HOUR)
 
         slow = RetrievalSettings(chunk_bytes=4096, sleep=a_day)
-        snapshot, job_id = await Retrieval(client, tmp_path, Wanted(), Stepping(glacier), UNHEARD.append, slow).fetch()
+        snapshot, job_id = await Retrieval(
+            client, tmp_path, WantedJob(), Stepping(glacier), UNHEARD.append, slow
+        ).fetch()
         assert snapshot.records == 100
         assert [job.job_id for job in await jobs(client)] == [job_id]
 
@@ -253,10 +255,10 @@ async def test_a_job_named_by_the_user_is_taken_or_refused_with_the_reason(tmp_p
         newer = await client.initiate_inventory("somebody's")
         glacier.clock.step(6 * HOUR)
         with pytest.raises(UsageError, match="only a part"):
-            await fetch(client, tmp_path, Stepping(glacier), Wanted(job_id=limited.headers["x-amz-job-id"]))
+            await fetch(client, tmp_path, Stepping(glacier), WantedJob(job_id=limited.headers["x-amz-job-id"]))
         with pytest.raises(UsageError, match="does not know it"):
-            await fetch(client, tmp_path, Stepping(glacier), Wanted(job_id="n" * 92))
-        _, job_id = await fetch(client, tmp_path, Stepping(glacier), Wanted(job_id=whole))
+            await fetch(client, tmp_path, Stepping(glacier), WantedJob(job_id="n" * 92))
+        _, job_id = await fetch(client, tmp_path, Stepping(glacier), WantedJob(job_id=whole))
     assert job_id == whole != newer
 
 

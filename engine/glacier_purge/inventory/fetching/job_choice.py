@@ -39,7 +39,7 @@ _LOOK_AFTER_MAX = timedelta(hours=1)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Wanted:
+class WantedJob:
     """What inventory is wanted. ``created_from``: only jobs begun then or later; ``job_id``: this job and no other;
     ``is_new``: none that is there already, only one asked for here.
     """
@@ -47,6 +47,9 @@ class Wanted:
     created_from: datetime | None = None
     job_id: str | None = None
     is_new: bool = False
+
+
+ANY_JOB = WantedJob()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -136,7 +139,7 @@ def why_not_whole(records: int, taken: datetime | None, described: VaultDescript
     )
 
 
-def choose_job(jobs: Collection[Job], wanted: Wanted, known: Known, *, begun: str | None = None) -> Job | None:
+def choose_job(jobs: Collection[Job], wanted: WantedJob, known: Known, *, begun: str | None = None) -> Job | None:
     """The job to take: a finished one, else one of ours under way; None when one has to be asked for.
 
     The one ``begun`` to be downloaded goes first.  Of the others those do that can be of the service's last inventory,
@@ -155,7 +158,7 @@ def choose_job(jobs: Collection[Job], wanted: Wanted, known: Known, *, begun: st
     return max((job for job in jobs if job.job_id not in passed_over), key=rank, default=None)
 
 
-def passed_over_jobs(jobs: Collection[Job], wanted: Wanted, known: Known) -> Iterator[tuple[Job, str]]:
+def passed_over_jobs(jobs: Collection[Job], wanted: WantedJob, known: Known) -> Iterator[tuple[Job, str]]:
     """The jobs that are not taken, and why not."""
     in_vain = next((job for job in jobs if job.job_id in known.passed_over and not is_own(job, known.asked)), None)
     for job in jobs:

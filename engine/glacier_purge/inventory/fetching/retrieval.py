@@ -30,7 +30,7 @@ from glacier_purge.inventory.fetching.download import PART_FILE, download
 from glacier_purge.inventory.fetching.job_choice import (
     JOB_TAKES,
     Known,
-    Wanted,
+    WantedJob,
     choose_job,
     is_own,
     mark,
@@ -92,7 +92,7 @@ class Retrieval:
         self,
         control: GlacierControl,
         folder: Path,
-        wanted: Wanted,
+        wanted: WantedJob,
         waiter: Waiter,
         say: Callable[[str], None],
         settings: RetrievalSettings = RetrievalSettings(),
