@@ -52,7 +52,8 @@ def decoded(content: bytes | memoryview | str, kind: type[_T]) -> _T:
     """Decode JSON as ``kind``. Raises ``DocumentUnreadable`` for everything else."""
     try:
         found = msgspec.json.decode(content, type=kind)
-        wrong = next(_wrong_keys(msgspec.json.decode(content), msgspec.to_builtins(found, str_keys=True), "$"), None)
+        written, understood = msgspec.json.decode(content), msgspec.to_builtins(found, str_keys=True)
+        wrong = None if written == understood else next(_wrong_keys(written, understood, "$"), None)
     except NO_JSON as error:
         raise DocumentUnreadable(str(error)) from error
     if wrong is not None:
