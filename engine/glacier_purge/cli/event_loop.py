@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import gc
 from typing import TYPE_CHECKING
 
 import anyio
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
+
+_GARBAGE = (20_000, 20, 20)
+"""Containers made before the collector looks, and its rounds before it looks further. It finds next to nothing here,
+and at Python's own 700 it takes 7 % of a fleet's CPU; this many wait in some 2 MB."""
 
 
 def in_event_loop(work: Callable[[], Awaitable[int]]) -> int:
@@ -21,6 +26,7 @@ def in_event_loop(work: Callable[[], Awaitable[int]]) -> int:
         options = {}
     else:
         options = {"use_uvloop": True}
+    gc.set_threshold(*_GARBAGE)
     is_begun = False
 
     async def begun() -> int:
