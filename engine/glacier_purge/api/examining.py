@@ -9,7 +9,6 @@ from glacier_purge.api.values import recent
 from glacier_purge.aws.endpoints import is_loopback
 from glacier_purge.clock import utc_now
 from glacier_purge.errors import PlanRefused
-from glacier_purge.glacier.control import ControlRefused
 from glacier_purge.guard.examination import Examination, Surroundings
 from glacier_purge.guard.findings import Weight
 from glacier_purge.guard.noticed import keep_noticed
@@ -69,25 +68,17 @@ def look_over(findings: list[Finding], control: GlacierControl, options: Lifecyc
     return {"findings": len(findings), "warnings": sum(found.weight is Weight.WARNING for found in findings)}
 
 
-async def look_for_left_over(control: GlacierControl, options: LifecycleOptions, say: Say) -> None:
-    """Tell when an earlier lifecycle left uploads denied. Raises ``PlanRefused`` rather than deny them a second time on
-    top of that.
+async def check_none_left_over(control: GlacierControl) -> None:
+    """Raise ``PlanRefused`` where an earlier lifecycle left uploads denied, rather than deny them a second time on top
+    of that; raises ``ControlRefused`` where that can't be read: it could be denied as little later on, days from now.
     """
-    try:
-        policy = await control.access_policy()
-    except ControlRefused:
-        if options.freeze:  # then it could be denied as little later on, with days gone by
-            raise
+    if not (sids := sids_of(ours_in(await control.access_policy()))):
         return
-    if not (sids := sids_of(ours_in(policy))):
-        return
-    told = (
+    raise PlanRefused(
         f"{control.vault.arn} denies uploads by {', '.join(sids)} in its access policy, which another lifecycle left "
-        f"there. If that one is not going on, take it away with: glacier-purge thaw {control.vault.name}"
+        f"there. If that one is not going on, take it away with: glacier-purge thaw {control.vault.name}. Then the "
+        "same command goes on. Nothing was sent."
     )
-    if options.freeze:
-        raise PlanRefused(f"{told}. Then the same command goes on. Nothing was sent.")
-    say(told)
 
 
 async def look_for_writers(

@@ -11,7 +11,7 @@ from importlib.metadata import version
 from typing import TYPE_CHECKING, Any
 
 from glacier_purge.api.addresses import vault_by_name
-from glacier_purge.api.examining import examined, look_for_left_over, look_for_writers, look_over
+from glacier_purge.api.examining import check_none_left_over, examined, look_for_writers, look_over
 from glacier_purge.api.not_waiting import not_waiting
 from glacier_purge.api.person import ApprovalRequest
 from glacier_purge.api.planning import decide_round
@@ -181,7 +181,8 @@ class _Composed:
         )
         findings = await examined(self.control, self.clients, reached, self.folder.path, self.settings)
         counted = look_over(findings, self.control, self.options, self.person.say)
-        await look_for_left_over(self.control, self.options, self.person.say)
+        if self.options.freeze:
+            await check_none_left_over(self.control)
         return counted
 
     async def _approve(self, place: RunFolder, plan: Plan) -> Approval:

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 
+from glacier_purge.archive import Vault
 from glacier_purge.glacier.control import Notifications
 from glacier_purge.glacier.port import VaultDescription
 from glacier_purge.guard.findings import Finding, Weight
@@ -72,7 +73,7 @@ def judge_policy(
             advice=f"look at the vault's {kind} yourself",
         )
         return
-    yield from _of_ours(subject, policy)
+    yield from _of_ours(subject, policy, described)
     yield from _against_removal(policy, tags, kind)
     for rule in rules:
         yield _denial(subject, rule, described)
@@ -80,7 +81,7 @@ def judge_policy(
         yield Finding(weight=Weight.FINE, subject=subject, what="nothing in it denies deleting archives")
 
 
-def _of_ours(subject: str, policy: str) -> Iterator[Finding]:
+def _of_ours(subject: str, policy: str, described: VaultDescription) -> Iterator[Finding]:
     """Statements by which a lifecycle denies uploads: one at work, or one that never came to its end."""
     found = sids_of(ours_in(policy))
     if found:
@@ -89,7 +90,8 @@ def _of_ours(subject: str, policy: str) -> Iterator[Finding]:
             subject=subject,
             what=f"a lifecycle with --freeze denies uploads: {', '.join(found)}",
             why="one that is lost or was never ended leaves them denied for good, and another would take that over",
-            advice="if no lifecycle of this vault is at work any more: glacier-purge thaw VAULT takes it away",
+            advice="if no lifecycle of this vault is at work any more, take it away with: glacier-purge thaw "
+            f"{Vault.from_arn(described.arn).name}",
         )
 
 
