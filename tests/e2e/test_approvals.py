@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import shutil
+import socket
 from contextlib import nullcontext
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, NamedTuple
@@ -142,11 +143,18 @@ class Typist:
     def __init__(self, happens: Callable[[], object], types: str) -> None:
         self._happens = happens
         self._types = types
+        self._keys, theirs = socket.socketpair()
+        with theirs:
+            theirs.send(types.encode())
+
+    def fileno(self) -> int:
+        return self._keys.fileno()
 
     def isatty(self) -> bool:
         return True
 
     def readline(self) -> str:
+        self._keys.close()
         self._happens()
         return self._types
 

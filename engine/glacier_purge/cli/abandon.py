@@ -129,7 +129,7 @@ async def _ended(
             "Nothing was sent."
         )
     with vault_locked(vault, terms.endpoint_url, folder.path):
-        confirm_by_name(vault.name, confirmed, _shown(folder, vault, lifecycle))
+        await confirm_by_name(vault.name, confirmed, _shown(folder, vault, lifecycle))
         async with Clients() as clients:
             return await abandon(await clients.control(vault, access), folder, lifecycle, by=who())
 

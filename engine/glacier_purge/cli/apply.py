@@ -87,7 +87,7 @@ async def apply_plan(
 
     with alone_with(folder, plan):
         check_plan(plan, rules(settings))  # before anybody is asked; carrying out checks again, and the archives too
-        approval: Approval = approval_for(folder, plan, settings, confirm_digest)
+        approval: Approval = await approval_for(folder, plan, settings, confirm_digest)
         here = host(access(settings, plan.endpoint_url))
         async with (
             Clients() as clients,

@@ -16,6 +16,7 @@ import anyio
 from glacier_purge.api.purging import was_approved
 from glacier_purge.approval.typed import Approval, approve_by_digest, approve_by_words
 from glacier_purge.cli.output import fitted_to
+from glacier_purge.cli.streams import typed_line
 from glacier_purge.clock import utc_now
 from glacier_purge.errors import PlanRefused
 from glacier_purge.guard.rules import check_fresh
@@ -35,7 +36,7 @@ if TYPE_CHECKING:
     from glacier_purge.storage.folder import RunFolder
 
 
-def approval_for(folder: RunFolder, plan: Plan, settings: Settings, confirm_digest: str | None) -> Approval:
+async def approval_for(folder: RunFolder, plan: Plan, settings: Settings, confirm_digest: str | None) -> Approval:
     """Return the approval of a plan that is carried out by itself, and shown before.
 
     Raises ``PlanRefused`` when there is none, and ``ConfigurationFailed`` as the plan's estimates do.
@@ -52,7 +53,7 @@ def approval_for(folder: RunFolder, plan: Plan, settings: Settings, confirm_dige
             f"--confirm-digest {plan.digest}"
         )
     _ask(plan)
-    approval = approve_by_words(plan, sys.stdin.readline(), who())
+    approval = approve_by_words(plan, await typed_line(), who())
     was_approved(folder, plan)  # once more: somebody may have thought about it for days
     return approval
 
@@ -90,8 +91,7 @@ class TerminalApproval:
             with self._aside():
                 _put_before(request.view)
                 _ask(plan)
-                await anyio.wait_readable(sys.stdin)
-                return approve_by_words(plan, sys.stdin.readline(), who())
+                return approve_by_words(plan, await typed_line(), who())
 
 
 def _put_before(view: PlanView) -> None:

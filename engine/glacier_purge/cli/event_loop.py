@@ -18,8 +18,11 @@ and at Python's own 700 it takes 7 % of a fleet's CPU; this many wait in some 2 
 def in_event_loop(work: Callable[[], Awaitable[int]]) -> int:
     """Run a verb's coroutine function on the fastest loop there is, and return its exit code.
 
-    Raises ``OSError`` where the host has no room for a loop, of which loops say all kinds of things as they break down.
+    Raises ``OSError`` where the host has no room for a loop, of which loops say all kinds of things as they break down,
+    and ``RunStopped`` when a signal ended it that the verb does not listen for itself.
     """
+    from glacier_purge.cli.signals import until_stopped
+
     try:
         import uvloop  # noqa: F401
     except ImportError:
@@ -32,7 +35,7 @@ def in_event_loop(work: Callable[[], Awaitable[int]]) -> int:
     async def begun() -> int:
         nonlocal is_begun
         is_begun = True
-        return await work()
+        return await until_stopped(work)
 
     try:
         exit_code: int = anyio.run(begun, backend_options=options)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 from typing import TYPE_CHECKING
 
+from glacier_purge.cli.streams import typed_line
 from glacier_purge.errors import PlanRefused
 from glacier_purge.report.terminal import safe
 
@@ -12,7 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
 
-def confirm_by_name(name: str, given: str | None, about: Iterable[str]) -> None:
+async def confirm_by_name(name: str, given: str | None, about: Iterable[str]) -> None:
     """Return when the vault's name was ``given`` or is typed now, after ``about`` was said.
 
     Raises ``PlanRefused`` for any other answer, and where there is nobody to ask.
@@ -26,6 +27,6 @@ def confirm_by_name(name: str, given: str | None, about: Iterable[str]) -> None:
         asked = f"Type {name} to go on, anything else to stop: "
         sys.stderr.write("\n".join([*map(safe, about), "", safe(asked)]))
         sys.stderr.flush()
-        given = sys.stdin.readline().strip()
+        given = (await typed_line()).strip()
     if given != name:
         raise PlanRefused(f"{given!r} is not the vault's name, {name!r}. Nothing was sent.")

@@ -25,7 +25,7 @@ from glacier_purge.cli.options import (
 )
 from glacier_purge.cli.output import OutputFormat, as_text, print_page, tell
 from glacier_purge.cli.waiting import NoWaitOption
-from glacier_purge.errors import Interrupted, UsageError
+from glacier_purge.errors import UsageError
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -172,5 +172,5 @@ class _Terminal:
         session = TerminalSession(run, plan, plain_every_seconds=self._plain_every_seconds)
         async with session.watched():
             yield
-        if session.was_interrupted:
-            raise Interrupted(f"stopped by Ctrl-C in {self._path}. The same command goes on.")
+        if session.stopped_as is not None:
+            raise session.stopped_as(f"stopped by a signal in {self._path}. The same command goes on.")

@@ -2,20 +2,28 @@
 
 Ctrl-C, SIGTERM or SIGHUP once: nothing new is sent and requests in flight settle.  Twice: everything is cancelled.
 Either way what is on disk is whole and the same command goes on.
+
+A signal that was ignored when the process began stays ignored: that is how ``nohup`` and shells in the background keep
+a process from it.  And once one stopped a command, none that comes after it gives the process another exit code: the
+event loop would put back the default, which kills, before it has ended, and Python does at its own end.
 """
 
 from __future__ import annotations
 
+import asyncio
+import os
 import signal
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 import anyio
 
+from glacier_purge.cli.exit_codes import ExitCode
 from glacier_purge.cli.output import tell
 from glacier_purge.errors import Interrupted, RunStopped
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Awaitable, Callable, Iterator
 
 _STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
@@ -30,13 +38,71 @@ class StopSignals:
 
     async def listen(self, everything: anyio.CancelScope) -> None:
         """Listen until cancelled; ``everything`` is what the second one ends at once."""
-        with anyio.open_signal_receiver(*_STOP_SIGNALS) as signals:
-            async for number in signals:
-                name = "Ctrl-C" if number == signal.SIGINT else signal.Signals(number).name
-                if self.stopped_as is not None:
-                    tell(f"{name} again: stopping at once. The same command goes on.")
-                    everything.cancel()
-                    continue
-                tell(f"{name}: nothing new is sent, requests in flight settle. Once more stops at once.")
+        loop = asyncio.get_running_loop()
+
+        def hear(number: signal.Signals) -> None:
+            name = "Ctrl-C" if number == signal.SIGINT else number.name
+            if self.stopped_as is None:
                 self.stopped_as = Interrupted if number == signal.SIGINT else RunStopped
-                self._drain(name, self.stopped_as)
+                loop.call_soon_threadsafe(self._stop, name, self.stopped_as)
+            else:
+                loop.call_soon_threadsafe(_stop_at_once, name, everything)
+
+        with heard(_STOP_SIGNALS, hear):
+            await anyio.sleep_forever()
+
+    def _stop(self, name: str, counts_as: type[RunStopped]) -> None:
+        tell(f"{name}: nothing new is sent, requests in flight settle. Once more stops at once.")
+        self._drain(name, counts_as)
+
+
+def _stop_at_once(name: str, everything: anyio.CancelScope) -> None:
+    tell(f"{name} again: stopping at once. The same command goes on.")
+    everything.cancel()
+
+
+async def until_stopped(work: Callable[[], Awaitable[int]]) -> int:
+    """Do what does not listen for itself: the first SIGTERM or SIGHUP cancels it, the second ends the process.
+
+    (Ctrl-C is the event loop's own, and does the same.)  Raises ``RunStopped``.
+    """
+    loop = asyncio.get_running_loop()
+    stopped_by: signal.Signals | None = None
+
+    def hear(number: signal.Signals) -> None:
+        nonlocal stopped_by
+        if stopped_by is not None:
+            os._exit(ExitCode.STOPPED)
+        stopped_by = number
+        loop.call_soon_threadsafe(everything.cancel)
+
+    with anyio.CancelScope() as everything, heard((signal.SIGTERM, signal.SIGHUP), hear):
+        return await work()
+    assert stopped_by is not None, "nothing else cancels it"
+    raise RunStopped(f"stopped by {stopped_by.name}. The same command goes on.")
+
+
+@contextmanager
+def heard(numbers: tuple[signal.Signals, ...], hear: Callable[[signal.Signals], object]) -> Iterator[None]:
+    """Call ``hear`` for each of these signals, but for those that are ignored. When one came, they are ignored after
+    this was left: the process has its exit code.
+
+    It is called between two instructions of whatever the main thread does, and must be quick.
+    """
+    before = {number: signal.getsignal(number) for number in numbers}
+    heeded = {number: handler for number, handler in before.items() if handler is not signal.SIG_IGN}
+    came = False
+
+    def deliver(number: int, _: object) -> None:
+        nonlocal came
+        came = True
+        hear(signal.Signals(number))
+
+    for number in heeded:
+        signal.signal(number, deliver)
+    try:
+        yield
+    finally:
+        for number, handler in heeded.items():
+            if signal.getsignal(number) is deliver:  # else whoever listened within heard it
+                signal.signal(number, signal.SIG_IGN if came else handler)

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Annotated
 from cyclopts import Parameter
 
 from glacier_purge.cli.options import Hyphened, Whole
+from glacier_purge.cli.signals import heard
 
 if TYPE_CHECKING:
     from collections.abc import Coroutine
@@ -144,20 +145,19 @@ def _signer(auth: str) -> tuple[str, str, str | None]:
 async def _serve(glacier: SimulatedGlacier) -> None:
     stopped = asyncio.Event()
     loop = asyncio.get_running_loop()
-    for number in (signal.SIGINT, signal.SIGTERM):
-        loop.add_signal_handler(number, stopped.set)
-    async with glacier:
-        sys.stdout.write(glacier.announcement() + "\n")
-        sys.stdout.flush()
-        _log.info("serving %s; stop with Ctrl-C", glacier.endpoint_url)
-        await stopped.wait()
+    with heard((signal.SIGINT, signal.SIGTERM), lambda _: loop.call_soon_threadsafe(stopped.set)):
+        async with glacier:
+            sys.stdout.write(glacier.announcement() + "\n")
+            sys.stdout.flush()
+            _log.info("serving %s; stop with Ctrl-C", glacier.endpoint_url)
+            await stopped.wait()
     _log.info("stopped: %s", glacier.ledger)
 
 
 def _run(serving: Coroutine[object, object, None]) -> None:
     try:
         import uvloop
-    except ImportError:  # Windows has none
+    except ImportError:
         asyncio.run(serving)
     else:
         uvloop.run(serving)

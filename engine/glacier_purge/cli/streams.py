@@ -61,6 +61,14 @@ def _any_character(stream: TextIO | None) -> Iterator[None]:
         stream.reconfigure(errors=errors)
 
 
+async def typed_line() -> str:
+    """The next line that is typed on the terminal; signals are heard until then."""
+    import anyio
+
+    await anyio.wait_readable(sys.stdin)
+    return sys.stdin.readline()
+
+
 class _Watched:
     """A text stream whose reader may go away, or whose disk may fill; ``failed`` is told so, once."""
 

@@ -14,7 +14,7 @@ import anyio
 from glacier_purge.cli.exit_codes import ExitCode
 from glacier_purge.cli.output import print_result, tell
 from glacier_purge.cli.signals import StopSignals
-from glacier_purge.errors import Interrupted
+from glacier_purge.errors import RunStopped
 from glacier_purge.report.displays import display
 from glacier_purge.report.summary import Report, progress, summarise
 
@@ -63,9 +63,9 @@ class TerminalSession:
             self._show_now(screen)
 
     @property
-    def was_interrupted(self) -> bool:
-        """Whether Ctrl-C, and no other signal, was the first to stop it."""
-        return self._signals.stopped_as is Interrupted
+    def stopped_as(self) -> type[RunStopped] | None:
+        """What it counts as that a signal stopped it, ``Interrupted`` where that was Ctrl-C; None where none did."""
+        return self._signals.stopped_as
 
     async def _show(self, screen: Display) -> None:
         while True:
@@ -87,7 +87,7 @@ class TerminalSession:
     def _exit_code(self, folder: RunFolder, summary: Report | None) -> int:
         if summary is None or not summary.complete:
             tell(f"stopped before the end. Go on with: glacier-purge apply {folder.path}")
-            return ExitCode.INTERRUPTED if self.was_interrupted else ExitCode.STOPPED
+            return (self.stopped_as or RunStopped).exit_code
         if summary.failed:
             tell(f'{summary.failed:,} archives failed: look for "failed" in {folder.path}/audit')
             return ExitCode.FAILED

@@ -101,7 +101,7 @@ async def _taken_out(control: GlacierControl, confirmed: str | None) -> list[str
     found = ours_in(await control.access_policy())
     sids = sids_of(found)
     if found:
-        confirm_by_name(control.vault.name, confirmed, _shown(control.vault.arn, found))
+        await confirm_by_name(control.vault.name, confirmed, _shown(control.vault.arn, found))
         await take_out(control, sids)
     return sids
 

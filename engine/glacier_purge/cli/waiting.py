@@ -14,6 +14,7 @@ from cyclopts import Parameter
 from glacier_purge.cli.exit_codes import ExitCode
 from glacier_purge.cli.output import OutputFormat, print_result, tell
 from glacier_purge.cli.rehearsal import rehearsal_time
+from glacier_purge.cli.signals import until_stopped
 from glacier_purge.errors import Pending
 from glacier_purge.glacier.waiting import NoWait, SleepingWaiter
 from glacier_purge.run.host import Host
@@ -89,7 +90,7 @@ async def documented(work: Callable[[], Awaitable[int]], document: Callable[[End
     from glacier_purge.fleet.fleet import Ending, State
 
     try:
-        exit_code = await work()
+        exit_code = await until_stopped(work)
     except Exception as error:
         ending = Ending.by(error)
         if ending.is_unexpected:
