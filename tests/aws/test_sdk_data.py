@@ -16,6 +16,7 @@ from glacier_purge.aws.chain import Chain
 from glacier_purge.aws.credentials import CredentialSource
 from glacier_purge.aws.sdk_data import SERVICES, OurServicesOnly
 from glacier_purge.aws.session import AwsSession
+from glacier_purge.glacier.request_ids import SeenRequestIds
 from glacier_purge.glacier.sdk.wire import scrutiny
 
 DATA = Path(BOTOCORE_ROOT) / "data"
@@ -58,7 +59,9 @@ async def test_clients_are_made_with_it(monkeypatch: pytest.MonkeyPatch) -> None
     monkeypatch.setattr(botocore.session, "create_loader", create_loader)  # tests share one, which others may have fed
     keys = StaticCredentials(access_key_id="AKIDEXAMPLE", secret_access_key="secret")
     access = Access(endpoint_url=None, credentials=keys)
-    session = AwsSession(access, "eu-west-1", scrutiny(None), CredentialSource(Chain(access, "eu-west-1").begin))
+    session = AwsSession(
+        access, "eu-west-1", scrutiny(None, SeenRequestIds()), CredentialSource(Chain(access, "eu-west-1").begin)
+    )
     async with session.client("glacier") as client:
         assert client.meta.endpoint_url == "https://glacier.eu-west-1.amazonaws.com"
     endpoints = session._core.get_component("data_loader").load_data("endpoints")

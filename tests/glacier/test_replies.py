@@ -9,6 +9,7 @@ import pytest
 
 from glacier_purge.glacier.port import Replies
 from glacier_purge.glacier.reply import Meaning, Reply
+from glacier_purge.glacier.request_ids import SeenRequestIds
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -17,7 +18,7 @@ REPLY = Reply(Meaning.DELETED, 204, request_id="r")
 
 
 async def test_those_of_one_turn_come_together_and_in_order() -> None:
-    replies, calls = Replies(), []
+    replies, calls = Replies(SeenRequestIds()), []
 
     def settle(arrived: Sequence[tuple[str, Reply]]) -> None:
         calls.append([archive for archive, _ in arrived])
@@ -40,7 +41,7 @@ async def test_nobody_gets_replies_to_what_another_one_asked_for() -> None:
 
     def second(_arrived: object) -> None: ...
 
-    replies = Replies()
+    replies = Replies(SeenRequestIds())
     replies.deliver_to(first)
     replies.deliver_to(first)
     with pytest.raises(RuntimeError, match="somebody else"):

@@ -15,14 +15,26 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import glacier_purge
+from glacier_purge.api.clients import Clients
+from glacier_purge.archive import ArchiveId
+from glacier_purge.audit.segments import last_request_ids
+from glacier_purge.aws.access import Access
 from glacier_purge.glacier.port import Replies
 from glacier_purge.glacier.reply import Meaning, Reply
 from glacier_purge.glacier.request_ids import IDS_KEPT_MIN, SeenRequestIds
+from glacier_purge.storage.disk import FileDisk
 from glacier_simulator.faults import Rule
 from glacier_simulator.kit import SimulatedGlacier
+from tests.audit.logs import open_journal, outcome
+from tests.glacier.one_delete import delete
+from tests.glacier.raw_server import reply, serving
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Awaitable, Callable, Sequence
+    from pathlib import Path
+
+    from glacier_purge.api.transport import Transport
+    from tests.glacier.raw_server import Exchange
 
 VAULT = glacier_purge.Vault(account_id="123456789012", region="us-east-1", name="photos")
 CREDENTIALS = glacier_purge.StaticCredentials(access_key_id="test", secret_access_key="test")
@@ -70,6 +82,56 @@ async def test_what_is_told_to_be_deleted_is_gone_when_everything_happens(transp
     await deleted_under([Rule(kind, 0.03) for kind in [*NOT_DONE, *BEHIND]], transport, seed=5)
 
 
+KEPT = "kept-by-a-box-in-between"
+FILMS = glacier_purge.Vault(account_id=VAULT.account_id, region=VAULT.region, name="films")
+ARCHIVE = ArchiveId("-" + "a_Z9" * 34 + "x")
+DESCRIBED = json.dumps(
+    {"VaultARN": VAULT.arn, "VaultName": VAULT.name, "CreationDate": "2020-01-01T00:00:00.000Z"}
+).encode()
+
+
+async def answered_with_what_is_kept(exchange: Exchange) -> None:
+    body = DESCRIBED if exchange.request.startswith(b"GET") else b""
+    status = "200 OK" if body else "204 No Content"
+    await exchange.send_as_it_is(reply(status, "Content-Type: application/json", body=body, request_id=KEPT))
+
+
+async def ask_for_another_vault(clients: Clients, access: Access, transport: Transport) -> None:
+    async with clients.service_over(transport, FILMS, access) as films:
+        assert (await delete(films, ARCHIVE)).meaning is Meaning.DELETED
+
+
+async def ask_a_question(clients: Clients, access: Access, _transport: Transport) -> None:
+    await (await clients.control_for_anybody(VAULT, access)).describe_vault()
+
+
+async def begin_after_a_process_that_got_it(clients: Clients, _access: Access, _transport: Transport) -> None:
+    clients.know([KEPT])
+
+
+@pytest.mark.parametrize("transport", ["sdk", "rest"])
+@pytest.mark.parametrize("before", [ask_for_another_vault, ask_a_question, begin_after_a_process_that_got_it])
+async def test_what_was_answered_to_anything_before_answers_no_delete(
+    before: Callable[[Clients, Access, Transport], Awaitable[None]], transport: Transport
+) -> None:
+    async with serving(answered_with_what_is_kept) as server, Clients() as clients:
+        access = Access(endpoint_url=server.endpoint_url, credentials=CREDENTIALS)
+        await before(clients, access, transport)
+        async with clients.service_over(transport, VAULT, access) as glacier:
+            found = await delete(glacier, ARCHIVE)
+    assert (found.meaning, found.code) == (Meaning.NO_REPLY, "RepeatedReply")
+
+
+async def test_what_a_runs_log_says_last_of_replies_is_known_to_the_process_that_goes_on(tmp_path: Path) -> None:
+    disk = FileDisk(tmp_path)
+    assert last_request_ids(disk) == []
+    journal = await open_journal(disk, records=3)
+    journal.record([outcome(0, request_id="one"), outcome(1, request_id="two"), outcome(2, "failed", code="x")])
+    await journal.durable()
+    assert last_request_ids(disk) == ["one", "two"]
+    await journal.aclose()
+
+
 # -- the window of request ids ---------------------------------------------------------------------------------------
 
 
@@ -106,7 +168,7 @@ def deleted(request_id: str) -> Reply:
 
 
 async def test_a_reply_that_two_get_in_one_turn_is_nobodys() -> None:
-    replies, settled = Replies(), list[tuple[str, Reply]]()
+    replies, settled = Replies(SeenRequestIds()), list[tuple[str, Reply]]()
     replies.deliver_to(settled.extend)
     assert [replies.add(*each) for each in [("a", deleted("1")), ("b", deleted("2")), ("c", deleted("1"))]] == [
         True,
@@ -122,7 +184,7 @@ async def test_a_reply_that_two_get_in_one_turn_is_nobodys() -> None:
 
 
 async def test_replies_without_a_request_id_are_not_held_against_each_other() -> None:
-    replies = Replies()
+    replies = Replies(SeenRequestIds())
     replies.deliver_to(lambda _: None)
     nothing = Reply(Meaning.NO_REPLY, code="ReadTimeoutError")
     assert all([replies.add("a", nothing), replies.add("b", nothing)])
@@ -132,7 +194,7 @@ async def test_a_reply_that_keeps_coming_is_never_believed_and_memory_is_bounded
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr("glacier_purge.glacier.request_ids.IDS_KEPT_MIN", 10)
-    replies, settled = Replies(), list[tuple[str, Reply]]()
+    replies, settled = Replies(SeenRequestIds()), list[tuple[str, Reply]]()
     replies.deliver_to(settled.extend)
     assert replies.add("first", deleted("kept"))
     for number in range(100):

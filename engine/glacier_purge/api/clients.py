@@ -24,10 +24,11 @@ from glacier_purge.aws.endpoints import check_endpoint_url, is_loopback
 from glacier_purge.errors import CredentialsFailed, CredentialsUnreachable, RunStopped, WrongAccount
 from glacier_purge.glacier.control import ControlRefused
 from glacier_purge.glacier.reply import Meaning
+from glacier_purge.glacier.request_ids import SeenRequestIds
 from glacier_purge.plan.migration.proofs import Stores
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
+    from collections.abc import AsyncIterator, Iterable
     from pathlib import Path
     from types import TracebackType
 
@@ -55,6 +56,8 @@ class Clients:
         self._regions: dict[tuple[Access, str], _Region] = {}
         self._sources: dict[tuple[object, ...], CredentialSource] = {}
         self._recordings: dict[Path, Recording] = {}
+        self._seen = SeenRequestIds()
+        """The request ids of all replies, to whatever and of whichever vault."""
 
     async def __aenter__(self) -> Self:
         await self._opened.__aenter__()
@@ -64,6 +67,11 @@ class Clients:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         await self._opened.__aexit__(kind, error, trace)
+
+    def know(self, request_ids: Iterable[str]) -> None:
+        """Take replies with these request ids for repeated ones: an earlier process got them."""
+        for request_id in request_ids:
+            self._seen.is_new(request_id)
 
     async def control(self, vault: Vault, access: Access) -> GlacierControl:
         """Give the client for everything around the deletes of ``vault``, after a check whose credentials these are.
@@ -108,7 +116,7 @@ class Clients:
             return
         from glacier_purge.glacier.http.rest import open_rest  # noqa: PLC0415 - not needed by who only looks
 
-        async with open_rest(as_sdk(await region.client()), access, region.recording) as service:
+        async with open_rest(as_sdk(await region.client()), access, self._seen, region.recording) as service:
             yield service
 
     async def try_way(self, vault: Vault, access: Access, wanted: WantedTransport) -> str:
@@ -127,7 +135,7 @@ class Clients:
         if choice.name == "rest":
             sdk = SdkGlacier(await region.client(), vault=vault, session=region.session, id_rule=access.id_rule)
             try:
-                async with open_rest(sdk, access) as service:
+                async with open_rest(sdk, access, self._seen) as service:
                     await service.connect()
             except NotConnectedError as fault:
                 raise as_error(fault.reply, "DeleteArchive", vault.arn) from fault
@@ -176,7 +184,7 @@ class Clients:
 
         if (access, name) not in self._regions:
             recording = self._recording(access)
-            session = AwsSession(access, name, scrutiny(recording), self._source(access, name))
+            session = AwsSession(access, name, scrutiny(recording, self._seen), self._source(access, name))
             self._regions[access, name] = _Region(session, recording, self._opened)
         return self._regions[access, name]
 
@@ -212,7 +220,7 @@ class Clients:
         from glacier_purge.glacier.sdk.client import SdkGlacier  # noqa: PLC0415 - heavy
         from glacier_purge.glacier.sdk.wire import scrutiny  # noqa: PLC0415 - heavy
 
-        session = AwsSession(access, vault.region, scrutiny(None), CredentialSource.of(issued))
+        session = AwsSession(access, vault.region, scrutiny(None, SeenRequestIds()), CredentialSource.of(issued))
         try:
             if access.endpoint_url is None or not is_loopback(access.endpoint_url):
                 _check(await caller_identity(session), vault)

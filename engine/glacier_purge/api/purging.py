@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from glacier_purge.api.values import access, purge_settings
 from glacier_purge.audit.recovery import replay
+from glacier_purge.audit.segments import last_request_ids
 from glacier_purge.clock import utc_now
 from glacier_purge.guard.rules import check_fresh
 from glacier_purge.lifecycle.endings import check_not_abandoned
@@ -65,9 +66,10 @@ async def opened_run(
     """Open what a run needs, for a caller that is alone with it; nothing is deleted before its ``carry_out``.
 
     ``pacer_for`` gives the pace where it is shared with other runs; ``around`` puts something between the run and the
-    service, as what takes the time of each delete.  Raises as ``Clients.service`` does.
+    service, as what takes the time of each delete.  Raises as ``Clients.service`` does, and ``AuditDamaged``.
     """
     reached = access(settings, plan.endpoint_url, id_rule=plan.snapshot.id_rule, credentials=credentials)
+    clients.know(last_request_ids(FileDisk(folder.path)))
     async with clients.service(plan.vault, reached, settings.aws.transport) as service:
         yield PurgeRun(
             folder,

@@ -16,9 +16,11 @@ from glacier_purge.api.clients import Clients
 from glacier_purge.api.stream_engine import Book, Engine, NoLog, Unread
 from glacier_purge.api.stream_log import open_stream_log, stream_folder
 from glacier_purge.api.values import access, endpoint, purge_settings
+from glacier_purge.audit.segments import last_request_ids
 from glacier_purge.deletion.retry import RetryPolicy, own_policies
 from glacier_purge.run.host import Host
 from glacier_purge.settings import Settings
+from glacier_purge.storage.disk import FileDisk
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, AsyncIterable, Iterable, Mapping
@@ -76,10 +78,11 @@ async def delete_archives(
         book: AbstractAsyncContextManager[Book] = nullcontext(NoLog(unread))
         if folder is not None:
             book = open_stream_log(folder, unread.put, pace, host)
-        async with Clients() as clients, clients.service(vault, reached, settings.aws.transport) as service:
-            engine = Engine(
-                service, pace, host, RetryPolicy(pace.retry, host.random, own), is_id=settings.inventory.id_rule.holds
-            )
-            async with aclosing(unread.beside(engine.delete(ids, book, unread))) as outcomes:
-                async for outcome in outcomes:
-                    yield outcome
+        async with Clients() as clients:
+            clients.know([] if folder is None else last_request_ids(FileDisk(folder.path)))
+            async with clients.service(vault, reached, settings.aws.transport) as service:
+                policy = RetryPolicy(pace.retry, host.random, own)
+                engine = Engine(service, pace, host, policy, is_id=settings.inventory.id_rule.holds)
+                async with aclosing(unread.beside(engine.delete(ids, book, unread))) as outcomes:
+                    async for outcome in outcomes:
+                        yield outcome

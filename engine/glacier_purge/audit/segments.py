@@ -15,6 +15,7 @@ import io
 import json
 import re
 from collections.abc import Iterator
+from contextlib import suppress
 from typing import NamedTuple
 
 import msgspec
@@ -30,6 +31,9 @@ MANIFEST = "audit/manifest.jsonl"
 
 _SEGMENT = re.compile(r"(?P<number>[0-9]{6,})\.jsonl(?P<compressed>\.zst)?")
 _ENTRY_GOES_ON = re.compile(rb'"previous":"[0-9a-f]{64}"\}[^\0\n]')
+_REQUEST_ID = re.compile(rb'"request_id":"([!#-\[\]-~]+)"')
+_REQUEST_IDS_BYTES = 1 << 22
+"""Where some 10,000 of them stand, more than are remembered."""
 _CHUNK_BYTES = 1 << 17
 """What is read and compressed at a time. It is ten times as long once unpacked, so that 1 MiB would be 10 MB in memory;
 and frames of this size are the smallest in sum."""
@@ -155,6 +159,20 @@ def read_lines(disk: Disk, segment: Segment, offset: int = 0) -> Iterator[list[b
             yield lines
     if parts:
         yield [b"".join(parts)]
+
+
+def last_request_ids(disk: Disk) -> list[str]:
+    """The request ids of the last replies on record, as far as the segment reaches back that is still open.
+
+    None of what can't be read: opening the log says so.
+    """
+    segments = find_segments(disk)
+    end = b""
+    if segments and not segments[-1].compressed:
+        name = segments[-1].name
+        with suppress(OSError):
+            end = disk.read(name, max(0, (disk.size(name) or 0) - _REQUEST_IDS_BYTES))
+    return [found.decode("ascii") for found in _REQUEST_ID.findall(end)]
 
 
 def listed(disk: Disk, segments: list[Segment]) -> int:

@@ -59,11 +59,11 @@ class Scrutiny:
     """What replies are held to before the SDK reads them; the service's own knowledge, so it is handed in.
 
     ``answer`` hears botocore's event ``before-parse`` and raises for an answer that does not hold what it promises;
-    ``connections`` makes, for one client, the factory of connections that judge what comes over them.
+    ``connections`` makes connections that judge what comes over them.
     """
 
     answer: Callable[..., None]
-    connections: Callable[[], Callable[[asyncio.AbstractEventLoop], ResponseHandler]]
+    connections: Callable[[asyncio.AbstractEventLoop], ResponseHandler]
 
 
 class AwsSession:
@@ -155,7 +155,7 @@ class AwsSession:
             parameter_validation=False,
             ignore_configured_endpoint_urls=True,
             user_agent=self._user_agent(),
-            http_session_cls=partial(OneTryHttpSession, connections=self._scrutiny.connections(), tls=lambda: self.tls),
+            http_session_cls=partial(OneTryHttpSession, connections=self._scrutiny.connections, tls=lambda: self.tls),
             **own_endpoint,
         )
 

@@ -20,7 +20,6 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
 
 from glacier_purge.glacier.doubts import repeated
-from glacier_purge.glacier.request_ids import SeenRequestIds
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine, Sequence
@@ -28,6 +27,7 @@ if TYPE_CHECKING:
 
     from glacier_purge.archive import ArchiveId, Vault
     from glacier_purge.glacier.reply import Reply
+    from glacier_purge.glacier.request_ids import SeenRequestIds
 
     Settle = Callable[[Sequence[tuple[Any, Reply]]], object]
     """Takes replies, each beside what was given to ``delete_archives`` for it, every one once.
@@ -89,14 +89,17 @@ class Glacier(Protocol):
 
 
 class Replies:
-    """The replies of this turn of the loop; ``deliver_to`` comes before the first."""
+    """The replies of this turn of the loop; ``deliver_to`` comes before the first.
+
+    ``seen`` are the request ids of replies so far, also of those that others take.
+    """
 
     __slots__ = ("_arrived", "_loop", "_seen", "_settle")
 
-    def __init__(self) -> None:
+    def __init__(self, seen: SeenRequestIds) -> None:
         self._loop = asyncio.get_running_loop()
         self._settle: Settle | None = None
-        self._seen = SeenRequestIds()
+        self._seen = seen
         self._arrived: list[tuple[Any, Reply]] = []
 
     def deliver_to(self, settle: Settle) -> None:

@@ -1,10 +1,10 @@
 """Which request ids replies have carried: the service gives each reply one of its own, so one seen twice is a repeat.
 
 What this catches: a box in between that answers a delete with a reply it keeps (of the same connection or of another
-one), replies that have fallen behind by one, one reply given to two deletes.  What it cannot: replies that are each
-given once and to the wrong delete, a reply kept for longer than the window reaches or from before this process began,
-and an id that is made up.  Nothing in a 204 says which archive it is about; that an archive is gone is proven by a
-later inventory alone.
+one, to a delete of another vault, to a question, to what an earlier process of the run sent last), replies that have
+fallen behind by one, one reply given to two deletes.  What it cannot: replies that are each given once and to the wrong
+delete, a reply kept for longer than the window reaches, and an id that is made up.  Nothing in a 204 says which archive
+it is about; that an archive is gone is proven by a later inventory alone.
 """
 
 from __future__ import annotations

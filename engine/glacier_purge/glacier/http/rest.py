@@ -28,14 +28,17 @@ if TYPE_CHECKING:
     from glacier_purge.aws.credentials import CredentialSource
     from glacier_purge.glacier.port import Addressed, Later, Settle, VaultDescription
     from glacier_purge.glacier.recording import Recording
+    from glacier_purge.glacier.request_ids import SeenRequestIds
     from glacier_purge.glacier.sdk.client import SdkGlacier
 
 
 @asynccontextmanager
-async def open_rest(sdk: SdkGlacier, access: Access, recording: Recording | None = None) -> AsyncIterator[RestGlacier]:
+async def open_rest(
+    sdk: SdkGlacier, access: Access, seen: SeenRequestIds, recording: Recording | None = None
+) -> AsyncIterator[RestGlacier]:
     """Open connections of our own to the service that ``sdk`` reaches; leaving the context drops every one of them.
 
-    Sends nothing. ``recording`` takes notes on them.
+    Sends nothing. ``seen`` are the request ids that the process has seen elsewhere; ``recording`` takes notes.
     """
     url = urlsplit(sdk.endpoint_url)
     assert url.hostname is not None
@@ -46,7 +49,7 @@ async def open_rest(sdk: SdkGlacier, access: Access, recording: Recording | None
         timeout_seconds=access.connect_timeout_seconds,
         patience_seconds=access.request_timeout_seconds,
     )
-    replies = Replies()
+    replies = Replies(seen)
     pool = ConnectionPool(
         dialer,
         replies.add,

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from glacier_purge.errors import CredentialsFailed
 from glacier_purge.glacier.port import Replies
 from glacier_purge.glacier.reply import Meaning, Reply
+from glacier_purge.glacier.request_ids import SeenRequestIds
 from glacier_purge.glacier.sdk.answers import as_error, read_answer, read_description, read_fault
 
 if TYPE_CHECKING:
@@ -31,7 +32,7 @@ class SdkGlacier:
         self._vault = vault
         self._id_rule = id_rule
         self._session = session
-        self._replies = Replies()
+        self._replies = Replies(SeenRequestIds())  # beside those that its connections look into
 
     @property
     def vault(self) -> Vault:

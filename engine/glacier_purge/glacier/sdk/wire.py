@@ -12,23 +12,22 @@ from aiohttp.client_proto import ResponseHandler
 
 from glacier_purge.aws.session import Scrutiny
 from glacier_purge.glacier.doubts import NotAReplyError, fault_of_reply, has_bytes_behind_head, repeated, unsound
-from glacier_purge.glacier.request_ids import SeenRequestIds
 from glacier_purge.glacier.sdk.answers import hold_to_promise
 
 if TYPE_CHECKING:
     import asyncio
-    from collections.abc import Callable
 
     from aiohttp.http_parser import RawResponseMessage
 
     from glacier_purge.glacier.recording import Recording
     from glacier_purge.glacier.reply import Reply
+    from glacier_purge.glacier.request_ids import SeenRequestIds
 
 
 class JudgedReplies(ResponseHandler):
     """A connection on which ``NotAReplyError`` is raised, and which is closed, where what came is no reply.
 
-    ``seen`` are the request ids of all connections of one client.
+    ``seen`` are the request ids that came over any connection of the process, as far as they are remembered.
     """
 
     def __init__(self, loop: asyncio.AbstractEventLoop, seen: SeenRequestIds) -> None:
@@ -80,12 +79,10 @@ def _text(message: RawResponseMessage, name: str) -> str | None:
     return ", ".join(values) if values else None
 
 
-def scrutiny(recording: Recording | None) -> Scrutiny:
-    """What replies of the services are held to, by every client of a session, and who takes notes."""
+def scrutiny(recording: Recording | None, seen: SeenRequestIds) -> Scrutiny:
+    """What replies of the services are held to, by every client of a session, and who takes notes.
+
+    ``seen`` are the request ids that replies have carried, over whatever connections.
+    """
     kind = JudgedReplies if recording is None else recording.of(JudgedReplies)
-
-    def judging() -> Callable[[asyncio.AbstractEventLoop], JudgedReplies]:
-        seen = SeenRequestIds()
-        return lambda loop: kind(loop, seen)
-
-    return Scrutiny(answer=hold_to_promise, connections=judging)
+    return Scrutiny(answer=hold_to_promise, connections=lambda loop: kind(loop, seen))
