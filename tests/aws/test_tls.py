@@ -9,10 +9,12 @@ import pytest
 import truststore
 from truststore import _openssl
 
+from glacier_purge.api.clients import Clients
 from glacier_purge.archive import ArchiveId
 from glacier_purge.aws.access import Access
 from glacier_purge.aws.profiles import Configuration
 from glacier_purge.aws.tls import Bundle, bundle_in_force, client_context, fault_in_words, trust_in_words
+from glacier_purge.errors import ConfigurationFailed
 from glacier_purge.glacier.reply import Meaning
 from tests.clients import KEYS, VAULT, open_rest, open_sdk
 from tests.e2e.company import Certified, authority, issued, server_side
@@ -71,6 +73,18 @@ async def test_both_transports_take_it_and_neither_takes_anothers(
             async with open_transport(VAULT, reached) as glacier:
                 assert (await delete(glacier, ArchiveId("a" * 138))).meaning is meaning
         assert len(server.requests) == (meaning is Meaning.DELETED)
+
+
+async def test_neither_s3_nor_dynamodb_is_asked_where_a_certificate_does_not_hold(tmp_path: Path) -> None:
+    async with serving(answers(reply()), tls=server_side(issued(OLD), tmp_path)) as server, Clients() as clients:
+        stores = clients.stores(Access(endpoint_url=server.endpoint_url, credentials=KEYS), VAULT.region)
+        async with stores.open_copies() as copies:
+            with pytest.raises(ConfigurationFailed, match=r"^S3 was not asked for b/k: the certificate of "):
+                await copies.object_size_bytes("b", "k")
+        with pytest.raises(ConfigurationFailed, match=r"^table copies was not read: the certificate of"):
+            async for _ in stores.scan_table("copies"):
+                pass
+    assert server.requests == []
 
 
 def test_keys_are_written_nowhere_and_old_versions_not_spoken(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

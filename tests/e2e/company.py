@@ -32,6 +32,11 @@ _CALLER = (
     "<UserId>AIDAEXAMPLE</UserId><Account>{account}</Account></GetCallerIdentityResult><ResponseMetadata>"
     "<RequestId>01234567-89ab-cdef-0123-456789abcdef</RequestId></ResponseMetadata></GetCallerIdentityResponse>"
 )
+_ROLE = (
+    "<AssumeRoleResponse><AssumeRoleResult><Credentials><AccessKeyId>ASIAEXAMPLE</AccessKeyId><SecretAccessKey>s"
+    "</SecretAccessKey><SessionToken>t</SessionToken><Expiration>{until}</Expiration></Credentials></AssumeRoleResult>"
+    "</AssumeRoleResponse>"
+)
 _STS_HEAD = (
     b"HTTP/1.1 200 OK\r\nContent-Type: text/xml\r\nContent-Length: %d\r\n"
     b"x-amzn-RequestId: 01234567-89ab-cdef-0123-%012d\r\n\r\n"
@@ -205,8 +210,9 @@ async def _answer_as_sts(
         head = await reader.readuntil(b"\r\n\r\n")
         shown.requests += 1
         lengths = [line for line in head.lower().split(b"\r\n") if line.startswith(b"content-length:")]
-        await reader.readexactly(int(lengths[0].partition(b":")[2]) if lengths else 0)
-        body = _CALLER.format(account=account).encode()
+        asked = await reader.readexactly(int(lengths[0].partition(b":")[2]) if lengths else 0)
+        until = (datetime.now(UTC) + timedelta(hours=1)).isoformat()
+        body = (_ROLE if b"AssumeRole" in asked else _CALLER).format(account=account, until=until).encode()
         writer.write(_STS_HEAD % (len(body), shown.requests) + body)
         await writer.drain()
 

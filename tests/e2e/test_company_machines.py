@@ -13,6 +13,7 @@ import ssl
 import warnings
 from contextlib import ExitStack
 from dataclasses import dataclass
+from functools import cache
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
 
+    from tests.e2e.conftest import Bench
     from tests.e2e.shell import Shell
 
 COMPANY, OLD, OTHER = authority(), authority("Old", old=True), authority("Other")
@@ -172,6 +174,15 @@ def of_old_tls(m: Machine) -> Machine:
         context.minimum_version = ssl.TLSVersion.TLSv1
         context.maximum_version = ssl.TLSVersion.TLSv1_1
     return m.refused_by(context).trusts(COMPANY)
+
+
+def in_role(m: Machine) -> Machine:
+    """A profile that takes a role, and a place to keep its session."""
+    m.with_profile(
+        "[profile base]\naws_access_key_id = AKIDBASE\naws_secret_access_key = s\n"
+        f"[profile ops]\nrole_arn = arn:aws:iam::{m.shell.simulator.account_id}:role/purger\nsource_profile = base\n"
+    )
+    return m.with_variables(HOME=str(m.folder)).live("--profile", "ops")
 
 
 VPC_STS = "https://vpce-0a1b2c3d-abcdefgh.sts.us-east-1.vpce.amazonaws.com"
@@ -332,6 +343,18 @@ PROXIES = {
         lambda m: m.behind_proxy().trusts(COMPANY).with_variables(GLACIER_PURGE_AWS__USE_FIPS_ENDPOINT="true").live(),
         hosts=("glacier-fips.us-east-1.amazonaws.com:443", "sts-fips.us-east-1.amazonaws.com:443"),
     ),
+    "a role, whose STS is asked through the proxy": gets_through(lambda m: in_role(m.behind_proxy().trusts(COMPANY))),
+    "a role, and the proxy's authority unknown": refused(
+        lambda m: in_role(m.behind_proxy()), 253, "the certificate of sts.us-east-1.amazonaws.com", NOT_TRUSTED
+    ),
+    "a VPC's own endpoint for STS, for a role too": gets_through(
+        lambda m: in_role(m.behind_proxy().trusts(COMPANY).with_variables(AWS_ENDPOINT_URL_STS=VPC_STS)),
+        hosts=("glacier.us-east-1.amazonaws.com:443", f"{VPC_STS.removeprefix('https://')}:443"),
+    ),
+    "FIPS of our own settings, for a role too": gets_through(
+        lambda m: in_role(m.behind_proxy().trusts(COMPANY).with_variables(GLACIER_PURGE_AWS__USE_FIPS_ENDPOINT="true")),
+        hosts=("glacier-fips.us-east-1.amazonaws.com:443", "sts-fips.us-east-1.amazonaws.com:443"),
+    ),
     "a VPC's own endpoint for STS": gets_through(
         lambda m: m.behind_proxy().trusts(COMPANY).with_variables(AWS_ENDPOINT_URL_STS=VPC_STS).live(),
         hosts=("glacier.us-east-1.amazonaws.com:443", f"{VPC_STS.removeprefix('https://')}:443"),
@@ -428,10 +451,10 @@ ENDPOINTS = {
         *(253, "endpoints.json changes what AWS's SDK knows of AWS"),
     ),
     "smart defaults that there are not": refused(
-        variables(AWS_DEFAULTS_MODE="smartest"), 253, "AWS's SDK can't be opened for", "smartest"
+        variables(AWS_DEFAULTS_MODE="smartest"), 253, "AWS's configuration does not hold", "smartest"
     ),
     "a kind of STS that there is not": refused(
-        variables(AWS_STS_REGIONAL_ENDPOINTS="galactic"), 253, "AWS's SDK can't be opened for", "galactic"
+        variables(AWS_STS_REGIONAL_ENDPOINTS="galactic"), 253, "AWS's configuration does not hold", "galactic"
     ),
 }
 
@@ -453,3 +476,35 @@ def test_who_can_get_through_does_and_who_cannot_is_told_why(row: Row, machine: 
     if row.hosts:
         assert machine.front is not None
         assert set(machine.front.asked) == set(row.hosts)
+
+
+@pytest.mark.parametrize("bench", [{"archives": 120}], indirect=True)
+@pytest.mark.parametrize(("transport", "certified_by"), [("sdk", COMPANY), ("rest", OLD)])
+def test_a_purge_goes_the_way_its_preflight_went(
+    transport: str, certified_by: Certified, bench: Bench, tmp_path: Path
+) -> None:
+    """Through a proxy that reads along by the SDK, and straight to an old authority's server over our connections."""
+    for name in ("SSL_CERT_FILE", "SSL_CERT_DIR", "REQUESTS_CA_BUNDLE"):
+        bench.variables[name] = ""
+    bench.variables["AWS_CA_BUNDLE"] = str(tmp_path / "authority.pem")
+    (tmp_path / "authority.pem").write_text(certified_by.pem)
+    port = urlsplit(bench.simulator.endpoint_url).port
+    assert port is not None
+    at = ["--region", "us-east-1"]
+    with ExitStack() as opened:
+        if transport == "sdk":
+            inside = cache(lambda host: server_side(issued(certified_by, [host]), tmp_path))
+            between = opened.enter_context(proxy(port, bench.simulator.account_id, inside))
+            bench.variables["HTTPS_PROXY"] = f"http://127.0.0.1:{between.port}"
+        else:
+            between = opened.enter_context(front(port, server_side(issued(certified_by), tmp_path)))
+            at += ["--endpoint-url", f"https://127.0.0.1:{between.port}"]
+        assert f"deletes go by {transport}" in bench.run("doctor", bench.simulator.vault, *at).stdout
+        inventory = bench.simulator.inventory(bench.folder / "inventory.json")
+        planned = bench.json(
+            *("plan", bench.simulator.vault, "--inventory", str(inventory), "--run-dir", str(bench.run_dir), *at)
+        )
+        bench.run(*bench.apply_arguments(planned["digest"]))
+    assert {record["outcome"] for record in bench.check_invariants().values()} == {"deleted"}
+    if transport == "sdk":
+        assert set(between.asked) == {"glacier.us-east-1.amazonaws.com:443", "sts.us-east-1.amazonaws.com:443"}

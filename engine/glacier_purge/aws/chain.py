@@ -112,6 +112,7 @@ class Chain:
             _ChainConfig(
                 connect_timeout=access.connect_timeout_seconds,
                 read_timeout=access.request_timeout_seconds,
+                use_fips_endpoint=True if access.use_fips_endpoint else None,
                 http_session_cls=partial(_ChainHttpSession, tls=partial(client_context, bundle)),
             )
         )

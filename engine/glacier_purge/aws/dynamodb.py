@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import anyio
 from tenacity import AsyncRetrying, retry_if_exception_type, stop_after_attempt, wait_random_exponential
 
+from glacier_purge.aws.tls import check_trusted
 from glacier_purge.errors import CredentialsFailed, RunStopped, ServiceRefused
 
 if TYPE_CHECKING:
@@ -57,5 +58,6 @@ async def _once(client: Any, request: Mapping[str, Any]) -> Mapping[str, Any]:
             f"table {table} cannot be read: {fault}. Needs dynamodb:Scan, in the vault's region. Nothing was planned."
         ) from fault
     except BotoCoreError as fault:
+        check_trusted(fault, f"table {table} was not read")
         raise RunStopped(f"no answer from DynamoDB about table {table}: {fault}. Try again later.") from fault
     return page

@@ -9,6 +9,7 @@ from botocore import exceptions as sdk
 
 from glacier_purge.aws.faults import SET_THE_CLOCK, Fault, fault_of, told
 from glacier_purge.aws.mfa import NotAnsweredError
+from glacier_purge.aws.tls import fault_in_words, host_asked, tls_fault
 from glacier_purge.errors import ClockWrong, CredentialsFailed, CredentialsUnreachable
 from glacier_purge.redaction import redact
 
@@ -43,7 +44,9 @@ def refusal(fault: Exception, asked: str, profile: str | None) -> CredentialsFai
         return CredentialsFailed(f"the AWS configuration of profile {name} does not hold: {said}. Correct it, {again}.")
     if whose is Fault.CLOCK:
         return ClockWrong(f"profile {name} is not given credentials: {said}. {SET_THE_CLOCK}")
-    if whose is Fault.NO_ANSWER and not isinstance(fault.__cause__ or fault.__context__, ssl.SSLCertVerificationError):
+    if isinstance(of_tls := tls_fault(fault), ssl.SSLCertVerificationError):
+        return CredentialsFailed(f"{asked}: {fault_in_words(of_tls, host_asked(fault))}.")
+    if whose is Fault.NO_ANSWER:
         return CredentialsUnreachable(f"{asked}: no answer ({said}). Run the same command again when there is one.")
     if isinstance(fault, sdk.ClientError):
         advice = _ROLE_ADVICE.get(fault.response.get("Error", {}).get("Code", ""), "Check the profile")

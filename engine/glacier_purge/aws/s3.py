@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import anyio
 from tenacity import AsyncRetrying, retry_if_exception_type, stop_after_attempt, wait_random_exponential
 
+from glacier_purge.aws.tls import check_trusted
 from glacier_purge.errors import CredentialsFailed, RunStopped, ServiceRefused
 
 if TYPE_CHECKING:
@@ -57,6 +58,7 @@ class S3:
                 "on the bucket, which has to be in the vault's region. Nothing was planned."
             ) from fault
         except BotoCoreError as fault:
+            check_trusted(fault, f"S3 was not asked for {bucket}/{key}")
             raise RunStopped(f"no answer from S3 about {bucket}/{key}: {fault}. Try again later.") from fault
         return int(answer["ContentLength"])
 

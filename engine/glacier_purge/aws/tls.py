@@ -15,6 +15,7 @@ import sys
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
 
 import truststore
 from botocore.httpsession import get_cert_path
@@ -99,6 +100,27 @@ def client_context(bundle: Bundle | None, *, checks: bool = True) -> ssl.SSLCont
 def trust_in_words(bundle: Bundle | None) -> str:
     """Whose word is taken for a server's name, for people."""
     return "the system's authorities" + ("" if bundle is None else f" and {bundle.file} ({bundle.named_by})")
+
+
+def tls_fault(fault: BaseException | None) -> ssl.SSLError | None:
+    """Find what TLS says below an exception of the SDK: the last is OpenSSL's own, others are aiohttp's."""
+    found = None
+    while fault is not None:
+        found = fault if isinstance(fault, ssl.SSLError) else found
+        fault = fault.__cause__ or fault.__context__
+    return found
+
+
+def host_asked(fault: BaseException) -> str:
+    """Host and port of the request that an exception of the SDK is about."""
+    return urlsplit(getattr(fault, "kwargs", {}).get("endpoint_url", "")).netloc or "the service"
+
+
+def check_trusted(fault: BaseException, what: str) -> None:
+    """Raise ``ConfigurationFailed``, with ``what`` was not done, where a certificate that does not hold is why."""
+    found = tls_fault(fault)
+    if isinstance(found, ssl.SSLCertVerificationError):
+        raise ConfigurationFailed(f"{what}: {fault_in_words(found, host_asked(fault))}. Nothing was sent.") from fault
 
 
 def fault_in_words(fault: ssl.SSLError, where: str) -> str:

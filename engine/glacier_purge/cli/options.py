@@ -60,7 +60,8 @@ class AwsOptions:
     region: str | None = None
     """AWS region of the vault; otherwise AWS_REGION, AWS_DEFAULT_REGION, or the profile's."""
     endpoint_url: str | None = None
-    """Another endpoint: loopback, or https://glacier*.amazonaws.com[.cn]. Shown, and part of the plan's digest."""
+    """Loopback, or https://glacier*.amazonaws.com[.cn]; else AWS_ENDPOINT_URL_GLACIER, AWS_ENDPOINT_URL, the profile's.
+    Shown, and part of the plan's digest."""
     account_id: Hyphened | None = None
     """12-digit account that owns the vault; - is the account of the credentials."""
     transport: Literal["auto", "sdk", "rest"] | None = None

@@ -72,7 +72,7 @@ class AwsSettings(_Section):
     region: str | None = None
     """Region of the vault; otherwise the profile's."""
     endpoint_url: Annotated[str, AfterValidator(check_endpoint_url)] | None = None
-    """Another endpoint than the region's own: loopback, or one of Amazon Glacier's."""
+    """Another endpoint than the region's own, loopback or one of Amazon Glacier's; otherwise as AWS's own files say."""
     use_fips_endpoint: bool | None = None
     """Speak to FIPS endpoints; otherwise as AWS_USE_FIPS_ENDPOINT, or the profile, says."""
     account_id: Annotated[str, Field(pattern=r"^[0-9]{12}$")] | None = None

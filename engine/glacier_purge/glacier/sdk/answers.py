@@ -12,16 +12,15 @@ import ssl
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING, Any
-from urllib.parse import urlsplit
 
 import msgspec
 from botocore.exceptions import ClientError
 from botocore.parsers import ResponseParserError
 
 from glacier_purge.aws.faults import SET_THE_CLOCK, Fault, configured, fault_of, told
-from glacier_purge.aws.tls import fault_in_words
+from glacier_purge.aws.tls import fault_in_words, host_asked, tls_fault
 from glacier_purge.clock import utc_now
-from glacier_purge.errors import ClockWrong, CredentialsFailed
+from glacier_purge.errors import ClockWrong, CredentialsFailed, GlacierPurgeError
 from glacier_purge.glacier.control import (
     ControlRefused,
     InventoryScope,
@@ -129,10 +128,9 @@ def read_fault(fault: Exception) -> Reply:
     for cause in _causes(fault):
         if isinstance(cause, NotAReplyError):
             return cause.reply
-    of_tls = [cause for cause in _causes(fault) if isinstance(cause, ssl.SSLError)]
-    if of_tls:  # the last is OpenSSL's own, the others are what aiohttp made of it
-        reply = no_reply("SSLError", fault_in_words(of_tls[-1], _host_asked(fault)))
-        is_untrusted = isinstance(of_tls[-1], ssl.SSLCertVerificationError)
+    if not isinstance(fault, GlacierPurgeError) and (of_tls := tls_fault(fault)) is not None:
+        reply = no_reply("SSLError", fault_in_words(of_tls, host_asked(fault)))
+        is_untrusted = isinstance(of_tls, ssl.SSLCertVerificationError)
         return msgspec.structs.replace(reply, meaning=Meaning.UNTRUSTED) if is_untrusted else reply
     whose = fault_of(fault)
     if whose is Fault.BUG:  # or ours
@@ -217,11 +215,6 @@ def read_job(members: Mapping[str, Any]) -> Job:
 def read_time(text: str | None) -> datetime | None:
     """Read a time as the service writes it."""
     return None if text is None else datetime.fromisoformat(text)
-
-
-def _host_asked(fault: Exception) -> str:
-    """Host and port of the request that the SDK's fault is about."""
-    return urlsplit(getattr(fault, "kwargs", {}).get("endpoint_url", "")).netloc or "the service"
 
 
 def _causes(fault: BaseException | None) -> Iterator[BaseException]:
