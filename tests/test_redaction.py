@@ -28,6 +28,7 @@ KEY = "wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY"
 )
 def test_secrets_are_hidden(text: str, shown: str) -> None:
     assert redact(text) == shown
+    assert redact(shown) == shown
 
 
 @pytest.mark.parametrize(

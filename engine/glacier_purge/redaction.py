@@ -18,7 +18,7 @@ _NAMED_SECRET = re.compile(
     r"""(?ix)
     ( \b (?: x-amz-security-token | authorization | signature | (?:aws_?)?secret_?access_?key | secret_?key
            | (?:aws_?)?session_?token | password )
-      ["']? \s* [:=] \s* (?: [bu](?=["']) )? ["']? )
+      ["']? \s* [:=] \s* (?! (?: [bu]?["'] )? \[hidden\] ) (?: [bu](?=["']) )? ["']? )
     (?: AWS4-HMAC-SHA256 [^"'\r\n]* | (?: Basic | Bearer ) \s+ \S+ | [^\s"',;&}\])]+ )
     """
 )

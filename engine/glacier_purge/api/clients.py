@@ -21,7 +21,13 @@ import structlog
 
 from glacier_purge.api.transport import choose
 from glacier_purge.aws.endpoints import check_endpoint_url, is_loopback
-from glacier_purge.errors import CredentialsFailed, CredentialsUnreachable, RunStopped, WrongAccount
+from glacier_purge.errors import (
+    ConfigurationFailed,
+    CredentialsFailed,
+    CredentialsUnreachable,
+    RunStopped,
+    WrongAccount,
+)
 from glacier_purge.glacier.control import ControlRefused
 from glacier_purge.glacier.reply import Meaning
 from glacier_purge.glacier.request_ids import SeenRequestIds
@@ -230,11 +236,13 @@ class Clients:
         except (ControlRefused, WrongAccount) as refused:
             if isinstance(refused, ControlRefused) and refused.reply.meaning is Meaning.VAULT_MISSING:
                 return  # a vault that was removed meanwhile; of another account's it is not said
+            if isinstance(refused, ControlRefused) and not refused.is_denied:
+                raise CredentialsUnreachable(f"{issued.given_by} gave another key: {refused}") from refused
             raise WrongAccount(
                 f"{issued.given_by} gave another key, which is not used: {refused} Use credentials of account "
                 f"{vault.account_id}."
             ) from refused
-        except RunStopped as fault:
+        except (RunStopped, ConfigurationFailed) as fault:
             raise CredentialsUnreachable(
                 f"{issued.given_by} gave another key, and nobody says whose: {fault}"
             ) from fault

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import re
 import time
 from concurrent.futures import Future
 from contextlib import suppress
@@ -30,11 +31,12 @@ from aiobotocore.credentials import (
 )
 from aiobotocore.httpsession import AIOHTTPSession
 from aiobotocore.session import AioSession
+from botocore.parsers import ResponseParserError
 from botocore.utils import JSONFileCache
 
 from glacier_purge.aws.credentials import Issued
 from glacier_purge.aws.helper import Helper
-from glacier_purge.aws.mfa import asked_at_terminal
+from glacier_purge.aws.mfa import NotAnsweredError, asked_at_terminal
 from glacier_purge.aws.profiles import Configuration
 from glacier_purge.aws.refusals import refusal
 from glacier_purge.aws.sdk_data import OurServicesOnly
@@ -48,6 +50,7 @@ if TYPE_CHECKING:
     from glacier_purge.aws.access import Access
     from glacier_purge.aws.credentials import Check
 
+_CODE = re.compile(r"[0-9]{6}", re.ASCII)
 CODE_SECONDS = 300.0
 """How long a person has for typing a one-time code."""
 _END_SECONDS = 1.0
@@ -113,9 +116,11 @@ class Chain:
                 connect_timeout=access.connect_timeout_seconds,
                 read_timeout=access.request_timeout_seconds,
                 use_fips_endpoint=True if access.use_fips_endpoint else None,
+                retries={"total_max_attempts": 3, "mode": "standard"},  # the whole chain is gone through again later
                 http_session_cls=partial(_ChainHttpSession, tls=partial(client_context, bundle)),
             )
         )
+        core.register("before-parse", _hold_to_promise)
         resolver = create_credential_resolver(core, cache=cache, region_name=self._region)
         _put_in(resolver, core, attempt)
         provider = await resolver.load_credentials()
@@ -169,6 +174,8 @@ class ChainAttempt:
         before, self.doing = self.doing, f"{prompt.strip().rstrip(':')} (asked for at the terminal)"
         self._until = time.monotonic() + CODE_SECONDS
         code = asked_at_terminal(prompt, seconds=CODE_SECONDS, given_up=self._given_up.is_set)
+        if not _CODE.fullmatch(code):
+            raise NotAnsweredError("what was typed is no code of six digits")
         self.doing = before
         self._until = time.monotonic() + self._seconds
         self._limit.reschedule(asyncio.get_running_loop().time() + self._seconds)
@@ -190,6 +197,9 @@ class ChainAttempt:
             )
         except asyncio.CancelledError:
             outcome = CredentialsUnreachable(f"{self.doing} was given up.")
+        except Exception as error:
+            self.outcome.set_exception(error)  # a bug, to be raised where somebody sees it
+            return
         self.outcome.set_result(outcome)
 
 
@@ -231,6 +241,9 @@ class _ChainHttpSession(AIOHTTPSession):  # type: ignore[misc]  # aiobotocore pu
         return aiohttp.TCPConnector(limit=self._max_pool_connections, ssl=self._tls(), **self._connector_args)
 
 
+_STS, _PORTAL = (b"<AccessKeyId>", b"<Error>"), (b'"accessKeyId"', b"")
+_PROMISED = {"AssumeRole": _STS, "AssumeRoleWithWebIdentity": _STS, "GetRoleCredentials": _PORTAL}
+"""What has to stand in an answer of those who give credentials, in one that gives some and in one that refuses."""
 _KEPT = ("AccessKeyId", "SecretAccessKey", "SessionToken", "Expiration")
 
 
@@ -239,6 +252,13 @@ class UnreadRoleCache(RoleCache):
 
     def __contains__(self, key: str) -> bool:
         return False
+
+
+def _hold_to_promise(response_dict: Mapping[str, Any], operation_model: Any, **_: object) -> None:
+    """Take no page for an answer (the SDK's event ``before-parse``): its parser breaks down over one."""
+    given, refused = _PROMISED.get(operation_model.name, (b"", b""))
+    if (given if response_dict["status_code"] < 300 else refused) not in response_dict["body"]:
+        raise ResponseParserError(f"{operation_model.name} was answered by something in between, with no credentials")
 
 
 def _put_in(resolver: Any, core: AioSession, attempt: ChainAttempt) -> None:

@@ -58,25 +58,32 @@ async def _answer(asked: str, command: list[str]) -> bytes:
     assert process.stdout is not None
     assert process.stderr is not None
     try:
-        printed, said = await asyncio.gather(_first_bytes(process.stdout), _first_bytes(process.stderr))
-        if len(printed) > ANSWER_BYTES_MAX:
-            raise CredentialsFailed(f"{asked} answered with more than {ANSWER_BYTES_MAX:,} bytes: no credentials.")
+        printed, said = await asyncio.gather(_printed(asked, process.stdout), _last_words(process.stderr))
         code = await process.wait()
     finally:
         if process.returncode is None:
-            process.kill()
+            process._transport.close()  # type: ignore[attr-defined]  # noqa: SLF001 - no public way; kills it and lets
+            await process.wait()  # go of its pipes, which programs of its own may hold open
     if code != 0:
         how = f"ended with exit code {code}" if code > 0 else f"was ended by signal {-code}"
         raise CredentialsFailed(f"{asked} {how}, saying {_shown(said)}. Log in again, then run the same command again.")
     return printed
 
 
-async def _first_bytes(stream: asyncio.StreamReader) -> bytes:
-    """Read to the end, or to where it is more than any answer; what follows an error's first words is let go."""
-    read = bytearray()
-    while len(read) <= ANSWER_BYTES_MAX and (piece := await stream.read(ANSWER_BYTES_MAX)):
-        read += piece
-    return bytes(read)
+async def _printed(asked: str, stream: asyncio.StreamReader) -> bytes:
+    printed = bytearray()
+    while piece := await stream.read(ANSWER_BYTES_MAX):
+        printed += piece
+        if len(printed) > ANSWER_BYTES_MAX:
+            raise CredentialsFailed(f"{asked} answered with more than {ANSWER_BYTES_MAX:,} bytes: no credentials.")
+    return bytes(printed)
+
+
+async def _last_words(stream: asyncio.StreamReader) -> bytes:
+    words = b""
+    while piece := await stream.read(ANSWER_BYTES_MAX):
+        words = (words + piece)[-ANSWER_BYTES_MAX:]
+    return words
 
 
 def _read(asked: str, printed: bytes) -> dict[str, str | None]:
