@@ -169,6 +169,18 @@ def test_what_can_not_be_abandoned_is_refused(own: Shell) -> None:
     assert read_steps(place)[-1].event is Event.ACCOUNTED
 
 
+@pytest.mark.parametrize(("spoilt", "thaw"), [("lifecycle.jsonl", "photos"), ("terms.json", "VAULT")])
+def test_what_can_not_be_abandoned_is_not_advised_to_be(spoilt: str, thaw: str, own: Shell) -> None:
+    purged_and_frozen(own)
+    place = own.folder / "lifecycle"
+    (place / spoilt).write_bytes((place / spoilt).read_bytes().replace(b'":', b'";', 1))
+    said = run(own)
+    assert said.exit_code == 4
+    assert f"glacier-purge thaw {thaw} allows them now." in said.err
+    assert "glacier-purge abandon" not in said.err
+    assert own("abandon", str(place), "--confirm-vault", "photos").exit_code in {2, 4}
+
+
 def test_thaw_takes_out_what_a_lost_lifecycle_left_and_leaves_the_rest(own: Shell) -> None:
     at = ("photos", "--endpoint-url", own.simulator.endpoint_url, "--output", "json")
     nothing = own("thaw", *at)

@@ -46,6 +46,14 @@ def test_what_was_chosen_first_holds_for_whoever_chooses_nothing_later(folder: R
     ]
 
 
+def test_two_that_begin_alike_in_the_same_second_are_told_apart(folder: RunFolder, tmp_path: Path) -> None:
+    """By its terms a lifecycle knows its statement in the vault's policy: the other's is not its own to take away."""
+    other = RunFolder.create(tmp_path / "other")
+    for place in (folder, other):
+        settled(place)
+    assert read_terms(folder.path) != read_terms(other.path)
+
+
 @pytest.mark.parametrize(
     "again",
     [

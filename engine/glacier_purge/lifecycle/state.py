@@ -84,15 +84,16 @@ def noting_the_end(folder: RunFolder) -> Iterator[None]:
 
 def denial(folder: Path) -> str | None:
     """That uploads are denied, since when, and what allows them again; None where the steps say that they are not."""
-    name = _vault_name(folder)
+    named = _vault_name(folder)
+    name, thaw = named or "the vault", f"glacier-purge thaw {named or 'VAULT'}"
     ways_out = (
-        f"They are allowed again at its end; glacier-purge thaw {name} allows them now, and glacier-purge abandon "
-        f"{folder} also ends the lifecycle."
+        f"They are allowed again at its end; {thaw} allows them now, and glacier-purge abandon {folder} also ends the "
+        "lifecycle."
     )
     try:
         steps = read_steps(folder)
-    except (AuditDamaged, UsageError):
-        steps = []
+    except (AuditDamaged, UsageError):  # then it can't be abandoned either
+        steps, ways_out = [], f"{thaw} allows them now."
     if (since := denied_since(steps)) is not None:
         return f"Uploads to {name} are denied by this lifecycle since {since}. {ways_out}"
     is_known = any(step.event in {Event.FROZEN, Event.THAWED, Event.DELETED, Event.ABANDONED} for step in steps)
@@ -101,12 +102,12 @@ def denial(folder: Path) -> str | None:
     return f"Uploads to {name} may be denied by this lifecycle, which set out to deny them. {ways_out}"
 
 
-def _vault_name(folder: Path) -> str:
+def _vault_name(folder: Path) -> str | None:
     try:
         terms = read_terms(folder)
     except UsageError:
         terms = None
-    return "the vault" if terms is None else Vault.from_arn(terms.vault_arn).name
+    return None if terms is None else Vault.from_arn(terms.vault_arn).name
 
 
 def _was_noted(folder: Path) -> bool:

@@ -18,6 +18,7 @@ from contextlib import ExitStack
 from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
+from secrets import token_hex
 from typing import Any
 
 import msgspec
@@ -52,11 +53,15 @@ _CHUNK_BYTES = 1 << 20
 
 
 class Terms(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """What holds for a lifecycle. ``begun`` is UTC, ISO 8601; ``files`` maps absolute paths to SHA-256 in hex."""
+    """What holds for a lifecycle. ``begun`` is UTC, ISO 8601; ``files`` maps absolute paths to SHA-256 in hex.
+
+    ``nonce`` tells it from others that began alike in the same second: a lifecycle is known by its terms.
+    """
 
     vault_arn: str
     endpoint_url: str
     begun: str
+    nonce: str = ""
     choices: Choices = EVERY_ARCHIVE
     caps: Caps = UNCAPPED
     files: dict[str, str] = {}
@@ -89,7 +94,7 @@ def settle(
     """
     terms = read_terms(folder.path)
     if terms is None:
-        terms = Terms(vault_arn=vault.arn, endpoint_url=endpoint_url, begun=instant(now))
+        terms = Terms(vault_arn=vault.arn, endpoint_url=endpoint_url, begun=instant(now), nonce=token_hex(8))
         terms = _chosen(terms, choices, caps, folder.path, id_rule=id_rule)
         folder.write_once(TERMS_FILE, encoded(terms))
     if (terms.vault_arn, terms.endpoint_url) != (vault.arn, endpoint_url):
