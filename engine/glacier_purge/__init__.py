@@ -25,6 +25,7 @@ Importing this is cheap; what a name needs is imported when the name is first us
 
 from __future__ import annotations
 
+import sys
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
@@ -67,6 +68,8 @@ if TYPE_CHECKING:
     from glacier_purge.report.summary import Progress, Report
     from glacier_purge.settings import Settings
 
+ELSEWHERE = "it works on Linux and macOS. On Windows, run it in WSL."
+"""Said on a system whose files, locks and signals are not those that it is built on."""
 _HOMES = {
     "AllShown": "report.results.planning",
     "AuditDamaged": "errors",
@@ -183,6 +186,8 @@ __all__ = [
 def __getattr__(name: str) -> Any:
     if name not in _HOMES:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    if sys.platform == "win32":
+        raise ImportError(f"glacier_purge: {ELSEWHERE}")
     return getattr(import_module(f"{__name__}.{_HOMES[name]}"), name)
 
 

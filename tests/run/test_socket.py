@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import socket
 import stat
+import tempfile
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any
 
@@ -96,6 +98,37 @@ async def test_a_folder_far_down_has_a_socket_all_the_same(tmp_path: Path) -> No
     async with serving(deep):
         assert await ask(deep) is not None
     assert not (deep / "control").exists()
+
+
+async def test_without_proc_a_folder_far_down_has_a_socket_all_the_same(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """macOS and BSD: no /proc, addresses of 104 bytes with their NUL, and no rights of a socket."""
+
+    def no_rights(*_: object) -> None:
+        raise OSError(errno.EINVAL, os.strerror(errno.EINVAL))
+
+    monkeypatch.setattr(control, "_OPEN_FILES", tmp_path / "no-proc")
+    monkeypatch.setattr(os, "fchmod", no_rights)
+    for bytes_of_name in (1, 103 - len(os.fsencode(tmp_path / "control")) - 1, 200):
+        folder = tmp_path / ("x" * max(1, bytes_of_name))
+        folder.mkdir(exist_ok=True)
+        async with serving(folder):
+            assert await ask(folder) == {"state": "sending", "asked_by": "dave@host"}
+            assert stat.S_IMODE((folder / "control").lstat().st_mode) == 0o600
+        assert os.listdir(folder) == []  # noqa: PTH208 - names, not paths
+
+
+async def test_where_no_address_can_be_made_that_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(control, "_OPEN_FILES", tmp_path / "no-proc")
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "no-tmp"))
+    folder = tmp_path / ("x" * 200)
+    folder.mkdir()
+    with pytest.raises(UsageError, match="control cannot be reached: "):
+        control.send_order(folder, STATUS)
+    with capture_logs() as logs:
+        await control.serve(folder, obey)
+    assert [line["event"] for line in logs] == ["control.unavailable"]
 
 
 async def test_no_file_descriptor_is_left_open(tmp_path: Path) -> None:

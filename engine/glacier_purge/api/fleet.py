@@ -21,6 +21,7 @@ from glacier_purge.fleet.job_orders import ANY_JOBS, JobOrders
 from glacier_purge.fleet.roster import Roster, enlisted, fingerprint, read_roster, write_roster
 from glacier_purge.lifecycle.options import LifecycleOptions
 from glacier_purge.run.windows import in_words
+from glacier_purge.storage.file_system import described, takes_names_for_one
 from glacier_purge.storage.given_file import GivenFileWrong, as_text, read_given
 
 if TYPE_CHECKING:
@@ -145,6 +146,19 @@ def _member(
     )
 
 
+def _check_names(folder: Path, vaults: Sequence[Vault]) -> None:
+    """Raise ``UsageError`` where two vaults would share a folder: their names differ in case only, and are one here."""
+    by_name: dict[str, Vault] = {}
+    for vault in vaults:
+        other = by_name.setdefault(folder_name(vault).lower(), vault)
+        if other is not vault and takes_names_for_one(folder):
+            raise UsageError(
+                f"{other.arn} and {vault.arn} would have one folder: {described(folder)} takes names for one that "
+                "differ in upper and lower case only. Begin the fleet on a disk that does not, or name one of them in "
+                "a fleet file of its own. Nothing was sent."
+            )
+
+
 def _read(file: Path) -> bytes:
     try:
         content = read_given(file)
@@ -165,6 +179,7 @@ async def _settled(
     settings = {place: settings_for(place.profile, place.region, None) for place in plan.places}
     listed = {place: await vaults_there(settings[place], clients) for place in plan.places}
     found = expand(plan, listed)
+    _check_names(folder.path, [one.vault for one in found.chosen])
     roster = Roster(
         fleet_file_sha256=fingerprint(content),
         findings=found.findings,

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import logging
 from contextlib import asynccontextmanager, contextmanager
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
+
+import structlog
 
 from glacier_purge.api.values import access, purge_settings
 from glacier_purge.audit.recovery import replay
@@ -26,6 +29,9 @@ if TYPE_CHECKING:
     from glacier_purge.run.host import Host
     from glacier_purge.settings import Settings
     from glacier_purge.storage.folder import RunFolder
+
+
+_log: Any = structlog.wrap_logger(logging.getLogger(__name__))
 
 
 @contextmanager
@@ -70,6 +76,13 @@ async def opened_run(
     """
     reached = access(settings, plan.endpoint_url, id_rule=plan.snapshot.id_rule, credentials=credentials)
     clients.know(last_request_ids(FileDisk(folder.path)))
+    if reached.max_in_flight < settings.pace.max_in_flight:
+        _log.warning(
+            "in_flight.lowered",
+            asked_for=settings.pace.max_in_flight,
+            now=reached.max_in_flight,
+            because="this process may open no more files; ulimit -n says how many",
+        )
     async with clients.service(plan.vault, reached, settings.aws.transport) as service:
         yield PurgeRun(
             folder,

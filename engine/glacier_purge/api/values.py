@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import resource
 from dataclasses import asdict
 from datetime import timedelta
 from pathlib import Path
@@ -23,6 +24,10 @@ if TYPE_CHECKING:
     from glacier_purge.settings import Settings
 
 
+_OTHER_FILES = 64
+"""Open files of a run that are no connections for deletes: plan, log, locks, orders, questions, the event loop."""
+
+
 def purge_settings(settings: Settings) -> PurgeSettings:
     """The settings of a run, room by room."""
     pace, retry, audit = settings.pace, settings.retry, settings.audit
@@ -30,7 +35,7 @@ def purge_settings(settings: Settings) -> PurgeSettings:
         pace=PacerSettings(
             rate_per_second_first=pace.first_per_second,
             rate_per_second_max=pace.max_rate,
-            in_flight_max=pace.max_in_flight,
+            in_flight_max=in_flight_max(settings),
             leave_share=pace.leave_share,
         ),
         retry=RetryPolicySettings(
@@ -54,6 +59,14 @@ def purge_settings(settings: Settings) -> PurgeSettings:
         duration_seconds_max=settings.safety.max_duration_seconds,
         protection_interval_seconds=settings.safety.protection_interval_seconds,
     )
+
+
+def in_flight_max(settings: Settings) -> int:
+    """How many requests may be under way: as many as were asked for, or as this process has room for connections."""
+    open_files, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if open_files == resource.RLIM_INFINITY:
+        return settings.pace.max_in_flight
+    return max(1, min(settings.pace.max_in_flight, open_files - _OTHER_FILES))
 
 
 def rules(settings: Settings) -> Rules:
@@ -93,7 +106,7 @@ def access(
         use_fips_endpoint=bool(aws.use_fips_endpoint),
         profile=aws.profile,
         credentials=credentials,
-        max_in_flight=settings.pace.max_in_flight,
+        max_in_flight=in_flight_max(settings),
         ca_bundle=Path(aws.ca_bundle) if aws.ca_bundle else None,
         verify_certificates=aws.verify_ssl,
         connect_timeout_seconds=aws.connect_timeout_seconds,

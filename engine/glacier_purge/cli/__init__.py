@@ -11,8 +11,10 @@ from __future__ import annotations
 
 import os
 import sys
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
+from glacier_purge import ELSEWHERE
 from glacier_purge.cli.exit_codes import ExitCode
 from glacier_purge.cli.streams import OutputClosed, dependable_streams
 
@@ -21,9 +23,15 @@ if TYPE_CHECKING:
 
 __all__ = ["main"]
 
+_OPEN_FILES = 10_240
+"""As many connections as can be asked for, and what else is open. macOS allows no more (OPEN_MAX)."""
+
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command line (by default the process's own) and return its exit code."""
+    if sys.platform == "win32":  # said before anything is imported that Windows does not have
+        sys.stderr.write(f"glacier-purge: {ELSEWHERE}\n")
+        return ExitCode.USAGE
     with dependable_streams():
         return _answer(list(sys.argv[1:] if argv is None else argv))
 
@@ -62,13 +70,19 @@ def _run(arguments: list[str]) -> int:
 
 
 def _harden_process() -> None:
-    """Keep what a run writes to its owner, and credentials and the keys of connections out of files."""
+    """Keep what a run writes to its owner, and credentials and the keys of connections out of files; and let the
+    process open as many files as it may, where less was asked for.
+    """
     os.umask(0o077)
-    os.environ.pop("SSLKEYLOGFILE", None)  # libraries honour it, some when they are imported
-    if sys.platform != "win32":
-        import resource
+    import resource
 
-        resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    os.environ.pop("SSLKEYLOGFILE", None)  # libraries honour it, some when they are imported
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = _OPEN_FILES if hard == resource.RLIM_INFINITY else min(hard, _OPEN_FILES)
+    if soft != resource.RLIM_INFINITY and soft < wanted:
+        with suppress(OSError, ValueError):  # a limit of another kind stands against it: what there is, is kept to
+            resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
 
 
 def _explain(error: Exception, *, traceback_wanted: bool) -> int:

@@ -6,9 +6,11 @@ next one and refuses connections until then, so a stale file is never taken for 
 from the moment it is there, and the folder is its owner's alone.  A run never depends on it: where no socket can be
 made, or a client misbehaves, the run goes on and the operator log says so.
 
-An address of a Unix socket has room for some 100 bytes (108 on Linux), fewer than a path may have.  So the folder is
-opened and the socket addressed through it, as ``/proc/self/fd/N/control``, which is short and cannot be led elsewhere
-by a link that somebody changes meanwhile.  Systems without /proc take the path as it is, and its limit with it.
+An address of a Unix socket has room for some 100 bytes (108 on Linux, 104 on macOS and BSD, with a NUL at the end),
+fewer than a path may have.  So the folder is opened and the socket addressed through it, as
+``/proc/self/fd/N/control``, which is short and cannot be led elsewhere by a link that somebody changes meanwhile.
+Where there is no /proc, a path that is too long is taken through a short link, in a temporary folder that nobody else
+can write to.
 """
 
 from __future__ import annotations
@@ -18,8 +20,9 @@ import os
 import socket
 import stat
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import anyio
@@ -38,6 +41,7 @@ _log: Any = structlog.wrap_logger(logging.getLogger(__name__))
 
 CONTROL_FILE = "control"
 _OPEN_FILES = Path("/proc/self/fd")
+_ADDRESS_BYTES_MAX = 103
 _LINE_BYTES_MAX = 16_384
 _CLIENT_SECONDS = 10.0
 """How long a client may take for its line, and how long one waits for its answer."""
@@ -65,14 +69,19 @@ def send_order(folder: Path, order: Order) -> Facts | None:
 
     Raises ``UsageError`` when the order is refused or nobody answers it in ten seconds.
     """
-    with _address(folder) as address, socket.socket(socket.AF_UNIX) as link:
+    with ExitStack() as opened:
+        link = opened.enter_context(socket.socket(socket.AF_UNIX))
         link.settimeout(_CLIENT_SECONDS)
+        try:
+            address = opened.enter_context(_address(folder))
+        except OSError as error:
+            raise _unreachable(folder, error) from error
         try:
             link.connect(address)
         except (FileNotFoundError, ConnectionRefusedError):
             return None
         except OSError as error:
-            raise UsageError(f"{folder / CONTROL_FILE} cannot be reached: {error}.") from error
+            raise _unreachable(folder, error) from error
         try:
             link.sendall(write_order(order))
             line = link.makefile("rb").readline(_LINE_BYTES_MAX)
@@ -82,6 +91,10 @@ def send_order(folder: Path, order: Order) -> Facts | None:
                 "busy; whether it took the order, its audit log says."
             ) from error
     return _facts(line, folder)
+
+
+def _unreachable(folder: Path, error: OSError) -> UsageError:
+    return UsageError(f"{folder / CONTROL_FILE} cannot be reached: {error}.")
 
 
 def _facts(line: bytes, folder: Path) -> Facts:
@@ -126,8 +139,16 @@ def _address(folder: Path) -> Iterator[str]:
     """A short address of the folder's socket, good while the context lasts."""
     handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     try:
-        short = _OPEN_FILES / str(handle)
-        yield str((short if short.is_dir() else folder) / CONTROL_FILE)
+        opened = _OPEN_FILES / str(handle)
+        if opened.is_dir():
+            yield str(opened / CONTROL_FILE)
+        elif len(os.fsencode(whole := folder / CONTROL_FILE)) <= _ADDRESS_BYTES_MAX:
+            yield str(whole)
+        else:
+            with TemporaryDirectory(prefix="gp-") as place:
+                link = Path(place) / "f"
+                link.symlink_to(folder.absolute())
+                yield str(link / CONTROL_FILE)
     finally:
         os.close(handle)
 
@@ -139,7 +160,8 @@ def _listening(address: str) -> Iterator[socket.socket]:
     if _is_socket(path):
         path.unlink()
     with socket.socket(socket.AF_UNIX) as raw:
-        os.fchmod(raw.fileno(), 0o600)  # Linux makes the file with these rights, so there is no moment without them
+        with suppress(OSError):  # macOS and BSD know no rights of a socket; there the folder's keep others out
+            os.fchmod(raw.fileno(), 0o600)  # Linux makes the file with these, so there is no moment without them
         raw.bind(address)
         try:
             path.chmod(0o600)

@@ -13,12 +13,14 @@ settled as usual.
 from __future__ import annotations
 
 import logging
+import os
 import re
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, time, timedelta
+from datetime import UTC, date, datetime, time, timedelta, tzinfo
+from pathlib import Path
 from typing import Any
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError, available_timezones
 
 import anyio
 import structlog
@@ -27,6 +29,10 @@ from glacier_purge.deletion.pauses import Side
 from glacier_purge.deletion.pool import Pool
 
 _WINDOW = re.compile(r"(\d{1,2}):(\d\d)-(\d{1,2}):(\d\d)(?: +(\S+))?", re.ASCII)
+_OFFSETS = re.compile(r"(?:<[^>]+>|[A-Za-z]{3,})[+-]?\d")
+"""How TZ begins where it says the offsets itself, as CET-1CEST (POSIX)."""
+_HOST_ZONE = Path("/etc/localtime")
+_NO_DATA = "install tzdata, or give the hours by UTC: '22:00-06:00 UTC'"
 _DAY = timedelta(days=1)
 _DAYS_AHEAD = 3
 """A window of less than an hour may be lost to summer time on one day, never on two in a row."""
@@ -40,7 +46,7 @@ class Window:
 
     begins: time
     ends: time
-    zone: ZoneInfo | None = None
+    zone: tzinfo | None = None
 
     @classmethod
     def parse(cls, text: str) -> Window:
@@ -154,10 +160,40 @@ def _time(hour: str, minute: str, text: str) -> time:
         raise ValueError(f"{text!r}: there is no {hour}:{minute} in a day") from None
 
 
-def _zone(name: str | None, text: str) -> ZoneInfo | None:
+def _zone(name: str | None, text: str) -> tzinfo | None:
     if name is None:
-        return None
+        return _host_zone(text)
+    try:
+        return _known_zone(name)
+    except LookupError:
+        advice = "write it as Europe/Berlin" if available_timezones() else _NO_DATA
+        raise ValueError(f"{text!r}: this host knows no time zone {name!r}; {advice}") from None
+
+
+def _known_zone(name: str) -> tzinfo:
+    """Raises ``LookupError``."""
+    if name == "UTC":  # which needs no data
+        return UTC
     try:
         return ZoneInfo(name)
-    except (ZoneInfoNotFoundError, ValueError, OSError):
-        raise ValueError(f"{text!r}: this host knows no time zone {name!r}; write it as Europe/Berlin") from None
+    except (ZoneInfoNotFoundError, ValueError, OSError) as error:
+        raise LookupError(name) from error
+
+
+def _host_zone(text: str) -> tzinfo | None:
+    """The zone of the clock on this host's wall; None is the one that C's library goes by.
+
+    Raises ``ValueError`` where that is one that the host has no data for, as a container without tzdata: the library
+    goes by UTC then without a word, and deletes would be sent in other hours than were asked for.
+    """
+    named = os.environ.get("TZ", "").removeprefix(":")
+    if not named:
+        if "TZ" not in os.environ and _HOST_ZONE.is_symlink() and not _HOST_ZONE.exists():
+            raise ValueError(f"{text!r}: {_HOST_ZONE} leads to {_HOST_ZONE.readlink()}, which is not there; {_NO_DATA}")
+        return None
+    if _OFFSETS.match(named) or (Path(named).is_absolute() and Path(named).is_file()):
+        return None
+    try:
+        return _known_zone(named)
+    except LookupError:
+        raise ValueError(f"{text!r}: TZ names {named!r}, which this host has no data for; {_NO_DATA}") from None

@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import Protocol, TypeVar
 
 from glacier_purge.errors import AuditDamaged, DiskFailed
+from glacier_purge.storage.file_system import ADVICE, described, is_lacking, sync_folder
 from glacier_purge.storage.ownership import open_own
 
 T = TypeVar("T")
@@ -92,10 +93,10 @@ def writing(files: Files, name: str) -> Iterator[None]:
     except FileExistsError:
         raise
     except OSError as error:
-        raise DiskFailed(
-            f"{files.place(name)} can't be written: {error.strerror}. Mend the disk, or make room on it, and give the "
-            "same command again."
-        ) from error
+        advice = "Mend the disk, or make room on it, and give the same command again."
+        if is_lacking(error):
+            advice = f"It lies on {described(Path(files.place(name)))}, which can't do that. {ADVICE}"
+        raise DiskFailed(f"{files.place(name)} can't be written: {error.strerror}. {advice}") from error
 
 
 class FolderFiles:
@@ -167,11 +168,7 @@ class FolderFiles:
 
     def sync_folder(self, folder: str) -> None:
         """See ``Files``."""
-        descriptor = os.open(self._folder / folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-        try:
-            os.fsync(descriptor)
-        finally:
-            os.close(descriptor)
+        sync_folder(self._folder / folder)
 
     def _created(self, name: str) -> int:
         return open_own(self._folder / name, _APPEND | os.O_CREAT | os.O_EXCL)

@@ -18,6 +18,7 @@ from glacier_purge.archive import Vault
 from glacier_purge.errors import NotOurs, UsageError
 from glacier_purge.storage import documents, locks
 from glacier_purge.storage.disk import Files, FolderFiles
+from glacier_purge.storage.file_system import check_file_system
 from glacier_purge.storage.ownership import check_own_folder, check_owner, check_way_to, open_own
 
 PLAN_FILE = "plan.json"
@@ -51,10 +52,15 @@ class RunFolder:
 
     @classmethod
     def create(cls, path: Path) -> RunFolder:
-        """Make a new folder, rights 0700. Raises ``UsageError`` when something is there already."""
+        """Make a new folder, rights 0700.
+
+        Raises ``UsageError`` when something is there already, and where the file system can't do what a run needs.
+        """
         check_way_to(path)
         try:
             path.mkdir(mode=0o700, parents=True)
+            with _taken_away_again(path):
+                check_file_system(path)
         except FileExistsError:
             if path.is_symlink() or not path.is_dir() or any(path.iterdir()):
                 raise UsageError(
@@ -63,6 +69,7 @@ class RunFolder:
                 ) from None
             check_owner(path)
             path.chmod(0o700)
+            check_file_system(path)
         except OSError as error:
             raise UsageError(f"the run folder {path} cannot be made: {error.strerror}.") from error
         return cls(path)
@@ -134,6 +141,17 @@ class RunFolder:
     def is_locked(self) -> bool:
         """Tell whether a process works on the run right now."""
         return locks.run_is_locked(self.path)
+
+
+@contextmanager
+def _taken_away_again(path: Path) -> Iterator[None]:
+    """Remove an empty folder after any error."""
+    try:
+        yield
+    except BaseException:
+        with suppress(OSError):
+            path.rmdir()
+        raise
 
 
 def run_name(vault_name: str, now: datetime) -> str:

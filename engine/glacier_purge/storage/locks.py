@@ -40,6 +40,7 @@ from glacier_purge.archive import Vault
 from glacier_purge.clock import utc_now
 from glacier_purge.errors import DiskFailed, RunLocked, UsageError
 from glacier_purge.storage.documents import DocumentUnreadable, decoded
+from glacier_purge.storage.file_system import described, is_lacking
 
 LOCK_FILE = "lock"
 _HAS_ABSTRACT_NAMES = sys.platform == "linux"
@@ -246,8 +247,13 @@ def _locked_file(path: Path, taken: str, mode: int) -> int:
                 os.close(handle)
                 raise _refused(taken, holder or "it left no name", None) from None
             sleep(_TRY_AGAIN_SECONDS)
-        except OSError as error:  # a disk without locks
+        except OSError as error:
             os.close(handle)
+            if is_lacking(error):
+                raise DiskFailed(
+                    f"the lock {path} can't be taken: it lies on {described(path)}, which has no locks (flock: "
+                    f"{error.strerror}). Nothing was sent. Move it to a disk of this host."
+                ) from error
             raise _lock_failed(f"the lock {path}", error) from error
         os.close(handle)
 
@@ -283,13 +289,19 @@ def _file_is_held(path: Path) -> bool:
     except FileNotFoundError:
         return False
     except OSError as error:
-        raise UsageError(
-            f"{path} cannot be opened ({error.strerror}), so nobody can tell whether a process works on the run."
-        ) from error
+        raise _not_told(path, "opened", error) from error
     try:
         fcntl.flock(handle, fcntl.LOCK_SH | fcntl.LOCK_NB)
     except BlockingIOError:
         return True
+    except OSError as error:
+        raise _not_told(path, "asked for its lock", error) from error
     finally:
         os.close(handle)
     return False
+
+
+def _not_told(path: Path, done: str, error: OSError) -> UsageError:
+    return UsageError(
+        f"{path} cannot be {done} ({error.strerror}), so nobody can tell whether a process works on the run."
+    )

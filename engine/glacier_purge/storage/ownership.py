@@ -16,6 +16,7 @@ import stat
 from pathlib import Path
 
 from glacier_purge.errors import NotOurs
+from glacier_purge.storage.file_system import described
 
 _OTHERS_WRITE = stat.S_IWGRP | stat.S_IWOTH
 _SAFELY = os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK  # nobody hangs at a pipe that lies in a file's place
@@ -51,7 +52,10 @@ def read_own(path: Path) -> bytes:
 def check_own_folder(path: Path) -> None:
     """Raise ``NotOurs`` unless a folder is this user's and no other's. Raises ``OSError`` where there is none."""
     if check_owner(path).st_mode & _OTHERS_WRITE:
-        raise NotOurs(f"{path} can be written by other users, so its plan proves nothing. Run: chmod 0700 {path}")
+        raise NotOurs(
+            f"{path} can be written by other users, so its plan proves nothing. Run: chmod 0700 {path} (where that "
+            f"changes nothing, {described(path)} keeps no rights: move it to a disk that does)"
+        )
 
 
 def check_owner(path: Path) -> os.stat_result:
