@@ -32,6 +32,7 @@ def fetch(
     jobs: Jobs = JobOptions(),
     inventory_max_age: timedelta | None = None,
     chunk_mib: Whole = 16,
+    any_id_length: bool = False,
     aws: Aws = AwsOptions(),
     source: SettingsSource = SettingsOptions(),
     logs: Logs = LogOptions(),
@@ -54,6 +55,8 @@ def fetch(
         Take no job begun longer ago, as in 12h; otherwise any whose output can still be downloaded.
     chunk_mib
         MiB to download in one request.
+    any_id_length
+        Accept archive ids of other lengths than 138 characters, as other emulators make.
     """
     from glacier_purge.api.clients import Clients
     from glacier_purge.api.fetching import Fetching
@@ -71,7 +74,7 @@ def fetch(
     wanted = jobs.wanted()
     if inventory_max_age is not None and wanted != ANY_JOB:
         raise UsageError("--job-id, --new-inventory and --inventory-max-age say three different things. Give one.")
-    settings = source.load(aws)
+    settings = source.load(aws, inventory={"any_id_length": any_id_length or None})
 
     async def work() -> int:
         async with Clients() as clients:

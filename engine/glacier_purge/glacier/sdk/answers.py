@@ -17,6 +17,7 @@ import msgspec
 from botocore.exceptions import ClientError
 from botocore.parsers import ResponseParserError
 
+from glacier_purge.aws.endpoints import is_loopback
 from glacier_purge.aws.faults import SET_THE_CLOCK, Fault, configured, fault_of, told
 from glacier_purge.aws.tls import fault_in_words, host_asked, tls_fault
 from glacier_purge.clock import utc_now
@@ -142,21 +143,19 @@ def read_fault(fault: Exception) -> Reply:
     return msgspec.structs.replace(reply, meaning=Meaning.CREDENTIALS) if whose is Fault.CREDENTIALS else reply
 
 
-def as_error(reply: Reply, operation: str, about: str) -> ControlRefused | CredentialsFailed | NoAnswer:
-    """Say a reply to ``operation`` that is no success as the error both ports promise. ``about`` is the vault's ARN."""
+def as_error(
+    reply: Reply, operation: str, about: str, endpoint_url: str | None = None
+) -> ControlRefused | CredentialsFailed | NoAnswer:
+    """Say a reply to ``operation`` that is no success as the error both ports promise.
+
+    ``about`` is the vault's ARN, ``endpoint_url`` where it was asked, if that may be no AWS at all.
+    """
     said = f"{reply.code or reply.status or 'no code'}: {reply.message}".rstrip(": ")
     if reply.meaning is Meaning.UNTRUSTED:
         return NotTrusted(f"{operation} of {about} was not sent: {reply.message}.", operation=operation, reply=reply)
     what = f"{operation} of {about} was answered with {reply.meaning.value} ({said})"
     if reply.meaning is Meaning.NOT_AWS or reply.code == NOT_AS_PROMISED:
-        if reply.code == NOT_AS_PROMISED:
-            what = f"{operation} of {about} got no answer that can be believed ({reply.status}: {reply.message})"
-        return NoAnswer(
-            f"{what}. Look at what stands between here and the service (a proxy, a login page), then run the same "
-            "command again.",
-            operation=operation,
-            reply=reply,
-        )
+        return NoAnswer(_unbelieved(what, reply, operation, about, endpoint_url), operation=operation, reply=reply)
     if reply.meaning is Meaning.CLOCK:
         return ClockWrong(f"{what}. {SET_THE_CLOCK}")
     if reply.meaning is Meaning.CREDENTIALS:
@@ -168,6 +167,22 @@ def as_error(reply: Reply, operation: str, about: str) -> ControlRefused | Crede
         return ControlRefused(f"{what}. Nothing was changed by it.", operation=operation, reply=reply)
     advice = "Run the same command again when the service can be reached."
     return NoAnswer(f"{what}. {advice}", operation=operation, reply=reply)
+
+
+def _unbelieved(what: str, reply: Reply, operation: str, about: str, endpoint_url: str | None) -> str:
+    """Say that ``what`` came is none of the service's replies, and whose it may be."""
+    if reply.code == NOT_AS_PROMISED:
+        what = f"{operation} of {about} got no answer that can be believed ({reply.status}: {reply.message})"
+    elif endpoint_url and is_loopback(endpoint_url) and reply.status in {404, 405}:
+        return (
+            f"{operation} of {about}: {endpoint_url} does not know it ({reply.status}, without a request id), so that "
+            "is no Amazon Glacier, or a part of it as moto's server is, and not enough to purge a vault by. To try "
+            "this without AWS: glacier-purge simulate."
+        )
+    return (
+        f"{what}. Look at what stands between here and the service (a proxy, a login page), then run the same command "
+        "again."
+    )
 
 
 def read_description(members: Mapping[str, Any]) -> VaultDescription:

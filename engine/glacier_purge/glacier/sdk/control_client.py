@@ -241,7 +241,7 @@ class ControlClient:
         try:
             members: Mapping[str, Any] = await operation(**whose, **arguments)
         except Exception as fault:  # whatever the SDK, or what it stands on, may raise; bugs are raised again
-            raise as_error(read_fault(fault), name, self._vault.arn) from fault
+            raise as_error(read_fault(fault), name, self._vault.arn, self.endpoint_url) from fault
         return members
 
     def _about_another(self, name: str, what: str) -> NoAnswer:

@@ -24,7 +24,9 @@ async def find_vault(name: str, region: str, client: Any, retry: ControlRetry = 
     however often it was asked for).
     """
     ask = partial(client.describe_vault, accountId="-", vaultName=name)
-    answer: Mapping[str, Any] = await retry.policy()(_once, ask, "DescribeVault", f"vault {name} in {region}")
+    answer: Mapping[str, Any] = await retry.policy()(
+        _once, ask, "DescribeVault", f"vault {name} in {region}", client.meta.endpoint_url
+    )
     found = Vault.from_arn(answer["VaultARN"])
     if (found.name, found.region) != (name, region):
         raise _about_another(f"DescribeVault of vault {name} in {region}", found.arn)
@@ -42,7 +44,9 @@ async def list_vaults(
     marker: dict[str, str] = {}
     while True:
         ask = partial(client.list_vaults, accountId=account_id or "-", **marker)
-        page: Mapping[str, Any] = await retry.policy()(_once, ask, "ListVaults", f"the account in {region}")
+        page: Mapping[str, Any] = await retry.policy()(
+            _once, ask, "ListVaults", f"the account in {region}", client.meta.endpoint_url
+        )
         vaults += [Vault.from_arn(vault["VaultARN"]) for vault in page["VaultList"]]
         if not page.get("Marker"):
             return vaults
@@ -51,12 +55,14 @@ async def list_vaults(
         marker = {"marker": page["Marker"]}
 
 
-async def _once(ask: Callable[[], Awaitable[Mapping[str, Any]]], operation: str, about: str) -> Mapping[str, Any]:
+async def _once(
+    ask: Callable[[], Awaitable[Mapping[str, Any]]], operation: str, about: str, endpoint_url: str
+) -> Mapping[str, Any]:
     """Ask once; what the SDK raises becomes an error of our own."""
     try:
         return await ask()
     except Exception as fault:  # whatever the SDK, or what it stands on, may raise; bugs are raised again
-        raise as_error(read_fault(fault), operation, about) from fault
+        raise as_error(read_fault(fault), operation, about, endpoint_url) from fault
 
 
 def _about_another(question: str, what: str) -> RunStopped:

@@ -85,8 +85,10 @@ def why_unusable(job: Job, now: datetime) -> str | None:
     if job.action is not JobAction.INVENTORY:
         return f"it retrieves an archive, not the inventory ({job.action.value})"
     scope = job.inventory
-    if scope is None or scope.format != "JSON":
-        return f"it is in {scope.format if scope else 'no known format'}; only JSON names the vault and the date"
+    if scope is None:
+        return "it does not say what it lists (it has no InventoryRetrievalParameters)"
+    if scope.format != "JSON":
+        return f"it is in {scope.format or 'no known format'}; only JSON names the vault and the date"
     if scope.start_date or scope.end_date or scope.limit or scope.marker:
         return "it lists only a part of the vault (dates, a limit or a marker were given)"
     if job.state is JobState.FAILED:

@@ -189,6 +189,12 @@ class Retrieval:
         job = await self._control.describe_job(job_id)
         if job is None:
             raise RunStopped(f"inventory job {job_id} was accepted and is not there. Run the same command again.")
+        if job.state is not JobState.FAILED and (reason := why_unusable(job, self._waiter.now())) is not None:
+            raise RunStopped(
+                f"inventory job {job_id}, asked for a moment ago at {self._control.endpoint_url}, can't be used: "
+                f"{reason}. Amazon Glacier's can, so this is something else, as moto's server is, or a part of it. To "
+                "try this without AWS: glacier-purge simulate."
+            )
         return job, progress
 
     async def _finished(self, job: Job, progress: FetchProgress) -> Job:
