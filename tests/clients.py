@@ -13,10 +13,12 @@ from glacier_purge.aws.access import Access, StaticCredentials
 from glacier_purge.aws.chain import Chain
 from glacier_purge.aws.credentials import CredentialSource
 from glacier_purge.aws.session import AwsSession
+from glacier_purge.clock import utc_now
 from glacier_purge.glacier.request_ids import SeenRequestIds
 from glacier_purge.glacier.sdk.control_client import ControlClient
 from glacier_purge.glacier.sdk.patience import ControlRetry
 from glacier_purge.glacier.sdk.wire import scrutiny
+from glacier_purge.glacier.service_clock import ServiceClock
 from glacier_simulator import SimulatedGlacier
 
 if TYPE_CHECKING:
@@ -44,7 +46,7 @@ async def control(
 
     access = Access(endpoint_url=endpoint_url, credentials=KEYS, request_timeout_seconds=5.0)
     source = CredentialSource(Chain(access, vault.region).begin)
-    session = AwsSession(access, vault.region, scrutiny(None, SeenRequestIds()), source)
+    session = AwsSession(access, vault.region, scrutiny(None, SeenRequestIds(), ServiceClock(utc_now)), source)
     async with session.client("glacier") as client:
         yield ControlClient(client, vault, session, ControlRetry(attempts_max=4, sleep=sleep))
 

@@ -16,8 +16,10 @@ from glacier_purge.aws.chain import Chain
 from glacier_purge.aws.credentials import CredentialSource
 from glacier_purge.aws.sdk_data import SERVICES, OurServicesOnly
 from glacier_purge.aws.session import AwsSession
+from glacier_purge.clock import utc_now
 from glacier_purge.glacier.request_ids import SeenRequestIds
 from glacier_purge.glacier.sdk.wire import scrutiny
+from glacier_purge.glacier.service_clock import ServiceClock
 
 DATA = Path(BOTOCORE_ROOT) / "data"
 ENDPOINTS = str(DATA / "endpoints")
@@ -60,7 +62,10 @@ async def test_clients_are_made_with_it(monkeypatch: pytest.MonkeyPatch) -> None
     keys = StaticCredentials(access_key_id="AKIDEXAMPLE", secret_access_key="secret")
     access = Access(endpoint_url=None, credentials=keys)
     session = AwsSession(
-        access, "eu-west-1", scrutiny(None, SeenRequestIds()), CredentialSource(Chain(access, "eu-west-1").begin)
+        access,
+        "eu-west-1",
+        scrutiny(None, SeenRequestIds(), ServiceClock(utc_now)),
+        CredentialSource(Chain(access, "eu-west-1").begin),
     )
     async with session.client("glacier") as client:
         assert client.meta.endpoint_url == "https://glacier.eu-west-1.amazonaws.com"

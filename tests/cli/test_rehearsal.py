@@ -12,8 +12,10 @@ import anyio.lowlevel
 import anyio.to_thread
 import pytest
 
+from glacier_purge.aws.access import Access
 from glacier_purge.cli import rehearsal
 from glacier_purge.cli.rehearsal import rehearsal_time
+from glacier_purge.cli.waiting import simulated_time
 from glacier_simulator import SimulatedGlacier
 
 if TYPE_CHECKING:
@@ -95,7 +97,7 @@ async def test_over_tls_the_authority_has_to_be_given() -> None:
     async with SimulatedGlacier(starts_at=NOW, time_scale=0, tls=True) as glacier:
         assert await anyio.to_thread.run_sync(rehearsal_time, glacier.endpoint_url) is None
         found = await anyio.to_thread.run_sync(
-            lambda: rehearsal_time(glacier.endpoint_url, ca_bundle=str(glacier.ca_file))
+            simulated_time, Access(endpoint_url=glacier.endpoint_url, ca_bundle=glacier.ca_file)
         )
     assert found is not None
     assert found[0]().timestamp() == NOW

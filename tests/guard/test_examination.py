@@ -23,6 +23,7 @@ def around() -> Surroundings:
         lifetime=Lifetime.LASTING,
         disk_free_bytes=10**12,
         now=datetime.now(UTC),
+        service_now=lambda: datetime.now(UTC),
         recent=timedelta(days=7),
     )
 

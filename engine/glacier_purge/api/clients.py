@@ -21,6 +21,7 @@ import structlog
 
 from glacier_purge.api.transport import choose
 from glacier_purge.aws.endpoints import check_endpoint_url, is_loopback
+from glacier_purge.clock import utc_now
 from glacier_purge.errors import (
     ConfigurationFailed,
     CredentialsFailed,
@@ -31,6 +32,7 @@ from glacier_purge.errors import (
 from glacier_purge.glacier.control import ControlRefused
 from glacier_purge.glacier.reply import Meaning
 from glacier_purge.glacier.request_ids import SeenRequestIds
+from glacier_purge.glacier.service_clock import ServiceClock
 from glacier_purge.plan.migration.proofs import Stores
 
 if TYPE_CHECKING:
@@ -58,6 +60,8 @@ class Clients:
     """
 
     def __init__(self) -> None:
+        self.clock = ServiceClock(utc_now)
+        """What time it is for AWS, by what was heard from it."""
         self._opened = AsyncExitStack()
         self._regions: dict[tuple[Access, str], _Region] = {}
         self._sources: dict[tuple[object, ...], CredentialSource] = {}
@@ -190,7 +194,8 @@ class Clients:
 
         if (access, name) not in self._regions:
             recording = self._recording(access)
-            session = AwsSession(access, name, scrutiny(recording, self._seen), self._source(access, name))
+            held_to = scrutiny(recording, self._seen, self.clock)
+            session = AwsSession(access, name, held_to, self._source(access, name))
             self._regions[access, name] = _Region(session, recording, self._opened)
         return self._regions[access, name]
 
@@ -226,7 +231,8 @@ class Clients:
         from glacier_purge.glacier.sdk.client import SdkGlacier  # noqa: PLC0415 - heavy
         from glacier_purge.glacier.sdk.wire import scrutiny  # noqa: PLC0415 - heavy
 
-        session = AwsSession(access, vault.region, scrutiny(None, SeenRequestIds()), CredentialSource.of(issued))
+        held_to = scrutiny(None, SeenRequestIds(), self.clock)
+        session = AwsSession(access, vault.region, held_to, CredentialSource.of(issued))
         try:
             if access.endpoint_url is None or not is_loopback(access.endpoint_url):
                 _check(await caller_identity(session), vault)

@@ -37,9 +37,16 @@ if TYPE_CHECKING:
 
 
 async def examined(
-    control: GlacierControl, clients: Clients, access: Access, place: Path, settings: Settings
+    control: GlacierControl,
+    clients: Clients,
+    access: Access,
+    place: Path,
+    settings: Settings,
+    service_now: Callable[[], datetime],
 ) -> list[Finding]:
     """Everything that could go wrong with a purge of the control's vault, with a run folder at ``place``.
+
+    ``service_now`` is the time that ages are counted by.
 
     Raises as ``Examination.findings`` and ``Clients.try_way`` do.
     """
@@ -50,6 +57,7 @@ async def examined(
         lifetime=await clients.lifetime(access, region),
         disk_free_bytes=shutil.disk_usage(_existing(place)).free,
         now=utc_now(),
+        service_now=service_now,
         recent=recent(settings),
     )
     findings = await Examination(control, surroundings).findings()

@@ -12,6 +12,7 @@ import msgspec
 from glacier_purge.api.addresses import vault_by_name
 from glacier_purge.api.values import access, endpoint
 from glacier_purge.errors import UsageError
+from glacier_purge.glacier.service_clock import OnServiceTime
 from glacier_purge.inventory.fetching.job_choice import ANY_JOB, WantedJob
 from glacier_purge.inventory.fetching.retrieval import INVENTORY_FILE, Retrieval, RetrievalSettings
 from glacier_purge.report.results.planning import Fetched
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
 
     from glacier_purge.api.clients import Clients
     from glacier_purge.aws.access import StaticCredentials
+    from glacier_purge.glacier.control import GlacierControl
     from glacier_purge.glacier.waiting import Waiter
     from glacier_purge.settings import Settings
 
@@ -76,8 +78,11 @@ class Fetching:
         id_rule = settings.inventory.id_rule
         reached = access(settings, endpoint(settings, address.region), id_rule=id_rule, credentials=credentials)
         control = await self.clients.control(address, reached)
+        waiter = OnServiceTime(self.waiter, self.clients.clock, self.say)
         how = RetrievalSettings(chunk_bytes=self.chunk_bytes, id_rule=id_rule)
-        snapshot, job_id = await Retrieval(control, folder.path, self._wanted(), self.waiter, self.say, how).fetch()
+        snapshot, job_id = await Retrieval(
+            control, folder.path, await self._wanted(control, waiter), waiter, self.say, how
+        ).fetch()
         return Fetched(
             file=str(folder.path / INVENTORY_FILE),
             vault=address.name,
@@ -90,10 +95,11 @@ class Fetching:
             sha256=snapshot.sha256,
         )
 
-    def _wanted(self) -> WantedJob:
+    async def _wanted(self, control: GlacierControl, waiter: Waiter) -> WantedJob:
         if self.age_max is None:
             return self.wanted
-        return replace(self.wanted, created_from=self.waiter.now() - self.age_max)
+        await control.service_time()  # by which ages are counted
+        return replace(self.wanted, created_from=waiter.now() - self.age_max)
 
 
 def _check_is_new(target: Path) -> None:

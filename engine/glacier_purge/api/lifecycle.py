@@ -20,6 +20,7 @@ from glacier_purge.api.values import access, capped, endpoint, rules
 from glacier_purge.archive import Vault
 from glacier_purge.audit.recovery import replay
 from glacier_purge.errors import UsageError
+from glacier_purge.glacier.service_clock import OnServiceTime
 from glacier_purge.glacier.waiting import NoWait
 from glacier_purge.lifecycle.beginning import check_allowed, settled_terms, what_holds
 from glacier_purge.lifecycle.context import LifecycleCallbacks, LifecycleContext, RoundLocks
@@ -140,6 +141,11 @@ class _Composed:
     credentials: StaticCredentials | None
     lane: OpenLane
 
+    @property
+    def on_service_time(self) -> OnServiceTime:
+        """What counts ages and waits; ``waiter`` has this host's time, by which steps and outcomes are dated."""
+        return OnServiceTime(self.waiter, self.clients.clock, self.person.say)
+
     def context(self, file: LifecycleFile) -> LifecycleContext:
         return LifecycleContext(
             folder=self.folder,
@@ -150,7 +156,7 @@ class _Composed:
             callbacks=LifecycleCallbacks(
                 preflight=self._preflight,
                 look_at=lambda snapshot: look_for_writers(
-                    self.control, snapshot, self.waiter.now(), self.settings, self.person.say
+                    self.control, snapshot, self.on_service_time.now(), self.settings, self.person.say
                 ),
                 decide=lambda snapshot, earlier: decide_round(
                     snapshot,
@@ -158,7 +164,7 @@ class _Composed:
                     self.terms,
                     self.settings,
                     self.clients,
-                    self.waiter,
+                    self.on_service_time,
                     earlier,
                     set_aside_defects=self.options.set_aside_defects,
                     credentials=self.credentials,
@@ -168,7 +174,7 @@ class _Composed:
                 say=self.person.say,
                 tell=self.person.reached,
             ),
-            waiter=self.waiter,
+            waiter=self.on_service_time,
             terms=self.terms,
             rules=rules(self.settings),
             by=who(),
@@ -179,7 +185,9 @@ class _Composed:
         reached = access(
             self.settings, self.target.endpoint_url, id_rule=self.target.id_rule, credentials=self.credentials
         )
-        findings = await examined(self.control, self.clients, reached, self.folder.path, self.settings)
+        findings = await examined(
+            self.control, self.clients, reached, self.folder.path, self.settings, self.on_service_time.now
+        )
         counted = look_over(findings, self.control, self.options, self.person.say)
         if self.options.freeze:
             await check_none_left_over(self.control)

@@ -16,10 +16,12 @@ from typing import TYPE_CHECKING
 import anyio.to_thread
 
 from glacier_purge.api.addresses import vault_of
+from glacier_purge.api.person import as_warning
 from glacier_purge.api.values import access, endpoint, recent, rules
 from glacier_purge.archive import check_vault_name
 from glacier_purge.clock import utc_now
 from glacier_purge.errors import GlacierPurgeError
+from glacier_purge.glacier.service_clock import OnServiceTime
 from glacier_purge.glacier.waiting import NoWait
 from glacier_purge.guard.inventory_age import check_inventory_age
 from glacier_purge.guard.noticed import keep_noticed
@@ -67,13 +69,15 @@ async def plan_in_new_folder(
     run_dir: Path | None,
     set_aside_defects: bool,
     waiter: Waiter = NO_WAIT,
+    say: Callable[[str], None] = as_warning,
     credentials: StaticCredentials | None = None,
 ) -> tuple[RunFolder, Plan]:
     """Spool the inventory (a path, or ``-`` for stdin) into a new run folder and plan in it.
 
     Without ``run_dir`` the folder is made below ``runs`` in the current one.  Raises ``UsageError`` and its children
     for anything in doubt (the folder is taken away again), and errors of the service when only it can tell the account.
-    ``waiter`` waits for archives that are being retrieved, where ``choices`` ask for that.  Kept beside the plan is
+    ``waiter`` waits for archives that are being retrieved, where ``choices`` ask for that; ``say`` is told when this
+    host's clock is off, by which no ages are counted once the service was heard.  Kept beside the plan is
     what shows whether somebody still writes to the vault, of which the service is asked where it was reached anyway.
     """
     check_vault_name(vault_name)
@@ -93,12 +97,18 @@ async def plan_in_new_folder(
             inventory_name=content.name,
             id_rule=id_rule,
         )
+        waiter = OnServiceTime(waiter, clients.clock, say)
         sources = _sources(target, settings, clients, waiter, credentials)
+
+        async def check_age() -> None:
+            await check_inventory_age(snapshot.inventory_date, rules(settings), waiter.now(), sources.control)
+
         with FirstReading(snapshot, target, set_aside_defects=set_aside_defects) as reading:
             await anyio.to_thread.run_sync(reading.read)  # before anybody is asked anything about it
-            now = waiter.now()
-            await check_inventory_age(snapshot.inventory_date, rules(settings), now, sources.control)
-            decided = await _decide(reading, choices, _context(target, settings, now), sources)
+            await check_age()
+            decided = await _decide(reading, choices, lambda: _context(target, settings, waiter.now()), sources)
+            if clients.clock.skew:  # heard of since, it may be
+                await check_age()
         control = sources.control if decided.retrievals_looked_at else None
         keep_noticed(folder, await signs_of_writers(snapshot, control, waiter.now(), recent(settings)))
         keep_plan(folder, decided.plan, retrievals_looked_at=decided.retrievals_looked_at)
@@ -127,7 +137,7 @@ async def decide_round(
         await anyio.to_thread.run_sync(reading.read)
         context = _context(target, settings, terms.began, earlier)
         sources = _sources(target, settings, clients, waiter, credentials)
-        decided = await _decide(reading, terms.choices, context, sources)
+        decided = await _decide(reading, terms.choices, lambda: context, sources)
     check_plan(decided.plan, rules(settings))
     return decided
 
@@ -162,8 +172,10 @@ def _context(target: Target, settings: Settings, now: datetime, earlier: Earlier
     return PlanContext(now=now, deny_files=settings.safety.deny_id_files, id_rule=target.id_rule, earlier=earlier)
 
 
-async def _decide(reading: FirstReading, choices: Choices, context: PlanContext, sources: _Sources) -> DecidedPlan:
-    """Decide every record that was read.
+async def _decide(
+    reading: FirstReading, choices: Choices, context: Callable[[], PlanContext], sources: _Sources
+) -> DecidedPlan:
+    """Decide every record that was read; ``context`` is asked for when the services were heard.
 
     Raises ``NothingToDelete``, ``UsageError`` for choices that mean nothing, and what the services answer.
     """
@@ -174,7 +186,7 @@ async def _decide(reading: FirstReading, choices: Choices, context: PlanContext,
             await sources.credentials()  # a person who types a code is not hurried by how long an answer is waited for
     held = await held_back(choices.in_retrieval, sources.control, sources.waiter)
     async with gathered(choices, snapshot, folder, sources.stores) as proofs:
-        learned = replace(context, proofs=proofs, held=held or frozenset())
+        learned = replace(context(), proofs=proofs, held=held or frozenset())
 
         def decide() -> Plan:
             with open_selection(choices, learned, folder) as selection:

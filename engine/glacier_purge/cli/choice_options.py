@@ -91,7 +91,8 @@ class FromOptions:
         """Plan in a new folder. Raises as ``plan_in_new_folder`` does."""
         from glacier_purge.api.clients import Clients
         from glacier_purge.api.planning import plan_in_new_folder
-        from glacier_purge.aws.access import Access
+        from glacier_purge.api.values import access
+        from glacier_purge.cli.output import tell
         from glacier_purge.cli.waiting import waiter
 
         async with Clients() as clients:
@@ -103,7 +104,8 @@ class FromOptions:
                 choices,
                 run_dir=self.run_dir,
                 set_aside_defects=set_aside_defects,
-                waiter=waiter(no_wait, Access(endpoint_url=settings.aws.endpoint_url)),
+                say=tell,
+                waiter=waiter(no_wait, access(settings, settings.aws.endpoint_url)),
             )
 
 

@@ -15,7 +15,7 @@ from glacier_purge.cli.options import (
     SettingsOptions,
     SettingsSource,
 )
-from glacier_purge.cli.output import OutputFormat, print_result
+from glacier_purge.cli.output import OutputFormat, print_result, tell
 from glacier_purge.cli.waiting import NoWaitOption
 
 
@@ -50,6 +50,7 @@ def delete_vault(
     from glacier_purge.cli.event_loop import in_event_loop
     from glacier_purge.cli.logs import configure_logs
     from glacier_purge.cli.waiting import settled, waiter
+    from glacier_purge.glacier.service_clock import OnServiceTime
     from glacier_purge.plan.document import read_plan
     from glacier_purge.report.results.running import Removed
     from glacier_purge.run.host import who
@@ -66,7 +67,10 @@ def delete_vault(
         with alone_with(folder, plan):
             async with Clients() as clients:
                 control = await clients.control(plan.vault, reached)
-                proof, waits = Certified(folder=folder, plan=plan), waiter(no_wait, reached)
+                proof, waits = (
+                    Certified(folder=folder, plan=plan),
+                    OnServiceTime(waiter(no_wait, reached), clients.clock, tell),
+                )
                 removal = VaultRemoval(control, folder.path, proof, waits, by=who(), even_the_last=even_the_last_vault)
                 answer = await removal.remove(confirm_vault)
         print_result(Removed(state="removed", answer=answer.value, vault=plan.vault.arn, run_dir=str(run_dir)), output)

@@ -64,9 +64,12 @@ async def _examined(name: str, settings: Settings, place: Path) -> list[Finding]
     from glacier_purge.api.addresses import vault_by_name
     from glacier_purge.api.clients import Clients
     from glacier_purge.api.examining import examined
+    from glacier_purge.cli.waiting import waiter
+    from glacier_purge.glacier.service_clock import OnServiceTime
 
     async with Clients() as clients:
         vault = await vault_by_name(name, settings, clients)
         access = values.access(settings, values.endpoint(settings, vault.region))
         control = await clients.control_for_anybody(vault, access)
-        return await examined(control, clients, access, place, settings)
+        time = OnServiceTime(waiter(True, access), clients.clock, lambda _: None)  # the clock is a finding here
+        return await examined(control, clients, access, place, settings, time.now)

@@ -32,18 +32,17 @@ _ANSWER_BYTES_MAX = 4096
 _LOOK_AGAIN_SECONDS = 1.0
 
 
-def rehearsal_time(endpoint_url: str, *, ca_bundle: str | None = None) -> RehearsalTime | None:
+def rehearsal_time(endpoint_url: str, *, tls: ssl.SSLContext | None = None) -> RehearsalTime | None:
     """The clock (UTC) and the sleep (simulated seconds) of the simulator at ``endpoint_url``, for ``SleepingWaiter``.
 
-    None when that is not on this machine or no simulator. ``ca_bundle`` is the PEM file of the authority it has, over
-    TLS.
+    None when that is not on this machine or no simulator. ``tls`` is what its certificate is held to, over TLS.
     """
     from glacier_purge.aws.endpoints import is_loopback
 
     if not is_loopback(endpoint_url):
         return None
     try:
-        simulated = _SimulatedTime(endpoint_url.rstrip("/") + _CLOCK_PAGE, _direct(ca_bundle))
+        simulated = _SimulatedTime(endpoint_url.rstrip("/") + _CLOCK_PAGE, _direct(tls))
     except (OSError, HTTPException, ValueError):
         return None
     return simulated.now, simulated.sleep
@@ -103,6 +102,6 @@ class _StayHere(HTTPRedirectHandler):
         """Follow nobody: what redirects is no simulator."""
 
 
-def _direct(ca_bundle: str | None) -> OpenerDirector:
-    trust = [] if ca_bundle is None else [HTTPSHandler(context=ssl.create_default_context(cafile=ca_bundle))]
+def _direct(tls: ssl.SSLContext | None) -> OpenerDirector:
+    trust = [] if tls is None else [HTTPSHandler(context=tls)]
     return build_opener(ProxyHandler({}), _StayHere, *trust)

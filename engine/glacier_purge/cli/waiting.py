@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 
 from cyclopts import Parameter
 
+from glacier_purge.aws.endpoints import is_loopback
 from glacier_purge.cli.exit_codes import ExitCode
 from glacier_purge.cli.output import OutputFormat, print_result, tell
 from glacier_purge.cli.rehearsal import rehearsal_time
@@ -67,7 +68,13 @@ def simulated_time(access: Access) -> RehearsalTime | None:
     """Clock and sleep of the simulator that ``access`` leads to; None for what is no rehearsal."""
     if access.endpoint_url is None:
         return None
-    return rehearsal_time(access.endpoint_url, ca_bundle=str(access.ca_bundle) if access.ca_bundle else None)
+    if not access.endpoint_url.startswith("https:") or not is_loopback(access.endpoint_url):
+        return rehearsal_time(access.endpoint_url)
+    from glacier_purge.aws.profiles import Configuration
+    from glacier_purge.aws.tls import bundle_in_force, client_context
+
+    bundle = bundle_in_force(access.ca_bundle, Configuration.of_profile(access.profile))
+    return rehearsal_time(access.endpoint_url, tls=client_context(bundle, checks=access.verify_certificates))
 
 
 async def settled(work: Callable[[], Awaitable[int]], output: OutputFormat) -> int:

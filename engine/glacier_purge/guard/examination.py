@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import aclosing
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -23,13 +23,15 @@ _NO_JOB = "0" * 92
 class Surroundings:
     """What the machine and the credentials are like. ``caller`` is None for a pretended service.
 
-    ``recent`` is how long ago a change of the vault is a sign that somebody still writes to it.
+    ``now`` is the time by this host's clock, ``service_now`` gives the one that ages are counted by.  ``recent`` is how
+    long ago a change of the vault is a sign that somebody still writes to it.
     """
 
     caller: Caller | None
     lifetime: Lifetime
     disk_free_bytes: int
     now: datetime
+    service_now: Callable[[], datetime]
     recent: timedelta
 
 
@@ -51,7 +53,7 @@ class Examination:
             surroundings.judge_clock(around.now, await control.service_time()),
             surroundings.judge_credentials(around.lifetime),
             vault_findings.judge_vault(described),
-            writers.judge_last_change(described, around.now, around.recent),
+            writers.judge_last_change(described, around.service_now(), around.recent),
         ]
         found += await protections(control, described, self._asked)
         found += [finding async for finding in self._about_others()]
@@ -89,7 +91,7 @@ class Examination:
             downloadable += (
                 job.state is JobState.SUCCEEDED
                 and job.completed is not None
-                and self._surroundings.now < job.completed + OUTPUT_LASTS
+                and self._surroundings.service_now() < job.completed + OUTPUT_LASTS
             )
         return JobCounts(in_progress=in_progress, downloadable=downloadable)
 

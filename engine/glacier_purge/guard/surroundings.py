@@ -12,11 +12,11 @@ from datetime import datetime, timedelta
 
 from glacier_purge.archive import Vault
 from glacier_purge.aws.credentials import Caller, Lifetime
+from glacier_purge.glacier.service_clock import SKEW_NOTICED
 from glacier_purge.guard.findings import Finding, Weight
 
 SKEW_REFUSED = timedelta(minutes=5)
 """Signatures older or newer than this are refused (SigV4, "Request expiry")."""
-SKEW_NOTICED = timedelta(seconds=30)
 INVENTORY_BYTES_PER_ARCHIVE = 410
 """Field report: 2,853,061,866 bytes for about 7 million archives (glacier-vault-remove #10)."""
 AUDIT_BYTES_PER_ARCHIVE = 480

@@ -34,10 +34,10 @@ async def approval(here: LifecycleContext) -> PhaseResult:
     try:
         if (because := here.why_another_inventory(place.path)) is not None:
             raise PlanOutdated(f"{because}. Nothing was sent.")
-        check_fresh(made, here.waiter.now())
+        check_fresh(made, here.file.now())  # both by this host's clock
         await check_current(place.path, plan, here.control, here.rules, here.waiter.now())
         approved = await here.callbacks.approve(place, plan)
-        check_fresh(made, here.waiter.now())  # somebody may have thought about it for days
+        check_fresh(made, here.file.now())  # somebody may have thought about it for days
     except PlanOutdated as outdated:
         return here.given_up(outdated)
     return Event.APPROVED, {"digest": approved.digest, "how": approved.how, "by": approved.by}

@@ -9,8 +9,7 @@ lacks the codes that matter most here (throttling among them).
 from __future__ import annotations
 
 import ssl
-from datetime import UTC, datetime
-from email.utils import parsedate_to_datetime
+from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -44,10 +43,10 @@ from glacier_purge.glacier.reply import (
     no_reply,
     retry_after_seconds,
 )
-from glacier_purge.text import duration
+from glacier_purge.glacier.service_clock import skew_in_words, skew_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Callable, Iterator, Mapping
 
 _NOT_YET = "Vault not empty or recently written to"
 """DeleteVault's message before a newer inventory says zero (glacier-vault-remove #28)."""
@@ -61,8 +60,12 @@ class NoSuccess(ResponseParserError):  # type: ignore[misc]  # botocore publishe
         self.reply = reply
 
 
-def hold_to_promise(operation_model: Any, response_dict: Mapping[str, Any], **_: object) -> None:
+def hold_to_promise(
+    heard: Callable[[str | None], None], operation_model: Any, response_dict: Mapping[str, Any], **_: object
+) -> None:
     """Look at an answer before the SDK reads it (its event ``before-parse``). Raises ``NoSuccess``.
+
+    ``heard`` is told the ``Date`` of one that is as promised.
 
     The SDK's parser takes a page for an answer without members, and breaks down over others.  Refusals of STS are in
     XML and left to it.
@@ -77,6 +80,7 @@ def hold_to_promise(operation_model: Any, response_dict: Mapping[str, Any], **_:
         if is_streamed:
             response_dict["body"].close()
         raise NoSuccess(_with_skew(reply, headers.get("date")))
+    heard(headers.get("date"))
 
 
 def read_answer(answer: Mapping[str, Any]) -> Reply:
@@ -105,15 +109,8 @@ def read_answer(answer: Mapping[str, Any]) -> Reply:
 
 def _with_skew(reply: Reply, date: str | None) -> Reply:
     """Have a refusal for the time of a request say how far this host's clock is off, by the ``Date`` of the reply."""
-    if reply.meaning is not Meaning.CLOCK or date is None:
-        return reply
-    try:
-        skew_seconds = (utc_now() - parsedate_to_datetime(date).astimezone(UTC)).total_seconds()
-    except ValueError:
-        return reply
-    side = "ahead of" if skew_seconds > 0 else "behind"
-    off = f"this host's clock is {duration(abs(skew_seconds))} {side} the service's"
-    return msgspec.structs.replace(reply, message=f"{reply.message}; {off}")
+    skew = skew_of(date, utc_now()) if reply.meaning is Meaning.CLOCK else None
+    return reply if skew is None else msgspec.structs.replace(reply, message=f"{reply.message}; {skew_in_words(skew)}")
 
 
 def read_fault(fault: Exception) -> Reply:

@@ -6,6 +6,7 @@ has read the reply it brought.
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from aiohttp.client_proto import ResponseHandler
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     from glacier_purge.glacier.recording import Recording
     from glacier_purge.glacier.reply import Reply
     from glacier_purge.glacier.request_ids import SeenRequestIds
+    from glacier_purge.glacier.service_clock import ServiceClock
 
 
 class JudgedReplies(ResponseHandler):
@@ -79,10 +81,10 @@ def _text(message: RawResponseMessage, name: str) -> str | None:
     return ", ".join(values) if values else None
 
 
-def scrutiny(recording: Recording | None, seen: SeenRequestIds) -> Scrutiny:
+def scrutiny(recording: Recording | None, seen: SeenRequestIds, clock: ServiceClock) -> Scrutiny:
     """What replies of the services are held to, by every client of a session, and who takes notes.
 
-    ``seen`` are the request ids that replies have carried, over whatever connections.
+    ``seen`` are the request ids that replies have carried, over whatever connections; ``clock`` goes by what they say.
     """
     kind = JudgedReplies if recording is None else recording.of(JudgedReplies)
-    return Scrutiny(answer=hold_to_promise, connections=lambda loop: kind(loop, seen))
+    return Scrutiny(answer=partial(hold_to_promise, clock.heard), connections=lambda loop: kind(loop, seen))

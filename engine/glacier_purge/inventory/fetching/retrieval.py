@@ -159,9 +159,10 @@ class Retrieval:
         return job
 
     async def _known(self, progress: FetchProgress) -> Known:
+        described = await self._control.describe_vault()  # which also tells what time it is
         return Known(
             now=self._waiter.now(),
-            described=await self._control.describe_vault(),
+            described=described,
             asked=progress.asked,
             passed_over=progress.passed_over,
             id_rule=self._settings.id_rule,
