@@ -163,7 +163,7 @@ def test_what_can_not_be_abandoned_is_refused(own: Shell) -> None:
         at_work = own("abandon", str(place), "--confirm-vault", "photos")
     with vault_locked(VAULT, own.simulator.endpoint_url, None):
         deleting = own("abandon", str(place), "--confirm-vault", "photos")
-    assert (at_work.exit_code, deleting.exit_code) == (2, 2)
+    assert (at_work.exit_code, deleting.exit_code) == (75, 75)
     assert "another process" in at_work.err
     assert "another process on this host works on" in deleting.err
     assert read_steps(place)[-1].event is Event.ACCOUNTED
@@ -194,7 +194,7 @@ def test_thaw_takes_out_what_a_lost_lifecycle_left_and_leaves_the_rest(own: Shel
     assert (refused.exit_code, "--confirm-vault photos" in refused.err) == (2, True)
     with vault_locked(VAULT, own.simulator.endpoint_url, None):
         deleting = own("thaw", *at, "--confirm-vault", "photos")
-    assert deleting.exit_code == 2
+    assert deleting.exit_code == 75
     assert policy(own.simulator) == frozen
     thawed = own("thaw", *at, "--confirm-vault", "photos")
     assert thawed.exit_code == 0, thawed.err
