@@ -19,7 +19,8 @@ _HEAD = """\
 
 Written by `python -m tests.conformance.coverage`. Every operation of botocore's model is acted out by boto3 and by the
 AWS CLI, each in an environment without this project. *Reply* means: status, headers and JSON types as the model says
-before botocore's parser has seen them, and valid by botocore's validator afterwards.
+before botocore's parser has seen them, and valid by botocore's validator afterwards. Where npm has installed it, AWS's
+SDK for JavaScript acts all of them out as well (`make javascript`).
 
 | operation | method and path | status | reply | boto3 | AWS CLI |
 |---|---|---|---|---|---|
