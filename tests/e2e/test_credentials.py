@@ -10,7 +10,9 @@ import asyncio
 import json
 import os
 import subprocess
+import time
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -28,8 +30,9 @@ STRANGER = "210987654321"
 ARCHIVES = 300
 
 
-def credential(account_id: str, token: str) -> Credential:
-    return Credential(f"secret of {token}", account_id, f"arn:aws:sts::{account_id}:assumed-role/purge/me", token)
+def credential(account_id: str, token: str, expires: float | None = None) -> Credential:
+    arn = f"arn:aws:sts::{account_id}:assumed-role/purge/me"
+    return Credential(f"secret of {token}", account_id, arn, token, expires)
 
 
 @dataclass
@@ -49,6 +52,8 @@ class Login:
 
     def answer(self, key: str, one: Credential) -> None:
         said = {"Version": 1, "AccessKeyId": key, "SecretAccessKey": one.secret, "SessionToken": one.session_token}
+        if one.expires is not None:
+            said["Expiration"] = datetime.fromtimestamp(one.expires, UTC).isoformat()
         new = self.folder / "answer.new"
         new.write_text(json.dumps(said))
         new.rename(self.folder / "answer")
@@ -156,6 +161,30 @@ async def test_credentials_of_another_account_after_a_renewal_stop_the_run(tmp_p
         _, err = await resuming.communicate()
         assert resuming.returncode == 0, err.decode()
         assert glacier.ledger["archives_left"] == 0
+
+
+@pytest.mark.slow
+async def test_no_delete_is_sent_with_another_accounts_key_that_was_had_early(tmp_path: Path) -> None:
+    first = credential(ACCOUNT, "first", int(time.time()) + 20.0)
+    strange = credential(STRANGER, "strange", time.time() + 3600.0)
+    login = Login(tmp_path)
+    login.answer("ASIAFIRST", first)
+    async with SimulatedGlacier(archives=ARCHIVES, latency_ms=10, secret_keys={"ASIANOBODY": "x"}) as glacier:
+        accepting(glacier, {"ASIAFIRST": first, "ASIASTRANGE": strange})
+        digest = await plan(tmp_path, login, glacier)
+        applying = await run_command(tmp_path, login, "apply", "run", "--confirm-digest", digest, "--max-rate", "10")
+        await until(lambda: glacier.ledger["deletes_received"] >= 5)
+        login.answer("ASIASTRANGE", strange)
+        _, err = await applying.communicate()
+        assert applying.returncode == 253, err.decode()
+        received = glacier.ledger["deletes_received"]
+        assert 5 <= received < ARCHIVES
+        assert received == ARCHIVES - glacier.ledger["archives_left"] == len(outcomes(tmp_path))
+    said = err.decode()
+    assert "credentials.not_renewed" in said  # while the first ones held
+    assert "gave another key, which is not used" in said
+    assert f"Use credentials of account {ACCOUNT}" in said
+    assert "strange" not in said
 
 
 @pytest.mark.slow
