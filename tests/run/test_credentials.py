@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from glacier_purge.aws.credentials import Issued
-    from glacier_purge.glacier.port import Addressed, Later
+    from glacier_purge.glacier.port import Addressed, Later, VaultDescription
 
 pytestmark = pytest.mark.looptime
 
@@ -146,6 +146,21 @@ async def test_a_run_whose_helper_hangs_stops_at_once_when_told_to_and_has_nothi
     assert asyncio.get_running_loop().time() - began < 1.0
     stopped = bench.log()[-1]
     assert (stopped["event"], stopped["reason"], stopped["unknown"]) == ("stopped", "SIGTERM", [])
+
+
+async def test_a_run_that_waits_for_its_first_answer_stops_at_once_when_told_to(tmp_path: Path) -> None:
+    class Silent(InProcessGlacier):
+        async def describe_vault(self) -> VaultDescription:
+            await anyio.sleep(60.0)  # as a helper that hangs
+            raise DIED
+
+    bench = Bench(tmp_path, Silent(100))
+    async with bench.process() as run:
+        await anyio.sleep(5.0)
+        run.drain("SIGTERM")
+        began = asyncio.get_running_loop().time()
+    assert asyncio.get_running_loop().time() - began < 1.0
+    assert (bench.service.requests, bench.log()) == (0, [])
 
 
 async def test_orders_and_windows_are_obeyed_while_credentials_are_waited_for(tmp_path: Path) -> None:

@@ -78,6 +78,7 @@ class PurgeRun:
         self._journal: Journal | None = None
         self._sending: Sending | None = None
         self._drain_reason: str | None = None
+        self._looking: anyio.CancelScope | None = None
 
     async def carry_out(self, approval: Approval) -> Ledger:
         """Delete what the plan lets go and has no outcome yet; return the durable state at the end.
@@ -97,7 +98,11 @@ class PurgeRun:
                 check_outcomes(self._plan, journal.ledger)
                 if journal.ledger.finished is None:
                     await self._check_rules(files, journal.ledger)
-                    first_look = await self._check_vault(journal.ledger)
+                    first_look = None
+                    with anyio.CancelScope() as self._looking:
+                        first_look = await self._check_vault(journal.ledger)
+                    if first_look is None:  # told to stop while it waited for an answer, or for credentials to ask with
+                        return journal.ledger
                     approved = {"digest": approval.digest, "run_sha256": run_sha256}
                     approved |= {"how": approval.how, "by": approval.by}
                     await self._carry_out(self._context(files, journal), approved, first_look)
@@ -113,6 +118,8 @@ class PurgeRun:
             return
         self._drain_reason = reason
         _log.info("run.draining", reason=reason)
+        if self._looking is not None:
+            self._looking.cancel()
 
     def obey(self, order: Order) -> dict[str, object]:
         """Carry out an order and say how the run stands then: what ``telemetry`` says.

@@ -77,22 +77,20 @@ class SdkGlacier:
     async def _delete(self, archive: Addressed) -> None:
         try:
             await self.credentials.soon()
-        except CredentialsFailed as failure:
-            reply = _without_credentials(failure)
-        else:
             reply, _ = await self._ask(self._client.delete_archive, archiveId=archive.archive_id)
+        except CredentialsFailed as failure:
+            reply = Reply(Meaning.CREDENTIALS, code=type(failure.__cause__ or failure).__name__, message=str(failure))
         self._replies.add(archive, reply)
 
     async def _ask(self, operation: Any, **arguments: str) -> tuple[Reply, Mapping[str, Any]]:
-        """Make one request; return what it means and the members of the answer."""
+        """Make one request; return what it means and the members of the answer.
+
+        Raises ``CredentialsFailed`` when there is nothing to sign it with.
+        """
         try:
             answer = await operation(accountId=self._vault.account_id, vaultName=self._vault.name, **arguments)
-        except CredentialsFailed as failure:
-            return _without_credentials(failure), {}
+        except CredentialsFailed:
+            raise
         except Exception as fault:  # whatever the SDK, or what it stands on, may raise; bugs are raised again
             return read_fault(fault), {}
         return read_answer(answer), answer
-
-
-def _without_credentials(failure: CredentialsFailed) -> Reply:
-    return Reply(Meaning.CREDENTIALS, code=type(failure.__cause__ or failure).__name__, message=str(failure))
