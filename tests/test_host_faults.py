@@ -43,6 +43,8 @@ def test_an_error_number_is_the_hosts_or_a_bugs(number: int) -> None:
         (MemoryError(), 3, "no memory is left"),
         (ImportError("libssl.so.3: cannot open shared object file"), 3, "Install glacier-purge again"),
         (RuntimeError("can't start new thread"), 3, "ulimit"),
+        (RuntimeError("Could not determine home directory."), 3, "Set HOME"),
+        (FileNotFoundError(2, "No usable temporary directory found in ['/tmp']"), 3, "Set TMPDIR"),
         (UnicodeEncodeError("utf-8", "r\udcff", 1, 2, "surrogates not allowed"), 2, "LC_ALL=C.UTF-8"),
         (UnicodeEncodeError("ascii", "r\xfc", 1, 2, "ordinal not in range"), 3, "can't be read or shown"),
         (UnicodeDecodeError("utf-8", b"\xff", 0, 1, "invalid start byte"), 3, "can't be read or shown"),

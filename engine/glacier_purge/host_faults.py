@@ -65,8 +65,16 @@ _GROUP = {
     for name in names.split()
     if hasattr(errno, name)
 }
-_NO_THREAD = "can't start new thread"
-"""How Python says that the host has no room for another thread (RuntimeError)."""
+_BY_WORDS: tuple[tuple[type[Exception], str, str], ...] = (
+    (RuntimeError, "can't start new thread", f"no thread can be started. {_ADVICE['a limit'][0]}"),
+    (RuntimeError, "Could not determine home directory", "this user has no home folder. Set HOME"),
+    (
+        FileNotFoundError,
+        "No usable temporary directory",
+        "no folder for temporary files can be written to. Set TMPDIR to one that can",
+    ),
+)
+"""What Python says of a host in words alone: the exception, words of it, and what to say instead."""
 
 
 def known_numbers() -> frozenset[int]:
@@ -76,6 +84,9 @@ def known_numbers() -> frozenset[int]:
 
 def as_ours(error: BaseException) -> GlacierPurgeError | None:
     """Say ``error`` as one of our own, which it may be already; None when it is a bug."""
+    for kind, words, said in _BY_WORDS:
+        if isinstance(error, kind) and words in str(error):
+            return HostFailed(f"{said}, then give the same command again.")
     match error:
         case GlacierPurgeError():
             return error
@@ -95,8 +106,6 @@ def as_ours(error: BaseException) -> GlacierPurgeError | None:
                 f"a part of the installation can't be loaded: {error}. Install glacier-purge again, or raise the limit "
                 "of open files or memory."
             )
-        case RuntimeError() if str(error) == _NO_THREAD:
-            return HostFailed(f"no thread can be started. {_ADVICE['a limit'][0]}, then give the same command again.")
     return None
 
 

@@ -298,7 +298,8 @@ MACHINES: dict[str, Row] = {
     # containers
     "a user without name or home": Row(without_a_name_or_home, Situation(plan, 0, ("60 archives",), None, RUN)),
     "no temporary folder": Row(
-        without_temporary_folders, Situation(inspect, 3, ("No usable temporary directory found in",))
+        without_temporary_folders,
+        Situation(inspect, 3, ("no folder for temporary files can be written to", "Set TMPDIR to one")),
     ),
     "hours of a zone, without tzdata": Row(
         without_tzdata,

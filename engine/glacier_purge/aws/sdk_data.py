@@ -48,7 +48,7 @@ def altered_models(data_path: Said | None) -> Iterator[Path]:
     folders = [Loader.CUSTOMER_DATA_PATH, *("" if data_path is None else data_path.value).split(os.pathsep)]
     for folder in filter(None, folders):
         for name in _DECIDE_ENDPOINTS:
-            yield from Path(folder).expanduser().glob(name)
+            yield from Path(os.path.expanduser(folder)).glob(name)  # noqa: PTH111 - "~" where nobody has a home
 
 
 def _without_other_services(content: bytes) -> dict[str, Any]:
