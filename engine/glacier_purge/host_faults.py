@@ -84,12 +84,11 @@ def known_numbers() -> frozenset[int]:
 
 def as_ours(error: BaseException) -> GlacierPurgeError | None:
     """Say ``error`` as one of our own, which it may be already; None when it is a bug."""
-    for kind, words, said in _BY_WORDS:
-        if isinstance(error, kind) and words in str(error):
-            return HostFailed(f"{said}, then give the same command again.")
     match error:
         case GlacierPurgeError():
             return error
+        case _ if (said := _by_words(error)) is not None:
+            return HostFailed(f"{said}, then give the same command again.")
         case OSError():
             return _of_system(error)
         case UnicodeEncodeError() if any("\ud800" <= character <= "\udfff" for character in error.object):
@@ -107,6 +106,11 @@ def as_ours(error: BaseException) -> GlacierPurgeError | None:
                 "of open files or memory."
             )
     return None
+
+
+def _by_words(error: BaseException) -> str | None:
+    found = (said for kind, words, said in _BY_WORDS if isinstance(error, kind) and words in str(error))
+    return next(found, None)
 
 
 def _of_system(error: OSError) -> GlacierPurgeError | None:
