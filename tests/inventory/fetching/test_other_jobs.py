@@ -497,9 +497,11 @@ async def test_one_of_our_own_with_another_count_is_no_inventory_and_leaves_noth
     async with simulated(archives=100) as (glacier, client):
         world = World(glacier, client, tmp_path, described=lambda described: replace(described, archives=101))
         exit_code, said = await world.call(Stepping(glacier), ANY)
-    assert exit_code == 2
-    assert "it lists 100 archives, and the service counts 101" in said
-    assert (world.asked["downloads"], files(tmp_path)) == (3, {"retrieval.json"})
+        assert exit_code == 2
+        assert "it lists 100 archives, and the service counts 101" in said
+        assert (world.asked["downloads"], files(tmp_path)) == (3, {"retrieval.json"})
+        again, _ = await world.call(NoWait(clock=Stepping(glacier).now), ANY)
+        assert (again, world.asked["downloads"], world.asked["jobs"]) == (75, 0, 1), "another is asked for"
 
 
 def files(folder: Path) -> set[str]:

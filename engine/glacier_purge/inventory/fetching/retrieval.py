@@ -127,6 +127,9 @@ class Retrieval:
                 snapshot = await self._output_of(await self._finished(job, progress), progress)
             except _GivenUp as reason:
                 progress = self._give_up(progress, job.job_id, str(reason))
+            except InventoryDamaged as damage:  # the same command asks for another
+                self._note(progress.without(job.job_id, damage.reason))
+                raise
             else:
                 progress = self._note(msgspec.structs.replace(progress, sha256=snapshot.sha256))
                 discard(self._files, PART_FILE)
@@ -280,7 +283,8 @@ class Retrieval:
                 damaged += 1
                 if damaged > _DAMAGED_MAX:
                     if is_asked:
-                        raise
+                        reason = f"{damage.reason}. The same command asks for another inventory job"
+                        raise InventoryDamaged(reason, offset_bytes=damage.offset_bytes, file=damage.file) from damage
                     raise _GivenUp(damage.reason) from damage
             else:
                 return snapshot
