@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
-from typing import Any
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from glacier_purge.api.clients import Clients
-from glacier_purge.archive import Vault
+from glacier_purge.archive import ANY_LENGTH, Vault
 from glacier_purge.aws.access import Access
+from glacier_purge.aws.chain import Chain, ChainAttempt
 from glacier_purge.aws.credentials import Caller
 from glacier_purge.aws.session import AwsSession
 from glacier_purge.errors import WrongAccount
 from tests.clients import KEYS, VAULT, simulated
+
+if TYPE_CHECKING:
+    from glacier_purge.aws.credentials import Check
 
 FILMS = Vault(account_id=VAULT.account_id, region=VAULT.region, name="films")
 ROME = Vault(account_id=VAULT.account_id, region="eu-south-1", name="films")
@@ -44,6 +49,31 @@ async def test_vaults_of_one_region_share_a_client_and_sdk_deletes_have_their_ow
             assert opened == ["glacier"] * 2
         await clients.control(ROME, access)
     assert opened == ["glacier"] * 3
+
+
+async def test_one_chain_of_credentials_serves_every_way_to_one_region_of_a_profile(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    begun: list[str] = []
+    begin = Chain.begin
+
+    def counting(self: Chain, past_cache: bool, check: Check | None) -> ChainAttempt:
+        begun.append(self._region)
+        return begin(self, past_cache, check)
+
+    monkeypatch.setattr(Chain, "begin", counting)
+    for name, value in (("AWS_ACCESS_KEY_ID", "first"), ("AWS_SECRET_ACCESS_KEY", "secret")):
+        monkeypatch.setenv(name, value)
+    async with simulated(archives=1) as (glacier, _), Clients() as clients:
+        access = Access(endpoint_url=glacier.endpoint_url)
+        ways = [access, replace(access, id_rule=ANY_LENGTH), replace(access, max_in_flight=2)]
+        begun.clear()
+        for one in ways:
+            await (await clients.control(VAULT, one)).describe_vault()
+            await clients.find_vault("photos", one, VAULT.region)
+        assert begun == [VAULT.region]
+        await clients.lifetime(access, ROME.region)
+    assert begun == [VAULT.region, ROME.region]
 
 
 @pytest.fixture
