@@ -402,6 +402,8 @@ async def test_each_is_answered_as_its_program_reads_it(glacier: SimulatedGlacie
     assert reply.status == asked.status, reply.body
     assert reply.headers["x-amzn-requestid"]
     assert {name.lower() for name in asked.reads} <= set(reply.headers)
+    if asked.status in {201, 202}:  # boto2 reads a body that is said to be JSON
+        assert (reply.headers["content-type"], reply.json) == (JSON, {})
     if not (asked.members or asked.values):
         return
     assert reply.headers["content-type"] == JSON  # boto2 compares the whole header

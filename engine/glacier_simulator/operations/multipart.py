@@ -39,7 +39,10 @@ def initiate_upload(call: Call) -> Response:
     size = int(text) if re.fullmatch("[0-9]{1,10}", text) else 0
     mebibytes, rest = divmod(size, MEBIBYTE)
     if rest or not mebibytes or mebibytes & (mebibytes - 1) or size > _PART_SIZE_MAX:
-        raise refusal.invalid(f"Invalid part size: {text}")
+        raise refusal.invalid(  # amazon-glacier-cmd-interface #58
+            f"Invalid part size: {text}. Part size must not be null, must be a power of two and be between {MEBIBYTE} "
+            f"and {_PART_SIZE_MAX} bytes."
+        )
     upload_id = call.identifiers.next_id()
     vault.facts.uploads[upload_id] = Upload(upload_id, description, size, call.now, call.now)
     vault.settle()

@@ -23,6 +23,8 @@ _TYPES: dict[str, tuple[type, ...]] = {
 }
 
 
+EMPTY = (b"", b"{}")
+"""The service sends an empty object with some replies whose members are all in their headers (rusoto #907)."""
 OF_SELECT = frozenset({"JobOutputPath", "OutputLocation", "SelectParameters", "jobOutputPath"})
 """Members of Glacier Select, which has ended; real job descriptions without them were published (SNS messages)."""
 
@@ -66,7 +68,7 @@ def _body(shape: Any, body: bytes, headers: dict[str, str]) -> list[str]:
     if payload is not None:
         return found + _json(shape.members[payload], body)
     if not in_body:
-        return found + ([f"a body of {len(body)} bytes where the model has none"] if body else [])
+        return found + ([f"a body of {len(body)} bytes where the model has none"] if body not in EMPTY else [])
     return found + _object(in_body, _read(body), "body")
 
 
