@@ -8,6 +8,7 @@ import hashlib
 import json
 import os
 import re
+import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -375,6 +376,12 @@ SITUATIONS: dict[str, tuple[Prepare, int, str, list[str]]] = {
     "a login of the AWS CLI that still holds": (role_logged_in_before(KEPT), 0, "", []),
     "a damaged login of the AWS CLI": (role_logged_in_before('{"Credentials": {'), 253, "nobody typed one", []),
     "a login of the AWS CLI that lacks a member": (role_logged_in_before('{"Credentials": {}}'), 253, "nobody", []),
+    "a login of the AWS CLI that ends at no time": (
+        role_logged_in_before(KEPT.replace("ENDS", "soon")),
+        253,
+        "nobody typed one",
+        [],
+    ),
     # -- a token of an identity, a login, a machine
     "a web identity": (web_identity("a.jwt", AssumeRoleWithWebIdentity=GOOD_WEB), 0, "", [WEB]),
     "a web identity whose token is over": (
@@ -453,6 +460,33 @@ def test_one_code_serves_the_commands_of_an_hour(company: Company) -> None:
     assert [one.parameters["TokenCode"] for one in company.sts.asked] == ["111111"]
     (kept,) = company.role_cache.iterdir()
     assert kept.stat().st_mode & 0o077 == 0
+
+
+def test_a_person_who_types_a_code_slowly_does_not_keep_planning_from_its_look_at_retrievals(company: Company) -> None:
+    def slowly(_: str, **__: object) -> str:
+        time.sleep(1.0)
+        return "111111"
+
+    role(MFA)(company)
+    company.monkeypatch.setattr("glacier_purge.aws.chain.asked_at_terminal", slowly)
+    company.monkeypatch.setattr("glacier_purge.plan.in_retrieval.UNASKED_PATIENCE_SECONDS", 0.9)
+    inventory = company.shell.simulator.inventory(company.shell.folder / "inventory.json")  # names its account
+    assert company.shell.plan(inventory).exit_code == 0
+    assert json.loads((company.shell.run_dir / "run.json").read_bytes())["retrievals_looked_at"] is True
+
+
+def test_a_start_without_credentials_says_why_and_sends_nothing(company: Company) -> None:
+    with_variables(AWS_ACCESS_KEY_ID="A", AWS_SECRET_ACCESS_KEY="s")(company)
+    digest = company.shell.planned()
+    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
+        company.monkeypatch.delenv(name)
+    impatient(helper("exec sleep 100"))(company)
+    requests = company.requests()
+    said = company.shell.apply(digest)
+    assert said.exit_code == 3
+    assert re.search(f"{HELPER} gave no answer within 1 s", " ".join(said.err.split()))
+    assert "was answered with" not in said.err
+    assert company.requests() == requests
 
 
 def test_a_helper_that_was_given_up_is_ended(company: Company) -> None:

@@ -32,7 +32,7 @@ from aiobotocore.credentials import (
 from aiobotocore.httpsession import AIOHTTPSession
 from aiobotocore.session import AioSession
 from botocore.parsers import ResponseParserError
-from botocore.utils import JSONFileCache
+from botocore.utils import JSONFileCache, parse_timestamp
 
 from glacier_purge.aws.credentials import Issued
 from glacier_purge.aws.helper import Helper
@@ -212,8 +212,9 @@ class RoleCache(JSONFileCache):  # type: ignore[misc]  # botocore publishes no t
     def __contains__(self, key: str) -> bool:
         try:
             kept = self[key]["Credentials"]
+            parse_timestamp(kept["Expiration"])
             return all(isinstance(kept[name], str) and kept[name] for name in _KEPT)
-        except (KeyError, TypeError):  # none, or no such document: as good as none
+        except (KeyError, TypeError, ValueError):  # none, or no such document: as good as none
             return False
 
     def __setitem__(self, key: str, session: Mapping[str, Any]) -> None:
