@@ -386,19 +386,19 @@ async def _(world: World) -> None:
     world.damaged.add(world.jobs["theirs"])
 
 
-@row("a job that an older version took up, not done", **ASKS, says="while it is not done")
+@row("a job that was taken up before anybody asked whose it is", **ASKS, says="while it is not done")
 async def _(world: World) -> None:
     await world.begin("theirs")
     world.pass_hours(1)
-    begun = f"{Stepping(world.glacier).now():%Y-%m-%dT%H:%M:%SZ}"
+    begun = Stepping(world.glacier).now()
     write_progress(world.folder, FetchProgress(vault_arn=VAULT.arn, begun=begun, job_id=world.jobs["theirs"]))
 
 
-@row("a part that an older version downloaded", **ASKS, downloads=1, says="it lists 95 archives")
+@row("a part that was downloaded of a part", **ASKS, downloads=1, says="it lists 95 archives")
 async def _(world: World) -> None:
     await world.begin("theirs", marker=5)
     world.pass_hours(6)
-    begun = f"{Stepping(world.glacier).now():%Y-%m-%dT%H:%M:%SZ}"
+    begun = Stepping(world.glacier).now()
     write_progress(world.folder, FetchProgress(vault_arn=VAULT.arn, begun=begun, job_id=world.jobs["theirs"]))
     (world.folder / "inventory.part").write_bytes(b'{"VaultARN"')
 

@@ -173,7 +173,7 @@ class Retrieval:
 
     async def _ask_for_one(self, progress: FetchProgress) -> tuple[Job, FetchProgress]:
         """Ask for a job, once the vault has an inventory at all. Raises ``NeverInventoried`` when none came."""
-        begun = datetime.fromisoformat(progress.begun)
+        begun = progress.begun
         while (await self._control.describe_vault()).last_inventory is None:
             if self._waiter.now() >= begun + FIRST_INVENTORY_WITHIN:
                 raise NeverInventoried(
@@ -328,7 +328,7 @@ class Retrieval:
         arn, wanted = self._control.vault.arn, self._wanted
         progress = read_progress(self._folder)
         if progress is None:
-            return self._note(FetchProgress(vault_arn=arn, begun=f"{self._waiter.now():%Y-%m-%dT%H:%M:%SZ}"))
+            return self._note(FetchProgress(vault_arn=arn, begun=self._waiter.now().replace(microsecond=0)))
         if progress.vault_arn != arn:
             raise UsageError(f"{self._folder} holds an inventory of {progress.vault_arn}, not of {arn}.")
         is_under_way = progress.sha256 is None and progress.job_id in progress.asked
