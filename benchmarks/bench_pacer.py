@@ -1,10 +1,11 @@
 """How much of a service's limit does the pacer use, and what do the alternatives make of it?
 
-Ten situations (A to J) and an outage, in virtual time: nothing waits and nothing is sent.  Run from
-the repository's root::
+Ten situations (A to J), a service that fails in ten ways, and an outage, in virtual time: nothing waits and nothing is
+sent.  Run from the repository's root::
 
     python -m benchmarks.bench_pacer            # one seed, under a minute
     python -m benchmarks.bench_pacer --seeds 10
+    python -m benchmarks.bench_pacer --ours     # without the alternatives: 10 s
 
 Columns, all from 30 s after each change of the limit on: share of the limit used, share of requests throttled,
 fastest second in limits; then the seconds until at least 95 % was used at no more than 2 % throttled ("-": never).
@@ -15,14 +16,16 @@ from __future__ import annotations
 
 import argparse
 import json
+import math
 import time
 from dataclasses import replace
+from itertools import accumulate
 from statistics import mean
 from typing import TYPE_CHECKING, TypedDict
 
 from benchmarks.pacing.controllers import Anchored, BotocoreAdaptive, BotocoreStandard, Fixed, WindowAimd
-from benchmarks.pacing.measures import jain, measure_one, run, used_between
-from benchmarks.pacing.scenarios import OUTAGE, OUTAGE_ENDS_AT, SCENARIOS, steady
+from benchmarks.pacing.measures import SETTLED_AFTER_SECONDS, jain, measure_one, run, used_between
+from benchmarks.pacing.scenarios import FAULTS, OUTAGE, OUTAGE_ENDS_AT, OVERLOADED, SCENARIOS, steady
 from benchmarks.tables import Table
 from glacier_purge.deletion.pacer import PacerSettings, Signal
 
@@ -32,7 +35,7 @@ if TYPE_CHECKING:
 
     from benchmarks.pacing.measures import Measured
     from benchmarks.pacing.scenarios import Scenario
-    from benchmarks.pacing.simulation import Controller
+    from benchmarks.pacing.simulation import Client, Controller
 
 STANDARD_WORKERS = 32
 """Without pacing every worker hammers: 256 of them would send 5,000/s, which says nothing new and takes long."""
@@ -46,6 +49,20 @@ class Row(TypedDict):
     peak: float
     settled_seconds: list[int | None]
     given_up: int
+
+
+class FaultRow(TypedDict):
+    """Ours in one situation with faults: shares of the limit and of requests, and the seconds to 500 deletes.
+
+    ``while_overloaded`` is the share of faults then, None where the service is at no time overloaded.
+    """
+
+    used: float
+    possible: float
+    throttled: float
+    faults: float
+    while_overloaded: float | None
+    first_500_seconds: int
 
 
 class Company(TypedDict):
@@ -63,6 +80,7 @@ class Results(TypedDict):
 
     controllers: dict[str, dict[str, Row]]
     steady: dict[str, Row]
+    faults: dict[str, FaultRow]
     company: Company
     take_and_reply_us: float
 
@@ -81,17 +99,18 @@ CONTROLLERS: dict[str, Callable[[Random], Controller]] = {
 STEADY_RATES = (5.0, 10.0, 30.0, 100.0, 300.0, 1000.0)
 
 
-def measure(*, seeds: int = 1) -> Results:
-    """Run everything; ``seeds`` runs of each, averaged."""
+def measure(*, seeds: int = 1, only: Sequence[str] = tuple(CONTROLLERS)) -> Results:
+    """Run all situations; ``seeds`` runs of each, averaged, for ours and the controllers in ``only``."""
     return {
         "controllers": {
-            name: {scenario.name: _row(_fitted(scenario, name), make, seeds) for scenario in SCENARIOS}
-            for name, make in CONTROLLERS.items()
+            name: {scenario.name: _row(_fitted(scenario, name), CONTROLLERS[name], seeds) for scenario in SCENARIOS}
+            for name in only
         },
         "steady": {
             f"{rate:g}/s": _row(steady(rate, seconds=600 if rate < 30 else 150, workers=1000), ours, seeds)
             for rate in STEADY_RATES
         },
+        "faults": {scenario.name: _fault_row(scenario, seeds) for scenario in FAULTS},
         "company": _company(seeds),
         "take_and_reply_us": _cost_us(),
     }
@@ -110,6 +129,30 @@ def _row(scenario: Scenario, make: Callable[[Random], Controller], seeds: int) -
         "settled_seconds": [_worst(each) for each in zip(*(one.settled_seconds for one in runs), strict=True)],
         "given_up": round(mean(each.given_up for each in runs)),
     }
+
+
+def _fault_row(scenario: Scenario, seeds: int) -> FaultRow:
+    clients = [run(scenario, [ours], seed=seed)[0] for seed in range(1, seeds + 1)]
+    settled, overloaded = slice(SETTLED_AFTER_SECONDS, scenario.seconds), slice(OVERLOADED[0] + 30, OVERLOADED[1])
+    is_overloaded = scenario.model.served_at(OVERLOADED[0]) < math.inf
+    middles = [second + 0.5 for second in range(settled.start, settled.stop)]
+    allowed = sum(map(scenario.model.rate_at, middles))
+    served = sum(
+        min(scenario.model.rate_at(now) * (1.0 - scenario.model.fault_share_at(now)), scenario.model.served_at(now))
+        for now in middles
+    )
+    return {
+        "used": mean(sum(client.accepted[settled]) for client in clients) / allowed,
+        "possible": served / allowed,
+        "throttled": mean(sum(client.throttled[settled]) / sum(client.sent[settled]) for client in clients),
+        "faults": mean(client.fault_share(settled) for client in clients),
+        "while_overloaded": mean(client.fault_share(overloaded) for client in clients) if is_overloaded else None,
+        "first_500_seconds": max(_first(client, 500) for client in clients),
+    }
+
+
+def _first(client: Client, deletes: int) -> int:
+    return next((second for second, sum_ in enumerate(accumulate(client.accepted), 1) if sum_ >= deletes), -1)
 
 
 def _worst(seconds: Sequence[int | None]) -> int | None:
@@ -169,11 +212,45 @@ def tables(results: Results) -> list[Table]:
         f"{company['used_20_s_after_outage']:.1%} of the limit used from 20 s after it on. "
         f"Take and reply: {results['take_and_reply_us']:.2f} us a request."
     )
+    faults_about = (
+        "Each fault uses up a part of the limit like any request; where the service is overloaded, it is from second "
+        f"{OVERLOADED[0]} to {OVERLOADED[1]}, and faults then are counted from half a minute later on."
+    )
+    fault_columns = (
+        "100/s",
+        "used %",
+        "possible %",
+        "throttled %",
+        "faults %",
+        "while overloaded %",
+        "first 500 after s",
+    )
+    fault_titles = {scenario.name: scenario.title for scenario in FAULTS}
+    fault_rows = [_fault_cells(fault_titles[name], row) for name, row in results["faults"].items()]
     steady_rows = [_cells(rate, row) for rate, row in results["steady"].items()]
     return [
         *every,
         Table(title="Pacing in virtual time: steady limits", about=about, columns=columns, rows=steady_rows),
+        Table(
+            title="Pacing in virtual time: a service that fails",
+            about=faults_about,
+            columns=fault_columns,
+            rows=fault_rows,
+        ),
     ]
+
+
+def _fault_cells(title: str, row: FaultRow) -> tuple[object, ...]:
+    overloaded = row["while_overloaded"]
+    return (
+        title,
+        round(100 * row["used"], 1),
+        round(100 * row["possible"], 1),
+        round(100 * row["throttled"], 2),
+        round(100 * row["faults"], 1),
+        "" if overloaded is None else round(100 * overloaded, 1),
+        row["first_500_seconds"],
+    )
 
 
 def _cells(title: str, row: Row) -> tuple[object, ...]:
@@ -191,9 +268,10 @@ def _cells(title: str, row: Row) -> tuple[object, ...]:
 def main() -> None:
     parser = argparse.ArgumentParser(description="The pacer beside what others do, in virtual time.")
     parser.add_argument("--seeds", type=int, default=1, help="runs of each, averaged (default: 1)")
+    parser.add_argument("--ours", action="store_true", help="this project's pacer alone")
     parser.add_argument("--output", choices=["text", "json"], default="text")
     asked = parser.parse_args()
-    results = measure(seeds=asked.seeds)
+    results = measure(seeds=asked.seeds, only=("glacier-purge",) if asked.ours else tuple(CONTROLLERS))
     print(json.dumps(results) if asked.output == "json" else "\n\n".join(table.text() for table in tables(results)))
 
 

@@ -107,6 +107,62 @@ SCENARIOS = (
     ),
 )
 
+OVERLOADED = (60, 240)
+"""From which second until which the service is overloaded, where it is for a while."""
+FAULTS = (
+    *(
+        Scenario(
+            name=f"{share:.0%}",
+            title=f"{share:.0%} faults at any rate",
+            model=ServiceModel(rate_at=_always(100.0), burst=100.0, fault_share_at=_always(share)),
+            seconds=300,
+        )
+        for share in (0.03, 0.10, 0.30, 0.60)
+    ),
+    *(
+        Scenario(
+            name=f"{name} {served}/s",
+            title=f"serves {served}/s of the 100/s it admits, faults after {seconds:g} s",
+            model=ServiceModel(
+                rate_at=_always(100.0),
+                burst=100.0,
+                served_at=steps((0, math.inf), (OVERLOADED[0], served), (OVERLOADED[1], math.inf)),
+                fault_latency_median_seconds=seconds,
+            ),
+            seconds=300,
+        )
+        for name, served, seconds in (("overload", 70, 0.12), ("overload", 40, 0.12), ("slow overload", 40, 3.0))
+    ),
+    Scenario(
+        name="slow",
+        title="30 % faults at any rate, after 3 s",
+        model=ServiceModel(
+            rate_at=_always(100.0), burst=100.0, fault_share_at=_always(0.3), fault_latency_median_seconds=3.0
+        ),
+        seconds=300,
+    ),
+    Scenario(
+        name="gusts",
+        title="60 % faults for 5 s of every 20 s",
+        model=ServiceModel(
+            rate_at=_always(100.0), burst=100.0, fault_share_at=lambda now: 0.6 if now % 20.0 < 5.0 else 0.003
+        ),
+        seconds=300,
+    ),
+    Scenario(
+        name="both",
+        title="30 % faults at any rate, serves 30/s for a while",
+        model=ServiceModel(
+            rate_at=_always(100.0),
+            burst=100.0,
+            fault_share_at=_always(0.3),
+            served_at=steps((0, math.inf), (OVERLOADED[0], 30.0), (OVERLOADED[1], math.inf)),
+        ),
+        seconds=300,
+    ),
+)
+"""A service that fails: at any rate, where it is overloaded, slowly, in gusts, and two of these at once."""
+
 OUTAGE_SECONDS = 60
 OUTAGE_ENDS_AT = 160
 OUTAGE = Scenario(

@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 LATENCY_SIGMA = 0.45
 REJECT_SECONDS = 0.036
 REJECT_SPREAD_SECONDS = 0.03
+QUEUE_SECONDS = 0.2
+"""An overloaded service lets so much work wait and fails the rest."""
 
 
 class Limiter(Enum):
@@ -32,12 +34,18 @@ class Limiter(Enum):
 
 @dataclass(frozen=True, kw_only=True)
 class ServiceModel:
-    """What the service allows, ``rate_at`` and ``fault_share_at`` being functions of virtual seconds."""
+    """What the service allows; what ends in ``_at`` is a function of virtual seconds.
+
+    ``fault_share_at`` are faults that come whatever the rate.  ``served_at`` is what the service has the strength for,
+    a second: of what it admits beyond that, each request is a fault.
+    """
 
     rate_at: Callable[[float], float]
     burst: float
     fault_share_at: Callable[[float], float] = lambda _now: 0.003
+    served_at: Callable[[float], float] = lambda _now: math.inf
     latency_median_seconds: float = 0.12
+    fault_latency_median_seconds: float = 0.12
     limiter: Limiter = Limiter.TOKEN_BUCKET
 
 
@@ -51,15 +59,22 @@ class Server:
         self._filled_at = 0.0
         self._window = -1
         self._in_window = 0
+        self._busy_until = 0.0
 
     def answer(self, now: float) -> tuple[Signal, float]:
         """Say how a request that arrives ``now`` is answered, and after how many seconds."""
         if not self._admits(now):
             return Signal.THROTTLED, REJECT_SECONDS + self._random.random() * REJECT_SPREAD_SECONDS
-        latency_seconds = self._model.latency_median_seconds * math.exp(LATENCY_SIGMA * self._random.gauss(0.0, 1.0))
-        if self._random.random() < self._model.fault_share_at(now):
-            return Signal.FAULT, latency_seconds
-        return Signal.ACCEPTED, latency_seconds
+        spread = math.exp(LATENCY_SIGMA * self._random.gauss(0.0, 1.0))
+        if self._random.random() < self._model.fault_share_at(now) or not self._serves(now):
+            return Signal.FAULT, spread * self._model.fault_latency_median_seconds
+        return Signal.ACCEPTED, spread * self._model.latency_median_seconds
+
+    def _serves(self, now: float) -> bool:
+        if self._busy_until > now + QUEUE_SECONDS:
+            return False
+        self._busy_until = max(now, self._busy_until) + 1.0 / self._model.served_at(now)
+        return True
 
     def _admits(self, now: float) -> bool:
         if self._model.fault_share_at(now) >= 1.0:  # nothing gets as far as the limiter in an outage

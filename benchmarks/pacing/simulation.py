@@ -72,6 +72,11 @@ class Client:
         elif signal is Signal.THROTTLED:
             self.throttled[second] += 1
 
+    def fault_share(self, seconds: slice) -> float:
+        """The share of faults among what left in these seconds."""
+        sent = sum(self.sent[seconds])
+        return (sent - sum(self.accepted[seconds]) - sum(self.throttled[seconds])) / max(1, sent)
+
 
 class Simulation:
     """The event loop of virtual time."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import statistics
+from dataclasses import replace
 from functools import partial
 from random import Random
 from typing import TYPE_CHECKING
@@ -11,7 +12,7 @@ import pytest
 
 from benchmarks.pacing.controllers import Anchored, BotocoreAdaptive, BotocoreStandard, Fixed, WindowAimd
 from benchmarks.pacing.measures import jain, measure_one, run, used_between
-from benchmarks.pacing.scenarios import OUTAGE, OUTAGE_ENDS_AT, SCENARIOS, steady
+from benchmarks.pacing.scenarios import FAULTS, OUTAGE, OUTAGE_ENDS_AT, OVERLOADED, SCENARIOS, steady, steps
 from benchmarks.pacing.server_model import Server
 from benchmarks.pacing.simulation import Client, Simulation
 from glacier_purge.deletion.pacer import PacerSettings, Signal
@@ -19,7 +20,7 @@ from glacier_purge.deletion.pacer import PacerSettings, Signal
 if TYPE_CHECKING:
     from benchmarks.pacing.simulation import Controller
 
-BY_NAME = {scenario.name: scenario for scenario in SCENARIOS}
+BY_NAME = {scenario.name: scenario for scenario in (*SCENARIOS, *FAULTS)}
 STEADY, CHANGING, DEEP_BUCKET, SLOW, WINDOWED = (BY_NAME[name] for name in "ABDFG")
 
 
@@ -89,6 +90,56 @@ def test_after_an_outage_of_a_minute_the_limit_is_used_again_within_20_s(seed: i
     (client,) = run(OUTAGE, [ours], seed=seed)
     assert used_between(OUTAGE, client, OUTAGE_ENDS_AT + 20, OUTAGE_ENDS_AT + 40) >= 0.95
     assert client.given_up == 0
+
+
+@pytest.mark.parametrize("seed", [1, 2])
+@pytest.mark.parametrize(
+    ("name", "used_min"), [("3%", 0.95), ("10%", 0.87), ("30%", 0.67), ("60%", 0.38), ("slow", 0.6), ("gusts", 0.8)]
+)
+def test_faults_that_do_not_come_of_the_rate_do_not_lower_it(name: str, used_min: float, seed: int) -> None:
+    """Each uses up a part of the limit like any other request: with 30 % of them, 70 % is all there is."""
+    measured = measure_one(BY_NAME[name], ours, seed=seed)
+    assert measured.used >= used_min
+    assert measured.throttled <= 0.005
+
+
+@pytest.mark.parametrize("seed", [1, 2])
+@pytest.mark.parametrize(
+    ("name", "served_per_second", "served_min", "faults_max"),
+    [("overload 70/s", 70, 0.95, 0.15), ("overload 40/s", 40, 0.95, 0.15), ("slow overload 40/s", 40, 0.6, 0.3)],
+)
+def test_an_overloaded_service_is_sent_what_it_serves(
+    name: str, served_per_second: int, served_min: float, faults_max: float, seed: int
+) -> None:
+    (client,) = run(BY_NAME[name], [ours], seed=seed)
+    settled = slice(OVERLOADED[0] + 30, OVERLOADED[1])
+    accepted, sent = sum(client.accepted[settled]), sum(client.sent[settled])
+    assert accepted >= served_min * served_per_second * (settled.stop - settled.start)
+    assert accepted >= (1.0 - faults_max) * sent
+    assert used_between(BY_NAME[name], client, OVERLOADED[1] + 30, 300) >= 0.95
+
+
+@pytest.mark.parametrize("share", [0.3, 0.6])
+def test_two_that_meet_faults_share_a_limit_fairly(share: float) -> None:
+    clients = run(BY_NAME[f"{share:.0%}"], [ours, ours])
+    shares = [used_between(STEADY, client, 30, 300) for client in clients]
+    assert jain(shares) >= 0.95
+    assert sum(shares) >= 0.95 * (1.0 - share)
+
+
+@pytest.mark.parametrize("share", [0.3, 0.6])
+def test_a_cold_start_among_faults_takes_seconds(share: float) -> None:
+    (client,) = run(BY_NAME[f"{share:.0%}"], [ours])
+    assert sum(client.accepted[12:20]) >= 0.85 * 8 * 100 * (1.0 - share)
+
+
+def test_an_outage_after_faults_that_were_borne_opens_the_breaker_and_leaves_the_limit_alone() -> None:
+    shares = steps((0, 0.6), (100, 1.0), (400, 0.003))
+    failing = replace(STEADY, model=replace(STEADY.model, fault_share_at=shares), seconds=460)
+    (client,) = run(failing, [ours])
+    assert sum(client.sent[120:400]) <= 280 / 5 + 1
+    assert max(client.sent[400:]) <= 140
+    assert used_between(failing, client, 420, 460) >= 0.95
 
 
 def test_without_a_limit_full_speed_is_reached_and_the_rate_does_not_run_away() -> None:

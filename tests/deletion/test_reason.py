@@ -9,7 +9,9 @@ from glacier_purge.deletion.reason import Standing, reason
 
 AT_PACE = Standing(
     breaker_open=False,
+    trying_slower=False,
     fault_factor=1.0,
+    fault_share_borne=0.0,
     hold_seconds=-1.0,
     presses=True,
     sent_per_second=96.0,
@@ -50,6 +52,15 @@ AT_PACE = Standing(
         ),
         ({"hold_seconds": 0.06}, "the service throttles: waiting 0.06 s"),
         ({"fault_factor": 0.25}, "the service is failing: slowed to 25% of the rate until it recovers"),
+        (
+            {"trying_slower": True, "fault_factor": 0.25},
+            "many replies are faults: trying for a moment whether fewer are at a slower pace",
+        ),
+        (
+            {"fault_share_borne": 0.3},
+            "holding at 96/s, at the limit found; 30% of replies are faults, and going slower would not change that",
+        ),
+        ({"fault_share_borne": 0.05}, "holding at 96/s, at the limit found"),
         ({"breaker_open": True}, "the service is failing: one probe every 5 s until it answers"),
     ],
 )

@@ -42,6 +42,7 @@ _PRESSING_SECONDS = 0.5  # B's rise settles after 15 instead of 9 s when halved;
 _PRESSING_SENDS = 5.0  # no matter when halved; E settles after 21 instead of 17 s when doubled
 _ACCEPTED_SECONDS = 1.0  # I: 0.2 % more throttled when doubled; no matter when halved
 _ACCEPTED_SENDS = 10.0  # no matter when halved; E settles after 22 instead of 17 s when doubled
+_FAULTS_SHOWN_SECONDS = 5.0  # for people
 _IN_FLIGHT_MIN = 4  # no matter: it counts below 4/s or so
 _LATENCY_SECONDS_FIRST = 0.5  # no matter: gone with the first replies
 _P99_STEP = 0.1  # no matter
@@ -62,6 +63,8 @@ class Pacer:
         "_accepted",
         "_accepted_in_all",
         "_answered",
+        "_fault_latency_sum",
+        "_fault_seconds",
         "_faulted",
         "_faults",
         "_hold_until",
@@ -102,7 +105,9 @@ class Pacer:
         self._traffic = Traffic()
         self._sent = self._accepted = self._faulted = self._answered = 0
         self._accepted_in_all = 0
-        self._latency_sum = 0.0
+        self._latency_sum = self._fault_latency_sum = 0.0
+        self._fault_seconds = 0.0
+        """What the faults among the replies took, spread over all replies."""
         self._round_trip = self._p99 = _LATENCY_SECONDS_FIRST
         self._next_slot = self._hold_until = self._ticked_at = now
         self._set_pace(now)
@@ -138,6 +143,9 @@ class Pacer:
         for latency_seconds in latencies_seconds:
             p99 *= _P99_UP if latency_seconds > p99 else _P99_DOWN
         self._p99 = p99
+        if (trial := self._faults.trial) is not None:
+            for latency_seconds in latencies_seconds:
+                trial.reply(now - latency_seconds, accepted=True, faulted=False)
         if now >= self._tick_due:
             self._tick(now)
 
@@ -154,10 +162,13 @@ class Pacer:
             self.accepted(now, (latency_seconds,))
         else:
             self._answered += 1
+            if (trial := self._faults.trial) is not None:
+                trial.reply(sent_at, accepted=False, faulted=signal is Signal.FAULT)
         if signal is Signal.THROTTLED and sent_at >= self._search.cut_at:
             self._cut(now)
         elif signal is Signal.FAULT:
             self._faulted += 1
+            self._fault_latency_sum += latency_seconds
         if retry_after_seconds is not None:
             self._obey(now, retry_after_seconds)
         if now >= self._tick_due:
@@ -226,9 +237,12 @@ class Pacer:
     def why(self, now: float, *, in_flight: int) -> str:
         """Say in one sentence what sets the pace, with ``in_flight`` requests under way."""
         recent = self._traffic.over(self._pressing_window_seconds())
+        faults = self._traffic.over(_FAULTS_SHOWN_SECONDS).fault_share
         return reason(
             Standing(
                 breaker_open=self._faults.breaker_open,
+                trying_slower=self._faults.trial is not None,
+                fault_share_borne=faults if self._faults.bears else 0.0,
                 fault_factor=self._faults.factor,
                 hold_seconds=self._hold_until - now,
                 presses=recent.seconds == 0.0 or self._presses(recent),
@@ -257,13 +271,15 @@ class Pacer:
     def _close_slice(self, now: float, seconds: float) -> None:
         newest = Slice(seconds, self._sent, self._accepted, self._faulted, self._answered)
         self._traffic.close(newest)
-        self._faults.judge(now, newest, self._traffic)
+        self._faults.judge(now, newest, self._traffic, self._full_rate(now))
         self._accepted_in_all += self._accepted
         if self._accepted:
             self._p99 = max(self._p99, _P99_SECONDS_MIN)
             self._round_trip += _MEAN_WEIGHT * (self._latency_sum / self._accepted - self._round_trip)
+        if self._answered:
+            self._fault_seconds += _MEAN_WEIGHT * (self._fault_latency_sum / self._answered - self._fault_seconds)
         self._sent = self._accepted = self._faulted = self._answered = 0
-        self._latency_sum = 0.0
+        self._latency_sum = self._fault_latency_sum = 0.0
         self._ticked_at = now
 
     def _may_grow(self) -> bool:
@@ -297,16 +313,17 @@ class Pacer:
             self._hold_until = max(self._hold_until, now + min(retry_after_seconds, RETRY_AFTER_SECONDS_MAX))
             self._next_slot = max(self._next_slot, self._hold_until)
 
-    def _set_pace(self, now: float) -> None:
+    def _full_rate(self, now: float) -> float:
         rate = self._search.asked_per_second(now)
-        if self._rate_max is not None:
-            rate = min(rate, self._rate_max)
+        return rate if self._rate_max is None else min(rate, self._rate_max)
+
+    def _set_pace(self, now: float) -> None:
         if self._faults.breaker_open:
             self._interval = self._faults.probe_interval_seconds()
             self._rate = 1.0 / self._interval
             self._tolerance = 0.0
         else:
-            self._rate = rate * self._faults.factor
+            self._rate = self._full_rate(now) * self._faults.factor
             self._interval = 1.0 / self._rate
             self._tolerance = self._interval * max(_SAVED_SLOTS_MIN, _SAVED_SLOTS_SECONDS * self._rate)
         # A slot set at a slower rate is brought forward, but never before the end of a hold.
@@ -315,6 +332,6 @@ class Pacer:
         self._tick_due = now + SLICE_SECONDS
 
     def _cap_in_flight(self) -> int:
-        needed = 2.0 * self._rate * self._p99
+        needed = 2.0 * self._rate * (self._p99 + self._fault_seconds)
         most = self._settings.in_flight_max
         return most if needed >= most else min(most, max(_IN_FLIGHT_MIN, math.ceil(needed)))

@@ -8,6 +8,8 @@ from glacier_purge.deletion.limit_search import SearchPhase
 
 _NEARLY = 0.8
 """A moment is not an average: this much of a cap counts as all of it."""
+_FAULT_SHARE_SAID = 0.1
+"""Fewer faults that are borne are not worth a word."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -15,7 +17,9 @@ class Standing:
     """Where a pacer stands. ``presses``: the pace, and nothing else, holds sending back."""
 
     breaker_open: bool
+    trying_slower: bool
     fault_factor: float
+    fault_share_borne: float
     hold_seconds: float
     presses: bool
     sent_per_second: float
@@ -32,8 +36,17 @@ def reason(standing: Standing) -> str:
     """Name what holds the next request back: the most urgent cause only."""
     if standing.breaker_open:
         return "the service is failing: one probe every 5 s until it answers"
+    if standing.trying_slower:
+        return "many replies are faults: trying for a moment whether fewer are at a slower pace"
     if standing.fault_factor < 1.0:
         return f"the service is failing: slowed to {standing.fault_factor:.0%} of the rate until it recovers"
+    if standing.fault_share_borne < _FAULT_SHARE_SAID:
+        return _without_faults(standing)
+    share = f"{standing.fault_share_borne:.0%} of replies are faults, and going slower would not change that"
+    return f"{_without_faults(standing)}; {share}"
+
+
+def _without_faults(standing: Standing) -> str:
     if standing.hold_seconds > 0.0:
         return f"the service throttles: waiting {standing.hold_seconds:.2f} s"
     if not standing.presses:
