@@ -31,6 +31,12 @@ if TYPE_CHECKING:
 
 KEYS = StaticCredentials(access_key_id="AKIDEXAMPLE", secret_access_key="secret")
 HOUR = 3600.0
+
+
+async def no_sleep(_seconds: float) -> None:
+    """Wait for nothing between two tries."""
+
+
 VAULT = Vault(account_id="123456789012", region="us-east-1", name="photos")
 
 
@@ -67,7 +73,7 @@ async def open_rest(vault: Vault, access: Access) -> AsyncIterator[Glacier]:
 
 async def caller_identity(access: Access, region: str = VAULT.region) -> Caller:
     """Whose credentials these are."""
-    async with Clients() as clients:
+    async with Clients(sleep=no_sleep) as clients:
         return await clients.caller(access, region)
 
 

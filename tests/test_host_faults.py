@@ -9,7 +9,7 @@ import ssl
 import pytest
 
 from glacier_purge.errors import DiskFailed, HostFailed, PlanRefused, UsageError
-from glacier_purge.host_faults import as_ours, known_numbers
+from glacier_purge.host_faults import as_ours, known_numbers, of_place
 
 BUGS = {
     *(errno.EBADF, errno.EFAULT, errno.ENOTSOCK, errno.EDESTADDRREQ, errno.EPROTOTYPE, errno.EISCONN, errno.EALREADY),
@@ -43,8 +43,6 @@ def test_an_error_number_is_the_hosts_or_a_bugs(number: int) -> None:
         (MemoryError(), 3, "no memory is left"),
         (ImportError("libssl.so.3: cannot open shared object file"), 3, "Install glacier-purge again"),
         (RuntimeError("can't start new thread"), 3, "ulimit"),
-        (RuntimeError("Could not determine home directory."), 3, "Set HOME"),
-        (FileNotFoundError(2, "No usable temporary directory found in ['/tmp']"), 3, "Set TMPDIR"),
         (UnicodeEncodeError("utf-8", "r\udcff", 1, 2, "surrogates not allowed"), 2, "LC_ALL=C.UTF-8"),
         (UnicodeEncodeError("ascii", "r\xfc", 1, 2, "ordinal not in range"), 3, "can't be read or shown"),
         (UnicodeDecodeError("utf-8", b"\xff", 0, 1, "invalid start byte"), 3, "can't be read or shown"),
@@ -66,6 +64,24 @@ def test_beside_the_numbers(stranger: Exception, exit_code: int, said: str) -> N
 )
 def test_a_bug_stays_one(bug: Exception) -> None:
     assert as_ours(bug) is None
+
+
+@pytest.mark.parametrize(
+    ("number", "exit_code", "said"),
+    [
+        (errno.EACCES, 2, "x cannot be made: no. Give another."),
+        (errno.EROFS, 2, "x cannot be made: no. Give another."),
+        (errno.ENAMETOOLONG, 2, "x cannot be made: no. Give another."),
+        (errno.EMFILE, 3, "x cannot be made: no. Raise the limit"),
+        (errno.ENOSPC, 3, "x cannot be made: no. Make room"),
+        (errno.EIO, 3, "x cannot be made: no. Mend it"),
+        (0, 3, "x cannot be made: no. Put that right"),
+    ],
+)
+def test_a_place_that_was_named_may_be_the_wrong_one(number: int, exit_code: int, said: str) -> None:
+    error = of_place(OSError(number, "no"), "x cannot be made", "Give another.")
+    assert error.exit_code == exit_code
+    assert str(error).startswith(said)
 
 
 @pytest.mark.parametrize("error", [PlanRefused("too old"), DiskFailed("full")])

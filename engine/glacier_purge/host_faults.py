@@ -26,16 +26,16 @@ _ADVICE: dict[str, tuple[str, str]] = {
     "a place": (
         "Look at what is there",
         (
-            "ENOENT ENOTDIR EISDIR EEXIST ENOTEMPTY ELOOP EXDEV EBUSY ESTALE ESPIPE ENOTTY ENODATA ENOTBLK ENOLINK "
+            "ENOENT ENOTDIR EISDIR EEXIST ENOTEMPTY ELOOP EXDEV EBUSY ESPIPE ENOTTY ENODATA ENOTBLK ENOLINK "
             "EREMOTE EREMCHG ENAVAIL ENOTNAM EISNAM ENOTUNIQ EDOTDOT EMULTIHOP ELIBACC ELIBBAD ELIBEXEC ELIBSCN"
         ),
     ),
     "a disk or device": (
         "Mend it, or work on another disk",
         (
-            "EIO ENXIO ENODEV ENOMEDIUM EMEDIUMTYPE EREMOTEIO EUCLEAN EBADMSG EPROTO ETIME ENOANO ENOCSI EUNATCH "
-            "ENOSTR EL2HLT EL2NSYNC EL3HLT EL3RST ELNRNG EBADE EBADR EBADRQC EBADSLT EBFONT ECHRNG ECOMM EADV ESRMNT "
-            "ESTRPIPE EIDRM ENOMSG ENOPKG EBADFD ERESTART EDEADLOCK EDEADLK EOWNERDEAD ENOTRECOVERABLE"
+            "EIO ESTALE ENXIO ENODEV ENOMEDIUM EMEDIUMTYPE EREMOTEIO EUCLEAN EBADMSG EPROTO ETIME ENOANO ENOCSI "
+            "EUNATCH ENOSTR EL2HLT EL2NSYNC EL3HLT EL3RST ELNRNG EBADE EBADR EBADRQC EBADSLT EBFONT ECHRNG ECOMM EADV "
+            "ESRMNT ESTRPIPE EIDRM ENOMSG ENOPKG EBADFD ERESTART EDEADLOCK EDEADLK EOWNERDEAD ENOTRECOVERABLE"
         ),
     ),
     "what the system can't do": (
@@ -65,16 +65,9 @@ _GROUP = {
     for name in names.split()
     if hasattr(errno, name)
 }
-_BY_WORDS: tuple[tuple[type[Exception], str, str], ...] = (
-    (RuntimeError, "can't start new thread", f"no thread can be started. {_ADVICE['a limit'][0]}"),
-    (RuntimeError, "Could not determine home directory", "this user has no home folder. Set HOME"),
-    (
-        FileNotFoundError,
-        "No usable temporary directory",
-        "no folder for temporary files can be written to. Set TMPDIR to one that can",
-    ),
-)
-"""What Python says of a host in words alone: the exception, words of it, and what to say instead."""
+_ANY = ("Put that right", "")
+_NO_THREAD = "can't start new thread"
+"""How Python says that the host has no room for another thread (RuntimeError)."""
 
 
 def known_numbers() -> frozenset[int]:
@@ -82,13 +75,19 @@ def known_numbers() -> frozenset[int]:
     return frozenset(_GROUP)
 
 
+def of_place(error: OSError, what: str, advice: str) -> UsageError | HostFailed:
+    """Say that ``what`` can't be done at a place that somebody named; with ``advice`` where another place would do."""
+    because = f"{what}: {error.strerror or error}"
+    if _GROUP.get(error.errno or 0) in {"a right", "a place", "a name"}:
+        return UsageError(f"{because}. {advice}")
+    return HostFailed(f"{because}. {_ADVICE.get(_GROUP.get(error.errno or 0, ''), _ANY)[0]}. Nothing was sent.")
+
+
 def as_ours(error: BaseException) -> GlacierPurgeError | None:
     """Say ``error`` as one of our own, which it may be already; None when it is a bug."""
     match error:
         case GlacierPurgeError():
             return error
-        case _ if (said := _by_words(error)) is not None:
-            return HostFailed(f"{said}, then give the same command again.")
         case OSError():
             return _of_system(error)
         case UnicodeEncodeError() if any("\ud800" <= character <= "\udfff" for character in error.object):
@@ -105,12 +104,9 @@ def as_ours(error: BaseException) -> GlacierPurgeError | None:
                 f"a part of the installation can't be loaded: {error}. Install glacier-purge again, or raise the limit "
                 "of open files or memory."
             )
+        case RuntimeError() if str(error) == _NO_THREAD:
+            return HostFailed(f"no thread can be started. {_ADVICE['a limit'][0]}, then give the same command again.")
     return None
-
-
-def _by_words(error: BaseException) -> str | None:
-    found = (said for kind, words, said in _BY_WORDS if isinstance(error, kind) and words in str(error))
-    return next(found, None)
 
 
 def _of_system(error: OSError) -> GlacierPurgeError | None:
@@ -122,8 +118,7 @@ def _of_system(error: OSError) -> GlacierPurgeError | None:
     what = f"the system refused something{at}: {error.strerror or str(error) or type(error).__name__}"
     if group == "a name":
         return UsageError(f"{what}. {_ADVICE[group][0]}.")
-    advice = "Put that right" if group is None else _ADVICE[group][0]
-    return HostFailed(f"{what}. {advice}, then give the same command again.")
+    return HostFailed(f"{what}. {_ADVICE.get(group or '', _ANY)[0]}, then give the same command again.")
 
 
 def _names(error: OSError) -> list[object]:

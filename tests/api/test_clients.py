@@ -81,7 +81,7 @@ def callers(monkeypatch: pytest.MonkeyPatch) -> list[Caller]:
     """Who answers when AWS is asked, the first first; asked once more, nobody does."""
     left: list[Caller] = []
 
-    async def caller(_: AwsSession) -> Caller:
+    async def caller(_session: AwsSession, _retry: object) -> Caller:
         return left.pop(0)
 
     monkeypatch.setattr("glacier_purge.glacier.sdk.caller.caller_identity", caller)

@@ -243,18 +243,6 @@ def test_a_plan_with_any_description_has_the_digest_it_says(description: str, tm
     assert found.faults == ()
 
 
-@pytest.mark.parametrize("name", ["retrieval.json", "verification/retrieval.json"])
-def test_what_is_noted_of_a_retrieval_is_held_to_its_form_wherever_it_lies(
-    name: str, files: dict[str, bytes], tmp_path: Path
-) -> None:
-    folder = dump(files, tmp_path / "run")
-    (folder / name).parent.mkdir(exist_ok=True)
-    (folder / name).write_text('{"job_id": "one"}')
-    assert name not in {fault.file for fault in verify_folder(folder)[0].found.faults}
-    (folder / name).write_text('{"job_id": ;"one"}')
-    assert name in {fault.file for fault in verify_folder(folder)[0].found.faults}
-
-
 def test_a_folder_without_any_of_ours_is_no_damage(tmp_path: Path) -> None:
     for folder in (tmp_path, tmp_path / "nowhere"):
         with pytest.raises(NotToBeChecked, match="not the folder of a run, a script's log, a lifecycle or a fleet"):

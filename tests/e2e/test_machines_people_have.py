@@ -298,8 +298,7 @@ MACHINES: dict[str, Row] = {
     # containers
     "a user without name or home": Row(without_a_name_or_home, Situation(plan, 0, ("60 archives",), None, RUN)),
     "no temporary folder": Row(
-        without_temporary_folders,
-        Situation(inspect, 3, ("no folder for temporary files can be written to", "Set TMPDIR to one")),
+        without_temporary_folders, Situation(inspect, 3, ("No usable temporary directory found in",))
     ),
     "hours of a zone, without tzdata": Row(
         without_tzdata,

@@ -14,7 +14,7 @@ from glacier_purge.errors import RunStopped
 from glacier_purge.glacier.control import NoAnswer
 from glacier_purge.glacier.promises import read_promised
 from glacier_purge.glacier.reply import Meaning
-from tests.clients import KEYS, VAULT, caller_identity, control, open_rest, open_sdk
+from tests.clients import KEYS, VAULT, caller_identity, control, no_sleep, open_rest, open_sdk
 from tests.glacier.garbled import ALL, NONE, SUCCESSES, UNSIGNED
 from tests.glacier.raw_server import answers, refusal, reply, serving
 
@@ -106,7 +106,7 @@ async def test_no_transport_takes_what_is_no_answer_for_the_vault(opener: Any) -
 )
 async def test_no_vault_is_found_by_what_is_no_answer(ask: Callable[[Clients, Access], Awaitable[object]]) -> None:
     taken: dict[str, object] = {}
-    async with garbling() as (endpoint_url, tell), Clients() as clients:
+    async with garbling() as (endpoint_url, tell), Clients(sleep=no_sleep) as clients:
         for name, answer in ALL.items():
             tell(answer)
             with suppress(NoAnswer):
@@ -241,7 +241,7 @@ def test_a_success_that_names_an_error_breaks_its_promise() -> None:
 
 async def test_an_answer_about_another_vault_or_job_is_none() -> None:
     films = json.dumps(VAULT_MEMBERS | {"VaultARN": VAULT.arn.replace("photos", "films"), "VaultName": "films"})
-    async with garbling() as (endpoint_url, tell), control(endpoint_url) as client, Clients() as clients:
+    async with garbling() as (endpoint_url, tell), control(endpoint_url) as client, Clients(sleep=no_sleep) as clients:
         tell(reply("200 OK", body=films.encode()))
         with pytest.raises(NoAnswer, match=r"about something else: arn:.*films"):
             await client.describe_vault()

@@ -69,7 +69,7 @@ def test_whatever_fails_takes_the_folder_with_it(tmp_path: Path, failure: BaseEx
 
 
 def test_a_disk_that_fails_is_said_and_nothing_left(tmp_path: Path) -> None:
-    with pytest.raises(UsageError, match=r"No space left on device\. Nothing was sent; mend the disk"):
+    with pytest.raises(DiskFailed, match=r"No space left on device\. Nothing was sent; mend the disk"):
         fail_while_planning(tmp_path / "run", DiskFailed("x can't be written: No space left on device. Mend the disk."))
     assert not (tmp_path / "run").exists()
 

@@ -1,21 +1,13 @@
 from __future__ import annotations
 
 import errno
-import fcntl
 import os
 from typing import TYPE_CHECKING
 
 import pytest
 
 from glacier_purge.storage import file_system
-from glacier_purge.storage.file_system import (
-    check_file_system,
-    described,
-    is_lacking,
-    sync_data,
-    sync_folder,
-    takes_names_for_one,
-)
+from glacier_purge.storage.file_system import check_file_system, described, is_lacking, takes_names_for_one
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -66,38 +58,3 @@ def test_names_that_are_one_are_found_by_trying(tmp_path: Path, monkeypatch: pyt
 @pytest.mark.parametrize(("number", "lacking"), [(errno.ENOLCK, True), (errno.EINVAL, True), (errno.EIO, False)])
 def test_what_is_not_there_is_told_from_what_fails(number: int, lacking: bool) -> None:
     assert is_lacking(OSError(number, os.strerror(number))) is lacking
-
-
-@pytest.mark.parametrize("known", [True, False])
-def test_on_a_mac_the_drive_itself_is_asked_to_write(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, known: bool
-) -> None:
-    """F_FULLFSYNC where the disk knows it, otherwise what there is everywhere."""
-    asked: list[object] = []
-
-    def flush(_: int, command: int) -> int:
-        asked.append(command)
-        if not known:
-            raise OSError(errno.ENOTSUP, os.strerror(errno.ENOTSUP))
-        return 0
-
-    monkeypatch.setattr(file_system, "_FULL_SYNC", 51)
-    monkeypatch.setattr(fcntl, "fcntl", flush)
-    monkeypatch.setattr(os, "fsync", lambda _: asked.append("fsync"))
-    monkeypatch.setattr(file_system, "_data_sync", lambda _: asked.append("fdatasync"))
-    with (tmp_path / "file").open("wb") as file:
-        sync_data(file.fileno())
-    sync_folder(tmp_path)
-    assert asked == ([51, 51] if known else [51, "fdatasync", 51, "fsync"])
-
-
-def test_a_drive_that_fails_to_write_is_not_asked_in_another_way(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    def fail(*_: object) -> None:
-        raise OSError(errno.EIO, os.strerror(errno.EIO))
-
-    monkeypatch.setattr(file_system, "_FULL_SYNC", 51)
-    monkeypatch.setattr(fcntl, "fcntl", fail)
-    with pytest.raises(OSError, match="Input/output error"):
-        sync_folder(tmp_path)

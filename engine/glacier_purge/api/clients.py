@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import logging
 from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Any, Self
 
@@ -32,11 +33,12 @@ from glacier_purge.errors import (
 from glacier_purge.glacier.control import ControlRefused
 from glacier_purge.glacier.reply import Meaning
 from glacier_purge.glacier.request_ids import SeenRequestIds
+from glacier_purge.glacier.sdk.patience import FIRST_QUESTION, ControlRetry
 from glacier_purge.glacier.service_clock import ServiceClock
 from glacier_purge.plan.migration.proofs import Stores
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Iterable
+    from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
     from pathlib import Path
     from types import TracebackType
 
@@ -56,13 +58,15 @@ class Clients:
     """All that a process has open towards AWS, closed when its context ends.
 
     Every method raises ``ConfigurationFailed`` for an unknown profile and ``UsageError`` for a region, endpoint, file
-    of certificates or record of the wire that can't be used, before anything is sent.
+    of certificates or record of the wire that can't be used, before anything is sent.  ``sleep`` is how it is waited
+    between two tries of a question.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, *, sleep: Callable[[float], Awaitable[None]] = anyio.sleep) -> None:
         self.clock = ServiceClock(utc_now)
         """What time it is for AWS, by what was heard from it."""
         self._opened = AsyncExitStack()
+        self._first_retry, self._retry = replace(FIRST_QUESTION, sleep=sleep), ControlRetry(sleep=sleep)
         self._regions: dict[tuple[Access, str], _Region] = {}
         self._sources: dict[tuple[object, ...], CredentialSource] = {}
         self._recordings: dict[Path, Recording] = {}
@@ -94,11 +98,10 @@ class Clients:
     async def control_for_anybody(self, vault: Vault, access: Access) -> GlacierControl:
         """Give the same client without the check, for who looks what is wrong: the wrong caller is a finding there."""
         from glacier_purge.glacier.sdk.control_client import ControlClient  # noqa: PLC0415 - heavy
-        from glacier_purge.glacier.sdk.patience import ControlRetry  # noqa: PLC0415 - heavy
 
         region = self._region(access, vault.region)
         region.session.credentials.check_renewed_by(partial(self._check_renewed, vault, access))
-        return ControlClient(await region.client(), vault, region.session, ControlRetry())
+        return ControlClient(await region.client(), vault, region.session, self._retry)
 
     @asynccontextmanager
     async def service(self, vault: Vault, access: Access, wanted: WantedTransport) -> AsyncIterator[Glacier]:
@@ -170,13 +173,14 @@ class Clients:
         """
         from glacier_purge.glacier.sdk.lookup import find_vault  # noqa: PLC0415 - heavy
 
-        return await find_vault(name, region, await self._region(access, region).client())
+        return await find_vault(name, region, await self._region(access, region).client(), self._first_retry)
 
     async def list_vaults(self, access: Access, region: str, account_id: str | None) -> list[Vault]:
         """Ask for all vaults of ``account_id`` (None: that of the credentials). Raises as ``find_vault`` does."""
         from glacier_purge.glacier.sdk.lookup import list_vaults  # noqa: PLC0415 - heavy
 
-        return await list_vaults(region, account_id, await self._region(access, region).client())
+        client = await self._region(access, region).client()
+        return await list_vaults(region, account_id, client, self._first_retry)
 
     def stores(self, access: Access, region: str) -> Stores:
         """Where a migration left its traces: DynamoDB and S3, opened when they are asked."""
@@ -196,7 +200,7 @@ class Clients:
             recording = self._recording(access)
             held_to = scrutiny(recording, self._seen, self.clock)
             session = AwsSession(access, name, held_to, self._source(access, name))
-            self._regions[access, name] = _Region(session, recording, self._opened)
+            self._regions[access, name] = _Region(session, recording, self._opened, self._first_retry)
         return self._regions[access, name]
 
     def _recording(self, access: Access) -> Recording | None:
@@ -235,7 +239,7 @@ class Clients:
         session = AwsSession(access, vault.region, held_to, CredentialSource.of(issued))
         try:
             if access.endpoint_url is None or not is_loopback(access.endpoint_url):
-                _check(await caller_identity(session), vault)
+                _check(await caller_identity(session, self._first_retry), vault)
                 return
             async with session.client("glacier") as client:  # it has no identities, but knows whose the vault is
                 await SdkGlacier(client, vault, session, id_rule=access.id_rule).describe_vault()
@@ -276,8 +280,11 @@ def _check(caller: Caller, vault: Vault) -> None:
 class _Region:
     """What is open in one region for one ``Access``: the session, and from the first question on a client."""
 
-    def __init__(self, session: AwsSession, recording: Recording | None, opened: AsyncExitStack) -> None:
+    def __init__(
+        self, session: AwsSession, recording: Recording | None, opened: AsyncExitStack, retry: ControlRetry
+    ) -> None:
         self.session = session
+        self._retry = retry
         self.recording = recording
         self._opened = opened
         self._turn = anyio.Lock()
@@ -305,5 +312,5 @@ class _Region:
         async with self._turn:
             key_id = (await self.session.credentials.get_frozen_credentials()).access_key
             if self._caller is None or self._caller[0] != key_id:
-                self._caller = (key_id, await caller_identity(self.session))
+                self._caller = (key_id, await caller_identity(self.session, self._retry))
             return self._caller[1]

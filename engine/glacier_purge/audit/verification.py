@@ -636,10 +636,9 @@ class _RunFiles:
         if _is_any_there(self._folder, "removal.jsonl"):
             with self._findings.judging("removal.jsonl"):
                 _check_lines(self._folder / "removal.jsonl", {"at", "event", "by", "answer"})
-        for name in ("retrieval.json", "verification/retrieval.json"):
-            if _is_any_there(self._folder, name):
-                with self._findings.judging(name):
-                    _document(_read(self._folder / name))
+        if _is_any_there(self._folder, "verification/retrieval.json"):
+            with self._findings.judging("verification/retrieval.json"):
+                _document(_read(self._folder / "verification" / "retrieval.json"))
         for name in ("inventory.json", "inventory.csv"):
             later = self._folder / "verification" / name
             if _is_any_there(later.parent, f"{name}.sha256"):

@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING, Any
 import anyio
 from tenacity import AsyncRetrying, retry_if_exception_type, stop_after_attempt, wait_random_exponential
 
+from glacier_purge.aws.faults import as_error
 from glacier_purge.aws.tls import check_trusted
-from glacier_purge.errors import CredentialsFailed, RunStopped, ServiceRefused
+from glacier_purge.errors import RunStopped
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Mapping
@@ -16,7 +17,6 @@ if TYPE_CHECKING:
     from glacier_purge.aws.session import AwsSession
 
 TRIES_MAX = 8
-_LATER = {"ProvisionedThroughputExceededException", "ThrottlingException", "RequestLimitExceeded"}
 
 
 async def scan_table(table: str, session: AwsSession) -> AsyncIterator[Mapping[str, Any]]:
@@ -43,21 +43,14 @@ async def scan_table(table: str, session: AwsSession) -> AsyncIterator[Mapping[s
 
 
 async def _once(client: Any, request: Mapping[str, Any]) -> Mapping[str, Any]:
-    from botocore.exceptions import BotoCoreError, ClientError, NoCredentialsError  # noqa: PLC0415  # heavy
-
     table = request["TableName"]
     try:
         page: Mapping[str, Any] = await client.scan(**request)
-    except NoCredentialsError as fault:
-        raise CredentialsFailed(f"{fault}. Reading table {table} needs credentials.") from fault
-    except ClientError as fault:
-        is_later = fault.response["Error"].get("Code") in _LATER
-        if is_later or int(fault.response["ResponseMetadata"]["HTTPStatusCode"]) >= 500:
-            raise RunStopped(f"table {table} was not read to its end: {fault}. Try again later.") from fault
-        raise ServiceRefused(
-            f"table {table} cannot be read: {fault}. Needs dynamodb:Scan, in the vault's region. Nothing was planned."
-        ) from fault
-    except BotoCoreError as fault:
+    except Exception as fault:  # whatever the SDK, or what it stands on, may raise; bugs are raised again
         check_trusted(fault, f"table {table} was not read")
-        raise RunStopped(f"no answer from DynamoDB about table {table}: {fault}. Try again later.") from fault
+        raise as_error(
+            fault,
+            f"table {table} cannot be read",
+            "Needs dynamodb:Scan, in the vault's region. Nothing was planned.",
+        ) from fault
     return page

@@ -12,7 +12,14 @@ from contextlib import contextmanager
 from enum import Enum
 from typing import TYPE_CHECKING, Any
 
-from glacier_purge.errors import ConfigurationFailed, GlacierPurgeError
+from glacier_purge.errors import (
+    ClockWrong,
+    ConfigurationFailed,
+    CredentialsFailed,
+    GlacierPurgeError,
+    RunStopped,
+    ServiceRefused,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -209,6 +216,27 @@ _CHECK_CONFIGURATION = (
     "Check the profile, the AWS_ variables and the files AWS_CONFIG_FILE and AWS_SHARED_CREDENTIALS_FILE name "
     "(~/.aws/config and ~/.aws/credentials otherwise)."
 )
+
+
+def as_error(error: Exception, what: str, advice: str) -> GlacierPurgeError:
+    """Say as an error of ours that a question to a service failed; ``advice`` is for one that was refused.
+
+    Raises ``error`` itself where it is a bug, or ours already.
+    """
+    said = f"{what}: {told(error)}."
+    match fault_of(error):
+        case Fault.BUG:
+            raise error
+        case Fault.CONFIGURATION:
+            return ConfigurationFailed(f"{said} {_CHECK_CONFIGURATION}")
+        case Fault.CREDENTIALS:
+            return CredentialsFailed(f"{said} Renew the AWS credentials, then run the same command again.")
+        case Fault.CLOCK:
+            return ClockWrong(f"{said} {SET_THE_CLOCK}")
+        case Fault.REFUSED:
+            return ServiceRefused(f"{said} {advice}")
+        case Fault.NO_ANSWER:
+            return RunStopped(f"{said} Try again later.")
 
 
 @contextmanager

@@ -39,6 +39,8 @@ class Configuration:
         if session is None:
             return
         self._name = session.profile or "default"
+        for variable in ("config_file", "credentials_file"):
+            _check_readable(session.get_config_variable(variable))
         with configured():
             self._files = session.full_config
             if session.profile is None or session.profile in session.available_profiles:  # who needs it says so
@@ -105,6 +107,20 @@ class Configuration:
     @property
     def _ignores_endpoints(self) -> bool:
         return self.wants("AWS_IGNORE_CONFIGURED_ENDPOINT_URLS", "ignore_configured_endpoint_urls") is not None
+
+
+def _check_readable(file: str | None) -> None:
+    """Refuse a file that is there and can't be read: botocore would pass over it as if nothing was said in it."""
+    try:
+        if file is not None:
+            Path(os.path.expanduser(file)).open("rb").close()  # noqa: PTH111 - "~" where nobody has a home
+    except (FileNotFoundError, NotADirectoryError):
+        return
+    except OSError as error:
+        raise ConfigurationFailed(
+            f"AWS's configuration can't be read: {file}: {error.strerror}. Let this user read it, or name another one "
+            "with AWS_CONFIG_FILE or AWS_SHARED_CREDENTIALS_FILE. Nothing was sent."
+        ) from error
 
 
 def _exists(variable: str) -> bool:

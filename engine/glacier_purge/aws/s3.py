@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Any
 import anyio
 from tenacity import AsyncRetrying, retry_if_exception_type, stop_after_attempt, wait_random_exponential
 
+from glacier_purge.aws.faults import as_error
 from glacier_purge.aws.tls import check_trusted
-from glacier_purge.errors import CredentialsFailed, RunStopped, ServiceRefused
+from glacier_purge.errors import RunStopped
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -41,25 +42,20 @@ class S3:
         return size_bytes
 
     async def _once(self, bucket: str, key: str) -> int | None:
-        from botocore.exceptions import BotoCoreError, ClientError, NoCredentialsError  # noqa: PLC0415  # heavy
+        from botocore.exceptions import ClientError  # noqa: PLC0415  # heavy
 
         try:
             answer = await self._client.head_object(Bucket=bucket, Key=key)
-        except NoCredentialsError as fault:
-            raise CredentialsFailed(f"{fault}. Looking at copies in S3 needs credentials.") from fault
-        except ClientError as fault:
-            status = int(fault.response["ResponseMetadata"]["HTTPStatusCode"])
-            if status == 404:
+        except Exception as fault:  # whatever the SDK, or what it stands on, may raise; bugs are raised again
+            if isinstance(fault, ClientError) and fault.response["ResponseMetadata"]["HTTPStatusCode"] == 404:
                 return None
-            if status >= 500 or status == 429:
-                raise RunStopped(f"S3 did not tell whether {bucket}/{key} is there: {fault}. Try later.") from fault
-            raise ServiceRefused(
-                f"S3 did not let itself be asked for {bucket}/{key}: {fault}. It needs s3:GetObject and s3:ListBucket "
-                "on the bucket, which has to be in the vault's region. Nothing was planned."
-            ) from fault
-        except BotoCoreError as fault:
             check_trusted(fault, f"S3 was not asked for {bucket}/{key}")
-            raise RunStopped(f"no answer from S3 about {bucket}/{key}: {fault}. Try again later.") from fault
+            raise as_error(
+                fault,
+                f"S3 does not say whether {bucket}/{key} is there",
+                "It needs s3:GetObject and s3:ListBucket on the bucket, which has to be in the vault's region. Nothing "
+                "was planned.",
+            ) from fault
         return int(answer["ContentLength"])
 
 

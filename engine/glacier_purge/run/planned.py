@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from glacier_purge.clock import utc_now
-from glacier_purge.errors import DiskFailed, UsageError, first_sentence
+from glacier_purge.errors import DiskFailed, first_sentence
 from glacier_purge.plan.decisions import DECISIONS_FILE, DUPLICATES_FILE
 from glacier_purge.plan.document import Plan, plan_bytes
 from glacier_purge.plan.identity import Identity, write_identity
@@ -22,7 +22,7 @@ from glacier_purge.storage.folder import IDENTITY_FILE, PLAN_FILE, RunFolder
 def new_folder(path: Path) -> Iterator[RunFolder]:
     """Make a run folder; take it away again when planning in it fails, so that the same command can be repeated.
 
-    Nothing was sent from a folder without a plan, so nothing is lost with it.  A disk that fails is a ``UsageError``.
+    Nothing was sent from a folder without a plan, so nothing is lost with it.  Raises ``DiskFailed`` in words for that.
     """
     folder = RunFolder.create(path)
     try:
@@ -31,7 +31,7 @@ def new_folder(path: Path) -> Iterator[RunFolder]:
         if not folder.plan_file.exists():
             shutil.rmtree(path)
         if isinstance(failure, DiskFailed):  # nothing is left that could be gone on with
-            raise UsageError(f"{first_sentence(failure)}. Nothing was sent; mend the disk, plan again.") from failure
+            raise DiskFailed(f"{first_sentence(failure)}. Nothing was sent; mend the disk, plan again.") from failure
         raise
 
 

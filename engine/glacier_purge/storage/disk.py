@@ -20,12 +20,13 @@ from pathlib import Path
 from typing import Protocol, TypeVar
 
 from glacier_purge.errors import AuditDamaged, DiskFailed
-from glacier_purge.storage.file_system import ADVICE, described, is_lacking, sync_data, sync_folder
+from glacier_purge.storage.file_system import ADVICE, described, is_lacking, sync_folder
 from glacier_purge.storage.ownership import open_own
 
 T = TypeVar("T")
 
 _APPEND = os.O_WRONLY | os.O_APPEND
+_data_sync = getattr(os, "fdatasync", os.fsync)  # macOS has no fdatasync
 
 
 class Files(Protocol):
@@ -150,7 +151,7 @@ class FolderFiles:
     def sync(self, name: str) -> None:
         """See ``Files``."""
         with self._to_append(name) as descriptor:
-            sync_data(descriptor)
+            _data_sync(descriptor)
 
     def truncate(self, name: str, size: int) -> None:
         """See ``Files``."""

@@ -24,9 +24,6 @@ _LACKS = {errno.EINVAL, errno.ENOSYS, errno.EOPNOTSUPP, errno.ENOTSUP, errno.ENO
 """What a file system says of an operation that it does not have; all else is a fault of the disk."""
 _OTHERS_WRITE = stat.S_IWGRP | stat.S_IWOTH
 _PROBE = ".file-system"
-_FULL_SYNC: int | None = getattr(fcntl, "F_FULLFSYNC", None)
-"""macOS: its fsync leaves data in the drive's own memory, which a power cut takes (fsync(2) there)."""
-_data_sync = getattr(os, "fdatasync", os.fsync)  # macOS has none
 ADVICE = "Give a folder on a disk of this host (in WSL: not below /mnt/c; in a container: a volume)."
 
 
@@ -56,33 +53,13 @@ def is_lacking(error: OSError) -> bool:
     return error.errno in _LACKS
 
 
-def sync_data(descriptor: int) -> None:
-    """Make a file's content durable (fdatasync). Raises ``OSError``."""
-    if not _flushed(descriptor):
-        _data_sync(descriptor)
-
-
 def sync_folder(folder: Path) -> None:
     """Make a folder's entries durable (fsync). Raises ``OSError``."""
     descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     try:
-        if not _flushed(descriptor):
-            os.fsync(descriptor)
+        os.fsync(descriptor)
     finally:
         os.close(descriptor)
-
-
-def _flushed(descriptor: int) -> bool:
-    """Have the drive itself write down what it was given, where the system has a call for that and the disk it."""
-    if _FULL_SYNC is None:
-        return False
-    try:
-        fcntl.fcntl(descriptor, _FULL_SYNC)
-    except OSError as error:
-        if is_lacking(error):
-            return False
-        raise
-    return True
 
 
 def takes_names_for_one(folder: Path) -> bool:

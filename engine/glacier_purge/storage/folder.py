@@ -16,6 +16,7 @@ from pathlib import Path
 
 from glacier_purge.archive import Vault
 from glacier_purge.errors import NotOurs, UsageError
+from glacier_purge.host_faults import of_place
 from glacier_purge.storage import documents, locks
 from glacier_purge.storage.disk import Files, FolderFiles
 from glacier_purge.storage.file_system import check_file_system
@@ -54,7 +55,8 @@ class RunFolder:
     def create(cls, path: Path) -> RunFolder:
         """Make a new folder, rights 0700.
 
-        Raises ``UsageError`` when something is there already, and where the file system can't do what a run needs.
+        Raises ``UsageError`` when something is there already, for a place where there can be none, and where the file
+        system can't do what a run needs; ``HostFailed`` where the disk or a limit is why.
         """
         check_way_to(path)
         try:
@@ -71,23 +73,26 @@ class RunFolder:
             path.chmod(0o700)
             check_file_system(path)
         except OSError as error:
-            raise UsageError(f"the run folder {path} cannot be made: {error.strerror}.") from error
+            raise of_place(error, f"the run folder {path} cannot be made", "Give another --run-dir.") from error
         return cls(path)
 
     @classmethod
     def look(cls, path: Path) -> RunFolder:
-        """Take an existing folder to look into it and no more: it may be anybody's. Raises ``UsageError``."""
+        """Take an existing folder to look into it and no more: it may be anybody's.
+
+        Raises ``UsageError``, and ``HostFailed`` where the disk or a limit is why.
+        """
         try:
             facts = path.lstat()
         except OSError as error:
-            raise UsageError(f"{path} is not a run folder: {error.strerror}.") from error
+            raise of_place(error, f"{path} is not a run folder", "Give the folder that `plan` made.") from error
         if not stat.S_ISDIR(facts.st_mode):
             raise UsageError(f"{path} is not a run folder (symbolic links are not followed).")
         return cls(path)
 
     @classmethod
     def open(cls, path: Path) -> RunFolder:
-        """Take an existing folder to work in it. Raises ``UsageError`` when it is missing or not its user's alone."""
+        """Take an existing folder to work in it. Raises as ``look`` does, also when it is not its user's alone."""
         folder = cls.look(path)
         try:
             check_way_to(path)
@@ -105,7 +110,7 @@ class RunFolder:
                 "sent. Give the folder that `plan` made, or a new --run-dir."
             ) from None
         except OSError as error:
-            raise UsageError(f"{path} cannot be worked in: {error.strerror}. Nothing was sent.") from error
+            raise of_place(error, f"{path} cannot be worked in", "Nothing was sent.") from error
         return folder
 
     @classmethod

@@ -15,15 +15,15 @@ from glacier_purge.errors import CredentialsFailed
 from glacier_purge.glacier.control import NoAnswer, NotTrusted
 from glacier_purge.glacier.reply import Meaning
 from glacier_purge.glacier.sdk.answers import as_error, read_fault
-from glacier_purge.glacier.sdk.patience import FIRST_QUESTION, ControlRetry
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from glacier_purge.aws.session import AwsSession
+    from glacier_purge.glacier.sdk.patience import ControlRetry
 
 
-async def caller_identity(session: AwsSession, retry: ControlRetry = FIRST_QUESTION) -> Caller:
+async def caller_identity(session: AwsSession, retry: ControlRetry) -> Caller:
     """Ask AWS whom the credentials belong to (no permission needed).
 
     Raises ``CredentialsFailed`` when AWS does not take them, ``NotTrusted`` for a certificate that does not hold, and

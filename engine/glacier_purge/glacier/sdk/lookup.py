@@ -11,13 +11,14 @@ from typing import TYPE_CHECKING, Any
 from glacier_purge.archive import Vault
 from glacier_purge.errors import RunStopped
 from glacier_purge.glacier.sdk.answers import as_error, read_fault
-from glacier_purge.glacier.sdk.patience import FIRST_QUESTION, ControlRetry
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Mapping
 
+    from glacier_purge.glacier.sdk.patience import ControlRetry
 
-async def find_vault(name: str, region: str, client: Any, retry: ControlRetry = FIRST_QUESTION) -> Vault:
+
+async def find_vault(name: str, region: str, client: Any, retry: ControlRetry) -> Vault:
     """Ask for the vault ``name`` in the account of the credentials.
 
     Raises ``CredentialsFailed`` (none, expired), ``ServiceRefused`` (missing, denied) and ``RunStopped`` (no answer,
@@ -33,9 +34,7 @@ async def find_vault(name: str, region: str, client: Any, retry: ControlRetry = 
     return found
 
 
-async def list_vaults(
-    region: str, account_id: str | None, client: Any, retry: ControlRetry = FIRST_QUESTION
-) -> list[Vault]:
+async def list_vaults(region: str, account_id: str | None, client: Any, retry: ControlRetry) -> list[Vault]:
     """Ask for all vaults of ``account_id`` (None: the account of the credentials), by name.
 
     Raises what ``find_vault`` raises.
