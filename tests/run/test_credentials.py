@@ -14,6 +14,7 @@ from glacier_purge.deletion.pacer import PacerSettings
 from glacier_purge.errors import CredentialsFailed, CredentialsUnreachable, each_error
 from glacier_purge.glacier.reply import Meaning, Reply
 from glacier_purge.run.steering import Pause, Resume
+from glacier_purge.run.windows import Window
 from tests.aws.pretended_chain import HANGS, Chain
 from tests.deletion.pretended import InProcessGlacier
 from tests.run.bench import Bench
@@ -163,7 +164,24 @@ async def test_a_run_that_waits_for_its_first_answer_stops_at_once_when_told_to(
     assert (bench.service.requests, bench.log()) == (0, [])
 
 
-async def test_orders_and_windows_are_obeyed_while_credentials_are_waited_for(tmp_path: Path) -> None:
+async def test_a_window_closes_while_credentials_are_waited_for_and_nothing_is_sent_when_they_come(
+    tmp_path: Path,
+) -> None:
+    service = Signed(1300, down_between(100.0, 500.0, HANGS))
+    bench = Bench(tmp_path, service)
+    async with bench.process(pace=STEADY, windows=(Window.parse("12:00-12:06 UTC"),)) as run:
+        await anyio.sleep(330)
+        assert run.telemetry()["paused_by"] == ["credentials"]
+        await anyio.sleep(40)
+        assert run.telemetry()["paused_by"] == ["window", "credentials"]
+        sent = service.requests
+        await anyio.sleep(3600)
+        assert run.telemetry()["paused_by"] == ["window"]
+        assert service.requests == sent
+        run.drain("enough")
+
+
+async def test_orders_are_obeyed_while_credentials_are_waited_for(tmp_path: Path) -> None:
     service = Signed(1300, down_between(100.0, 500.0, HANGS))
     bench = Bench(tmp_path, service)
     async with bench.process(pace=STEADY) as run:

@@ -8,12 +8,16 @@ from __future__ import annotations
 
 import asyncio
 import json
-from subprocess import PIPE
+import os
+from contextlib import suppress
+from signal import SIGKILL
+from subprocess import DEVNULL, PIPE
 from typing import TYPE_CHECKING, Any
 
 from aiobotocore.credentials import AioProcessProvider
 from botocore.compat import compat_shell_split
 
+from glacier_purge.aws.mfa import can_ask
 from glacier_purge.errors import CredentialsFailed
 from glacier_purge.redaction import redact
 
@@ -50,9 +54,17 @@ class Helper(AioProcessProvider):  # type: ignore[misc]  # aiobotocore publishes
 
 
 async def _answer(asked: str, command: list[str]) -> bytes:
-    """Run the program to its end and return what it printed. It is killed when nobody waits for it any more."""
+    """Run the program to its end and return what it printed. It is killed when nobody waits for it any more.
+
+    It may ask a person who is there.  Nowhere else is it let near a terminal, which would stop this process with it, or
+    given our standard input, which may be an inventory; then it is killed with whatever it started.
+    """
+    is_alone = not can_ask()
+    stdin = None if os.isatty(0) and not is_alone else DEVNULL
     try:
-        process = await asyncio.create_subprocess_exec(*command, stdout=PIPE, stderr=PIPE)
+        process = await asyncio.create_subprocess_exec(
+            *command, stdin=stdin, stdout=PIPE, stderr=PIPE, start_new_session=is_alone
+        )
     except (OSError, ValueError) as fault:
         raise CredentialsFailed(f"{asked} cannot be started: {fault}. Check the AWS configuration.") from fault
     assert process.stdout is not None
@@ -62,6 +74,9 @@ async def _answer(asked: str, command: list[str]) -> bytes:
         code = await process.wait()
     finally:
         if process.returncode is None:
+            if is_alone:
+                with suppress(ProcessLookupError):
+                    os.killpg(process.pid, SIGKILL)
             process._transport.close()  # type: ignore[attr-defined]  # noqa: SLF001 - no public way; kills it and lets
             await process.wait()  # go of its pipes, which programs of its own may hold open
     if code != 0:

@@ -52,6 +52,21 @@ def asked_at_terminal(
     return line
 
 
+def can_ask(terminal: str = TERMINAL) -> bool:
+    """Tell whether this process has a terminal and is in its foreground."""
+    try:
+        opened = os.open(terminal, os.O_RDWR | os.O_NOCTTY)
+    except OSError:
+        return False
+    try:
+        _check_foreground(opened)
+    except NotAnsweredError:
+        return False
+    finally:
+        os.close(opened)
+    return True
+
+
 def _check_foreground(terminal: int) -> None:
     try:
         has_it = os.tcgetpgrp(terminal) == os.getpgrp()
