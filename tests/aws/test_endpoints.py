@@ -5,8 +5,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from glacier_purge.aws.endpoints import REGIONS, check_endpoint_url, check_region, is_loopback
-from glacier_purge.errors import UsageError
+from glacier_purge.aws.endpoints import (
+    FIPS_REGIONS,
+    REGIONS,
+    check_endpoint_url,
+    check_other_endpoint,
+    check_region,
+    endpoint_of,
+    is_loopback,
+)
+from glacier_purge.errors import ConfigurationFailed, UsageError
 
 
 @pytest.mark.parametrize(
@@ -189,3 +197,72 @@ def test_the_regions_are_those_the_sdk_knows() -> None:
 
 def test_any_region_will_do_on_loopback() -> None:
     check_region("eu-nowhere-9", check_endpoint_url("http://127.0.0.1:5000"))
+
+
+def test_fips_is_where_the_sdk_knows_it() -> None:
+    """The SDK's own list; what its rules would make up for other regions does not exist."""
+    known = botocore.session.get_session().get_component("data_loader").load_data("endpoints")
+    theirs = {
+        region: variant["hostname"]
+        for partition in known["partitions"]
+        for region, found in partition["services"].get("glacier", {}).get("endpoints", {}).items()
+        for variant in found.get("variants", [])
+        if variant["tags"] == ["fips"] and region in REGIONS
+    }
+    assert theirs == {region: endpoint_of(region, fips=True).removeprefix("https://") for region in FIPS_REGIONS}
+    for region in REGIONS - FIPS_REGIONS:
+        with pytest.raises(ConfigurationFailed, match="FIPS endpoints are asked for"):
+            endpoint_of(region, fips=True)
+
+
+OF_AWS = [
+    ("sts", "https://sts.amazonaws.com"),
+    ("sts", "https://sts.eu-west-1.amazonaws.com/"),
+    ("sts", "https://sts-fips.us-east-1.amazonaws.com:443"),
+    ("sts", "https://sts.cn-north-1.amazonaws.com.cn"),
+    ("sts", "https://sts.us-gov-west-1.amazonaws.com"),
+    ("sts", "https://vpce-0123-abcd.sts.eu-west-1.vpce.amazonaws.com"),
+    ("sts", "https://vpce-0123-abcd-eu-west-1a.sts.eu-west-1.vpce.amazonaws.com"),
+    ("s3", "https://s3.dualstack.eu-west-1.amazonaws.com"),
+    ("s3", "https://bucket.vpce-0123-abcd.s3.eu-west-1.vpce.amazonaws.com"),
+    ("dynamodb", "https://dynamodb.eu-west-1.amazonaws.com"),
+    ("dynamodb", "https://dynamodb.eu-west-1.api.aws"),
+    ("sso", "https://portal.sso.eu-west-1.amazonaws.com"),
+    ("sso_oidc", "https://oidc.eu-west-1.amazonaws.com"),
+]
+OF_OTHERS = [
+    ("sts", "http://sts.eu-west-1.amazonaws.com"),
+    ("sts", "https://sts.eu-west-1.amazonaws.com.evil.example"),
+    ("sts", "https://sts.eu-west-1.s3.amazonaws.com"),
+    ("sts", "https://sts.s3.eu-west-1.amazonaws.com"),
+    ("sts", "https://sts-bucket.s3.amazonaws.com"),
+    ("sts", "https://vpce-0123.evil.example/.sts.eu-west-1.vpce.amazonaws.com"),
+    ("sts", "https://evil.sts.eu-west-1.amazonaws.com"),
+    ("sts", "https://sts.eu-west-1.amazonaws.com@evil.example"),
+    ("sts", "https://user@sts.eu-west-1.amazonaws.com"),
+    ("sts", "https://sts.eu-west-1.amazonaws.com/x"),
+    ("sts", "https://sts.eu-west-1.amazonaws.com\n"),
+    ("sts", "https://s3.eu-west-1.amazonaws.com"),
+    ("sts", "https://abcdef.execute-api.eu-west-1.amazonaws.com"),
+    ("sts", "https://sts.lambda-url.eu-west-1.on.aws"),
+    ("s3", "https://minio.company.example"),
+    ("sts", "http://169.254.169.254"),
+]
+
+
+@pytest.mark.parametrize(("service", "url"), OF_AWS)
+def test_endpoints_of_other_services_are_awss(service: str, url: str) -> None:
+    check_other_endpoint(service, url, "AWS_ENDPOINT_URL", pretended=False)
+
+
+@pytest.mark.parametrize(("service", "url"), [*OF_OTHERS, ("sts", "http://127.0.0.1:5000")])
+def test_other_services_are_not_asked_elsewhere(service: str, url: str) -> None:
+    with pytest.raises(ConfigurationFailed, match=f"^AWS_ENDPOINT_URL sends what is asked of {service.upper()} to"):
+        check_other_endpoint(service, url, "AWS_ENDPOINT_URL", pretended=False)
+    if not is_loopback(url):
+        with pytest.raises(ConfigurationFailed):
+            check_other_endpoint(service, url, "AWS_ENDPOINT_URL", pretended=True)
+
+
+def test_a_pretended_service_has_its_others_on_loopback() -> None:
+    check_other_endpoint("s3", "http://127.0.0.1:9000", "AWS_ENDPOINT_URL_S3", pretended=True)

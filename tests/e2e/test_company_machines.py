@@ -192,7 +192,7 @@ TLS = {
         lambda m: m.serves(issued(COMPANY)).trusts(COMPANY), "AWS_CA_BUNDLE.pem (AWS_CA_BUNDLE)"
     ),
     "by --ca-bundle": gets_through(
-        lambda m: m.serves(issued(COMPANY)).giving("--ca-bundle", m.file(COMPANY.pem)), "(--ca-bundle)"
+        lambda m: m.serves(issued(COMPANY)).giving("--ca-bundle", m.file(COMPANY.pem)), "(--ca-bundle or aws.ca_bundle)"
     ),
     "by the AWS profile": gets_through(
         lambda m: m.serves(issued(COMPANY)).with_profile(f"[default]\nca_bundle = {m.file(COMPANY.pem)}\n"),
@@ -267,7 +267,10 @@ TLS = {
         *(253, "/nonexistent.pem (named by AWS_CA_BUNDLE)", "No such file"),
     ),
     "one given that is not there": refused(
-        lambda m: m.giving("--ca-bundle", "/nonexistent.pem"), 2, "(named by --ca-bundle)", "No such file"
+        lambda m: m.giving("--ca-bundle", "/nonexistent.pem"),
+        2,
+        "(named by --ca-bundle or aws.ca_bundle)",
+        "No such file",
     ),
     "one of the profile that is not there": refused(
         lambda m: m.with_profile("[default]\nca_bundle = /nonexistent.pem\n"),
@@ -305,6 +308,12 @@ PROXIES = {
     "its authority old": gets_through(lambda m: m.behind_proxy(OLD).trusts(OLD).live()),
     "its authority the system's": gets_through(lambda m: m.behind_proxy().trusts(COMPANY, by="SSL_CERT_FILE").live()),
     "a proxy that is spoken to in TLS": gets_through(lambda m: m.behind_proxy(over_tls=True).trusts(COMPANY).live()),
+    "a proxy that is spoken to in TLS, and whose own authority is unknown": refused(
+        lambda m: m.behind_proxy(OTHER, over_tls=True).trusts(OTHER).live(),
+        253,
+        "the certificate of 127.0.0.1:",
+        NOT_TRUSTED,
+    ),
     "https_proxy, in small letters and without scheme": gets_through(
         lambda m: (
             m.behind_proxy()
@@ -381,6 +390,9 @@ def variables(**given: str) -> Callable[[Machine], Machine]:
 
 STRANGER = "https://glacier.company.example"
 ENDPOINTS = {
+    "ALL_PROXY, which is no proxy of the SDK's": gets_through(
+        variables(AWS_ENDPOINT_URL="SIMULATOR", ALL_PROXY="http://127.0.0.1:9"), "ALL_PROXY counts for nothing"
+    ),
     "the profile's endpoint_url": gets_through(profile("endpoint_url = SIMULATOR\n"), "not AWS"),
     "its services section": gets_through(
         profile(
@@ -476,6 +488,16 @@ def test_who_can_get_through_does_and_who_cannot_is_told_why(row: Row, machine: 
     if row.hosts:
         assert machine.front is not None
         assert set(machine.front.asked) == set(row.hosts)
+
+
+def test_another_endpoint_than_was_planned_for_is_not_passed_over(machine: Machine) -> None:
+    digest = machine.shell.planned()
+    machine.with_variables(AWS_ENDPOINT_URL_GLACIER="http://127.0.0.1:9")
+    asked = machine.shell.requests()
+    told = machine.shell.apply(digest)
+    assert told.exit_code == 2, told
+    assert f"planned for {machine.shell.simulator.endpoint_url}, and http://127.0.0.1:9 is asked for" in told.err
+    assert machine.shell.requests() == asked
 
 
 @pytest.mark.parametrize("bench", [{"archives": 120}], indirect=True)

@@ -13,6 +13,7 @@ from glacier_purge.aws.access import Access
 from glacier_purge.aws.endpoints import check_fips, check_region, endpoint_of
 from glacier_purge.deletion.pace import PacerSettings
 from glacier_purge.deletion.retry import RetryPolicySettings
+from glacier_purge.errors import UsageError
 from glacier_purge.guard.fuse import FuseSettings
 from glacier_purge.guard.rules import Rules
 from glacier_purge.run.settings import PurgeSettings
@@ -96,9 +97,16 @@ def access(
 ) -> Access:
     """How the service at ``endpoint_url`` is reached, None: at the region's. ``credentials`` replace the chain.
 
-    Raises ``ConfigurationFailed`` where FIPS is asked for and the endpoint is none.
+    Raises ``ConfigurationFailed`` where FIPS is asked for and the endpoint is none, and ``UsageError`` where another
+    endpoint is asked for than the one that was settled before.
     """
     aws = settings.aws
+    if endpoint_url is not None and aws.endpoint_url not in {None, endpoint_url}:
+        raise UsageError(
+            f"this was planned for {endpoint_url}, and {aws.endpoint_url} is asked for now (--endpoint-url, "
+            "AWS_ENDPOINT_URL_GLACIER, AWS_ENDPOINT_URL, a settings file or the AWS profile). Take that out to go on, "
+            "or plan anew. Nothing was sent."
+        )
     if aws.use_fips_endpoint and endpoint_url is not None:
         check_fips(endpoint_url)
     return Access(

@@ -19,6 +19,14 @@ class Proxy:
     named_by: str
 
 
+def way_in_words(proxy: Proxy | None) -> str:
+    """How requests travel, and what is set in vain."""
+    if proxy is not None:
+        return f"through {proxy.address} ({proxy.named_by})"
+    vain = next(filter(os.environ.get, ("all_proxy", "ALL_PROXY")), None)
+    return "directly" if vain is None else f"directly ({vain} counts for nothing to AWS's SDK; HTTPS_PROXY does)"
+
+
 def proxy_for(url: str) -> Proxy | None:
     """The proxy on the way to an endpoint; None: the way is direct, as it always is to loopback.
 

@@ -38,7 +38,7 @@ from glacier_purge.aws.endpoints import (
 )
 from glacier_purge.aws.faults import configured
 from glacier_purge.aws.profiles import Configuration
-from glacier_purge.aws.proxies import proxy_for
+from glacier_purge.aws.proxies import proxy_for, way_in_words
 from glacier_purge.aws.sdk_data import altered_models
 from glacier_purge.aws.tls import bundle_in_force, client_context, trust_in_words
 from glacier_purge.errors import ConfigurationFailed
@@ -105,8 +105,7 @@ class AwsSession:
     @property
     def way(self) -> str:
         """How requests to Amazon Glacier travel, and whose word is taken for who answers, in words."""
-        through = "directly" if self.proxy is None else f"through {self.proxy.address} ({self.proxy.named_by})"
-        return f"{through}, trusting {trust_in_words(self.bundle)}"
+        return f"{way_in_words(self.proxy)}, trusting {trust_in_words(self.bundle)}"
 
     @cached_property
     def tls(self) -> ssl.SSLContext:

@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 import truststore
+from aiohttp import ClientConnectorCertificateError, ClientConnectorError
 from botocore.httpsession import get_cert_path
 
 from glacier_purge.aws.profiles import Said
@@ -65,7 +66,7 @@ def bundle_in_force(given: Path | None, configuration: Configuration) -> Bundle 
     """
     said = configuration.said("AWS_CA_BUNDLE", "ca_bundle") or configuration.of_environment("REQUESTS_CA_BUNDLE")
     if given is not None:
-        said = Said(value=str(given), place="--ca-bundle")
+        said = Said(value=str(given), place="--ca-bundle or aws.ca_bundle")
     if said is None:
         return None
     try:
@@ -112,7 +113,10 @@ def tls_fault(fault: BaseException | None) -> ssl.SSLError | None:
 
 
 def host_asked(fault: BaseException) -> str:
-    """Host and port of the request that an exception of the SDK is about."""
+    """Host and port that could not be spoken to: a proxy's, or those of the request the SDK's fault is about."""
+    below = fault.__cause__ or fault.__context__
+    if isinstance(below, ClientConnectorError | ClientConnectorCertificateError):
+        return f"{below.host}:{below.port}"
     return urlsplit(getattr(fault, "kwargs", {}).get("endpoint_url", "")).netloc or "the service"
 
 
