@@ -177,6 +177,20 @@ EXCHANGES: dict[str, tuple[Answer, Meaning]] = {
     "204 with a length of two spellings": (sent(reply(framing="Content-Length: 00")), NO_REPLY),
     "204 in chunks": (sent(reply(framing="Transfer-Encoding: chunked", body=b"0\r\n\r\n")), NO_REPLY),
     "204 that announces chunks": (sent(reply(framing="Transfer-Encoding: chunked")), NO_REPLY),
+    "204 with a length that is said twice": (sent(reply(framing="Content-Length: 0\r\nContent-Length: 0")), NO_REPLY),
+    "204 with a header in two lines": (sent(reply("204 No Content", "Server: a\r\n b")), NO_REPLY),
+    "204 with a request id in another line": (sent(reply(request_id="\r\n abc")), NO_REPLY),
+    "204 with blanks behind its request id": (sent(reply(request_id="abc \t ")), DELETED),
+    "204 after two interim replies": (
+        sent(b"HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 103 Early\r\nx-amzn-RequestId: abc\r\n\r\n" + reply()),
+        DELETED,
+    ),
+    "204 without a request id after an interim reply that has one": (
+        sent(b"HTTP/1.1 103 Early\r\nx-amzn-RequestId: abc\r\n\r\n" + reply(request_id=None)),
+        NO_REPLY,
+    ),
+    "204 out of a cache": (sent(reply("204 No Content", "Age: 0")), NO_REPLY),
+    "a refusal out of a cache": (sent(refusal("403 No", "AccessDeniedException", "", "Age: 60")), NO_REPLY),
     "204 of HTTP/2.0": (sent(reply().replace(b"HTTP/1.1", b"HTTP/2.0")), NO_REPLY),
     "204 of HTTP/0.9": (sent(reply().replace(b"HTTP/1.1", b"HTTP/0.9")), NO_REPLY),
     "an interim reply that has a request id, then nothing": (

@@ -19,6 +19,7 @@ from glacier_purge.api.clients import Clients
 from glacier_purge.archive import ArchiveId
 from glacier_purge.audit.segments import last_request_ids
 from glacier_purge.aws.access import Access
+from glacier_purge.glacier.control import NoAnswer
 from glacier_purge.glacier.port import Replies
 from glacier_purge.glacier.reply import Meaning, Reply
 from glacier_purge.glacier.request_ids import IDS_KEPT_MIN, SeenRequestIds
@@ -26,8 +27,9 @@ from glacier_purge.storage.disk import FileDisk
 from glacier_simulator.faults import Rule
 from glacier_simulator.kit import SimulatedGlacier
 from tests.audit.logs import open_journal, outcome
+from tests.clients import control
 from tests.glacier.one_delete import delete
-from tests.glacier.raw_server import reply, serving
+from tests.glacier.raw_server import refusal, reply, serving
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Sequence
@@ -130,6 +132,17 @@ async def test_what_a_runs_log_says_last_of_replies_is_known_to_the_process_that
     await journal.durable()
     assert last_request_ids(disk) == ["one", "two"]
     await journal.aclose()
+
+
+async def test_a_question_is_not_answered_out_of_a_cache() -> None:
+    """Who asked whether the vault is held would hear what was so an hour ago, under an id that nobody has seen."""
+
+    async def kept(exchange: Exchange) -> None:
+        await exchange.send(refusal("404 Not Found", "ResourceNotFoundException", "No vault lock policy", "Age: 3600"))
+
+    async with serving(kept) as server, control(server.endpoint_url) as client:
+        with pytest.raises(NoAnswer):
+            await client.vault_lock()
 
 
 # -- the window of request ids ---------------------------------------------------------------------------------------

@@ -53,6 +53,7 @@ def fault_of_reply(
     error_type: str | None,
     content_length: str | None,
     transfer_encoding: str | None,
+    age: str | None,
 ) -> str | None:
     """Say what about a reply the service would not have sent; None when there is nothing.
 
@@ -60,6 +61,8 @@ def fault_of_reply(
     """
     if request_id is not None and not _REQUEST_ID(request_id):
         return "its request id is empty or none of the service's"
+    if age is not None:
+        return f"it comes out of a cache (Age: {age})"
     if status != 204:
         return None
     if request_id is None:
@@ -71,6 +74,14 @@ def fault_of_reply(
     if version not in _VERSIONS:
         return f"it is a 204 of HTTP/{version}"
     return None
+
+
+def has_folded_header(data: bytes) -> bool:
+    """Tell whether a header goes on in another line, as in no reply of the service; some parsers of HTTP let it.
+
+    To be asked of what a 204 ended with, which is all head.
+    """
+    return b"\n " in data or b"\n\t" in data
 
 
 def has_bytes_behind_head(data: bytes) -> bool:

@@ -47,7 +47,7 @@ class AcceptedReplies:
             if not request_id.translate(None, _VISIBLE):
                 return Reply(_DELETED, 204, None, "", request_id.decode("ascii"))
         match = _WHOLE_REPLY(data)
-        if match is None:
+        if match is None or data.lower().count(b"\r\ncontent-length:") > 1:
             return None
         self._before, self._after, self._bytes = data[: match.start(1)], data[match.end(1) :], len(data)
         return Reply(_DELETED, 204, None, "", match[1].decode("ascii"))

@@ -32,7 +32,13 @@ REPLY_BYTES_MAX = 65_536
 """An error of the service has some hundred bytes; whatever is longer than this isn't one."""
 
 _FRAMING_HEADERS = frozenset({b"content-length", b"transfer-encoding"})
-_KEPT_HEADERS = _FRAMING_HEADERS | {b"x-amzn-requestid", b"x-amzn-errortype", b"retry-after", b"x-amz-retry-after"}
+_KEPT_HEADERS = _FRAMING_HEADERS | {
+    b"x-amzn-requestid",
+    b"x-amzn-errortype",
+    b"retry-after",
+    b"x-amz-retry-after",
+    b"age",
+}
 
 
 class Owner(Protocol):
@@ -153,7 +159,7 @@ class Connection(asyncio.Protocol):
 
         One that comes twice is kept as HTTP joins them, so that two request ids are none.
         """
-        name = name.lower()
+        name, value = name.lower(), value.strip(b" \t")
         if name in _KEPT_HEADERS and not self._in_body and not self._complete:
             self._headers[name] = b"%b, %b" % (self._headers[name], value) if name in self._headers else value
 
@@ -205,6 +211,7 @@ class Connection(asyncio.Protocol):
             error_type=text.get(b"x-amzn-errortype"),
             content_length=text.get(b"content-length"),
             transfer_encoding=text.get(b"transfer-encoding"),
+            age=text.get(b"age"),
         )
         if self._something_behind:
             fault = "more bytes came behind it"

@@ -12,7 +12,14 @@ from typing import TYPE_CHECKING, Any
 from aiohttp.client_proto import ResponseHandler
 
 from glacier_purge.aws.session import Scrutiny
-from glacier_purge.glacier.doubts import NotAReplyError, fault_of_reply, has_bytes_behind_head, repeated, unsound
+from glacier_purge.glacier.doubts import (
+    NotAReplyError,
+    fault_of_reply,
+    has_bytes_behind_head,
+    has_folded_header,
+    repeated,
+    unsound,
+)
 from glacier_purge.glacier.sdk.answers import hold_to_promise
 
 if TYPE_CHECKING:
@@ -53,6 +60,8 @@ class JudgedReplies(ResponseHandler):
         (reply, *more) = finals
         if more or (reply.code == 204 and has_bytes_behind_head(data)):
             return unsound("more bytes came behind it")
+        if reply.code == 204 and has_folded_header(data):
+            return unsound("a header of it goes on in another line")
         request_id = _text(reply, "x-amzn-RequestId")
         fault = fault_of_reply(
             status=reply.code,
@@ -61,6 +70,7 @@ class JudgedReplies(ResponseHandler):
             error_type=_text(reply, "x-amzn-ErrorType"),
             content_length=_text(reply, "Content-Length"),
             transfer_encoding=_text(reply, "Transfer-Encoding"),
+            age=_text(reply, "Age"),
         )
         if fault is not None:
             return unsound(fault)
