@@ -136,7 +136,7 @@ async def test_a_vault_is_deleted_only_when_an_inventory_says_that_it_is_empty()
 async def test_the_services_time_is_the_date_of_a_reply() -> None:
     dated = reply("200 OK", "Date: Fri, 20 Nov 2026 10:00:00 GMT", body=DESCRIBED)
     async with serving(answers(dated)) as server, control(server.endpoint_url) as client:
-        told = await client.service_time()
+        told = (await client.describe_vault()).service_time
     assert told is not None
     assert told.isoformat() == "2026-11-20T10:00:00+00:00"
 

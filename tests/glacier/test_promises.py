@@ -38,7 +38,6 @@ QUESTIONS: dict[str, Ask] = {
     "GetVaultAccessPolicy": lambda client: client.access_policy(),
     "ListTagsForVault": lambda client: client.tags(),
     "DescribeVault": lambda client: client.describe_vault(),
-    "DescribeVault, for the time": lambda client: client.service_time(),
     "ListJobs": lambda client: every(client.list_jobs()),
     "DescribeJob": lambda client: client.describe_job(JOB),
     "InitiateJob": lambda client: client.initiate_inventory("glacier-purge"),

@@ -98,7 +98,7 @@ class Fetching:
     async def _wanted(self, control: GlacierControl, waiter: Waiter) -> WantedJob:
         if self.age_max is None:
             return self.wanted
-        await control.service_time()  # by which ages are counted
+        await control.describe_vault()  # its reply tells the time by which ages are counted
         return replace(self.wanted, created_from=waiter.now() - self.age_max)
 
 

@@ -187,9 +187,6 @@ class GlacierControl(Protocol):
     async def describe_vault(self) -> VaultDescription:
         """Ask for the vault's description."""
 
-    async def service_time(self) -> datetime | None:
-        """Ask what time the service has (the ``Date`` of a reply); None when it does not say."""
-
     def list_jobs(self) -> AsyncIterator[Job]:
         """Go through all of the vault's jobs that the service still knows, in no order to rely on."""
 

@@ -40,12 +40,16 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class VaultDescription:
-    """DescribeVault's answer. Counts are as of ``last_inventory``; None before the vault's first inventory."""
+    """DescribeVault's answer. Counts are as of ``last_inventory``; None before the vault's first inventory.
+
+    ``service_time`` is what time the service had when it answered (the reply's ``Date``); None where it does not say.
+    """
 
     arn: str
     last_inventory: datetime | None
     archives: int | None
     size_bytes: int | None
+    service_time: datetime | None = None
 
 
 class Addressed(Protocol):

@@ -62,12 +62,18 @@ class OnServiceTime:
         await self._waiter.wait(replace(waiting, until=waiting.until - self._clock.skew))
 
 
-def skew_of(date: str | None, now: datetime) -> timedelta | None:
-    """What has to be added to ``now`` to be the time of a reply, by its ``Date``; None where that says nothing."""
+def time_of(date: str | None) -> datetime | None:
+    """The time of a reply (UTC), by its ``Date``; None where that says nothing."""
     try:
-        return None if date is None else parsedate_to_datetime(date).astimezone(UTC) - now
+        return None if date is None else parsedate_to_datetime(date).astimezone(UTC)
     except (ValueError, OverflowError):
         return None
+
+
+def skew_of(date: str | None, now: datetime) -> timedelta | None:
+    """What has to be added to ``now`` to be the time of a reply, by its ``Date``; None where that says nothing."""
+    time = time_of(date)
+    return None if time is None else time - now
 
 
 def skew_in_words(skew: timedelta) -> str:

@@ -50,7 +50,7 @@ class Examination:
         found = [
             surroundings.judge_caller(around.caller, control.vault),
             surroundings.judge_endpoint(control.vault, control.endpoint_url, pretended=around.caller is None),
-            surroundings.judge_clock(around.now, await control.service_time()),
+            surroundings.judge_clock(around.now, described.service_time),
             surroundings.judge_credentials(around.lifetime),
             vault_findings.judge_vault(described),
             writers.judge_last_change(described, around.service_now(), around.recent),

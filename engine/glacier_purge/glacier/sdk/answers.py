@@ -43,7 +43,7 @@ from glacier_purge.glacier.reply import (
     no_reply,
     retry_after_seconds,
 )
-from glacier_purge.glacier.service_clock import skew_in_words, skew_of
+from glacier_purge.glacier.service_clock import skew_in_words, skew_of, time_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -193,6 +193,7 @@ def read_description(members: Mapping[str, Any]) -> VaultDescription:
         last_inventory=None if date is None else datetime.fromisoformat(date),
         archives=None if date is None else members.get("NumberOfArchives"),
         size_bytes=None if date is None else members.get("SizeInBytes"),
+        service_time=time_of(members.get("ResponseMetadata", {}).get("HTTPHeaders", {}).get("date")),
     )
 
 

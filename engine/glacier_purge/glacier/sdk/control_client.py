@@ -6,8 +6,7 @@ not say that the vault itself is missing.  How often it asks is ``patience``'s.
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
-from email.utils import parsedate_to_datetime
+from datetime import datetime
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -76,12 +75,6 @@ class ControlClient:
         if described.arn != self._vault.arn:
             raise self._about_another("DescribeVault", described.arn)
         return described
-
-    async def service_time(self) -> datetime | None:
-        """Ask what time the service has."""
-        members = await self._ask("DescribeVault", self._client.describe_vault)
-        date: str | None = members["ResponseMetadata"]["HTTPHeaders"].get("date")
-        return None if date is None else parsedate_to_datetime(date).astimezone(UTC)
 
     async def list_jobs(self) -> AsyncIterator[Job]:
         """Go through the vault's jobs."""

@@ -145,8 +145,10 @@ class Retrieval:
             job = await self._control.describe_job(progress.job_id)
             if job is not None and why_unusable(job, self._waiter.now()) is None:
                 return job
-        known = await self._known(progress)
         jobs = [job async for job in self._control.list_jobs()]
+        if not jobs:
+            return None
+        known = await self._known(progress)
         chosen = choose_job(jobs, self._wanted, known, begun=progress.job_id)
         if chosen is None and not self._wanted.is_new:
             self._tell_passed_over(jobs, known)
