@@ -4,7 +4,7 @@ A refusal is raised where it is found and becomes a response in one place.  Mess
 match on are made by the functions below, so that each stands in the code once.
 
 Sources: Developer Guide, "Error responses"; botocore's service model 2012-06-01; messages as quoted by users of
-the service (mt-aws-glacier #32 #35, glacier-vault-remove #28, glacieruploader #61, bakthat #10).
+the service (mt-aws-glacier #32 #35, glacier-vault-remove #28, glacieruploader #61, bakthat #10, awssum #59).
 """
 
 from __future__ import annotations
@@ -73,6 +73,11 @@ def vault_missing(arn_or_name: str) -> Refusal:
 def wrong_vault(arn: str) -> Refusal:
     """The archive id belongs to another vault (which the message does not say)."""
     return invalid(f"Invalid vault name: {arn}")
+
+
+def foreign_account(account_id: str) -> Refusal:
+    """The path names an account in which the caller has nothing (awssum #59, to the byte)."""
+    return Refusal("AccessDeniedException", f"Access denied for account ID: {account_id}")
 
 
 def vault_in_use(arn: str) -> Refusal:

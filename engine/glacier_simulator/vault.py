@@ -248,8 +248,7 @@ class PretendGlacier:
             now=now,
         )
         if account_id not in known:
-            asked = "/".join(["vaults", *where.names[:1]])
-            raise call.denied(f"arn:aws:glacier:{caller.region}:{account_id}:{asked}")
+            raise refusal.foreign_account(account_id)
         return call
 
     def _perform(self, call: Call) -> Response:

@@ -13,9 +13,10 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from glacier_simulator.exchange import Request
 from glacier_simulator.throttle import Limit
 from glacier_simulator.vault import PretendGlacier
-from tests.glacier_simulator.asking import HOUR, Asker, hashes, whole
+from tests.glacier_simulator.asking import HOUR, VERSION, Asker, hashes, whole
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -51,6 +52,10 @@ def jobs_done(asker: Asker) -> Response:
 def wrong_vault(asker: Asker) -> Response:
     archive_id = asker.upload("films")
     return asker.ask("DELETE", f"/vaults/photos/archives/{archive_id}")
+
+
+def another_account(asker: Asker) -> Response:
+    return asker.glacier.handle(Request("GET", "/999999999999/vaults", {}, VERSION), asker.now)
 
 
 def throttled(asker: Asker) -> Response:
@@ -176,6 +181,25 @@ PUBLISHED = [
         body=r"The job is not currently available for download: [A-Za-z0-9_-]{92}",
     ),
     Published(
+        source="awssum #59",
+        ask=another_account,
+        status=403,
+        body=refusal("Access denied for account ID: 999999999999", "AccessDeniedException"),
+        length_bytes=103,
+    ),
+    Published(
+        source="cloudmapper #745",
+        ask=lambda asker: asker.ask("GET", "/vaults/uat/access-policy"),
+        status=404,
+        body=refusal("No vault access policy is set for: uat", "ResourceNotFoundException"),
+    ),
+    Published(
+        source="a comment in Terraform's AWS provider",
+        ask=lambda asker: asker.ask("GET", "/vaults/uat/notification-configuration"),
+        status=404,
+        body=refusal("No notification configuration is set for vault: uat", "ResourceNotFoundException"),
+    ),
+    Published(
         source="amazon-glacier-cmd-interface #58",
         ask=lambda asker: asker.ask("POST", "/vaults/photos/multipart-uploads", b"", {"x-amz-part-size": "0"}),
         status=400,
@@ -191,7 +215,8 @@ PUBLISHED = [
 def test_what_was_published_is_what_the_simulator_says(published: Published) -> None:
     asker = Asker(PretendGlacier())
     asker.glacier.generate_vault("photos", 12, asker.now)
-    asker.ask("PUT", "/vaults/films")
+    for vault in ("films", "uat"):
+        asker.ask("PUT", f"/vaults/{vault}")
     reply = published.ask(asker)
     body = whole(reply)
     assert reply.status == published.status

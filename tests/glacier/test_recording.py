@@ -12,6 +12,7 @@ from glacier_purge.api.clients import Clients
 from glacier_purge.archive import ArchiveId
 from glacier_purge.aws.access import Access, StaticCredentials
 from glacier_purge.errors import UsageError
+from glacier_purge.glacier.control import ControlRefused
 from glacier_purge.glacier.http.connection import Connection
 from glacier_simulator import SimulatedGlacier
 from tests.clients import HOUR, VAULT
@@ -74,8 +75,13 @@ async def test_no_secret_and_nobodys_name_is_kept(transport: Transport, tmp_path
         inventory = b"".join([piece async for piece in control.job_output(job_id, 0, job.size_bytes - 1)])
         archive_ids = [each["ArchiveId"] for each in json.loads(inventory)["ArchiveList"]]
         denied = await clients.control_for_anybody(stranger, reached)
-        with pytest.raises(Exception, match="not authorized"):
+        with pytest.raises(ControlRefused, match="Access denied for account ID"):
             await denied.describe_vault()
+        policy |= {"Action": "glacier:GetVaultLock", "Principal": "*"}
+        await control.set_access_policy(json.dumps({"Version": "2012-10-17", "Statement": [policy]}))
+        with pytest.raises(ControlRefused, match="is not authorized to perform"):
+            await control.vault_lock()
+        await control.delete_access_policy()
         async with clients.service_over(transport, VAULT, reached) as service:
             replies = [await delete(service, archive_id) for archive_id in archive_ids]
     assert {reply.status for reply in replies} == {204}
@@ -92,7 +98,8 @@ async def test_no_secret_and_nobodys_name_is_kept(transport: Transport, tmp_path
     assert described["json"]["VaultARN"] == "arn:aws:glacier:us-east-1:000000000000:vaults/photos"
     assert text.count('"SignedHeaders=') == len(kept)
     assert {each["reply"]["status"] for each in kept} == {200, 202, 204, 206, 403}
-    refused = next(each["reply"]["json"] for each in kept if each["reply"]["status"] == 403)
+    strange, refused = (each["reply"]["json"] for each in kept if each["reply"]["status"] == 403)
+    assert strange["message"] == "Access denied for account ID: 000000000000"
     assert refused["message"].startswith("User: arn:aws:iam::000000000000:[hidden] is not authorized to perform")
     assert refused["code"] == "AccessDeniedException"
     tags = next(each["reply"]["json"] for each in kept if each["request"]["target"].endswith("/tags"))
