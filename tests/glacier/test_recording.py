@@ -216,6 +216,18 @@ async def test_two_clients_of_a_process_share_a_record_and_nobody_else_does(
 
 
 @pytest.mark.parametrize("transport", TRANSPORTS)
+async def test_what_goes_over_tls_is_recorded_in_the_clear(transport: Transport, tmp_path: Path) -> None:
+    record = tmp_path / "wire.jsonl"
+    async with SimulatedGlacier(archives=1, tls=True) as glacier, Clients() as clients:
+        reached = replace(access(glacier.endpoint_url, record), ca_bundle=glacier.ca_file)
+        async with clients.service_over(transport, VAULT, reached) as service:
+            assert (await delete(service, ARCHIVE)).status == 204
+    (kept,) = lines(record)
+    assert kept["request"]["target"] == f"/000000000000/vaults/photos/archives/{ARCHIVE}"
+    assert kept["reply"]["status"] == 204
+
+
+@pytest.mark.parametrize("transport", TRANSPORTS)
 async def test_a_record_that_cannot_be_written_ends_and_the_deletes_go_on(
     transport: Transport, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
