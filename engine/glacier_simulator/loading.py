@@ -6,6 +6,7 @@ since a rehearsal must not go better than the real thing.
 
 from __future__ import annotations
 
+from codecs import BOM_UTF8
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -23,7 +24,7 @@ def read_vault(path: Path) -> Vault:
         try:
             arn = next(ijson.items(file, "VaultARN"), None)
         except ijson.JSONError as error:
-            raise UsageError(f"{path}: not the JSON of a vault inventory: {error}") from error
+            raise _is_no_inventory(path, error) from error
     if not isinstance(arn, str):
         raise UsageError(f"{path}: no VaultARN in it. Give an inventory in JSON as the service returns it.")
     return Vault.from_arn(arn)
@@ -36,7 +37,7 @@ def read_records(path: Path) -> Iterator[Record]:
             for ordinal, found in enumerate(ijson.items(file, "ArchiveList.item")):
                 yield _record(found, path, ordinal)
         except ijson.JSONError as error:
-            raise UsageError(f"{path}: not the JSON of a vault inventory: {error}") from error
+            raise _is_no_inventory(path, error) from error
 
 
 def _record(found: dict[str, Any], path: Path, ordinal: int) -> Record:
@@ -53,7 +54,16 @@ def _record(found: dict[str, Any], path: Path, ordinal: int) -> Record:
 
 
 def _opened(path: Path) -> BinaryIO:
+    """Open it behind a byte order mark, if it has one, as a purge reads it."""
     try:
-        return path.open("rb")
+        file = path.open("rb")
     except OSError as error:
         raise UsageError(f"cannot read {path}: {error.strerror}") from error
+    if not file.peek(len(BOM_UTF8)).startswith(BOM_UTF8):
+        return file
+    file.seek(len(BOM_UTF8))
+    return file
+
+
+def _is_no_inventory(path: Path, error: Exception) -> UsageError:
+    return UsageError(f"{path}: not the JSON of a vault inventory: {str(error).strip().partition(chr(10))[0]}")

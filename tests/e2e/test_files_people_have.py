@@ -328,6 +328,12 @@ OTHERS: dict[str, Situation] = {
     "a device for settings": Situation(lambda _: ("config", "show", "--config", "/dev/zero"), 253, (DEVICE,)),
     "a folder for settings": Situation(lambda shell: ("config", "show", "--config", str(shell.folder)), 253, (FOLDER,)),
     # fleets and prices
+    "a fleet with a mark before it": Situation(
+        fleet(lambda text: MARK + text), 75, ("inventory job",), None, frozenset({"fleet"})
+    ),
+    "a fleet with the line ends of Windows": Situation(
+        fleet(lambda text: MARK + text.replace(b"\n", b"\r\n")), 75, ("inventory job",), None, frozenset({"fleet"})
+    ),
     "a fleet in UTF-16": Situation(fleet(recoded("utf-16")), 2, (UTF_16,), 0, frozenset({"fleet"})),
     "a fleet in gzip": Situation(fleet(gzip.compress), 2, ("it is packed with gzip",), 0, frozenset({"fleet"})),
     "a device for a fleet": Situation(

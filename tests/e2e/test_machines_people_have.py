@@ -228,7 +228,7 @@ MACHINES: dict[str, Row] = {
     # file systems that can't do what a run needs
     "NFS without locks": Row(
         both(NFS, without_locks(errno.ENOLCK)),
-        Situation(plan, 2, ("would lie on nfs4 (filer:/export at ", "which has no locks (flock): No locks", ELSEWHERE)),
+        Situation(plan, 2, ("is on nfs4 (filer:/export at ", "which has no locks (flock): No locks", ELSEWHERE)),
     ),
     "FUSE without locks": Row(
         both(mounted("fuse.s3fs", "s3fs"), without_locks(errno.ENOSYS)),
@@ -259,7 +259,7 @@ MACHINES: dict[str, Row] = {
     ),
     "no mounts to be read": Row(
         both(lambda patch, _: patch.setattr(file_system, "_MOUNTS", Path("/nonexistent")), without_locks(errno.ENOLCK)),
-        Situation(plan, 2, ("would lie on this file system, which has no locks",)),
+        Situation(plan, 2, ("is on this file system, which has no locks",)),
     ),
     "a disk that fails": Row(without_locks(errno.EIO), Situation(plan, 2, ("cannot be made: Input/output error",))),
     "WSL, where everything is 0777": Row(
@@ -273,6 +273,10 @@ MACHINES: dict[str, Row] = {
     "a plan that was moved to NFS without locks": Row(
         both(NFS, without_locks(errno.ENOLCK)),
         Situation(planned_and(nothing, *APPLY), 3, ("nfs4", "has no locks", "Nothing was sent", "Move it"), 0, RUN),
+    ),
+    "a plan that was moved to SMB": Row(
+        both(mounted("cifs", "//nas/x"), without_folder_fsync(errno.EINVAL)),
+        Situation(planned_and(nothing, *APPLY), 2, ("is on cifs (//nas/x at ", "can't make a folder durable"), 0, RUN),
     ),
     "a look at a run on NFS without locks": Row(
         both(NFS, without_locks(errno.ENOLCK)),

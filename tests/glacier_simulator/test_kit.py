@@ -170,17 +170,18 @@ def test_a_state_that_is_not_ours_is_refused(tmp_path: Path) -> None:
         folder.load()
 
 
-async def test_a_users_own_inventory_can_be_rehearsed(tmp_path: Path) -> None:
+@pytest.mark.parametrize("mark", [b"", b"\xef\xbb\xbf"])
+async def test_a_users_own_inventory_can_be_rehearsed(tmp_path: Path, mark: bytes) -> None:
     async with SimulatedGlacier(archives=30, vault="tapes", region="eu-west-1", account_id="999999999999") as glacier:
         file = tmp_path / "inventory.json"
-        file.write_bytes(glacier.inventory_text())
+        file.write_bytes(mark + glacier.inventory_text())
     owner = read_vault(file)
     assert (owner.name, owner.region, owner.account_id) == ("tapes", "eu-west-1", "999999999999")
     async with SimulatedGlacier(
         inventory=file, vault=owner.name, region=owner.region, account_id=owner.account_id, seed=2
     ) as glacier:
         again = json.loads(glacier.inventory_text())
-        original = json.loads(file.read_text())
+        original = json.loads(file.read_text("utf-8-sig"))
         assert again["ArchiveList"] == original["ArchiveList"]
         path = f"/-/vaults/tapes/archives/{original['ArchiveList'][0]['ArchiveId']}"
         assert (await ask(glacier.endpoint_url, "DELETE", path)).status == 204

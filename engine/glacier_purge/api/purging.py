@@ -38,10 +38,11 @@ _log: Any = structlog.wrap_logger(logging.getLogger(__name__))
 def alone_with(folder: RunFolder, plan: Plan) -> Iterator[None]:
     """Keep every other process off the run and off its vault, before anybody is asked about them.
 
-    Raises ``PlanRefused`` for a round of an abandoned lifecycle and ``RunLocked``.
+    Raises ``PlanRefused`` for a round of an abandoned lifecycle, ``RunLocked``, and as ``RunFolder.check_disk`` does.
     """
     check_not_abandoned(folder.path)
     with folder.locked(plan.vault, plan.endpoint_url):
+        folder.check_disk()
         yield
 
 

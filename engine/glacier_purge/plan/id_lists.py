@@ -6,6 +6,7 @@ refused with the number of the line.  Empty lines and lines that begin with ``#`
 
 from __future__ import annotations
 
+from codecs import BOM_UTF8
 from collections.abc import Iterable, Iterator
 from contextlib import ExitStack
 from itertools import chain
@@ -17,7 +18,6 @@ from glacier_purge.inventory.source import Source
 from glacier_purge.plan.reasons import DELETE, DENIED, EXCLUDED, KEPT_BEFORE, NOT_LISTED
 from glacier_purge.plan.rows import Rows
 from glacier_purge.plan.selection import Filter
-from glacier_purge.storage.given_file import BYTE_ORDER_MARK
 
 SAMPLES_MAX = 5
 _LINE_BYTES_MAX = 1 << 16
@@ -127,7 +127,7 @@ def lines(source: Source) -> Iterator[bytes]:
     """
     rest = b""
     chunks = iter(source)
-    first = next(chunks, b"").removeprefix(BYTE_ORDER_MARK)
+    first = next(chunks, b"").removeprefix(BOM_UTF8)
     for chunk in chain([first], chunks):
         *whole, rest = (rest + chunk).split(b"\n")
         yield from whole

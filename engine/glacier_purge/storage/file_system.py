@@ -3,7 +3,7 @@
 A run keeps other processes out by a lock on a file (flock), its promises by making a folder's entries durable (fsync of
 the folder), and other users' hands off by rights and ownership.  Network shares (NFS without a lock daemon, SMB), some
 of FUSE, and disks of Windows lack one or the other, and say so only when it is asked for: so it is tried, in a new
-folder, before anything lies in it.
+folder before anything lies in it, and before anything is sent from one, which may have been moved.
 """
 
 from __future__ import annotations
@@ -28,12 +28,12 @@ ADVICE = "Give a folder on a disk of this host (in WSL: not below /mnt/c; in a c
 
 
 def check_file_system(folder: Path) -> None:
-    """Try in an empty folder of ours all that a run needs there; nothing is left of it.
+    """Try in a folder of ours, in which nobody else works, all that a run needs there; nothing is left of it.
 
     Raises ``UsageError`` where something is lacking, and ``OSError`` as a disk that fails.
     """
     probe = folder / _PROBE
-    descriptor = os.open(probe, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
+    descriptor = os.open(probe, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
     try:
         facts = os.fstat(descriptor)
         if facts.st_uid != os.geteuid():
@@ -100,8 +100,7 @@ def _tried(folder: Path, lack: str, act: Callable[[], object]) -> None:
 
 def _unfit(folder: Path, lack: str) -> UsageError:
     return UsageError(
-        f"{folder} would lie on {described(folder)}, which {lack}. A run needs that to be safe. Nothing was sent. "
-        f"{ADVICE}"
+        f"{folder} is on {described(folder)}, which {lack}. A run needs that to be safe. Nothing was sent. {ADVICE}"
     )
 
 

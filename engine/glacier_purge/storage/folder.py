@@ -15,7 +15,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from glacier_purge.archive import Vault
-from glacier_purge.errors import NotOurs, UsageError
+from glacier_purge.errors import DiskFailed, NotOurs, UsageError
 from glacier_purge.host_faults import of_place
 from glacier_purge.storage import documents, locks
 from glacier_purge.storage.disk import Files, FolderFiles
@@ -117,6 +117,18 @@ class RunFolder:
     def open_or_create(cls, path: Path) -> RunFolder:
         """Take the folder that is there, or make it. Raises ``UsageError`` as ``open`` and ``create`` do."""
         return cls.open(path) if path.exists() or path.is_symlink() else cls.create(path)
+
+    def check_disk(self) -> None:
+        """Try all that a run needs of a file system, for a folder that may have been moved since it was made.
+
+        Raises ``UsageError`` where something is lacking, ``DiskFailed`` for a disk that fails.
+        """
+        try:
+            check_file_system(self.path)
+        except OSError as error:
+            raise DiskFailed(
+                f"{self.path} can't be worked in: {error.strerror}. Mend the disk and start again."
+            ) from error
 
     def write_once(self, name: str, content: bytes) -> None:
         """Write a file whole and durable under its final name, which must be new."""

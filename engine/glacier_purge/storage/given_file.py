@@ -15,10 +15,10 @@ import os
 import re
 import stat
 import tomllib
+from codecs import BOM_UTF8
 from pathlib import Path
 from typing import Any, BinaryIO
 
-BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 TEXT_BYTES_MAX = 16 * 1024 * 1024
 """The longest text that is read whole: a fleet of a hundred thousand vaults, each with an entry of its own."""
 
@@ -93,7 +93,7 @@ def as_text(content: bytes) -> str:
     if other is not None:
         raise GivenFileWrong(other)
     try:
-        return content.removeprefix(BYTE_ORDER_MARK).decode()
+        return content.removeprefix(BOM_UTF8).decode()
     except UnicodeDecodeError as error:
         raise GivenFileWrong(
             f"byte {error.start:,} (0x{content[error.start]:02x}) is not UTF-8; it may be text in Latin-1 or "
@@ -119,7 +119,7 @@ def other_kind(beginning: bytes) -> str | None:
     for pattern, kind in _KINDS:
         if re.match(pattern, beginning):
             return kind
-    is_json = beginning.removeprefix(BYTE_ORDER_MARK).lstrip().startswith(b"{")  # which needs no ends of lines
+    is_json = beginning.removeprefix(BOM_UTF8).lstrip().startswith(b"{")  # which needs no ends of lines
     return _OLD_LINE_ENDS if b"\r" in beginning and b"\n" not in beginning and not is_json else None
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from codecs import BOM_UTF8
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -12,10 +13,9 @@ from glacier_purge.inventory.batch import Batch
 from glacier_purge.inventory.format import Format
 from glacier_purge.inventory.format.csv_reader import CsvReader
 from glacier_purge.inventory.format.json_reader import JsonReader
-from glacier_purge.storage.given_file import BYTE_ORDER_MARK
 
 _READERS: dict[Format, type[JsonReader | CsvReader]] = {"json": JsonReader, "csv": CsvReader}
-_AS_SPACE = b" " * len(BYTE_ORDER_MARK)
+_AS_SPACE = b" " * len(BOM_UTF8)
 """Read in the place of a byte order mark, so that every byte keeps its offset."""
 
 
@@ -58,8 +58,8 @@ class Reading:
         """Read the next chunk."""
         self.size_bytes += len(chunk)
         with named(self._name):
-            if self._reader is None and chunk.startswith(BYTE_ORDER_MARK):
-                chunk = _AS_SPACE + chunk.removeprefix(BYTE_ORDER_MARK)
+            if self._reader is None and chunk.startswith(BOM_UTF8):
+                chunk = _AS_SPACE + chunk.removeprefix(BOM_UTF8)
             return self._counted(self._reader_for(chunk).feed(chunk))
 
     def finish(self) -> list[Batch]:
