@@ -261,7 +261,7 @@ MACHINES: dict[str, Row] = {
         both(lambda patch, _: patch.setattr(file_system, "_MOUNTS", Path("/nonexistent")), without_locks(errno.ENOLCK)),
         Situation(plan, 2, ("is on this file system, which has no locks",)),
     ),
-    "a disk that fails": Row(without_locks(errno.EIO), Situation(plan, 2, ("cannot be made: Input/output error",))),
+    "a disk that fails": Row(without_locks(errno.EIO), Situation(plan, 3, ("cannot be made: Input/output error",))),
     "WSL, where everything is 0777": Row(
         both(mounted("9p", r"C:\134"), whose_files_are(rights=0o777)),
         Situation(plan, 2, ("9p (C:\\ at ", "lets everybody write to what you make there", "not below /mnt/c")),
