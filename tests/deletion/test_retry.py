@@ -3,6 +3,7 @@ from __future__ import annotations
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from tenacity import AsyncRetrying, wait_fixed
 
 from glacier_purge.deletion.retry import TRANSIENT, RetryPolicy, RetryPolicySettings
 from glacier_purge.glacier.reply import ENDS_THE_RUN, PAUSES_THE_RUN, Meaning
@@ -61,3 +62,17 @@ def test_what_is_not_tried_again_has_no_policy(meaning: Meaning) -> None:
 def test_every_meaning_has_its_way() -> None:
     waited_for = {*TRANSIENT, *PAUSES_THE_RUN, Meaning.UNKNOWN}
     assert waited_for | ENDS_THE_RUN | {Meaning.DELETED} == set(Meaning)
+
+
+@pytest.mark.parametrize("meaning", [Meaning.THROTTLED, Meaning.SERVER_FAULT, Meaning.NO_REPLY])
+def test_weather_need_not_be_waited_for_longer_than_at_first_where_nothing_else_can_be_sent(meaning: Meaning) -> None:
+    assert longest().soonest_seconds(meaning, 20.0) == 0.5
+    assert longest().soonest_seconds(meaning, 0.2) == 0.2
+
+
+def test_what_counts_attempts_and_what_a_caller_decides_waits_as_long_as_it_says() -> None:
+    own = {Meaning.THROTTLED: AsyncRetrying(wait=wait_fixed(9.0))}
+    policy = RetryPolicy(RetryPolicySettings(), lambda: 1.0, own)
+    assert policy.soonest_seconds(Meaning.THROTTLED, 9.0) == 9.0
+    assert policy.soonest_seconds(Meaning.UNKNOWN, 9.0) == 9.0
+    assert policy.soonest_seconds(Meaning.SERVER_FAULT, 9.0) == 0.5

@@ -65,8 +65,8 @@ async def test_those_that_wait_go_first_once_their_wait_is_over() -> None:
         send.send_nowait(batch(0, 1, 2, 3))
         assert turns.ready(0.0) == 4
         first, second = turns.take(0.0, 2)
-        turns.park(first, ready_at=5.0)
-        turns.park(second, ready_at=3.0)
+        turns.park(first, ready_at=5.0, soonest_at=5.0)
+        turns.park(second, ready_at=3.0, soonest_at=3.0)
         assert turns.seconds_until_due(1.0) == 2.0
         assert [turn.archive.ordinal for turn in turns.take(1.0, 1)] == [2]
         assert turns.ready(5.0) == 1
@@ -78,7 +78,7 @@ async def test_those_that_wait_go_first_once_their_wait_is_over() -> None:
 async def test_equal_waits_end_in_the_order_in_which_they_began() -> None:
     with made() as (_, turns):
         for ordinal in (7, 3, 5):
-            turns.park(Turn(archive(ordinal)), ready_at=1.0)
+            turns.park(Turn(archive(ordinal)), ready_at=1.0, soonest_at=1.0)
         assert taken(turns, 1.0) == [7, 3, 5]
 
 
@@ -88,7 +88,7 @@ async def test_a_full_heap_lets_nothing_fresh_in() -> None:
         for ready_at in (10.0, 20.0):
             assert turns.ready(0.0)
             (turn,) = turns.take(0.0, 1)
-            turns.park(turn, ready_at)
+            turns.park(turn, ready_at, ready_at)
         assert (len(turns), turns.ready(0.0)) == (2, 0)
         with anyio.move_on_after(0) as waiting:
             await turns.more()
@@ -145,5 +145,27 @@ def test_a_turn_counts_replies_by_kind() -> None:
 async def test_those_that_wait_can_be_listed_when_a_run_stops() -> None:
     with made() as (_, turns):
         for ordinal in (4, 2):
-            turns.park(Turn(archive(ordinal)), ready_at=9.0)
+            turns.park(Turn(archive(ordinal)), ready_at=9.0, soonest_at=9.0)
         assert sorted(turn.archive.ordinal for turn in turns.waiting()) == [2, 4]
+
+
+async def test_a_wait_is_cut_short_where_nothing_fresh_can_be_sent() -> None:
+    with made() as (send, turns):
+        turns.park(Turn(archive(7)), ready_at=20.0, soonest_at=0.5)
+        turns.park(Turn(archive(8)), ready_at=10.0, soonest_at=0.5)
+        send.send_nowait(batch(0, 1))
+        assert taken(turns, 0.4) == [0, 1]
+        assert turns.seconds_until_due(0.4) == pytest.approx(0.1)
+        send.send_nowait(batch(2))
+        await turns.more()
+        assert taken(turns, 0.5) == [2, 8, 7]
+        assert turns.seconds_until_due(0.5) is None
+
+
+async def test_while_too_many_wait_they_need_not_wait_for_each_other() -> None:
+    with made(parked_max=2) as (send, turns):
+        send.send_nowait(batch(0, 1))
+        for ordinal in (7, 8):
+            turns.park(Turn(archive(ordinal)), ready_at=20.0, soonest_at=0.5)
+        assert not turns.ready(0.4)
+        assert taken(turns, 0.5) == [7, 0, 1, 8]

@@ -318,7 +318,7 @@ class Pool:
             self.ask_for_credentials(reply, turn.sent_at)
         if reply.meaning is Meaning.NO_REPLY:
             turn.maybe_deleted = True
-        self._turns.park(turn, now + wait_seconds)
+        self._turns.park(turn, now + wait_seconds, now + self._policy.soonest_seconds(reply.meaning, wait_seconds))
         if self._starved is not None:
             self._starved.cancel()
         return True

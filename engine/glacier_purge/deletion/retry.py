@@ -75,6 +75,7 @@ class RetryPolicy:
         random: Callable[[], float],
         own: Mapping[Meaning, BaseRetrying] | None = None,
     ) -> None:
+        self._soonest_seconds = dict.fromkeys(set(TRANSIENT) - set(own or {}), settings.first_wait_seconds)
         jitter = FullJitter(settings, random)
         for_ever = AsyncRetrying(stop=stop_never, wait=jitter)
         self._by_meaning: dict[Meaning, BaseRetrying] = {
@@ -93,6 +94,14 @@ class RetryPolicy:
         """
         seconds, is_last = _ask(self._by_meaning[meaning], times, seconds_since_first)
         return None if is_last else seconds
+
+    def soonest_seconds(self, meaning: Meaning, wait_seconds: float) -> float:
+        """Seconds until the next turn where nothing else can be sent, ``wait_seconds`` being its wait.
+
+        Of weather, that is the first wait: it uses up no attempts, and the pace is the pacer's.  What counts attempts,
+        and whatever a caller's own policy is for, waits as long as it says.
+        """
+        return min(wait_seconds, self._soonest_seconds.get(meaning, wait_seconds))
 
 
 def own_policies(retry: Mapping[str, BaseRetrying] | None) -> dict[Meaning, BaseRetrying]:

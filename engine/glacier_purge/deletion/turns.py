@@ -1,5 +1,8 @@
 """Whose turn it is: archives that wait after a refusal go first once their wait is over, then fresh ones.
 
+A wait orders those that wait, and does not leave the pace unused: where nothing fresh is left (a stage that ends, the
+end of a run), the next in order goes as soon as it may.  Where the service fails, it is the pacer that holds back.
+
 A bounded stream brings fresh archives in batches and is the only buffer; refused ones wait here in a heap without
 holding a worker.  The heap is bounded too: while it is full no fresh archive is handed out, so an outage of any
 length holds ``parked_max`` archives in memory and no more.  Never sleeps, sends or decides: the pool does.  A turn that
@@ -51,7 +54,7 @@ class Turns:
         self._batch: list[Archive] = []
         self._at = 0
         self._is_dry = False
-        self._parked: list[tuple[float, int, Turn]] = []
+        self._parked: list[tuple[float, int, Turn, float]] = []
         self._parked_max = parked_max
         self._parked_ever = 0
         self.ended = False
@@ -60,27 +63,29 @@ class Turns:
         """How many archives wait after a refusal."""
         return len(self._parked)
 
-    def park(self, turn: Turn, ready_at: float) -> None:
-        """Let ``turn`` wait until ``ready_at`` (the pool's clock)."""
+    def park(self, turn: Turn, ready_at: float, soonest_at: float) -> None:
+        """Let ``turn`` wait until ``ready_at`` (the pool's clock), or ``soonest_at`` if nothing else can be sent."""
         self._parked_ever += 1
-        heapq.heappush(self._parked, (ready_at, self._parked_ever, turn))
+        heapq.heappush(self._parked, (ready_at, self._parked_ever, turn, soonest_at))
 
     def ready(self, now: float) -> int:
         """Say how many archives ``take`` may be asked for now. Of those that wait it is one, however many are due."""
         if self._parked and self._due(now):
             return 1
-        return len(self._batch) - self._at if self._fresh_here() else 0
+        if self._fresh_here():
+            return len(self._batch) - self._at
+        return 1 if self._parked and self._parked[0][3] <= now else 0
 
     def take(self, now: float, most: int) -> list[Turn]:
         """Hand out the next archives, at most as many as ``ready`` said there are."""
-        if self._parked and self._due(now):
+        if self._parked and (self._due(now) or not self._fresh_here()):
             return [heapq.heappop(self._parked)[2]]
         begin, self._at = self._at, self._at + most
         return [Turn(archive) for archive in self._batch[begin : self._at]]
 
     def seconds_until_due(self, now: float) -> float | None:
-        """Seconds until the first parked archive may go again; None when none is parked."""
-        return max(0.0, self._parked[0][0] - now) if self._parked else None
+        """Seconds until the first parked archive may go if nothing fresh comes; None when none is parked."""
+        return max(0.0, self._parked[0][3] - now) if self._parked else None
 
     async def more(self) -> None:
         """Wait for the next batch of fresh archives; for ever when the heap is full or the stream has ended."""
@@ -94,7 +99,7 @@ class Turns:
 
     def waiting(self) -> list[Turn]:
         """All parked archives, for the record of a run that stops."""
-        return [turn for _, _, turn in self._parked]
+        return [turn for _, _, turn, _ in self._parked]
 
     def _due(self, now: float) -> bool:
         return self._parked[0][0] <= now
