@@ -10,6 +10,12 @@ from typing import TYPE_CHECKING, Any
 import pytest
 import zstandard
 
+from glacier_purge.audit.verification import verify_folder
+from glacier_purge.report.plan_shown import plan_shown
+from glacier_purge.report.run_view import run_status
+from glacier_purge.settings import Settings
+from glacier_purge.storage.folder import RunFolder
+
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
@@ -165,3 +171,21 @@ def test_both_transports_give_the_same_run(bench: Bench, transport: str) -> None
     result = bench.json(*bench.apply_arguments(plan["digest"], "--transport", transport))
     assert (result["deleted"], result["attempts"]) == (500, 500)
     bench.check_invariants()
+
+
+@pytest.mark.parametrize("bench", [{"archives": 3_000, "latency-ms": 1}], indirect=True)
+def test_who_reads_while_a_run_writes_and_seals_its_log_sees_no_damage(bench: Bench) -> None:
+    # glacier-purge apply DIR; meanwhile audit verify DIR, status DIR, show DIR
+    bench.variables |= {"GLACIER_PURGE_AUDIT__SEGMENT_RECORDS": "1000", "GLACIER_PURGE_AUDIT__CHECKPOINT_SECONDS": "1"}
+    process = bench.start(*bench.apply_arguments(bench.plan()["digest"], "--max-rate", "2000"))
+    looks = 0
+    while process.poll() is None:
+        verdicts = verify_folder(bench.run_dir)
+        assert [verdict.found.faults for verdict in verdicts] == [()]
+        folder = RunFolder.look(bench.run_dir)
+        assert run_status(folder).selected == 3_000
+        assert plan_shown(folder, Settings()).view.plan.counts.selected == 3_000
+        looks += 1
+    assert process.returncode == 0, process.communicate()[1]
+    assert looks > 3
+    assert len(list((bench.run_dir / "audit").glob("*.zst"))) >= 2

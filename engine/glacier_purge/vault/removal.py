@@ -134,7 +134,8 @@ class VaultRemoval:
         if holds:
             told = "; ".join(f"{finding.subject}: {finding.what} ({finding.advice})" for finding in holds)
             raise PlanRefused(
-                f"{self._vault.arn} is not removed as things are: {told}. The service was not asked to remove it."
+                f"{self._vault.arn} is not removed as things are: {told}. The service was not asked to remove it. "
+                "Once nothing holds it the same command does; without --delete-vault a lifecycle ends and keeps it."
             )
 
     def _check_not_written_to(self, described: VaultDescription, empty_as_of: datetime | None) -> None:
