@@ -94,7 +94,8 @@ class _Replay:
     """A simulator in the situation of a record."""
 
     lines: list[Line]
-    jobs: dict[str, str] = field(default_factory=dict)
+    ids: dict[str, str] = field(default_factory=dict)
+    """Of the record to those that the simulator gave."""
     waited_seconds: float = 0.0
 
     def __post_init__(self) -> None:
@@ -129,7 +130,7 @@ class _Replay:
         elif line.reply["body_bytes"] == 0 != len(simulated):
             yield f"no body, and {len(simulated)} bytes in the simulator"
         if (job := _header(line.reply, "x-amz-job-id")) is not None:
-            self.jobs[job] = dict(answer.headers)["x-amz-job-id"]
+            self.ids[job] = dict(answer.headers)["x-amz-job-id"]
 
     # -- the same situation -------------------------------------------------------------------------------------------
 
@@ -137,6 +138,10 @@ class _Replay:
         """Put there what the reply shows to be there."""
         self.now = line.at.timestamp() + self.waited_seconds
         _, _, kind, vault, *rest = [*line.path.split("/"), "", "", ""]
+        if line.request["method"] == "DELETE" and str((line.body or {}).get("message")).startswith(
+            "Invalid vault name"
+        ):
+            self.ids[rest[1]] = self.glacier.generate_vault(f"not-{rest[1]}", 1, self.now).shelf.archive_id(0)
         if kind != "vaults" or not line.is_success:
             return
         if vault and vault not in self.glacier.vault_names() and line.request["method"] != "PUT":
@@ -151,6 +156,9 @@ class _Replay:
             self._ask("POST", f"{place}/lock-policy", _VERSION, {"Policy": _POLICY})
         elif method == "GET" and below == "notification-configuration":
             self._ask("PUT", f"{place}/{below}", _VERSION, {"SNSTopic": "arn", "Events": line.body.get("Events", [])})
+        elif rest[0] == "multipart-uploads" and (rest[1] or line.body.get("UploadsList")):
+            begun = self._ask("POST", f"{place}/{rest[0]}", _VERSION | {"x-amz-part-size": str(2**20)}, None)
+            self.ids[rest[1]] = dict(begun.headers)["x-amz-multipart-upload-id"]
         elif method == "POST" and below == "jobs":
             self._inventoried(vault)
         elif rest[0] == "jobs" and rest[1]:
@@ -159,9 +167,9 @@ class _Replay:
 
     def _job(self, vault: str, recorded: str, *, is_done: bool) -> None:
         """Have a job of that id, as far as the record's."""
-        if recorded not in self.jobs:
+        if recorded not in self.ids:
             begun = self._ask("POST", f"/-/vaults/{vault}/jobs", _VERSION, {"Type": "inventory-retrieval"})
-            self.jobs[recorded] = dict(begun.headers)["x-amz-job-id"]
+            self.ids[recorded] = dict(begun.headers)["x-amz-job-id"]
         while is_done and not self._described(vault, recorded)["Completed"]:
             self.waited_seconds += HOUR
             self.now += HOUR
@@ -173,7 +181,7 @@ class _Replay:
             stored.take_inventory(self.now)
 
     def _described(self, vault: str, recorded: str) -> dict[str, Any]:
-        answer = self._ask("GET", f"/-/vaults/{vault}/jobs/{self.jobs[recorded]}", _VERSION, None)
+        answer = self._ask("GET", f"/-/vaults/{vault}/jobs/{self.ids[recorded]}", _VERSION, None)
         described: dict[str, Any] = json.loads(_text(answer))
         return described
 
@@ -195,14 +203,14 @@ class _Replay:
 
     def _target(self, line: Line) -> str:
         target: str = line.request["target"]
-        for recorded, ours in self.jobs.items():
-            target = target.replace(recorded, ours)
+        for recorded, ours in self.ids.items():
+            target = target.replace(recorded, ours) if recorded else target
         return re.sub(r"(?<=[?&])marker=[^&]*&?", "", target).rstrip("?&")
 
     def _headers(self, line: Line) -> dict[str, str]:
         kept = {name.lower(): text for name, text in line.request["headers"] if HIDDEN not in text}
         kept.pop("authorization", None)  # nobody can sign as somebody else did
-        if "range" in kept and (job := line.path.split("/")[5]) in self.jobs:
+        if "range" in kept and (job := line.path.split("/")[5]) in self.ids:
             kept["range"] = f"bytes=0-{self._described(line.path.split('/')[3], job)['InventorySizeInBytes'] - 1}"
         return kept
 

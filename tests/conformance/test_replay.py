@@ -8,12 +8,14 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from glacier_purge.api.clients import Clients
+from glacier_purge.archive import ArchiveId
 from glacier_purge.aws.access import Access
 from glacier_purge.errors import GlacierPurgeError
 from glacier_simulator import SimulatedGlacier
 from tests.clients import HOUR, KEYS, VAULT
 from tests.conformance.replay import differences, main, read
 from tests.glacier.one_delete import delete
+from tests.glacier_simulator.raw_client import ask
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -34,8 +36,8 @@ async def recorded(record: Path, transport: Transport, archives: int = 12) -> No
         await clients.find_vault(VAULT.name, access, VAULT.region)
         await clients.list_vaults(access, VAULT.region, VAULT.account_id)
         await control.describe_vault()
-        for ask in (control.vault_lock, control.access_policy, control.notifications, control.tags):
-            await ask()
+        for question in (control.vault_lock, control.access_policy, control.notifications, control.tags):
+            await question()
         await control.set_access_policy(
             '{"Statement":[{"Effect":"Allow","Action":"*","Principal":"*","Resource":"*"}]}'
         )
@@ -171,6 +173,24 @@ async def test_weather_is_no_difference(reply: Exchange | None, tmp_path: Path, 
     record = tmp_path / "wire.jsonl"
     record.write_text("\n".join([head.decode(), *map(json.dumps, read_ones)]), "utf-8")
     assert differences(read(record)) == []
+
+
+async def test_the_id_of_another_vault_and_an_upload_of_others_can_be_met_again(tmp_path: Path) -> None:
+    record = tmp_path / "wire.jsonl"
+    async with SimulatedGlacier(archives=3, time_scale=0) as glacier, Clients() as clients:
+        now = glacier.clock.now()
+        foreign = ArchiveId(glacier.service.generate_vault("films", 1, now).shelf.archive_id(0))
+        begin = {"x-amz-glacier-version": "2012-06-01", "x-amz-part-size": str(2**20)}
+        await ask(glacier.endpoint_url, "POST", "/-/vaults/photos/multipart-uploads", b"", **begin)
+        access = Access(endpoint_url=glacier.endpoint_url, credentials=KEYS, record_wire=record)
+        control = await clients.control_for_anybody(VAULT, access)
+        async with clients.service_over("rest", VAULT, access) as service:
+            assert (await delete(service, foreign)).message.startswith("Invalid vault name")
+        (upload,) = [each async for each in control.multipart_uploads()]
+        await control.abort_multipart_upload(upload.upload_id)
+    lines = read(record)
+    assert [line.reply["status"] for line in lines] == [400, 200, 204]
+    assert differences(lines) == []
 
 
 async def test_what_was_there_before_the_record_began_is_put_there(tmp_path: Path, sample: bytes) -> None:
