@@ -58,6 +58,7 @@ def test_an_authority_that_a_newer_python_refuses_is_taken_in_every_python(tmp_p
         shaken(newer, server)
     context = client_context(added(OLD))
     assert not context.verify_flags & ssl.VERIFY_X509_STRICT
+    assert context.get_ciphers() == newer.get_ciphers(), "what is sent costs what it did"
     shaken(context, server)
 
 
@@ -107,6 +108,7 @@ def test_a_system_without_authorities_has_the_sdks(monkeypatch: pytest.MonkeyPat
     monkeypatch.setenv("SSL_CERT_DIR", str(tmp_path))
     monkeypatch.setattr(_openssl, "_CA_FILE_CANDIDATES", [])
     assert client_context(None).cert_store_stats()["x509_ca"] > 50
+    assert "this system has none" in trust_in_words(None)
     (tmp_path / "0a0b0c0d.0").write_text(OLD.pem)
     assert client_context(None).cert_store_stats()["x509"] == 0, "a folder of them is looked into when it is needed"
 

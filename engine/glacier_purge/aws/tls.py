@@ -86,7 +86,7 @@ def client_context(bundle: Bundle | None, *, checks: bool = True) -> ssl.SSLCont
 
     Takes some 20 ms, in which the system's authorities are read.
     """
-    context = _with_the_systems_authorities()
+    context, _ = _with_the_systems_authorities()
     context.minimum_version = ssl.TLSVersion.TLSv1_2
     context.verify_flags = (context.verify_flags | ssl.VERIFY_X509_PARTIAL_CHAIN) & ~ssl.VERIFY_X509_STRICT
     context.set_alpn_protocols(["http/1.1"])
@@ -99,8 +99,9 @@ def client_context(bundle: Bundle | None, *, checks: bool = True) -> ssl.SSLCont
 
 
 def trust_in_words(bundle: Bundle | None) -> str:
-    """Whose word is taken for a server's name, for people."""
-    return "the system's authorities" + ("" if bundle is None else f" and {bundle.file} ({bundle.named_by})")
+    """Whose word is taken for a server's name, for people; takes as long as ``client_context``."""
+    _, whose = _with_the_systems_authorities()
+    return whose if bundle is None else f"{whose} and {bundle.file} ({bundle.named_by})"
 
 
 def tls_fault(fault: BaseException | None) -> ssl.SSLError | None:
@@ -185,18 +186,20 @@ def _what_else(content: bytes) -> str:
     return "there is no certificate in it"
 
 
-def _with_the_systems_authorities() -> ssl.SSLContext:
-    """An empty context, but for the authorities of this system; where it has none, botocore's."""
+def _with_the_systems_authorities() -> tuple[ssl.SSLContext, str]:
+    """An empty context, but for the authorities of this system, where it has none botocore's; and whose they are."""
+    whose = "the system's authorities"
     checking = truststore.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     if sys.platform in {"darwin", "win32"}:
-        return checking
+        return checking, whose
     checking.wrap_bio(ssl.MemoryBIO(), ssl.MemoryBIO(), server_hostname="localhost")
     context: ssl.SSLContext = checking._ctx  # noqa: SLF001 - else it reads them all again, 17 ms, for each connection
     if not context.cert_store_stats()["x509"] and not _is_a_folder_of_authorities(
         ssl.get_default_verify_paths().capath
     ):
         context.load_verify_locations(cafile=get_cert_path(True))  # botocore's way to ask for its own list
-    return context
+        whose = "the authorities that AWS's SDK brings along, since this system has none"
+    return context, whose
 
 
 def _is_a_folder_of_authorities(folder: str | None) -> bool:
