@@ -23,6 +23,7 @@ from glacier_purge.plan.choices import EVERY_ARCHIVE, Choices
 from glacier_purge.plan.document import read_plan
 from glacier_purge.storage.disk import FolderFiles
 from glacier_purge.storage.folder import RunFolder
+from glacier_simulator.faults import Rule
 from tests.clients import HOUR, Stepping, simulated
 from tests.glacier_simulator.raw_client import ask
 from tests.lifecycle.lifecycles import carried, events, ids_of, listed, said_yes, upload
@@ -242,6 +243,24 @@ async def test_a_policy_that_somebody_put_in_place_of_ours_is_seen_and_denied_in
     assert happened.index(Event.FROZEN) < happened.index(Event.ALLOWED) < happened.index(Event.SOMETHING_LEFT)
     assert happened.count(Event.FROZEN) == 2
     assert "changed the policy" in capsys.readouterr().err
+
+
+async def test_an_outage_of_the_policy_alone_is_waited_out_and_never_taken_for_allowed_uploads(place: Path) -> None:
+    async with simulated(archives=12) as (glacier, client):
+        await client.set_access_policy(THEIRS)
+        with pytest.MonkeyPatch.context() as patched:
+            patched.setattr(Member, "reached", stopping_after(Event.ACCOUNTED))
+            await carried(glacier, place, options=FREEZING)
+        glacier.desk.faults.replace([Rule("captive-portal", operation="GetVaultAccessPolicy")])
+        ending = await carried(glacier, place, options=FREEZING, waiter=NoWait(clock=Stepping(glacier).now))
+        assert (ending.exit_code, Event.ALLOWED in events(place)) == (75, False), ending
+        glacier.desk.faults.replace([Rule("access-denied", operation="GetVaultAccessPolicy")])
+        await carried(glacier, place, options=FREEZING, waiter=NoWait(clock=Stepping(glacier).now))
+        assert Event.ALLOWED not in events(place)
+        glacier.desk.faults.replace([])
+        ending = await carried(glacier, place, options=FREEZING)
+        assert (ending.state, Event.ALLOWED in events(place)) == (State.DONE, False), ending
+        assert await client.access_policy() == THEIRS
 
 
 async def test_a_list_that_is_gone_after_the_purge_keeps_nobody_from_uploading(place: Path, tmp_path: Path) -> None:

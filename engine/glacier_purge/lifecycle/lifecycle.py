@@ -19,6 +19,7 @@ from collections.abc import Awaitable, Callable
 
 import anyio.to_thread
 
+from glacier_purge.glacier.waiting import outlasting
 from glacier_purge.lifecycle import planning, proving, sending
 from glacier_purge.lifecycle.context import LifecycleContext, PhaseResult
 from glacier_purge.lifecycle.endings import check_removed, refuse_abandoned
@@ -107,7 +108,8 @@ class Lifecycle:
         here, file = self._context, self.file
         if (file.phase, Event.ALLOWED) not in TRANSITIONS or denied_since(file.steps) is None:
             return None
-        return None if await is_denied(here.control, here.folder) else (Event.ALLOWED, {})
+        denied = await outlasting(here.waiter, lambda: is_denied(here.control, here.folder))
+        return None if denied else (Event.ALLOWED, {})
 
     def _check_fits(self) -> None:
         here, steps, phase = self._context, self.file.steps, self.file.phase
