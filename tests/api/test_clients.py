@@ -13,8 +13,9 @@ from glacier_purge.aws.access import Access
 from glacier_purge.aws.chain import Chain, ChainAttempt
 from glacier_purge.aws.credentials import Caller
 from glacier_purge.aws.session import AwsSession
-from glacier_purge.errors import WrongAccount
+from glacier_purge.errors import ConfigurationFailed, WrongAccount
 from tests.clients import KEYS, VAULT, simulated
+from tests.glacier.raw_server import answers, reply, serving
 
 if TYPE_CHECKING:
     from glacier_purge.aws.credentials import Check
@@ -107,3 +108,23 @@ async def test_aws_is_asked_once_whose_credentials_these_are_and_again_when_they
         with pytest.raises(WrongAccount, match="belong to account 999999999999"):
             await clients.control(FILMS, Access())
     assert callers == []
+
+
+async def test_s3_is_asked_where_it_is_said_to_be(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of a pretended AWS another place on loopback, of the real one its own places; any other is refused by name."""
+    async with (
+        serving(answers(reply("404 Not Found"))) as s3,
+        simulated(archives=1) as (glacier, _),
+        Clients() as clients,
+    ):
+        pretended = clients.stores(Access(endpoint_url=glacier.endpoint_url, credentials=KEYS), VAULT.region)
+        monkeypatch.setenv("AWS_ENDPOINT_URL_S3", s3.endpoint_url)
+        async with pretended.open_copies() as copies:
+            assert await copies.object_size_bytes("photos", "one.jpg") is None
+        real = clients.stores(Access(credentials=KEYS), VAULT.region)
+        for place in (s3.endpoint_url, "https://minio.company.example"):
+            monkeypatch.setenv("AWS_ENDPOINT_URL_S3", place)
+            with pytest.raises(ConfigurationFailed, match=r"^AWS_ENDPOINT_URL_S3 sends what is asked of S3 to"):
+                async with real.open_copies():
+                    pass
+    assert len(s3.requests) == 1

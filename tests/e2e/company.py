@@ -180,9 +180,11 @@ def proxy(
     account: str,
     inside: Callable[[str], ssl.SSLContext],
     tls: ssl.SSLContext | None = None,
+    refusal: str = "",
 ) -> Iterator[Front]:
     """Serve as a proxy that reads along: whatever host is asked for, ``inside`` has the TLS that is spoken in its name.
 
+    It lets nobody through where it has a ``refusal``, as in "407 Proxy Authentication Required".
     STS answers as a user of ``account``, every other host is the simulator.
     """
     shown = Front()
@@ -191,6 +193,9 @@ def proxy(
         shown.connections += 1
         head = await reader.readuntil(b"\r\n\r\n")
         shown.asked.append(host := head.split(b" ")[1].decode())
+        if refusal:
+            writer.write(f"HTTP/1.1 {refusal}\r\nContent-Length: 0\r\n\r\n".encode())
+            return
         writer.write(b"HTTP/1.1 200 Connection established\r\n\r\n")
         await writer.drain()
         await writer.start_tls(inside(host.partition(":")[0]))

@@ -67,7 +67,7 @@ class Machine:
         return self
 
     def behind_proxy(
-        self, by: Certified = COMPANY, *, other_host: str | None = None, over_tls: bool = False
+        self, by: Certified = COMPANY, *, other_host: str | None = None, over_tls: bool = False, refusal: str = ""
     ) -> Machine:
         """A proxy is the only way out; it speaks for every host with a certificate by ``by``."""
         outside = server_side(issued(COMPANY), self.folder) if over_tls else None
@@ -77,6 +77,7 @@ class Machine:
                 self.shell.simulator.account_id,
                 lambda host: server_side(issued(by, [other_host or host]), self.folder),
                 outside,
+                refusal,
             )
         )
         self.endpoint_url = ""
@@ -335,6 +336,15 @@ PROXIES = {
         lambda m: m.behind_proxy().trusts(COMPANY).live("--transport", "rest"),
         *(2, ("HTTPS_PROXY sends requests through 127.0.0.1:", "Leave --transport rest away"), True),
     ),
+    "a proxy that wants to know who one is": refused(
+        lambda m: m.behind_proxy(refusal="407 Proxy Authentication Required").live(), 3, "407", "proxy"
+    ),
+    "a proxy that lets nobody through to there": refused(
+        lambda m: m.behind_proxy(refusal="403 Forbidden").live(), 3, "403", "proxy"
+    ),
+    "a proxy that is not there": refused(
+        lambda m: m.with_variables(HTTPS_PROXY="http://user:secret@127.0.0.1:9").live(), 3, "proxy", "127.0.0.1:9"
+    ),
     "a proxy of another kind": refused(
         lambda m: m.behind_proxy().with_variables(HTTPS_PROXY="socks5h://127.0.0.1:1080").live(),
         *(253, "HTTPS_PROXY names a proxy that AWS's SDK can't go through"),
@@ -483,6 +493,7 @@ def test_who_can_get_through_does_and_who_cannot_is_told_why(row: Row, machine: 
     for words in row.said:
         assert words in told.out + told.err, (words, told)
     assert "Traceback" not in told.err
+    assert "secret" not in told.out + told.err
     assert (machine.shell.requests() > asked) is row.requests
     assert sorted(machine.shell.folder.rglob("*")) == before
     if row.hosts:
