@@ -16,6 +16,8 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from botocore.credentials import SSOProvider
+from botocore.tokens import SSOTokenProvider
 
 from glacier_purge.aws.mfa import NotAnsweredError, asked_at_terminal
 from tests.aws.pretended_sts import CLOSES, HANGS, PretendedSts, refused, session_given
@@ -29,6 +31,10 @@ if TYPE_CHECKING:
 KEYS = "aws_access_key_id = AKIASOURCE\naws_secret_access_key = secret\n"
 ROLE = "role_arn = arn:aws:iam::123456789012:role/purge\n"
 MFA = "mfa_serial = arn:aws:iam::123456789012:mfa/me\n"
+SSO = (
+    "[profile sso]\nsso_start_url = https://acme.awsapps.com/start\nsso_region = us-east-1\n"
+    "sso_account_id = 123456789012\nsso_role_name = purge\n"
+)
 SECRET = "wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY"  # AWS's own example
 
 
@@ -108,6 +114,8 @@ def company(shell: Shell, monkeypatch: pytest.MonkeyPatch) -> Iterator[Company]:
             AWS_ENDPOINT_URL_STS=sts.url,
             AWS_ENDPOINT_URL_SSO=sts.url,
         )
+        for provider in (SSOProvider, SSOTokenProvider):  # where logins are kept is looked up when it is imported
+            monkeypatch.setattr(provider, "_SSO_TOKEN_CACHE_DIR", str(made.home / ".aws/sso/cache"))
         without_terminal = partial(asked_at_terminal, terminal=str(made.home / "no-terminal"))
         monkeypatch.setattr("glacier_purge.aws.chain.asked_at_terminal", without_terminal)
         yield made
@@ -209,13 +217,11 @@ def with_variables(**values: str) -> Prepare:
     return lambda company: company.variables(**values)
 
 
-def single_sign_on(token: str | None) -> Prepare:
+def single_sign_on(token: str | None, portal: Any = None) -> Prepare:
     def prepared(company: Company) -> None:
-        company.configuration(
-            "[profile sso]\nsso_start_url = https://acme.awsapps.com/start\nsso_region = us-east-1\n"
-            "sso_account_id = 123456789012\nsso_role_name = purge\n"
-        )
+        company.configuration(SSO)
         company.variables(AWS_PROFILE="sso")
+        company.sts.answers["/federation/credentials"] = portal
         if token is not None:
             cache = company.home / ".aws/sso/cache"
             cache.mkdir(parents=True)
@@ -234,7 +240,17 @@ def without_a_home(company: Company) -> None:
     company.variables(HOME="/proc/nowhere")
 
 
-YESTERDAY = datetime.now(UTC) - timedelta(days=1)
+YESTERDAY, TOMORROW = (datetime.now(UTC) + timedelta(days=days) for days in (-1, 1))
+PORTAL = json.dumps(
+    {
+        "roleCredentials": {
+            "accessKeyId": "ASIASSO",
+            "secretAccessKey": "s",
+            "sessionToken": "t",
+            "expiration": int(TOMORROW.timestamp() * 1000),
+        }
+    }
+)
 KEPT = json.dumps(
     {"Credentials": {"AccessKeyId": "ASIAKEPT", "SecretAccessKey": "s", "SessionToken": "t", "Expiration": "ENDS"}}
 )
@@ -304,6 +320,12 @@ SITUATIONS: dict[str, tuple[Prepare, int, str, list[str]]] = {
     ),
     # -- a role
     "a role": (role(), 0, "", [ASSUME]),
+    "a role whose session is over when it comes": (
+        role(AssumeRole=session_given(ASSUME, lasts=timedelta(hours=-1))),
+        253,
+        "over by this host's clock",
+        [ASSUME],
+    ),
     "a role by way of a role": (
         role("", f"[profile base]\n{ROLE}source_profile = bottom\n[profile bottom]\n{KEYS}"),
         0,
@@ -393,11 +415,47 @@ SITUATIONS: dict[str, tuple[Prepare, int, str, list[str]]] = {
     "a web identity without a file": (web_identity(None), 253, "identity", []),
     "a login that was never made": (single_sign_on(None), 253, "Run `aws sso login --profile sso`", []),
     "a login that is over": (single_sign_on(logged_in_until(YESTERDAY)), 253, "`aws sso login --profile sso`", []),
+    "a role by a login that was never made": (
+        configured(f"[default]\n{ROLE}source_profile = sso\n{SSO}"),
+        253,
+        "Run `aws sso login --profile sso`",
+        [],
+    ),
+    "a login that holds": (
+        single_sign_on(logged_in_until(TOMORROW), (200, PORTAL)),
+        0,
+        "",
+        ["/federation/credentials"],
+    ),
+    "a login that was ended elsewhere": (
+        single_sign_on(logged_in_until(TOMORROW), (401, '{"__type":"UnauthorizedException","message":"x"}')),
+        253,
+        "`aws sso login --profile sso`",
+        ["/federation/credentials"],
+    ),
+    "a login that may not take the role": (
+        single_sign_on(logged_in_until(TOMORROW), (403, '{"message":"No access"}')),
+        253,
+        "No access",
+        ["/federation/credentials"],
+    ),
+    "a login while something else answers": (
+        single_sign_on(logged_in_until(TOMORROW), (200, "<html>log in</html>")),
+        3,
+        "in between",
+        ["/federation/credentials"],
+    ),
     "a login that is damaged": (single_sign_on("{"), 253, "`aws sso login --profile sso`", []),
     "a login with the AWS CLI's own command": (
         configured("[default]\nlogin_session = arn:aws:iam::123456789012:user/me\n"),
         253,
         "`aws login --profile default`.*export-credentials",
+        [],
+    ),
+    "a role by the AWS CLI's own login": (
+        configured(f"[default]\n{ROLE}source_profile = me\n[profile me]\nlogin_session = arn\n"),
+        253,
+        "`aws login --profile me`",
         [],
     ),
     "a container": (in_container((200, CONTAINER)), 0, "", ["/credentials"]),
@@ -449,7 +507,7 @@ def test_a_way_to_credentials_leads_there_or_is_told_and_leaves_nothing_behind(
         assert any(file.startswith("run/") for file in changed)
     else:
         assert company.requests() == requests
-        assert {file for file in changed if not file.startswith("state/")} == set()
+        assert {file for file in changed if not file.startswith(("state/", "home/.aws/cli/cache/"))} == set()
 
 
 def test_one_code_serves_the_commands_of_an_hour(company: Company) -> None:

@@ -31,6 +31,7 @@ from aiobotocore.credentials import (
 )
 from aiobotocore.httpsession import AIOHTTPSession
 from aiobotocore.session import AioSession
+from botocore.exceptions import BotoCoreError
 from botocore.parsers import ResponseParserError
 from botocore.utils import JSONFileCache, parse_timestamp
 
@@ -38,7 +39,7 @@ from glacier_purge.aws.credentials import Issued
 from glacier_purge.aws.helper import Helper
 from glacier_purge.aws.mfa import NotAnsweredError, asked_at_terminal
 from glacier_purge.aws.profiles import Configuration
-from glacier_purge.aws.refusals import refusal
+from glacier_purge.aws.refusals import NO_PROFILES, none_found, refusal
 from glacier_purge.aws.sdk_data import OurServicesOnly
 from glacier_purge.aws.tls import bundle_in_force, client_context
 from glacier_purge.errors import CredentialsFailed, CredentialsUnreachable
@@ -97,13 +98,14 @@ class Chain:
     async def _ask(self, attempt: ChainAttempt, cache: RoleCache, check: Check | None) -> Issued:
         profile = self._access.profile or os.environ.get("AWS_PROFILE") or os.environ.get("AWS_DEFAULT_PROFILE")
         attempt.doing = f"AWS's chain of credentials for profile {profile or 'default'}"
+        core = None
         try:
             core = new_core(self._access, self._region)
             issued = await self._issued(core, attempt, cache)
         except CredentialsFailed:
             raise
         except Exception as fault:  # whatever keeps a chain of files, helpers and services from answering
-            raise refusal(fault, attempt.doing, profile) from fault
+            raise refusal(fault, attempt.doing, profile, _profiles(core)) from fault
         if check is not None:
             await check(issued)
         return issued
@@ -125,7 +127,7 @@ class Chain:
         _put_in(resolver, core, attempt)
         provider = await resolver.load_credentials()
         if provider is None:
-            raise _none_found(core.get_scoped_config(), access.profile)
+            raise none_found(core.full_config["profiles"], core.profile)
         if isinstance(provider, AioRefreshableCredentials):
             # What was had this moment is not had once more because it lasts for less than the SDK would like.
             provider._advisory_refresh_timeout = provider._mandatory_refresh_timeout = float("-inf")  # noqa: SLF001
@@ -279,17 +281,12 @@ def _put_in(resolver: Any, core: AioSession, attempt: ChainAttempt) -> None:
             provider._profile_provider_builder._create_process_provider = helper  # noqa: SLF001 - no public way
 
 
-def _none_found(configuration: Mapping[str, Any], profile: str | None) -> CredentialsFailed:
-    if "login_session" in configuration:
-        name = profile or "default"
-        return CredentialsFailed(
-            f"profile {name} is one of `aws login`, which only the AWS CLI can read. Run `aws login --profile {name}`, "
-            f"add a profile with: credential_process = aws configure export-credentials --profile {name} --format "
-            "process, and give that one with --profile."
-        )
-    return CredentialsFailed(
-        "no AWS credentials were found. Log in, or set --profile, AWS_PROFILE or AWS_ACCESS_KEY_ID."
-    )
+def _profiles(core: AioSession | None) -> Mapping[str, Mapping[str, Any]]:
+    try:
+        profiles: Mapping[str, Mapping[str, Any]] = {} if core is None else core.full_config["profiles"]
+    except BotoCoreError:  # unreadable, which is what is told in any case
+        return NO_PROFILES
+    return profiles
 
 
 def _sendable(part: str) -> str:
