@@ -134,6 +134,35 @@ async def test_faults_of_the_service_use_up_no_attempts() -> None:
     assert max(outcome.attempts for outcome in work.kept.outcomes) > 3
 
 
+@pytest.mark.parametrize(("share", "seconds_max"), [(0.0, 12.0), (0.3, 20.0), (0.6, 32.0)])
+@pytest.mark.parametrize("seed", [1, 2, 3])
+async def test_a_steady_share_of_faults_takes_little_longer(share: float, seconds_max: float, seed: int) -> None:
+    """500 archives at 50/s are 10 s; at 60 % the stragglers of the end would wait 20 s each time."""
+    chance = random.Random(seed)
+    service = InProcessGlacier(
+        500, rate_per_second=50, weather=lambda _: SERVER_FAULT if chance.random() < share else None
+    )
+    work = Work(service, first_per_second=10.0)
+    await work.delete_everything()
+    work.check()
+    assert {outcome.outcome for outcome in work.kept.outcomes} == {"deleted"}
+    assert asyncio.get_running_loop().time() <= seconds_max
+
+
+async def test_an_archive_that_always_meets_a_fault_never_fails_and_is_only_probed_in_the_end() -> None:
+    chance, service = random.Random(1), InProcessGlacier(500, rate_per_second=50)
+    cursed = service.archives()[17].archive_id
+    service.weather = lambda _: SERVER_FAULT if service.last_sent == cursed or chance.random() < 0.6 else None
+    work = Work(service, first_per_second=10.0)
+    with anyio.move_on_after(660.0):
+        await work.delete_everything()
+    assert {outcome.outcome for outcome in work.kept.outcomes} == {"deleted"}
+    assert len(work.kept.outcomes) == 499
+    assert [turn.archive.archive_id for turn in work.turns.waiting()] in ([], [cursed])
+    assert sum(60.0 <= at < 660.0 for at in service.sent_at) <= 600 / 5 + 1
+    assert work.pool.why() == "the service is failing: one probe every 5 s until it answers"
+
+
 async def test_a_lost_reply_is_sent_again_and_marked_as_a_redelete() -> None:
     work = Work(InProcessGlacier(200, weather=lambda n: LOST if n == 60 else None))
     await work.delete_everything()
