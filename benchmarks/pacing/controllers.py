@@ -1,14 +1,14 @@
 """The pacer and what it is held against, all behind ``simulation.Controller``.
 
 ``BotocoreAdaptive`` drives botocore's own classes (rate clocker, cubic calculator, token bucket, retry quota) with a
-virtual clock; nothing of them is rewritten.  ``BotocoreStandard`` is its retry mode without rate limiting: only the
-quota and the back-off hold it.  ``WindowAimd`` decides once per second as Lance does: halve after a throttle, else
-add 5/s.
+virtual clock; nothing of them is rewritten, and they are the same text in 1.40.61 and 1.44.5.  ``BotocoreStandard`` is
+the retry mode without rate limiting that 1.44 made the default: only the quota and the back-off hold it.
+``WindowAimd`` decides once per second as Lance does: halve after a throttle, else add 5/s.
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from botocore.exceptions import CapacityNotAvailableError
 from botocore.retries.adaptive import ClientRateLimiter, RateClocker
@@ -87,9 +87,11 @@ class WindowAimd(Fixed):
 
 
 class BotocoreStandard:
-    """Retry mode "standard": three attempts, full-jitter back-off in the worker, a retry quota. No pacing."""
+    """Retry mode "standard" of botocore 1.44: three attempts, full-jitter back-off in the worker, a retry quota."""
 
     attempts_max = 3
+    _COSTS: ClassVar = {Signal.THROTTLED: 5, Signal.FAULT: 14}
+    _BASE_SECONDS: ClassVar = {Signal.THROTTLED: 1.0, Signal.FAULT: 0.05}
 
     def __init__(self, random: Callable[[], float]) -> None:
         self._random = random
@@ -105,10 +107,10 @@ class BotocoreStandard:
     def in_flight_max(self, _now: float) -> int:
         return UNLIMITED
 
-    def back_off_seconds(self, _signal: Signal, attempt: int) -> float | None:
-        if attempt >= self.attempts_max or not self._quota.acquire(5):
+    def back_off_seconds(self, signal: Signal, attempt: int) -> float | None:
+        if attempt >= self.attempts_max or not self._quota.acquire(self._COSTS[signal]):
             return None
-        return min(20.0, self._random() * 2.0 ** (attempt - 1))
+        return self._random() * min(20.0, self._BASE_SECONDS[signal] * 2.0 ** (attempt - 1))
 
 
 class BotocoreAdaptive(BotocoreStandard):
