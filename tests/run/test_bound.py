@@ -253,6 +253,35 @@ async def test_a_deny_list_is_held_against_the_archives_that_will_be_sent(bench:
             check_archives(files, rules, lambda _: False)
 
 
+def longer(deny: Path, archive_id: str) -> None:
+    deny.write_text(f"{deny.read_text()}\n{archive_id}")
+
+
+def replaced(deny: Path, archive_id: str) -> None:
+    deny.with_name("new").write_text(archive_id)
+    deny.with_name("new").rename(deny)
+
+
+@pytest.mark.parametrize("change", [longer, replaced])
+async def test_an_archive_put_on_a_deny_list_in_a_run_is_not_sent(
+    bench: Bench, change: Callable[[Path, str], None], tmp_path: Path
+) -> None:
+    deny, last = tmp_path / "deny", bench.service.archives()[ARCHIVES - 1].archive_id
+    deny.write_text("A" * 138)
+    rules = Rules(deny_id_files=(str(deny),))
+    async with bench.process(rules=rules) as run:
+        await anyio.sleep(1.5)
+        change(deny, last)
+    assert run.ledger is not None
+    assert run.ledger.finished is None
+    assert str(deny) in bench.events("stopped")[-1]["reason"]
+    with pytest.raises(PlanRefused, match="stands on a deny list"):
+        await bench.finish(rules=rules)
+    assert bench.service.sent.get(last, 0) == 0
+    deny.write_text("A" * 138)
+    await bench.finish(rules=rules)
+
+
 async def test_a_change_that_is_changed_back_deletes_nothing_that_is_kept(bench: Bench) -> None:
     decisions = bench.folder.path / "decisions"
     approved = decisions.read_bytes()

@@ -30,7 +30,7 @@ from glacier_purge.guard.rules import check_archives, check_inventory, check_pla
 from glacier_purge.plan.document import Plan
 from glacier_purge.plan.files import PlanFiles, plan_files
 from glacier_purge.plan.identity import check_same_as_logged, hashed_identity
-from glacier_purge.run.bounds import check_outcomes
+from glacier_purge.run.bounds import DenyLists, check_outcomes
 from glacier_purge.run.host import Host, package_sha256, who
 from glacier_purge.run.sending import Sending, SendingContext, every
 from glacier_purge.run.settings import PurgeSettings
@@ -78,6 +78,7 @@ class PurgeRun:
         self._journal: Journal | None = None
         self._sending: Sending | None = None
         self._drain_reason: str | None = None
+        self._deny_lists = DenyLists(())
         self._looking: anyio.CancelScope | None = None
 
     async def carry_out(self, approval: Approval) -> Ledger:
@@ -151,6 +152,7 @@ class PurgeRun:
     async def _check_rules(self, files: PlanFiles, ledger: Ledger) -> None:
         rules = self._settings.rules
         check_plan(self._plan, rules)
+        self._deny_lists = DenyLists(rules.deny_id_files)
         await self._host.elsewhere(lambda: check_archives(files, rules, ledger.done))
 
     async def _check_vault(self, ledger: Ledger) -> Look:
@@ -183,6 +185,7 @@ class PurgeRun:
             host=self._host,
             journal=journal,
             began=self._began,
+            deny_lists=self._deny_lists,
         )
 
     async def _carry_out(self, context: SendingContext, approved: dict[str, str], first_look: Look) -> None:

@@ -34,7 +34,7 @@ from glacier_purge.plan.document import Plan
 from glacier_purge.plan.files import PlanFiles, read_decided
 from glacier_purge.plan.forecast import KnownRate
 from glacier_purge.run import socket as control
-from glacier_purge.run.bounds import Allowance, check_outcomes
+from glacier_purge.run.bounds import Allowance, DenyLists, check_outcomes
 from glacier_purge.run.feed import Feed
 from glacier_purge.run.holds import Holds
 from glacier_purge.run.host import Host
@@ -68,6 +68,7 @@ class SendingContext:
     journal: Journal
     began: float
     """When this process began with the run, by the host's clock: its checks are a part of what a run takes."""
+    deny_lists: DenyLists
 
 
 class Sending:
@@ -125,6 +126,7 @@ class Sending:
                 tasks.start_soon(control.serve, self._context.path, self.obey)
                 tasks.start_soon(self._stop_in_time)
                 tasks.start_soon(every, _LOOK_AT_FILES_SECONDS, self._look_at_files)
+                tasks.start_soon(every, _LOOK_AT_FILES_SECONDS, self._look_at_deny_lists)
                 await self._pool.run()
                 tasks.cancel_scope.cancel()
         await self._context.journal.durable()
@@ -225,6 +227,14 @@ class Sending:
             await self._context.host.elsewhere(self._context.files.check)
         except NotAsApproved as fault:
             self._stop_as_not_approved(fault)
+
+    async def _look_at_deny_lists(self) -> None:
+        changed = await self._context.host.elsewhere(self._context.deny_lists.changed)
+        if changed is not None and self._drain_reason is None:
+            self.drain(
+                f"the deny list {changed} was changed meanwhile; the same command holds what is left against it, and "
+                "goes on where it lets all of it go"
+            )
 
     def _stop_as_not_approved(self, fault: NotAsApproved) -> None:
         if self.not_as_approved is not None:
