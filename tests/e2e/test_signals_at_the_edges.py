@@ -75,17 +75,26 @@ def test_signals_without_end_change_no_exit_code(bench: Bench, number: int, exit
 
 
 @pytest.mark.parametrize("bench", [{"archives": 5}], indirect=True)
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
-def test_a_command_that_only_waits_ends_in_good_order(bench: Bench, number: signal.Signals) -> None:
+@pytest.mark.parametrize(
+    ("number", "name", "exit_code", "needs"),
+    [
+        (signal.SIGTERM, "SIGTERM", 3, "time"),
+        (signal.SIGHUP, "SIGHUP", 3, "time"),
+        (signal.SIGINT, "Ctrl-C", 130, "operator"),
+    ],
+)
+def test_a_command_that_only_waits_ends_in_good_order(
+    bench: Bench, number: signal.Signals, name: str, exit_code: int, needs: str
+) -> None:
     # glacier-purge run photos, which waits for its inventory, and kill PID
     at = ("--endpoint-url", bench.simulator.endpoint_url, "--region", "us-east-1")
     process = bench.start("run", "photos", "--run-dir", str(bench.run_dir), "--output", "json", *at)
     until_said(process, "waiting for")
     process.send_signal(number)
     out, err = process.communicate(timeout=10)
-    assert process.returncode == 3, err
-    assert f"stopped by {number.name}. The same command goes on." in err
-    assert '"needs": "time"' in out
+    assert process.returncode == exit_code, err
+    assert f"stopped by {name}. The same command goes on." in err
+    assert f'"needs": "{needs}"' in out
     assert "Traceback" not in err
 
 

@@ -18,7 +18,6 @@ from typing import TYPE_CHECKING
 
 import anyio
 
-from glacier_purge.cli.exit_codes import ExitCode
 from glacier_purge.cli.output import tell
 from glacier_purge.errors import Interrupted, RunStopped
 
@@ -41,12 +40,11 @@ class StopSignals:
         loop = asyncio.get_running_loop()
 
         def hear(number: signal.Signals) -> None:
-            name = "Ctrl-C" if number == signal.SIGINT else number.name
             if self.stopped_as is None:
-                self.stopped_as = Interrupted if number == signal.SIGINT else RunStopped
-                loop.call_soon_threadsafe(self._stop, name, self.stopped_as)
+                self.stopped_as = _counts_as(number)
+                loop.call_soon_threadsafe(self._stop, _name(number), self.stopped_as)
             else:
-                loop.call_soon_threadsafe(_stop_at_once, name, everything)
+                loop.call_soon_threadsafe(_stop_at_once, _name(number), everything)
 
         with heard(_STOP_SIGNALS, hear):
             await anyio.sleep_forever()
@@ -62,9 +60,9 @@ def _stop_at_once(name: str, everything: anyio.CancelScope) -> None:
 
 
 async def until_stopped(work: Callable[[], Awaitable[int]]) -> int:
-    """Do what does not listen for itself: the first SIGTERM or SIGHUP cancels it, the second ends the process.
+    """Do what does not listen for itself: the first signal cancels it, the second ends the process.
 
-    (Ctrl-C is the event loop's own, and does the same.)  Raises ``RunStopped``.
+    Raises ``RunStopped``, or ``Interrupted`` where it was Ctrl-C.
     """
     loop = asyncio.get_running_loop()
     stopped_by: signal.Signals | None = None
@@ -72,14 +70,22 @@ async def until_stopped(work: Callable[[], Awaitable[int]]) -> int:
     def hear(number: signal.Signals) -> None:
         nonlocal stopped_by
         if stopped_by is not None:
-            os._exit(ExitCode.STOPPED)
+            os._exit(_counts_as(stopped_by).exit_code)
         stopped_by = number
         loop.call_soon_threadsafe(everything.cancel)
 
-    with anyio.CancelScope() as everything, heard((signal.SIGTERM, signal.SIGHUP), hear):
+    with anyio.CancelScope() as everything, heard(_STOP_SIGNALS, hear):
         return await work()
     assert stopped_by is not None, "nothing else cancels it"
-    raise RunStopped(f"stopped by {stopped_by.name}. The same command goes on.")
+    raise _counts_as(stopped_by)(f"stopped by {_name(stopped_by)}. The same command goes on.")
+
+
+def _name(number: signal.Signals) -> str:
+    return "Ctrl-C" if number == signal.SIGINT else number.name
+
+
+def _counts_as(number: signal.Signals) -> type[RunStopped]:
+    return Interrupted if number == signal.SIGINT else RunStopped
 
 
 @contextmanager
