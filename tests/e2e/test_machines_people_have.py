@@ -222,6 +222,18 @@ def in_the_place_of(name: str, what: str) -> Callable[[Path], object]:
     return spoil
 
 
+def begun_and(command: Make, spoil: Callable[[Path], object]) -> Make:
+    """A lifecycle or a fleet that was begun, something that is done in its folder, and the same command again."""
+
+    def make(shell: Shell) -> tuple[str, ...]:
+        again = command(shell)
+        assert shell(*again).exit_code == 75
+        spoil(shell.run_dir)
+        return again
+
+    return make
+
+
 APPLY = ("apply", "--confirm-digest", "{digest}")
 NFS = mounted("nfs4", "filer:/export")
 MACHINES: dict[str, Row] = {
@@ -344,6 +356,28 @@ MACHINES: dict[str, Row] = {
     ),
     "a folder in the lock's place": Row(
         as_it_is, Situation(planned_and(in_the_place_of("lock", "a folder"), *APPLY), 2, ("lock is a symbolic link",))
+    ),
+    "a device in the terms' place": Row(
+        as_it_is,
+        Situation(
+            begun_and(lifecycle, in_the_place_of("terms.json", "/dev/zero")), 2, ("terms.json is a symbolic",), 0, RUN
+        ),
+    ),
+    "a folder in the terms' place": Row(
+        as_it_is,
+        Situation(begun_and(lifecycle, in_the_place_of("terms.json", "a folder")), 2, ("terms.json is a symbolic",)),
+    ),
+    "a device in the steps' place": Row(
+        as_it_is,
+        Situation(
+            begun_and(lifecycle, in_the_place_of("lifecycle.jsonl", "/dev/zero")), 2, ("lifecycle.jsonl is a",), 0, RUN
+        ),
+    ),
+    "a device in the place of a fleet's list": Row(
+        as_it_is,
+        Situation(
+            begun_and(fleet_of("photos"), in_the_place_of("fleet.json", "/dev/zero")), 2, ("fleet.json is a symbolic",)
+        ),
     ),
     # no Unix
     "Windows": Row(of_windows, Situation(plan, 2, ("it works on Linux and macOS. On Windows, run it in WSL.",))),
