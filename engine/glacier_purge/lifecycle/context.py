@@ -13,7 +13,7 @@ import anyio.to_thread
 
 from glacier_purge.approval.typed import Approval
 from glacier_purge.audit.ledger import Ledger
-from glacier_purge.errors import DiskFailed, PlanOutdated, PlanRefused, RunLocked, first_sentence
+from glacier_purge.errors import DiskFailed, PlanOutdated, PlanRefused, RunLocked, UsageError, first_sentence
 from glacier_purge.glacier.control import GlacierControl
 from glacier_purge.glacier.waiting import Waiter, Waiting
 from glacier_purge.guard.rules import Rules
@@ -98,10 +98,9 @@ class LifecycleContext:
 
         A new one is one that this lifecycle asked for itself, so that the same command can be given again and again.
         """
-        progress = read_progress(place)
         if self.wanted.job_id is not None:
             return f"inventory job {self.wanted.job_id} was ordered instead"
-        if self.wanted.is_new and (progress is None or progress.job_id not in progress.asked):
+        if self.wanted.is_new and not _was_asked_for(place):
             return "a new inventory was ordered"
         return None
 
@@ -143,6 +142,15 @@ class LifecycleContext:
                 "command goes on."
             )
         return Event.PLAN_GIVEN_UP, {"because": first_sentence(outdated), "whole": whole}
+
+
+def _was_asked_for(place: Path) -> bool:
+    """Whether the inventory in ``place`` came by a job that was asked for there, as far as its note can be read."""
+    try:
+        progress = read_progress(place)
+    except UsageError:
+        return False
+    return progress is not None and progress.job_id in progress.asked
 
 
 class RoundLocks:
