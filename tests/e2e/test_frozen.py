@@ -169,6 +169,66 @@ def test_what_can_not_be_abandoned_is_refused(own: Shell) -> None:
     assert read_steps(place)[-1].event is Event.ACCOUNTED
 
 
+MEMBER = f"{VAULT.account_id}-{VAULT.region}-{VAULT.name}"
+
+
+def fleet(shell: Shell, name: str, *options: str) -> Said:
+    """A fleet of one frozen vault, in a folder of its own."""
+    (shell.folder / "fleet.toml").write_text('[[vaults]]\nname = "photos"\nfreeze = true\n')
+    at = ("--run-dir", str(shell.folder / name), "--endpoint-url", shell.simulator.endpoint_url, "--no-wait")
+    return shell("fleet", str(shell.folder / "fleet.toml"), *at, *options)
+
+
+def approved(shell: Shell, *names: str) -> None:
+    """Carry fleets to where they wait for their verification; they begin before any of them denies uploads."""
+    for _ in range(2):
+        for name in names:
+            assert fleet(shell, name).exit_code == 75
+        shell.simulator.post("clock", step_seconds=6 * 3600.0)
+    for name in names:
+        digest = read_plan(shell.folder / name / MEMBER / "round-1/plan.json").digest
+        said = fleet(shell, name, "--confirm-digest", digest)
+        assert (said.exit_code, DENIED in said.err) == (75, True), said.err
+
+
+def test_two_fleets_of_one_vault_deny_uploads_each_until_its_own_end(own: Shell) -> None:
+    approved(own, "one", "other")
+    own.simulator.post("clock", step_seconds=30 * 3600.0)
+    for name in ("one", "other"):
+        assert fleet(own, name).exit_code == 75
+    own.simulator.post("clock", step_seconds=6 * 3600.0)
+    done = fleet(own, "one")
+    assert done.exit_code == 0, done.err
+    assert (policy(own.simulator) or "").count("GlacierPurgeFreeze") == 1
+    assert DENIED in told(own("status", str(own.folder / "other" / MEMBER), "--output", "json"))["uploads"]
+    done = fleet(own, "other")
+    assert done.exit_code == 0, done.err
+    assert json.loads(policy(own.simulator) or "") == json.loads(THEIRS) | {
+        "Statement": [json.loads(THEIRS)["Statement"]]
+    }
+    assert Event.ALLOWED not in [step.event for step in read_steps(own.folder / "other" / MEMBER)]
+
+
+def test_a_fleets_vault_is_abandoned_once_uploads_are_allowed_and_the_fleet_says_so(own: Shell) -> None:
+    approved(own, "fleet")
+    place, confirmed = own.folder / "fleet" / MEMBER, ("--confirm-vault", "photos")
+    with RunFolder.open(place).held():  # as by the fleet's process, which waits or works
+        assert own("abandon", str(place), *confirmed).exit_code == 75
+    own.simulator.post("faults", rules=[{"kind": "access-denied", "operation": "SetVaultAccessPolicy"}])
+    assert own("abandon", str(place), *confirmed).exit_code == 254
+    own.simulator.post("faults", rules=[])
+    assert read_steps(place)[-1].event is Event.ACCOUNTED
+    assert DENIED in told(own("status", str(place), "--output", "json"))["uploads"]
+    for _ in range(2):
+        assert own("abandon", str(place), *confirmed).exit_code == 0
+    assert policy(own.simulator) == THEIRS
+    sent = deletes(own.simulator)
+    said = fleet(own, "fleet")
+    assert (said.exit_code, "was abandoned at" in said.err) == (2, True)
+    assert told(own("status", str(own.folder / "fleet"), "--output", "json"))["abandoned"] == 1
+    assert deletes(own.simulator) == sent
+
+
 @pytest.mark.parametrize(("spoilt", "thaw"), [("lifecycle.jsonl", "photos"), ("terms.json", "VAULT")])
 def test_what_can_not_be_abandoned_is_not_advised_to_be(spoilt: str, thaw: str, own: Shell) -> None:
     purged_and_frozen(own)
