@@ -58,9 +58,9 @@ async def test_one_chain_of_credentials_serves_every_way_to_one_region_of_a_prof
     begun: list[str] = []
     begin = Chain.begin
 
-    def counting(self: Chain, past_cache: bool, check: Check | None) -> ChainAttempt:
+    def counting(self: Chain, refused_key: str | None, check: Check | None) -> ChainAttempt:
         begun.append(self._region)
-        return begin(self, past_cache, check)
+        return begin(self, refused_key, check)
 
     monkeypatch.setattr(Chain, "begin", counting)
     for name, value in (("AWS_ACCESS_KEY_ID", "first"), ("AWS_SECRET_ACCESS_KEY", "secret")):

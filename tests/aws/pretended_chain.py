@@ -54,7 +54,7 @@ class Chain:
         self.answer = answer
         self.seconds = seconds
         self.began: list[float] = []
-        self.past_cache: list[bool] = []
+        self.refused_keys: list[str | None] = []
         self.checks: list[Check | None] = []
         self.attempts: list[Asked] = []
         self.source = CredentialSource(self.begin, now=self.now, wall_now=lambda: BEGAN + timedelta(seconds=self.now()))
@@ -62,9 +62,9 @@ class Chain:
     def now(self) -> float:
         return asyncio.get_running_loop().time() - self._began_at
 
-    def begin(self, past_cache: bool, check: Check | None) -> Attempt:
+    def begin(self, refused_key: str | None, check: Check | None) -> Attempt:
         self.began.append(self.now())
-        self.past_cache.append(past_cache)
+        self.refused_keys.append(refused_key)
         self.checks.append(check)
         attempt = Asked(until=self.now() + LIMIT_SECONDS, now=self.now)
         self.attempts.append(attempt)

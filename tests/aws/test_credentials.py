@@ -107,7 +107,7 @@ async def test_a_refused_set_is_given_up_and_another_had_past_what_is_kept() -> 
     await chain.signed_with()
     await chain.source.renew()
     assert chain.source.fresh() == key("NEW")
-    assert chain.past_cache == [False, True]
+    assert chain.refused_keys == [None, "OLD"]
 
 
 async def test_a_set_that_many_find_refused_is_renewed_once() -> None:

@@ -356,7 +356,12 @@ SITUATIONS: dict[str, tuple[Prepare, int, str, list[str]]] = {
         "Rate",
         [ASSUME] * 3,
     ),
-    "a role while STS hangs": (impatient(role(AssumeRole=HANGS)), 3, "gave no answer within 1 s", [ASSUME]),
+    "a role while STS hangs": (
+        impatient(role(AssumeRole=HANGS)),
+        3,
+        "STS's AssumeRole for profile default gave no answer within 1 s",
+        [ASSUME],
+    ),
     "a role while STS hangs up": (role(AssumeRole=CLOSES), 3, "no answer", [ASSUME] * 3),
     "a role while something else answers for STS": (role(AssumeRole=(200, "<html/>")), 3, "in between", [ASSUME]),
     "a role while a proxy refuses for STS": (

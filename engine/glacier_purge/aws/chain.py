@@ -85,19 +85,18 @@ class Chain:
         self._access = access
         self._region = region
 
-    def begin(self, past_cache: bool, check: Check | None) -> ChainAttempt:
-        """Begin to ask, past what is kept of earlier times if so said; ``check`` sees the set before it is given."""
-        attempt = ChainAttempt(self._access.credentials_timeout_seconds)
+    def begin(self, refused_key: str | None, check: Check | None) -> ChainAttempt:
+        """Begin to ask, past a kept session whose key was refused; ``check`` sees the set before it is given."""
+        profile = self._access.profile or os.environ.get("AWS_PROFILE") or os.environ.get("AWS_DEFAULT_PROFILE")
+        attempt = ChainAttempt(profile or "default", self._access.credentials_timeout_seconds)
         if (given := self._access.credentials) is not None:
             key, secret, token = given.access_key_id, given.secret_access_key, given.session_token
             attempt.outcome.set_result(Issued(access_key=key, secret_key=secret, token=token, given_by="the caller"))
         else:
-            attempt.start(partial(self._ask, attempt, UnreadRoleCache() if past_cache else RoleCache(), check))
+            attempt.start(partial(self._ask, attempt, profile, RoleCache(refused_key), check))
         return attempt
 
-    async def _ask(self, attempt: ChainAttempt, cache: RoleCache, check: Check | None) -> Issued:
-        profile = self._access.profile or os.environ.get("AWS_PROFILE") or os.environ.get("AWS_DEFAULT_PROFILE")
-        attempt.doing = f"AWS's chain of credentials for profile {profile or 'default'}"
+    async def _ask(self, attempt: ChainAttempt, profile: str | None, cache: RoleCache, check: Check | None) -> Issued:
         core = None
         try:
             core = new_core(self._access, self._region)
@@ -122,6 +121,7 @@ class Chain:
                 http_session_cls=partial(_ChainHttpSession, tls=partial(client_context, bundle)),
             )
         )
+        core.register("before-call", attempt.asks)
         core.register("before-parse", _hold_to_promise)
         resolver = create_credential_resolver(core, cache=cache, region_name=self._region)
         _put_in(resolver, core, attempt)
@@ -144,12 +144,13 @@ class Chain:
 
 
 class ChainAttempt:
-    """One way through the chain (``credentials.Attempt``), which has ``seconds`` for it."""
+    """One way through the chain (``credentials.Attempt``) of a profile, which has ``seconds`` for it."""
 
-    def __init__(self, seconds: float) -> None:
+    def __init__(self, profile: str, seconds: float) -> None:
         self.outcome: Future[Issued | CredentialsFailed] = Future()
         self.outcome.set_running_or_notify_cancel()
-        self.doing = "AWS's chain of credentials"
+        self.doing = f"AWS's chain of credentials for profile {profile}"
+        self._profile = profile
         self._seconds = seconds
         self._until = time.monotonic() + seconds
         self._given_up = Event()
@@ -166,10 +167,16 @@ class ChainAttempt:
 
     def give_up(self) -> None:
         """End it, and the helper it may have started."""
+        if self.outcome.done():
+            return
         self._given_up.set()
         with suppress(RuntimeError):  # its loop has ended meanwhile
             self._end()
         self._thread.join(_END_SECONDS)
+
+    def asks(self, model: Any, **_: object) -> None:
+        """Note that a service is asked (the SDK's event ``before-call``)."""
+        self.doing = f"{model.service_model.service_id}'s {model.name} for profile {self._profile}"
 
     def ask_person(self, prompt: str) -> str:
         """Ask for a code, which takes as long as a person takes. Raises ``NotAnsweredError``."""
@@ -206,16 +213,21 @@ class ChainAttempt:
 
 
 class RoleCache(JSONFileCache):  # type: ignore[misc]  # botocore publishes no types
-    """Sessions of roles and logins as the AWS CLI keeps them, in its own place. What cannot be kept is not."""
+    """Sessions of roles and logins as the AWS CLI keeps them, in its own place. What cannot be kept is not.
 
-    def __init__(self) -> None:
+    The session with ``refused_key`` is as good as none.
+    """
+
+    def __init__(self, refused_key: str | None) -> None:
+        self._refused_key = refused_key
         super().__init__(os.path.expanduser("~/.aws/cli/cache"))  # noqa: PTH111 - where there is no home, a name like any other
 
     def __contains__(self, key: str) -> bool:
         try:
             kept = self[key]["Credentials"]
             parse_timestamp(kept["Expiration"])
-            return all(isinstance(kept[name], str) and kept[name] for name in _KEPT)
+            is_whole = all(isinstance(kept[name], str) and kept[name] for name in _KEPT)
+            return is_whole and kept["AccessKeyId"] != self._refused_key
         except (KeyError, TypeError, ValueError):  # none, or no such document: as good as none
             return False
 
@@ -248,13 +260,6 @@ _STS, _PORTAL = (b"<AccessKeyId>", b"<Error>"), (b'"accessKeyId"', b"")
 _PROMISED = {"AssumeRole": _STS, "AssumeRoleWithWebIdentity": _STS, "GetRoleCredentials": _PORTAL}
 """What has to stand in an answer of those who give credentials, in one that gives some and in one that refuses."""
 _KEPT = ("AccessKeyId", "SecretAccessKey", "SessionToken", "Expiration")
-
-
-class UnreadRoleCache(RoleCache):
-    """The same, for when AWS refused what was kept."""
-
-    def __contains__(self, key: str) -> bool:
-        return False
 
 
 def _hold_to_promise(response_dict: Mapping[str, Any], operation_model: Any, **_: object) -> None:

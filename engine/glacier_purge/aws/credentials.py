@@ -125,13 +125,13 @@ class Attempt(Protocol):
 class CredentialSource:
     """The one place a transport asks for credentials.
 
-    ``begin`` starts an attempt, past what is kept of earlier ones if asked, whose set is handed to the check that comes
-    with it before it is given.  ``now`` is monotonic seconds.
+    ``begin`` starts an attempt, past a key that AWS refused where it is kept of earlier ones; the set is handed to the
+    check that comes with it before it is given.  ``now`` is monotonic seconds.
     """
 
     def __init__(
         self,
-        begin: Callable[[bool, Check | None], Attempt],
+        begin: Callable[[str | None, Check | None], Attempt],
         *,
         now: Callable[[], float] = time.monotonic,
         wall_now: Callable[[], datetime] = utc_now,
@@ -148,13 +148,13 @@ class CredentialSource:
         self._look_at = -math.inf
         self._failure: CredentialsFailed | None = None
         self._failures = 0
-        self._past_cache = False
+        self._refused_key: str | None = None
 
     @classmethod
     def of(cls, issued: Issued) -> CredentialSource:
         """Make a source of this one set, for who has to ask something with it."""
 
-        def nothing_more(past_cache: bool, check: Check | None) -> Attempt:
+        def nothing_more(refused_key: str | None, check: Check | None) -> Attempt:
             raise AssertionError("a set that was given is not had again")
 
         source = cls(nothing_more)
@@ -200,9 +200,9 @@ class CredentialSource:
 
         Raises ``CredentialsFailed`` when there is none.
         """
-        if self.fresh() is not None and self._now() >= self._renewed_at + LATE_SECONDS:
+        if (refused := self.fresh()) is not None and self._now() >= self._renewed_at + LATE_SECONDS:
             self._holds_until = self._due_at = self._look_at = -math.inf
-            self._past_cache = True
+            self._refused_key = refused.access_key
         await self.get_frozen_credentials()
 
     async def lifetime(self) -> Lifetime:
@@ -220,8 +220,7 @@ class CredentialSource:
             self._take(self._attempt, now)
         if self._attempt is None and now >= self._due_at:
             check = self._check_unknown if self._check is not None and self._held is not None else None
-            self._attempt = self._begin(self._past_cache, check)
-            self._past_cache = False
+            self._attempt = self._begin(self._refused_key, check)
         self._look_at = -math.inf if self._attempt is not None else self._due_at
 
     def _take(self, attempt: Attempt, now: float) -> None:
