@@ -11,6 +11,9 @@ import resource
 import sys
 from typing import TYPE_CHECKING, NamedTuple
 
+from glacier_purge.lifecycle.state import WAITING_FILE
+from glacier_purge.storage.locks import LOCK_FILE
+
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
@@ -56,10 +59,14 @@ def check(situation: Situation, shell: Shell) -> Said:
 
 
 def _contents(folder: Path) -> dict[str, list[tuple[str, bytes]]]:
-    """Everything below each entry of the folder; of what is no regular file, only that it is there."""
+    """Everything below each entry of the folder but for locks and notes, which say when they were written; of what is
+    no regular file, only that it is there.
+    """
     return {
         entry.name: [
-            (str(file), file.read_bytes() if file.is_file() else b"") for file in [entry, *sorted(entry.rglob("*"))]
+            (str(file), file.read_bytes() if file.is_file() else b"")
+            for file in [entry, *sorted(entry.rglob("*"))]
+            if file.name not in {LOCK_FILE, WAITING_FILE}
         ]
         for entry in folder.iterdir()
     }

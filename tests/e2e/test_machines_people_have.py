@@ -284,11 +284,11 @@ MACHINES: dict[str, Row] = {
     ),
     "a plan that was moved to NFS without locks": Row(
         both(NFS, without_locks(errno.ENOLCK)),
-        Situation(planned_and(nothing, *APPLY), 3, ("nfs4", "has no locks", "Nothing was sent", "Move it"), 0, RUN),
+        Situation(planned_and(nothing, *APPLY), 3, ("nfs4", "has no locks", "Nothing was sent", "Move it")),
     ),
     "a plan that was moved to SMB": Row(
         both(mounted("cifs", "//nas/x"), without_folder_fsync(errno.EINVAL)),
-        Situation(planned_and(nothing, *APPLY), 2, ("is on cifs (//nas/x at ", "can't make a folder durable"), 0, RUN),
+        Situation(planned_and(nothing, *APPLY), 2, ("is on cifs (//nas/x at ", "can't make a folder durable")),
     ),
     "a look at a run on NFS without locks": Row(
         both(NFS, without_locks(errno.ENOLCK)),
@@ -350,9 +350,7 @@ MACHINES: dict[str, Row] = {
     ),
     "a device in the inventory's place": Row(
         as_it_is,
-        Situation(
-            planned_and(in_the_place_of("inventory.json", "/dev/zero"), *APPLY), 2, ("inventory.json is a sym",), 0, RUN
-        ),
+        Situation(planned_and(in_the_place_of("inventory.json", "/dev/zero"), *APPLY), 2, ("inventory.json is a sym",)),
     ),
     "a folder in the lock's place": Row(
         as_it_is, Situation(planned_and(in_the_place_of("lock", "a folder"), *APPLY), 2, ("lock is a symbolic link",))
@@ -365,7 +363,9 @@ MACHINES: dict[str, Row] = {
     ),
     "a folder in the terms' place": Row(
         as_it_is,
-        Situation(begun_and(lifecycle, in_the_place_of("terms.json", "a folder")), 2, ("terms.json is a symbolic",)),
+        Situation(
+            begun_and(lifecycle, in_the_place_of("terms.json", "a folder")), 2, ("terms.json is a symbolic",), 0, RUN
+        ),
     ),
     "a device in the steps' place": Row(
         as_it_is,
