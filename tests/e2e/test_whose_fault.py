@@ -358,6 +358,9 @@ HOSTS = {
     "no file can be opened any more": Row(
         failing(os, "open", errno.EMFILE), 3, ("Too many open files",), None, NOTHING
     ),
+    "a plan on a disk that fails": Row(
+        applied_while(os, "fdopen", errno.EIO), 3, ("plan.json can't be read: Input/output error",), 0, NOTHING
+    ),
     "no file can be opened to send by": Row(
         applied_while(os, "open", errno.EMFILE), 3, ("Too many open files",), 0, NOTHING
     ),

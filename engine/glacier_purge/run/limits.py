@@ -17,7 +17,7 @@ import msgspec
 import structlog
 
 from glacier_purge.archive import Vault
-from glacier_purge.errors import DiskFailed, UsageError
+from glacier_purge.errors import DiskFailed, HostFailed, UsageError
 from glacier_purge.plan.forecast import KnownRate
 from glacier_purge.storage.disk import FolderFiles
 from glacier_purge.storage.documents import DocumentUnreadable, read_document, write_document
@@ -56,7 +56,7 @@ def known_rate(vault: Vault, endpoint_url: str) -> KnownRate | None:
     """Read what the last run for this account, region and endpoint ended with; None when none did on this host."""
     try:
         limit = read_document(limits_file(vault, endpoint_url), _Limit)
-    except (DocumentUnreadable, UsageError):
+    except (DocumentUnreadable, HostFailed, UsageError):
         return None
     if limit is None:
         return None

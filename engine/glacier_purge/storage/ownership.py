@@ -15,7 +15,8 @@ import pwd
 import stat
 from pathlib import Path
 
-from glacier_purge.errors import NotOurs
+from glacier_purge.errors import HostFailed, NotOurs
+from glacier_purge.host_faults import of_place
 from glacier_purge.storage.file_system import described
 
 _OTHERS_WRITE = stat.S_IWGRP | stat.S_IWOTH
@@ -44,9 +45,18 @@ def open_own(path: Path, flags: int = os.O_RDONLY) -> int:
 
 
 def read_own(path: Path) -> bytes:
-    """Read a whole file of a run folder. Raises as ``open_own`` does."""
-    with os.fdopen(open_own(path), "rb") as file:
-        return file.read()
+    """Read a whole file of a run folder.
+
+    Raises as ``open_own`` does, and ``HostFailed`` for a limit, or a disk that fails: that says nothing of the file.
+    """
+    try:
+        with os.fdopen(open_own(path), "rb") as file:
+            return file.read()
+    except OSError as error:
+        failed = of_place(error, f"{path} can't be read", "")
+        if isinstance(failed, HostFailed):
+            raise failed from error
+        raise
 
 
 def check_own_folder(path: Path) -> None:
