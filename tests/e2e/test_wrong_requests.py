@@ -298,11 +298,11 @@ SPOILT: dict[str, Row] = {
     "a folder behind a link": Row(planned(behind_a_link), 2, ("symbolic links are not followed",)),
     "no folder": Row(lambda desk: desk.resume(), 2, ("is not a run folder",)),
     "a run that another process works on": Row(
-        a_run_held_elsewhere, 2, ("another process works on the run", "4242 of alice")
+        a_run_held_elsewhere, 75, ("another process works on the run", "4242 of alice")
     ),
     "a vault that another process purges": Row(
         a_vault_held_elsewhere,
-        2,
+        75,
         ("another process on this host works on arn:aws:glacier", "another-run", f"process {os.getpid()} of "),
     ),
 }

@@ -213,8 +213,8 @@ def told(error: BaseException) -> str:
 
 SET_THE_CLOCK = "Set this host's clock (`timedatectl` tells of it), then run the same command again."
 _CHECK_CONFIGURATION = (
-    "Check the profile, the AWS_ variables and the files AWS_CONFIG_FILE and AWS_SHARED_CREDENTIALS_FILE name "
-    "(~/.aws/config and ~/.aws/credentials otherwise)."
+    "Check the profile (--profile, AWS_PROFILE), the AWS_ variables and the files AWS_CONFIG_FILE and "
+    "AWS_SHARED_CREDENTIALS_FILE name (~/.aws/config and ~/.aws/credentials otherwise)."
 )
 
 
