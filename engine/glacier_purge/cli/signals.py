@@ -13,6 +13,7 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
+import threading
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
@@ -95,6 +96,9 @@ def heard(numbers: tuple[signal.Signals, ...], hear: Callable[[signal.Signals], 
 
     It is called between two instructions of whatever the main thread does, and must be quick.
     """
+    if threading.current_thread() is not threading.main_thread():  # which alone is told of signals
+        yield
+        return
     before = {number: signal.getsignal(number) for number in numbers}
     heeded = {number: handler for number, handler in before.items() if handler is not signal.SIG_IGN}
     came = False
