@@ -11,8 +11,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+import glacier_purge
 from glacier_purge.api.member import Member
-from glacier_purge.errors import RunStopped
+from glacier_purge.errors import RunStopped, UsageError
 from glacier_purge.fleet.fleet import State
 from glacier_purge.glacier.waiting import NoWait
 from glacier_purge.lifecycle.options import LifecycleOptions
@@ -328,3 +329,16 @@ async def test_a_full_disk_at_any_document_is_named_and_the_same_command_goes_on
         assert again.state is State.DONE, again.message
         assert await client.access_policy() == THEIRS
         assert glacier.ledger["archives_left"] == 0
+
+
+async def test_a_round_that_was_proven_is_not_proven_anew_by_hand_and_the_lifecycle_goes_on(place: Path) -> None:
+    async with simulated(archives=12) as (glacier, _):
+        with pytest.MonkeyPatch.context() as patched:
+            patched.setattr(Member, "reached", stopping_after(Event.PROVEN))
+            await carried(glacier, place, options=REMOVING)
+        written = (place / "round-1/certificate.json").read_bytes()
+        with pytest.raises(UsageError, match="goes by the certificate that it wrote"):
+            await glacier_purge.verify(place / "round-1")
+        assert (place / "round-1/certificate.json").read_bytes() == written
+        ending = await carried(glacier, place, options=REMOVING)
+    assert ending.state is State.DONE, ending

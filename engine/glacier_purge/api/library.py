@@ -17,7 +17,7 @@ from glacier_purge.api.person import as_warning
 from glacier_purge.api.planning import NO_WAIT, plan_in_new_folder
 from glacier_purge.api.proving import proven
 from glacier_purge.api.purging import alone_with, opened_run, was_approved
-from glacier_purge.api.run_dirs import check_is_no_stream, open_run
+from glacier_purge.api.run_dirs import check_is_no_stream, open_run, open_run_to_prove
 from glacier_purge.approval.typed import approve_by_digest
 from glacier_purge.errors import PlanRefused, one_error
 from glacier_purge.fleet.roster import settled_roster
@@ -223,7 +223,7 @@ async def verify(
     Raises ``RunLocked``, ``UsageError`` for a run that is not at its end, ``AuditDamaged``, what the service answers,
     and ``Pending`` as ``waiter`` has it.
     """
-    folder = open_run(Path(run_dir))
+    folder = open_run_to_prove(Path(run_dir))
     plan = read_plan(folder.plan_file)
     settings = settings if settings is not None else Settings()
     async with Clients() as clients:

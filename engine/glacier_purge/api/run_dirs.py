@@ -29,6 +29,25 @@ def open_run(run_dir: Path) -> RunFolder:
     return _of_a_plan(RunFolder.open(run_dir))
 
 
+def open_run_to_prove(run_dir: Path) -> RunFolder:
+    """Take an existing folder to write its certificate.
+
+    Raises ``UsageError`` as ``open_run`` does, and where a lifecycle has written one already and goes by its hash.
+    """
+    from glacier_purge.lifecycle.state import is_lifecycle  # noqa: PLC0415 - see above
+    from glacier_purge.proof.certificate import CERTIFICATE_FILE  # noqa: PLC0415 - see above
+
+    folder = open_run(run_dir)
+    lifecycle = folder.path.parent
+    if (folder.path / CERTIFICATE_FILE).exists() and is_lifecycle(lifecycle):
+        raise UsageError(
+            f"{folder.path} is a round of the lifecycle in {lifecycle}, which has proven it and goes by the "
+            "certificate that it wrote. Nothing was asked and nothing was changed. To check what is there: "
+            f"glacier-purge audit verify {lifecycle}"
+        )
+    return folder
+
+
 def look_at_run(run_dir: Path) -> RunFolder:
     """Take an existing folder, whosever it is, for what sends nothing. Raises ``UsageError`` as ``open_run`` does."""
     return _of_a_plan(RunFolder.look(run_dir))

@@ -50,7 +50,7 @@ def verify(
     from glacier_purge.api import values
     from glacier_purge.api.clients import Clients
     from glacier_purge.api.proving import proven
-    from glacier_purge.api.run_dirs import open_run
+    from glacier_purge.api.run_dirs import open_run_to_prove
     from glacier_purge.cli.event_loop import in_event_loop
     from glacier_purge.cli.logs import configure_logs
     from glacier_purge.cli.output import tell
@@ -60,7 +60,7 @@ def verify(
     configure_logs(logs)
     wanted = jobs.wanted()
     settings = source.load(aws)
-    folder = open_run(run_dir)
+    folder = open_run_to_prove(run_dir)
     plan = read_plan(folder.plan_file)
     access = values.access(settings, plan.endpoint_url, id_rule=plan.snapshot.id_rule)
 
