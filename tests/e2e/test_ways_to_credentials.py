@@ -503,6 +503,9 @@ def test_a_way_to_credentials_leads_there_or_is_told_and_leaves_nothing_behind(
     one_line = " ".join(said.err.split())
     assert re.search(told, one_line), one_line
     assert "Traceback" not in said.err
+    if exit_code:
+        assert said.err.startswith("glacier-purge: ")
+        assert said.err.count("\n") == 1
     assert not any(secret in said.err for secret in (SECRET, "hunter2"))
     assert [one.action for one in company.sts.asked] == asked
     assert {one.region for one in company.sts.asked if one.action == ASSUME} <= {"us-east-1"}

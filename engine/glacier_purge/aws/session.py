@@ -255,20 +255,14 @@ class _Chain:
         return _SourceAsCredentials(self._source)
 
 
-class _WithoutTraceback(logging.Filter):
-    """A refresh that fails is reported by us in one line; botocore would add a traceback for every request."""
-
-    def filter(self, record: logging.LogRecord) -> bool:
-        record.exc_info = None
-        return True
-
-
-_WITHOUT_TRACEBACK = _WithoutTraceback()
+def _is_no_failure(record: logging.LogRecord) -> bool:
+    """Credentials that could not be had are told by us, and why; the SDK would add a line, and a traceback."""
+    return record.levelno < logging.WARNING
 
 
 def _quieten_sdk_logs() -> None:
-    """Keep signatures and tokens out of DEBUG logs, and tracebacks of failing helpers out of all."""
+    """Keep signatures and tokens out of DEBUG logs, and what is told by us anyway out of all."""
     for name in ("botocore", "aiobotocore"):
         if logging.getLogger(name).level == logging.NOTSET:
             logging.getLogger(name).setLevel(logging.INFO)
-        logging.getLogger(f"{name}.credentials").addFilter(_WITHOUT_TRACEBACK)
+        logging.getLogger(f"{name}.credentials").addFilter(_is_no_failure)
