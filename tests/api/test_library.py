@@ -108,6 +108,10 @@ async def test_a_vault_is_fetched_planned_shown_purged_looked_at_and_proven_by_f
         assert (standing.state, standing.deleted) == ("finished", 50)
         verified = await proven(glacier, run_dir, **reached)
         assert (verified.state, verified.vault_is_empty, verified.gone) == ("proven", True, 50)
+        (run_dir / "certificate.json").unlink()
+        (run_dir / "verification/inventory.json").write_bytes(b"{}")  # a later inventory can be fetched once more
+        again = await proven(glacier, run_dir, **reached)
+        assert (again.state, again.gone) == ("proven", 50)
 
 
 async def proven(glacier: SimulatedGlacier, run_dir: Path, **reached: Any) -> glacier_purge.Verified:

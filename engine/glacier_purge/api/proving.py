@@ -9,6 +9,7 @@ import msgspec
 from glacier_purge.api.values import access
 from glacier_purge.glacier.service_clock import OnServiceTime
 from glacier_purge.inventory.fetching.job_choice import ANY_JOB, WantedJob
+from glacier_purge.lifecycle.readiness import drop_unusable
 from glacier_purge.proof.certificate import CERTIFICATE_FILE
 from glacier_purge.proof.reconcile import (
     KEPT_GONE_FILE,
@@ -52,6 +53,7 @@ async def proven(
     """
     reached = access(settings, plan.endpoint_url, id_rule=plan.snapshot.id_rule, credentials=credentials)
     with folder.held():
+        await drop_unusable(folder.path / VERIFICATION_FOLDER, plan.vault)
         control = await clients.control(plan.vault, reached)
         waiter = OnServiceTime(waiter, clients.clock, say)
         verdict = await Verifying(control, folder, plan, waiter, say, by=who(), wanted=wanted).verify()
