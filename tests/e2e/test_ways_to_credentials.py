@@ -297,7 +297,8 @@ SITUATIONS: dict[str, tuple[Prepare, int, str, list[str]]] = {
     "a helper without a secret": (printing(SecretAccessKey="missing"), 253, "no usable SecretAccessKey", []),
     "a helper with a null key": (printing(AccessKeyId=None), 253, "no usable AccessKeyId", []),
     "a helper with a number for a token": (printing(SessionToken=5), 253, "no usable SessionToken", []),
-    "a helper with an end that is none": (printing(Expiration="soon"), 253, "soon", []),
+    "a helper with an end that is none": (printing(Expiration="soon"), 253, "no moment with its time zone", []),
+    "a helper with an end of no time zone": (printing(Expiration="2100-01-01T00:00:00"), 253, "its time zone", []),
     "a helper whose credentials are over": (
         printing(Expiration=YESTERDAY.isoformat()),
         253,

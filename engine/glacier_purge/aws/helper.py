@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 from aiobotocore.credentials import AioProcessProvider
 from botocore.compat import compat_shell_split
+from botocore.utils import parse_timestamp
 
 from glacier_purge.aws.mfa import can_ask
 from glacier_purge.errors import CredentialsFailed
@@ -115,6 +116,8 @@ def _read(asked: str, printed: bytes) -> dict[str, str | None]:
         value = answer.get(name)
         if not (isinstance(value, str) and value) and (value is not None or name in _REQUIRED):
             raise _unusable(asked, f"no usable {name}")
+    if answer.get("Expiration") is not None and not _is_moment(answer["Expiration"]):
+        raise _unusable(asked, "an Expiration that is no moment with its time zone")
     return {
         "access_key": answer["AccessKeyId"],
         "secret_key": answer["SecretAccessKey"],
@@ -122,6 +125,13 @@ def _read(asked: str, printed: bytes) -> dict[str, str | None]:
         "expiry_time": answer.get("Expiration"),
         "account_id": None,
     }
+
+
+def _is_moment(text: str) -> bool:
+    try:
+        return parse_timestamp(text).tzinfo is not None
+    except ValueError:
+        return False
 
 
 def _unusable(asked: str, what: str) -> CredentialsFailed:
