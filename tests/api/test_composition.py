@@ -16,10 +16,12 @@ if TYPE_CHECKING:
         ("PurgeRun(", "api/purging.py"),
         ("LifecycleContext(", "api/lifecycle.py"),
         ("Lifecycle(", "api/lifecycle.py"),
-        ("open_signal_receiver(", "cli/signals.py"),
+        ("signal.signal(", "cli/signals.py"),
+        ("open_signal_receiver(", None),  # it listens to what was to be ignored, and puts back what kills
+        ("add_signal_handler(", None),
     ],
 )
-def test_what_is_put_together_in_one_place_is_in_no_other(call: str, place: str, repository: Path) -> None:
+def test_what_is_put_together_in_one_place_is_in_no_other(call: str, place: str | None, repository: Path) -> None:
     engine = repository / "engine/glacier_purge"
     places = {
         file.relative_to(engine).as_posix()
@@ -27,4 +29,4 @@ def test_what_is_put_together_in_one_place_is_in_no_other(call: str, place: str,
         for line in file.read_text("utf-8").splitlines()
         if call in line.replace(f"class {call}", "").replace(f"_{call}", "").replace(f"``{call}", "")
     }
-    assert places == {place}
+    assert places == ({place} if place else set())

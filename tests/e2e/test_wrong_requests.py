@@ -379,7 +379,7 @@ SERVICE: dict[str, Row] = {
         253,
         ("credentials",),
     ),
-    "a profile nobody has": Row(planned(nothing, "--profile", "nobody"), 253, ("nobody", "--profile")),
+    "a profile nobody has": Row(planned(nothing, "--profile", "nobody"), 253, ("nobody", "Check the profile")),
     "the root user": Row(
         caller_is("arn:aws:iam::123456789012:root"), 253, ("is the account's root user", "Take a role")
     ),
