@@ -114,10 +114,12 @@ def test_three_vaults_go_through_their_lifecycles_side_by_side(bench: Bench) -> 
     done = bench.run(*arguments(bench, fleet_file, *approved[4:]))
     assert re.findall(r"(\w+) \([^)]*\), done(?:, round 2)?: done", done.stdout) == ["photos", "plans", "films"]
     assert bench.simulator.ledger()["archives_left"] == 4, "the vault on the deny list is as it was, and two are kept"
-    for vault, last in (("photos", "round-1"), ("plans", "round-2"), ("films", "round-1")):
-        place = bench.folder / "fleet" / f"123456789012-us-east-1-{vault}"
-        assert (place / last / "certificate.txt").exists()
-        bench.run("audit", "verify", str(place / last))
+    # "plans" has one round where its day passed before the service was asked
+    for vault, rounds_max in (("photos", 1), ("plans", 2), ("films", 1)):
+        rounds = sorted((bench.folder / "fleet" / f"123456789012-us-east-1-{vault}").glob("round-*"))
+        assert 1 <= len(rounds) <= rounds_max
+        assert (rounds[-1] / "certificate.txt").exists()
+        bench.run("audit", "verify", str(rounds[-1]))
     gone = bench.run("doctor", "plans", "--endpoint-url", bench.simulator.endpoint_url, exit_code=254)
     assert "plans" in gone.stderr
 
