@@ -79,6 +79,8 @@ def test_a_users_inventory_names_vault_region_and_account(tmp_path: Path) -> Non
         ["--port", "99999"],
         ["--port", "-1"],
         ["--scenario", "nope"],
+        ["--scenario", "/dev/zero"],
+        ["--scenario", "."],
         ["--latency-ms", "-5"],
         ["--latency-ms", "nan"],
         ["--rate", "-1"],

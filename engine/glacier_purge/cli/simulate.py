@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Coroutine
 
     from glacier_simulator.kit import SimulatedGlacier
+    from glacier_simulator.scenario import Scenario
 
 _log = logging.getLogger("glacier_simulator")
 
@@ -96,7 +97,6 @@ def simulate(
     from glacier_purge.errors import UsageError
     from glacier_simulator.kit import SimulatedGlacier
     from glacier_simulator.loading import read_vault
-    from glacier_simulator.scenario import load_scenario
 
     if auth and no_auth:
         raise UsageError("--auth and --no-auth contradict each other. Give one of them.")
@@ -109,7 +109,7 @@ def simulate(
         burst=burst,
         latency_ms=latency_ms,
         error_rate=error_rate,
-        scenario=None if scenario is None else load_scenario(scenario),
+        scenario=None if scenario is None else _scenario(scenario),
         seed=seed,
         time_scale=time_scale,
         region=region or (owner.region if owner else "us-east-1"),
@@ -125,6 +125,22 @@ def simulate(
     logging.basicConfig(stream=sys.stderr, level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s")
     _run(_serve(glacier))
     return 0
+
+
+def _scenario(name: str) -> Scenario:
+    """One that ships, by name, or one in a TOML file. Raises ``UsageError``."""
+    from glacier_purge.errors import UsageError
+    from glacier_purge.storage.given_file import GivenFileWrong, read_text
+    from glacier_simulator.scenario import SHIPPED, load_scenario, read_scenario
+
+    if name in SHIPPED:
+        return load_scenario(name)
+    try:
+        return read_scenario(read_text(Path(name)), name=name)
+    except GivenFileWrong as error:
+        raise UsageError(
+            f"no scenario {name!r}: give one of {', '.join(SHIPPED)}, or a TOML file ({error})."
+        ) from error
 
 
 def _signer(auth: str) -> tuple[str, str, str | None]:
