@@ -9,7 +9,8 @@ sent.  Run from the repository's root::
 
 Columns, all from 30 s after each change of the limit on: share of the limit used, share of requests throttled,
 fastest second in limits; then the seconds until at least 95 % was used at no more than 2 % throttled ("-": never).
-botocore's modes are botocore's own classes, driven by a virtual clock.
+botocore's modes are botocore's own classes, driven by a virtual clock; on a real loop adaptive mode does better
+(``bench_limit``), so its rows here are no claim about it.
 """
 
 from __future__ import annotations
