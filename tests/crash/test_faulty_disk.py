@@ -162,6 +162,6 @@ def test_a_disk_too_small_for_the_plan_is_refused_and_nothing_left(bench: Bench)
         out, err = process.communicate(timeout=60)
         if process.returncode in {1, 77}:
             unavailable(f"no disk can be mounted here, so none gets full: {err}")
-        assert (process.returncode, out) == (2, ""), err
+        assert (process.returncode, out) == (3, ""), err
         assert "No space left on device" in err
     assert bench.simulator.ledger()["requests"] == 1  # the inventory
