@@ -344,8 +344,8 @@ HOSTS = {
         held(lambda host, digest: ("apply", str(host.shell.run_dir), "--confirm-digest", digest)),
         *(75, ("another process works on the run", f"process {os.getpid()}", "Nothing was sent"), 0, NOTHING),
     ),
-    "a disk that knows no locks": Row(applied_while(fcntl, "flock", errno.ENOLCK), 3, ("can't be taken",)),
-    "a disk that can't lock": Row(applied_while(fcntl, "flock", errno.EOPNOTSUPP), 3, ("can't be taken",)),
+    "a disk that knows no locks": Row(applied_while(fcntl, "flock", errno.ENOLCK), 3, ("can't be taken",), 0, NOTHING),
+    "a disk that can't lock": Row(applied_while(fcntl, "flock", errno.EOPNOTSUPP), 3, ("can't be taken",), 0, NOTHING),
     "a run of which no lock can tell": Row(
         status_while(fcntl, "flock", errno.ENOLCK), 2, ("its lock (No locks available)", "nobody can tell"), 0, NOTHING
     ),
