@@ -102,9 +102,12 @@ class AwsSession:
                 )
             yield client
 
-    @property
+    @cached_property
     def way(self) -> str:
-        """How requests to Amazon Glacier travel, and whose word is taken for who answers, in words."""
+        """How requests to Amazon Glacier travel, and whose word is taken for who answers, in words.
+
+        Said once for all vaults of the session: to know whose word it is takes 20 ms.
+        """
         return f"{way_in_words(self.proxy)}, trusting {trust_in_words(self.bundle)}"
 
     @cached_property
