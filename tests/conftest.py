@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import ipaddress
 import os
+import signal
 import sys
 import time
 from pathlib import Path
@@ -51,6 +52,8 @@ def _refuse_the_network(event: str, arguments: tuple[object, ...]) -> None:
 
 asyncio.set_event_loop(None)  # or looptime, looking for a loop around each sync test, makes one and leaves it open
 sys.addaudithook(_refuse_the_network)
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # by a shell, as of all that it starts with "&" in a script
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # or what the tests start would never hear it
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -6,7 +6,9 @@ import asyncio
 import hashlib
 import json
 import os
+import shutil
 import sys
+import types
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -101,6 +103,24 @@ def claiming(size: int) -> bytes:
     return b"\x28\xb5\x2f\xfd\xe0" + size.to_bytes(8, "little") + b"\x01\x00\x00"
 
 
+WAYS_TO_UNPACK = [
+    "zstandard",
+    "Python 3.14",
+    pytest.param("zstdcat", marks=pytest.mark.skipif(shutil.which("zstdcat") is None, reason="zstdcat is missing")),
+]
+
+
+def leave_only(by: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Take away what else could unpack; an older Python is given 3.14's module."""
+    if by != "zstandard":
+        monkeypatch.setitem(sys.modules, "zstandard", None)
+    if by == "zstdcat":
+        monkeypatch.setitem(sys.modules, "compression", None)
+    elif by == "Python 3.14" and sys.version_info < (3, 14):
+        zstd = types.SimpleNamespace(decompress=zstandard.ZstdDecompressor().decompress, ZstdError=zstandard.ZstdError)
+        monkeypatch.setitem(sys.modules, "compression", types.SimpleNamespace(zstd=zstd))
+
+
 FRAMES = {
     "claims 2^60 bytes": claiming(1 << 60),
     "a window of 2 GiB": b"\x28\xb5\x2f\xfd\x00\xa8\x01\x00\x00",
@@ -111,7 +131,7 @@ FRAMES = {
 }
 
 
-@pytest.mark.parametrize("by", ["zstandard", "zstdcat"])
+@pytest.mark.parametrize("by", WAYS_TO_UNPACK)
 @pytest.mark.parametrize("case", FRAMES)
 def test_a_frame_that_is_none_is_named_with_its_byte(
     case: str, by: str, files: dict[str, bytes], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
@@ -119,8 +139,7 @@ def test_a_frame_that_is_none_is_named_with_its_byte(
     name = "audit/000002.jsonl.zst"
     folder = dump(files | {name: files[name] + FRAMES[case]}, tmp_path)
     with monkeypatch.context() as patched:
-        if by == "zstdcat":
-            patched.setitem(sys.modules, "zstandard", None)
+        leave_only(by, patched)
         [fault, *_] = verify(folder).faults
     assert (fault.kind, fault.file, fault.offset_bytes, fault.record) == ("unreadable", name, len(files[name]), 50)
     (folder / "checkpoint").unlink()
@@ -129,7 +148,7 @@ def test_a_frame_that_is_none_is_named_with_its_byte(
     assert damaged.value.file == name
 
 
-@pytest.mark.parametrize("by", ["zstandard", "zstdcat", "Python 3.14"])
+@pytest.mark.parametrize("by", WAYS_TO_UNPACK)
 def test_a_flipped_bit_in_a_sealed_segment_is_named_by_frame_and_record(
     by: str, files: dict[str, bytes], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -140,13 +159,7 @@ def test_a_flipped_bit_in_a_sealed_segment_is_named_by_frame_and_record(
     name = "audit/000002.jsonl.zst"
     folder = dump(files | {name: b"".join(frames)}, tmp_path)
     assert verify(folder).faults == ()
-    if by != "zstandard":
-        monkeypatch.setitem(sys.modules, "zstandard", None)
-    if by == "Python 3.14":
-        import types
-
-        zstd = types.SimpleNamespace(decompress=zstandard.ZstdDecompressor().decompress, ZstdError=zstandard.ZstdError)
-        monkeypatch.setitem(sys.modules, "compression", types.SimpleNamespace(zstd=zstd))
+    leave_only(by, monkeypatch)
     step = 97 if by == "zstdcat" else 13
     for bit in range(0, 8 * len(frames[1]), step):
         damaged = bytearray(frames[1])
@@ -162,7 +175,7 @@ def test_a_flipped_bit_in_a_sealed_segment_is_named_by_frame_and_record(
 def test_without_anything_to_unpack_with_nothing_is_called_damaged(
     files: dict[str, bytes], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setitem(sys.modules, "zstandard", None)
+    leave_only("zstdcat", monkeypatch)
     monkeypatch.setenv("PATH", str(tmp_path))
     with pytest.raises(NotToBeChecked, match="zstdcat"):
         verify(dump(files, tmp_path / "run"))

@@ -105,6 +105,7 @@ async def test_over_tls_the_authority_has_to_be_given() -> None:
 
 ANSWERS = [
     b"HTTP/1.0 404 Not Found\r\n\r\n",
+    b'HTTP/1.0 503 Service Unavailable\r\n\r\n{"now_seconds": 5, "time_scale": 1}',
     b"HTTP/1.0 200 OK\r\n\r\nhello",
     b'HTTP/1.0 200 OK\r\n\r\n{"now_seconds": 5}',
     b'HTTP/1.0 200 OK\r\n\r\n{"now_seconds": 5, "time_scale": -1}',

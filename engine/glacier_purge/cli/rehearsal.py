@@ -12,9 +12,10 @@ from __future__ import annotations
 import ssl
 import time
 from datetime import UTC, datetime
+from http import HTTPStatus
 from http.client import HTTPException
 from typing import TYPE_CHECKING
-from urllib.request import HTTPRedirectHandler, HTTPSHandler, OpenerDirector, ProxyHandler, build_opener
+from urllib.request import HTTPErrorProcessor, HTTPSHandler, OpenerDirector, ProxyHandler, build_opener
 
 import anyio
 import anyio.to_thread
@@ -22,6 +23,8 @@ import msgspec
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
+    from http.client import HTTPResponse
+    from urllib.request import Request
 
     RehearsalTime = tuple[Callable[[], datetime], Callable[[float], Awaitable[None]]]
     """The time now (UTC), and a sleep of so many of its seconds."""
@@ -84,6 +87,8 @@ class _SimulatedTime:
 
     def _look(self) -> None:
         with self._opener.open(self._page, timeout=_ANSWER_SECONDS_MAX) as reply:
+            if reply.status != HTTPStatus.OK:
+                raise ValueError(f"{self._page} answers {reply.status}")
             told = msgspec.json.decode(reply.read(_ANSWER_BYTES_MAX), type=_Told)
         if not (told.time_scale >= 0 and 0 <= told.now_seconds < datetime.max.replace(tzinfo=UTC).timestamp()):
             raise ValueError(f"{self._page} tells an impossible time: {told}")
@@ -97,11 +102,15 @@ class _SimulatedTime:
             return
 
 
-class _StayHere(HTTPRedirectHandler):
-    def redirect_request(self, *_: object, **__: object) -> None:
-        """Follow nobody: what redirects is no simulator."""
+class _AsItCame(HTTPErrorProcessor):
+    """Every answer is given back whatever its status, to be closed by who asked; nobody is followed anywhere."""
+
+    def http_response(self, request: Request, response: HTTPResponse) -> HTTPResponse:
+        return response
+
+    https_response = http_response
 
 
 def _direct(tls: ssl.SSLContext | None) -> OpenerDirector:
     trust = [] if tls is None else [HTTPSHandler(context=tls)]
-    return build_opener(ProxyHandler({}), _StayHere, *trust)
+    return build_opener(ProxyHandler({}), _AsItCame, *trust)
