@@ -132,6 +132,10 @@ class DiskFailed(HostFailed):
     Nothing is sent that it was to be written for; of the log, replies not on disk are sent again."""
 
 
+class FileUnreadable(HostFailed):
+    """A file that decides what is sent is not given by the system any more, of which nothing is concluded."""
+
+
 class AuditDamaged(GlacierPurgeError):
     """The audit log was changed or lost outside of what a crash can do. It is never repaired by itself.
 

@@ -6,8 +6,10 @@ ended with exit code 4 and named the file, and with the approved file back in it
 
 from __future__ import annotations
 
+import errno
 import os
 import shutil
+from types import SimpleNamespace
 from typing import TYPE_CHECKING
 
 import anyio
@@ -16,7 +18,7 @@ import pytest
 
 from glacier_purge.audit.ledger import Ledger
 from glacier_purge.audit.record import Outcome
-from glacier_purge.errors import FileChanged, NotAsApproved, PlanRefused, one_error
+from glacier_purge.errors import FileChanged, FileUnreadable, NotAsApproved, PlanRefused, one_error
 from glacier_purge.guard.rules import Rules, check_archives
 from glacier_purge.plan.document import Plan, plan_bytes, read_plan
 from glacier_purge.plan.files import plan_files
@@ -299,6 +301,31 @@ async def test_a_change_that_is_changed_back_deletes_nothing_that_is_kept(bench:
         with pytest.raises(FileChanged), one_error():
             await bench.carry_out(run)
     in_place(decisions, 0, approved)
+    await bench.finish()
+
+
+@pytest.mark.parametrize(("call", "at_seconds"), [("pread", 0.3), ("fstat", 1.6)])
+async def test_a_file_that_the_system_gives_no_more_stops_the_run_and_accuses_nobody(
+    bench: Bench, call: str, at_seconds: float
+) -> None:
+    def refuse(*_: object) -> None:
+        raise OSError(errno.EIO, os.strerror(errno.EIO))
+
+    with pytest.MonkeyPatch.context() as patched:
+
+        async def fail() -> None:
+            await anyio.sleep(at_seconds)
+            patched.setattr("glacier_purge.storage.bound_file.os", SimpleNamespace(**{**vars(os), call: refuse}))
+
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(fail)
+            with pytest.raises(FileUnreadable, match="Input/output error") as stopped, one_error():
+                await bench.carry_out(bench.purge_run())
+    assert stopped.value.exit_code == 3
+    assert "changed" not in str(stopped.value)
+    assert 0 < bench.service.requests < ARCHIVES - ARCHIVES // KEPT_EACH
+    outcomes = [line for line in bench.outcomes().values() if line["outcome"] == "deleted"]
+    assert len(outcomes) == bench.service.requests, "what was in flight is recorded"
     await bench.finish()
 
 

@@ -232,7 +232,7 @@ class PurgeRun:
             await journal.durable()
             accounted = sum(journal.ledger.counts.values())
             facts = {**sending.telemetry(), "counts": dict(journal.ledger.counts)}
-            if accounted == self._plan.counts.inventory and sending.not_as_approved is None:
+            if accounted == self._plan.counts.inventory and sending.fault is None:
                 journal.note("finished", **facts)
                 _log.info("run.finished", **journal.ledger.counts)
             else:

@@ -25,7 +25,7 @@ from glacier_purge.deletion.pool import Pool
 from glacier_purge.deletion.retry import RetryPolicy
 from glacier_purge.deletion.tally import Tally
 from glacier_purge.deletion.turns import Turns
-from glacier_purge.errors import NotAsApproved
+from glacier_purge.errors import FileUnreadable, NotAsApproved
 from glacier_purge.glacier.port import Glacier
 from glacier_purge.guard.clearance import Look, check_renewed, look
 from glacier_purge.guard.fuse import Canary
@@ -101,8 +101,8 @@ class Sending:
         )
         self._work = anyio.CancelScope()
         self._drain_reason = drain_reason
-        self.not_as_approved: NotAsApproved | None = None
-        """What was found to be other than what was approved; None while all is as it should be."""
+        self.fault: NotAsApproved | FileUnreadable | None = None
+        """Why nothing more can be sent that is known to be approved; None while all is as it should be."""
 
     def close(self) -> None:
         """Take no more archives."""
@@ -132,8 +132,8 @@ class Sending:
         await self._context.journal.durable()
         self._look_at_outcomes()
         await self._look_at_files()
-        if self.not_as_approved is not None:
-            raise self.not_as_approved
+        if self.fault is not None:
+            raise self.fault
 
     def drain(self, reason: str) -> None:
         """Send nothing new; give requests in flight ``DRAIN_SECONDS`` to settle, then end."""
@@ -172,8 +172,8 @@ class Sending:
     def _look_at_outcomes(self) -> None:
         try:
             check_outcomes(self._context.plan, self._context.journal.ledger)
-        except NotAsApproved as fault:
-            self._stop_as_not_approved(fault)
+        except (NotAsApproved, FileUnreadable) as fault:
+            self._stop_because_of(fault)
 
     async def checkpoint(self) -> None:
         """Remember how far the log is, and the pace."""
@@ -219,14 +219,14 @@ class Sending:
         )
         try:
             await feed.run()
-        except NotAsApproved as fault:
-            self._stop_as_not_approved(fault)
+        except (NotAsApproved, FileUnreadable) as fault:
+            self._stop_because_of(fault)
 
     async def _look_at_files(self) -> None:
         try:
             await self._context.host.elsewhere(self._context.files.check)
-        except NotAsApproved as fault:
-            self._stop_as_not_approved(fault)
+        except (NotAsApproved, FileUnreadable) as fault:
+            self._stop_because_of(fault)
 
     async def _look_at_deny_lists(self) -> None:
         changed = await self._context.host.elsewhere(self._context.deny_lists.changed)
@@ -236,10 +236,10 @@ class Sending:
                 "goes on where it lets all of it go"
             )
 
-    def _stop_as_not_approved(self, fault: NotAsApproved) -> None:
-        if self.not_as_approved is not None:
+    def _stop_because_of(self, fault: NotAsApproved | FileUnreadable) -> None:
+        if self.fault is not None:
             return
-        self.not_as_approved = fault
+        self.fault = fault
         self.drain(str(fault))
 
     async def _stop_in_time(self) -> None:

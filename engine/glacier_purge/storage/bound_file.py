@@ -18,7 +18,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from glacier_purge.errors import FileChanged, NotOurs, first_sentence
+from glacier_purge.errors import FileChanged, FileUnreadable, NotOurs, first_sentence
 from glacier_purge.storage.ownership import check_own_file, open_own
 
 BLOCK_BYTES = 56 * 1024
@@ -48,13 +48,17 @@ class BoundFile:
         self._touched_ns = touched_ns
 
     def blocks(self) -> Iterator[bytes]:
-        """Read it from its beginning to its end. Raises ``FileChanged`` before it gives a block that is another."""
+        """Read it from its beginning to its end.
+
+        Raises ``FileChanged`` before it gives a block that is another, and ``FileUnreadable`` where the system gives
+        none.
+        """
         digest = self._begin.copy()
         for number in range(len(self._states) // _KEPT_BYTES):
             try:
                 block = os.pread(self._descriptor, BLOCK_BYTES, number * BLOCK_BYTES)
             except OSError as error:
-                raise self._changed(number, f"it can't be read any more ({error.strerror})") from error
+                raise self._unreadable(number, error) from error
             digest.update(block)
             if digest.digest()[:_KEPT_BYTES] != self._states[number * _KEPT_BYTES : (number + 1) * _KEPT_BYTES]:
                 raise self._changed(number, "this was changed since it was held against the plan")
@@ -62,15 +66,17 @@ class BoundFile:
 
     def check(self) -> None:
         """Raise ``FileChanged`` when the file in this place is not what was approved any more, in whatever part of it,
-        or not its user's alone any more.
+        or not its user's alone any more, and ``FileUnreadable`` where the system does not say.
 
         It costs a look, and a reading only where somebody touched the file since.
         """
         last = max(0, len(self._states) // _KEPT_BYTES - 1)
         try:
             touched_ns = self._check_place(last).st_ctime_ns
+        except (FileNotFoundError, NotADirectoryError) as error:
+            raise self._changed(last, f"it is not there any more ({error.strerror})") from error
         except OSError as error:
-            raise self._changed(last, f"it can't be read any more ({error.strerror})") from error
+            raise self._unreadable(last, error) from error
         if touched_ns != self._touched_ns:
             for _ in self.blocks():
                 pass
@@ -92,6 +98,13 @@ class BoundFile:
                 number, f"others have, or could have, a hand in it now: {first_sentence(hand)}"
             ) from hand
         return held
+
+    def _unreadable(self, number: int, error: OSError) -> FileUnreadable:
+        return FileUnreadable(
+            f"{self._path}, block {number:,}: it can't be read any more ({error.strerror or error}). Only what was "
+            "approved was sent, and nothing more is. Mend the disk or whatever stands between, then give the same "
+            "command again."
+        )
 
     def _changed(self, number: int, reason: str) -> FileChanged:
         first, end = number * BLOCK_BYTES, min((number + 1) * BLOCK_BYTES, self.size_bytes)
