@@ -97,6 +97,22 @@ async def test_twenty_minutes_from_a_helper_that_hangs_every_third_time_are_as_f
     assert len(told) >= 2
 
 
+async def test_a_hold_is_seen_when_credentials_are_renewed_without_anybody_waiting_for_them(tmp_path: Path) -> None:
+    service = Signed(int(20 * 60 * PER_SECOND), lambda chain, _: lasting_from_now(chain))
+    bench = Bench(tmp_path, service)
+    async with bench.process(pace=STEADY, telemetry_seconds=3600.0) as run:
+        with service.chain.source.telling(run.credentials_renewed):
+            await anyio.sleep(LASTS_SECONDS / 4)
+            bench.protection.tagged["purge:deny"] = "legal"
+            await anyio.sleep(LASTS_SECONDS / 2)
+            held_at = service.requests
+            assert held_at < LASTS_SECONDS * 0.6 * PER_SECOND
+            await anyio.sleep(60.0)
+            assert (service.requests, service.renewals) == (held_at, 0)
+            run.drain("seen")
+    assert "tags" in bench.events("held")[0]["found"]
+
+
 async def test_a_helper_that_is_down_is_a_pause_with_its_own_words_and_work_goes_on_by_itself(tmp_path: Path) -> None:
     service = Signed(1300, down_between(100.0, 500.0, DIED))
     bench = Bench(tmp_path, service)

@@ -39,6 +39,7 @@ from glacier_purge.plan.migration.proofs import Stores
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
+    from contextlib import AbstractContextManager
     from pathlib import Path
     from types import TracebackType
 
@@ -102,6 +103,12 @@ class Clients:
         region = self._region(access, vault.region)
         region.session.credentials.check_renewed_by(partial(self._check_renewed, vault, access))
         return ControlClient(await region.client(), vault, region.session, self._retry)
+
+    def telling_renewals(
+        self, access: Access, region: str, renewed: Callable[[], None]
+    ) -> AbstractContextManager[None]:
+        """Have ``renewed`` called whenever requests are signed with another set of credentials."""
+        return self._region(access, region).session.credentials.telling(renewed)
 
     @asynccontextmanager
     async def service(self, vault: Vault, access: Access, wanted: WantedTransport) -> AsyncIterator[Glacier]:

@@ -85,7 +85,7 @@ async def opened_run(
             because="this process may open no more files; ulimit -n says how many",
         )
     async with clients.service(plan.vault, reached, settings.aws.transport) as service:
-        yield PurgeRun(
+        run = PurgeRun(
             folder,
             plan,
             around(service),
@@ -95,3 +95,5 @@ async def opened_run(
             guarded=await clients.control(plan.vault, reached),
             pacer_for=pacer_for,
         )
+        with clients.telling_renewals(reached, plan.vault.region, run.credentials_renewed):
+            yield run

@@ -15,6 +15,7 @@ import asyncio
 import logging
 import math
 import time
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from enum import Enum
 from typing import TYPE_CHECKING, Any, Protocol
@@ -25,7 +26,7 @@ from glacier_purge.clock import utc_now
 from glacier_purge.errors import CredentialsFailed, CredentialsUnreachable
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable
+    from collections.abc import Awaitable, Callable, Iterator
     from concurrent.futures import Future
     from datetime import datetime
 
@@ -149,6 +150,7 @@ class CredentialSource:
         self._failure: CredentialsFailed | None = None
         self._failures = 0
         self._refused_key: str | None = None
+        self._told: list[Callable[[], None]] = []
 
     @classmethod
     def of(cls, issued: Issued) -> CredentialSource:
@@ -164,6 +166,15 @@ class CredentialSource:
     def check_renewed_by(self, check: Check) -> None:
         """Have keys that are not the first checked before anything is signed with them."""
         self._check = self._check or check
+
+    @contextmanager
+    def telling(self, renewed: Callable[[], None]) -> Iterator[None]:
+        """Have ``renewed`` called from the event loop after another set came, until the context is left."""
+        self._told.append(renewed)
+        try:
+            yield
+        finally:
+            self._told.remove(renewed)
 
     def fresh(self) -> Issued | None:
         """Return the set to sign with when there is one; a new one is fetched meanwhile where that is due."""
@@ -253,7 +264,10 @@ class CredentialSource:
             )
 
     def _hold(self, issued: Issued, now: float, life_seconds: float) -> None:
-        self._renewed_at = -math.inf if self._held is None else now
+        if self._held is not None:
+            self._renewed_at = now
+            for renewed in self._told:  # not at once: this may be in the middle of sending
+                asyncio.get_running_loop().call_soon(renewed)
         self._held = issued
         self._holds_until = now + life_seconds
         early_seconds = max(life_seconds - EARLY_SECONDS, life_seconds / 2, AGAIN_SECONDS)

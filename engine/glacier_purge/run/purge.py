@@ -122,6 +122,11 @@ class PurgeRun:
         if self._looking is not None:
             self._looking.cancel()
 
+    def credentials_renewed(self) -> None:
+        """Read what protects the vault again before more is sent."""
+        if self._sending is not None:
+            self._sending.credentials_renewed()
+
     def obey(self, order: Order) -> dict[str, object]:
         """Carry out an order and say how the run stands then: what ``telemetry`` says.
 

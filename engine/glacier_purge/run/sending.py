@@ -142,6 +142,10 @@ class Sending:
         self._pool.drain(reason)
         self._work.deadline = min(self._work.deadline, anyio.current_time() + DRAIN_SECONDS)
 
+    def credentials_renewed(self) -> None:
+        """Send nothing more until what protects the vault was read again."""
+        self._holds.look_first("credentials were renewed")
+
     def obey(self, order: Order) -> dict[str, object]:
         """Carry out an order and say how it stands then. Raises ``UsageError`` for what makes no sense."""
         if not isinstance(order, AskStatus):
@@ -279,7 +283,7 @@ class Sending:
         _log.warning("credentials.renewing", because=self._pool.why_paused(Side.CREDENTIALS))
         await self._context.service.renew_credentials()
         await check_renewed(self._context.plan, self._context.service)
-        self._holds.look_first("credentials were renewed")
+        self.credentials_renewed()
         _log.info("credentials.renewed")
 
 
