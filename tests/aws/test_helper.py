@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import signal
 from typing import TYPE_CHECKING
 
 import pytest
@@ -69,3 +70,22 @@ async def test_what_a_helper_started_is_ended_with_it(tmp_path: Path) -> None:
 async def test_a_helper_that_prints_for_ever_is_ended(tmp_path: Path) -> None:
     with pytest.raises(CredentialsFailed, match="more than 65,536 bytes"):
         await helper(tmp_path, "exec yes").load()
+
+
+@pytest.mark.usefixtures("alone")
+async def test_what_a_helper_leaves_at_work_keeps_nobody_from_its_answer(tmp_path: Path) -> None:
+    # an agent that it started holds its output open; asyncio would complain of pipes that nobody closed
+    async with asyncio.timeout(10):
+        given = await helper(tmp_path, f"sleep 30 & echo $! > {tmp_path}/agent; echo '{ANSWER}'").load()
+    agent = int((tmp_path / "agent").read_text())
+    os.kill(agent, signal.SIGKILL)  # it is there: an agent serves others, too
+    assert (await given.get_frozen_credentials()).access_key == "A"
+
+
+@pytest.mark.usefixtures("alone")
+@pytest.mark.parametrize(
+    ("command", "why"), [("", "it is empty"), ("  ", "it is empty"), ('"a', "No closing quotation")]
+)
+async def test_what_is_no_command_is_called_so(command: str, why: str) -> None:
+    with pytest.raises(CredentialsFailed, match=rf"is no command \({why}\)"):
+        await Helper("work", lambda: {"profiles": {"work": {"credential_process": command}}}, lambda _: None).load()

@@ -28,6 +28,10 @@ if TYPE_CHECKING:
 ANSWER_BYTES_MAX = 64 * 1024
 """A set of credentials with a session token is some 2 KB."""
 _SAID_CHARACTERS_MAX = 300
+_LOOK_SECONDS = 0.1
+"""How often is looked whether it ended with its output still open."""
+_REST_SECONDS = 0.5
+"""What it printed last is read for so long after its end."""
 _REQUIRED = ("AccessKeyId", "SecretAccessKey")
 _ALL = (*_REQUIRED, "SessionToken", "Expiration")
 
@@ -43,22 +47,24 @@ class Helper(AioProcessProvider):  # type: ignore[misc]  # aiobotocore publishes
     async def _retrieve_credentials_using(self, credential_process: str) -> dict[str, str | None]:
         """Ask the program. Raises ``CredentialsFailed`` for all that is no set of credentials."""
         try:
-            command = compat_shell_split(credential_process)
-            asked = f"the helper {command[0]} (credential_process of profile {self._profile})"
-        except (ValueError, IndexError) as fault:
+            program, *arguments = compat_shell_split(credential_process)
+        except ValueError as fault:
+            why = fault if credential_process.strip() else "it is empty"
             raise CredentialsFailed(
-                f"credential_process of profile {self._profile} is no command ({fault}). Correct it in the AWS "
+                f"credential_process of profile {self._profile} is no command ({why}). Correct it in the AWS "
                 "configuration, then run the same command again."
             ) from fault
+        asked = f"the helper {program} (credential_process of profile {self._profile})"
         self._begins(asked)
-        return _read(asked, await _answer(asked, command))
+        return _read(asked, await _answer(asked, [program, *arguments]))
 
 
 async def _answer(asked: str, command: list[str]) -> bytes:
     """Run the program to its end and return what it printed. It is killed when nobody waits for it any more.
 
     It may ask a person who is there.  Nowhere else is it let near a terminal, which would stop this process with it, or
-    given our standard input, which may be an inventory; then it is killed with whatever it started.
+    given our standard input, which may be an inventory; then it is killed with whatever it started.  Once it has ended
+    its answer is whole: what it leaves at work (an agent, say) may hold its output open for days.
     """
     is_alone = not can_ask()
     stdin = None if os.isatty(0) and not is_alone else DEVNULL
@@ -70,36 +76,39 @@ async def _answer(asked: str, command: list[str]) -> bytes:
         raise CredentialsFailed(f"{asked} cannot be started: {fault}. Check the AWS configuration.") from fault
     assert process.stdout is not None
     assert process.stderr is not None
+    printed, said = bytearray(), bytearray()
+    reading = asyncio.gather(_keep_printed(asked, process.stdout, printed), _keep_last_words(process.stderr, said))
     try:
-        printed, said = await asyncio.gather(_printed(asked, process.stdout), _last_words(process.stderr))
-        code = await process.wait()
+        while not reading.done() and process.returncode is None:
+            await asyncio.wait([reading], timeout=_LOOK_SECONDS)
+        await asyncio.wait([reading], timeout=_REST_SECONDS)
+        if reading.done():
+            reading.result()
+            await process.wait()
     finally:
-        if process.returncode is None:
-            if is_alone:
-                with suppress(ProcessLookupError):
-                    os.killpg(process.pid, SIGKILL)
-            process._transport.close()  # type: ignore[attr-defined]  # noqa: SLF001 - no public way; kills it and lets
-            await process.wait()  # go of its pipes, which programs of its own may hold open
+        reading.cancel()
+        if process.returncode is None and is_alone:
+            with suppress(ProcessLookupError):
+                os.killpg(process.pid, SIGKILL)
+        process._transport.close()  # type: ignore[attr-defined]  # noqa: SLF001 - no public way; kills it and lets
+        code = await process.wait()  # go of its pipes, which programs of its own may hold open
     if code != 0:
         how = f"ended with exit code {code}" if code > 0 else f"was ended by signal {-code}"
         raise CredentialsFailed(f"{asked} {how}, saying {_shown(said)}. Log in again, then run the same command again.")
-    return printed
+    return bytes(printed)
 
 
-async def _printed(asked: str, stream: asyncio.StreamReader) -> bytes:
-    printed = bytearray()
+async def _keep_printed(asked: str, stream: asyncio.StreamReader, printed: bytearray) -> None:
     while piece := await stream.read(ANSWER_BYTES_MAX):
         printed += piece
         if len(printed) > ANSWER_BYTES_MAX:
             raise CredentialsFailed(f"{asked} answered with more than {ANSWER_BYTES_MAX:,} bytes: no credentials.")
-    return bytes(printed)
 
 
-async def _last_words(stream: asyncio.StreamReader) -> bytes:
-    words = b""
+async def _keep_last_words(stream: asyncio.StreamReader, words: bytearray) -> None:
     while piece := await stream.read(ANSWER_BYTES_MAX):
-        words = (words + piece)[-ANSWER_BYTES_MAX:]
-    return words
+        words += piece
+        del words[:-ANSWER_BYTES_MAX]
 
 
 def _read(asked: str, printed: bytes) -> dict[str, str | None]:
@@ -140,7 +149,7 @@ def _unusable(asked: str, what: str) -> CredentialsFailed:
     )
 
 
-def _shown(said: bytes) -> str:
+def _shown(said: bytearray) -> str:
     """The end of what a program complained of, in one line, without secrets."""
     words = redact(" ".join(said.decode(errors="replace").split())).replace(". ", "; ")
     return f'"{words[-_SAID_CHARACTERS_MAX:].rstrip(".")}"' if words else "nothing"
