@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import os
 import socket
+import threading
 from typing import TYPE_CHECKING
 
 import pytest
@@ -119,3 +120,20 @@ def test_no_more_is_read_whole_than_there_is_room_for(tmp_path: Path) -> None:
 def test_what_is_no_toml_is_said_however_it_fails(text: str) -> None:
     with pytest.raises(GivenFileWrong, match="it is not TOML: "):
         parsed_toml(text)
+
+
+def test_a_pipe_without_a_writer_is_not_waited_for_without_end(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("glacier_purge.storage.given_file._WRITER_SECONDS_MAX", 0.1)
+    os.mkfifo(tmp_path / "pipe")
+    threads = threading.active_count()
+    with pytest.raises(GivenFileWrong, match=r"^it is a pipe into which nobody writes, waited for 0\.1 s"):
+        read_given(tmp_path / "pipe")
+    assert threading.active_count() == threads, "nobody is left waiting for it"
+
+
+def test_a_pipe_is_read_by_whoever_came_first(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    writer = threading.Timer(0.1, (tmp_path / "pipe").write_bytes, [b"an inventory"])
+    writer.start()
+    assert read_given(tmp_path / "pipe") == b"an inventory"
+    writer.join()

@@ -16,11 +16,14 @@ import re
 import stat
 import tomllib
 from codecs import BOM_UTF8
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, BinaryIO
 
 TEXT_BYTES_MAX = 16 * 1024 * 1024
 """The longest text that is read whole: a fleet of a hundred thousand vaults, each with an entry of its own."""
+
+_WRITER_SECONDS_MAX = 30.0
 
 _AS_UTF_8 = "and UTF-8 is read. Save it as UTF-8, or convert it: iconv -f {0} -t UTF-8"
 _UTF_16 = f"it is text in UTF-16, as PowerShell and Excel write it, {_AS_UTF_8.format('UTF-16')}"
@@ -62,7 +65,9 @@ class GivenFileWrong(ValueError):
 def open_given(path: Path) -> BinaryIO:
     """Open a file to read its bytes once, or a pipe. Raises ``GivenFileWrong``."""
     try:
-        file = open(path, "rb")  # noqa: PTH123, SIM115 - closed by who asked for it; a name with a NUL is a ValueError
+        file = _opened(path)
+    except GivenFileWrong:
+        raise
     except IsADirectoryError:
         raise GivenFileWrong("it is a folder. Give a file") from None
     except OSError as error:
@@ -121,6 +126,25 @@ def other_kind(beginning: bytes) -> str | None:
             return kind
     is_json = beginning.removeprefix(BOM_UTF8).lstrip().startswith(b"{")  # which needs no ends of lines
     return _OLD_LINE_ENDS if b"\r" in beginning and b"\n" not in beginning and not is_json else None
+
+
+def _opened(path: Path) -> BinaryIO:
+    """Open it; a pipe opens when somebody opens its other end, which is waited for so long and no longer."""
+    if not path.is_fifo():
+        return open(path, "rb")  # noqa: PTH123 - closed by who asked for it; a name with a NUL is a ValueError
+    with ThreadPoolExecutor(1) as thread:
+        opening = thread.submit(open, path, "rb")
+        try:
+            return opening.result(_WRITER_SECONDS_MAX)
+        except TimeoutError:
+            raise GivenFileWrong(
+                f"it is a pipe into which nobody writes, waited for {_WRITER_SECONDS_MAX:g} s. Start what writes first"
+            ) from None
+        finally:
+            if not opening.done():
+                other_end = os.open(path, os.O_RDWR | os.O_NONBLOCK)  # with which the thread's open ends
+                opening.result().close()
+                os.close(other_end)
 
 
 def _is_endless(descriptor: int) -> bool:
