@@ -18,6 +18,12 @@ KEY = "wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY"
         ("'X-Amz-Security-Token': b'IQoJb3JpZ2luX2VjEA/+='", "'X-Amz-Security-Token': b'[hidden]'"),
         ("x-amz-security-token:IQoJb3JpZ2luX2VjEA//\nhost:h", "x-amz-security-token:[hidden]\nhost:h"),
         ("SessionToken=abc&x=1", "SessionToken=[hidden]&x=1"),
+        ("token=FwoGZXIvYXdzEBYaDH", "token=[hidden]"),
+        (
+            '{"accessToken": "eyJ0eXAi.x", "client_secret":"abc"}',
+            '{"accessToken": "[hidden]", "client_secret":"[hidden]"}',
+        ),
+        ("DB_PASSWORD=hunter2 passwd: hunter2", "DB_PASSWORD=[hidden] passwd: [hidden]"),
         ("Authorization: Bearer abc.def rest", "Authorization: [hidden] rest"),
         (
             "Authorization: AWS4-HMAC-SHA256 Credential=AKIAIOSFODNN7EXAMPLE/20261122/us-east-1, Signature=fe5f\nnext",
@@ -39,6 +45,7 @@ def test_secrets_are_hidden(text: str, shown: str) -> None:
         "da39a3ee5e6b4b0d3255bfef95601890afd80709",
         "arn:aws:glacier:us-east-1:123456789012:vaults/photos",
         "the authorization of this run has expired",
+        "the security token included in the request is invalid",
     ],
 )
 def test_what_people_must_be_able_to_read_is_left_whole(text: str) -> None:
