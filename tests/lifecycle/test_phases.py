@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from glacier_purge.errors import AuditDamaged, PlanRefused, UsageError
-from glacier_purge.lifecycle.endings import check_not_abandoned
+from glacier_purge.lifecycle.endings import check_round
 from glacier_purge.lifecycle.phases import TRANSITIONS, Event, Phase
 from glacier_purge.lifecycle.state import WAITING_FILE, _waiting
 from glacier_purge.lifecycle.steps_file import LifecycleFile
@@ -249,7 +249,18 @@ def test_a_round_of_an_abandoned_lifecycle_is_known_however_it_is_named(
     (tmp_path / "round-1/audit").mkdir(parents=True)
     monkeypatch.chdir(tmp_path / here)
     with pytest.raises(PlanRefused, match=r"was abandoned at .* by me@here: nothing more is sent for it, ever"):
-        check_not_abandoned(Path(named))
+        check_round(Path(named))
+
+
+@pytest.mark.parametrize("phase", [phase for phase in Phase if phase not in {Phase.PREFLIGHT, Phase.DONE}])
+def test_a_round_is_not_sent_by_hand_before_its_lifecycle_sends_it(phase: Phase, tmp_path: Path) -> None:
+    at(phase, tmp_path)
+    (tmp_path / "round-1").mkdir()
+    if phase in {Phase.INVENTORY, Phase.PLAN, Phase.APPROVAL, Phase.FREEZE}:
+        with pytest.raises(PlanRefused, match=rf"stands before its purge \({phase.value}\)"):
+            check_round(tmp_path / "round-1")
+    else:
+        check_round(tmp_path / "round-1")
 
 
 @pytest.mark.parametrize("left", [b"", bytes(200)])

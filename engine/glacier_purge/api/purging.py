@@ -13,7 +13,7 @@ from glacier_purge.audit.recovery import replay
 from glacier_purge.audit.segments import last_request_ids
 from glacier_purge.clock import utc_now
 from glacier_purge.guard.rules import check_fresh
-from glacier_purge.lifecycle.endings import check_not_abandoned
+from glacier_purge.lifecycle.endings import check_round
 from glacier_purge.plan.identity import planned_at
 from glacier_purge.run.purge import PurgeRun
 from glacier_purge.storage.disk import FileDisk
@@ -38,9 +38,10 @@ _log: Any = structlog.wrap_logger(logging.getLogger(__name__))
 def alone_with(folder: RunFolder, plan: Plan) -> Iterator[None]:
     """Keep every other process off the run and off its vault, before anybody is asked about them.
 
-    Raises ``PlanRefused`` for a round of an abandoned lifecycle, ``RunLocked``, and as ``RunFolder.check_disk`` does.
+    Raises ``PlanRefused`` for a round that its lifecycle abandoned or has not come to, ``RunLocked``, and as
+    ``RunFolder.check_disk`` does.
     """
-    check_not_abandoned(folder.path)
+    check_round(folder.path)
     with folder.locked(plan.vault, plan.endpoint_url):
         folder.check_disk()
         yield

@@ -1,7 +1,7 @@
 """How a lifecycle ends other than by its own last phase: abandoned, or done with a vault that was to go and is there.
 
 Abandoned in good order, uploads are allowed again, and nothing more is ever sent.  That it was abandoned is a step like
-any other, so whatever looks at the lifecycle sees it; whoever opens a run that is a round of it asks here first.
+any other, so whatever looks at the lifecycle sees it; whoever opens a run that is a round of one asks here first.
 """
 
 from __future__ import annotations
@@ -12,11 +12,13 @@ from pathlib import Path
 from glacier_purge.archive import Vault
 from glacier_purge.errors import PlanRefused
 from glacier_purge.glacier.control import GlacierControl
-from glacier_purge.lifecycle.phases import Event
-from glacier_purge.lifecycle.steps import Step
+from glacier_purge.lifecycle.phases import Event, Phase
+from glacier_purge.lifecycle.steps import Step, position
 from glacier_purge.lifecycle.steps_file import LifecycleFile, read_steps
 from glacier_purge.storage.folder import LIFECYCLE_FILE, RunFolder
 from glacier_purge.vault.freeze import read_frozen, thaw
+
+_BEFORE_SENDING = {Phase.PREFLIGHT, Phase.INVENTORY, Phase.PLAN, Phase.APPROVAL, Phase.FREEZE}
 
 
 async def abandon(control: GlacierControl, folder: RunFolder, lifecycle: LifecycleFile, *, by: str) -> list[str]:
@@ -36,11 +38,23 @@ def abandonment(steps: Sequence[Step]) -> Step | None:
     return steps[-1] if steps and steps[-1].event is Event.ABANDONED else None
 
 
-def check_not_abandoned(round_folder: Path) -> None:
-    """Raise ``PlanRefused`` for a run that is a round of an abandoned lifecycle, ``AuditDamaged`` as ``read_steps``."""
-    folder = round_folder.resolve().parent  # also where it is named from inside, as ".."
-    if (folder / LIFECYCLE_FILE).exists():
-        refuse_abandoned(folder, read_steps(folder))
+def check_round(round_folder: Path) -> None:
+    """Raise ``PlanRefused`` for a run that is a round of a lifecycle which was abandoned, or has not come to sending:
+    its approval, its caps and its freeze would be passed over.  Raises ``AuditDamaged`` as ``read_steps`` does.
+    """
+    place = round_folder.resolve()  # also where it is named from inside, as ".."
+    folder = place.parent
+    if not (folder / LIFECYCLE_FILE).exists():
+        return
+    steps = read_steps(folder)
+    refuse_abandoned(folder, steps)
+    phase, number = position(steps)
+    if phase in _BEFORE_SENDING and place.name == f"round-{number}":
+        raise PlanRefused(
+            f"{place} is a round of the lifecycle in {folder}, which stands before its {Phase.PURGE.value} "
+            f"({phase.value}). What it settles before that would be passed over. Nothing was sent. To go on with it: "
+            "glacier-purge run, or fleet, as it was begun."
+        )
 
 
 def refuse_abandoned(folder: Path, steps: Sequence[Step]) -> None:
