@@ -14,13 +14,14 @@ from glacier_purge.deletion.pacer import PacerSettings
 from glacier_purge.errors import DiskFailed, UsageError
 from tests.deletion.pretended import InProcessGlacier
 from tests.run.bench import Bench
+from tests.virtual_time import IN_PROCESS
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from glacier_purge.deletion.budget import Lane
 
-pytestmark = pytest.mark.looptime
+pytestmark = IN_PROCESS
 
 LIMIT_PER_SECOND = 100.0
 COLD = PacerSettings(in_flight_max=16)

@@ -23,6 +23,7 @@ from glacier_purge.errors import CredentialsFailed, GlacierPurgeError, ServiceRe
 from glacier_purge.glacier.doubts import repeated
 from glacier_purge.glacier.reply import ENDS_THE_RUN, Meaning, Reply
 from tests.deletion.pretended import InProcessGlacier, Kept
+from tests.virtual_time import IN_PROCESS
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -30,7 +31,7 @@ if TYPE_CHECKING:
     from glacier_purge.audit.record import Outcome
     from glacier_purge.glacier.port import Addressed, Later
 
-pytestmark = pytest.mark.looptime
+pytestmark = IN_PROCESS
 
 SERVER_FAULT = Reply(Meaning.SERVER_FAULT, 500, "InternalFailure")
 LOST = Reply(Meaning.NO_REPLY, None, "ConnectionReset")

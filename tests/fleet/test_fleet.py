@@ -20,11 +20,12 @@ from glacier_purge.errors import (
     ServiceRefused,
 )
 from glacier_purge.fleet.fleet import Ending, Fleet, State, folder_name
+from tests.virtual_time import IN_PROCESS
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-pytestmark = pytest.mark.looptime
+pytestmark = IN_PROCESS
 
 LATER = datetime(2026, 11, 23, tzinfo=UTC)
 

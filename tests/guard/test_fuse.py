@@ -10,12 +10,13 @@ from glacier_purge.glacier.reply import Meaning, Reply
 from glacier_purge.guard.fuse import FuseSettings
 from tests.deletion.pretended import InProcessGlacier
 from tests.run.bench import Bench
+from tests.virtual_time import IN_PROCESS
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
-pytestmark = pytest.mark.looptime
+pytestmark = IN_PROCESS
 
 STRANGE = Reply(Meaning.UNKNOWN, 400, "StrangeException")
 

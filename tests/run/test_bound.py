@@ -30,6 +30,7 @@ from glacier_purge.run.bounds import Allowance, check_outcomes
 from glacier_purge.storage.bound_file import BLOCK_BYTES
 from tests.deletion.pretended import InProcessGlacier
 from tests.run.bench import Bench
+from tests.virtual_time import IN_PROCESS
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -42,7 +43,7 @@ ARCHIVES = 900
 """Five blocks of inventory, of which two are left to be read a second and a half after the start."""
 KEPT_EACH = 3
 
-pytestmark = pytest.mark.looptime
+pytestmark = IN_PROCESS
 
 
 def is_kept(ordinal: int) -> bool:

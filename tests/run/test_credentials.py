@@ -18,6 +18,7 @@ from glacier_purge.run.windows import Window
 from tests.aws.pretended_chain import HANGS, Chain
 from tests.deletion.pretended import InProcessGlacier
 from tests.run.bench import Bench
+from tests.virtual_time import IN_PROCESS
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -26,7 +27,7 @@ if TYPE_CHECKING:
     from glacier_purge.aws.credentials import Issued
     from glacier_purge.glacier.port import Addressed, Later, VaultDescription
 
-pytestmark = pytest.mark.looptime
+pytestmark = IN_PROCESS
 
 LASTS_SECONDS = 300.0
 PER_SECOND = 2.0

@@ -16,12 +16,13 @@ from glacier_purge.run.steering import Pause, Resume, Stop
 from glacier_purge.run.windows import Window
 from tests.deletion.pretended import InProcessGlacier
 from tests.run.bench import Bench
+from tests.virtual_time import IN_PROCESS
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
-pytestmark = pytest.mark.looptime
+pytestmark = IN_PROCESS
 
 BY = "dave@host"
 SLOW = PacerSettings(rate_per_second_first=0.1, rate_per_second_max=0.1, in_flight_max=4)

@@ -12,6 +12,7 @@ from glacier_purge.plan.forecast import KnownRate
 from glacier_purge.run.limits import known_rate, limits_file, remember_rate
 from tests.deletion.pretended import VAULT, InProcessGlacier
 from tests.run.bench import Bench
+from tests.virtual_time import IN_PROCESS
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -53,7 +54,7 @@ def test_a_folder_that_cannot_be_written_ends_nothing(tmp_path: Path) -> None:
     assert known_rate(VAULT, URL) is None
 
 
-@pytest.mark.looptime
+@IN_PROCESS
 async def test_a_run_remembers_the_limit_it_met(tmp_path: Path) -> None:
     bench = Bench(tmp_path, InProcessGlacier(2_000, rate_per_second=50.0))
     await bench.finish()

@@ -13,6 +13,7 @@ from glacier_purge.run.steering import AskStatus, Order, Pause, Resume, SetRate,
 from glacier_purge.run.windows import Window
 from tests.deletion.pretended import InProcessGlacier
 from tests.run.bench import Bench
+from tests.virtual_time import IN_PROCESS
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -44,7 +45,7 @@ def test_what_is_no_order_is_refused(line: bytes) -> None:
         read_order(line)
 
 
-@pytest.mark.looptime
+@IN_PROCESS
 async def test_a_paused_run_sends_nothing_until_it_is_resumed(tmp_path: Path) -> None:
     bench = Bench(tmp_path, InProcessGlacier(500))
     async with bench.process(telemetry_seconds=600.0) as run:
@@ -64,7 +65,7 @@ async def test_a_paused_run_sends_nothing_until_it_is_resumed(tmp_path: Path) ->
     assert bench.log()[-1]["event"] == "finished"
 
 
-@pytest.mark.looptime
+@IN_PROCESS
 async def test_a_changed_rate_holds_from_then_on(tmp_path: Path) -> None:
     bench = Bench(tmp_path, InProcessGlacier(2000))
     async with bench.process() as run:
@@ -80,7 +81,7 @@ async def test_a_changed_rate_holds_from_then_on(tmp_path: Path) -> None:
     assert [line["per_second"] for line in bench.events("ordered")] == [5.0, None]
 
 
-@pytest.mark.looptime
+@IN_PROCESS
 async def test_a_stopped_run_names_who_stopped_it_and_goes_on_with_the_next_process(tmp_path: Path) -> None:
     bench = Bench(tmp_path, InProcessGlacier(500))
     async with bench.process() as run:
@@ -91,7 +92,7 @@ async def test_a_stopped_run_names_who_stopped_it_and_goes_on_with_the_next_proc
     await bench.finish()
 
 
-@pytest.mark.looptime
+@IN_PROCESS
 async def test_a_pause_is_not_kept_by_the_next_process(tmp_path: Path) -> None:
     bench = Bench(tmp_path, InProcessGlacier(500))
     async with bench.process() as run:
@@ -103,7 +104,7 @@ async def test_a_pause_is_not_kept_by_the_next_process(tmp_path: Path) -> None:
     await bench.finish()
 
 
-@pytest.mark.looptime
+@IN_PROCESS
 async def test_before_anything_is_sent_only_the_status_is_told(tmp_path: Path) -> None:
     run = Bench(tmp_path, InProcessGlacier(5)).purge_run()
     assert run.obey(AskStatus(by=BY))["state"] == "checking"
@@ -111,7 +112,7 @@ async def test_before_anything_is_sent_only_the_status_is_told(tmp_path: Path) -
         run.obey(Pause(by=BY))
 
 
-@pytest.mark.looptime
+@IN_PROCESS
 async def test_asking_for_the_status_is_not_written_down(tmp_path: Path) -> None:
     bench = Bench(tmp_path, InProcessGlacier(300))
     async with bench.process() as run:
@@ -120,7 +121,7 @@ async def test_asking_for_the_status_is_not_written_down(tmp_path: Path) -> None
     assert bench.events("ordered") == []
 
 
-@pytest.mark.looptime
+@IN_PROCESS
 async def test_outside_of_its_hours_a_run_waits_and_says_until_when(tmp_path: Path) -> None:
     bench = Bench(tmp_path, InProcessGlacier(500))
     async with bench.process(windows=(Window.parse("22:00-06:00 UTC"),), telemetry_seconds=60.0) as run:
@@ -135,7 +136,7 @@ async def test_outside_of_its_hours_a_run_waits_and_says_until_when(tmp_path: Pa
     assert bench.log()[-1]["event"] == "finished"
 
 
-@pytest.mark.looptime
+@IN_PROCESS
 async def test_a_window_that_closes_holds_the_run_until_the_next_one(tmp_path: Path) -> None:
     bench = Bench(tmp_path, InProcessGlacier(500))
     windows = (Window.parse("11:00-12:01 UTC"), Window.parse("13:00-14:00 UTC"))
@@ -154,7 +155,7 @@ async def test_a_window_that_closes_holds_the_run_until_the_next_one(tmp_path: P
     assert bench.service.sent_at[sent] >= 3600
 
 
-@pytest.mark.looptime
+@IN_PROCESS
 @pytest.mark.parametrize("hours", [-6, 6])
 async def test_a_clock_that_is_set_is_noticed_in_half_a_minute(tmp_path: Path, hours: int) -> None:
     bench = Bench(tmp_path, InProcessGlacier(5000))
@@ -170,7 +171,7 @@ async def test_a_clock_that_is_set_is_noticed_in_half_a_minute(tmp_path: Path, h
         run.drain("test")
 
 
-@pytest.mark.looptime
+@IN_PROCESS
 async def test_a_pause_and_a_closed_window_have_no_end_that_is_known(tmp_path: Path) -> None:
     bench = Bench(tmp_path, InProcessGlacier(50))
     async with bench.process(windows=(Window.parse("13:00-14:00 UTC"),)) as run:

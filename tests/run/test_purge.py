@@ -16,11 +16,12 @@ from glacier_purge.glacier.reply import Meaning, Reply
 from glacier_purge.run.sending import DRAIN_SECONDS
 from tests.deletion.pretended import InProcessGlacier
 from tests.run.bench import Bench
+from tests.virtual_time import IN_PROCESS
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-pytestmark = pytest.mark.looptime
+pytestmark = IN_PROCESS
 
 EXPIRED = Reply(Meaning.CREDENTIALS, 403, "ExpiredTokenException")
 LOST = Reply(Meaning.NO_REPLY, None, "ConnectionRefused")
