@@ -97,7 +97,7 @@ def today(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> No
 
 
 @pytest.fixture(scope="session")
-def authority(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def trusted_authority(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The one authority that this system trusts while it is tested; hundreds take 20 ms to read, for every client."""
     file = tmp_path_factory.mktemp("authorities") / "authority.pem"
     trustme.CA().cert_pem.write_to_path(str(file))
@@ -106,7 +106,7 @@ def authority(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(autouse=True)
 def clean_environment(
-    monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathFactory, authority: Path
+    monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathFactory, trusted_authority: Path
 ) -> None:
     """Hide the AWS account, proxies, settings and authorities of whoever runs the tests, from them and from what they
     start."""
@@ -115,8 +115,8 @@ def clean_environment(
             monkeypatch.delenv(name)
     for name in ("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE"):
         monkeypatch.delenv(name, raising=False)
-    monkeypatch.setenv("SSL_CERT_FILE", str(authority))
-    monkeypatch.setenv("SSL_CERT_DIR", str(authority.with_name("no-more-authorities-here")))
+    monkeypatch.setenv("SSL_CERT_FILE", str(trusted_authority))
+    monkeypatch.setenv("SSL_CERT_DIR", str(trusted_authority.with_name("no-more-authorities-here")))
     nowhere = tmp_path_factory.getbasetemp() / "no-aws-configuration-here"
     monkeypatch.setenv("AWS_CONFIG_FILE", str(nowhere / "config"))
     monkeypatch.setenv("AWS_SHARED_CREDENTIALS_FILE", str(nowhere / "credentials"))
