@@ -26,7 +26,7 @@ SHELL := /bin/bash
 .SUFFIXES:
 MAKEFLAGS += --no-print-directory
 .DEFAULT_GOAL := help
-.PHONY: help demo test strace check format wheel conformance rehearsal bench guard bench-simulator witness javascript schemas lock clean
+.PHONY: help demo test test-pythons strace check format wheel conformance rehearsal bench guard bench-simulator witness javascript schemas lock clean
 
 help: ## Say what there is.
 	@sed -nE 's/^([a-z-]+):.*## (.*)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 24
@@ -36,6 +36,9 @@ demo: $(VENV)/.ready ## Purge a simulated vault; needs no AWS account and touche
 
 test: $(VENV)/.ready $(WITNESS)/.ready javascript strace ## Run the tests. ARGUMENTS="tests/audit -x" runs some of them.
 	@$(BIN)/python -m pytest -n 2 --dist worksteal $(ARGUMENTS)
+
+test-pythons: $(VENV)/.ready ## Run the fast part of the tests on each newer Python there is. PYTHONS="python3.14" names some.
+	@UV="$(UV)" PYTHONS="$(PYTHONS)" .ci/pythons
 
 strace: # Makes disks fail under the tests; they skip where it is missing, but not in CI.
 	@command -v strace >/dev/null || { \
