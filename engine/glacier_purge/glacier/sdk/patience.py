@@ -26,9 +26,13 @@ _UNBELIEVED_MAX = 3
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ControlRetry:
-    """How often and with what waits a control call is tried: by default for about two minutes."""
+    """How often and with what waits a control call is tried: by default for about two minutes.
+
+    After ``seconds_max`` it is not tried again, however few attempts that were: where requests hang, each takes long.
+    """
 
     attempts_max: int = 10
+    seconds_max: float = 120.0
     first_wait_seconds: float = 0.5
     wait_seconds_max: float = 20.0
     sleep: Callable[[float], Awaitable[None]] = anyio.sleep
@@ -39,18 +43,20 @@ class ControlRetry:
         return AsyncRetrying(
             retry=retry_if_exception_type(NoAnswer),
             wait=partial(_wait_seconds, backoff),
-            stop=partial(_is_enough, self.attempts_max),
+            stop=partial(_is_enough, self.attempts_max, self.seconds_max),
             sleep=self.sleep,
             reraise=True,
         )
 
 
-FIRST_QUESTION = ControlRetry(attempts_max=5, first_wait_seconds=0.25)
-"""For who we are and which vault is meant: some two seconds of waits, four at most."""
+FIRST_QUESTION = ControlRetry(attempts_max=5, first_wait_seconds=0.25, seconds_max=25.0)
+"""For who we are and which vault is meant: some two seconds of waits, four at most. What hung is not asked again."""
 
 
-def _is_enough(attempts_max: int, state: RetryCallState) -> bool:
+def _is_enough(attempts_max: int, seconds_max: float, state: RetryCallState) -> bool:
     """Tell whether the last answer was one too many: weather is waited out, what is no answer is not."""
+    if state.seconds_since_start is not None and state.seconds_since_start >= seconds_max:
+        return True
     assert state.outcome is not None
     error = state.outcome.exception()
     assert isinstance(error, NoAnswer)
