@@ -46,6 +46,7 @@ def test_secrets_are_hidden(text: str, shown: str) -> None:
         "arn:aws:glacier:us-east-1:123456789012:vaults/photos",
         "the authorization of this run has expired",
         "the security token included in the request is invalid",
+        "Error loading SSO Token: Token for corp does not exist",
     ],
 )
 def test_what_people_must_be_able_to_read_is_left_whole(text: str) -> None:

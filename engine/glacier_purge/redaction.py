@@ -17,7 +17,8 @@ _ACCESS_KEY = re.compile(r"\b(A[KS]IA)[A-Z0-9]{8,}([A-Z0-9]{4})\b")
 _NAMED_SECRET = re.compile(
     r"""(?ix)
     ( \b (?: x-amz-security-token | authorization | signature | (?:aws_?)?secret_?access_?key | secret_?key
-           | [a-z_-]* (?: token | secret | password | passwd | passphrase ) )
+           | (?:aws_?)?session_?token | [a-z_-]* token (?= ["']? \s* [:=] \s* ["']? \S{8} )
+           | [a-z_-]* (?: secret | password | passwd | passphrase ) )
       ["']? \s* [:=] \s* (?! (?: [bu]?["'] )? \[hidden\] ) (?: [bu](?=["']) )? ["']? )
     (?: AWS4-HMAC-SHA256 [^"'\r\n]* | (?: Basic | Bearer ) \s+ \S+ | [^\s"',;&}\])]+ )
     """

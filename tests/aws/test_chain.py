@@ -4,13 +4,18 @@ from __future__ import annotations
 
 import asyncio
 import time
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
+import aiobotocore.credentials
+import aiobotocore.tokens
+import botocore.credentials
+import botocore.tokens
 import pytest
 
 from glacier_purge.aws.access import Access
 from glacier_purge.aws.chain import Chain
 from glacier_purge.aws.credentials import Issued
+from glacier_purge.aws.session import _quieten_sdk_logs
 from glacier_purge.errors import CredentialsUnreachable
 from tests.aws.pretended_sts import HANGS, PretendedSts, session_given
 
@@ -91,3 +96,10 @@ def test_an_attempt_that_is_given_up_ends_at_once_and_says_at_what_it_was(sts: P
     given = attempt.outcome.result(timeout=5)
     assert isinstance(given, CredentialsUnreachable)
     assert str(given) == "STS's AssumeRole for profile default was given up."
+
+
+@pytest.mark.parametrize("module", [aiobotocore.credentials, aiobotocore.tokens, botocore.credentials, botocore.tokens])
+def test_the_sdk_adds_no_traceback_to_what_we_say(module: Any, caplog: pytest.LogCaptureFixture) -> None:
+    _quieten_sdk_logs()
+    module.logger.warning("Refreshing token failed during the mandatory refresh period.", exc_info=True)
+    assert caplog.text == ""

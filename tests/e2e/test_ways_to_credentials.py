@@ -421,6 +421,15 @@ SITUATIONS: dict[str, tuple[Prepare, int, str, list[str]]] = {
     "a web identity without a file": (web_identity(None), 253, "identity", []),
     "a login that was never made": (single_sign_on(None), 253, "Run `aws sso login --profile sso`", []),
     "a login that is over": (single_sign_on(logged_in_until(YESTERDAY)), 253, "`aws sso login --profile sso`", []),
+    "a login by an sso-session that was never made": (
+        configured(
+            "[default]\nsso_session = acme\nsso_account_id = 123456789012\nsso_role_name = purger\n"
+            "[sso-session acme]\nsso_region = us-east-1\nsso_start_url = https://acme.awsapps.com/start\n"
+        ),
+        253,
+        "Token for acme does not exist.*Run `aws sso login --profile default`",
+        [],
+    ),
     "a role by a login that was never made": (
         configured(f"[default]\n{ROLE}source_profile = sso\n{SSO}"),
         253,

@@ -268,4 +268,5 @@ def _quieten_sdk_logs() -> None:
     for name in ("botocore", "aiobotocore"):
         if logging.getLogger(name).level == logging.NOTSET:
             logging.getLogger(name).setLevel(logging.INFO)
-        logging.getLogger(f"{name}.credentials").addFilter(_is_no_failure)
+        for chain in ("credentials", "tokens"):
+            logging.getLogger(f"{name}.{chain}").addFilter(_is_no_failure)
