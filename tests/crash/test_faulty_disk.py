@@ -20,6 +20,8 @@ import pytest
 if TYPE_CHECKING:
     from tests.e2e.conftest import Bench
 
+pytestmark = pytest.mark.in_process
+
 POINTS = int(os.environ.get("GLACIER_PURGE_DISK_POINTS", "0"))
 IN_FLIGHT_MAX = 4
 RATE = 300

@@ -1,7 +1,8 @@
 """The installed command against the simulator, as processes; and the invariants, checked after every run.
 
-What a run wrote is read with the json module, what the server received is asked from the server; ``shell`` has the
-command in this process, for tests that ask for much and get little.
+What a run wrote is read with the json module, what the server received is asked from the server.  Tests marked
+``in_process`` give the same commands in this one, since a start costs more than most of their work, and so does
+``shell``, for tests that ask for much and get little.
 """
 
 from __future__ import annotations
@@ -14,12 +15,15 @@ import subprocess
 import sys
 import time
 from collections import Counter
+from contextlib import redirect_stderr, redirect_stdout
 from dataclasses import dataclass, field
+from io import StringIO
 from typing import TYPE_CHECKING, Any
 from urllib.request import ProxyHandler, Request, build_opener
 
 import pytest
 
+from glacier_purge.cli import main
 from tests.answers import check_answer, check_if_for_programs
 from tests.e2e.shell import Shell, process_settings_kept
 
@@ -196,6 +200,34 @@ class Bench:
         raise AssertionError("no fault struck in a minute")
 
 
+@dataclass
+class Here(Bench):
+    """A bench whose commands are given in this process, for tests that need no process of their own.
+
+    (One with ``start``, or ``under`` another program, is one still.)
+    """
+
+    def run(self, *arguments: str, exit_code: int = 0, under: tuple[str, ...] = ()) -> subprocess.CompletedProcess[str]:
+        if under:
+            return super().run(*arguments, exit_code=exit_code, under=under)
+        wanted = self.environment()
+        with (
+            pytest.MonkeyPatch.context() as patch,
+            process_settings_kept(),
+            redirect_stdout(StringIO()) as out,
+            redirect_stderr(StringIO()) as err,
+        ):
+            patch.chdir(self.folder)
+            for name in os.environ.keys() - wanted.keys():
+                patch.delenv(name)
+            for name, value in wanted.items():
+                patch.setenv(name, value)
+            ended = main([*arguments])
+        assert ended == exit_code, f"{arguments}: exit {ended}\n{out.getvalue()}\n{err.getvalue()}"
+        check_if_for_programs(arguments, out.getvalue())
+        return subprocess.CompletedProcess(arguments, ended, out.getvalue(), err.getvalue())
+
+
 def start_simulator(*options: str, archives: int = 500) -> Simulator:
     process = subprocess.Popen(
         [*COMMAND, "simulate", "--archives", str(archives), *options],
@@ -216,13 +248,14 @@ def start_simulator(*options: str, archives: int = 500) -> Simulator:
 
 @pytest.fixture
 def bench(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Bench]:
-    """A bench; ``@pytest.mark.parametrize("bench", [(...options, archives)], indirect=True)`` sets the simulator."""
+    """A bench; ``@pytest.mark.parametrize("bench", [(...options, archives)], indirect=True)`` sets the simulator, and
+    the mark ``in_process`` makes it one ``Here``."""
     options = dict(getattr(request, "param", {}))
     archives = options.pop("archives", 500)
     defaults = {"rate": 0, "latency-ms": 5, "error-rate": 0}
     arguments = [part for name, value in (defaults | options).items() for part in (f"--{name}", str(value))]
     simulator = start_simulator(*arguments, archives=archives)
-    bench = Bench(tmp_path, simulator)
+    bench = (Here if request.node.get_closest_marker("in_process") else Bench)(tmp_path, simulator)
     try:
         yield bench
     finally:

@@ -14,6 +14,8 @@ if TYPE_CHECKING:
 
     from tests.e2e.conftest import Bench
 
+pytestmark = pytest.mark.in_process
+
 RETRIEVE = """
 import sys, boto3
 glacier = boto3.client("glacier", endpoint_url=sys.argv[1], region_name="us-east-1")

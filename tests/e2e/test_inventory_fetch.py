@@ -5,8 +5,12 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING
 
+import pytest
+
 if TYPE_CHECKING:
     from tests.e2e.conftest import Bench
+
+pytestmark = pytest.mark.in_process
 
 HOUR = 3600.0
 

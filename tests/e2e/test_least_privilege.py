@@ -11,7 +11,7 @@ import pytest
 
 from glacier_purge.guard.upload_denial import denial, sid_for, with_statement
 from tests.clients import VAULT
-from tests.e2e.conftest import Bench, start_simulator
+from tests.e2e.conftest import Bench, Here, start_simulator
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -46,7 +46,7 @@ def guarded(tmp_path: Path, repository: Path) -> Iterator[Bench]:
         for part in ("--auth", f"{role}:secret:{filled_in(repository / f'config/iam/{role}.json', tmp_path)}")
     ]
     simulator = start_simulator("--rate", "0", "--latency-ms", "1", "--error-rate", "0", *auth, archives=40)
-    bench = Bench(tmp_path, simulator)
+    bench = Here(tmp_path, simulator)
     try:
         yield bench
     finally:

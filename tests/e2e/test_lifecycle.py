@@ -6,10 +6,14 @@ import json
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import pytest
+
 from tests.e2e.desk import asked
 
 if TYPE_CHECKING:
     from tests.e2e.conftest import Bench
+
+pytestmark = pytest.mark.in_process
 
 DAY = 86_400.0
 

@@ -12,6 +12,8 @@ import pytest
 if TYPE_CHECKING:
     from tests.e2e.conftest import Bench
 
+pytestmark = pytest.mark.in_process
+
 
 @pytest.mark.parametrize("bench", [{"archives": 10_000, "latency-ms": 1}], indirect=True)
 def test_exactly_what_a_data_transfer_export_proves_goes(bench: Bench) -> None:

@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 
     from tests.e2e.conftest import Bench
 
+pytestmark = pytest.mark.in_process
+
 SLOW = {"archives": 3000, "rate": 0, "latency-ms": 5}
 FEWER = SLOW | {"archives": 1000}
 
