@@ -97,6 +97,50 @@ def test_packages_are_had_from_an_index_that_only_the_company_vouches_for(clone:
     assert (clone / "fetched/tiny.py").exists()
 
 
+@pytest.mark.parametrize(
+    ("there", "named", "exit_code", "said"),
+    [
+        (
+            {},
+            "",
+            0,
+            ["python3.12: not on this machine", "python3.13: not on this machine", "python3.14: not on this m"],
+        ),
+        ({"python3.13": 0}, "", 0, ["python3.12: not on", "Python 3.13.9: passed", "python3.14: not on"]),
+        (
+            {"python3.12": 0, "python3.13": 1, "python3.14": 0},
+            "",
+            1,
+            ["3.12.9: passed", "3.13.9: FAILED", "4.9: passed"],
+        ),
+        ({"python3.12": 1, "python3.14": 0}, "python3.14", 0, ["Python 3.14.9: passed"]),
+        ({"python3.14": 0}, "python3.15 python3.14", 1, ["python3.15: not on", "Python 3.14.9: passed"]),
+    ],
+    ids=["none", "one", "one fails", "named", "named and missing"],
+)
+def test_each_python_there_is_is_tried_and_the_others_are_said(
+    there: dict[str, int], named: str, exit_code: int, said: list[str], tmp_path: Path, repository: Path
+) -> None:
+    (tmp_path / ".ci").mkdir()
+    shutil.copy(repository / ".ci/pythons", tmp_path / ".ci")
+    for name, status in there.items():
+        script(tmp_path / name, f"case $1 in -c) echo {name.removeprefix('python')}.9;; -m) exit {status};; esac")
+    found = "[ -e ${!#} ] && echo $PWD/${!#}"
+    made = 'mkdir -p "${!#}/bin"; cp "$5" "${!#}/bin/python"'
+    script(tmp_path / "uv", f'case "$1 $2" in "python find") {found};; venv*) {made};; esac')
+    done = subprocess.run(
+        [tmp_path / ".ci/pythons"],
+        env={"PATH": os.environ["PATH"], "HOME": str(tmp_path), "UV": str(tmp_path / "uv"), "PYTHONS": named},
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert (done.returncode, done.stderr) == (exit_code, "")
+    last = done.stdout.splitlines()[-len(said) :]
+    assert [words for words, line in zip(said, last, strict=True) if words not in line] == [], done.stdout
+
+
 @contextmanager
 def index(folder: Path) -> Iterator[str]:
     """An index of one package, over TLS."""
