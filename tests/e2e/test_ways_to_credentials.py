@@ -137,6 +137,11 @@ def printing(**changes: object) -> Prepare:
     return lambda company: company.answer(**changes)
 
 
+def printing_what_ends_in_five_minutes(company: Company) -> None:
+    """From when it is made on, not from when the tests were collected."""
+    company.answer(Expiration=(datetime.now(UTC) + timedelta(minutes=5)).isoformat())
+
+
 def impatient(prepare: Prepare) -> Prepare:
     def prepared(company: Company) -> None:
         company.variables(GLACIER_PURGE_AWS__CREDENTIALS_TIMEOUT_SECONDS="1")
@@ -272,7 +277,7 @@ SITUATIONS: dict[str, tuple[Prepare, int, str, list[str]]] = {
     # -- a program that gives them
     "a helper": (printing(), 0, "", []),
     "a helper whose credentials end in five minutes": (
-        printing(Expiration=(datetime.now(UTC) + timedelta(minutes=5)).isoformat()),
+        printing_what_ends_in_five_minutes,
         0,
         "",
         [],
