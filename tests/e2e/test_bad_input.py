@@ -23,6 +23,8 @@ if TYPE_CHECKING:
     from tests.e2e.conftest import Bench, Simulator
     from tests.e2e.shell import Shell
 
+pytestmark = pytest.mark.in_process
+
 LINE = re.compile(rb'\{"ArchiveId":"([A-Za-z0-9_-]{138})"')
 
 

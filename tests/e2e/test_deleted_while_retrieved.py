@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 
     from tests.e2e.conftest import Bench
 
+pytestmark = pytest.mark.in_process
+
 HOUR = 3600.0
 ARCHIVES = 6
 _DIRECT = build_opener(ProxyHandler({}))

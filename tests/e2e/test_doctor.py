@@ -14,6 +14,8 @@ from tests.e2e.desk import asked
 if TYPE_CHECKING:
     from tests.e2e.conftest import Bench
 
+pytestmark = pytest.mark.in_process
+
 
 def test_doctor_looks_and_says_what_stands_in_the_way(bench: Bench) -> None:
     # glacier-purge doctor photos

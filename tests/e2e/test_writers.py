@@ -12,6 +12,8 @@ from tests.e2e.test_fleet import ask
 if TYPE_CHECKING:
     from tests.e2e.conftest import Bench
 
+pytestmark = pytest.mark.in_process
+
 HOUR = 3600.0
 
 
