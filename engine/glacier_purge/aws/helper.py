@@ -87,15 +87,25 @@ async def _answer(asked: str, command: list[str]) -> bytes:
             await process.wait()
     finally:
         reading.cancel()
-        if process.returncode is None and is_alone:
-            with suppress(ProcessLookupError):
-                os.killpg(process.pid, SIGKILL)
-        process._transport.close()  # type: ignore[attr-defined]  # noqa: SLF001 - no public way; kills it and lets
-        code = await process.wait()  # go of its pipes, which programs of its own may hold open
+        await asyncio.wait([reading])
+        with suppress(asyncio.CancelledError):
+            reading.exception()  # of no interest any more, and asyncio tells of one that nobody took
+        code = await _ended(process, kill=os.killpg if is_alone else os.kill)
     if code != 0:
         how = f"ended with exit code {code}" if code > 0 else f"was ended by signal {-code}"
         raise CredentialsFailed(f"{asked} {how}, saying {_shown(said)}. Log in again, then run the same command again.")
     return bytes(printed)
+
+
+async def _ended(process: asyncio.subprocess.Process, kill: Callable[[int, int], None]) -> int:
+    """Return how the program ended, killed if it is still there."""
+    with suppress(ProcessLookupError):
+        if process.returncode is None:
+            kill(process.pid, SIGKILL)
+    while process.returncode is None:  # noqa: ASYNC110 - ``wait`` waits for its pipes, which others may hold open
+        await asyncio.sleep(_LOOK_SECONDS / 10)
+    process._transport.close()  # type: ignore[attr-defined]  # noqa: SLF001 - no public way; lets go of the pipes, and
+    return process.returncode  # called before the end it would look for that itself, of which asyncio complains
 
 
 async def _keep_printed(asked: str, stream: asyncio.StreamReader, printed: bytearray) -> None:
