@@ -27,7 +27,7 @@ class Campaign:
         unit: What is counted: "images", "kills", "vaults".
         wanted: How many units a run for every change carries out.
         try_seed: Carries out one seed in an empty folder of its own. The same seed does the same again. Answers
-            how many units it tried, by kind; raises whatever it likes (an AssertionError, mostly) when something did not hold.
+            how many units it tried, by kind; raises (mostly an AssertionError) when something did not hold.
         night_share: How much of a night's time it gets beside the others.
         alone: It measures time or memory, so nothing else runs beside it.
     """
