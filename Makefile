@@ -26,7 +26,7 @@ SHELL := /bin/bash
 .SUFFIXES:
 MAKEFLAGS += --no-print-directory
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-pythons strace check format wheel conformance rehearsal bench guard bench-simulator witness javascript schemas lock clean
+.PHONY: help demo test test-pythons strace check format wheel conformance rehearsal reliability nightly bench guard bench-simulator witness javascript schemas lock clean
 
 help: ## Say what there is.
 	@sed -nE 's/^([a-z-]+):.*## (.*)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 24
@@ -69,6 +69,13 @@ conformance: $(VENV)/.ready $(WITNESS)/.ready javascript ## Hold the simulator a
 
 rehearsal: $(VENV)/.ready ## Rehearse a whole lifecycle under the worst of weeks: days in about a minute.
 	@$(BIN)/python -m tests.rehearsal.lifecycle
+
+reliability: $(VENV)/.ready strace ## Try each campaign of the programme of reliability as often as every change is held to.
+	@$(BIN)/python -m tests.reliability $(ARGUMENTS)
+
+HOURS ?= 2
+nightly: $(VENV)/.ready strace ## Go on from there with new seeds, HOURS=2, and write what was reached into RELIABILITY.md.
+	@$(BIN)/python -m tests.reliability --hours $(HOURS) $(ARGUMENTS)
 
 bench: $(VENV)/.ready ## Measure, as ratios, in at most five minutes.
 	@$(BIN)/python -m benchmarks

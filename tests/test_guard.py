@@ -7,15 +7,15 @@ import socket
 
 import pytest
 
-import tests.conftest as guard
+from tests import seclusion
 
 
 @pytest.mark.parametrize("host", ["192.0.2.1", "169.254.169.254", "glacier.us-east-1.amazonaws.com"])
 def test_nothing_leaves_this_machine(host: str) -> None:
     with pytest.raises(pytest.fail.Exception, match="stay on loopback"):
         socket.create_connection((host, 443), timeout=0.1)
-    assert guard._reached_out
-    guard._reached_out.clear()
+    assert seclusion.reached_out
+    seclusion.reached_out.clear()
 
 
 @pytest.mark.parametrize("host", ["127.0.0.1", "localhost"])

@@ -27,9 +27,11 @@ class Campaign:
         unit: What is counted: "images", "kills", "vaults".
         wanted: How many units a run for every change carries out.
         try_seed: Carries out one seed in an empty folder of its own. The same seed does the same again. Answers
-            how many units it tried, by kind; raises (mostly an AssertionError) when something did not hold.
+            how many units it tried, by kind; raises (mostly an AssertionError) when something did not hold. A
+            function of a module, since other processes call it.
         night_share: How much of a night's time it gets beside the others.
         alone: It measures time or memory, so nothing else runs beside it.
+        limit_seconds: When a seed that still goes on is taken to hang, and is ended with all that it started.
     """
 
     name: str
@@ -41,6 +43,7 @@ class Campaign:
     try_seed: Callable[[int, Path], Counter[str]]
     night_share: float = 1.0
     alone: bool = False
+    limit_seconds: float = 300.0
 
 
 def every_campaign() -> list[Campaign]:
