@@ -399,8 +399,9 @@ def test_a_whole_run_is_as_it_was_written(tmp_path: Path) -> None:
     files, anchor = whole_run()
     plan = PlanFacts(digest=PLAN, records=60, selected=b"\xff" * 8)
     verdict = verify(dump(files, tmp_path), plan=plan, anchor=anchor)
+    counts = {"deleted": 60}
     assert verdict == Verification(
-        faults=(), notices=(), records=71, counts={"deleted": 60}, finished=True, anchor=anchor
+        faults=(), notices=(), records=71, counts=counts, finished=True, anchor=anchor, run=RUN, plan=PLAN
     )
     assert verdict.exit_code == 0
 

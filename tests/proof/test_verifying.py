@@ -8,15 +8,20 @@ import shutil
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
+import msgspec
 import pytest
 
-from glacier_purge.errors import AuditDamaged, Pending, PlanRefused
+from glacier_purge.audit.anchor import NAMESPACE
+from glacier_purge.audit.verification import read_notes, verify_folder
+from glacier_purge.errors import AuditDamaged, Pending, PlanRefused, UsageError
 from glacier_purge.glacier.waiting import NoWait
 from glacier_purge.proof.certificate import read_certificate
 from glacier_purge.proof.verifying import Verifying
+from glacier_purge.storage.ssh_signature import signer_of
 from tests.clients import HOUR, Stepping, simulated
 from tests.glacier_simulator.raw_client import ask
 from tests.proof.purged import purged
+from tests.storage.keys import made_keys
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -55,6 +60,31 @@ async def test_a_purged_vault_is_proven_empty_by_the_next_inventory(tmp_path: Pa
     for fact in (plan.digest, certificate.audit_anchor, certificate.inventory_job, certificate.digest, "60 of 60"):
         assert fact in text
     assert "What it does not prove" in text
+
+
+async def test_a_certificate_that_is_signed_says_so_and_by_whom(tmp_path: Path) -> None:
+    """With the key that comes later, too, and without another inventory."""
+    keys = made_keys(tmp_path)
+    async with simulated(archives=20) as (glacier, client):
+        folder, plan = await purged(glacier, tmp_path)
+        waiter = Stepping(glacier)
+        unsigned = (await Verifying(client, folder, plan, waiter, print, by="me").verify()).certificate
+        waiting = NoWait(clock=waiter.now)
+        signed = await Verifying(client, folder, plan, waiting, print, by="me", sign_key=keys.anna).verify()
+        with pytest.raises(UsageError, match="asks for a passphrase"):
+            await Verifying(client, folder, plan, waiting, print, by="me", sign_key=keys.folder / "locked").verify()
+    certificate = read_certificate(folder)
+    assert signed.certificate == certificate
+    assert unsigned is not None
+    assert certificate is not None
+    assert unsigned.digest != certificate.digest
+    assert b"anchor_note" not in msgspec.json.encode(unsigned)
+    [note] = read_notes(str(certificate.anchor_note).encode())
+    signer = signer_of(note.text, note.signature, NAMESPACE, keys.allowed_signers)
+    assert signer == f"anna@example ({certificate.anchor_signed_with})"
+    assert f"{note.seq}:{note.digest}" == certificate.audit_anchor
+    assert f"signed with  {certificate.anchor_signed_with}" in (folder.path / "certificate.txt").read_text("utf-8")
+    assert verify_folder(folder.path)[0].found.faults == ()
 
 
 async def test_without_waiting_it_says_what_for_and_a_later_call_goes_on(tmp_path: Path) -> None:

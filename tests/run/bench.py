@@ -43,6 +43,7 @@ if TYPE_CHECKING:
     from glacier_purge.deletion.budget import PacerFor
     from glacier_purge.glacier.control import ControlRefused, VaultLock
     from glacier_purge.plan.making import Selection
+    from glacier_purge.run.anchor_file import AnchorFile
 
 T = TypeVar("T")
 
@@ -94,6 +95,8 @@ class Bench:
         self.disk = PretendDisk()
         self.pacer_for: PacerFor | None = None
         """Where the pace comes from; None is a pacer of the run's own."""
+        self.anchors: AnchorFile | None = None
+        """Where the log's head is kept; None is nowhere."""
         self.protection = Protection()
         self.clock_set_by_seconds = 0.0
         """How far somebody has set the wall clock."""
@@ -129,6 +132,7 @@ class Bench:
             host,
             guarded=self.protection,
             pacer_for=self.pacer_for,
+            anchors=self.anchors,
         )
         return self._run
 

@@ -16,7 +16,7 @@ from glacier_purge.api.not_waiting import not_waiting
 from glacier_purge.api.person import ApprovalRequest
 from glacier_purge.api.planning import decide_round
 from glacier_purge.api.purging import opened_run
-from glacier_purge.api.values import access, capped, endpoint, rules
+from glacier_purge.api.values import access, capped, endpoint, rules, sign_key
 from glacier_purge.archive import Vault
 from glacier_purge.audit.recovery import replay
 from glacier_purge.errors import UsageError
@@ -179,6 +179,7 @@ class _Composed:
             rules=rules(self.settings),
             by=who(),
             locks=RoundLocks(),
+            sign_key=sign_key(self.settings),
         )
 
     async def _preflight(self) -> dict[str, Any]:

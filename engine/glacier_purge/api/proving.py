@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from glacier_purge.api.values import access
+from glacier_purge.api.values import access, sign_key
 from glacier_purge.glacier.service_clock import OnServiceTime
 from glacier_purge.inventory.fetching.job_choice import ANY_JOB, WantedJob
 from glacier_purge.lifecycle.readiness import drop_unusable
@@ -56,7 +56,8 @@ async def proven(
         await drop_unusable(folder.path / VERIFICATION_FOLDER, plan.vault)
         control = await clients.control(plan.vault, reached)
         waiter = OnServiceTime(waiter, clients.clock, say)
-        verdict = await Verifying(control, folder, plan, waiter, say, by=who(), wanted=wanted).verify()
+        verifying = Verifying(control, folder, plan, waiter, say, by=who(), wanted=wanted, sign_key=sign_key(settings))
+        verdict = await verifying.verify()
     return _told(folder, verdict)
 
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import structlog
 
-from glacier_purge.api.values import access, purge_settings
+from glacier_purge.api.values import access, anchor_file, purge_settings
 from glacier_purge.audit.recovery import replay
 from glacier_purge.audit.segments import last_request_ids
 from glacier_purge.clock import utc_now
@@ -95,6 +95,7 @@ async def opened_run(
             host,
             guarded=await clients.control(plan.vault, reached),
             pacer_for=pacer_for,
+            anchors=anchor_file(settings),
         )
         with clients.telling_renewals(reached, plan.vault.region, run.credentials_renewed):
             yield run

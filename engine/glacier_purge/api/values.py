@@ -16,6 +16,7 @@ from glacier_purge.deletion.retry import RetryPolicySettings
 from glacier_purge.errors import UsageError
 from glacier_purge.guard.fuse import FuseSettings
 from glacier_purge.guard.rules import Rules
+from glacier_purge.run.anchor_file import AnchorFile
 from glacier_purge.run.settings import PurgeSettings
 from glacier_purge.run.windows import Window
 
@@ -60,6 +61,20 @@ def purge_settings(settings: Settings) -> PurgeSettings:
         duration_seconds_max=settings.safety.max_duration_seconds,
         protection_interval_seconds=settings.safety.protection_interval_seconds,
     )
+
+
+def sign_key(settings: Settings) -> Path | None:
+    """The key that signs what is to be proven; None signs nothing."""
+    return None if settings.audit.sign_key is None else Path(settings.audit.sign_key).expanduser()
+
+
+def anchor_file(settings: Settings) -> AnchorFile | None:
+    """Where a run's anchors are kept, tried before anything is sent; None where they are not. Raises ``UsageError``."""
+    if settings.audit.anchor_file is None:
+        return None
+    anchors = AnchorFile(Path(settings.audit.anchor_file).expanduser(), sign_key(settings))
+    anchors.check()
+    return anchors
 
 
 def in_flight_max(settings: Settings) -> int:

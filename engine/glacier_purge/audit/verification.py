@@ -17,9 +17,9 @@ to name the place.  Whatever bytes a file holds, and whatever stands in its plac
 error here; nothing is waited for, and memory is bounded.  What a crash leaves behind, its recorded repair, a run not
 finished and clocks that went backwards are said, but are no damage.  What can't be seen: a folder wholly rewritten by
 someone who recomputes every hash, or a log cut back together with its checkpoint, unless it is held against an anchor
-(``SEQ:HASH``) kept elsewhere; nor lists and notes that are for people and decide nothing (``unproven.csv``, ``*.ids``,
-``noticed.json``, ``waiting.json``, ``ended.json``).  ``removal.jsonl`` and ``retrieval.json`` have nothing that vouches
-for them and are held to their form.
+(``SEQ:HASH``, or a file of notes) kept elsewhere; nor lists and notes for people, which decide nothing
+(``unproven.csv``, ``*.ids``, ``noticed.json``, ``waiting.json``, ``ended.json``).  ``removal.jsonl`` and
+``retrieval.json`` have nothing that vouches for them and are held to their form.
 
 Sections, each with where it begins:
 
@@ -40,6 +40,7 @@ Sections, each with where it begins:
 from __future__ import annotations
 
 import argparse
+import binascii
 import errno
 import hashlib
 import io
@@ -90,6 +91,13 @@ _line_end = itemgetter(slice(-76, None))
 _SEGMENT = re.compile(r"([0-9]{6,9})\.jsonl(\.zst)?")
 _TORN = re.compile(r"[0-9]{6,9}\.jsonl\.torn-[0-9]{1,9}")
 _DIGEST = re.compile("[0-9a-f]{64}")
+_NOTE = re.compile(
+    rb"(?P<text>glacier-purge/(?P<run>[!-~]{1,3000})\n(?P<records>[1-9][0-9]{0,17})\n(?P<head>[A-Za-z0-9+/]{43}=)\n"
+    rb"plan (?P<plan>[0-9a-f]{64})\ntime [0-9-]{10}T[0-9:]{8}Z\n)\n"
+    rb"(?P<signature>-----BEGIN SSH SIGNATURE-----\n(?:[A-Za-z0-9+/=]{1,100}\n){1,500}-----END SSH SIGNATURE-----\n)?"
+    rb"\n?"
+)
+"""An anchor kept as a note: what is signed, an empty line, the signature if there is one, and another empty line."""
 _SELECTED_AS_DIGIT = b"1" + b"0" * 255
 """A decision's byte is 0 where the plan sends a delete."""
 _ABANDONED = "abandoned"
@@ -178,6 +186,9 @@ class Verification:
     finished: bool
     anchor: str | None
     """``SEQ:HASH`` of the last record: keep it elsewhere, and a later rewrite of the log will show."""
+    run: str | None = None
+    """The run that the log is of, and the digest of its plan."""
+    plan: str | None = None
 
     @property
     def exit_code(self) -> int:
@@ -193,35 +204,83 @@ class FolderVerdict(NamedTuple):
     found: Verification
 
 
+class AnchorNote(NamedTuple):
+    """One note of a file of anchors: its ``text``, the ``signature`` over it (empty where nobody signed), and what that
+    vouches for: the hash (hex) of record ``seq`` in the log of the plan with this digest.
+    """
+
+    text: bytes
+    signature: bytes
+    seq: int
+    digest: str
+    plan: str
+
+
 class NotToBeChecked(ValueError):
     """There is nothing here to be checked, or nothing to check it with: the request is at fault, not a file."""
 
 
-def verify_folder(folder: Path, *, anchor: str | None = None) -> list[FolderVerdict]:
+def read_notes(content: bytes) -> list[AnchorNote]:
+    """Read a file of anchors: notes, one after the other. Raises ``NotToBeChecked`` for anything else."""
+    notes: list[AnchorNote] = []
+    at = 0
+    while match := _NOTE.match(content, at):
+        digest, plan = binascii.a2b_base64(match["head"]).hex(), match["plan"].decode()
+        notes.append(AnchorNote(match["text"], match["signature"] or b"", int(match["records"]) - 1, digest, plan))
+        at = match.end()
+    if not notes or at < len(content):
+        because = "its line ends were converted" if b"\r\n" in content else "it is not as one was written"
+        raise NotToBeChecked(f"no file of anchors: from byte {at:,} on, {because}")
+    return notes
+
+
+def read_anchor(given: str) -> tuple[str | None, list[AnchorNote]]:
+    """Take what was kept: ``SEQ:HASH`` itself, or the name of a file of notes. Raises ``NotToBeChecked``."""
+    if re.fullmatch("[0-9]{1,18}:[0-9a-f]{64}", given):
+        return given, []
+    try:
+        return None, read_notes(_read(Path(given)))
+    except (_Bad, ValueError) as bad:
+        raise NotToBeChecked(f"{given[:200]!a} is not an anchor (SEQ:HASH), and as a file: {bad}") from bad
+
+
+def verify_folder(
+    folder: Path, *, anchor: str | None = None, notes: list[AnchorNote] | None = None
+) -> list[FolderVerdict]:
     """Check the folder of a run, of a script's log, of a lifecycle with its rounds, or of a fleet with its members.
 
-    ``anchor`` is a ``SEQ:HASH`` kept from an earlier check of the same log.  Raises ``NotToBeChecked`` where there is
-    none of them, for an anchor that is none, and where nothing can read compressed segments.
+    ``anchor`` is a ``SEQ:HASH`` kept from an earlier check of the same log; ``notes`` are each of a log in the folder.
+    Raises ``NotToBeChecked`` where there is none of them, for an anchor that is none, and where nothing can read
+    compressed segments.
     """
-    verdicts = list(_verdicts(folder, ".", anchor))
+    notes = notes or []
+    verdicts = list(_verdicts(folder, ".", anchor, notes))
     if not verdicts:
         raise NotToBeChecked(f"{folder} is not the folder of a run, a script's log, a lifecycle or a fleet")
     if anchor is not None and [verdict.what for verdict in verdicts] not in (["run"], ["script"]):
         raise NotToBeChecked(f"an anchor is of one run, and {folder} holds more: give the run's own folder")
-    return verdicts
+    there = {verdict.found.plan for verdict in verdicts}
+    gone = tuple(_told_gone(note) for note in notes if note.plan not in there)
+    first = verdicts[0]
+    return [first._replace(found=replace(first.found, faults=gone + first.found.faults)), *verdicts[1:]]
 
 
-def _verdicts(folder: Path, name: str, anchor: str | None) -> Iterator[FolderVerdict]:
+def _told_gone(note: AnchorNote) -> Fault:
+    told = f"an anchor vouches for {note.seq + 1:,} records under plan {note.plan}: that log is gone, or was replaced"
+    return Fault(kind="missing", file="audit", offset_bytes=0, record=None, message=told)
+
+
+def _verdicts(folder: Path, name: str, anchor: str | None, notes: list[AnchorNote]) -> Iterator[FolderVerdict]:
     """Give a verdict on everything the folder claims to be, so that no file more can hide what another one says."""
     if _is_any_there(folder, "fleet.json"):
         yield FolderVerdict(name, "fleet", _verify_fleet(folder))
         for member in _folders(folder):
-            yield from _lifecycle_verdicts(folder / member, member)
-    yield from _lifecycle_verdicts(folder, name)
+            yield from _lifecycle_verdicts(folder / member, member, notes)
+    yield from _lifecycle_verdicts(folder, name, notes)
     if _is_of_script(folder):
-        yield FolderVerdict(name, "script", verify_script(folder, anchor=anchor))
+        yield FolderVerdict(name, "script", verify_script(folder, anchor=anchor, notes=notes))
     elif _is_any_there(folder, "plan.json", "run.json", "audit", "checkpoint"):
-        yield FolderVerdict(name, "run", verify_run(folder, anchor=anchor))
+        yield FolderVerdict(name, "run", verify_run(folder, anchor=anchor, notes=notes))
 
 
 def _is_of_script(folder: Path) -> bool:
@@ -235,20 +294,21 @@ def _is_of_script(folder: Path) -> bool:
         return False
 
 
-def _lifecycle_verdicts(folder: Path, name: str) -> Iterator[FolderVerdict]:
+def _lifecycle_verdicts(folder: Path, name: str, notes: list[AnchorNote]) -> Iterator[FolderVerdict]:
     if not _is_any_there(folder, "lifecycle.jsonl", "terms.json"):
         return
     yield FolderVerdict(name, "lifecycle", _verify_lifecycle(folder))
     for place in _folders(folder):
         begun = _is_any_there(folder / place, "plan.json", "audit", "checkpoint")
         if place.startswith("round-") and begun:  # a plan that is gone is missed by the step that made it
-            yield FolderVerdict(place if name == "." else f"{name}/{place}", "run", verify_run(folder / place))
+            found = verify_run(folder / place, notes=notes)
+            yield FolderVerdict(place if name == "." else f"{name}/{place}", "run", found)
 
 
-def verify_run(folder: Path, *, anchor: str | None = None) -> Verification:
+def verify_run(folder: Path, *, anchor: str | None = None, notes: list[AnchorNote] | None = None) -> Verification:
     """Check a run folder: its log and every other file it claims. Raises ``NotToBeChecked`` as ``verify_folder``."""
     findings = _Findings()
-    vouchers = _Vouchers(findings, anchor)
+    vouchers = _Vouchers(findings, anchor, notes)
     files = _RunFiles(findings, folder)
     with ThreadPoolExecutor(1) as aside:  # a snapshot is about as long as its log, and hashing lets other threads run
         plan = files.read_plan()
@@ -261,12 +321,12 @@ def verify_run(folder: Path, *, anchor: str | None = None) -> Verification:
     return replace(verdict, faults=findings.in_order(), notices=tuple(findings.notices))
 
 
-def verify_script(folder: Path, *, anchor: str | None = None) -> Verification:
+def verify_script(folder: Path, *, anchor: str | None = None, notes: list[AnchorNote] | None = None) -> Verification:
     """Check the folder of a script's log: the log, and the document it began with. Raises as ``verify_folder``."""
     findings = _Findings()
     files = _ScriptFiles(findings, folder)
     files.read_document()
-    return _check_log(findings, _Vouchers(findings, anchor), folder, None, files)
+    return _check_log(findings, _Vouchers(findings, anchor, notes), folder, None, files)
 
 
 def verify(folder: Path, *, plan: PlanFacts | None = None, anchor: str | None = None) -> Verification:
@@ -275,7 +335,7 @@ def verify(folder: Path, *, plan: PlanFacts | None = None, anchor: str | None = 
     Raises ``NotToBeChecked`` for an anchor that is none and where nothing can read compressed segments.
     """
     findings = _Findings()
-    return _check_log(findings, _Vouchers(findings, anchor), folder, plan, None)
+    return _check_log(findings, _Vouchers(findings, anchor, None), folder, plan, None)
 
 
 def _check_log(
@@ -300,6 +360,8 @@ def _check_log(
         counts=account.counted(),
         finished=account.finished,
         anchor=chain.anchor(),
+        run=account.run,
+        plan=account.plan_digest,
     )
 
 
@@ -417,10 +479,14 @@ class _Findings:
 
 
 class _Claim(NamedTuple):
-    """What somebody vouches for: the hash of a record; a checkpoint also ``of`` which run, and the outcomes so far."""
+    """What somebody vouches for: the hash of a record; a checkpoint also ``of`` which run, and the outcomes so far.
+
+    A note says of which ``plan`` it is, and vouches for nothing in the log of another.
+    """
 
     name: str
     digest: str
+    plan: str | None = None
     of: tuple[object, object, object] | None = None
     counts: dict[str, int] | None = None
     done: bytes = b""
@@ -429,11 +495,13 @@ class _Claim(NamedTuple):
 class _Vouchers:
     """What vouches for the log from outside of it: an anchor kept elsewhere, checkpoints, a certificate."""
 
-    def __init__(self, findings: _Findings, anchor: str | None) -> None:
+    def __init__(self, findings: _Findings, anchor: str | None, notes: list[AnchorNote] | None) -> None:
         self._findings = findings
         self._claims: dict[int, list[_Claim]] = {}
         if anchor is not None:
             self.add_anchor("the anchor", anchor)
+        for note in notes or ():
+            self._claims.setdefault(note.seq, []).append(_Claim("the anchor", note.digest, note.plan))
 
     def add_anchor(self, name: str, anchor: str) -> None:
         """Expect the record and hash that somebody kept. Raises ``NotToBeChecked``."""
@@ -469,11 +537,12 @@ class _Vouchers:
             raise _Bad("checkpoint", f"it vouches for {seq!a} records")
         counts = {word: count for word, count in sorted(counts.items()) if count}
         of = head["run"], head["plan_digest"], head["records"]
-        self._claims.setdefault(seq - 1, []).append(_Claim(name, digest, of, counts, bitmap.rstrip(b"\0")))
+        self._claims.setdefault(seq - 1, []).append(_Claim(name, digest, None, of, counts, bitmap.rstrip(b"\0")))
 
-    def between(self, first: int, end: int) -> list[int]:
+    def between(self, first: int, end: int, account: _Account) -> list[int]:
         """Numbers of records vouched for, from ``first`` to before ``end``."""
-        return [seq for seq in self._claims if first <= seq < end]
+        of = (None, account.plan_digest)
+        return [seq for seq, claims in self._claims.items() if first <= seq < end and any(c.plan in of for c in claims)]
 
     def deny(self, digest: str, account: _Account) -> bool:
         """Tell whether somebody vouches for another hash of the record the check stands at, or for other outcomes so
@@ -481,7 +550,7 @@ class _Vouchers:
         """
         denied = False
         for claim in self._claims.get(self._findings.seq, ()):
-            if claim.of not in (None, account.identity()):
+            if claim.of not in (None, account.identity()) or claim.plan not in (None, account.plan_digest):
                 continue
             if claim.digest != digest:
                 other = f"{claim.name} vouches for another record here, or another log before it"
@@ -503,7 +572,7 @@ class _Vouchers:
             if claim.of is not None and account.run is not None and claim.of != of:
                 other = f"of another run or plan: {claim.of[0]!a}, plan {claim.of[1]!a}, {claim.of[2]!a} records"
                 self._findings.file_fault("checkpoint", claim.name, other)
-            elif seq >= end:
+            elif seq >= end and claim.plan in (None, account.plan_digest):
                 self._findings.fault(
                     "truncated", f"the log ends here, but {claim.name} vouches for records up to {seq}"
                 )
@@ -1030,7 +1099,7 @@ class _Chain:
         begins_segment = self._findings.offset == 0
         if begins_segment or self._last is None or self._suspects is not None or self._patterns is None:
             return False
-        if self._vouchers.between(self._findings.seq, self._findings.seq + len(lines)):
+        if self._vouchers.between(self._findings.seq, self._findings.seq + len(lines), self._account):
             return False  # to be held against the outcomes up to that very record
         sha256 = hashlib.sha256
         hashes = [sha256(line).hexdigest() for line in lines]
@@ -1147,7 +1216,7 @@ class _Chain:
         findings = self._findings
         if not self._may_be_torn or findings.faults or self._suspects is not None:
             return False
-        if self._vouchers.between(findings.seq, sys.maxsize):
+        if self._vouchers.between(findings.seq, sys.maxsize, self._account):
             return False
         rest = line + b"".join(following)
         if rest.endswith(b"\n"):  # else the file ended here, and what comes by now is a process's that goes on
@@ -1928,10 +1997,11 @@ def main() -> int:
     """Check the folder named on the command line; print what was found; 0 as written, 4 damaged, 2 nothing to check."""
     parser = argparse.ArgumentParser(description="Check the folder of a run, a script's log, a lifecycle or a fleet.")
     parser.add_argument("folder", type=Path)
-    parser.add_argument("--anchor", help="SEQ:HASH, kept from a run or an earlier check")
+    parser.add_argument("--anchor", help="SEQ:HASH, kept from a run or an earlier check; or a file of anchor notes")
     asked = parser.parse_args()
     try:
-        verdicts = verify_folder(asked.folder, anchor=asked.anchor)
+        anchor, notes = (None, []) if asked.anchor is None else read_anchor(asked.anchor)
+        verdicts = verify_folder(asked.folder, anchor=anchor, notes=notes)
     except NotToBeChecked as refused:
         parser.error(str(refused))
     for name, what, found in verdicts:

@@ -62,6 +62,7 @@ _GROUPS = {
         "Prove what a run did.",
         {
             "verify": ("glacier_purge.cli.audit:verify", "Check a run's audit log for damage and tampering."),
+            "anchor": ("glacier_purge.cli.audit:anchor", "Keep the heads of logs elsewhere, signed."),
             "export": ("glacier_purge.cli.audit:export", "Write a run's outcomes as CSV."),
         },
     ),

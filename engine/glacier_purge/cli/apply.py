@@ -13,6 +13,8 @@ from glacier_purge.cli.options import (
     Output,
     Pace,
     PaceOptions,
+    Proof,
+    ProofOptions,
     Safety,
     SafetyOptions,
     SettingsOptions,
@@ -34,6 +36,7 @@ def apply(
     confirm_digest: str | None = None,
     pace: Pace = PaceOptions(),
     safety: Safety = SafetyOptions(),
+    proof: Proof = ProofOptions(),
     aws: Aws = AwsOptions(),
     source: SettingsSource = SettingsOptions(),
     logs: Logs = LogOptions(),
@@ -57,7 +60,7 @@ def apply(
     from glacier_purge.plan.document import read_plan
 
     configure_logs(logs)
-    settings = source.load(aws, pace=pace.overrides(), safety=safety.overrides())
+    settings = source.load(aws, pace=pace.overrides(), audit=proof.overrides(), safety=safety.overrides())
     folder = open_run(run_dir)
     plan = read_plan(folder.plan_file)
 

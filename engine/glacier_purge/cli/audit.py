@@ -9,47 +9,116 @@ from glacier_purge.cli.options import Hyphened, Output
 from glacier_purge.cli.output import OutputFormat, as_text, print_page, print_result
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from glacier_purge.audit.verification import FolderVerdict
     from glacier_purge.report.results.auditing import Audited
 
 _FAULTS_SHOWN = 10
 
 
-def verify(run_dir: Path, *, anchor: Hyphened | None = None, output: Output = OutputFormat.TEXT) -> int:
+def verify(
+    run_dir: Path,
+    *,
+    anchor: Hyphened | None = None,
+    allowed_signers: Path | None = None,
+    output: Output = OutputFormat.TEXT,
+) -> int:
     """Check every file of a run's, a lifecycle's or a fleet's folder; name each that is not as it was written.
 
     The same check runs without this program: copy glacier_purge/audit/verification.py and run it with python3.
+
+    Example: glacier-purge audit verify photos-run --anchor /mnt/proof/photos.anchors --allowed-signers signers
 
     Parameters
     ----------
     run_dir
         The folder of a run, of a lifecycle with its rounds, or of a fleet with its members.
     anchor
-        SEQ:HASH printed by an earlier check of this run and kept elsewhere; shows a log that was rewritten or cut back
-        since.
+        What was kept elsewhere: SEQ:HASH printed by an earlier check of this run, or a file of anchors (--anchor-file,
+        `audit anchor`). It shows a log that was rewritten, replaced or cut back since.
+    allowed_signers
+        File of who may sign anchors, as ssh-keygen reads it (NAME KEY-TYPE KEY). Every anchor has to be signed by one.
     """
+    from glacier_purge.api.anchoring import kept_anchors
     from glacier_purge.audit.verification import NotToBeChecked, verify_folder
     from glacier_purge.errors import UsageError
     from glacier_purge.report.results.auditing import AllAudited
+    from glacier_purge.report.results.result import UNSET
 
+    if anchor is None and allowed_signers is not None:
+        raise UsageError("--allowed-signers says who may sign anchors. Give --anchor FILE, too.")
+    kept, notes, signers = (None, [], []) if anchor is None else kept_anchors(anchor, allowed_signers)
     try:
-        verdicts = verify_folder(run_dir, anchor=anchor)
+        verdicts = verify_folder(run_dir, anchor=kept, notes=notes)
     except NotToBeChecked as refused:
         raise UsageError(f"{refused}. Nothing was checked.") from refused
     if output is OutputFormat.TEXT:
         for verdict in verdicts:
             name = {"folder": verdict.name} if len(verdicts) > 1 else {}
             print_page(as_text(name | _told(_audited(verdict, run_dir / verdict.name))))
+        for signer in signers:
+            print_page(as_text({"anchor signed by": signer}))
     elif len(verdicts) == 1:
-        print_result(_audited(verdicts[0], run_dir), output)
+        print_result(_audited(verdicts[0], run_dir, signers), output)
     else:
         folders = [_audited(verdict, run_dir / verdict.name) for verdict in verdicts]
-        print_result(AllAudited(verdict=_worst(verdicts), folders=folders, run_dir=str(run_dir)), output)
+        answer = AllAudited(
+            verdict=_worst(verdicts), folders=folders, anchors_signed_by=signers or UNSET, run_dir=str(run_dir)
+        )
+        print_result(answer, output)
     return max(verdict.found.exit_code for verdict in verdicts)
 
 
-def _audited(verdict: FolderVerdict, place: Path) -> Audited:
+def anchor(run_dir: Path, *, to: Path, sign_key: str | None = None, output: Output = OutputFormat.TEXT) -> int:
+    """Check a folder, and keep the heads of its logs in a file of anchors, signed if there is a key.
+
+    Who has the file can tell later, with `audit verify --anchor`, that a log was rewritten, replaced or cut back. The
+    file is text; give it to somebody, or keep it where whoever can write the folder cannot.
+
+    Example: glacier-purge audit anchor photos-run --to photos.anchors --sign-key ~/.ssh/id_ed25519
+
+    Parameters
+    ----------
+    run_dir
+        The folder of a run, of a lifecycle with its rounds, or of a fleet with its members.
+    to
+        File of anchors: a new one, or one in which the anchors of these logs are renewed.
+    sign_key
+        SSH key to sign with: a private key without a passphrase, or the .pub of one that an agent has.
+    """
+    from glacier_purge.api.anchoring import heads, sound_folder
+    from glacier_purge.audit.anchor import NAMESPACE
+    from glacier_purge.clock import utc_now
+    from glacier_purge.errors import UsageError
+    from glacier_purge.report.results.auditing import Anchored
+    from glacier_purge.report.results.result import UNSET
+    from glacier_purge.run.anchor_file import AnchorFile
+    from glacier_purge.storage.ssh_signature import key_of
+
+    file = AnchorFile(to, None if sign_key is None else Path(sign_key).expanduser())
+    file.check()
+    found = heads(sound_folder(run_dir), utc_now())
+    if not found:
+        raise UsageError(f"{run_dir} has no log yet, so there is nothing to keep of it.")
+    try:
+        notes = [file.put(head) for head in found]
+    except OSError as error:
+        raise UsageError(f"{to} can't be written: {error.strerror}. Give another file.") from error
+    anchored = Anchored(
+        logs=len(notes),
+        records=sum(note.seq + 1 for note in notes),
+        signed_with=UNSET if sign_key is None else key_of(notes[0].text, notes[0].signature, NAMESPACE),
+        file=str(to),
+        run_dir=str(run_dir),
+    )
+    print_result(anchored, output)
+    return 0
+
+
+def _audited(verdict: FolderVerdict, place: Path, signers: Sequence[str] = ()) -> Audited:
     from glacier_purge.report.results.auditing import Audited
+    from glacier_purge.report.results.result import UNSET
 
     found = verdict.found
     return Audited(
@@ -61,6 +130,7 @@ def _audited(verdict: FolderVerdict, place: Path) -> Audited:
         faults=len(found.faults),
         notices=len(found.notices),
         anchor=found.anchor,
+        anchors_signed_by=list(signers) or UNSET,
         run_dir=str(place),
         fault_list=[str(fault) for fault in found.faults],
         notice_list=list(found.notices),

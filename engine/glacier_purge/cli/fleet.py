@@ -19,6 +19,8 @@ from glacier_purge.cli.options import (
     Output,
     Pace,
     PaceOptions,
+    Proof,
+    ProofOptions,
     SettingsOptions,
     SettingsSource,
 )
@@ -49,6 +51,7 @@ def fleet(
     new_inventory: bool = False,
     job_id: list[Hyphened] | None = None,
     pace: Pace = PaceOptions(),
+    proof: Proof = ProofOptions(),
     aws: Aws = AwsOptions(),
     source: SettingsSource = SettingsOptions(),
     logs: Logs = LogOptions(),
@@ -94,7 +97,7 @@ def fleet(
             region=region or aws.region,
             account_id=account_id or aws.account_id,
         )
-        return source.load(here, pace=pace.overrides())
+        return source.load(here, pace=pace.overrides(), audit=proof.overrides())
 
     terminal = _Terminal(confirm_digest or (), settings_for, no_wait=no_wait)
     orders = JobOrders(wanted=WantedJob(is_new=new_inventory), by_vault=_by_vault(job_id or ()))

@@ -212,10 +212,27 @@ def age_seconds(inventory_max_age: str | None) -> int | str | None:
     return span_seconds(inventory_max_age, "--inventory-max-age")
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ProofOptions:
+    """What is kept for those who check the audit log later. None leaves it to the settings."""
+
+    anchor_file: str | None = None
+    """Keep the log's head in this file, better on another disk, at each checkpoint and at the end; it shows a log that
+    was cut back or replaced. Example: --anchor-file /mnt/proof/photos.anchors"""
+    sign_key: str | None = None
+    """Sign it with this SSH key: a private key without a passphrase, or the .pub of one that an agent has. Example:
+    --sign-key ~/.ssh/id_ed25519.pub"""
+
+    def overrides(self) -> dict[str, object]:
+        """The options as a section of the settings; None where one was not given."""
+        return asdict(self)
+
+
 Aws = Annotated[AwsOptions, Parameter(name="*", group="AWS")]
 SettingsSource = Annotated[SettingsOptions, Parameter(name="*", group="Settings")]
 Logs = Annotated[LogOptions, Parameter(name="*", group="Log")]
 Pace = Annotated[PaceOptions, Parameter(name="*", group="Pace")]
+Proof = Annotated[ProofOptions, Parameter(name="*", group="Proof")]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

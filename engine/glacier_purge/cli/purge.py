@@ -11,6 +11,8 @@ from glacier_purge.cli.options import (
     Output,
     Pace,
     PaceOptions,
+    Proof,
+    ProofOptions,
     Safety,
     SafetyOptions,
     SettingsOptions,
@@ -30,6 +32,7 @@ def purge(
     no_wait: NoWaitOption = False,
     pace: Pace = PaceOptions(),
     safety: Safety = SafetyOptions(),
+    proof: Proof = ProofOptions(),
     aws: Aws = AwsOptions(),
     source: SettingsSource = SettingsOptions(),
     logs: Logs = LogOptions(),
@@ -56,6 +59,7 @@ def purge(
     settings = source.load(
         aws,
         pace=pace.overrides(),
+        audit=proof.overrides(),
         safety=safety.overrides(),
         inventory=records.overrides(),
     )

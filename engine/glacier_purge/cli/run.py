@@ -18,6 +18,8 @@ from glacier_purge.cli.options import (
     Output,
     Pace,
     PaceOptions,
+    Proof,
+    ProofOptions,
     Safety,
     SafetyOptions,
     SettingsOptions,
@@ -52,6 +54,7 @@ def run(
     which: Which = ChoiceOptions(),
     pace: Pace = PaceOptions(),
     safety: Safety = SafetyOptions(),
+    proof: Proof = ProofOptions(),
     aws: Aws = AwsOptions(),
     source: SettingsSource = SettingsOptions(),
     logs: Logs = LogOptions(),
@@ -99,7 +102,9 @@ def run(
             f"--delete-vault {delete_vault!r} is not {vault!r}, the vault of this lifecycle. Give that name once more, "
             "or leave the option away and keep the vault. Nothing was sent."
         )
-    settings = source.load(aws, pace=pace.overrides(), safety=safety.overrides(), inventory=records.overrides())
+    settings = source.load(
+        aws, pace=pace.overrides(), audit=proof.overrides(), safety=safety.overrides(), inventory=records.overrides()
+    )
     order = LifecycleOrder(
         options=LifecycleOptions(
             freeze=freeze,

@@ -14,6 +14,8 @@ from glacier_purge.cli.options import (
     LogOptions,
     Logs,
     Output,
+    Proof,
+    ProofOptions,
     SettingsOptions,
     SettingsSource,
 )
@@ -31,6 +33,7 @@ def verify(
     *,
     no_wait: NoWaitOption = False,
     jobs: Jobs = JobOptions(),
+    proof: Proof = ProofOptions(),
     aws: Aws = AwsOptions(),
     source: SettingsSource = SettingsOptions(),
     logs: Logs = LogOptions(),
@@ -59,7 +62,7 @@ def verify(
 
     configure_logs(logs)
     wanted = jobs.wanted()
-    settings = source.load(aws)
+    settings = source.load(aws, audit=proof.overrides())
     folder = open_run_to_prove(run_dir)
     plan = read_plan(folder.plan_file)
     access = values.access(settings, plan.endpoint_url, id_rule=plan.snapshot.id_rule)

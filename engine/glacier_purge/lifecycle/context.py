@@ -76,6 +76,8 @@ class LifecycleContext:
     rules: Rules
     by: str
     locks: RoundLocks
+    sign_key: Path | None = None
+    """What signs the anchors of certificates; None signs none."""
 
     @property
     def is_removing(self) -> bool:

@@ -42,6 +42,7 @@ async def verify(here: LifecycleContext) -> PhaseResult:
         by=here.by,
         wanted=here.wanted,
         earlier=_earlier(here),
+        sign_key=here.sign_key,
     ).verify()
     found = verdict.found
     facts: dict[str, Any] = {

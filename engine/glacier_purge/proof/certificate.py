@@ -3,7 +3,8 @@
 Written only when every archive that was recorded as deleted is absent from an inventory newer than the plan's.  It
 looks at what should still be there, too: archives that the plan let be and that are gone are counted and named.
 It names what it rests on (plan digest, audit anchor, inventory job, date and hash), so that whoever doubts it can
-check; it is not a signature: it proves to those who trust the folder and the service's inventory, and says so.
+check.  Where there is a key, the anchor is signed in it, as a note; the rest proves to those who trust the folder and
+the service's inventory, and says so.
 """
 
 from __future__ import annotations
@@ -64,6 +65,9 @@ class Certificate(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
     found: Reconciliation
     by: str
     at: str
+    anchor_note: str | msgspec.UnsetType = msgspec.UNSET
+    """The anchor as a signed note, where it was signed, and the key that did."""
+    anchor_signed_with: str | msgspec.UnsetType = msgspec.UNSET
     proves: tuple[str, ...] = PROVES
     does_not_prove: tuple[str, ...] = DOES_NOT_PROVE
 
@@ -136,6 +140,7 @@ def certificate_text(certificate: Certificate) -> str:
         f"Run            {it.run}",
         f"Plan digest    {it.plan_digest}",
         f"Audit anchor   {it.audit_anchor}",
+        *([] if it.anchor_signed_with is msgspec.UNSET else [f"  signed with  {it.anchor_signed_with}"]),
         f"Deleted        {it.deleted:,} of {it.planned:,} archives planned ({it.bytes_deleted:,} bytes)",
         f"Deletions      {it.first_deletion or '-'} to {it.last_deletion or '-'}",
         "",

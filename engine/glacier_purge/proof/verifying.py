@@ -13,9 +13,13 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from importlib.metadata import version
+from pathlib import Path
 
 import anyio.to_thread
+from msgspec import UNSET
+from msgspec.structs import replace as with_fields
 
+from glacier_purge.audit.anchor import NAMESPACE, Anchor, notes_bytes
 from glacier_purge.audit.ledger import Ledger
 from glacier_purge.errors import UsageError
 from glacier_purge.glacier.control import GlacierControl
@@ -32,8 +36,10 @@ from glacier_purge.proof.certificate import Certificate, read_certificate, write
 from glacier_purge.proof.outcomes import read_outcomes
 from glacier_purge.proof.reconcile import VERIFICATION_FOLDER, KeptEarlier, Reconciliation, reconcile
 from glacier_purge.proof.soundness import sound_ledger
+from glacier_purge.run.anchor_file import signed
 from glacier_purge.storage.disk import writing
 from glacier_purge.storage.folder import RunFolder
+from glacier_purge.storage.ssh_signature import key_of, sign
 
 SETTLED_AFTER = timedelta(hours=72)
 """So long after the last deletion no newer inventory is waited for: it comes within a day or two (AWS's own guidance is
@@ -53,7 +59,7 @@ class Verdict:
 class Verifying:
     """One verification of one finished run. ``by`` is who asks for it; ``wanted`` is the inventory job to prove it by,
     where not any will do; ``earlier`` is of the run before in the vault's
-    lifecycle, if there was one; ``say`` is told what ``Retrieval`` says."""
+    lifecycle, if there was one; ``sign_key`` signs the log's anchor; ``say`` is told what ``Retrieval`` says."""
 
     def __init__(
         self,
@@ -66,6 +72,7 @@ class Verifying:
         by: str,
         wanted: WantedJob = ANY_JOB,
         earlier: KeptEarlier | None = None,
+        sign_key: Path | None = None,
     ) -> None:
         self._control = control
         self._folder = folder
@@ -75,16 +82,23 @@ class Verifying:
         self._by = by
         self._wanted = wanted
         self._earlier = earlier
+        self._sign_key = sign_key
         self._place = folder.path / VERIFICATION_FOLDER
 
     async def verify(self) -> Verdict:
         """Wait for what there is to wait for, compare, and write the certificate when the run is proven.
 
-        Raises ``PlanRefused`` for a run not finished or changed, ``AuditDamaged``, and what ``Retrieval`` raises.
+        Raises ``PlanRefused`` for a run not finished or changed, ``AuditDamaged``, what ``Retrieval`` raises, and
+        ``UsageError`` for a key that can't sign, before anything is waited for.
         """
+        if self._sign_key is not None:
+            await anyio.to_thread.run_sync(sign, b"", self._sign_key, NAMESPACE)
         ledger, anchor = await anyio.to_thread.run_sync(sound_ledger, self._folder.path, self._plan)
         existing = read_certificate(self._folder)
         if existing is not None and existing.found.vault_is_empty and existing.audit_anchor == anchor:
+            if self._sign_key is not None and existing.anchor_note is UNSET:
+                existing = await anyio.to_thread.run_sync(self._signed, existing, self._sign_key)
+                write_certificate(self._folder, existing)
             return Verdict(found=existing.found, inventory_date=existing.inventory_date, certificate=existing)
         last_deletion = _to_the_second(ledger.last_deletion_ts or read_identity(self._folder, self._plan).created)
         not_before, settled_at = last_deletion, last_deletion + SETTLED_AFTER
@@ -99,6 +113,8 @@ class Verifying:
         certificate = None
         if found.is_proven and taken > self._planned_with():
             certificate = self._certificate(ledger, anchor, snapshot, job_id, found)
+            if self._sign_key is not None:
+                certificate = await anyio.to_thread.run_sync(self._signed, certificate, self._sign_key)
             write_certificate(self._folder, certificate)
         return Verdict(found=found, inventory_date=snapshot.inventory_date or "", certificate=certificate)
 
@@ -176,6 +192,20 @@ class Verifying:
                 self._place,
                 self._earlier,
             )
+
+    def _signed(self, certificate: Certificate, key: Path) -> Certificate:
+        head = Anchor.of(
+            certificate.audit_anchor,
+            run=certificate.run,
+            plan_digest=certificate.plan_digest,
+            at=self._waiter.now(),
+        )
+        note = signed(head, key)
+        return with_fields(
+            certificate,
+            anchor_note=notes_bytes([note]).decode("ascii"),
+            anchor_signed_with=key_of(note.text, note.signature, NAMESPACE),
+        )
 
     def _certificate(
         self, ledger: Ledger, anchor: str, snapshot: Snapshot, job_id: str, found: Reconciliation

@@ -18,6 +18,7 @@ import anyio
 import structlog
 
 from glacier_purge.approval.typed import Approval
+from glacier_purge.audit.anchor import Anchor
 from glacier_purge.audit.journal import Journal
 from glacier_purge.audit.ledger import Ledger
 from glacier_purge.deletion.budget import PacerFor, Pacing
@@ -30,6 +31,7 @@ from glacier_purge.guard.rules import check_archives, check_inventory, check_pla
 from glacier_purge.plan.document import Plan
 from glacier_purge.plan.files import PlanFiles, plan_files
 from glacier_purge.plan.identity import check_same_as_logged, hashed_identity
+from glacier_purge.run.anchor_file import AnchorFile
 from glacier_purge.run.bounds import DenyLists, check_outcomes
 from glacier_purge.run.host import Host, package_sha256, who
 from glacier_purge.run.sending import Sending, SendingContext, every
@@ -51,7 +53,8 @@ class PurgeRun:
 
     ``guarded`` is asked what protects the vault, before anything is sent and again meanwhile.
     ``pacer_for`` gives the pace where it is shared with other runs, from the time now and from what an earlier process
-    left; otherwise the run has a pacer of its own.
+    left; otherwise the run has a pacer of its own.  ``anchors`` keeps the log's head elsewhere: at each checkpoint, and
+    at the end.
     """
 
     def __init__(
@@ -65,6 +68,7 @@ class PurgeRun:
         *,
         guarded: Guarded,
         pacer_for: PacerFor | None = None,
+        anchors: AnchorFile | None = None,
     ) -> None:
         self._folder = folder
         self._plan = plan
@@ -74,6 +78,8 @@ class PurgeRun:
         self._host = host
         self._guarded = guarded
         self._pacer_for = pacer_for or self._own_pacer
+        self._anchors = anchors
+        self._run = ""
         self._began = host.clock()
         self._journal: Journal | None = None
         self._sending: Sending | None = None
@@ -93,8 +99,11 @@ class PurgeRun:
             bound = plan_files(self._folder.path, self._plan)
             files = await self._host.elsewhere(lambda: opened.enter_context(bound))
             identity, run_sha256 = hashed_identity(self._folder, self._plan)
+            self._run = identity.run
             journal = self._journal = await self._open_journal(identity.run)
             try:
+                if self._anchors is not None:
+                    self._anchors.hold_against(self._head(journal))
                 check_same_as_logged(self._folder.path / IDENTITY_FILE, run_sha256, journal.ledger.run_sha256)
                 check_outcomes(self._plan, journal.ledger)
                 if journal.ledger.finished is None:
@@ -110,6 +119,7 @@ class PurgeRun:
             finally:
                 with anyio.CancelScope(shield=True), suppress(DiskFailed):
                     await journal.aclose()
+                    await self._keep_anchor(journal)
         return journal.ledger
 
     def drain(self, reason: str) -> None:
@@ -205,12 +215,23 @@ class PurgeRun:
                 self._sending = sending
                 tasks.start_soon(every, settings.telemetry_seconds, sending.look_at_itself)
                 tasks.start_soon(every, settings.checkpoint_seconds, sending.checkpoint)
+                tasks.start_soon(every, settings.checkpoint_seconds, lambda: self._keep_anchor(journal))
                 try:
                     await sending.work()
                 finally:
                     with anyio.CancelScope(shield=True), suppress(DiskFailed):
                         await self._last_words(sending, journal)
             tasks.cancel_scope.cancel()
+
+    async def _keep_anchor(self, journal: Journal) -> None:
+        """Keep the log's head elsewhere, where that is wanted and there is one."""
+        anchors, head = self._anchors, self._head(journal)
+        if anchors is not None and head.records:
+            await self._host.elsewhere(lambda: anchors.keep(head))
+
+    def _head(self, journal: Journal) -> Anchor:
+        at = datetime.fromtimestamp(self._host.wall_clock(), UTC)
+        return Anchor.of(journal.anchor or "-1:", run=self._run, plan_digest=self._plan.digest, at=at)
 
     def _make_pacer(self, journal: Journal) -> Pacing:
         kept = journal.pacer_state

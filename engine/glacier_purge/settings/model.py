@@ -141,6 +141,10 @@ class AuditSettings(_Section):
     """How often the state is written down that spares a resumed run reading the whole log."""
     telemetry_seconds: Seconds = _RUN.telemetry_seconds
     """How often rate, limit, throttles and latency are recorded."""
+    anchor_file: str | None = None
+    """File, better on another disk, to keep the log's head in at each checkpoint; it shows a log cut back later."""
+    sign_key: str | None = None
+    """SSH key that signs anchors: a private one without a passphrase, or the public key of one that an agent has."""
 
 
 class InventorySettings(_Section):

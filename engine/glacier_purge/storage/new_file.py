@@ -1,15 +1,17 @@
-"""A file that people asked for and that is made new: it grows by lines, and nothing of ours reads it back.
+"""Files that people asked for, wherever they want them: those that grow by lines, those that are put in place whole.
 
-It lies wherever they want it, so none of the rules for files of a run hold here, but for one: what is there already is
-not written to.
+None of the rules for files of a run hold there.  To what is there already no line is added; what is put in place of a
+file comes whole or not at all.
 """
 
 from __future__ import annotations
 
 import os
+from contextlib import suppress
 from pathlib import Path
 
 from glacier_purge.errors import DiskFailed, UsageError
+from glacier_purge.storage.file_system import is_lacking, sync_folder
 
 _SAFELY = os.O_WRONLY | os.O_APPEND | os.O_NOFOLLOW | os.O_CLOEXEC
 
@@ -40,6 +42,29 @@ def add_line(path: Path, line: bytes) -> None:
             os.close(descriptor)
     except OSError as error:
         raise DiskFailed(f"{path} can't be written: {error.strerror}.") from error
+
+
+def put_in_place(path: Path, content: bytes) -> None:
+    """Put a file (0644, less what the umask takes) in place in one step, durably as far as its disk can: no reader and
+    no crash sees half of it. Raises ``OSError``.
+    """
+    temporary = path.with_name(f".{path.name}.new")
+    with suppress(FileNotFoundError):  # of a crash, or somebody's link
+        temporary.unlink()
+    descriptor = os.open(temporary, _SAFELY | os.O_CREAT | os.O_EXCL, 0o644)
+    try:
+        rest = memoryview(content)
+        while rest:
+            rest = rest[os.write(descriptor, rest) :]
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+    temporary.replace(path)
+    try:
+        sync_folder(path.parent)
+    except OSError as error:
+        if not is_lacking(error):  # a share: the file's own fsync is all it has
+            raise
 
 
 def _begins_with(path: Path, text: bytes) -> bool:

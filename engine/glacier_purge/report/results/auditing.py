@@ -24,6 +24,9 @@ class Audited(Result, frozen=True, kw_only=True, tag="audit"):
     anchor: Annotated[
         str | None, about("SEQ:HASH of the last line: kept elsewhere, it shows any later change of the log.")
     ]
+    anchors_signed_by: Annotated[
+        list[str] | UnsetType, about("Who signed the anchors that were kept elsewhere, by the file of allowed signers.")
+    ] = UNSET
     run_dir: Annotated[str, about("The folder.")]
     fault_list: Annotated[list[str], about("All that is wrong: file, byte, record and what.")]
     notice_list: Annotated[list[str], about("All that is worth knowing.")]
@@ -34,4 +37,17 @@ class AllAudited(Result, frozen=True, kw_only=True, tag="audits"):
 
     verdict: Annotated[Literal["sound", "damaged"], about("damaged where any of the folders is.")]
     folders: Annotated[list[Audited], about("Each folder.")]
+    anchors_signed_by: Annotated[
+        list[str] | UnsetType, about("Who signed the anchors that were kept elsewhere, by the file of allowed signers.")
+    ] = UNSET
     run_dir: Annotated[str, about("The folder that was asked about.")]
+
+
+class Anchored(Result, frozen=True, kw_only=True, tag="anchors"):
+    """What was kept of the logs in a folder that were found to be whole."""
+
+    logs: Annotated[int, about("Logs of which there is an anchor now.")]
+    records: Annotated[int, about("Their lines, all together.")]
+    signed_with: Annotated[str | UnsetType, about("The key that signed them.")] = UNSET
+    file: Annotated[str, about("The file of anchors.")]
+    run_dir: Annotated[str, about("The folder.")]

@@ -1,0 +1,121 @@
+"""Signatures by ``ssh-keygen -Y`` (SSHSIG): the one mechanism for everything that is ever signed here.
+
+Whoever has to prove something has an SSH key, or its agent, or a token; whoever checks needs OpenSSH and a line in a
+file of allowed signers, and nothing of ours.  A ``namespace`` names the purpose: a signature for one thing is none for
+another.  No key is ever made here.  The program gets no terminal, no questions and a few seconds: a key that asks
+for its passphrase, or an agent that does not answer, is said in words, and nobody waits.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from glacier_purge.errors import UsageError
+
+_PROGRAM = "ssh-keygen"
+_SECONDS_MAX = 5.0
+"""A signature takes 10 ms; a process that is told to stop has ten seconds (I17)."""
+_KEY = re.compile(r" with (\S+ key \S+)")
+
+
+class SignatureWrong(ValueError):
+    """It is no signature of whom it should be of, over this very text; the message says why."""
+
+
+def sign(text: bytes, key: Path, namespace: str) -> bytes:
+    """Sign with a private key without a passphrase, or with an agent's key, whose public key the file ``key`` then has.
+
+    Raises ``UsageError`` in words for all that keeps it from being signed.
+    """
+    try:
+        signature = _answer(["-Y", "sign", "-n", namespace, "-f", str(key)], text)
+    except SignatureWrong as failed:
+        raise UsageError(f"{key} can't sign: {_explained(str(failed))}") from failed
+    if not signature.startswith(b"-----BEGIN SSH SIGNATURE-----\n"):
+        raise UsageError(f"{key} can't sign: {_PROGRAM} gave no signature. OpenSSH 8.1 or newer is needed.")
+    return signature
+
+
+def key_of(text: bytes, signature: bytes, namespace: str) -> str:
+    """The key that signed, as ``ED25519 key SHA256:...``; nothing is said of whose it is. Raises ``SignatureWrong``."""
+    with _as_file(signature) as file:
+        return _key_in(_answer(["-Y", "check-novalidate", "-n", namespace, "-s", file], text))
+
+
+def signer_of(text: bytes, signature: bytes, namespace: str, allowed_signers: Path) -> str:
+    """Who signed, by a file of allowed signers: the name in it, and the key.
+
+    Raises ``SignatureWrong``, and ``UsageError`` where that file can't be read.
+    """
+    if not os.access(allowed_signers, os.R_OK):
+        raise UsageError(
+            f"{allowed_signers} can't be read. Give a file of allowed signers: NAME KEY-TYPE KEY, a line each."
+        )
+    with _as_file(signature) as file:
+        found = _answer(["-Y", "find-principals", "-f", str(allowed_signers), "-s", file], b"").decode(errors="replace")
+        names = found.splitlines()
+        if not names:
+            raise SignatureWrong(f"signed by nobody in {allowed_signers}")
+        asked = ["-Y", "verify", "-f", str(allowed_signers), "-I", names[0], "-n", namespace, "-s", file]
+        return f"{names[0]} ({_key_in(_answer(asked, text))})"
+
+
+@contextmanager
+def _as_file(signature: bytes) -> Iterator[str]:
+    """The signature as a file, which is how the program takes it."""
+    with TemporaryDirectory(prefix="glacier-purge-") as folder:
+        file = Path(folder, "signature")
+        file.write_bytes(signature)
+        yield str(file)
+
+
+def _answer(arguments: list[str], text: bytes) -> bytes:
+    """What the program prints. Raises ``SignatureWrong`` with its complaint, ``UsageError`` where it is missing."""
+    kept = {name: value for name, value in os.environ.items() if name not in {"DISPLAY", "SSH_ASKPASS"}}
+    quiet = kept | {"LC_ALL": "C", "SSH_ASKPASS_REQUIRE": "never"}
+    try:
+        done = subprocess.run(  # noqa: S603 - arguments, and no shell
+            [_PROGRAM, *arguments],
+            input=text,
+            capture_output=True,
+            timeout=_SECONDS_MAX,
+            start_new_session=True,  # without a terminal to ask at
+            env=quiet,
+            check=False,
+        )
+    except FileNotFoundError as missing:
+        raise UsageError(
+            f"{_PROGRAM} is not on this host, and signatures are made and checked by it. Install OpenSSH's client."
+        ) from missing
+    except OSError as error:
+        raise UsageError(f"{_PROGRAM} can't be started: {error.strerror}.") from error
+    except subprocess.TimeoutExpired as late:
+        raise SignatureWrong(f"{_PROGRAM} gave no answer in {_SECONDS_MAX:g} seconds") from late
+    if done.returncode != 0:
+        said = [line for line in done.stderr.decode("utf-8", "replace").splitlines() if not line.startswith("Signing")]
+        raise SignatureWrong(" ".join(" ".join(said).split())[-300:] or f"{_PROGRAM} ended with {done.returncode}")
+    return done.stdout
+
+
+def _key_in(told: bytes) -> str:
+    match = _KEY.search(told.decode("utf-8", "replace"))
+    return match[1] if match else "a key that is not named"
+
+
+def _explained(complaint: str) -> str:
+    if "passphrase" in complaint:
+        return (
+            "it asks for a passphrase, and nobody is asked here. Put it into an agent (ssh-add) and give its public "
+            "key, the file that ends in .pub."
+        )
+    if "gave no answer" in complaint:
+        return f"{complaint}. Is it a key that has to be touched, or an agent that does not answer?"
+    if "No private key found" in complaint:
+        return f"{complaint}. No agent has that key: ssh-add -l lists those it has, and SSH_AUTH_SOCK says which agent."
+    return f"{complaint}. Give a private key of SSH, or the public key of one that an agent has."
