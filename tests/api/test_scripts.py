@@ -99,6 +99,28 @@ async def test_another_vaults_name_removes_nothing_and_begins_nothing(tmp_path: 
     assert not read_steps(tmp_path)
 
 
+async def test_a_lifecycle_goes_on_by_its_vaults_name_once_the_vault_is_gone(tmp_path: Path) -> None:
+    """The service knows no account of a vault that was removed; the lifecycle does. Killed before it wrote that down,
+    and given once more when all was done."""
+    order = LifecycleOrder(options=LifecycleOptions(remove_vault="photos", even_the_last=True))
+    ended = []
+    async with simulated(archives=3) as (glacier, _):
+        for _ in range(3):
+            report = await glacier_purge.run_lifecycle(
+                "photos",
+                run_dir=tmp_path,
+                approve=yes,
+                order=order,
+                settings=settings_for(glacier),
+                waiter=Stepping(glacier),
+            )
+            ended.append((report.state, report.vault_deleted))
+            steps = (tmp_path / "lifecycle.jsonl").read_bytes().splitlines(keepends=True)
+            if len(ended) == 1:
+                (tmp_path / "lifecycle.jsonl").write_bytes(b"".join(steps[:-1]))
+    assert ended == [("done", True)] * 3
+
+
 async def test_a_script_carries_a_fleet_and_what_one_vault_waits_for_does_not_stop_the_other(tmp_path: Path) -> None:
     fleet_file = tmp_path / "fleet.toml"
     fleet_file.write_text('[[vaults]]\nname = "*"\n', "utf-8")

@@ -20,14 +20,20 @@ LOOPBACK_REGION = "us-east-1"
 
 
 async def vault_by_name(
-    name: str, settings: Settings, clients: Clients, *, credentials: StaticCredentials | None = None
+    name: str,
+    settings: Settings,
+    clients: Clients,
+    *,
+    known: Vault | None = None,
+    credentials: StaticCredentials | None = None,
 ) -> Vault:
-    """The full address of the vault ``name``: from the settings, else from the service itself.
+    """The full address of the vault ``name``: from the settings, else ``known`` if it has that name, else from the
+    service itself, which says nothing of a vault that is gone.
 
     Raises ``UsageError`` for what is no name and where no region is known, and as ``Clients.find_vault`` does.
     """
     check_vault_name(name)
-    return await _find(name, None, settings, clients, credentials)
+    return await _find(name, known if known and known.name == name else None, settings, clients, credentials)
 
 
 async def vault_of(

@@ -29,6 +29,7 @@ from glacier_purge.lifecycle.options import LifecycleOptions
 from glacier_purge.lifecycle.phases import Event
 from glacier_purge.lifecycle.state import Noting, noting_the_end, telling_while_denied
 from glacier_purge.lifecycle.steps_file import LifecycleFile
+from glacier_purge.lifecycle.terms import read_terms
 from glacier_purge.plan.choices import EVERY_ARCHIVE, UNCAPPED
 from glacier_purge.plan.first_reading import Target
 from glacier_purge.run.host import Host, who
@@ -80,15 +81,17 @@ async def opened_lifecycle(
 ) -> AsyncIterator[Lifecycle]:
     """Open the lifecycle in ``folder``, which is held meanwhile: begun now, or where an earlier process left it.
 
-    ``vault`` may be a name, whose account and region are found as everywhere.  What ends the work in the context before
-    its end is noted in the folder, and said to leave uploads denied where it does.  Raises ``RunLocked``, ``NotOurs``,
-    ``AuditDamaged`` for a folder that does not hold together, ``PlanRefused`` for a vault that must not be touched and
-    for an order that is not the one it began with, ``UsageError`` for another vault's removal, and what the service
-    answers.
+    ``vault`` may be a name, whose account and region are those it began with, else found as everywhere.  What ends the
+    work in the context before its end is noted in the folder, and said to leave uploads denied where it does.  Raises
+    ``RunLocked``, ``NotOurs``, ``AuditDamaged`` for a folder that does not hold together, ``PlanRefused`` for a vault
+    that must not be touched and for an order that is not the one it began with, ``UsageError`` for another vault's
+    removal, and what the service answers.
     """
     with folder.held(), noting_the_end(folder), telling_while_denied(folder, person.say):
         if not isinstance(vault, Vault):
-            vault = await vault_by_name(vault, settings, clients, credentials=credentials)
+            begun_with = read_terms(folder.path)
+            known = None if begun_with is None else Vault.from_arn(begun_with.vault_arn)
+            vault = await vault_by_name(vault, settings, clients, known=known, credentials=credentials)
         if order.options.remove_vault not in {None, vault.name}:
             raise UsageError(
                 f"{order.options.remove_vault!r} is to be removed, and this is the lifecycle of {vault.name!r}. Give "
