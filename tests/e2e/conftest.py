@@ -46,9 +46,8 @@ def environment(**more: str) -> dict[str, str]:
 
 @dataclass
 class Simulator:
-    """A running ``glacier-purge simulate``."""
+    """A simulator that serves somewhere."""
 
-    process: subprocess.Popen[bytes]
     endpoint_url: str
     account_id: str
     vault: str
@@ -75,6 +74,13 @@ class Simulator:
     def ids_left(self) -> set[str]:
         inventory = json.loads(self.get(f"vaults/{self.vault}/inventory?format=json"))
         return {record["ArchiveId"] for record in inventory["ArchiveList"]}
+
+
+@dataclass
+class SimulatorProcess(Simulator):
+    """A running ``glacier-purge simulate``."""
+
+    process: subprocess.Popen[bytes]
 
 
 @dataclass
@@ -228,7 +234,7 @@ class Here(Bench):
         return subprocess.CompletedProcess(arguments, ended, out.getvalue(), err.getvalue())
 
 
-def start_simulator(*options: str, archives: int = 500) -> Simulator:
+def start_simulator(*options: str, archives: int = 500) -> SimulatorProcess:
     process = subprocess.Popen(
         [*COMMAND, "simulate", "--archives", str(archives), *options],
         stdout=subprocess.PIPE,
@@ -241,7 +247,7 @@ def start_simulator(*options: str, archives: int = 500) -> Simulator:
         _, err = process.communicate()
         raise AssertionError(err.decode())
     told = check_answer("simulate", line.decode())
-    return Simulator(
+    return SimulatorProcess(
         process=process, **{name: told[name] for name in ("endpoint_url", "account_id", "vault", "archives")}
     )
 

@@ -65,7 +65,7 @@ def moto(witness: Path, tmp_path: Path) -> Iterator[Simulator]:
         while (found := re.search(r"http://127\.0\.0\.1:[0-9]+", log.read_text())) is None:
             assert process.poll() is None, log.read_text()
             time.sleep(0.05)
-        yield Simulator(process, found[0], account_id="123456789012", vault="photos", archives=ARCHIVES)
+        yield Simulator(found[0], account_id="123456789012", vault="photos", archives=ARCHIVES)
     finally:
         process.kill()
         process.wait()
