@@ -19,7 +19,7 @@ import trustme
 
 from glacier_purge.audit import verification
 from tests.e2e.conftest import Bench
-from tests.reliability.forked import Forked, Order
+from tests.reliability.forked import Forked, Order, Twin, twin
 from tests.reliability.service import Service, service
 
 if TYPE_CHECKING:
@@ -43,6 +43,7 @@ class World(Bench):
     """A bench whose service is in this process and whose commands are forked."""
 
     service: Service
+    twin: Twin
 
     def __post_init__(self) -> None:
         self._numbers = count(1)
@@ -67,6 +68,7 @@ class World(Bench):
         """Start the command. ``closed``: without stdout and stderr; ``variables`` are this one's own."""
         said = self.folder / f"said-{next(self._numbers)}"
         process = Forked(
+            self.twin,
             Order(
                 arguments=arguments,
                 environment=self.environment() | variables,
@@ -107,8 +109,8 @@ class World(Bench):
 @contextmanager
 def world(folder: Path, **options: Any) -> Iterator[World]:
     """A folder to work in, and a service with ``options``, those of ``SimulatedGlacier``."""
-    with service(**({"latency_ms": LATENCY_MS} | options)) as serving:
-        made = World(folder=folder, simulator=serving, service=serving)
+    with twin() as forking, service(**({"latency_ms": LATENCY_MS} | options)) as serving:
+        made = World(folder=folder, simulator=serving, service=serving, twin=forking)
         try:
             yield made
         finally:

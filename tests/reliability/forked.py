@@ -1,8 +1,8 @@
 """Processes of the command that have it loaded when they begin: real ones, for the price of a fork.
 
-Nine tenths of what a short command costs is Python loading its parts.  A process that did that once gives birth to the
-others, each with its own memory, threads, descriptors and end; it is started by the first of them and ends with who
-started it, and so do they.
+Nine tenths of what a short command costs is Python loading its parts.  Whoever tries a seed has loaded them already,
+and is forked once, before it starts threads; that twin forks a process for each command, with its own memory, threads,
+descriptors and end.  None outlives the twin, and the twin not whom it was forked from.
 """
 
 from __future__ import annotations
@@ -14,24 +14,28 @@ import pkgutil
 import resource
 import signal
 import sys
+import threading
+import warnings
+from contextlib import contextmanager
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from importlib import import_module
+from multiprocessing.connection import wait
+from typing import TYPE_CHECKING, TextIO
 
 import glacier_purge
 from glacier_purge.cli import main
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from multiprocessing.connection import Connection
+    from multiprocessing.context import ForkProcess
     from pathlib import Path
 
+_CONTEXT = multiprocessing.get_context("fork")
 _DIE_WITH_PARENT = 1
 """PR_SET_PDEATHSIG of prctl(2)."""
-_PARTS = [part.name for part in pkgutil.walk_packages(glacier_purge.__path__, "glacier_purge.")]
-_CONTEXT = multiprocessing.get_context("forkserver")
-_CONTEXT.set_forkserver_preload(
-    [name for name in _PARTS if not name.endswith("__main__")]
-    + ["uvloop", "anyio._backends._asyncio", "anyio.streams.tls", "stringprep", __name__]
-)
+_BEGIN = signal.SIGUSR1
+_DESCRIPTORS = 65_536
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,77 +51,173 @@ class Order:
     limits: dict[int, int] = field(default_factory=dict)
 
 
+class Twin:
+    """The process that the commands are forked from."""
+
+    def __init__(self) -> None:
+        _load()
+        self._ended: dict[int, int] = {}
+        self._line, theirs = _CONTEXT.Pipe()
+        self._process = _CONTEXT.Process(target=_be_twin, args=(theirs,))
+        with warnings.catch_warnings():  # pytest has threads, though none of them holds anything now
+            warnings.simplefilter("ignore", DeprecationWarning)
+            self._process.start()
+        theirs.close()
+
+    def fork(self, order: Order) -> int:
+        """Fork a process for a command, which begins when it gets a signal; say which it is."""
+        self._line.send(order)
+        while True:
+            pid, ended = self._line.recv()
+            if ended is None:
+                return int(pid)
+            self._ended[pid] = ended
+
+    def ended(self, pid: int, seconds: float = 0.0) -> int | None:
+        """How a process ended, waiting so long for it: an exit code, or a signal's number below zero; else None."""
+        while pid not in self._ended and self._line.poll(seconds):
+            other, ended = self._line.recv()
+            self._ended[other] = ended
+        return self._ended.get(pid)
+
+    def close(self) -> None:
+        """End it."""
+        self._line.close()
+        self._process.join()
+        self._process.close()
+
+
 class Forked:
     """A running command, with the ways of ``subprocess.Popen`` that are needed.
 
     One that is ``held`` begins when it is told to ``begin``: until then somebody can begin to trace it.
     """
 
-    def __init__(self, order: Order, *, held: bool = False) -> None:
+    def __init__(self, twin: Twin, order: Order, *, held: bool) -> None:
         self.order = order
-        gate, self._gate = _CONTEXT.Pipe(duplex=False)
-        self._process = _CONTEXT.Process(target=_carry_out, args=(order, gate))
-        self._process.start()
-        gate.close()
-        assert self._process.pid is not None
-        self.pid = self._process.pid
+        self._twin = twin
+        self.pid = twin.fork(order)
         if not held:
             self.begin()
 
     def begin(self) -> None:
         """Let it begin."""
-        self._gate.send(None)
-        self._gate.close()
+        self.send_signal(_BEGIN)
 
     def poll(self) -> int | None:
         """How it ended: an exit code, or a signal's number below zero; None while it has not."""
-        return self._process.exitcode
+        return self._twin.ended(self.pid)
 
     def wait(self, timeout: float = 120.0) -> int:
         """Wait for its end, ``timeout`` seconds at most. Raises ``TimeoutError``."""
-        self._process.join(timeout)
-        if self._process.exitcode is None:
+        if (ended := self._twin.ended(self.pid, timeout)) is None:
             raise TimeoutError(f"{self.order.arguments} has not ended after {timeout:g} s: {self.err()}")
-        return self._process.exitcode
+        return ended
 
     def send_signal(self, number: int) -> None:
         """Send it a signal, if it is still there."""
-        if self._process.exitcode is None:
+        if self.poll() is None:
             os.kill(self.pid, number)
 
-    def kill(self) -> None:
-        """Kill it, and wait until it is gone."""
+    def kill(self) -> int:
+        """Kill it, wait until it is gone, and say how it ended."""
         self.send_signal(signal.SIGKILL)
-        self.wait()
+        return self.wait()
 
     def out(self) -> str:
         """What it has printed."""
-        return "" if self.order.out is None else self.order.out.read_text("utf-8")
+        return _text(self.order.out)
 
     def err(self) -> str:
         """What it has told."""
-        return "" if self.order.err is None else self.order.err.read_text("utf-8")
+        return _text(self.order.err)
 
 
-def _carry_out(order: Order, gate: Connection) -> None:
-    """Be that process."""
-    ctypes.CDLL(None).prctl(_DIE_WITH_PARENT, signal.SIGKILL)
-    gate.recv()
-    gate.close()
+@contextmanager
+def twin() -> Iterator[Twin]:
+    """The process to fork commands from; to be entered before there are threads."""
+    made = Twin()
+    try:
+        yield made
+    finally:
+        made.close()
+
+
+def _load() -> None:
+    """Import what commands do, all of it; what was imported once costs nothing again."""
+    for part in pkgutil.walk_packages(glacier_purge.__path__, "glacier_purge."):
+        if not part.name.endswith("__main__"):
+            import_module(part.name)
+    for name in ("uvloop", "anyio._backends._asyncio", "stringprep"):
+        import_module(name)
+
+
+def _be_twin(line: Connection) -> None:
+    """Fork what is ordered and tell who ended how, until nobody orders any more; then end all that is left."""
+    _end_with_parent()
+    _close_descriptors(but=line.fileno())
+    signal.pthread_sigmask(signal.SIG_BLOCK, {_BEGIN})
+    living: dict[int, ForkProcess] = {}
+    while True:
+        for ready in wait([line, *living]):
+            if isinstance(ready, int):
+                child = living.pop(ready)
+                child.join()
+                line.send((child.pid, child.exitcode))
+                continue
+            try:
+                order = line.recv()
+            except EOFError:
+                for child in living.values():
+                    child.kill()
+                    child.join()
+                return
+            child = _CONTEXT.Process(target=_carry_out, args=(order, line.fileno()))
+            child.start()
+            living[child.sentinel] = child
+            line.send((child.pid, None))
+
+
+def _carry_out(order: Order, line: int) -> None:
+    """Be a process of the command."""
+    _end_with_parent()
+    os.close(line)
     os.chdir(order.folder)
     os.environ.clear()
     os.environ.update(order.environment)
-    _redirect(1, order.out)
-    _redirect(2, order.err)
+    os.dup2(os.open(os.devnull, os.O_RDONLY | os.O_CLOEXEC), 0)
+    sys.stdin = open(0, encoding="utf-8", closefd=False)  # noqa: SIM115 - a descriptor, open to the end
+    sys.stdout, sys.stderr = _redirected(1, order.out), _redirected(2, order.err)
+    sys.unraisablehook, threading.excepthook = sys.__unraisablehook__, threading.__excepthook__
     for number, limit in order.limits.items():
         resource.setrlimit(number, (limit, resource.getrlimit(number)[1]))
+    for number in (signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT):
+        signal.signal(number, signal.SIG_DFL)
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    signal.sigwait({_BEGIN})
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, {_BEGIN})
     sys.exit(main(order.arguments))
 
 
-def _redirect(descriptor: int, file: Path | None) -> None:
+def _end_with_parent() -> None:
+    ctypes.CDLL(None).prctl(_DIE_WITH_PARENT, signal.SIGKILL)
+
+
+def _close_descriptors(but: int) -> None:
+    os.closerange(3, but)
+    os.closerange(but + 1, _DESCRIPTORS)
+
+
+def _redirected(descriptor: int, file: Path | None) -> TextIO | None:
+    """What Python has for a descriptor that leads to a file, or nowhere."""
     if file is None:
         os.close(descriptor)
-        return
+        return None
     opened = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)
     os.dup2(opened, descriptor)
     os.close(opened)
+    return open(descriptor, "w", encoding="utf-8", closefd=False)
+
+
+def _text(file: Path | None) -> str:
+    return file.read_text("utf-8", "replace") if file is not None and file.exists() else ""
