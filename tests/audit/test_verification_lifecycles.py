@@ -43,10 +43,11 @@ def begun(folder: Path, name: str = "photos") -> Path:
     terms = {"vault_arn": vault(name).arn, "endpoint_url": ENDPOINT, "begun": "2026-11-22T00:00:00Z", "files": {}}
     (folder / "terms.json").write_text(json.dumps(terms, indent=2) + "\n")
     digest = digest_in(place / "plan.json")
+    whose = {"vault": vault(name).arn, "endpoint": ENDPOINT}
     steps: list[tuple[str, str, dict[str, Any]]] = [
         ("preflight", "nothing stands against it", {}),
         ("inventory", "inventory fetched", {"sha256": sha256(place / "inventory.json")}),
-        ("plan", "planned", {"digest": digest, "run_json": sha256(place / "run.json")}),
+        ("plan", "planned", {**whose, "digest": digest, "run_json": sha256(place / "run.json")}),
         ("approval", "approved", {"digest": digest, "how": "digest", "by": "me"}),
         ("freeze", "uploads not denied", {}),
         ("purge", "every record accounted for", {}),

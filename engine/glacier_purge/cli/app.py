@@ -40,6 +40,7 @@ _VERBS = {
     "fleet": ("glacier_purge.cli.fleet:fleet", "Carry several vaults through all of that side by side."),
     "thaw": ("glacier_purge.cli.thaw:thaw", "Let uploads again that a lost lifecycle denies."),
     "abandon": ("glacier_purge.cli.abandon:abandon", "End a lifecycle before its end, in good order and for good."),
+    "why": ("glacier_purge.cli.why:why", "Tell one archive's whole story, from inventory to certificate."),
     "status": ("glacier_purge.cli.status:status", "Say how far a run is, also while it is going on."),
     "pause": ("glacier_purge.cli.orders:pause", "Let a run that is going on send nothing for now."),
     "resume": ("glacier_purge.cli.orders:resume", "Go on after pause."),

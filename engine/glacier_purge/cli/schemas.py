@@ -17,6 +17,7 @@ from glacier_purge.report.results.planning import AllShown, Diagnosed, Fetched, 
 from glacier_purge.report.results.result import Result
 from glacier_purge.report.results.running import Ordered, Purged, Removed, RunStatus, Verified, Waits
 from glacier_purge.report.results.stepping import FleetStepped, Stepped
+from glacier_purge.report.results.telling import Told
 from glacier_purge.settings import Settings
 from glacier_simulator.kit import Announcement
 
@@ -50,6 +51,7 @@ _ANSWERS: dict[str, tuple[type[msgspec.Struct], ...]] = {
     "stop": (Ordered,),
     "thaw": (Thawed,),
     "verify": (Verified, Waits),
+    "why": (Told,),
 }
 
 VERBS = (*_ANSWERS, _SETTINGS)

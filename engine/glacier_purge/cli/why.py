@@ -1,0 +1,38 @@
+"""``why``: one archive's whole story."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from glacier_purge.cli.exit_codes import ExitCode
+from glacier_purge.cli.options import Output
+from glacier_purge.cli.output import OutputFormat, print_page, print_result
+
+
+def why(run_dir: Path, archive_id: str, *, output: Output = OutputFormat.TEXT) -> int:
+    """Tell one archive's whole story: which inventory lists it, what was decided and why, who approved it, when it was
+    sent and with what outcome, and what a later inventory and the certificate say of it.
+
+    Reads the folder's inventories and logs through, which takes seconds a million records, and sends nothing. Ends with
+    1 where nothing names the archive, and says where it was looked for; with 4 where a file can't be read.
+
+    Example: glacier-purge why photos-run -- -9dpTj...
+
+    Parameters
+    ----------
+    run_dir
+        The folder of a run, of a lifecycle with its rounds, of a fleet with its members, or of a script's log.
+    archive_id
+        The archive's id. One that begins with a hyphen is written after --.
+    """
+    from glacier_purge.report.story import as_lines, told
+    from glacier_purge.storage.folder import RunFolder
+
+    story = told(RunFolder.look(run_dir), archive_id)
+    if output is OutputFormat.JSON:
+        print_result(story, output)
+    else:
+        print_page("\n".join(as_lines(story)))
+    if story.unreadable:
+        return ExitCode.AUDIT_DAMAGED
+    return ExitCode.DONE if story.found else ExitCode.FAILED
