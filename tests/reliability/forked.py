@@ -35,7 +35,6 @@ _CONTEXT = multiprocessing.get_context("fork")
 _DIE_WITH_PARENT = 1
 """PR_SET_PDEATHSIG of prctl(2)."""
 _BEGIN = signal.SIGUSR1
-_DESCRIPTORS = 65_536
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -58,7 +57,7 @@ class Twin:
         _load()
         self._ended: dict[int, int] = {}
         self._line, theirs = _CONTEXT.Pipe()
-        self._process = _CONTEXT.Process(target=_be_twin, args=(theirs,))
+        self._process = _CONTEXT.Process(target=_be_twin, args=(theirs, self._line))
         with warnings.catch_warnings():  # pytest has threads, though none of them holds anything now
             warnings.simplefilter("ignore", DeprecationWarning)
             self._process.start()
@@ -152,10 +151,10 @@ def _load() -> None:
         import_module(name)
 
 
-def _be_twin(line: Connection) -> None:
+def _be_twin(line: Connection, theirs: Connection) -> None:
     """Fork what is ordered and tell who ended how, until nobody orders any more; then end all that is left."""
     _end_with_parent()
-    _close_descriptors(but=line.fileno())
+    theirs.close()
     signal.pthread_sigmask(signal.SIG_BLOCK, {_BEGIN})
     living: dict[int, ForkProcess] = {}
     while True:
@@ -172,16 +171,16 @@ def _be_twin(line: Connection) -> None:
                     child.kill()
                     child.join()
                 return
-            child = _CONTEXT.Process(target=_carry_out, args=(order, line.fileno()))
+            child = _CONTEXT.Process(target=_carry_out, args=(order, line))
             child.start()
             living[child.sentinel] = child
             line.send((child.pid, None))
 
 
-def _carry_out(order: Order, line: int) -> None:
+def _carry_out(order: Order, line: Connection) -> None:
     """Be a process of the command."""
     _end_with_parent()
-    os.close(line)
+    line.close()
     os.chdir(order.folder)
     os.environ.clear()
     os.environ.update(order.environment)
@@ -201,11 +200,6 @@ def _carry_out(order: Order, line: int) -> None:
 
 def _end_with_parent() -> None:
     ctypes.CDLL(None).prctl(_DIE_WITH_PARENT, signal.SIGKILL)
-
-
-def _close_descriptors(but: int) -> None:
-    os.closerange(3, but)
-    os.closerange(but + 1, _DESCRIPTORS)
 
 
 def _redirected(descriptor: int, file: Path | None) -> TextIO | None:

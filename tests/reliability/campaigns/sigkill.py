@@ -206,12 +206,12 @@ def fleet(world: World, chance: random.Random) -> Task:
 
 DAYS = {"archives": 60, "time_scale": DAYS_PASS}
 VERBS = (
-    Verb(name="apply", places=(STARTS, *SENDING), options={"archives": 150}, prepare=apply),
+    Verb(name="apply", places=(STARTS, *SENDING), options={"archives": 100}, prepare=apply),
     Verb(name="run", places=(STARTS, *LIVING), options=DAYS, prepare=run),
     Verb(
         name="purge",
         places=(STARTS, Place("plans", written=PLANNING, within_seconds=0.1), *SENDING),
-        options={"archives": 150},
+        options={"archives": 100},
         prepare=purge,
     ),
     Verb(name="fleet", places=(STARTS, *LIVING), options=DAYS, prepare=fleet),
