@@ -4,6 +4,7 @@ import asyncio
 import errno
 import os
 import random
+from contextlib import suppress
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
@@ -18,7 +19,7 @@ from glacier_purge.audit.recovery import LogIdentity, read_log, read_log_identit
 from glacier_purge.audit.segments import MANIFEST
 from glacier_purge.audit.verification import verify
 from glacier_purge.errors import AuditDamaged, DiskFailed
-from glacier_purge.storage.pretend_disk import PretendDisk
+from glacier_purge.storage.pretend_disk import PretendDisk, Survival
 from tests.audit.logs import (
     PLAN,
     RUN,
@@ -457,6 +458,33 @@ async def test_after_the_nth_operation_fails_nothing_more_is_tried_and_a_new_sta
 
 
 @pytest.mark.looptime
+class KilledError(BaseException):
+    """What a kill -9 is in one process: what it wrote is there for the next one, and no promise was kept yet."""
+
+
+@pytest.mark.parametrize("at", range(1, 30))
+async def test_what_a_killed_process_wrote_is_made_durable_before_it_counts(at: int) -> None:
+    """Else the next process's checkpoint vouches for a record that a power cut takes after all."""
+
+    def kill(verb: str, name: str) -> None:
+        del verb, name
+        if disk.operations == at:
+            raise KilledError
+
+    disk = PretendDisk(before=kill)
+    with suppress(KilledError):
+        journal = await open_journal(disk, records=40)
+        for ordinal in range(20):
+            await commit(journal, [ordinal])
+    disk.before = None
+    journal = await open_journal(disk, records=40)
+    counted = {ordinal for ordinal in range(20) if journal.ledger.done(ordinal)}
+    await journal.checkpoint({})
+    found = disk.after_power_cut(Survival(appended=lambda *_: b"", names=lambda _: 0, cut=lambda _: False))
+    log = read_log(found, LogIdentity(RUN, PLAN, 40))
+    assert {ordinal for ordinal in range(40) if log.ledger.done(ordinal)} == counted
+
+
 async def test_a_failed_fsync_is_told_to_everyone_who_waits() -> None:
     disk = Sleepy()
     journal = await open_journal(disk, records=100_000)

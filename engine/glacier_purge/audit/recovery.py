@@ -160,12 +160,18 @@ def check_reached(checkpoints: list[Believed], end: Position) -> None:
 
 
 def repair(disk: Disk, log: ReadLog) -> list[Note]:
-    """Save and cut a torn tail; return the notes the log still owes about this repair and any a crash cut short."""
+    """Save and cut a torn tail; return the notes the log still owes about this repair and any a crash cut short.
+
+    What is believed is durable afterwards: a process that was killed, and not its host, may have written it, or made
+    its file, without having synced that, and what the next one says of it would outlast it at a power cut.
+    """
+    name = segment_name(log.position.segment)
     if log.torn:
-        name = f"{FOLDER}/{log.position.segment:06d}.jsonl"
         _save_tail(disk, name, log.torn)
         disk.truncate(name, log.position.offset)
+    if disk.size(name) is not None:  # a sealed one was durable before it was sealed
         disk.sync(name)
+        disk.sync_folder(FOLDER)
     return [
         make_note("recovered", {"saved_as": name, **_describe(disk.read(f"{FOLDER}/{name}"))})
         for name in disk.names(FOLDER)
