@@ -54,7 +54,7 @@ import sys
 import zlib
 from bisect import bisect_left
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, replace
@@ -216,6 +216,14 @@ class AnchorNote(NamedTuple):
     plan: str
 
 
+class _Asked(NamedTuple):
+    """What is asked for: anchors to hold logs against, and whether inventories are there to be checked."""
+
+    anchor: str | None = None
+    notes: tuple[AnchorNote, ...] = ()
+    inventories: bool = True
+
+
 class NotToBeChecked(ValueError):
     """There is nothing here to be checked, or nothing to check it with: the request is at fault, not a file."""
 
@@ -245,22 +253,23 @@ def read_anchor(given: str) -> tuple[str | None, list[AnchorNote]]:
 
 
 def verify_folder(
-    folder: Path, *, anchor: str | None = None, notes: list[AnchorNote] | None = None
+    folder: Path, *, anchor: str | None = None, notes: Iterable[AnchorNote] = (), inventories: bool = True
 ) -> list[FolderVerdict]:
     """Check the folder of a run, of a script's log, of a lifecycle with its rounds, or of a fleet with its members.
 
     ``anchor`` is a ``SEQ:HASH`` kept from an earlier check of the same log; ``notes`` are each of a log in the folder.
-    Raises ``NotToBeChecked`` where there is none of them, for an anchor that is none, and where nothing can read
-    compressed segments.
+    Without ``inventories`` those may be missing, as in a bundle, which has their hashes alone.  Raises
+    ``NotToBeChecked`` where there is none of them, for an anchor that is none, and where nothing can read compressed
+    segments.
     """
-    notes = notes or []
-    verdicts = list(_verdicts(folder, ".", anchor, notes))
+    asked = _Asked(anchor, tuple(notes), inventories)
+    verdicts = list(_verdicts(folder, ".", asked))
     if not verdicts:
         raise NotToBeChecked(f"{folder} is not the folder of a run, a script's log, a lifecycle or a fleet")
     if anchor is not None and [verdict.what for verdict in verdicts] not in (["run"], ["script"]):
         raise NotToBeChecked(f"an anchor is of one run, and {folder} holds more: give the run's own folder")
     there = {verdict.found.plan for verdict in verdicts}
-    gone = tuple(_told_gone(note) for note in notes if note.plan not in there)
+    gone = tuple(_told_gone(note) for note in asked.notes if note.plan not in there)
     first = verdicts[0]
     return [first._replace(found=replace(first.found, faults=gone + first.found.faults)), *verdicts[1:]]
 
@@ -270,17 +279,17 @@ def _told_gone(note: AnchorNote) -> Fault:
     return Fault(kind="missing", file="audit", offset_bytes=0, record=None, message=told)
 
 
-def _verdicts(folder: Path, name: str, anchor: str | None, notes: list[AnchorNote]) -> Iterator[FolderVerdict]:
+def _verdicts(folder: Path, name: str, asked: _Asked) -> Iterator[FolderVerdict]:
     """Give a verdict on everything the folder claims to be, so that no file more can hide what another one says."""
     if _is_any_there(folder, "fleet.json"):
         yield FolderVerdict(name, "fleet", _verify_fleet(folder))
         for member in _folders(folder):
-            yield from _lifecycle_verdicts(folder / member, member, notes)
-    yield from _lifecycle_verdicts(folder, name, notes)
+            yield from _lifecycle_verdicts(folder / member, member, asked)
+    yield from _lifecycle_verdicts(folder, name, asked)
     if _is_of_script(folder):
-        yield FolderVerdict(name, "script", verify_script(folder, anchor=anchor, notes=notes))
+        yield FolderVerdict(name, "script", _verify_script(folder, asked))
     elif _is_any_there(folder, "plan.json", "run.json", "audit", "checkpoint"):
-        yield FolderVerdict(name, "run", verify_run(folder, anchor=anchor, notes=notes))
+        yield FolderVerdict(name, "run", _verify_run(folder, asked))
 
 
 def _is_of_script(folder: Path) -> bool:
@@ -294,22 +303,26 @@ def _is_of_script(folder: Path) -> bool:
         return False
 
 
-def _lifecycle_verdicts(folder: Path, name: str, notes: list[AnchorNote]) -> Iterator[FolderVerdict]:
+def _lifecycle_verdicts(folder: Path, name: str, asked: _Asked) -> Iterator[FolderVerdict]:
     if not _is_any_there(folder, "lifecycle.jsonl", "terms.json"):
         return
     yield FolderVerdict(name, "lifecycle", _verify_lifecycle(folder))
     for place in _folders(folder):
         begun = _is_any_there(folder / place, "plan.json", "audit", "checkpoint")
         if place.startswith("round-") and begun:  # a plan that is gone is missed by the step that made it
-            found = verify_run(folder / place, notes=notes)
+            found = _verify_run(folder / place, asked)
             yield FolderVerdict(place if name == "." else f"{name}/{place}", "run", found)
 
 
-def verify_run(folder: Path, *, anchor: str | None = None, notes: list[AnchorNote] | None = None) -> Verification:
+def verify_run(folder: Path, *, notes: Iterable[AnchorNote] = ()) -> Verification:
     """Check a run folder: its log and every other file it claims. Raises ``NotToBeChecked`` as ``verify_folder``."""
+    return _verify_run(folder, _Asked(notes=tuple(notes)))
+
+
+def _verify_run(folder: Path, asked: _Asked) -> Verification:
     findings = _Findings()
-    vouchers = _Vouchers(findings, anchor, notes)
-    files = _RunFiles(findings, folder)
+    vouchers = _Vouchers(findings, asked)
+    files = _RunFiles(findings, folder, inventories=asked.inventories)
     with ThreadPoolExecutor(1) as aside:  # a snapshot is about as long as its log, and hashing lets other threads run
         plan = files.read_plan()
         snapshot = aside.submit(_sha256, folder / files.snapshot_name)
@@ -321,12 +334,16 @@ def verify_run(folder: Path, *, anchor: str | None = None, notes: list[AnchorNot
     return replace(verdict, faults=findings.in_order(), notices=tuple(findings.notices))
 
 
-def verify_script(folder: Path, *, anchor: str | None = None, notes: list[AnchorNote] | None = None) -> Verification:
+def verify_script(folder: Path) -> Verification:
     """Check the folder of a script's log: the log, and the document it began with. Raises as ``verify_folder``."""
+    return _verify_script(folder, _Asked())
+
+
+def _verify_script(folder: Path, asked: _Asked) -> Verification:
     findings = _Findings()
     files = _ScriptFiles(findings, folder)
     files.read_document()
-    return _check_log(findings, _Vouchers(findings, anchor, notes), folder, None, files)
+    return _check_log(findings, _Vouchers(findings, asked), folder, None, files)
 
 
 def verify(folder: Path, *, plan: PlanFacts | None = None, anchor: str | None = None) -> Verification:
@@ -335,7 +352,7 @@ def verify(folder: Path, *, plan: PlanFacts | None = None, anchor: str | None = 
     Raises ``NotToBeChecked`` for an anchor that is none and where nothing can read compressed segments.
     """
     findings = _Findings()
-    return _check_log(findings, _Vouchers(findings, anchor, None), folder, plan, None)
+    return _check_log(findings, _Vouchers(findings, _Asked(anchor)), folder, plan, None)
 
 
 def _check_log(
@@ -495,12 +512,12 @@ class _Claim(NamedTuple):
 class _Vouchers:
     """What vouches for the log from outside of it: an anchor kept elsewhere, checkpoints, a certificate."""
 
-    def __init__(self, findings: _Findings, anchor: str | None, notes: list[AnchorNote] | None) -> None:
+    def __init__(self, findings: _Findings, asked: _Asked) -> None:
         self._findings = findings
         self._claims: dict[int, list[_Claim]] = {}
-        if anchor is not None:
-            self.add_anchor("the anchor", anchor)
-        for note in notes or ():
+        if asked.anchor is not None:
+            self.add_anchor("the anchor", asked.anchor)
+        for note in asked.notes:
             self._claims.setdefault(note.seq, []).append(_Claim("the anchor", note.digest, note.plan))
 
     def add_anchor(self, name: str, anchor: str) -> None:
@@ -584,9 +601,10 @@ class _Vouchers:
 class _RunFiles:
     """The files of a run beside its log: each held against its own hash, against the plan, and against the log."""
 
-    def __init__(self, findings: _Findings, folder: Path) -> None:
+    def __init__(self, findings: _Findings, folder: Path, *, inventories: bool) -> None:
         self._findings = findings
         self._folder = folder
+        self._inventories = inventories
         self._plan: dict[str, Any] = {}
         self._digest: str | None = None
         self._identity: dict[str, Any] = {}
@@ -634,6 +652,13 @@ class _RunFiles:
         name = self.snapshot_name
         if not name:
             return
+        with self._findings.judging(f"{name}.sha256"):
+            _expect_bytes(self._folder / f"{name}.sha256", f"{self._plan['snapshot']['sha256']}  {name}\n".encode())
+        if not self._inventories:
+            self._findings.notice(
+                f"{name} was not looked for, as asked: its hash is {self._plan['snapshot']['sha256']}"
+            )
+            return
         with self._findings.judging(name):
             planned = self._plan["snapshot"]
             size, sha256 = hashed()
@@ -641,8 +666,6 @@ class _RunFiles:
                 raise _Bad("changed", f"it has {size:,} bytes, planned with {planned['size_bytes']:,}", size)
             if sha256 != planned["sha256"]:
                 raise _Bad("changed", f"SHA-256 {sha256}, planned with {planned['sha256']!a}")
-        with self._findings.judging(f"{name}.sha256"):
-            _expect_bytes(self._folder / f"{name}.sha256", f"{self._plan['snapshot']['sha256']}  {name}\n".encode())
 
     def read_identity(self) -> None:
         """Check what ``run.json`` says of itself against the plan."""
@@ -710,7 +733,7 @@ class _RunFiles:
                 _document(_read(self._folder / "verification" / "retrieval.json"))
         for name in ("inventory.json", "inventory.csv"):
             later = self._folder / "verification" / name
-            if _is_any_there(later.parent, f"{name}.sha256"):
+            if self._inventories and _is_any_there(later.parent, f"{name}.sha256"):
                 with self._findings.judging(f"verification/{name}"):
                     _, sha256 = _sha256(later)
                     if _read(later.with_name(f"{name}.sha256")) != f"{sha256}  {name}\n".encode():
@@ -1998,23 +2021,34 @@ def main() -> int:
     parser = argparse.ArgumentParser(description="Check the folder of a run, a script's log, a lifecycle or a fleet.")
     parser.add_argument("folder", type=Path)
     parser.add_argument("--anchor", help="SEQ:HASH, kept from a run or an earlier check; or a file of anchor notes")
+    parser.add_argument("--without-inventories", action="store_true", help="they were left out, as in a bundle")
     asked = parser.parse_args()
     try:
         anchor, notes = (None, []) if asked.anchor is None else read_anchor(asked.anchor)
-        verdicts = verify_folder(asked.folder, anchor=anchor, notes=notes)
+        inventories = not asked.without_inventories
+        verdicts = verify_folder(asked.folder, anchor=anchor, notes=notes, inventories=inventories)
     except NotToBeChecked as refused:
         parser.error(str(refused))
+    for verdict, line in zip(verdicts, verdict_lines(verdicts), strict=True):
+        head = "" if len(verdicts) == 1 else f"{verdict.name}: "
+        for fault in verdict.found.faults:
+            sys.stdout.write(f"{head}{fault}\n")
+        for notice in verdict.found.notices:
+            sys.stdout.write(f"{head}note: {notice}\n")
+        sys.stdout.write(f"{line}\n")
+    return max(found.exit_code for _, _, found in verdicts)
+
+
+def verdict_lines(verdicts: list[FolderVerdict]) -> list[str]:
+    """What is printed of each folder in the end."""
+    lines = []
     for name, what, found in verdicts:
         head = "" if len(verdicts) == 1 else f"{name}: "
-        for fault in found.faults:
-            sys.stdout.write(f"{head}{fault}\n")
-        for notice in found.notices:
-            sys.stdout.write(f"{head}note: {notice}\n")
         state = "as it was written" + ("" if found.finished else ", not finished")
-        lines = f"{found.records:,} records, {found.counts}" if what == "run" else f"{what} of {found.records:,} lines"
+        of = f"{found.records:,} records, {found.counts}" if what == "run" else f"{what} of {found.records:,} lines"
         anchor = "" if found.anchor is None else f"; anchor {found.anchor}"
-        sys.stdout.write(f"{head}{lines}, {'DAMAGED' if found.faults else state}{anchor}\n")
-    return max(found.exit_code for _, _, found in verdicts)
+        lines.append(f"{head}{of}, {'DAMAGED' if found.faults else state}{anchor}")
+    return lines
 
 
 if __name__ == "__main__":

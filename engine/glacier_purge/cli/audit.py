@@ -116,6 +116,32 @@ def anchor(run_dir: Path, *, to: Path, sign_key: str | None = None, output: Outp
     return 0
 
 
+def bundle(run_dir: Path, *, to: Path, sign_key: str | None = None, output: Output = OutputFormat.TEXT) -> int:
+    """Write one zip file for an auditor, who checks it with Python alone: its README.txt says how.
+
+    Plan, approvals, log, certificate and steps are in it, of a run, of a lifecycle with its rounds, of a fleet or of a
+    script's log; a verifier, the format, and sums of all. Inventories are in it by their hashes alone. The folder is
+    checked first, and a damaged one is not handed on.
+
+    Example: glacier-purge audit bundle photos-run --to photos-proof.zip
+
+    Parameters
+    ----------
+    run_dir
+        The folder of a run, of a lifecycle with its rounds, of a fleet with its members, or of a script's log.
+    to
+        The zip file to make.
+    sign_key
+        SSH key to sign the heads of the logs with: a private key without a passphrase, or the .pub of one that an agent
+        has.
+    """
+    from glacier_purge.api.bundling import bundled
+
+    key = None if sign_key is None else Path(sign_key).expanduser()
+    print_result(bundled(run_dir, to, key), output)
+    return 0
+
+
 def _audited(verdict: FolderVerdict, place: Path, signers: Sequence[str] = ()) -> Audited:
     from glacier_purge.report.results.auditing import Audited
     from glacier_purge.report.results.result import UNSET

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from glacier_purge.cli.benching.result import Benched
-from glacier_purge.report.results.auditing import AllAudited, Anchored, Audited
+from glacier_purge.report.results.auditing import AllAudited, Anchored, Audited, Bundled
 from glacier_purge.report.results.lifecycles import Abandoned, FleetStatus, LifecycleStatus, LifecycleUnreadable, Thawed
 from glacier_purge.report.results.planning import AllShown, Diagnosed, Fetched, Inspected, Planned, Shown
 from glacier_purge.report.results.result import Result
@@ -31,6 +31,7 @@ _ANSWERS: dict[str, tuple[type[msgspec.Struct], ...]] = {
     "abandon": (Abandoned,),
     "apply": (Purged,),
     "audit anchor": (Anchored,),
+    "audit bundle": (Bundled,),
     "audit verify": (Audited, AllAudited),
     "bench": (Benched,),
     "delete-vault": (Removed, Waits),

@@ -51,3 +51,14 @@ class Anchored(Result, frozen=True, kw_only=True, tag="anchors"):
     signed_with: Annotated[str | UnsetType, about("The key that signed them.")] = UNSET
     file: Annotated[str, about("The file of anchors.")]
     run_dir: Annotated[str, about("The folder.")]
+
+
+class Bundled(Result, frozen=True, kw_only=True, tag="bundle"):
+    """One file for an auditor was written."""
+
+    sha256: Annotated[str, about("SHA-256 of the file: tell it to the auditor by another way.")]
+    size_bytes: Annotated[int, about("Its size.")]
+    folders: Annotated[int, about("Folders in it: runs, rounds, lifecycles.")]
+    signed_with: Annotated[str | UnsetType, about("The key that signed the heads of the logs in it.")] = UNSET
+    file: Annotated[str, about("The file.")]
+    run_dir: Annotated[str, about("The folder that it is of.")]
