@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import os
 import signal
+import sys
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -18,6 +20,9 @@ from tests import seclusion
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+sys.dont_write_bytecode = False  # or each worker, and each command that is started, compiles hundreds of modules anew
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+gc.disable()  # while modules and tests are only being collected: nothing of them is ever garbage
 asyncio.set_event_loop(None)  # or looptime, looking for a loop around each sync test, makes one and leaves it open
 seclusion.stay_on_loopback()
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # by a shell, as of all that it starts with "&" in a script
@@ -29,6 +34,12 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if item.get_closest_marker("looptime"):
             item.add_marker(pytest.mark.looptime(noop_cycles=0))
+
+
+def pytest_collection_finish() -> None:
+    """Begin to look for garbage, but never again at what was collected: a million objects that stay."""
+    gc.freeze()
+    gc.enable()
 
 
 @pytest.fixture(scope="session")
