@@ -10,7 +10,6 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-import signal
 import subprocess
 import sys
 import time
@@ -19,22 +18,22 @@ from contextlib import redirect_stderr, redirect_stdout
 from dataclasses import dataclass, field
 from io import StringIO
 from typing import TYPE_CHECKING, Any
-from urllib.request import ProxyHandler, Request, build_opener
 
 import pytest
 
 from glacier_purge.cli import main
-from tests.answers import check_answer, check_if_for_programs
+from tests.answers import check_if_for_programs
 from tests.e2e.shell import Shell, process_settings_kept
+from tests.e2e.simulator import simulating
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
     from tests.e2e.desk import Desk, Prepared
+    from tests.e2e.simulator import Simulator
 
 COMMAND = (sys.executable, "-m", "glacier_purge")
-_DIRECT = build_opener(ProxyHandler({}))
 
 
 def environment(**more: str) -> dict[str, str]:
@@ -42,45 +41,6 @@ def environment(**more: str) -> dict[str, str]:
     clean = {name: value for name, value in os.environ.items() if not name.startswith(("AWS_", "GLACIER_PURGE_"))}
     clean |= {"AWS_CONFIG_FILE": "/nonexistent", "AWS_SHARED_CREDENTIALS_FILE": "/nonexistent"}
     return clean | {"AWS_EC2_METADATA_DISABLED": "true", "PYTHONWARNINGS": "error"} | more
-
-
-@dataclass
-class Simulator:
-    """A simulator that serves somewhere."""
-
-    endpoint_url: str
-    account_id: str
-    vault: str
-    archives: int
-
-    def get(self, page: str) -> bytes:
-        with _DIRECT.open(f"{self.endpoint_url}/_simulator/{page}", timeout=30) as reply:
-            content: bytes = reply.read()
-            return content
-
-    def post(self, page: str, **order: object) -> None:
-        body = json.dumps(order).encode()
-        with _DIRECT.open(Request(f"{self.endpoint_url}/_simulator/{page}", body, method="POST"), timeout=30):
-            pass
-
-    def ledger(self) -> dict[str, Any]:
-        ledger: dict[str, Any] = json.loads(self.get("ledger"))
-        return ledger
-
-    def inventory(self, path: Path, format: str = "json") -> Path:  # noqa: A002
-        path.write_bytes(self.get(f"vaults/{self.vault}/inventory?format={format}"))
-        return path
-
-    def ids_left(self) -> set[str]:
-        inventory = json.loads(self.get(f"vaults/{self.vault}/inventory?format=json"))
-        return {record["ArchiveId"] for record in inventory["ArchiveList"]}
-
-
-@dataclass
-class SimulatorProcess(Simulator):
-    """A running ``glacier-purge simulate``."""
-
-    process: subprocess.Popen[bytes]
 
 
 @dataclass
@@ -234,54 +194,27 @@ class Here(Bench):
         return subprocess.CompletedProcess(arguments, ended, out.getvalue(), err.getvalue())
 
 
-def start_simulator(*options: str, archives: int = 500) -> SimulatorProcess:
-    process = subprocess.Popen(
-        [*COMMAND, "simulate", "--archives", str(archives), *options],
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        env=environment(),
-    )
-    assert process.stdout is not None
-    line = process.stdout.readline()
-    if not line:
-        _, err = process.communicate()
-        raise AssertionError(err.decode())
-    told = check_answer("simulate", line.decode())
-    return SimulatorProcess(
-        process=process, **{name: told[name] for name in ("endpoint_url", "account_id", "vault", "archives")}
-    )
-
-
 @pytest.fixture
 def bench(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Bench]:
-    """A bench; ``@pytest.mark.parametrize("bench", [(...options, archives)], indirect=True)`` sets the simulator, and
+    """A bench; ``@pytest.mark.parametrize("bench", [{...options}], indirect=True)`` sets the simulator, and
     the mark ``in_process`` makes it one ``Here``."""
-    options = dict(getattr(request, "param", {}))
-    archives = options.pop("archives", 500)
-    defaults = {"rate": 0, "latency-ms": 5, "error-rate": 0}
-    arguments = [part for name, value in (defaults | options).items() for part in (f"--{name}", str(value))]
-    simulator = start_simulator(*arguments, archives=archives)
-    bench = (Here if request.node.get_closest_marker("in_process") else Bench)(tmp_path, simulator)
-    try:
-        yield bench
-    finally:
-        for process in bench.started:
-            if process.poll() is None:
-                process.kill()
-            process.communicate()
-        simulator.process.send_signal(signal.SIGTERM)
-        _, err = simulator.process.communicate(timeout=20)
-        assert simulator.process.returncode == 0, err.decode()
+    options = {"archives": 500, "latency-ms": 5, "burst": 100} | getattr(request, "param", {})
+    with simulating(**{name.replace("-", "_"): value for name, value in options.items()}) as simulator:
+        bench = (Here if request.node.get_closest_marker("in_process") else Bench)(tmp_path, simulator)
+        try:
+            yield bench
+        finally:
+            for process in bench.started:
+                if process.poll() is None:
+                    process.kill()
+                process.communicate()
 
 
 @pytest.fixture(scope="module")
 def simulator() -> Iterator[Simulator]:
     """A simulator of 60 archives for a whole module, whose tests delete none of them."""
-    simulator = start_simulator("--rate", "0", "--latency-ms", "1", "--error-rate", "0", archives=60)
-    yield simulator
-    simulator.process.send_signal(signal.SIGTERM)
-    _, err = simulator.process.communicate(timeout=20)
-    assert simulator.process.returncode == 0, err.decode()
+    with simulating(archives=60, latency_ms=1.0) as simulator:
+        yield simulator
 
 
 @pytest.fixture

@@ -6,7 +6,6 @@ import json
 import os
 import re
 import shutil
-import signal
 from contextlib import contextmanager, redirect_stderr, redirect_stdout
 from dataclasses import dataclass, field
 from io import StringIO
@@ -17,14 +16,15 @@ import pytest
 
 from glacier_purge.cli import main
 from glacier_purge.plan.document import read_plan
-from tests.e2e.conftest import _DIRECT, environment, start_simulator
+from tests.e2e.conftest import environment
 from tests.e2e.shell import Said, Shell, process_settings_kept
+from tests.e2e.simulator import DIRECT, simulating
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
 
-    from tests.e2e.conftest import Simulator
+    from tests.e2e.simulator import Simulator
 
 DENY = {"Effect": "Deny", "Principal": "*", "Action": "glacier:DeleteArchive", "Resource": "*"}
 
@@ -34,14 +34,14 @@ def asked(simulator: Simulator, method: str, path: str, body: object = None) -> 
     content = None if body is None else json.dumps(body).encode()
     address = f"{simulator.endpoint_url}/-/vaults/{path}"
     request = Request(address, content, {"x-amz-glacier-version": "2012-06-01"}, method=method)
-    with _DIRECT.open(request, timeout=30) as reply:
+    with DIRECT.open(request, timeout=30) as reply:
         return {name.lower(): value for name, value in reply.headers.items()}
 
 
 def last_inventory(simulator: Simulator) -> str:
     """When the service made its last inventory of the vault, written as inventories write it."""
     request = Request(f"{simulator.endpoint_url}/-/vaults/photos", headers={"x-amz-glacier-version": "2012-06-01"})
-    with _DIRECT.open(request, timeout=30) as reply:
+    with DIRECT.open(request, timeout=30) as reply:
         moment: str = json.loads(reply.read())["LastInventoryDate"]
     return moment[:19] + "Z"
 
@@ -71,20 +71,9 @@ class Prepared:
 
 
 @contextmanager
-def another_simulator(archives: int) -> Iterator[Simulator]:
-    """A service of one's own, for what can't be undone."""
-    other = start_simulator("--rate", "0", "--latency-ms", "1", "--error-rate", "0", archives=archives)
-    try:
-        yield other
-    finally:
-        other.process.send_signal(signal.SIGTERM)
-        other.process.communicate(timeout=20)
-
-
-@contextmanager
 def prepare(simulator: Simulator, folder: Path) -> Iterator[Prepared]:
     """Prepare run folders in ``folder``, most of them with ``simulator``, none of whose archives is deleted."""
-    with another_simulator(archives=5) as other:
+    with simulating(archives=5, latency_ms=1.0) as other:
         with alone_at(folder):
             digest = _plan(folder, simulator)
             shutil.copytree(folder / "run", folder / "planned")

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     import pytest
 
-    from tests.e2e.conftest import Simulator
+    from tests.e2e.simulator import Simulator
 
 
 class Said(NamedTuple):

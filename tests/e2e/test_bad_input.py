@@ -15,13 +15,14 @@ from urllib.request import Request
 import pytest
 
 from glacier_purge.plan.document import read_plan
-from tests.e2e.conftest import _DIRECT
+from tests.e2e.simulator import DIRECT
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from tests.e2e.conftest import Bench, Simulator
+    from tests.e2e.conftest import Bench
     from tests.e2e.shell import Shell
+    from tests.e2e.simulator import Simulator
 
 pytestmark = pytest.mark.in_process
 
@@ -345,7 +346,7 @@ def test_what_may_not_be_read_beforehand_is_told_and_the_first_delete_shows_it(s
 
 def change_policy(simulator: Simulator, method: str, body: bytes | None) -> None:
     address = f"{simulator.endpoint_url}/-/vaults/photos/access-policy"
-    with _DIRECT.open(Request(address, body, {"x-amz-glacier-version": "2012-06-01"}, method=method), timeout=30):
+    with DIRECT.open(Request(address, body, {"x-amz-glacier-version": "2012-06-01"}, method=method), timeout=30):
         pass
 
 

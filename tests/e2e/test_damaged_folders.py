@@ -22,13 +22,14 @@ import pytest
 import glacier_purge.audit.verification as packaged
 from glacier_purge.cli import main
 from tests.e2e.claimed import certified
-from tests.e2e.desk import alone_at, another_simulator, commanded, deletes
+from tests.e2e.desk import alone_at, commanded, deletes
 from tests.e2e.shell import process_settings_kept
+from tests.e2e.simulator import simulating
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from tests.e2e.conftest import Simulator
+    from tests.e2e.simulator import Simulator
 
 PLAN_FILES = {"plan.json", "run.json", "decisions", "duplicates", "inventory.json"}
 SEGMENTS = {"audit/000001.jsonl.zst", "audit/000002.jsonl.zst", "audit/000003.jsonl"}
@@ -268,7 +269,7 @@ UNSENT = {"checkpoint", "lock", "noticed.json"}
 def begun(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Simulator, Path]]:
     """Two runs of a vault that were approved and begun, each for some archives; the rest are in no plan."""
     place = tmp_path_factory.mktemp("begun")
-    with another_simulator(archives=20) as simulator, alone_at(place):
+    with simulating(archives=20, latency_ms=1.0) as simulator, alone_at(place):
         simulator.inventory(place / "all.json")
         for name, limit in (("run", "3"), ("other", "7")):
             given = ("--inventory", str(place / "all.json"), "--run-dir", str(place / name), "--limit", limit)

@@ -16,7 +16,8 @@ from uuid import uuid4
 
 import pytest
 
-from tests.e2e.conftest import Bench, Simulator, environment
+from tests.e2e.conftest import Bench, environment
+from tests.e2e.simulator import Simulator
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -18,15 +18,16 @@ from typing import TYPE_CHECKING, ClassVar
 
 import pytest
 
-from tests.e2e.conftest import environment, start_simulator
+from tests.e2e.conftest import environment
 from tests.e2e.desk import asked
+from tests.e2e.simulator import simulating
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from tests.e2e.conftest import Simulator
     from tests.e2e.shell import Shell
+    from tests.e2e.simulator import Simulator
 
 ARCHIVES = 7
 SHORT_ID = "0123456789abcdef" * 2
@@ -262,12 +263,8 @@ def short_ids(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Simulator]:
     arn = "arn:aws:glacier:us-east-1:123456789012:vaults/photos"
     given = tmp_path_factory.mktemp("given") / "inventory.json"
     given.write_text(json.dumps({"VaultARN": arn, "InventoryDate": None, "ArchiveList": records}), "utf-8")
-    simulator = start_simulator("--from", str(given), "--rate", "0", "--error-rate", "0")
-    try:
+    with simulating(inventory=given) as simulator:
         yield simulator
-    finally:
-        simulator.process.terminate()
-        simulator.process.communicate(timeout=20)
 
 
 @pytest.mark.parametrize(("option", "jobs"), [((), 2), (("--any-id-length",), 1)], ids=["exact", "any"])

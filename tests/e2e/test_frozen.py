@@ -18,16 +18,16 @@ from glacier_purge.plan.document import read_plan
 from glacier_purge.storage.folder import RunFolder
 from glacier_purge.storage.locks import vault_locked
 from tests.clients import VAULT
-from tests.e2e.conftest import _DIRECT
-from tests.e2e.desk import another_simulator, asked, deletes
+from tests.e2e.desk import asked, deletes
 from tests.e2e.shell import Shell, process_settings_kept
+from tests.e2e.simulator import DIRECT, simulating
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from tests.e2e.conftest import Simulator
     from tests.e2e.shell import Said
+    from tests.e2e.simulator import Simulator
 
 THEIRS = """{
   "Version": "2012-10-17",
@@ -42,7 +42,7 @@ def own(tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.
     for name, value in {"AWS_ACCESS_KEY_ID": "test", "AWS_SECRET_ACCESS_KEY": "test"}.items():
         monkeypatch.setenv(name, value)
     monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
-    with another_simulator(archives=3) as simulator, process_settings_kept():
+    with simulating(archives=3, latency_ms=1.0) as simulator, process_settings_kept():
         asked(simulator, "PUT", "photos/access-policy", {"Policy": THEIRS})
         yield Shell(tmp_path, simulator, capsys)
 
@@ -50,7 +50,7 @@ def own(tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.
 def policy(simulator: Simulator) -> str | None:
     address = f"{simulator.endpoint_url}/-/vaults/photos/access-policy"
     try:
-        with _DIRECT.open(Request(address, headers={"x-amz-glacier-version": "2012-06-01"}), timeout=30) as reply:
+        with DIRECT.open(Request(address, headers={"x-amz-glacier-version": "2012-06-01"}), timeout=30) as reply:
             text: str = json.loads(reply.read())["Policy"]
             return text
     except HTTPError:  # 404: there is none

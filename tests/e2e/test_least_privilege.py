@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import signal
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
@@ -11,7 +10,9 @@ import pytest
 
 from glacier_purge.guard.upload_denial import denial, sid_for, with_statement
 from tests.clients import VAULT
-from tests.e2e.conftest import Bench, Here, start_simulator
+from tests.e2e.conftest import Bench, Here
+from tests.e2e.simulator import Simulator
+from tests.glacier_simulator.test_simulate_command import simulate
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -45,16 +46,10 @@ def guarded(tmp_path: Path, repository: Path) -> Iterator[Bench]:
         for role in ROLES
         for part in ("--auth", f"{role}:secret:{filled_in(repository / f'config/iam/{role}.json', tmp_path)}")
     ]
-    simulator = start_simulator("--rate", "0", "--latency-ms", "1", "--error-rate", "0", *auth, archives=40)
-    bench = Here(tmp_path, simulator)
-    try:
-        yield bench
-    finally:
-        for process in bench.started:
-            process.kill()
-            process.communicate()
-        simulator.process.send_signal(signal.SIGTERM)
-        simulator.process.communicate(timeout=20)
+    with simulate("--rate", "0", "--latency-ms", "1", "--error-rate", "0", *auth, "--archives", "40") as (_, said):
+        yield Here(
+            tmp_path, Simulator(str(said["endpoint_url"]), account_id="123456789012", vault="photos", archives=40)
+        )
 
 
 def become(bench: Bench, role: str) -> None:

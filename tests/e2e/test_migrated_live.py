@@ -13,7 +13,7 @@ from tests.plan.archives import archive, archive_id, snapshot
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from tests.e2e.conftest import Simulator
+    from tests.e2e.simulator import Simulator
 
 __all__ = ["moto"]
 

@@ -9,8 +9,8 @@ from urllib.request import ProxyHandler, Request, build_opener
 import pytest
 
 if TYPE_CHECKING:
-    from tests.e2e.conftest import Simulator
     from tests.e2e.shell import Shell
+    from tests.e2e.simulator import Simulator
 
 HOUR = 3600.0
 

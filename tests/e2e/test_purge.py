@@ -1,4 +1,4 @@
-"""Whole purges by the installed command against the simulator."""
+"""Whole purges against the simulator: the first by the installed command, the others by the same commands here."""
 
 from __future__ import annotations
 
@@ -48,6 +48,7 @@ def test_plan_and_apply_delete_every_archive(bench: Bench) -> None:
     assert all(outcome["request_id"] for outcome in outcomes.values())
 
 
+@pytest.mark.in_process
 def test_a_finished_run_sends_nothing_when_applied_again(bench: Bench) -> None:
     plan = bench.plan()
     first = bench.json(*bench.apply_arguments(plan["digest"]))
@@ -56,6 +57,7 @@ def test_a_finished_run_sends_nothing_when_applied_again(bench: Bench) -> None:
     assert bench.simulator.ledger()["deletes_received"] == 500
 
 
+@pytest.mark.in_process
 def test_status_tells_how_far_a_run_is_and_needs_no_lock(bench: Bench) -> None:
     plan = bench.plan()
     before = bench.json("status", str(bench.run_dir))
@@ -66,6 +68,7 @@ def test_status_tells_how_far_a_run_is_and_needs_no_lock(bench: Bench) -> None:
     assert {key: after[key] for key in RESULT_KEYS[2:]} == {key: result[key] for key in RESULT_KEYS[2:]}
 
 
+@pytest.mark.in_process
 @pytest.mark.parametrize("bench", [{"archives": 3000, "rate": 400, "latency-ms": 20}], indirect=True)
 def test_status_works_while_a_run_is_going_on(bench: Bench) -> None:
     plan = bench.plan()
@@ -77,6 +80,7 @@ def test_status_works_while_a_run_is_going_on(bench: Bench) -> None:
     process.kill()
 
 
+@pytest.mark.in_process
 def test_purge_does_plan_and_apply_in_one_with_a_digest_planned_before(bench: Bench) -> None:
     inventory = bench.simulator.inventory(bench.folder / "inventory.json")
     digest = bench.plan(inventory=inventory)["digest"]
@@ -87,6 +91,7 @@ def test_purge_does_plan_and_apply_in_one_with_a_digest_planned_before(bench: Be
     assert result["deleted"] == 500
 
 
+@pytest.mark.in_process
 @pytest.mark.parametrize("bench", [{"archives": 2000, "rate": 300, "error-rate": 0.05}], indirect=True)
 def test_throttling_and_server_errors_fail_no_archive(bench: Bench) -> None:
     plan = bench.plan()
@@ -97,6 +102,7 @@ def test_throttling_and_server_errors_fail_no_archive(bench: Bench) -> None:
     bench.check_invariants()
 
 
+@pytest.mark.in_process
 @pytest.mark.parametrize("pack", [gzip.compress, zstandard.ZstdCompressor().compress], ids=["gzip", "zstd"])
 def test_a_compressed_inventory_is_read_whatever_its_name(bench: Bench, pack: Callable[[bytes], bytes]) -> None:
     plain = bench.simulator.inventory(bench.folder / "inventory.json")
@@ -106,6 +112,7 @@ def test_a_compressed_inventory_is_read_whatever_its_name(bench: Bench, pack: Ca
     assert bench.json(*bench.apply_arguments(plan["digest"]))["deleted"] == 500
 
 
+@pytest.mark.in_process
 def test_a_csv_inventory_needs_no_account_id_where_the_service_knows_it(bench: Bench) -> None:
     plan = bench.plan(inventory=bench.simulator.inventory(bench.folder / "inventory.csv", "csv"))
     assert plan["account_id"] == bench.simulator.account_id
@@ -130,6 +137,7 @@ def _command() -> tuple[str, ...]:
     return COMMAND
 
 
+@pytest.mark.in_process
 def test_the_same_inventory_gives_the_same_plan_to_the_byte(bench: Bench) -> None:
     inventory = bench.simulator.inventory(bench.folder / "inventory.json")
     bench.plan(inventory=inventory)
@@ -148,6 +156,7 @@ def edited(inventory: Path, change: Callable[[dict[str, Any]], None]) -> Path:
     return inventory
 
 
+@pytest.mark.in_process
 def test_duplicates_and_invalid_records_are_set_aside_when_asked(bench: Bench) -> None:
     def spoil(document: dict[str, Any]) -> None:
         document["ArchiveList"].append(dict(document["ArchiveList"][3]))
@@ -165,6 +174,7 @@ def test_duplicates_and_invalid_records_are_set_aside_when_asked(bench: Bench) -
     assert bench.simulator.ledger()["archives_left"] == 1
 
 
+@pytest.mark.in_process
 @pytest.mark.parametrize("transport", ["sdk", "rest"])
 def test_both_transports_give_the_same_run(bench: Bench, transport: str) -> None:
     plan = bench.plan()
@@ -173,6 +183,7 @@ def test_both_transports_give_the_same_run(bench: Bench, transport: str) -> None
     bench.check_invariants()
 
 
+@pytest.mark.in_process
 @pytest.mark.parametrize("bench", [{"archives": 3_000, "latency-ms": 1}], indirect=True)
 def test_who_reads_while_a_run_writes_and_seals_its_log_sees_no_damage(bench: Bench) -> None:
     # glacier-purge apply DIR; meanwhile audit verify DIR, status DIR, show DIR

@@ -37,8 +37,8 @@ from tests.e2e.situations import Situation, check
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
 
-    from tests.e2e.conftest import Simulator
     from tests.e2e.shell import Shell
+    from tests.e2e.simulator import Simulator
 
     Make = Callable[["Host"], tuple[str, ...]]
 

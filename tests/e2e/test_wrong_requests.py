@@ -13,7 +13,8 @@ from typing import NamedTuple
 import pytest
 
 from glacier_purge.plan.document import read_plan
-from tests.e2e.desk import Desk, another_simulator, asked, deletes, last_inventory
+from tests.e2e.desk import Desk, asked, deletes, last_inventory
+from tests.e2e.simulator import simulating
 from tests.e2e.wrong_ways import (
     Ask,
     Spoil,
@@ -463,7 +464,7 @@ def test_one_archive_on_a_deny_list_stays_and_the_others_are_planned(desk: Desk)
 
 def test_an_old_inventory_that_is_still_the_vaults_last_is_as_good_as_new(desk: Desk) -> None:
     """The service makes no new one of a vault in which nothing changed."""
-    with another_simulator(archives=3) as other:
+    with simulating(archives=3, latency_ms=1.0) as other:
         last = last_inventory(other)
         other.inventory(desk.folder / "inventory.json")
         other.post("clock", step_seconds=400 * 86_400.0)
@@ -477,7 +478,7 @@ def test_an_old_inventory_that_is_still_the_vaults_last_is_as_good_as_new(desk: 
 
 def test_a_run_that_was_begun_goes_on_however_old_its_inventory_gets(desk: Desk) -> None:
     """Its own deletes make the service's inventories newer."""
-    with another_simulator(archives=3) as other:
+    with simulating(archives=3, latency_ms=1.0) as other:
         other.inventory(desk.folder / "inventory.json")
         made = desk.plan_of("photos", "--endpoint-url", other.endpoint_url)
         assert made.exit_code == 0, made

@@ -18,8 +18,9 @@ from glacier_purge.plan.document import plan_bytes, read_plan
 from glacier_purge.proof.certificate import CERTIFICATE_FILE, read_certificate, write_certificate
 from glacier_purge.storage.folder import RunFolder
 from glacier_purge.storage.locks import LOCK_FILE, vault_locked
-from tests.e2e.desk import Desk, another_simulator, asked
+from tests.e2e.desk import Desk, asked
 from tests.e2e.shell import Said
+from tests.e2e.simulator import simulating
 
 Ask = Callable[[Desk], Said]
 Spoil = Callable[[Desk], object]
@@ -296,7 +297,7 @@ def purge_whole(desk: Desk, vault: str) -> Said:
 
 def in_retrieval(desk: Desk) -> Said:
     """The one archive of a vault, which somebody is retrieving."""
-    with another_simulator(archives=1) as other:
+    with simulating(archives=1, latency_ms=1.0) as other:
         inventory = other.inventory(desk.folder / "inventory.json")
         (record,) = json.loads(inventory.read_bytes())["ArchiveList"]
         asked(other, "POST", "photos/jobs", {"Type": "archive-retrieval", "ArchiveId": record["ArchiveId"]})

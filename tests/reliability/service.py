@@ -23,7 +23,7 @@ from glacier_simulator.exchange import Request
 from glacier_simulator.refusal import Refusal
 from glacier_simulator.routing import route
 from glacier_simulator.server import SimulatorServer
-from tests.e2e.conftest import Simulator
+from tests.e2e.simulator import Simulator
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Iterable, Iterator
