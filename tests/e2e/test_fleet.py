@@ -71,6 +71,7 @@ def digests(told: dict[str, Any]) -> list[str]:
     return [part for digest in told["confirm_digests"] for part in ("--confirm-digest", digest)]
 
 
+@pytest.mark.in_process
 @pytest.mark.slow
 @pytest.mark.timeout(180)
 @pytest.mark.parametrize("bench", [{"time-scale": 14_400, "archives": 400}], indirect=True)
@@ -133,6 +134,7 @@ def test_three_vaults_go_through_their_lifecycles_side_by_side(bench: Bench) -> 
     assert "is not what the fleet" in bench.run(*arguments(bench, fleet_file), exit_code=2).stderr
 
 
+@pytest.mark.in_process
 @pytest.mark.slow
 def test_ctrl_c_lets_go_of_all_that_wait_and_the_same_command_goes_on(bench: Bench) -> None:
     # glacier-purge fleet fleet.toml --run-dir fleet, and Ctrl-C while the inventories are made

@@ -16,7 +16,7 @@ from uuid import uuid4
 
 import pytest
 
-from tests.e2e.conftest import Bench, environment
+from tests.e2e.conftest import Bench, Here, environment
 from tests.e2e.simulator import Simulator
 
 if TYPE_CHECKING:
@@ -140,7 +140,7 @@ def completed_moto(moto: Simulator) -> Iterator[Simulator]:
 @pytest.mark.slow
 def test_a_vault_of_motos_server_is_purged(witness: Path, completed_moto: Simulator, tmp_path: Path) -> None:
     # moto_server; glacier-purge plan photos --inventory FILE --any-id-length; glacier-purge apply DIR
-    bench = Bench(tmp_path, completed_moto)
+    bench = Here(tmp_path, completed_moto)
     inventory = tmp_path / "inventory.json"
     inventory.write_bytes(by_boto3(witness, FILL, completed_moto.endpoint_url, str(ARCHIVES)))
     strict = bench.run(
@@ -157,6 +157,7 @@ def test_a_vault_of_motos_server_is_purged(witness: Path, completed_moto: Simula
     assert bench.json("audit", "verify", str(bench.run_dir))["verdict"] == "sound"
 
 
+@pytest.mark.in_process
 @pytest.mark.slow
 @pytest.mark.parametrize("bench", [{"archives": 0, "vault": "empty"}], indirect=True)
 def test_a_vault_the_aws_cli_filled_is_purged(witness: Path, bench: Bench) -> None:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.e2e.conftest import Bench
+from tests.e2e.conftest import Here
 from tests.e2e.test_foreign import by_boto3, moto
 from tests.plan.archives import archive, archive_id, snapshot
 
@@ -42,7 +42,7 @@ def test_the_live_table_and_the_live_copies_prove_what_goes(witness: Path, moto:
     archives = [archive(number) for number in range(120)]  # more than one page of the table
     snapshot(tmp_path / "spool", archives)
     by_boto3(witness, FILL, moto.endpoint_url, *(archive_id(number) for number in range(119)))
-    bench = Bench(tmp_path, moto)
+    bench = Here(tmp_path, moto)
     live = ("--migrated", "dynamodb://transfer", "--check-s3", "copies/run")
     any_age = ("--inventory-max-age", "none")  # moto has no such vault to ask
     plan = bench.plan(*live, *any_age, inventory=tmp_path / "spool.json")

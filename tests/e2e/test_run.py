@@ -26,6 +26,7 @@ def uploaded(bench: Bench) -> dict[str, str]:
     return {record["ArchiveId"]: record["CreationDate"] for record in records}
 
 
+@pytest.mark.in_process
 @pytest.mark.slow
 @pytest.mark.timeout(180)
 @pytest.mark.parametrize("bench", [{"time-scale": 14_400, "archives": 60}], indirect=True)
@@ -74,6 +75,7 @@ def test_only_archives_older_than_what_was_chosen_when_it_began_are_deleted(benc
     assert bench.run("status", str(bench.folder / "lifecycle")).stdout.startswith("state ")
 
 
+@pytest.mark.in_process
 @pytest.mark.slow
 @pytest.mark.timeout(120)
 @pytest.mark.parametrize("bench", [{"time-scale": 14_400, "archives": 20}], indirect=True)
