@@ -70,6 +70,6 @@ def plan_of(
     snapshot: Snapshot, target: Target = TARGET, selection: Selection = ALL, *, set_aside_defects: bool = False
 ) -> Plan:
     """Read ``snapshot`` twice and decide every record, with no service asked and no ``plan.json`` written."""
-    with FirstReading(snapshot, target, set_aside_defects=set_aside_defects) as reading:
-        reading.read()
+    with FirstReading(snapshot.path.parent, set_aside_defects=set_aside_defects) as reading:
+        reading.read(snapshot, target)
         return decide_all(reading, selection)

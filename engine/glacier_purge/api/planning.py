@@ -84,8 +84,12 @@ async def plan_in_new_folder(
     check_standard_input(inventory, choices)
     id_rule = settings.inventory.id_rule
     path = run_dir if run_dir is not None else Path("runs") / run_name(vault_name, utc_now())
-    with Source(inventory) as content, new_folder(path) as folder:
-        snapshot = await anyio.to_thread.run_sync(lambda: spool(content, folder.path, id_rule))
+    with (
+        Source(inventory) as content,
+        new_folder(path) as folder,
+        FirstReading(folder.path, set_aside_defects=set_aside_defects) as reading,
+    ):
+        snapshot = await anyio.to_thread.run_sync(lambda: spool(content, folder.path, id_rule, reading.look))
         vault = await vault_of(
             vault_name, snapshot, settings, clients, inventory_name=content.name, credentials=credentials
         )
@@ -103,12 +107,11 @@ async def plan_in_new_folder(
         async def check_age() -> None:
             await check_inventory_age(snapshot.inventory_date, rules(settings), waiter.now(), sources.control)
 
-        with FirstReading(snapshot, target, set_aside_defects=set_aside_defects) as reading:
-            await anyio.to_thread.run_sync(reading.read)  # before anybody is asked anything about it
+        await anyio.to_thread.run_sync(reading.judge, snapshot, target)  # before anybody is asked anything about it
+        await check_age()
+        decided = await _decide(reading, choices, lambda: _context(target, settings, waiter.now()), sources)
+        if clients.clock.skew:  # heard of since, it may be
             await check_age()
-            decided = await _decide(reading, choices, lambda: _context(target, settings, waiter.now()), sources)
-            if clients.clock.skew:  # heard of since, it may be
-                await check_age()
         control = sources.control if decided.retrievals_looked_at else None
         keep_noticed(folder, await signs_of_writers(snapshot, control, waiter.now(), recent(settings)))
         keep_plan(folder, decided.plan, retrievals_looked_at=decided.retrievals_looked_at)
@@ -133,8 +136,8 @@ async def decide_round(
     allowed and for files of the terms that were changed.
     """
     await anyio.to_thread.run_sync(check_files, terms)
-    with FirstReading(snapshot, target, set_aside_defects=set_aside_defects) as reading:
-        await anyio.to_thread.run_sync(reading.read)
+    with FirstReading(snapshot.path.parent, set_aside_defects=set_aside_defects) as reading:
+        await anyio.to_thread.run_sync(reading.read, snapshot, target)
         context = _context(target, settings, terms.began, earlier)
         sources = _sources(target, settings, clients, waiter, credentials)
         decided = await _decide(reading, terms.choices, lambda: context, sources)

@@ -205,7 +205,7 @@ class Ledger:
     def _take(self, records: Iterable[Outcome | Note]) -> None:
         state, counts = self._state, self._state.counts
         bitmap, limit = self._bitmap, self._records
-        attempts = bytes_deleted = redeleted = 0
+        attempts = deleted = bytes_deleted = redeleted = 0
         for index, record in enumerate(records):
             if type(record) is not Outcome:
                 assert isinstance(record, Note)
@@ -218,11 +218,14 @@ class Ledger:
             if bitmap[byte] & bit:
                 raise RefusedRecordError(f"a second terminal outcome for ordinal {ordinal}", index)
             bitmap[byte] |= bit
-            counts[outcome] += 1
             attempts += record.attempts
             if outcome == "deleted":
+                deleted += 1
                 bytes_deleted += record.size
+            else:
+                counts[outcome] += 1
             redeleted += record.redelete
+        counts["deleted"] += deleted
         state.current.summed_attempts += attempts
         state.bytes_deleted += bytes_deleted
         state.redeleted += redeleted

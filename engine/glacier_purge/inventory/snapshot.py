@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from functools import partial
@@ -98,24 +98,27 @@ class Snapshot(SnapshotFile):
     newest: str | None = None
 
 
-def spool(source: Source, folder: Path, id_rule: IdRule = EXACT) -> Snapshot:
+def spool(
+    source: Source, folder: Path, id_rule: IdRule = EXACT, look: Callable[[Batch], None] = lambda batch: None
+) -> Snapshot:
     """Write ``inventory.json`` or ``inventory.csv`` and its ``.sha256`` into ``folder``, durably.
 
-    Raises ``InventoryDamaged`` when the inventory can't be believed as a whole (single bad records are for the plan
-    to judge), ``UsageError`` when the files are there already, and ``DiskFailed`` when they can't be written.
+    Whoever wants to ``look`` at every record is shown it meanwhile.  Raises ``InventoryDamaged`` when the inventory
+    can't be believed as a whole (single bad records are for the plan to judge), ``UsageError`` when the files are there
+    already, and ``DiskFailed`` when they can't be written.
     """
     reading = HashedReading(name=source.name, id_rule=id_rule)
     period = Period()
     chunks = iter(source)
     first = next(chunks, b"")
-    note_uploads(period, reading.take(first))
+    note_uploads(period, _shown(reading.take(first), look))
     path = folder / f"inventory.{reading.format}"
     with _new_file(path) as file:
         file.write(first)
         for chunk in chunks:
-            note_uploads(period, reading.take(chunk))
+            note_uploads(period, _shown(reading.take(chunk), look))
             file.write(chunk)
-        note_uploads(period, reading.finish())
+        note_uploads(period, _shown(reading.finish(), look))
     with _new_file(folder / f"{path.name}.sha256") as file:
         file.write(f"{reading.sha256}  {path.name}\n".encode())
     return read_through(path, reading, period)
@@ -140,6 +143,12 @@ def note_uploads(period: Period, batches: Iterable[Batch]) -> None:
     """Take the dates of upload of all sound records in."""
     for batch in batches:
         period.add([archive.created for archive in batch.archives])
+
+
+def _shown(batches: Iterable[Batch], look: Callable[[Batch], None]) -> Iterator[Batch]:
+    for batch in batches:
+        look(batch)
+        yield batch
 
 
 @contextmanager

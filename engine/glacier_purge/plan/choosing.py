@@ -69,7 +69,8 @@ def open_selection(choices: Choices, context: PlanContext, folder: Path) -> Iter
         chosen: list[Filter] = [by_list] if by_list.reasons else []
         if context.earlier is not None:
             chosen.append(kept_before(context.earlier.kept(), folder, opened))
-        chosen.append(not_held(context.held))
+        if context.held:  # asked of each record, so not where nothing is held: a twentieth of planning
+            chosen.append(not_held(context.held))
         chosen += filters(choices, context.now)
         if context.proofs is not None:
             unproven = opened.enter_context(Unproven(context.proofs, folder))

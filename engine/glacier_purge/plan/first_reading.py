@@ -15,7 +15,7 @@ from types import TracebackType
 
 from glacier_purge.archive import EXACT, IdRule, Vault
 from glacier_purge.errors import InventoryDamaged
-from glacier_purge.inventory.batch import Batch
+from glacier_purge.inventory.batch import Batch, Defect
 from glacier_purge.inventory.duplicates import DuplicateFinder
 from glacier_purge.inventory.snapshot import Snapshot
 
@@ -36,14 +36,21 @@ class Target:
 
 
 class FirstReading:
-    """Reads a snapshot for ``target``: ``with FirstReading(...) as first: first.read()``."""
+    """Looks at every record once, then judges: ``with FirstReading(...) as first: first.read(snapshot, target)``.
 
-    def __init__(self, snapshot: Snapshot, target: Target, *, set_aside_defects: bool) -> None:
-        self.snapshot = snapshot
-        self.target = target
-        self._name = target.inventory_name
+    Who reads the inventory anyway, to spool it, has each batch looked at meanwhile and calls ``judge`` at the end: that
+    saves planning one reading of three. ``folder`` is where the snapshot lies, and nameless files meanwhile.
+    """
+
+    snapshot: Snapshot
+    """What was read, once ``judge`` let it pass."""
+    target: Target
+    """What it was read for."""
+
+    def __init__(self, folder: Path, *, set_aside_defects: bool) -> None:
         self._set_aside_defects = set_aside_defects
-        self._finder = DuplicateFinder(snapshot.path.parent)
+        self._finder = DuplicateFinder(folder)
+        self._defect: Defect | None = None
         self._pairs: Iterator[tuple[int, int]] = iter(())
 
     def __enter__(self) -> FirstReading:
@@ -55,12 +62,26 @@ class FirstReading:
     ) -> None:
         self._finder.__exit__(kind, error, trace)
 
-    def read(self) -> None:
-        """Raise ``InventoryDamaged`` for another vault's inventory, and for what must not be planned around."""
-        check_vault(self.snapshot, self.target)
-        for batch in self._read():
-            self._refuse_defects(batch)
-            self._finder.add(batch.archives)
+    def look(self, batch: Batch) -> None:
+        """Look at the next records of the inventory."""
+        if batch.defects and self._defect is None:
+            self._defect = batch.defects[0]
+        self._finder.add(batch.archives)
+
+    def read(self, snapshot: Snapshot, target: Target) -> None:
+        """Look at every record of a snapshot, and judge. Raises as ``judge`` does."""
+        for batch in snapshot.batches():
+            self.look(batch)
+        self.judge(snapshot, target)
+
+    def judge(self, snapshot: Snapshot, target: Target) -> None:
+        """Raise ``InventoryDamaged`` for another vault's inventory, and for what must not be planned around.
+
+        Every record of ``snapshot`` was looked at.
+        """
+        self.snapshot, self.target = snapshot, target
+        check_vault(snapshot, target)
+        self._refuse_defect()
         pairs = self._finder.duplicates(self._read)
         first = next(pairs, None)
         if first is not None:
@@ -80,13 +101,12 @@ class FirstReading:
     def _read(self) -> Iterator[Batch]:
         return self.snapshot.batches()
 
-    def _refuse_defects(self, batch: Batch) -> None:
-        if batch.defects and not self._set_aside_defects:
-            defect = batch.defects[0]
+    def _refuse_defect(self) -> None:
+        if self._defect is not None and not self._set_aside_defects:
             raise InventoryDamaged(
-                f"{defect.reason}: {defect.text}. To plan without such records, add --set-aside-defects.",
-                offset_bytes=defect.offset_bytes,
-                file=self._name,
+                f"{self._defect.reason}: {self._defect.text}. To plan without such records, add --set-aside-defects.",
+                offset_bytes=self._defect.offset_bytes,
+                file=self.target.inventory_name,
             )
 
     def _refuse_duplicate(self, pair: tuple[int, int]) -> None:
@@ -97,7 +117,7 @@ class FirstReading:
                 f"record {ordinal:,} repeats the archive id of record {first:,}: {archive_id}. An inventory lists an "
                 "archive once. To plan without such records, add --set-aside-defects.",
                 offset_bytes=self._offset_of_second(archive_id),
-                file=self._name,
+                file=self.target.inventory_name,
             )
 
     def _archive_id(self, ordinal: int) -> str:

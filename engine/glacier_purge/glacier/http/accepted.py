@@ -33,21 +33,22 @@ _DELETED = Meaning.DELETED
 class AcceptedReplies:
     """Recognises accepted deletes; remembers what the last one looked like around its request id."""
 
-    __slots__ = ("_after", "_before", "_bytes")
+    __slots__ = ("_after", "_before", "_bytes", "_id")
 
     def __init__(self) -> None:
         self._before = self._after = b""
         self._bytes = -1
+        self._id = slice(0)
 
     def read(self, data: bytes) -> Reply | None:
         """Return the reply if ``data`` is one whole accepted delete on a connection that stays open; None otherwise."""
-        before, after = self._before, self._after
-        if len(data) == self._bytes and data.startswith(before) and data.endswith(after):
-            request_id = data[len(before) : -len(after)]
+        if len(data) == self._bytes and data.startswith(self._before) and data.endswith(self._after):
+            request_id = data[self._id]
             if not request_id.translate(None, _VISIBLE):
                 return Reply(_DELETED, 204, None, "", request_id.decode("ascii"))
         match = _WHOLE_REPLY(data)
         if match is None or data.lower().count(b"\r\ncontent-length:") > 1:
             return None
         self._before, self._after, self._bytes = data[: match.start(1)], data[match.end(1) :], len(data)
+        self._id = slice(*match.span(1))
         return Reply(_DELETED, 204, None, "", match[1].decode("ascii"))
