@@ -115,7 +115,7 @@ async def test_closing_lets_go_of_every_file(tmp_path: Path) -> None:
 
 
 def found(disk: PretendDisk, *, names: int, appended: bytes = b"", cut: bool = False) -> dict[str, bytes]:
-    survival = Survival(appended=lambda *_: appended, names=lambda _: names, cut=lambda _: cut)
+    survival = Survival(appended=lambda *_: appended, names=lambda *_: names, cut=lambda _: cut)
     return disk.after_power_cut(survival).contents()
 
 

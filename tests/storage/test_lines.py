@@ -108,7 +108,7 @@ def test_a_power_cut_at_any_operation_costs_at_most_the_line_being_written() -> 
             image = disk.after_power_cut(
                 Survival(
                     appended=lambda _, offset, data: sectors_lost(rng, offset, data),
-                    names=lambda changes: rng.randint(0, changes),
+                    names=lambda _, changes: rng.randint(0, changes),
                     cut=lambda _: rng.random() < 0.5,
                 )
             )
