@@ -11,6 +11,8 @@ import pytest
 from glacier_purge.archive import Vault
 from glacier_purge.errors import UsageError
 from glacier_purge.storage.folder import RunFolder, run_name
+from glacier_purge.storage.pretend_disk import PretendDisk
+from tests.reliability.mirror import mirrored
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -24,6 +26,22 @@ def test_a_new_folder_is_the_owners_alone(tmp_path: Path) -> None:
     assert folder.path.stat().st_mode & 0o777 == 0o700
     folder.write_once("note", b"text")
     assert (folder.path / "note").stat().st_mode & 0o777 == 0o600
+
+
+def test_a_power_cut_takes_no_folder_away_in_which_was_written(tmp_path: Path) -> None:
+    """The names of the folder, and of all that were made above it, are promised before anything lies in it."""
+    disk, place = PretendDisk(), tmp_path / "deep" / "run"
+    with mirrored(tmp_path, disk):
+        RunFolder.create(place).write_once("note", b"text")
+    assert disk.promised() == {"deep/run/note": b"text"}
+
+
+def test_a_folder_whose_maker_was_killed_is_durable_before_it_is_worked_in(tmp_path: Path) -> None:
+    disk, place = PretendDisk(), tmp_path / "run"
+    with mirrored(tmp_path, disk):
+        place.mkdir(mode=0o700)
+        RunFolder.open(place).write_once("note", b"text")
+    assert disk.promised() == {"run/note": b"text"}
 
 
 def test_an_empty_folder_may_be_taken_and_is_closed_to_others(tmp_path: Path) -> None:

@@ -161,6 +161,7 @@ class Verifying:
     async def _fetched(self, wanted: WantedJob) -> tuple[Snapshot, str]:
         with writing(self._folder.files, VERIFICATION_FOLDER):
             self._folder.files.make_folder(VERIFICATION_FOLDER)
+            self._folder.files.sync_folder(".")
         how = RetrievalSettings(id_rule=self._plan.snapshot.id_rule)
         return await Retrieval(self._control, self._place, wanted, self._waiter, self._say, how).fetch()
 

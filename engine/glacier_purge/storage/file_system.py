@@ -62,6 +62,18 @@ def sync_folder(folder: Path) -> None:
         os.close(descriptor)
 
 
+def sync_name(folder: Path) -> None:
+    """Make a folder's own name durable, in the folder above it: without it all that lies in it may be lost.
+
+    One above that may not be read, or lies where no folder is made durable, has to do as it is.  Raises ``OSError``.
+    """
+    try:
+        sync_folder(folder.resolve().parent)
+    except OSError as error:
+        if not (is_lacking(error) or isinstance(error, PermissionError)):
+            raise
+
+
 def takes_names_for_one(folder: Path) -> bool:
     """Tell whether names that differ in upper and lower case only are one in a folder of ours, as macOS has it."""
     probe = folder / _PROBE

@@ -12,6 +12,7 @@ import stat
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
+from itertools import takewhile
 from pathlib import Path
 
 from glacier_purge.archive import Vault
@@ -19,7 +20,7 @@ from glacier_purge.errors import DiskFailed, NotOurs, UsageError
 from glacier_purge.host_faults import of_place
 from glacier_purge.storage import documents, locks
 from glacier_purge.storage.disk import Files, FolderFiles
-from glacier_purge.storage.file_system import check_file_system
+from glacier_purge.storage.file_system import check_file_system, sync_name
 from glacier_purge.storage.ownership import check_own_folder, check_owner, check_way_to, open_own
 
 PLAN_FILE = "plan.json"
@@ -59,10 +60,13 @@ class RunFolder:
         system can't do what a run needs; ``HostFailed`` where the disk or a limit is why.
         """
         check_way_to(path)
+        made = [path, *takewhile(lambda parent: not parent.exists(), path.parents)]
         try:
             path.mkdir(mode=0o700, parents=True)
             with _taken_away_again(path):
                 check_file_system(path)
+                for folder in made:
+                    sync_name(folder)
         except FileExistsError:
             if path.is_symlink() or not path.is_dir() or any(path.iterdir()):
                 raise UsageError(
@@ -72,6 +76,7 @@ class RunFolder:
             check_owner(path)
             path.chmod(0o700)
             check_file_system(path)
+            sync_name(path)
         except OSError as error:
             raise of_place(error, f"the run folder {path} cannot be made", "Give another --run-dir.") from error
         return cls(path)
@@ -102,6 +107,7 @@ class RunFolder:
                     check_own_folder(path / name)
             with suppress(FileNotFoundError):
                 os.close(open_own(path / locks.LOCK_FILE))
+            sync_name(path)  # whoever made it may have been killed before it was durable
         except NotOurs:
             if any((path / name).exists() for name in _OURS):
                 raise
