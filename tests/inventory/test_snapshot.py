@@ -10,7 +10,9 @@ import pytest
 from glacier_purge.errors import DiskFailed, InventoryDamaged, PlanRefused, UsageError
 from glacier_purge.inventory.snapshot import Snapshot, spool
 from glacier_purge.inventory.source import Source
+from glacier_purge.storage.pretend_disk import PretendDisk, Survival
 from tests.inventory.inventories import HEADER, VAULT_ARN, as_csv, as_glacier_json, expected, plain, record
+from tests.reliability.mirror import mirrored
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -54,6 +56,27 @@ def test_a_snapshot_is_never_written_over(tmp_path: Path) -> None:
         spooled(tmp_path, as_glacier_json([record(1)]))
     with snapshot.bound() as file:
         assert b"".join(file.blocks()) == snapshot.path.read_bytes()
+
+
+def test_no_power_cut_leaves_half_of_the_hash_nor_a_hash_without_its_inventory(tmp_path: Path) -> None:
+    disk, found = PretendDisk(folders=["run"]), list[dict[str, bytes]]()
+
+    def cut_power(_verb: str, _name: str) -> None:
+        for bytes_left in (0, 5):
+            survival = Survival(
+                appended=lambda *found, left=bytes_left: found[2][:left], names=lambda _, changes: changes, cut=bool
+            )
+            found.append(disk.after_power_cut(survival).contents())
+
+    (tmp_path / "run").mkdir()
+    inventory = tmp_path / "inventory.json"
+    inventory.write_bytes(as_glacier_json(INVENTORY))
+    disk.before = cut_power
+    with mirrored(tmp_path, disk), Source(str(inventory)) as source:
+        snapshot = spool(source, tmp_path / "run")
+    whole = f"{snapshot.sha256}  inventory.json\n".encode()
+    assert {image.get("run/inventory.json.sha256") for image in found} == {None, whole}
+    assert all(image["run/inventory.json"] for image in found if "run/inventory.json.sha256" in image)
 
 
 def test_a_symbolic_link_is_not_followed(tmp_path: Path) -> None:

@@ -19,6 +19,7 @@ from glacier_purge.fleet.roster import Roster, settled_roster, write_roster
 from glacier_purge.glacier.waiting import NoWait
 from glacier_purge.lifecycle.options import LifecycleOptions
 from glacier_purge.lifecycle.phases import Event, Phase
+from glacier_purge.lifecycle.state import read_state
 from glacier_purge.lifecycle.steps import position
 from glacier_purge.lifecycle.steps_file import read_steps
 from glacier_purge.storage.folder import RunFolder
@@ -190,6 +191,22 @@ def cells(place: Path) -> Iterator[tuple[Path, str]]:
     for name in FILES:
         if (place / name).exists():
             yield from ((place / name, way) for way in WAYS)
+
+
+async def test_a_note_that_a_power_cut_tore_is_no_note_and_another_one_is_told(tmp_path: Path) -> None:
+    place = tmp_path / "photos"
+    async with simulated(archives=1) as (glacier, _):
+        await carried(glacier, place, waiter=NoWait(clock=Stepping(glacier).now))
+    folder, note = RunFolder.look(place), place / "waiting.json"
+    whole = note.read_bytes()
+    assert read_state(folder).waiting is not None
+    for kept in range(len(whole)):
+        for torn in (whole[:kept], whole[:kept] + bytes(len(whole) - kept)):
+            note.write_bytes(torn)
+            assert read_state(folder).waiting is None, torn
+    note.write_bytes(whole.replace(b"until", b"untie"))
+    with pytest.raises(PlanRefused, match="it is only a note"):
+        read_state(folder)
 
 
 async def test_another_lifecycles_round_is_not_carried_out(tmp_path: Path) -> None:

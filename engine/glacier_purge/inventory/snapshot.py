@@ -25,7 +25,7 @@ from glacier_purge.inventory.format.reading import HashedReading, Reading
 from glacier_purge.inventory.source import CHUNK_BYTES, Source
 from glacier_purge.storage.bound_file import BoundFile, bound
 from glacier_purge.storage.disk import FolderFiles
-from glacier_purge.storage.documents import new_file
+from glacier_purge.storage.documents import new_file, replace
 from glacier_purge.storage.ownership import open_own
 
 
@@ -119,8 +119,7 @@ def spool(
             note_uploads(period, _shown(reading.take(chunk), look))
             file.write(chunk)
         note_uploads(period, _shown(reading.finish(), look))
-    with _new_file(folder / f"{path.name}.sha256") as file:
-        file.write(f"{reading.sha256}  {path.name}\n".encode())
+    replace(FolderFiles(folder), f"{path.name}.sha256", f"{reading.sha256}  {path.name}\n".encode())
     return read_through(path, reading, period)
 
 

@@ -26,7 +26,7 @@ from glacier_purge.guard.rules import Rules, check_archives, check_inventory, ch
 from glacier_purge.guard.vault import REMOVAL, weighed_for_removal
 from glacier_purge.inventory.fetching.download import PART_FILE
 from glacier_purge.inventory.fetching.progress import PROGRESS_FILE, read_progress
-from glacier_purge.inventory.fetching.retrieval import INVENTORY_FILE
+from glacier_purge.inventory.fetching.retrieval import INVENTORY_FILE, SPOOLED_FILES
 from glacier_purge.plan.decisions import DECISIONS_FILE
 from glacier_purge.plan.document import Plan
 from glacier_purge.plan.files import check_plan_files, plan_files
@@ -124,7 +124,7 @@ async def drop_unusable(folder: Path, vault: Vault, sha256: str | None = None) -
 
 def drop_inventory(folder: Path) -> None:
     """Take away whatever a retrieval left in a folder that has no plan."""
-    discard(FolderFiles(folder), PROGRESS_FILE, INVENTORY_FILE, f"{INVENTORY_FILE}.sha256", PART_FILE)
+    discard(FolderFiles(folder), PROGRESS_FILE, *SPOOLED_FILES, PART_FILE)
 
 
 def _check_archives(folder: Path, plan: Plan, rules: Rules) -> None:

@@ -218,9 +218,10 @@ def _waiting(path: Path, phase: Phase, number: int) -> Waiting | None:
 
 
 def _was_lost(file: Path) -> bool:
-    """Whether a power cut left the name of a note and nothing in it, or zeros: nobody waited for the disk."""
+    """Whether a power cut left a note without its end, or zeros in it: nobody waited for the disk."""
     with suppress(OSError):  # which reading the note will say
-        return not read_own(file).strip(b"\0")
+        content = read_own(file)
+        return not content.endswith(b"\n") or b"\0" in content
     return False
 
 

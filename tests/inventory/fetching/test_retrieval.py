@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import re
 from dataclasses import replace
+from itertools import count
 from typing import TYPE_CHECKING
 
 import pytest
@@ -13,11 +14,14 @@ from glacier_purge.errors import NotOurs, Pending, PlanRefused, RunStopped, Usag
 from glacier_purge.glacier.waiting import NoWait
 from glacier_purge.inventory.fetching.job_choice import WantedJob, mark
 from glacier_purge.inventory.fetching.retrieval import Retrieval, RetrievalSettings
+from glacier_purge.storage.pretend_disk import PretendDisk
 from glacier_simulator.faults import Rule
 from tests.clients import HOUR, VAULT, Stepping, control, simulated
 from tests.glacier_simulator.raw_client import ask
+from tests.reliability.mirror import files_in, mirrored
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
 
     from glacier_purge.glacier.control import GlacierControl, Job
@@ -34,6 +38,21 @@ SMALL = RetrievalSettings(chunk_bytes=4096, sleep=_at_once)
 UNHEARD: list[str] = []
 LIMITED = b', "InventoryRetrievalParameters": {"Limit": "5"}'
 NEW_JOB = b'{"Type": "inventory-retrieval"%b}'
+
+
+class KilledError(Exception):
+    """What a kill -9 is in one process."""
+
+
+def killing(at: int) -> Callable[[str, str], None]:
+    """Kill before the ``at``-th operation on a file."""
+    numbers = count(1)
+
+    def before(_verb: str, _name: str) -> None:
+        if next(numbers) >= at:
+            raise KilledError
+
+    return before
 
 
 async def fetch(
@@ -102,6 +121,23 @@ async def test_an_inventory_that_was_fetched_is_not_fetched_again(tmp_path: Path
         )
         with pytest.raises(PlanRefused, match="changed after it was fetched"):
             await fetch(client, tmp_path, Stepping(glacier))
+
+
+async def test_killed_while_an_inventory_makes_room_for_a_new_one_the_next_call_has_one(tmp_path: Path) -> None:
+    """Wherever it is killed: nothing is noted as fetched that is gone, and no hash is left without its inventory."""
+    for at in count(1):
+        (folder := tmp_path / f"{at}").mkdir()
+        async with simulated(archives=3) as (glacier, client):
+            await fetch(client, folder, Stepping(glacier))
+            disk = PretendDisk(files_in(folder), before=killing(at))
+            with mirrored(folder, disk), pytest.raises((KilledError, Pending)) as end:
+                await fetch(client, folder, NoWait(clock=Stepping(glacier).now), WantedJob(is_new=True))
+            if end.type is Pending:
+                break
+            assert names(folder) & {"inventory.json", "inventory.json.sha256"} != {"inventory.json.sha256"}
+            snapshot, _ = await fetch(client, folder, Stepping(glacier))
+            assert snapshot.records == 3
+    assert at > 10
 
 
 @pytest.mark.parametrize("hand", ["write bit", "second name", "link"])

@@ -49,7 +49,8 @@ from glacier_purge.storage.documents import discard
 from glacier_purge.storage.ownership import open_own
 
 INVENTORY_FILE = "inventory.json"
-_SHA256_FILE = f"{INVENTORY_FILE}.sha256"
+SPOOLED_FILES = (f"{INVENTORY_FILE}.sha256", INVENTORY_FILE)
+"""In the order in which they go: a hash without its inventory would look like an inventory that was taken away."""
 JOBS_MAX = 4
 """So many jobs that were asked for here may fail, expire or give nonsense before somebody has to look."""
 _FIRST_INVENTORY_LOOK = timedelta(hours=1)
@@ -316,12 +317,12 @@ class Retrieval:
             found_bytes = os.fstat(own.fileno()).st_size
         if found_bytes != size_bytes:
             raise InventoryDamaged(f"the job's output has {size_bytes:,}", offset_bytes=found_bytes, file=str(part))
-        discard(self._files, INVENTORY_FILE, _SHA256_FILE)  # of a reading through that a crash cut short
+        discard(self._files, *SPOOLED_FILES)  # of a reading through that a crash cut short
         with Source(str(part)) as source:
             return spool(source, self._folder, self._settings.id_rule)
 
     def _discard(self) -> None:
-        discard(self._files, PART_FILE, INVENTORY_FILE, _SHA256_FILE)
+        discard(self._files, PART_FILE, *SPOOLED_FILES)
 
     # -- what is remembered -------------------------------------------------------------------------------------------
 
@@ -336,8 +337,8 @@ class Retrieval:
         is_under_way = progress.sha256 is None and progress.job_id in progress.asked
         is_another = wanted.job_id not in (None, progress.job_id)
         if progress.job_id is not None and (is_another or (wanted.is_new and not is_under_way)):
+            progress = self._note(progress.anew())  # first: a note of what is gone could not be gone on with
             self._discard()
-            progress = self._note(progress.anew())
         return progress
 
     def _note(self, progress: FetchProgress) -> FetchProgress:
