@@ -480,7 +480,7 @@ async def test_what_a_killed_process_wrote_is_made_durable_before_it_counts(at: 
     journal = await open_journal(disk, records=40)
     counted = {ordinal for ordinal in range(20) if journal.ledger.done(ordinal)}
     await journal.checkpoint({})
-    found = disk.after_power_cut(Survival(appended=lambda *_: b"", names=lambda _: 0, cut=lambda _: False))
+    found = disk.after_power_cut(Survival(appended=lambda *_: b"", names=lambda *_: 0, cut=lambda _: False))
     log = read_log(found, LogIdentity(RUN, PLAN, 40))
     assert {ordinal for ordinal in range(40) if log.ledger.done(ordinal)} == counted
 
