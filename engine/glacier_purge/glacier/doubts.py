@@ -79,7 +79,7 @@ def fault_of_reply(
 def has_folded_header(data: bytes) -> bool:
     """Tell whether a header goes on in another line, as in no reply of the service; some parsers of HTTP let it.
 
-    To be asked of what a 204 ended with, which is all head.
+    To be asked of every piece of a head, each behind the last byte of the one before.
     """
     return b"\n " in data or b"\n\t" in data
 

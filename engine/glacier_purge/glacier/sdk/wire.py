@@ -42,11 +42,19 @@ class JudgedReplies(ResponseHandler):
     def __init__(self, loop: asyncio.AbstractEventLoop, seen: SeenRequestIds) -> None:
         super().__init__(loop)
         self._seen = seen
+        self._last, self._is_folded = b"", False
+
+    def set_response_params(self, **options: Any) -> None:
+        """Begin with the reply to another request."""
+        self._last, self._is_folded = b"", False
+        super().set_response_params(**options)
 
     def data_received(self, data: bytes) -> None:
         """Read on; whole heads are in ``_buffer`` from here on, until aiohttp takes them out."""
         is_early = self.transport is not None and self.transport.get_write_buffer_size() > 0
         taken = len(self._buffer)
+        self._is_folded |= has_folded_header(self._last + data)
+        self._last = data[-1:]
         super().data_received(data)
         if len(self._buffer) > taken and self._exception is None:
             finals = [message for (message, _), _ in self._buffer if message.code >= 200]
@@ -60,7 +68,7 @@ class JudgedReplies(ResponseHandler):
         (reply, *more) = finals
         if more or (reply.code == 204 and has_bytes_behind_head(data)):
             return unsound("more bytes came behind it")
-        if reply.code == 204 and has_folded_header(data):
+        if reply.code == 204 and self._is_folded:
             return unsound("a header of it goes on in another line")
         request_id = _text(reply, "x-amzn-RequestId")
         fault = fault_of_reply(
