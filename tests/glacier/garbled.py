@@ -33,6 +33,7 @@ SUCCESSES: dict[str, bytes] = {
     "a refusal that says it is a success": reply("200 OK", JSON, body=NONE),
     "no content, and a body of nothing": reply("203 Non-Authoritative Information", JSON, body=b"{}"),
     "reset content": reply("205 Reset Content"),
+    "an object that was packed": reply("200 OK", JSON, "Content-Encoding: gzip", body=b"{}"),
     "several": reply("207 Multi-Status", JSON, body=b"{}"),
 }
 """All of them signed: they carry a request id."""
@@ -52,6 +53,7 @@ REFUSALS: dict[str, bytes] = {
     "a denial, with the status of none": reply("404 Not Found", JSON, body=DENIED),
     "a redirect": reply("302 Found", "Location: http://login.invalid/", body=PAGE),
     "a redirect within the service": reply("307 Temporary Redirect", "Location: /"),
+    "a refusal cut to half": reply("400 Bad Request", JSON, body=b'{"code":"InvalidParam'),
     "gone": reply("410 Gone", JSON, body=NONE),
     "a fault of the service's": refusal("500 Error", "ServiceUnavailableException"),
     "a fault that is a list": reply("500 Error", JSON, body=b"[]"),

@@ -7,6 +7,7 @@ left over from the first exchange answer the second one is found out.
 from __future__ import annotations
 
 import asyncio
+import gzip
 import ssl
 from contextlib import suppress
 from dataclasses import replace
@@ -89,6 +90,13 @@ async def in_single_bytes(exchange: Exchange) -> None:
         await asyncio.sleep(0)
 
 
+async def with_a_fold_between_two_pieces(exchange: Exchange) -> None:
+    """A header that goes on in another line, where neither piece shows it and the last is whole."""
+    for piece in (b"HTTP/1.1 204 No Content\r\nx-note: one\r\n", b" two\r\n", b"x-amzn-RequestId: abc\r\n\r\n"):
+        await exchange.send_as_it_is(piece)
+        await asyncio.sleep(0.01)
+
+
 async def reset(exchange: Exchange) -> None:
     exchange.reset()
     raise HangUpError
@@ -163,7 +171,14 @@ EXCHANGES: dict[str, tuple[Answer, Meaning]] = {
         sent(reply("101 Switching Protocols", "Upgrade: websocket", "Connection: upgrade")),
         NO_REPLY,
     ),
+    "200 of the service": (sent(reply("200 OK", body=b"")), NO_REPLY),
+    "a refusal cut to half": (sent(reply("400 No", body=THROTTLE_BODY[:32])), NO_REPLY),
+    "a refusal that was packed": (
+        sent(reply("400 No", "Content-Encoding: gzip", body=gzip.compress(THROTTLE_BODY))),
+        NO_REPLY,
+    ),
     # a 204 that the service would not have sent
+    "204 with a header that goes on in another line": (with_a_fold_between_two_pieces, NO_REPLY),
     "204 without a request id": (sent(reply(request_id=None)), NO_REPLY),
     "204 with an empty request id": (sent(reply(request_id="")), NO_REPLY),
     "204 with a request id of blanks": (sent(reply(request_id="  ")), NO_REPLY),
@@ -214,7 +229,7 @@ async def test_a_reply_means_the_same_over_every_transport(open_transport: Opene
     first, second, server = await two_deletes(open_transport, answer)
     assert (first.meaning, second.meaning) == (meaning, Meaning.REFUSED)
     assert len(server.requests) == 2
-    assert (first.status is None) == (meaning is NO_REPLY)
+    assert meaning is NO_REPLY or first.status is not None
 
 
 async def test_both_transports_send_the_same_bytes() -> None:

@@ -233,6 +233,25 @@ def test_a_member_that_is_missing_or_of_another_kind_breaks_it(operation: str, m
     assert (broken.meaning, broken.code) == (Meaning.NO_REPLY, "NotAsPromised")
 
 
+@pytest.mark.parametrize("body", [b"\xff", b"<html>", b"[]", b"{", b'{"a":"\xe9"}'])
+def test_a_job_is_not_begun_by_an_answer_that_can_not_be_read(body: bytes) -> None:
+    broken = read_promised("InitiateJob", 202, SIGNED | {"x-amz-job-id": JOB}, body)
+    assert broken is not None
+    assert broken.code == "NotAsPromised"
+
+
+@pytest.mark.parametrize("body", [b"", b"{}"])
+def test_a_job_is_begun_by_the_header_that_names_it(body: bytes) -> None:
+    assert read_promised("InitiateJob", 202, SIGNED | {"x-amz-job-id": JOB}, body) is None
+
+
+@pytest.mark.parametrize(("encoding", "holds"), [("gzip", False), ("br", False), ("identity", True)])
+def test_an_output_that_was_packed_on_its_way_is_none(encoding: str, holds: bool) -> None:
+    """It would be appended to the inventory as it is: nothing else tells how what comes was made."""
+    headers = SIGNED | {"content-range": "bytes 0-99/100", "content-encoding": encoding}
+    assert (read_promised("GetJobOutput", 206, headers, b"") is None) is holds
+
+
 def test_a_success_that_names_an_error_breaks_its_promise() -> None:
     contradictory = {**SIGNED, "x-amzn-errortype": "ThrottlingException"}
     assert read_promised("ListTagsForVault", 200, contradictory, b'{"Tags":{}}') is not None

@@ -52,8 +52,9 @@ AWS = {b"x-amzn-requestid": b"abc"}
         (400, "NoLongerSupportedException", "", Meaning.NO_LONGER_SUPPORTED),
         (400, "LimitExceededException", "", Meaning.UNKNOWN),
         (400, "SerializationException", "", Meaning.UNKNOWN),
-        (400, None, "", Meaning.UNKNOWN),
-        (200, None, "", Meaning.UNKNOWN),
+        (400, None, "", Meaning.NO_REPLY),
+        (200, None, "", Meaning.NO_REPLY),
+        (202, "SomethingNew", "", Meaning.NO_REPLY),
         (302, None, "", Meaning.NOT_AWS),
     ],
 )

@@ -149,6 +149,12 @@ def _json(kind: type[Struct]) -> _Promise:
     return _Promise(status=frozenset({200}), check=check)
 
 
+def _nothing_to_read(body: bytes) -> None:
+    """Let an empty body pass, and a JSON object of which nobody reads anything."""
+    if body and not isinstance(json.loads(body.decode()), dict):
+        raise ValueError("it is no object")
+
+
 def _nothing(body: bytes) -> None:
     if body:
         raise ValueError("it has a body")
@@ -171,7 +177,9 @@ _PROMISES: dict[str, _Promise] = {
     "DescribeVault": _json(_Vault),
     "ListVaults": _json(_Vaults),
     "DeleteVault": _DONE,
-    "InitiateJob": _Promise(status=frozenset({202}), headers={"x-amz-job-id": re.compile(r"[A-Za-z0-9_-]+")}),
+    "InitiateJob": _Promise(
+        status=frozenset({202}), check=_nothing_to_read, headers={"x-amz-job-id": re.compile(r"[A-Za-z0-9_-]+")}
+    ),
     "DescribeJob": _json(_Job),
     "ListJobs": _json(_Jobs),
     "GetJobOutput": _Promise(
@@ -220,6 +228,8 @@ def _wrong_success(operation: str, status: int, headers: Mapping[str, str], body
         return f"it is a {status}, where {' or '.join(map(str, sorted(promise.status)))} is promised"
     if "x-amzn-errortype" in headers:
         return f"it says success and names the error {headers['x-amzn-errortype']}"
+    if headers.get("content-encoding", "identity") != "identity":
+        return f"its body was encoded ({headers['content-encoding']}), which nobody asked for"
     for name, pattern in promise.headers.items():
         if not pattern.fullmatch(headers.get(name, "")):
             return f"its {name} is {headers.get(name)!r}"

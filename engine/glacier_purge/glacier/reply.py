@@ -41,7 +41,7 @@ class Meaning(Enum):
     SERVER_FAULT = "server fault"
     """5xx or 408 of the service: weather. Tried again for as long as it takes."""
     NO_REPLY = "no reply"
-    """Nothing, or nothing whole, came back: the delete may have happened. Sent again."""
+    """Nothing, or nothing the service would say, came back: the delete may have happened. Sent again."""
     CREDENTIALS = "credentials"
     """Expired or not accepted: the run pauses and renews them; the archive waits."""
     CLOCK = "clock"
@@ -59,7 +59,7 @@ class Meaning(Enum):
     UNTRUSTED = "untrusted"
     """The TLS certificate does not hold: possible interception."""
     UNKNOWN = "unknown"
-    """A client error this table does not know: the archive may be tried a few times."""
+    """A client error whose code this table does not know: the archive may be tried a few times."""
 
 
 PAUSES_THE_RUN = frozenset({Meaning.CREDENTIALS, Meaning.CLOCK})
@@ -76,6 +76,10 @@ ENDS_THE_RUN = frozenset(
     }
 )
 """Meanings that concern every archive of the run alike: seen once, dispatch stops."""
+
+LEAVES_OPEN = frozenset({Meaning.NO_REPLY, Meaning.SERVER_FAULT, Meaning.NOT_AWS})
+"""Meanings after which the service may have carried the delete out all the same: a fault on its way back, or a box that
+answers in its place, can't be told from one on the way there."""
 
 _BY_CODE: dict[str, Meaning] = {
     **dict.fromkeys(THROTTLED_CODES, Meaning.THROTTLED),
@@ -134,7 +138,7 @@ def interpret(status: int, code: str | None, message: str, *, from_aws: bool) ->
             return meaning
     if code is not None and code in _BY_CODE:
         return _BY_CODE[code]
-    return _by_status(status)
+    return _by_status(status, code)
 
 
 def _without_request_id(status: int, code: str | None) -> Meaning:
@@ -148,7 +152,7 @@ def _without_request_id(status: int, code: str | None) -> Meaning:
     return Meaning.NOT_AWS
 
 
-def _by_status(status: int) -> Meaning:
+def _by_status(status: int, code: str | None) -> Meaning:
     if status == 429:
         return Meaning.THROTTLED
     if status >= 500 or status == 408:
@@ -159,6 +163,8 @@ def _by_status(status: int) -> Meaning:
         return Meaning.REFUSED
     if status == 404:
         return Meaning.VAULT_MISSING
+    if status < 300 or code is None:  # no success of the service's, or a refusal that a box on the way has spoilt
+        return Meaning.NO_REPLY
     return Meaning.UNKNOWN
 
 

@@ -41,6 +41,7 @@ from glacier_purge.glacier.reply import (
     Reply,
     interpret,
     no_reply,
+    read_reply,
     retry_after_seconds,
 )
 from glacier_purge.glacier.service_clock import skew_in_words, skew_of, time_of
@@ -53,7 +54,7 @@ _NOT_YET = "Vault not empty or recently written to"
 
 
 class NoSuccess(ResponseParserError):  # type: ignore[misc]  # botocore publishes no types
-    """An answer to an operation of ``promises`` that is not the success it promises. ``reply`` is what it means."""
+    """An answer that is not the success its operation promises. ``reply`` is what it means."""
 
     def __init__(self, reply: Reply) -> None:
         super().__init__(f"{reply.meaning.value}, {reply.status} {reply.code or ''} {reply.message}".rstrip())
@@ -71,10 +72,13 @@ def hold_to_promise(
     XML and left to it.
     """
     operation, status = operation_model.name, response_dict["status_code"]
+    headers = {name.lower(): text for name, text in response_dict["headers"].items()}
+    if operation == "DeleteArchive" and status >= 200 and status != 204:
+        raw = {name.encode(): text.encode() for name, text in headers.items()}
+        raise NoSuccess(_with_skew(read_reply(status, raw, response_dict["body"]), headers.get("date")))
     if not is_promised(operation) or (status >= 300 and operation_model.service_model.service_name != "glacier"):
         return
     is_streamed = operation_model.has_streaming_output and status < 300
-    headers = {name.lower(): text for name, text in response_dict["headers"].items()}
     reply = read_promised(operation, status, headers, b"" if is_streamed else response_dict["body"])
     if reply is not None:
         if is_streamed:
