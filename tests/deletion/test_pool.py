@@ -212,6 +212,28 @@ async def test_a_refusal_of_the_first_delete_stops_the_run_after_one_request(mea
     assert work.kept.outcomes == []
 
 
+async def test_a_delete_that_somebody_else_answered_is_in_doubt_when_the_run_stops() -> None:
+    page = Reply(Meaning.NOT_AWS, 200)
+    work = Work(InProcessGlacier(500, weather=lambda n: page if n == 200 else None))
+    with pytest.raises(ExceptionGroup):
+        await work.delete_everything()
+    (ordinal,) = work.pool.unknown()
+    assert work.service.archives()[ordinal].archive_id not in {outcome.archive_id for outcome in work.kept.outcomes}
+
+
+@pytest.mark.parametrize(
+    ("meaning", "is_in_doubt"),
+    [(Meaning.NO_REPLY, True), (Meaning.SERVER_FAULT, True), (Meaning.THROTTLED, False), (Meaning.UNKNOWN, False)],
+)
+async def test_an_outcome_says_whether_the_delete_may_have_been_carried_out_before(
+    meaning: Meaning, is_in_doubt: bool
+) -> None:
+    work = Work(InProcessGlacier(20, weather=lambda n: Reply(meaning, 500, "x") if n == 5 else None))
+    await work.delete_everything()
+    said_so = {outcome.ordinal for outcome in work.kept.outcomes if outcome.redelete}
+    assert said_so - {3} == ({4} if is_in_doubt else set())
+
+
 async def test_a_refusal_in_the_middle_settles_what_is_in_flight_and_fails_nothing() -> None:
     work = Work(InProcessGlacier(500, weather=lambda n: Reply(Meaning.REFUSED, 403, "x") if n == 200 else None))
     with pytest.raises(ExceptionGroup) as caught:

@@ -34,7 +34,7 @@ from glacier_purge.deletion.turns import Recorder, Turn, Turns
 from glacier_purge.errors import GlacierPurgeError
 from glacier_purge.glacier.doubts import DOUBTED
 from glacier_purge.glacier.port import Glacier
-from glacier_purge.glacier.reply import ENDS_THE_RUN, PAUSES_THE_RUN, Meaning, Reply
+from glacier_purge.glacier.reply import ENDS_THE_RUN, LEAVES_OPEN, PAUSES_THE_RUN, Meaning, Reply
 
 _TIMER_SECONDS = 0.001
 """uvloop counts in whole milliseconds: a shorter timer fires at once and is set again, a hundred times a slot."""
@@ -303,8 +303,10 @@ class Pool:
         self._tally.refuse(reply.meaning, latency_seconds)
         self._tally.doubted += reply.code in DOUBTED
         self._pacer.replied(now, turn.sent_at, signal, latency_seconds, reply.retry_after_seconds)
+        turn.maybe_deleted |= reply.meaning in LEAVES_OPEN
         if reply.meaning in ENDS_THE_RUN:
             self.refuse(reply)
+            self._turns.park(turn, now, now)  # for another process
             return True
         return self._once_more(turn, reply, now)
 
@@ -316,8 +318,6 @@ class Pool:
             return False
         if reply.meaning in PAUSES_THE_RUN:
             self.ask_for_credentials(reply, turn.sent_at)
-        if reply.meaning is Meaning.NO_REPLY:
-            turn.maybe_deleted = True
         self._turns.park(turn, now + wait_seconds, now + self._policy.soonest_seconds(reply.meaning, wait_seconds))
         if self._starved is not None:
             self._starved.cancel()
