@@ -1,9 +1,9 @@
 """Where the records and the header of an inventory stand, in any JSON that says so.
 
 ijson (yajl) reads the structure and nothing else: every value stays in the bytes, to be read by others.  To know
-places to the byte, yajl is fed by hand: outside of records byte by byte (the header and the commas), inside of a
-record up to the next ``}``, the only byte that can end it.  What comes out is the header and the bytes of whole
-records with their offsets.
+places to the byte, yajl is fed by hand: outside of records byte by byte (the header and the commas), and each record
+in one piece, since it reads a string anew whenever more of it comes.  Where a record ends, its quotes and braces say,
+and yajl says whether it is one.  What comes out is the header and the bytes of whole records with their offsets.
 
 Held at most: one record of ``RECORD_BYTES_MAX`` and one chunk.  A longer record, a header that never ends, anything
 that isn't an inventory raises ``InventoryDamaged`` as soon as it is known.
@@ -23,7 +23,8 @@ RECORD_BYTES_MAX = 64 * 1024
 """A description has at most 1,024 characters (UploadArchive), so a real record stays below 8 KiB."""
 
 RECORD_DEPTH_MAX = 8
-HEADER_BYTES_MAX = 64 * 1024
+HEADER_BYTES_MAX = 8 * 1024
+"""Glacier's has some 200 bytes. yajl takes the square of it: 0.2 s for a header of so many backslashes."""
 
 BACKEND: str = ijson.backend
 """Which ijson reads the structure: "yajl2_c", or, much slower, "python" where no wheel was to be had."""
@@ -36,6 +37,9 @@ _NOT_ASCII = bytes(code if code < 0x80 else 0x3F for code in range(256))
 _LIST_BEGINS = b'{"ArchiveList":['
 _STEP = re.compile(rb"[ \t\r\n]*,[ \t\r\n]*\{")
 """What stands between two records: nothing can be wrong with it, so it needs no look at each byte."""
+_PAST_STRINGS = re.compile(rb'(?:[^"{}]++|"(?:[^"\\]++|\\.)*+")*+', re.DOTALL)
+"""Up to a brace outside of strings, or to the quote of a string whose end has not come."""
+_IN_STRING = re.compile(rb'(?:[^"\\]++|\\.)*+', re.DOTALL)
 _DIGITS = re.compile(rb"[0-9]{5,}")
 """Longer than the digits of a \\u escape can be, which stay four when these become four."""
 _DEPTH_CHANGE = {"start_map": 1, "start_array": 1, "end_map": -1, "end_array": -1}
@@ -85,6 +89,8 @@ class JsonStructure:
         self._record: bytearray | None = None
         self._record_sent_bytes = 0
         self._record_depth = 0
+        self._open_braces = 0
+        self._is_in_string = self._is_escaped = False
 
     @classmethod
     def within_list(cls, *, offset_bytes: int, header: dict[str, str]) -> JsonStructure:
@@ -112,7 +118,7 @@ class JsonStructure:
             if self._record is None:
                 position = self._take_outside(data, position)
                 continue
-            end = data.find(b"}", position) + 1
+            end = self._end_of_record(data, position)
             self._take_inside(self._record, data, position, end or len(data))
             if end and self._ends_record(self._record):
                 found.append(self._finished_record(self._record))
@@ -189,7 +195,27 @@ class JsonStructure:
     def _open_record(self) -> None:
         self._record = bytearray(b"{")
         self._record_sent_bytes = 1
-        self._record_depth = 1
+        self._record_depth = self._open_braces = 1
+        self._is_in_string = self._is_escaped = False
+
+    def _end_of_record(self, data: bytes, position: int) -> int:
+        """Where the open record ends in ``data``, by its quotes and braces; 0 when that is still to come."""
+        while position < len(data):
+            if self._is_escaped:
+                self._is_escaped = False
+            elif self._is_in_string:
+                position = _end_of(_IN_STRING, data, position)
+                self._is_escaped = data[position : position + 1] == b"\\"
+                self._is_in_string = data[position : position + 1] != b'"'
+            else:
+                position = _end_of(_PAST_STRINGS, data, position)
+                mark = data[position : position + 1]
+                self._is_in_string = mark == b'"'
+                self._open_braces += (mark == b"{") - (mark == b"}")
+                if not self._open_braces:
+                    return position + 1
+            position += 1
+        return 0
 
     def _list_event(self, kind: str) -> None:
         if kind == "start_map":
@@ -284,6 +310,12 @@ class JsonStructure:
 
     def _damaged(self, reason: str, offset_bytes: int | None) -> InventoryDamaged:
         return InventoryDamaged(reason, offset_bytes=self._offset_bytes if offset_bytes is None else offset_bytes)
+
+
+def _end_of(pattern: re.Pattern[bytes], data: bytes, position: int) -> int:
+    match = pattern.match(data, position)
+    assert match is not None, "it matches the empty text too"
+    return match.end()
 
 
 def _bare(record: bytes) -> bytes:
