@@ -21,6 +21,8 @@ import msgspec
 from glacier_purge.errors import UsageError
 from glacier_simulator.faults import Rule
 
+_CHARACTERS_MAX = 1 << 15
+"""The longest that ships has 3,000; more would let a parser take minutes for a name of many parts."""
 SHIPPED = ("calm", "busy-account", "bad-week", "locked-vault")
 
 
@@ -153,7 +155,9 @@ def load_scenario(name: str) -> Scenario:
 
 def read_scenario(text: str, *, name: str = "scenario") -> Scenario:
     """Read a scenario from the text of a TOML file."""
+    if len(text) > _CHARACTERS_MAX:
+        raise UsageError(f"{name} has more than {_CHARACTERS_MAX:,} characters, which no scenario has.")
     try:
         return msgspec.convert(tomllib.loads(text), Scenario, strict=False)
-    except (tomllib.TOMLDecodeError, msgspec.ValidationError, ValueError) as error:
+    except (ValueError, RecursionError) as error:  # what is no TOML, no scenario, or nested without end
         raise UsageError(f"{name}: {error}") from error

@@ -47,6 +47,8 @@ def test_a_scenario_comes_from_a_file_too(tmp_path: Path) -> None:
         ('about = "x"\n[[change]]\nlimits = { mode = "leaky" }', "leaky"),
         ('about = "x"\n[[request]]\nmethod = "GET"', "at_seconds"),
         ('about = "x"\n[[upload]]\nat_seconds = 1\narchives = 0', "archives"),
+        ("about = " + "[" * 10_000, "scenario: maximum recursion depth"),
+        ("a." * 50_000, "scenario has more than 32,768 characters"),
     ],
 )
 def test_what_is_wrong_in_a_scenario_is_named(text: str, complaint: str) -> None:

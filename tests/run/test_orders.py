@@ -38,6 +38,7 @@ def test_an_order_is_read_as_it_was_written(order: Order) -> None:
         *(b"", b"pause", b"{}", b"\xff", b'{"order":"explode","by":"x"}', b'{"order":"pause"}'),
         *(b'{"order":"rate","by":"x"}', b'{"order":"rate","by":"x","per_second":"fast"}'),
         b'{"order":"pause","by":"x","until":"noon"}',
+        b'{"order":"rate","by":"x","per_second":5,"per_second":5000}',
     ],
 )
 def test_what_is_no_order_is_refused(line: bytes) -> None:

@@ -149,6 +149,7 @@ def test_a_file_that_cannot_be_read_is_refused(tmp_path: Path) -> None:
         ("GLACIER_PURGE_PROFLE", "gentle", "Did you mean GLACIER_PURGE_PROFILE?"),
         ("GLACIER_PURGE_PACE__LEAVE_SHARE", "2", "GLACIER_PURGE_PACE__LEAVE_SHARE is '2': it has to be less than"),
         ("GLACIER_PURGE_PACE", "{", 'field "pace"'),
+        ("GLACIER_PURGE_SAFETY", '{"max_bytes": 5, "max_bytes": 500}', "a setting stands in it twice"),
         ("GLACIER_PURGE_PACE", '{"leave_shaer": 1}', "PACE: leave_shaer is not a setting. Did you mean leave_share?"),
         (
             "GLACIER_PURGE_PROFILE",

@@ -43,6 +43,23 @@ def test_what_was_written_is_read() -> None:
 
 
 @pytest.mark.parametrize(
+    ("good", "damaged"),
+    [
+        ('{"max_archives":5}', '{"max_archives":1,"max_archives":5}'),
+        ('{"key":8}', '{"key":9,"key":8}'),
+        ('{"key":8}', '{"k\\u0065y":8,"key":8}'),
+    ],
+)
+def test_a_key_that_stands_twice_is_refused(good: str, damaged: str) -> None:
+    """Read by the last of them, it would be another document than people see who read the first."""
+    content = msgspec.json.encode(GOOD).decode()
+    assert good in content
+    for text in (content.replace(good, damaged), content.replace(good, damaged).encode()):
+        with pytest.raises(DocumentUnreadable, match="stands twice in one object"):
+            decoded(text, Entry)
+
+
+@pytest.mark.parametrize(
     ("good", "damaged", "said"),
     [
         ('{"cap":', '{"cup":', "it has the key `cup`, which nobody knows - at `$`"),

@@ -122,6 +122,14 @@ def test_what_is_no_toml_is_said_however_it_fails(text: str) -> None:
         parsed_toml(text)
 
 
+@pytest.mark.parametrize("part", ["a.", "a . ", '"a b".', "'a\"'\t."])
+def test_a_name_of_parts_without_end_is_refused_at_once(part: str) -> None:
+    """``tomllib`` takes the square of their number, minutes for a file of a megabyte."""
+    with pytest.raises(GivenFileWrong, match="line 2 has a name of more than 64 parts"):
+        parsed_toml("x = 1\n" + part * 300_000 + "a = 1")
+    assert "x" in parsed_toml(f"x = '{'a.b' * 30}'\n{part * 40}a = 1")
+
+
 def test_a_pipe_without_a_writer_is_not_waited_for_without_end(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("glacier_purge.storage.given_file._WRITER_SECONDS_MAX", 0.1)
     os.mkfifo(tmp_path / "pipe")

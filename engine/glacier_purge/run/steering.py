@@ -21,7 +21,7 @@ from glacier_purge.deletion.pace import check_rate_max
 from glacier_purge.deletion.pauses import Side
 from glacier_purge.deletion.pool import Pool
 from glacier_purge.errors import UsageError
-from glacier_purge.storage.documents import NO_JSON
+from glacier_purge.storage.documents import DocumentUnreadable, decoded
 
 _log: Any = structlog.wrap_logger(logging.getLogger(__name__))
 
@@ -64,9 +64,6 @@ Change = Pause | Resume | SetRate | Stop
 Order = Change | AskStatus
 
 
-_DECODER: msgspec.json.Decoder[Order] = msgspec.json.Decoder(Order)
-
-
 def write_order(order: Order) -> bytes:
     """The order as one line."""
     return msgspec.json.encode(order) + b"\n"
@@ -75,9 +72,10 @@ def write_order(order: Order) -> bytes:
 def read_order(line: bytes) -> Order:
     """Read one line. Raises ``UsageError`` for anything but an order."""
     try:
-        return _DECODER.decode(line)
-    except NO_JSON as error:
+        order: Order = decoded(line, Order)  # type: ignore[arg-type]  # a union is no class, and msgspec reads it
+    except DocumentUnreadable as error:
         raise UsageError(f"that is no order this version understands ({error}); nothing was changed.") from error
+    return order
 
 
 class Steering:

@@ -11,13 +11,14 @@ was written.
 from __future__ import annotations
 
 import difflib
+import json
 import os
 import tomllib
 from dataclasses import dataclass, field
 from enum import Enum
 from importlib import resources
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from pydantic import BaseModel, ValidationError
 from pydantic_settings import EnvSettingsSource, SettingsError
@@ -31,6 +32,7 @@ from glacier_purge.storage.given_file import GivenFileWrong, parsed_toml, read_t
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
+    from pydantic.fields import FieldInfo
     from pydantic_core import ErrorDetails
 
 _PROFILE_VARIABLE = f"{ENVIRONMENT_PREFIX}PROFILE"
@@ -223,9 +225,25 @@ def _own_variables() -> dict[str, object]:
             advice = _TAKE_OUT if gone else _nearest(variable.upper(), known)
             raise ConfigurationFailed(f"environment variable {variable} is not a setting.{advice}")
     try:
-        return EnvSettingsSource(Settings)()
+        return _Variables(Settings)()
     except SettingsError as error:
-        raise ConfigurationFailed(f"{error}: a whole section in a variable has to be JSON.") from error
+        why = f" ({error.__cause__})" if error.__cause__ is not None else ""
+        raise ConfigurationFailed(f"{error}: a whole section in a variable has to be JSON{why}.") from error
+
+
+class _Variables(EnvSettingsSource):
+    """pydantic's reader, but for a section in which a setting stands twice: it would go by the last of them."""
+
+    def decode_complex_value(self, field_name: str, field: FieldInfo, value: Any) -> Any:
+        """Read a section, or a list, that a variable holds as JSON. Raises ``ValueError``."""
+        return json.loads(value, object_pairs_hook=_each_once)
+
+
+def _each_once(members: list[tuple[str, Any]]) -> dict[str, Any]:
+    found = dict(members)
+    if len(found) < len(members):
+        raise ValueError("a setting stands in it twice")
+    return found
 
 
 def _place_in_environment(path: _Path) -> str:

@@ -6,9 +6,10 @@ byte in a text is ``UnicodeDecodeError``, nesting without end is ``RecursionErro
 as "a bug".  Here they are one error, which says what is wrong; whose fault it is and what to do, says the reader that
 knows the file.
 
-What we wrote has every key of its type and no other, so a key that is unknown or missing, however deep, is damage too:
-read past, ``max_archive`` for ``max_archives`` would be a cap that is gone without a word, because msgspec lets unknown
-keys of a dataclass pass and gives a default for missing ones.
+What we wrote has every key of its type once and no other, so a key that is unknown, missing or there twice, however
+deep, is damage too: read past, ``max_archive`` for ``max_archives`` would be a cap that is gone without a word, because
+msgspec lets unknown keys of a dataclass pass and gives a default for missing ones; and of a key that stands there twice
+one reader goes by the last, another by the first, and people by the one they see.
 
 A file is written whole under another name, made durable, and put in its place in one step, so that no reader and no
 crash sees half of one.  (Those that grow by lines are ``lines``.)
@@ -19,10 +20,11 @@ Files that other people make - inventories, manifests, settings - have readers o
 from __future__ import annotations
 
 import errno
+import json
 from contextlib import contextmanager, suppress
 from io import BufferedWriter, RawIOBase
 from itertools import chain
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import msgspec
 
@@ -55,7 +57,8 @@ def decoded(content: bytes | memoryview | str, kind: type[_T]) -> _T:
     """Decode JSON as ``kind``. Raises ``DocumentUnreadable`` for everything else."""
     try:
         found = msgspec.json.decode(content, type=kind)
-        written, understood = msgspec.json.decode(content), msgspec.to_builtins(found, str_keys=True)
+        written = json.loads(content if isinstance(content, str) else bytes(content), object_pairs_hook=_each_once)
+        understood = msgspec.to_builtins(found, str_keys=True)
         wrong = None if written == understood else next(_wrong_keys(written, understood, "$"), None)
     except NO_JSON as error:
         raise DocumentUnreadable(str(error)) from error
@@ -166,6 +169,16 @@ class _Appending(RawIOBase):
         with writing(self._files, self._name):
             self._files.append(self._name, content)
         return len(content)
+
+
+def _each_once(members: list[tuple[str, Any]]) -> dict[str, Any]:
+    found = dict(members)
+    if len(found) < len(members):
+        names = [name for name, _ in members]
+        raise ValueError(
+            f"the key `{next(name for name in names if names.count(name) > 1)}` stands twice in one object"
+        )
+    return found
 
 
 def _wrong_keys(written: object, understood: object, place: str) -> Iterator[str]:
