@@ -135,6 +135,14 @@ def test_a_price_table_needs_a_price_for_other_regions() -> None:
     assert read_prices(text + "other = 0.1\n", "mine.toml").currency == "EUR"
 
 
+@pytest.mark.parametrize("price", ["nan", "inf", "-0.1", "1e999"])
+def test_what_nothing_can_cost_is_no_price(price: str) -> None:
+    good = 'as_of = "1"\ncurrency = "EUR"\ntrail_per_100000_events = 2.0\n[storage_gb_month]\nother = 0.1\n'
+    for text in (good.replace("0.1", price), good.replace("2.0", price)):
+        with pytest.raises(ConfigurationFailed, match=r"mine\.toml: the price of .* a price is 0 or more"):
+            read_prices(text, "mine.toml")
+
+
 def test_the_forecast_goes_on_from_step_to_step() -> None:
     known = KnownRate(per_second=100.0, is_limit=True, seen=NOW)
     ahead = forecast(360_000, NOW, known=known, per_second_max=None, has_inventory=False)

@@ -11,6 +11,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import date
 from importlib import resources
+from math import inf
 from pathlib import Path
 
 import msgspec
@@ -38,6 +39,10 @@ class PriceTable(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
     def __post_init__(self) -> None:
         if "other" not in self.storage_gb_month:
             raise ValueError("storage_gb_month has no price for other regions")
+        prices = self.storage_gb_month | {"trail_per_100000_events": self.trail_per_100000_events}
+        for name, price in prices.items():
+            if not 0 <= price < inf:
+                raise ValueError(f"the price of {name} is {price}, and a price is 0 or more")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

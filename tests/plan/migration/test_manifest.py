@@ -152,6 +152,9 @@ def test_a_listing_of_s3_is_known_by_its_content(
     assert len(tables.objects) == len(objects)
 
 
+WRONG_SIZES = ("99999999999999999999", "1_0", " 5", "+5", "-5", "5.0", "\u0665")
+
+
 @pytest.mark.parametrize(
     ("content", "message"),
     [
@@ -162,6 +165,14 @@ def test_a_listing_of_s3_is_known_by_its_content(
         (b"2023-01-02 03:04:05 5 a\nTotal Objects: 1\n", "line 2 cannot be read: it is not a line of aws s3 ls"),
         (b"bucket,key,5\nbucket,key\n", "line 2 cannot be read"),
         (b"key,size\na,many\n", "line 2 cannot be read"),
+        *((f"key,size\na,{size}\n".encode(), "line 2 cannot be read: .* is no size") for size in WRONG_SIZES),
+        (b"b,k,5\nb,k,99999999999999999999\n", "line 2 cannot be read: .* is no size"),
+        (b"2023-01-02 03:04:05 99999999999999999999 a\n", "line 1 cannot be read: .* is no size"),
+        (f"archive_id\r,size\n{ID},5\n".encode(), "line 1 cannot be read: new-line character"),
+        (f"archive_id,size,size\n{ID},5,6\n".encode(), "line 1 names the column size twice"),
+        (b"key,size,key\na,5,b\n", "line 1 names the column key twice"),
+        (export(TRANSFER).replace(b'"size":', b'"size": {"N": "6"}, "size":'), "line 1 .*: a name stands in it twice"),
+        (export(TRANSFER).replace(b'"N":', b'"N": "6", "N":'), "line 1 .*: a name stands in it twice"),
         (b"", "is not known as a manifest"),
         (b"name,date\n", "is not known as a manifest"),
         (b"b,k,v,true,5,6\n", "is not known as a manifest"),

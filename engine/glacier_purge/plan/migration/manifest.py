@@ -19,6 +19,12 @@ from typing import Any
 
 import msgspec
 
+CLAIM_COLUMNS = (
+    *("aid", "sz", "sha", "cpt", "fname"),
+    *("archive_id", "sk", "pk", "retrieve_status", "s3_destination_bucket", "s3_destination_key"),
+    *("bucket", "key", "size", "sha256_tree_hash"),
+)
+"""What of a row is read, whichever table it is of."""
 _DONE = "downloaded"
 _ARCHIVE_ROW = "meta"
 
@@ -41,7 +47,7 @@ class Claim(msgspec.Struct, frozen=True, array_like=True):
 def claim(fields: Mapping[str, str]) -> tuple[str, Claim] | None:
     """Read a row as an archive id and what it claims; None for rows about anything else than one archive."""
     if "aid" in fields:
-        size_bytes, tree_hash = _number(fields.get("sz")), _text(fields.get("sha"))
+        size_bytes, tree_hash = number(fields.get("sz")), _text(fields.get("sha"))
         return fields["aid"], Claim(bool(fields.get("cpt")), size_bytes, tree_hash, None, _text(fields.get("fname")))
     archive_id = fields.get("archive_id")
     if not archive_id or fields.get("sk", _ARCHIVE_ROW) != _ARCHIVE_ROW:
@@ -51,7 +57,7 @@ def claim(fields: Mapping[str, str]) -> tuple[str, Claim] | None:
         bucket, key = fields.get("s3_destination_bucket"), fields.get("s3_destination_key")
     else:
         copied, bucket, key = True, fields.get("bucket"), fields.get("key")
-    size_bytes, tree_hash = _number(fields.get("size")), _text(fields.get("sha256_tree_hash"))
+    size_bytes, tree_hash = number(fields.get("size")), _text(fields.get("sha256_tree_hash"))
     return archive_id, Claim(copied, size_bytes, tree_hash, _text(bucket), _text(key))
 
 
@@ -67,13 +73,21 @@ def from_dynamodb(item: Mapping[str, Any]) -> dict[str, str]:
 
 def from_export_line(line: bytes) -> dict[str, str]:
     """Read a line of a DynamoDB export to S3, ``{"Item": {..}}``. Raises ``ValueError`` for anything else."""
-    document = json.loads(line)
+    document = json.loads(line, object_pairs_hook=_each_once)
     if not isinstance(document, dict) or not isinstance(document.get("Item"), dict):
         raise ValueError('it is not {"Item": ...}')  # noqa: TRY004 - whoever reads lines catches what json raises
     return from_dynamodb(document["Item"])
 
 
-def _number(text: str | None) -> int | None:
+def _each_once(members: list[tuple[str, Any]]) -> dict[str, Any]:
+    found = dict(members)
+    if len(found) < len(members):
+        raise ValueError("a name stands in it twice, so what it claims depends on who reads it")
+    return found
+
+
+def number(text: str | None) -> int | None:
+    """A number of bytes in plain digits, and no other way to write it; None for all else."""
     return int(text) if text is not None and text.isascii() and text.isdigit() and len(text) < 20 else None
 
 

@@ -21,11 +21,12 @@ from glacier_purge.archive import IdRule
 from glacier_purge.errors import UsageError
 from glacier_purge.inventory.source import Source
 from glacier_purge.plan.id_lists import lines
-from glacier_purge.plan.migration.manifest import claim, from_export_line
+from glacier_purge.plan.migration.manifest import CLAIM_COLUMNS, claim, from_export_line, number
 from glacier_purge.plan.rows import Rows
 
-_LS_LINE = re.compile(r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d +(\d+) (.+)")
+_LS_LINE = re.compile(r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d +(\d+) (.+)", re.ASCII)
 _LISTING_COLUMNS = ("bucket", "key", "size", "islatest", "isdeletemarker")
+_COLUMNS = frozenset({*CLAIM_COLUMNS, *_LISTING_COLUMNS})
 _TRUTHS = {"true", "false"}
 _encode = msgspec.msgpack.Encoder().encode
 
@@ -65,7 +66,7 @@ class Tables:
         text = line.decode("utf-8", "surrogateescape").rstrip("\r")
         match = _LS_LINE.fullmatch(text)
         if match is not None:
-            self.add_object(None, match[2], int(match[1]))
+            self.add_object(None, match[2], _size_bytes(match[1]))
         elif text:
             raise ValueError("it is not a line of aws s3 ls --recursive")
 
@@ -89,11 +90,12 @@ def read_file(file: str, tables: Tables) -> None:
             rows.each(tables.add_export_line)
             return
         text = first.decode("utf-8", "replace")
-        header = [name.strip() for name in next(csv.reader([text]), [])]
+        if _LS_LINE.fullmatch(text.rstrip("\r")):
+            rows.each(tables.add_ls_line)
+            return
+        header = rows.header(text)
         if "archive_id" in header or "aid" in header:
             _read_table(rows, tables)
-        elif _LS_LINE.fullmatch(text.rstrip("\r")):
-            rows.each(tables.add_ls_line)
         else:
             _read_listing(rows, header, tables)
 
@@ -127,14 +129,14 @@ def _read_listing(rows: _Rows, first: list[str], tables: Tables) -> None:
         if facts.get("islatest", "true") == "true" and facts.get("isdeletemarker", "false") == "false":
             # S3 Inventory encodes keys like a form; a header of one's own promises nothing of the kind.
             key = facts["key"] if has_header else unquote_plus(facts["key"])
-            tables.add_object(facts.get("bucket"), key, int(facts["size"]))
+            tables.add_object(facts.get("bucket"), key, _size_bytes(facts["size"]))
 
     rows.each_row(take)
 
 
 def _inventory_columns(first: list[str], name: str) -> list[str]:
     """S3 Inventory's columns, which its CSV does not name: bucket, key, then size, or versions and then size."""
-    if len(first) >= 3 and first[2].isdigit():
+    if len(first) >= 3 and number(first[2]) is not None:
         return ["bucket", "key", "size"]
     if len(first) >= 6 and {first[3], first[4]} <= _TRUTHS:
         return ["bucket", "key", "versionid", "islatest", "isdeletemarker", "size"]
@@ -144,6 +146,13 @@ def _inventory_columns(first: list[str], name: str) -> list[str]:
     )
 
 
+def _size_bytes(text: str) -> int:
+    found = number(text)
+    if found is None:
+        raise ValueError(f"{text[:60]!r} is no size in bytes")
+    return found
+
+
 class _Rows:
     """The lines of one file; what is wrong with one is told with its number."""
 
@@ -151,6 +160,20 @@ class _Rows:
         self.name = name
         self._content = content
         self._number = 0
+
+    def header(self, line: str) -> list[str]:
+        """The names, or whatever stands there, in the first line of CSV, each column once."""
+        try:
+            names = [name.strip() for name in next(csv.reader([line]), [])]
+        except csv.Error as error:
+            raise UsageError(f"{self.name}, line 1 cannot be read: {error}. Nothing was planned.") from error
+        twice = [name for name in _COLUMNS if names.count(name) > 1]
+        if twice:
+            raise UsageError(
+                f"{self.name}, line 1 names the column {twice[0]} twice, and which of them counts depends on who reads "
+                "it. Nothing was planned."
+            )
+        return names
 
     def each(self, take: Callable[[bytes], None]) -> None:
         """Hand every line to ``take``."""
