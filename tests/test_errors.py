@@ -23,6 +23,15 @@ from glacier_purge.errors import (
 )
 
 
+def test_a_message_keeps_beginning_and_end_whatever_stands_in_it() -> None:
+    assert str(RunStopped("short")) == "short"
+    said = str(RunStopped("x" * 1_000_000 + ". Put it back."))
+    assert len(said) < 5_000
+    assert said.startswith("xxx")
+    assert "[... 996,014 characters ...]" in said
+    assert said.endswith("x. Put it back.")
+
+
 def test_one_error_is_raised_as_itself_however_deep_it_sits() -> None:
     cause, error = KeyError("why"), LookupError("only")
     error.__cause__ = cause

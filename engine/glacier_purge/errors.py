@@ -13,6 +13,9 @@ from datetime import datetime
 from enum import StrEnum
 from typing import ClassVar
 
+MESSAGE_CHARACTERS_MAX = 4_000
+"""What is wrong with a file is often said in the file's own words, and one of them may be a megabyte long."""
+
 
 class Needs(StrEnum):
     """What it takes for a lifecycle to go on. ``OPERATOR`` is a person who looks what is wrong."""
@@ -30,6 +33,14 @@ class GlacierPurgeError(Exception):
 
     exit_code: ClassVar[int] = 255
     needs: Needs = Needs.OPERATOR
+
+    def __str__(self) -> str:
+        """What happened, and what to do now; of a stranger's text in it that has no end, beginning and end."""
+        text = super().__str__()
+        if len(text) <= MESSAGE_CHARACTERS_MAX:
+            return text
+        half = MESSAGE_CHARACTERS_MAX // 2
+        return f"{text[:half]} [... {len(text) - 2 * half:,} characters ...] {text[-half:]}"
 
 
 class UsageError(GlacierPurgeError):
