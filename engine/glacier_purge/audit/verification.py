@@ -1039,7 +1039,7 @@ class _Chain:
         self._manifest: list[dict[str, Any]] = []
         self._is_manifest_bad = False
         self._number = 0
-        self._may_be_torn = False
+        self._may_be_torn = self._is_last = False
         self._patterns: _Patterns | None = None
         self._last = account.plan_digest
         """The hash the next record has to carry; None where that can't be known."""
@@ -1093,6 +1093,7 @@ class _Chain:
         try:
             with closing(_Segment(folder, number)) as file:
                 self._may_be_torn = is_last and not file.is_compressed and number > len(self._manifest)
+                self._is_last = is_last
                 while data := file.read_lines(0 if findings.offset == 0 else _BLOCK_BYTES):
                     if whole is not None:
                         whole.update(data)
@@ -1111,14 +1112,17 @@ class _Chain:
     def _read_block(self, data: bytes, file: _Segment) -> None:
         """Check some lines: as a whole if they are in order, else one by one."""
         lines = io.BytesIO(data).readlines()
-        if not self._take_in_order(data, lines):
+        if not self._take_in_order(data, lines, at_the_end=self._is_last and file.is_at_end()):
             for place, line in enumerate(lines):
                 self._read_line(line, lines[place + 1 :] if self._may_be_torn else [], file)
 
     # many lines at once
 
-    def _take_in_order(self, data: bytes, lines: list[bytes]) -> bool:
-        """Check a block of lines as a whole; take it and say True, or leave everything as it was and say False."""
+    def _take_in_order(self, data: bytes, lines: list[bytes], *, at_the_end: bool) -> bool:
+        """Check a block of lines as a whole; take it and say True, or leave everything as it was and say False.
+
+        A line is borne out by the hash in the next one; the log's last has none, so it is read.
+        """
         begins_segment = self._findings.offset == 0
         if begins_segment or self._last is None or self._suspects is not None or self._patterns is None:
             return False
@@ -1128,6 +1132,8 @@ class _Chain:
         hashes = [sha256(line).hexdigest() for line in lines]
         carried = '"}\n,"prev":"'.join([self._last, *hashes[:-1]])
         if b"".join(map(_line_end, lines)) != b',"prev":"%b"}\n' % carried.encode() or not data.isascii():
+            return False
+        if at_the_end and _parse(lines[-1], self._account.run)[0] is None:
             return False
         outcomes = self._patterns.outcomes(data, lines)
         if outcomes is None or not self._is_numbered(lines):
@@ -1373,6 +1379,10 @@ class _Segment:
             end = data.find(b"\n") + 1
             data, self._rest = data[:end], data[end:] + self._rest
         return data
+
+    def is_at_end(self) -> bool:
+        """Tell whether nothing comes after the lines read so far, as far as that can be told of a compressed one."""
+        return self.is_compressed or self._file.tell() >= os.fstat(self._file.fileno()).st_size
 
     def peek_rest(self) -> bytes:
         """What comes after the lines read so far, as much of it as may be a crash's; they are read again later."""
