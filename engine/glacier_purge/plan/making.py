@@ -1,6 +1,6 @@
 """Makes a plan from a snapshot that was read once: decides every record, writes the decisions down, counts and samples.
 
-Two readings of the inventory, both in flat memory: the first, in ``first_reading``, finds what must not be believed; the
+Two readings of the inventory, in flat memory: the first, in ``first_reading``, finds what must not be believed; the
 second, here, decides.  The decisions are durable before ``plan.json`` names their hash.
 """
 
