@@ -5,7 +5,8 @@ one is *sealed*: written as ``000001.jsonl.zst`` (independent 128 KiB zstandard 
 a damaged frame costs only itself), listed in ``audit/manifest.jsonl``, and only then removed in its plain form.  Every
 step of sealing is durable before the next and may be repeated, so a crash in between leaves nothing to decide: where a
 plain segment exists it is the truth.  The manifest adds no proof of its own, it can be computed from the chain again;
-it says without reading 400 MB what a segment holds and what ``zstdcat 000001.jsonl.zst | sha256sum`` must print.
+it says without reading 400 MB what a segment holds and what ``zstdcat 000001.jsonl.zst | sha256sum`` must print, and
+it vouches for the compressed bytes themselves.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ import hashlib
 import io
 import json
 import re
+import zlib
 from collections.abc import Iterator
 from contextlib import suppress
 from typing import NamedTuple
@@ -58,8 +60,12 @@ class Segment(NamedTuple):
         return self.name + ".zst" if self.compressed else self.name
 
 
-class ManifestEntry(msgspec.Struct, frozen=True):
-    """What the manifest says of a closed segment; ``previous`` is the SHA-256 of the manifest's line before."""
+class ManifestEntry(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """What the manifest says of a closed segment; ``previous`` is the SHA-256 of the manifest's line before.
+
+    ``packed_crc32`` is of the compressed file, of which some bits say nothing of what was packed: else a disk could
+    turn them unseen.  Version 0.1 did not write it.
+    """
 
     name: str
     records: int
@@ -67,6 +73,7 @@ class ManifestEntry(msgspec.Struct, frozen=True):
     last_seq: int
     sha256: str
     last_hash: str
+    packed_crc32: str | None = None
     previous: str
 
 
@@ -201,10 +208,12 @@ def seal(disk: Disk, number: int) -> None:
     """Compress a closed segment, list it in the manifest, remove its plain form; go on where a crash stopped it."""
     plain = segment_name(number)
     segment = Segment(number, plain, compressed=disk.size(plain) is None)
-    listed = len(_read_manifest(disk))
-    if not segment.compressed:
+    lines = _read_manifest(disk)
+    is_listed = number <= len(lines)
+    is_packed = is_listed and decoded(lines[number - 1], ManifestEntry).packed_crc32 == _packed_crc32(disk, segment)
+    if not segment.compressed and not is_packed:
         _compress(disk, segment)
-    if number > listed:
+    if not is_listed:
         _list(disk, segment)
     if not segment.compressed:
         disk.remove(plain)
@@ -227,6 +236,16 @@ def _compress(disk: Disk, segment: Segment) -> None:
     disk.sync_folder(FOLDER)
 
 
+def _packed_crc32(disk: Disk, segment: Segment) -> str | None:
+    """CRC-32 (8 hex digits) of a segment's compressed file; None when there is none."""
+    name, crc, offset = segment.name + ".zst", 0, 0
+    if disk.size(name) is None:
+        return None
+    while chunk := disk.read(name, offset, _CHUNK_BYTES):
+        crc, offset = zlib.crc32(chunk, crc), offset + len(chunk)
+    return f"{crc:08x}"
+
+
 def _list(disk: Disk, segment: Segment) -> None:
     """Append the segment's line to the manifest."""
     whole, records, first, last = hashlib.sha256(), 0, b"", b""
@@ -242,6 +261,7 @@ def _list(disk: Disk, segment: Segment) -> None:
         last_seq=json.loads(last)["seq"],
         sha256=whole.hexdigest(),
         last_hash=digest(last),
+        packed_crc32=_packed_crc32(disk, segment),
         previous=_last_manifest_hash(disk),
     )
     if disk.size(MANIFEST) is None:

@@ -83,6 +83,7 @@ _HEAD = re.compile(rb'\{"seq":([0-9]{1,19}),"ts":"([0-9-]{10}T[0-9:.]{12}Z)","ev
 _WHOLE = re.compile(_HEAD.pattern + rb'.*"prev":"[0-9a-f]{64}"\}', re.DOTALL)
 _GOES_ON = re.compile(rb'"prev":"[0-9a-f]{64}"\}[^\0\n]')
 """A record's end, and something behind it."""
+_ENTRY_KEYS = {"name", "records", "first_seq", "last_seq", "sha256", "last_hash", "packed_crc32", "previous"}
 _ENTRY_GOES_ON = re.compile(rb'"previous":"[0-9a-f]{64}"\}[^\0\n]')
 _ZEROS = re.compile(rb"\0+")
 _WRITABLE = bytes([0, 10, *range(32, 127)])
@@ -1087,7 +1088,7 @@ class _Chain:
     def _read_segment(self, folder: Path, *, is_last: bool) -> None:
         findings, number = self._findings, self._number
         findings.file, findings.offset = f"audit/{number:06d}.jsonl", 0
-        first_seq = findings.seq
+        first_seq, faults, packed = findings.seq, len(findings.faults), ""
         # The manifest's lines vouch for each other; only the newest has no other line to vouch for its SHA-256.
         whole = hashlib.sha256() if number == len(self._manifest) else None
         try:
@@ -1098,6 +1099,8 @@ class _Chain:
                     if whole is not None:
                         whole.update(data)
                     self._read_block(data, file)
+                if file.is_compressed:
+                    packed = file.packed_crc32()
         except _Unreadable as bad:
             self._end_suspicion()
             findings.fault(bad.kind, str(bad), place=_Place(bad.file, bad.offset, findings.seq))
@@ -1108,6 +1111,8 @@ class _Chain:
             findings.fault("segment", "this segment is empty")
         if number <= len(self._manifest):
             self._check_manifest(self._manifest[number - 1], first_seq, None if whole is None else whole.hexdigest())
+            if file.is_compressed and len(findings.faults) == faults and self._suspects is None:
+                self._check_packed(self._manifest[number - 1], file.name, packed)
 
     def _read_block(self, data: bytes, file: _Segment) -> None:
         """Check some lines: as a whole if they are in order, else one by one."""
@@ -1276,6 +1281,8 @@ class _Chain:
                 expected = f"{len(self._manifest) + 1:06d}.jsonl"
                 if (entry["name"], entry["previous"]) != (expected, previous.hexdigest()):
                     raise ValueError(f"this line is not the one for {expected} that follows the line before")
+                if entry.keys() - _ENTRY_KEYS:
+                    raise ValueError("it has a key that nobody knows")
             except (_Bad, *_WRONG) as bad:
                 is_cut = b"\0" in line or not line.endswith(b"\n")
                 if not is_cut or _ENTRY_GOES_ON.search(line):  # else a crash cut short what will be written again
@@ -1287,6 +1294,12 @@ class _Chain:
             self._manifest.append(entry)
             previous = hashlib.sha256(line)
             offset += len(line)
+
+    def _check_packed(self, entry: dict[str, Any], name: str, found: str) -> None:
+        """Find bits that were turned where they say nothing of what was packed; 0.1 wrote nothing to find them by."""
+        if entry.get("packed_crc32") not in (None, found):
+            told = f"it unpacks to the log, but its own bytes are not those that were packed: CRC-32 {found}"
+            self._findings.file_fault("changed", name, told)
 
     def _check_manifest(self, entry: dict[str, Any], first_seq: int, sha256: str | None) -> None:
         end = self._findings.seq
@@ -1337,9 +1350,25 @@ class _Segment:
         self._pieces = _unpacked(self._file) if self.is_compressed else None
         self._rest = b""
 
+    @property
+    def name(self) -> str:
+        """The file that is read."""
+        return self._name
+
     def close(self) -> None:
         """Let go of the file."""
         self._file.close()
+
+    def packed_crc32(self) -> str:
+        """CRC-32 of the file itself, once it was read. Raises ``_Unreadable``."""
+        crc = 0
+        try:
+            self._file.seek(0)
+            while chunk := self._file.read(_CHUNK_BYTES):
+                crc = zlib.crc32(chunk, crc)
+        except OSError as error:
+            raise _Unreadable(self._name, _Bad("unreadable", error.strerror or str(error))) from error
+        return f"{crc:08x}"
 
     def read_lines(self, bytes_least: int) -> bytes:
         """Read so much and on to the end of a line. Raises ``_Unreadable`` when nothing stands before the damage."""
