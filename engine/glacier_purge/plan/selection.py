@@ -17,6 +17,7 @@ from glacier_purge.archive import Archive
 from glacier_purge.errors import UsageError
 from glacier_purge.inventory.batch import Batch
 from glacier_purge.inventory.dates import creation_time
+from glacier_purge.inventory.description import readable
 from glacier_purge.plan.reasons import (
     DELETE,
     DESCRIPTION_DIFFERS,
@@ -90,6 +91,8 @@ def newer_than(cut_off: datetime) -> Filter:
 def described_like(pattern: str, called: str = "--description") -> Filter:
     """Let go what is described like ``pattern``: a glob for all of it, or ``/regex/`` for any part; case counts.
 
+    The name of a file that is wrapped up in a description (``inventory.description``) may match as well as the text.
+
     Raises ``UsageError`` for a regular expression that is none, by what the pattern is ``called`` where it was written.
     """
     if len(pattern) > 1 and pattern.startswith("/") and pattern.endswith("/"):
@@ -99,10 +102,12 @@ def described_like(pattern: str, called: str = "--description") -> Filter:
             raise UsageError(f"{called} {pattern} is not a regular expression: {error}.") from error
     else:
         matches = re.compile(fnmatch.translate(pattern)).match
-    return Filter(
-        lambda archive: DELETE if matches(archive.description) else DESCRIPTION_DIFFERS,
-        {DESCRIPTION_DIFFERS: pattern},
-    )
+
+    def judge(archive: Archive) -> int:
+        text = archive.description
+        return DELETE if matches(text) or matches(readable(text)) else DESCRIPTION_DIFFERS
+
+    return Filter(judge, {DESCRIPTION_DIFFERS: pattern})
 
 
 def at_least(size_bytes: int) -> Filter:

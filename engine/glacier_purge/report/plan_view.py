@@ -13,6 +13,7 @@ import msgspec
 from glacier_purge.clock import utc_now
 from glacier_purge.guard.findings import Weight
 from glacier_purge.guard.noticed import read_noticed
+from glacier_purge.inventory.description import readable
 from glacier_purge.plan.choosing import RETRIEVALS_IGNORED
 from glacier_purge.plan.cost import estimate as estimated
 from glacier_purge.plan.cost import read_price_table
@@ -211,8 +212,8 @@ def to_delete(folder: RunFolder) -> str:
 
 
 def _short(description: str) -> str:
-    """A description's beginning, cut after it was made safe: one hostile character may show as ten."""
-    text = safe(description)
+    """A description's beginning, or its file's name, cut after it was made safe: one hostile character may show as ten."""
+    text = safe(readable(description))
     return text if len(text) <= _DESCRIPTION_CHARACTERS else text[: _DESCRIPTION_CHARACTERS - 3] + "..."
 
 

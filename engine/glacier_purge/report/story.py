@@ -11,6 +11,7 @@ from glacier_purge.audit.stream_document import read_stream
 from glacier_purge.audit.verification import verify_run, verify_script
 from glacier_purge.errors import GlacierPurgeError, UsageError
 from glacier_purge.fleet.roster import ROSTER_FILE
+from glacier_purge.inventory.description import readable
 from glacier_purge.lifecycle.state import is_lifecycle
 from glacier_purge.lifecycle.steps_file import read_steps
 from glacier_purge.plan.decisions import DECISIONS_FILE
@@ -221,6 +222,8 @@ def _told_of(run: RunStory) -> Iterator[tuple[str, str]]:
     for one in run.records:
         yield "listed", f"as record {one.ordinal:,}, {one.size_bytes:,} bytes, uploaded {one.uploaded}"
         yield "description", one.description or "-"
+        if (name := readable(one.description)) != one.description:
+            yield "file", name
         yield "tree hash", one.tree_hash
         yield "decided", "no plan yet" if one.decision is None else f"{one.decision}, by plan {run.plan_digest}"
     for step in run.steps:
