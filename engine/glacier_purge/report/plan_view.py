@@ -212,7 +212,7 @@ def to_delete(folder: RunFolder) -> str:
 
 
 def _short(description: str) -> str:
-    """A description's beginning, or its file's name, cut after it was made safe: one hostile character may show as ten."""
+    """A description's beginning, or the name in it, cut after it was made safe: a hostile character may show as ten."""
     text = safe(readable(description))
     return text if len(text) <= _DESCRIPTION_CHARACTERS else text[: _DESCRIPTION_CHARACTERS - 3] + "..."
 
