@@ -10,11 +10,12 @@ from typing import TYPE_CHECKING, Any
 import pytest
 import zstandard
 
-from glacier_purge.audit.verification import verify_folder
+from glacier_purge.audit.verification import read_notes, verify_folder
 from glacier_purge.report.plan_shown import plan_shown
 from glacier_purge.report.run_view import run_status
 from glacier_purge.settings import Settings
 from glacier_purge.storage.folder import RunFolder
+from tests.storage.keys import made_keys
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -78,6 +79,19 @@ def test_status_works_while_a_run_is_going_on(bench: Bench) -> None:
     assert status["state"] == "running"
     assert 0 < status["deleted"] < 3000
     process.kill()
+
+
+@pytest.mark.in_process
+def test_a_run_keeps_its_head_elsewhere_signed(bench: Bench) -> None:
+    # glacier-purge apply DIR --confirm-digest D --anchor-file FILE --sign-key KEY
+    keys, anchors = made_keys(bench.folder), bench.folder / "anchors"
+    plan = bench.plan()
+    bench.json(*bench.apply_arguments(plan["digest"], "--anchor-file", str(anchors), "--sign-key", str(keys.anna)))
+    held = ("--anchor", str(anchors), "--allowed-signers", str(keys.allowed_signers))
+    found = bench.json("audit", "verify", str(bench.run_dir), *held)
+    [note] = read_notes(anchors.read_bytes())
+    assert found["anchor"] == f"{note.seq}:{note.digest}"
+    assert found["anchors_signed_by"][0].startswith("anna@example (ED25519 key SHA256:")
 
 
 @pytest.mark.in_process

@@ -22,7 +22,7 @@ from tests.clients import VAULT, Stepping
 from tests.glacier_simulator.raw_client import ask
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable
+    from collections.abc import Awaitable, Callable, Mapping
     from pathlib import Path
 
     from glacier_purge.api.person import ApprovalRequest
@@ -66,11 +66,11 @@ async def carried(
     approve: Ask | None = said_yes,
     waiter: Waiter | None = None,
     vault: Vault = VAULT,
+    audit: Mapping[str, object] | None = None,
 ) -> Ending:
-    """One process's part of a lifecycle in ``place``."""
-    settings = Settings.model_validate(
-        {"aws": {"endpoint_url": glacier.endpoint_url}, "pace": {"first_per_second": 1000.0}}
-    )
+    """One process's part of a lifecycle in ``place``; ``audit`` is that section of the settings."""
+    aws, pace = {"endpoint_url": glacier.endpoint_url}, {"first_per_second": 1000.0}
+    settings = Settings.model_validate({"aws": aws, "pace": pace, "audit": audit or {}})
     waits = waiter or Stepping(glacier)
 
     def say(message: str) -> None:

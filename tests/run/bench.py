@@ -95,6 +95,8 @@ class Bench:
         self.disk = PretendDisk()
         self.pacer_for: PacerFor | None = None
         """Where the pace comes from; None is a pacer of the run's own."""
+        self.aside: Any = at_once
+        """Where work is done that may never come to its end."""
         self.anchors: AnchorFile | None = None
         """Where the log's head is kept; None is nowhere."""
         self.protection = Protection()
@@ -119,6 +121,7 @@ class Bench:
             wall_clock=lambda: START.timestamp() + clock() + self.clock_set_by_seconds,
             random=random.Random(self._processes).random,
             elsewhere=at_once,
+            aside=self.aside,
         )
         self._processes += 1
         self._promised = _Promised()

@@ -11,6 +11,7 @@ from structlog.testing import capture_logs
 from glacier_purge.audit.anchor import Anchor
 from glacier_purge.audit.verification import AnchorNote, read_notes, verify
 from glacier_purge.errors import AuditDamaged, UsageError
+from glacier_purge.run import anchor_file
 from glacier_purge.run.anchor_file import AnchorFile
 from glacier_purge.storage.pretend_disk import PretendDisk
 from tests.audit.logs import dump
@@ -91,6 +92,31 @@ def test_a_file_that_is_none_of_anchors_is_not_written_over(elsewhere: Path) -> 
         anchors.keep(Anchor.of(f"3:{'ab' * 32}", run="run", plan_digest="cd" * 32, at=START))
     assert [line["event"] for line in logs] == ["anchor.not_kept"]
     assert is_diary(elsewhere)
+
+
+async def test_a_place_that_does_not_answer_is_not_waited_for(
+    tmp_path: Path, elsewhere: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def no_end(_: object) -> None:
+        await anyio.sleep_forever()
+
+    bench = Bench(tmp_path, InProcessGlacier(50))
+    bench.aside = no_end
+    bench.anchors = AnchorFile(elsewhere, None)
+    with capture_logs() as logs:
+        await bench.finish(checkpoint_seconds=1.0)
+    told = [line["because"] for line in logs if line["event"] == "anchor.not_kept"]
+    assert told == ["no answer in 5 seconds"]
+
+    monkeypatch.setattr(anchor_file, "_TURN_SECONDS_MAX", 0.01)
+    with anchor_file._one_at_a_time, capture_logs() as logs:
+        bench.anchors.keep(Anchor.of(f"3:{'ab' * 32}", run="run", plan_digest="cd" * 32, at=START))
+    assert "still being written" in logs[0]["because"]
+    assert not is_there(elsewhere)
+
+
+def is_there(file: Path) -> bool:
+    return file.exists()
 
 
 def write_diary(file: Path) -> None:

@@ -16,7 +16,7 @@ from glacier_purge.api.not_waiting import not_waiting
 from glacier_purge.api.person import ApprovalRequest
 from glacier_purge.api.planning import decide_round
 from glacier_purge.api.purging import opened_run
-from glacier_purge.api.values import access, capped, endpoint, rules, sign_key
+from glacier_purge.api.values import access, anchor_file, capped, endpoint, rules, sign_key
 from glacier_purge.archive import Vault
 from glacier_purge.audit.recovery import replay
 from glacier_purge.errors import UsageError
@@ -104,6 +104,7 @@ async def opened_lifecycle(
             inventory_name="the vault's inventory",
             id_rule=settings.inventory.id_rule,
         )
+        anchor_file(settings)  # tried before anything begins
         file = LifecycleFile(folder.path, waiter.now)
         check_allowed(target, file, rules(settings), order.options)
         terms = await settled_terms(folder, target, file, order.choices, order.caps)

@@ -25,6 +25,8 @@ _log: Any = structlog.wrap_logger(logging.getLogger(__name__))
 _BYTES_MAX = 1 << 26
 _one_at_a_time = threading.Lock()
 """A fleet's runs keep their anchors in one file."""
+_TURN_SECONDS_MAX = 2.0
+"""Longer than many writes take. Behind a write that hangs nobody queues up."""
 
 
 def signed(anchor: Anchor, key: Path | None) -> AnchorNote:
@@ -54,14 +56,14 @@ class AnchorFile:
         try:
             self._read()
         except OSError as error:
-            self._tell(error.strerror or str(error))
+            self.tell(error.strerror or str(error))
 
     def hold_against(self, head: Anchor) -> None:
         """Raise ``AuditDamaged`` where the file vouches for more of the log than it has now, or for another."""
         try:
             notes = self._read()
         except OSError as error:
-            self._tell(error.strerror or str(error))
+            self.tell(error.strerror or str(error))
         else:
             _check(self._path, notes, head)
 
@@ -71,10 +73,14 @@ class AnchorFile:
         Raises ``UsageError`` and ``AuditDamaged`` as ``check`` and ``hold_against`` do, and ``OSError``.
         """
         made = signed(head, self._key)
-        with _one_at_a_time:
+        if not _one_at_a_time.acquire(timeout=_TURN_SECONDS_MAX):
+            raise TimeoutError("an earlier anchor is still being written, as on a share that hangs")
+        try:
             notes = self._read()
             _check(self._path, notes, head)
             put_in_place(self._path, notes_bytes([*(one for one in notes if one.plan != made.plan), made]))
+        finally:
+            _one_at_a_time.release()
         return made
 
     def keep(self, head: Anchor) -> None:
@@ -82,9 +88,9 @@ class AnchorFile:
         try:
             self.put(head)
         except OSError as error:
-            self._tell(error.strerror or str(error))
+            self.tell(error.strerror or str(error))
         except (AuditDamaged, UsageError) as refused:
-            self._tell(str(refused))
+            self.tell(str(refused))
         else:
             self._told = ""
 
@@ -104,7 +110,8 @@ class AnchorFile:
                 f"{self._path} is {other}. It is not written over. Give another --anchor-file, or take it away."
             ) from other
 
-    def _tell(self, why: str) -> None:
+    def tell(self, why: str) -> None:
+        """Tell the operator why nothing is kept, unless that was told last."""
         if why != self._told:
             _log.warning("anchor.not_kept", file=str(self._path), because=why, then="tried again at each checkpoint")
         self._told = why

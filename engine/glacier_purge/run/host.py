@@ -12,11 +12,18 @@ from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files
 from importlib.resources.abc import Traversable
+from typing import TypeVar
 
 import anyio.to_thread
 
 from glacier_purge.clock import wall_seconds
 from glacier_purge.plan.files import Elsewhere
+
+_T = TypeVar("_T")
+
+
+async def _left_behind(work: Callable[[], _T], /) -> _T:
+    return await anyio.to_thread.run_sync(work, abandon_on_cancel=True)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -31,6 +38,8 @@ class Host:
     wall_clock: Callable[[], float] = wall_seconds
     random: Callable[[], float] = random.random
     elsewhere: Elsewhere = anyio.to_thread.run_sync
+    aside: Elsewhere = _left_behind
+    """A place for work that may never come to its end, as on a share that hangs: it is left behind then."""
 
 
 def who() -> str:

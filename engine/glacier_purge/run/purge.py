@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import logging
 import os
+from collections.abc import Callable
 from contextlib import ExitStack, closing, suppress
 from datetime import UTC, datetime
 from typing import Any
@@ -46,6 +47,8 @@ _log: Any = structlog.wrap_logger(logging.getLogger(__name__))
 """For the operator, through the standard library's logging: silent in a program that configured none."""
 
 _LAST_WORDS_SECONDS = 2.0
+_ANCHOR_SECONDS_MAX = 5.0
+"""What a share that hangs may cost at a run's end, which comes within ten seconds of being told to stop (I17)."""
 
 
 class PurgeRun:
@@ -103,7 +106,7 @@ class PurgeRun:
             journal = self._journal = await self._open_journal(identity.run)
             try:
                 if self._anchors is not None:
-                    self._anchors.hold_against(self._head(journal))
+                    await self._with_anchors(self._anchors, self._anchors.hold_against, journal)
                 check_same_as_logged(self._folder.path / IDENTITY_FILE, run_sha256, journal.ledger.run_sha256)
                 check_outcomes(self._plan, journal.ledger)
                 if journal.ledger.finished is None:
@@ -225,13 +228,17 @@ class PurgeRun:
 
     async def _keep_anchor(self, journal: Journal) -> None:
         """Keep the log's head elsewhere, where that is wanted and there is one."""
-        anchors, head = self._anchors, self._head(journal)
-        if anchors is not None and head.records:
-            await self._host.elsewhere(lambda: anchors.keep(head))
+        if self._anchors is not None and journal.anchor is not None:
+            await self._with_anchors(self._anchors, self._anchors.keep, journal)
 
-    def _head(self, journal: Journal) -> Anchor:
+    async def _with_anchors(self, anchors: AnchorFile, act: Callable[[Anchor], None], journal: Journal) -> None:
+        """Do so with the log's head. A place that does not answer is told, and not waited for."""
         at = datetime.fromtimestamp(self._host.wall_clock(), UTC)
-        return Anchor.of(journal.anchor or "-1:", run=self._run, plan_digest=self._plan.digest, at=at)
+        head = Anchor.of(journal.anchor or "-1:", run=self._run, plan_digest=self._plan.digest, at=at)
+        with anyio.move_on_after(_ANCHOR_SECONDS_MAX) as waiting:
+            await self._host.aside(lambda: act(head))
+        if waiting.cancelled_caught:
+            anchors.tell(f"no answer in {_ANCHOR_SECONDS_MAX:g} seconds")
 
     def _make_pacer(self, journal: Journal) -> Pacing:
         kept = journal.pacer_state
