@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 from contextlib import contextmanager
 from dataclasses import dataclass
+from hashlib import sha256
 from typing import TYPE_CHECKING, Any
 from urllib.request import ProxyHandler, Request, build_opener
 
@@ -52,6 +53,27 @@ class Simulator:
     def ids_left(self) -> set[str]:
         inventory = json.loads(self.get(f"vaults/{self.vault}/inventory?format=json"))
         return {record["ArchiveId"] for record in inventory["ArchiveList"]}
+
+
+def ask_for(simulator: Simulator, method: str, path: str, body: bytes = b"") -> None:
+    """Ask the service itself for something, as anybody who has keys."""
+    hashed = sha256(body).hexdigest()
+    headers = {
+        "x-amz-glacier-version": "2012-06-01",
+        "x-amz-content-sha256": hashed,
+        "x-amz-sha256-tree-hash": hashed,
+        "Authorization": "AWS4-HMAC-SHA256 Credential=test/20261122/us-east-1/glacier/aws4_request, "
+        "SignedHeaders=host, Signature=0",
+    }
+    with DIRECT.open(Request(f"{simulator.endpoint_url}{path}", body or None, headers, method=method), timeout=30):
+        pass
+
+
+def stock(simulator: Simulator, vault: str, archives: int) -> None:
+    """Make another vault with so many small archives."""
+    ask_for(simulator, "PUT", f"/-/vaults/{vault}")
+    for number in range(archives):
+        ask_for(simulator, "POST", f"/-/vaults/{vault}/archives", f"{vault} {number}".encode())
 
 
 @contextmanager

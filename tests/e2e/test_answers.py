@@ -11,7 +11,7 @@ from glacier_purge.storage.locks import run_locked
 from tests.answers import SEEN
 from tests.e2e.desk import asked
 from tests.e2e.shell import Shell, process_settings_kept
-from tests.e2e.test_fleet import stock
+from tests.e2e.simulator import stock
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -80,7 +80,7 @@ def test_from_the_inventory_to_the_removal(ask: Asking) -> None:
     ask("verify", run, "--no-wait", exit_code=75)
     ask.later(0.5)
     ask("verify", run, "--no-wait")
-    stock(ask.bench, "films", 1)
+    stock(ask.bench.simulator, "films", 1)
     ask("delete-vault", run, "--confirm-vault", "photos", "--no-wait")
     assert {verb for verb, _ in SEEN} == {
         *("inventory fetch", "inventory inspect", "doctor", "plan", "show", "apply", "status", "audit verify"),
@@ -114,7 +114,7 @@ def test_a_lifecycle_and_what_ends_it(ask: Asking, tmp_path: Path) -> None:
 # glacier-purge fleet fleet.toml --run-dir DIR; status DIR; show DIR
 @pytest.mark.slow
 def test_a_fleet_with_members_that_stand_differently(ask: Asking, tmp_path: Path) -> None:
-    stock(ask.bench, "films", 1)
+    stock(ask.bench.simulator, "films", 1)
     (tmp_path / "fleet.toml").write_text('[[vaults]]\nname = "*"\n')
     fleet = ("fleet", "fleet.toml", "--run-dir", "fleet", "--no-wait", *ask.at)
     for _ in range(4):  # films waits for its first inventory, and that for the day's
@@ -167,8 +167,8 @@ def tagged(ask: Asking, operation: str, body: dict[str, Any]) -> None:
 def test_a_fleet_needs_the_most_pressing_of_its_vaults_needs_and_comes_again_at_the_earliest_time(
     ask: Asking, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    stock(ask.bench, "films", 1)
-    stock(ask.bench, "held", 1)
+    stock(ask.bench.simulator, "films", 1)
+    stock(ask.bench.simulator, "held", 1)
     tagged(ask, "add", {"Tags": {"purge:deny": "yes"}})
     file = tmp_path / "fleet.toml"
     file.write_text('[[vaults]]\nname = "*"\n')

@@ -5,20 +5,17 @@ from __future__ import annotations
 import json
 import re
 import signal
-from hashlib import sha256
 from typing import TYPE_CHECKING, Any
-from urllib.request import ProxyHandler, Request, build_opener
 
 import pytest
 
+from tests.e2e.simulator import stock
 from tests.e2e.test_terminal import Terminal
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from tests.e2e.conftest import Bench
-
-_DIRECT = build_opener(ProxyHandler({}))
 
 FLEET = """
 deny = ["legal-*"]
@@ -36,26 +33,6 @@ max_archives = 6
 [[vaults]]
 name = "never-was"
 """
-
-
-def ask(bench: Bench, method: str, path: str, body: bytes = b"") -> None:
-    hashed = sha256(body).hexdigest()
-    headers = {
-        "x-amz-glacier-version": "2012-06-01",
-        "x-amz-content-sha256": hashed,
-        "x-amz-sha256-tree-hash": hashed,
-        "Authorization": "AWS4-HMAC-SHA256 Credential=test/20261122/us-east-1/glacier/aws4_request, "
-        "SignedHeaders=host, Signature=0",
-    }
-    request = Request(f"{bench.simulator.endpoint_url}{path}", body or None, headers, method=method)
-    with _DIRECT.open(request, timeout=30):
-        pass
-
-
-def stock(bench: Bench, vault: str, archives: int) -> None:
-    ask(bench, "PUT", f"/-/vaults/{vault}")
-    for number in range(archives):
-        ask(bench, "POST", f"/-/vaults/{vault}/archives", f"{vault} {number}".encode())
 
 
 def arguments(bench: Bench, fleet_file: Path, *more: str) -> tuple[str, ...]:
@@ -77,9 +54,9 @@ def digests(told: dict[str, Any]) -> list[str]:
 @pytest.mark.parametrize("bench", [{"time-scale": 14_400, "archives": 400}], indirect=True)
 def test_three_vaults_go_through_their_lifecycles_side_by_side(bench: Bench) -> None:
     # glacier-purge fleet fleet.toml --run-dir fleet [--confirm-digest D]...
-    stock(bench, "plans", 5)
-    stock(bench, "films", 8)
-    stock(bench, "legal-hold", 2)
+    stock(bench.simulator, "plans", 5)
+    stock(bench.simulator, "films", 8)
+    stock(bench.simulator, "legal-hold", 2)
     fleet_file = bench.folder / "fleet.toml"
     fleet_file.write_text(FLEET, "utf-8")
 
@@ -138,7 +115,7 @@ def test_three_vaults_go_through_their_lifecycles_side_by_side(bench: Bench) -> 
 @pytest.mark.slow
 def test_ctrl_c_lets_go_of_all_that_wait_and_the_same_command_goes_on(bench: Bench) -> None:
     # glacier-purge fleet fleet.toml --run-dir fleet, and Ctrl-C while the inventories are made
-    stock(bench, "films", 1)
+    stock(bench.simulator, "films", 1)
     fleet_file = bench.folder / "fleet.toml"
     fleet_file.write_text('[[vaults]]\nname = "*"\n', "utf-8")
     process = bench.start(*arguments(bench, fleet_file, "--output", "json"))
@@ -161,7 +138,7 @@ def test_ctrl_c_lets_go_of_all_that_wait_and_the_same_command_goes_on(bench: Ben
 @pytest.mark.parametrize("bench", [{"time-scale": 14_400, "archives": 40}], indirect=True)
 def test_on_a_terminal_each_plan_is_asked_for_and_a_wrong_answer_is_that_vaults_alone(bench: Bench) -> None:
     # glacier-purge fleet fleet.toml --run-dir fleet, on a terminal
-    stock(bench, "films", 3)
+    stock(bench.simulator, "films", 3)
     fleet_file = bench.folder / "fleet.toml"
     fleet_file.write_text('[[vaults]]\nname = "*"\n', "utf-8")
     terminal, asked = Terminal(bench, *arguments(bench, fleet_file), columns=160), ""

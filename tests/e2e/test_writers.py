@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from tests.e2e.test_fleet import ask
+from tests.e2e.simulator import ask_for
 
 if TYPE_CHECKING:
     from tests.e2e.conftest import Bench
@@ -35,7 +35,7 @@ def test_doctor_plan_and_run_tell_who_still_uploads_and_go_on(bench: Bench) -> N
     )
     assert writers(quiet, "vault_findings")["weight"] == "fine"
 
-    ask(bench, "POST", "/-/vaults/photos/archives", b"late")
+    ask_for(bench.simulator, "POST", "/-/vaults/photos/archives", b"late")
     bench.simulator.post("clock", step_seconds=24 * HOUR)
     page = bench.run(
         "plan", "photos", "--inventory", str(inventory), "--run-dir", str(bench.folder / "page"), *endpoint
