@@ -511,6 +511,7 @@ def test_another_endpoint_than_was_planned_for_is_not_passed_over(machine: Machi
     assert machine.shell.requests() == asked
 
 
+@pytest.mark.in_process
 @pytest.mark.parametrize("bench", [{"archives": 120}], indirect=True)
 @pytest.mark.parametrize(("transport", "certified_by"), [("sdk", COMPANY), ("rest", OLD)])
 def test_a_purge_goes_the_way_its_preflight_went(

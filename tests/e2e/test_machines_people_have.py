@@ -419,6 +419,7 @@ def test_on_windows_nothing_is_imported_that_it_does_not_have() -> None:
     assert done.stdout == "glacier_purge: it works on Linux and macOS. On Windows, run it in WSL.\n"
 
 
+@pytest.mark.in_process
 @pytest.mark.slow
 @pytest.mark.parametrize("bench", [{"archives": 200}], indirect=True)
 @pytest.mark.parametrize(

@@ -12,6 +12,8 @@ if TYPE_CHECKING:
 
     from tests.e2e.conftest import Bench
 
+pytestmark = [pytest.mark.slow, pytest.mark.in_process]
+
 EXIT_SECONDS = 10
 """I17: how long a signalled process may take to end."""
 
@@ -35,7 +37,6 @@ def stopped(bench: Bench) -> dict[str, Any]:
     return last
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("bench", [{"archives": ARCHIVES, "latency-ms": 20}], indirect=True)
 @pytest.mark.parametrize(
     ("number", "exit_code", "name"),
@@ -61,7 +62,6 @@ def test_one_signal_lets_requests_in_flight_settle(bench: Bench, number: int, ex
     assert bench.simulator.ledger()["deletes_received"] == ARCHIVES
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("bench", [{"archives": ARCHIVES, "latency-ms": 20}], indirect=True)
 @pytest.mark.parametrize(("number", "exit_code"), [(signal.SIGINT, 130), (signal.SIGTERM, 3)])
 def test_a_second_signal_does_not_wait_and_names_what_is_in_doubt(bench: Bench, number: int, exit_code: int) -> None:
@@ -91,7 +91,6 @@ def test_a_second_signal_does_not_wait_and_names_what_is_in_doubt(bench: Bench, 
     assert ledger["deletes_received"] - ledger["distinct_ids"] == 8
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("bench", [{"archives": ARCHIVES, "latency-ms": 20}], indirect=True)
 def test_readers_of_our_output_that_go_away_stop_nothing(bench: Bench) -> None:
     # glacier-purge apply DIR 2>&1 | head -1
@@ -105,7 +104,6 @@ def test_readers_of_our_output_that_go_away_stop_nothing(bench: Bench) -> None:
     bench.check_invariants()
 
 
-@pytest.mark.slow
 def test_descriptors_closed_at_the_start_stop_nothing(bench: Bench) -> None:
     # glacier-purge apply DIR 0<&- 1>&- 2>&-
     digest = bench.plan()["digest"]
@@ -114,7 +112,6 @@ def test_descriptors_closed_at_the_start_stop_nothing(bench: Bench) -> None:
     assert bench.json("audit", "verify", str(bench.run_dir))["verdict"] == "sound"
 
 
-@pytest.mark.slow
 def test_without_a_standard_input_nobody_said_yes(bench: Bench) -> None:
     # glacier-purge apply DIR 0<&-
     digest = bench.plan()["digest"]

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from tests.e2e.conftest import Bench
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.in_process]
 
 PACED = ("--max-rate", "400", "--max-in-flight", "8")
 SLOW = [{"archives": 400, "latency-ms": 10}]

@@ -85,6 +85,7 @@ def plan_of_hostile_descriptions(bench: Bench) -> None:
     bench.plan(inventory=inventory)
 
 
+@pytest.mark.in_process
 @pytest.mark.slow
 @pytest.mark.parametrize("bench", [{"latency-ms": 10}], indirect=True)
 def test_typing_vault_and_count_goes_on_and_the_screen_holds_the_figures(bench: Bench) -> None:
@@ -117,6 +118,7 @@ def test_typing_vault_and_count_goes_on_and_the_screen_holds_the_figures(bench: 
     bench.check_invariants()
 
 
+@pytest.mark.in_process
 @pytest.mark.slow
 def test_anything_else_typed_sends_nothing(bench: Bench) -> None:
     bench.plan()
@@ -132,6 +134,7 @@ def test_anything_else_typed_sends_nothing(bench: Bench) -> None:
     assert bench.json("status", str(bench.run_dir))["state"] == "planned, not begun"
 
 
+@pytest.mark.in_process
 @pytest.mark.slow
 @pytest.mark.parametrize("bench", [{"latency-ms": 10}], indirect=True)
 def test_a_terminal_that_is_closed_drains_the_run(bench: Bench) -> None:
