@@ -208,6 +208,14 @@ async def test_a_refusal_is_asked_for_once(kind: str) -> None:
     assert refused.value.is_denied is (kind == "access-denied")
 
 
+async def test_an_output_is_asked_for_as_patiently_as_all_else() -> None:
+    """Where the service throttles every second request, a look at permissions came to no end otherwise."""
+    async with simulated(faults=[Rule("throttle", operation="GetJobOutput", count=2)]) as (glacier, client):
+        job_id = await client.initiate_inventory("glacier-purge")
+        glacier.clock.step(6 * HOUR)
+        assert b"".join([piece async for piece in client.job_output(job_id, 0, 9)]) == glacier.inventory_text()[:10]
+
+
 @pytest.mark.parametrize("kind", ["output-cut", "truncated-body"])
 async def test_an_output_that_breaks_off_gives_what_came_and_then_says_so(kind: str) -> None:
     async with simulated(faults=[Rule(kind, operation="GetJobOutput")]) as (glacier, client):

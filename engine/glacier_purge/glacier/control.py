@@ -3,7 +3,7 @@
 ``port.Glacier`` is for the one request that goes out a million times; this is for the few dozen that come before and
 after it: jobs and their output, policies, tags, uploads, and the vault itself.  An adapter is bound to one vault and is
 patient: throttles, 5xx and lost replies are tried again with growing waits, expired credentials are renewed once.
-``job_output`` alone is one request a call, because only its reader knows how far it came.
+Of ``job_output`` that is true until its first byte comes: after that only its reader knows how far it came.
 
 What is not there (no lock, no policy, no such job) is None and no error.  It is believed only of the service itself, in
 the one form in which it says so; an answer that does not hold what ``promises`` has for its operation is ``NoAnswer``.
@@ -200,9 +200,10 @@ class GlacierControl(Protocol):
         """
 
     def job_output(self, job_id: str, first: int, last: int) -> AsyncGenerator[bytes, None]:
-        """Read bytes ``first`` to ``last`` (inclusive) of a finished job's output, in one request, tried once.
+        """Read bytes ``first`` to ``last`` (inclusive) of a finished job's output.
 
-        Ends only when every byte came.  Raises ``ControlRefused`` also when the output is gone.
+        What breaks off is not asked for again.  Ends only when every byte came.  Raises ``ControlRefused`` also when
+        the output is gone.
         """
 
     async def vault_lock(self) -> VaultLock | None:

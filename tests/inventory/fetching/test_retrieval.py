@@ -197,7 +197,7 @@ async def test_a_stopped_download_is_continued_by_a_later_call(tmp_path: Path) -
 
 
 async def test_an_outage_of_hours_is_waited_out(tmp_path: Path) -> None:
-    rules = [Rule("refuse", operation="DescribeJob", count=40), Rule("bad-gateway", operation="GetJobOutput", count=30)]
+    rules = [Rule("refuse", operation="DescribeJob", count=40), Rule("bad-gateway", operation="GetJobOutput", count=50)]
     async with simulated() as (glacier, client):
         await client.initiate_inventory(mark(Stepping(glacier).now()))
         glacier.desk.faults.replace([*rules, Rule("expired-token", operation="DescribeJob", count=4)])

@@ -95,14 +95,8 @@ class ControlClient:
 
     async def job_output(self, job_id: str, first: int, last: int) -> AsyncGenerator[bytes, None]:
         """Read a range of a finished job's output."""
-        once = partial(
-            self._once, "GetJobOutput", self._client.get_job_output, jobId=job_id, range=f"bytes={first}-{last}"
-        )
-        try:
-            members = await once()
-        except CredentialsFailed:
-            await self._session.credentials.renew()
-            members = await once()
+        wanted = f"bytes={first}-{last}"
+        members = await self._ask("GetJobOutput", self._client.get_job_output, jobId=job_id, range=wanted)
         wanted_bytes, read_bytes = last - first + 1, 0
         async with members["body"] as body:
             if not str(members.get("contentRange", "")).startswith(f"bytes {first}-{last}/"):
