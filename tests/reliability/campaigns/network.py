@@ -7,28 +7,24 @@ the download of a job's output, with or without TLS.
 from __future__ import annotations
 
 import asyncio
-import os
 import random
 from collections import Counter
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING
-from unittest.mock import patch
 
-from glacier_simulator import SimulatedGlacier
 from tests.reliability.campaign import Campaign
-from tests.reliability.network import virtual_loop
 from tests.reliability.network.asking import Asking, control_at
 from tests.reliability.network.deleting import ARCHIVES, Deleting
-from tests.reliability.network.kinds import KINDS, Kind, Of, Right
+from tests.reliability.network.kinds import KINDS, Of, Right
 from tests.reliability.network.proxy import Certificates, FaultProxy, Strikes
+from tests.reliability.network.world import carry_out
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
+    from collections.abc import AsyncIterator
     from pathlib import Path
 
-    from tests.reliability.network.virtual_loop import Address
-
-    Case = Callable[[SimulatedGlacier, FaultProxy, Path], Coroutine[None, None, None]]
+    from glacier_simulator import SimulatedGlacier
+    from tests.reliability.network.world import Case
 
 NAMES = sorted(KINDS)
 DELETES = {"one in a hundred": 0.01, "one in ten": 0.1, "one in two": 0.5}
@@ -51,12 +47,12 @@ def try_seed(seed: int, folder: Path) -> Counter[str]:
     if kind.of is not Of.DELETES:
         cases |= {"questions": (asked_share, _questions), "job output": (asked_share, _job_output)}
     tried: Counter[str] = Counter()
-    for case, (strikes_share, carry_out) in cases.items():
+    for case, (strikes_share, work) in cases.items():
         place = folder / case.replace(" ", "-")
         place.mkdir()
         strikes = Strikes(random.Random(seed), strikes_share, chance.randint(1, 10 if kind.request else 1))
         try:
-            _try(carry_out, kind, strikes, certificates, place)
+            carry_out(work, kind, strikes, place, archives=ARCHIVES, certificates=certificates)
         except BaseException as fault:
             fault.add_note(f"{name} ({kind.about}), {case}, share {strikes_share}, {'TLS' if tls else 'plain'}")
             raise
@@ -64,39 +60,8 @@ def try_seed(seed: int, folder: Path) -> Counter[str]:
     return tried
 
 
-def _try(carry_out: Case, kind: Kind, strikes: Strikes, certificates: Certificates | None, place: Path) -> None:
-    names: list[Callable[[str, int], Sequence[Address]]] = []
-
-    async def case() -> None:
-        async with _service(kind, strikes, certificates) as (service, proxy):
-            names.append(proxy.names)
-            await carry_out(service, proxy, place)
-
-    def looked_up(host: str, port: int) -> Sequence[Address]:
-        (look_up,) = names
-        return look_up(host, port)
-
-    clean = {name: value for name, value in os.environ.items() if not _is_of_the_user(name)}
-    with patch.dict(os.environ, clean | {"AWS_EC2_METADATA_DISABLED": "true"}, clear=True):
-        virtual_loop.run(case(), looked_up)
-
-
-def _is_of_the_user(name: str) -> bool:
-    return name.startswith(("AWS_", "GLACIER_PURGE_")) or name.lower().endswith(("_proxy", "_ca_bundle"))
-
-
-@asynccontextmanager
-async def _service(
-    kind: Kind, strikes: Strikes, certificates: Certificates | None
-) -> AsyncIterator[tuple[SimulatedGlacier, FaultProxy]]:
-    async with SimulatedGlacier(archives=ARCHIVES) as service:
-        behind = ("127.0.0.1", int(service.endpoint_url.rpartition(":")[2]))
-        async with FaultProxy(kind, strikes, certificates, behind) as proxy:
-            yield service, proxy
-
-
 def _deletes_over(transport: str) -> Case:
-    async def carry_out(service: SimulatedGlacier, proxy: FaultProxy, place: Path) -> None:
+    async def work(service: SimulatedGlacier, proxy: FaultProxy, place: Path) -> None:
         proxy.strikes_after_deletes = _SPARED_DELETES
         deleting = Deleting(place, service, proxy, transport)
         await _carried_to_its_end(deleting, proxy)
@@ -104,7 +69,7 @@ def _deletes_over(transport: str) -> Case:
         deleting.check_done()
         assert proxy.strikes.done, "nothing was struck"
 
-    return carry_out
+    return work
 
 
 async def _carried_to_its_end(deleting: Deleting, proxy: FaultProxy) -> None:

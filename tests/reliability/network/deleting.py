@@ -34,9 +34,10 @@ from tests.plan.archives import plan_of
 
 if TYPE_CHECKING:
     import asyncio
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
     from pathlib import Path
 
+    from glacier_purge.glacier.port import Addressed, Glacier, Later
     from glacier_purge.plan.document import Plan
     from glacier_simulator import SimulatedGlacier
     from tests.reliability.network.proxy import FaultProxy
@@ -49,7 +50,23 @@ KEPT_EVERY = 8
 BRISK = PacerSettings(rate_per_second_first=50.0, rate_per_second_max=100.0, in_flight_max=8)
 LEISURELY = PacerSettings(rate_per_second_first=2.0, rate_per_second_max=2.0, in_flight_max=8)
 """So that names are looked up more than once in a run, for which they are remembered 5 to 10 s."""
-ENDS_WITHIN_SECONDS = 6 * 3600.0
+ENDS_WITHIN_SECONDS = 24 * 3600.0
+
+
+class Watched:
+    """A service whose deletes are counted as they are sent, by when, also those that never reach anybody."""
+
+    def __init__(self, service: Glacier, sent_at: list[float], now: Callable[[], float]) -> None:
+        self._service = service
+        self._sent_at = sent_at
+        self._now = now
+
+    def delete_archives(self, archives: Sequence[Addressed]) -> Sequence[Later]:
+        self._sent_at += [self._now()] * len(archives)
+        return self._service.delete_archives(archives)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._service, name)
 
 
 @dataclass
@@ -63,6 +80,8 @@ class Deleting:
 
     def __post_init__(self) -> None:
         self.disk = PretendDisk()
+        self.sent_at: list[float] = []
+        """When deletes were sent, on the loop's clock."""
         self.asked_before: Counter[str] = Counter()
         """How often each delete was asked for by earlier processes."""
         self.folder = RunFolder.create(self.place / "run")
@@ -100,7 +119,8 @@ class Deleting:
                 control = await clients.control(VAULT, self.access)
                 pace = LEISURELY if self.proxy.kind.names is not None else BRISK
                 chosen = PurgeSettings(pace=pace, telemetry_seconds=600.0)
-                run = PurgeRun(self.folder, self.plan, service, chosen, self.disk, host, guarded=control)
+                watched: Any = Watched(service, self.sent_at, loop.time)
+                run = PurgeRun(self.folder, self.plan, watched, chosen, self.disk, host, guarded=control)
                 try:
                     await run.carry_out(approve_by_digest(self.plan, self.plan.digest, "tester@network"))
                 except (GlacierPurgeError, ExceptionGroup) as raised:

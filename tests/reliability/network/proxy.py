@@ -212,12 +212,17 @@ class FaultProxy:
     asked_at: list[float] = field(default_factory=list)
     accepted: dict[str, str] = field(default_factory=dict)
     """The archive whose DELETE the service accepted, by the request id it answered with."""
+    requests: int = 0
+    """How many have come, of whatever kind."""
     last_said: bytes = b""
     """The last 204 that passed."""
     open: set[Link] = field(default_factory=set)
     port: int = 0
     broken_by: BaseException | None = None
     """What went wrong in the proxy itself, which is a fault of this test."""
+    tells_at: int = 0
+    told: asyncio.Event = field(default_factory=asyncio.Event)
+    """Set at the request of that number."""
     strikes_after_deletes: int = 0
     """Strikes begin when so many deletes have come."""
     waiting_for_a_swap: asyncio.Future[tuple[Answer, asyncio.Future[Answer]]] | None = None
@@ -342,6 +347,9 @@ class FaultProxy:
         loop = asyncio.get_running_loop()
         while request := await link.request():
             exchange = Exchange(self, link, request)
+            self.requests += 1
+            if self.requests == self.tells_at:
+                self.told.set()
             if exchange.archive_id is not None:
                 self.asked[exchange.archive_id] += 1
                 self.asked_at.append(loop.time())

@@ -20,6 +20,7 @@ import aiohttp.connector
 import anyio.to_thread
 
 from glacier_purge import clock
+from glacier_purge.run.host import Host
 from glacier_simulator import clock as simulator_clock
 
 if TYPE_CHECKING:
@@ -125,5 +126,6 @@ def _time_of(loop: VirtualLoop) -> Iterator[None]:
         patch.object(clock, "_read", wall),
         patch.object(simulator_clock, "_read", wall),
         patch.object(anyio.to_thread, "run_sync", in_place),
+        patch.dict(Host.__init__.__kwdefaults__, {"clock": loop.time, "wall_clock": wall, "elsewhere": in_place}),
     ):
         yield
