@@ -1,0 +1,262 @@
+"""Would the tests see a mistake? Tries a sample of mutants of the rooms where one would cost archives.
+
+    python -m tests.reliability.mutation [--sample 300] [--seed N] [--record]
+
+Each mutant lies in a copy of the engine, one copy a core, and is tried against the tests of its room that reach its
+line (coverage.py says which), until one fails.  A process is forked for each, in which all that is not ours is loaded
+already.  A mutant that no test fails, or that no test reaches, has survived: it is told, with the reason when one is
+written down in `survivors.json`.  Nine in ten have to be killed.
+"""
+
+from __future__ import annotations
+
+import argparse
+import importlib
+import json
+import os
+import random
+import shutil
+import sys
+import tempfile
+import time
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import coverage
+import pytest
+
+from tests.reliability import report
+from tests.reliability.mutants import Mutant, mutants_of
+from tests.reliability.processes import end_all
+from tests.reliability.record import ROOT, a_run, commit_here, read_record, write_record
+from tests.reliability.runner import Stop, say
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+KILLED_SHARE_MIN = 0.9
+SURVIVORS = Path(__file__).with_name("survivors.json")
+LOADED = (
+    *("aiobotocore.session", "aiohttp", "anyio", "cryptography.hazmat.primitives.serialization", "ijson"),
+    *("msgspec", "orjson", "pydantic", "rich", "structlog", "tenacity"),
+    *("trustme", "uvloop", "zstandard"),
+)
+"""What tests and engine load that is not ours."""
+ROOMS = {
+    "pacer": (
+        ("deletion/pacer", "deletion/limit_search", "deletion/fault_factor", "deletion/fault_trial"),
+        tuple(f"tests/deletion/test_{name}.py" for name in ("pacer", "limit_search", "fault_factor", "fault_trial")),
+    ),
+    "decisions": (("plan/decisions", "plan/choosing", "plan/reasons"), ("tests/plan",)),
+    "recovery": (("audit/recovery", "audit/torn_tail"), ("tests/audit",)),
+    "rules": (("guard/rules", "guard/policy"), ("tests/guard", "tests/plan/test_making.py")),
+    "verifier": (("audit/verification",), ("tests/audit",)),
+}
+"""Each room's modules, and the tests that have to see a mistake in them."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Place:
+    """A module of a room, and the tests that reach each of its lines; those of line 0 reach it as it is loaded."""
+
+    room: str
+    module: str
+    reached_by: dict[int, list[str]]
+
+    def tests_of(self, mutant: Mutant) -> list[str]:
+        """The tests that are asked about a mutant."""
+        tests = self.reached_by.get(mutant.line, [])
+        return list(ROOMS[self.room][1]) if "" in tests else tests
+
+
+def places() -> list[Place]:
+    """Run the tests of each room once, as they are, and look what they reach."""
+    found = []
+    for room, (modules, tests) in ROOMS.items():
+        with tempfile.TemporaryDirectory() as folder:
+            data = Path(folder) / "data"
+            child = os.fork()
+            if child == 0:
+                _leave(_covered(modules, tests, data))
+            if os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) != 0:
+                raise SystemExit(f"the tests of {room} fail without any mutant: {' '.join(tests)}")
+            read = coverage.CoverageData(str(data))
+            read.read()
+            for module in modules:
+                lines = read.contexts_by_lineno(str(_file(ROOT, module)))
+                reached = {line: [_test(context) for context in contexts] for line, contexts in lines.items()}
+                found.append(Place(room=room, module=module, reached_by=reached))
+            say(f"{room}: its tests pass")
+    return found
+
+
+def _covered(modules: Sequence[str], tests: Sequence[str], data: Path) -> int:
+    """The tests' exit code, with what they reached in a file."""
+    measured = coverage.Coverage(data_file=str(data), include=[str(_file(ROOT, module)) for module in modules])
+    measured.set_option("run:dynamic_context", "test_function")
+    measured.start()
+    code = _pytest(tests)
+    measured.stop()
+    measured.save()
+    return code
+
+
+def _test(context: str) -> str:
+    """A test as pytest names it: its file, and its function."""
+    module, _, function = context.rpartition(".")
+    return f"{module.replace('.', '/')}.py::{function}" if module else ""
+
+
+def _file(root: Path, module: str) -> Path:
+    return root / f"engine/glacier_purge/{module}.py"
+
+
+def _pytest(tests: Sequence[str]) -> int:
+    os.chdir(ROOT)
+    loaded_already = "ignore::pytest.PytestAssertRewriteWarning"
+    return int(pytest.main(["-x", "-q", "-n", "0", "-p", "no:cacheprovider", "-W", loaded_already, *tests]))
+
+
+def _leave(code: int) -> None:
+    sys.stdout.flush()
+    os._exit(code)
+
+
+class Copy:
+    """A copy of the engine with one mutant in it at a time, and the process that tries it."""
+
+    def __init__(self, folder: Path) -> None:
+        self._root = folder
+        shutil.copytree(ROOT / "engine", folder / "engine", ignore=shutil.ignore_patterns("__pycache__"))
+        self.tried: tuple[Place, Mutant] | None = None
+        self._child = 0
+        self._until = 0.0
+
+    def begin(self, place: Place, mutant: Mutant, limit_seconds: float) -> None:
+        """Have a mutant tried."""
+        self.tried = (place, mutant)
+        self._until = time.monotonic() + limit_seconds
+        _file(self._root, place.module).write_text(mutant.source, "utf-8")
+        sys.stdout.flush()
+        self._child = os.fork()
+        if self._child == 0:
+            with (self._root / "output").open("wb") as output:
+                os.dup2(output.fileno(), 1)
+                os.dup2(output.fileno(), 2)
+            sys.dont_write_bytecode = True
+            os.environ["PYTHONDONTWRITEBYTECODE"] = "1"
+            os.environ["PYTHONPATH"] = str(self._root / "engine")
+            os.environ["TMPDIR"] = str(self._root)
+            tempfile.tempdir = None
+            sys.path.insert(0, str(self._root / "engine"))
+            _leave(_pytest(place.tests_of(mutant)))
+
+    def was_killed(self) -> bool | None:
+        """Whether a test failed of it, or it took too long; None while it is under way."""
+        ended, status = os.waitpid(self._child, os.WNOHANG)
+        if not ended:
+            if time.monotonic() < self._until:
+                return None
+            end_all(self._child)
+            os.kill(self._child, 9)
+            status = os.waitpid(self._child, 0)[1]
+        assert self.tried is not None
+        place, _ = self.tried
+        shutil.copy(_file(ROOT, place.module), _file(self._root, place.module))
+        self.tried = None
+        return status != 0
+
+
+@contextmanager
+def copies() -> Iterator[list[Copy]]:
+    """A copy of the engine for each core."""
+    with tempfile.TemporaryDirectory(prefix="mutants-", ignore_cleanup_errors=True) as name:
+        yield [Copy(Path(name) / str(number)) for number in range(len(os.sched_getaffinity(0)))]
+
+
+def try_all(chosen: list[tuple[Place, Mutant]], limit_seconds: float, stop: Stop) -> dict[str, bool]:
+    """Whether each was killed, by module and mutant."""
+    waiting, results = list(reversed(chosen)), dict[str, bool]()
+    with copies() as made:
+        while not stop.asked:
+            for copy in made:
+                if copy.tried is None and waiting:
+                    place, mutant = waiting.pop()
+                    if place.tests_of(mutant):
+                        copy.begin(place, mutant, limit_seconds)
+                    else:
+                        results[_name(place, mutant)] = False
+            busy = [copy for copy in made if copy.tried is not None]
+            if not busy and not waiting:
+                break
+            for copy in busy:
+                tried = copy.tried
+                assert tried is not None
+                killed = copy.was_killed()
+                if killed is not None:
+                    results[_name(*tried)] = killed
+                    if not killed:
+                        say(f"survived: {_name(*tried)}, at line {tried[1].line}")
+                    if len(results) % 25 == 0:
+                        say(f"{len(results)} of {len(chosen)}")
+            time.sleep(0.02)
+        for copy in made:
+            if copy.tried is not None:
+                end_all(os.getpid())
+    return results
+
+
+def _name(place: Place, mutant: Mutant) -> str:
+    return f"{place.module}: {mutant.name}"
+
+
+def main() -> int:
+    """Try a sample; 1 when more than a tenth survived."""
+    parser = argparse.ArgumentParser(prog="python -m tests.reliability.mutation", description=__doc__.splitlines()[0])
+    parser.add_argument("--sample", type=int, default=300)
+    parser.add_argument("--seed", type=int, default=0, help="another sample")
+    parser.add_argument("--limit-seconds", type=float, default=300.0, help="a mutant that takes longer is killed")
+    parser.add_argument("--record", action="store_true", help="write the run into RELIABILITY.md")
+    asked = parser.parse_args()
+    for name in LOADED:
+        importlib.import_module(name)
+    commit, began = commit_here(), time.monotonic()
+    everything = [
+        (place, mutant) for place in places() for mutant in mutants_of(_file(ROOT, place.module).read_text("utf-8"))
+    ]
+    chosen = random.Random(asked.seed).sample(everything, min(asked.sample, len(everything)))
+    say(f"{len(chosen)} of {len(everything)} mutants")
+    with Stop().on_signals() as stop:
+        results = try_all(chosen, asked.limit_seconds, stop)
+    known: dict[str, str] = json.loads(SURVIVORS.read_text("utf-8")) if SURVIVORS.exists() else {}
+    survived = sorted(name for name, killed in results.items() if not killed)
+    killed = len(results) - len(survived)
+    figures = {
+        "mutants there are": f"{len(everything):,}",
+        "tried": f"{len(results)}, sample {asked.seed}",
+        "killed": f"{killed} ({killed / max(1, len(results)):.1%})",
+    } | {f"survived: `{name}`": known.get(name, "no reason is known: a test is missing") for name in survived}
+    print("\n".join(f"{name}: {value}" for name, value in figures.items()))
+    held = killed >= KILLED_SHARE_MIN * len(results)
+    if asked.record:
+        record = read_record()
+        record.add(
+            a_run(
+                "mutation",
+                commit=commit,
+                command=f"make mutants SEED={asked.seed}",
+                seconds=time.monotonic() - began,
+                figures={name.replace("|", "\\|"): value for name, value in figures.items()},
+                violations=[] if held else [f"less than {KILLED_SHARE_MIN:.0%} were killed"],
+                ended_early=stop.asked,
+            )
+        )
+        write_record(record)
+        report.write()
+    return 0 if held else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())
