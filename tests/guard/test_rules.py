@@ -1,14 +1,33 @@
-"""When an inventory is too old to purge by: never for its age alone, where the service can say that nothing changed."""
+"""What is refused whoever approved: what is protected, too much, or too old.
+
+An inventory is never too old for its age alone, where the service can say that nothing changed.
+"""
 
 from __future__ import annotations
 
 from datetime import UTC, datetime
+from typing import TYPE_CHECKING
 
 import pytest
 
-from glacier_purge.errors import PlanRefused
+from glacier_purge.errors import PlanOutdated, PlanRefused
 from glacier_purge.glacier.port import VaultDescription
-from glacier_purge.guard.rules import Rules, check_inventory, is_aged
+from glacier_purge.guard.rules import (
+    Rules,
+    check_archives,
+    check_fresh,
+    check_inventory,
+    check_place,
+    check_plan,
+    is_aged,
+)
+from glacier_purge.plan.files import plan_files
+from glacier_purge.plan.making import Selection
+from glacier_purge.plan.selection import first_of
+from tests.plan.archives import VAULT, archive, archive_id, plan_of, snapshot
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 NOW = datetime(2026, 11, 25, 12, 0, tzinfo=UTC)
 TAKEN = "2026-11-01T08:16:34Z"
@@ -66,3 +85,71 @@ def test_what_is_old_and_not_known_to_be_the_last_is_refused(vault: VaultDescrip
         check_inventory(TAKEN, Rules(), NOW, vault, "no route to host" if vault is None else "")
     assert "--inventory-max-age" in str(refused.value)
     check_inventory(TAKEN, ANY_AGE, NOW, vault)
+
+
+@pytest.mark.parametrize(
+    ("rules", "named"),
+    [
+        (Rules(deny_vaults=("photos",)), "deny_vaults.*'photos'"),
+        (Rules(deny_vaults=("music", "ph*s")), r"deny_vaults.*'ph\*s'"),
+        (Rules(deny_vaults=("arn:aws:glacier:*:123456789012:vaults/*",)), "deny_vaults"),
+        (Rules(deny_accounts=("210987654321", "123456789012")), "deny_accounts"),
+    ],
+)
+def test_a_protected_vault_or_account_is_refused(rules: Rules, named: str) -> None:
+    with pytest.raises(PlanRefused, match=f"vaults/photos is protected: .*{named}"):
+        check_place(VAULT, rules)
+
+
+def test_what_no_list_names_may_be_purged() -> None:
+    check_place(VAULT, Rules(deny_vaults=("photo", "PHOTOS", "photos?"), deny_accounts=("12345678901",)))
+
+
+@pytest.mark.parametrize(
+    ("rules", "says"),
+    [
+        (Rules(max_archives=3), None),
+        (Rules(max_archives=2), "would delete 3 archives, more than the 2 of --max-archives"),
+        (Rules(max_bytes=3_000), None),
+        (Rules(max_bytes=2_999), r"\(3,000 bytes\), more than the 2,999 bytes of --max-bytes"),
+        (Rules(deny_vaults=("photos",)), "is protected"),
+    ],
+)
+def test_a_plan_may_be_as_large_as_was_allowed_and_no_larger(tmp_path: Path, rules: Rules, says: str | None) -> None:
+    plan = plan_of(snapshot(tmp_path / "run", [archive(number) for number in range(3)]))
+    if says is None:
+        check_plan(plan, rules)
+    else:
+        with pytest.raises(PlanRefused, match=says):
+            check_plan(plan, rules)
+
+
+def test_an_archive_on_a_deny_list_is_refused_unless_it_stays_or_is_done(tmp_path: Path) -> None:
+    listed = tmp_path / "denied"
+    listed.write_text(f"{archive_id(1)}\n{archive_id(2)}\n")
+    rules = Rules(deny_id_files=(str(listed),))
+    taken = snapshot(tmp_path / "run", [archive(number) for number in range(4)])
+    plan = plan_of(taken, selection=Selection(filters=[first_of(2)]))
+    with plan_files(tmp_path / "run", plan) as files:
+        check_archives(files, Rules(), lambda _: False)
+        with pytest.raises(PlanOutdated, match="record 1 of the plan, .* stands on a deny list"):
+            check_archives(files, rules, lambda _: False)
+        check_archives(files, rules, lambda ordinal: ordinal == 1)  # record 2 is on the list, and is not selected
+
+
+@pytest.mark.parametrize(
+    ("created", "refused", "says"),
+    [
+        ("2026-11-18T12:00:00Z", None, ""),
+        ("2026-11-25T13:00:00Z", None, ""),  # another host's clock
+        ("2026-11-18T11:59:59Z", PlanOutdated, "was made 7 d 1 s ago.*approved for 7 days"),
+        ("2026-11-25T13:00:01Z", PlanRefused, "made in the future"),
+        ("yesterday", PlanRefused, "does not say when"),
+    ],
+)
+def test_a_plan_can_be_approved_for_seven_days(created: str, refused: type[PlanRefused] | None, says: str) -> None:
+    if refused is None:
+        check_fresh(created, NOW)
+    else:
+        with pytest.raises(refused, match=says):
+            check_fresh(created, NOW)
