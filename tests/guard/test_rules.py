@@ -132,7 +132,7 @@ def test_an_archive_on_a_deny_list_is_refused_unless_it_stays_or_is_done(tmp_pat
     plan = plan_of(taken, selection=Selection(filters=[first_of(2)]))
     with plan_files(tmp_path / "run", plan) as files:
         check_archives(files, Rules(), lambda _: False)
-        with pytest.raises(PlanOutdated, match="record 1 of the plan, .* stands on a deny list"):
+        with pytest.raises(PlanOutdated, match=r"record 1 of the plan, .* stands on a deny list"):
             check_archives(files, rules, lambda _: False)
         check_archives(files, rules, lambda ordinal: ordinal == 1)  # record 2 is on the list, and is not selected
 
