@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import gc
+import weakref
 from typing import TYPE_CHECKING
 
 import pytest
@@ -201,3 +203,21 @@ def test_what_is_dropped_is_not_settled_and_the_connection_is_not_used_again() -
     assert settled == []
     assert wire.closed
     assert not connection.usable
+
+
+@pytest.mark.parametrize("pieces", [[], [reply()[:20]], [reply("204 No Content", "Connection: close")]])
+def test_a_lost_connection_is_gone_at_once_with_what_its_transport_holds(pieces: list[bytes]) -> None:
+    """Of each the TLS below holds some 100 KB, and the collector hardly ever looks: an hour of resets took 150 MB."""
+    connection, wire = Connection(Keeper(), AcceptedReplies(), believed), Wire()
+    connection.connection_made(wire)
+    connection.send(b"request", [])
+    for piece in pieces:
+        connection.data_received(piece)
+    connection.connection_lost(None)
+    left = [weakref.ref(connection), weakref.ref(wire)]
+    gc.disable()
+    try:
+        del connection, wire
+        assert [each() for each in left] == [None, None]
+    finally:
+        gc.enable()

@@ -145,6 +145,8 @@ class Connection(asyncio.Protocol):
             self._deliver()
         self._fail("ConnectionClosedError", f"the connection was lost before a whole reply came ({exc or 'closed'})")
         self._transport = None
+        # They lead round in a circle, which would keep some 100 KB of TLS until the collector looks: hours.
+        del self._write, self._unsent_bytes, self._parser
         self._owner.lost(self)
 
     # What httptools calls.
