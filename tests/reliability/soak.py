@@ -150,6 +150,8 @@ class Soak:
             began = time.monotonic()
             try:
                 self._weather(process, began, stop)
+                if stop.asked:
+                    process.terminate()
                 self.soaked.exit_code = process.wait(600)
             finally:
                 self.soaked.seconds = time.monotonic() - began

@@ -214,7 +214,7 @@ def test_a_lost_connection_is_gone_at_once_with_what_its_transport_holds(pieces:
     for piece in pieces:
         connection.data_received(piece)
     connection.connection_lost(None)
-    left = [weakref.ref(connection), weakref.ref(wire)]
+    left: list[weakref.ref[object]] = [weakref.ref(connection), weakref.ref(wire)]
     gc.disable()
     try:
         del connection, wire
