@@ -37,6 +37,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
     from pathlib import Path
 
+    from glacier_purge.aws.credentials import CredentialSource
     from glacier_purge.glacier.port import Addressed, Glacier, Later
     from glacier_purge.plan.document import Plan
     from glacier_simulator import SimulatedGlacier
@@ -77,6 +78,9 @@ class Deleting:
     service: SimulatedGlacier
     proxy: FaultProxy
     transport: str
+    source_of: Callable[[], CredentialSource] | None = None
+    """Gives a process its credentials; None where any will do."""
+    pace: PacerSettings | None = None
 
     def __post_init__(self) -> None:
         self.disk = PretendDisk()
@@ -113,19 +117,27 @@ class Deleting:
         host = Host(clock=loop.time, random=random.Random(1).random, elsewhere=_in_place)
         with anyio.fail_after(ENDS_WITHIN_SECONDS):
             async with (
-                Clients() as clients,
+                self._clients() as clients,
                 clients.service_over(self.transport, VAULT, self.access) as service,  # type: ignore[arg-type]  # one of two
             ):
                 control = await clients.control(VAULT, self.access)
                 pace = LEISURELY if self.proxy.kind.names is not None else BRISK
-                chosen = PurgeSettings(pace=pace, telemetry_seconds=600.0)
+                chosen = PurgeSettings(pace=self.pace or pace, telemetry_seconds=600.0)
                 watched: Any = Watched(service, self.sent_at, loop.time)
                 run = PurgeRun(self.folder, self.plan, watched, chosen, self.disk, host, guarded=control)
                 try:
-                    await run.carry_out(approve_by_digest(self.plan, self.plan.digest, "tester@network"))
+                    with clients.telling_renewals(self.access, VAULT.region, run.credentials_renewed):
+                        await run.carry_out(approve_by_digest(self.plan, self.plan.digest, "tester@network"))
                 except (GlacierPurgeError, ExceptionGroup) as raised:
                     return _ours(raised)
         return []
+
+    def _clients(self) -> Clients:
+        clients: Any = Clients()
+        if self.source_of is not None:
+            source = self.source_of()
+            clients._source = lambda *_: source
+        return clients  # type: ignore[no-any-return]  # with another source it is one
 
     def log(self) -> list[dict[str, Any]]:
         lines = log_bytes(self.disk.contents()).splitlines(keepends=True)

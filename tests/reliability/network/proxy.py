@@ -35,7 +35,7 @@ _LENGTH = re.compile(rb"\r\ncontent-length: *([0-9]+)\r\n", re.IGNORECASE)
 _CHUNKED = re.compile(rb"\r\ntransfer-encoding: *chunked\r\n", re.IGNORECASE)
 _REQUEST_ID = re.compile(rb"\r\nx-amzn-requestid: *([!-~]+)\r\n", re.IGNORECASE)
 _ARCHIVE = re.compile(rb"DELETE /[^/]+/vaults/[^/]+/archives/([A-Za-z0-9_-]+) ")
-_PLACE = re.compile(rb"([A-Z]+) /[^/]+(?:/vaults)?(?:/[^/ ?]+)?(/[a-z-]+)?(/[^ ?]+)?")
+_KEY = re.compile(rb"\r\nauthorization: [^\r]* Credential=([^/]+)/", re.IGNORECASE)
 
 
 class HangUpError(Exception):
@@ -212,6 +212,8 @@ class FaultProxy:
     asked_at: list[float] = field(default_factory=list)
     accepted: dict[str, str] = field(default_factory=dict)
     """The archive whose DELETE the service accepted, by the request id it answered with."""
+    signed_by: Counter[str] = field(default_factory=Counter)
+    """How many DELETEs came that were signed with a key."""
     requests: int = 0
     """How many have come, of whatever kind."""
     last_said: bytes = b""
@@ -353,6 +355,7 @@ class FaultProxy:
             if exchange.archive_id is not None:
                 self.asked[exchange.archive_id] += 1
                 self.asked_at.append(loop.time())
+                self.signed_by[_KEY.search(request)[1].decode()] += 1  # type: ignore[index]  # every one is signed
                 self.strikes.is_on |= 0 < self.strikes_after_deletes == len(self.asked_at)
             if self.kind.request is not None and self.kind.concerns(request) and self.strikes.falls():
                 await self.kind.request(exchange)

@@ -13,11 +13,13 @@ import selectors
 import socket
 import time
 from contextlib import contextmanager
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, TypeVar
 from unittest.mock import patch
 
 import aiohttp.connector
 import anyio.to_thread
+import botocore.auth
 
 from glacier_purge import clock
 from glacier_purge.run.host import Host
@@ -43,6 +45,8 @@ class VirtualLoop(asyncio.SelectorEventLoop):
 
     def __init__(self, names: Callable[[str, int], Sequence[Address]]) -> None:
         self._seconds = 0.0
+        self.clock_set_by_seconds = 0.0
+        """How far somebody has set this host's wall clock; the service's goes on as it was."""
         self._names = names
         super().__init__(_Jumping(self))
 
@@ -116,15 +120,23 @@ def _time_of(loop: VirtualLoop) -> Iterator[None]:
     async def in_place(work: Callable[..., T], *arguments: Any, **_: Any) -> T:
         return work(*arguments)
 
-    def wall() -> float:
+    def right() -> float:
         return began + loop.time()
+
+    def wall() -> float:
+        return right() + loop.clock_set_by_seconds
+
+    def as_signed(remove_tzinfo: bool = True) -> datetime:
+        now = datetime.fromtimestamp(wall(), UTC)
+        return now.replace(tzinfo=None) if remove_tzinfo else now
 
     with (
         patch.object(time, "monotonic", loop.time),
         patch.object(time, "time", wall),
         patch.object(aiohttp.connector, "monotonic", loop.time),
         patch.object(clock, "_read", wall),
-        patch.object(simulator_clock, "_read", wall),
+        patch.object(simulator_clock, "_read", right),
+        patch.object(botocore.auth, "get_current_datetime", as_signed),
         patch.object(anyio.to_thread, "run_sync", in_place),
         patch.dict(Host.__init__.__kwdefaults__, {"clock": loop.time, "wall_clock": wall, "elsewhere": in_place}),
     ):

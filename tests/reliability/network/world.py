@@ -21,13 +21,21 @@ if TYPE_CHECKING:
 
 
 def carry_out(
-    case: Case, kind: Kind, strikes: Strikes, place: Path, *, archives: int, certificates: Certificates | None = None
+    case: Case,
+    kind: Kind,
+    strikes: Strikes,
+    place: Path,
+    *,
+    archives: int,
+    certificates: Certificates | None = None,
+    checks_signatures: bool = False,
 ) -> None:
     """Carry ``case`` out in virtual time, in a folder of its own, with nothing of the user's around it."""
     names: list[Callable[[str, int], Sequence[Address]]] = []
 
     async def world() -> None:
-        async with SimulatedGlacier(archives=archives) as service:
+        keys = {"ASIANOBODY": "x"} if checks_signatures else None
+        async with SimulatedGlacier(archives=archives, secret_keys=keys) as service:
             behind = ("127.0.0.1", int(service.endpoint_url.rpartition(":")[2]))
             async with FaultProxy(kind, strikes, certificates, behind) as proxy:
                 names.append(proxy.names)
