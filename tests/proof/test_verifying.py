@@ -5,13 +5,15 @@ from __future__ import annotations
 import hashlib
 import json
 import shutil
+import subprocess
 from datetime import timedelta
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import msgspec
 import pytest
 
-from glacier_purge.audit.anchor import NAMESPACE
+from glacier_purge.audit.anchor import NAMESPACE, notes_bytes
 from glacier_purge.audit.verification import read_notes, verify_folder
 from glacier_purge.errors import AuditDamaged, Pending, PlanRefused, UsageError
 from glacier_purge.glacier.waiting import NoWait
@@ -24,8 +26,6 @@ from tests.proof.purged import purged
 from tests.storage.keys import made_keys
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from glacier_simulator import SimulatedGlacier
 
 pytestmark = pytest.mark.usefixtures("today")
@@ -85,6 +85,15 @@ async def test_a_certificate_that_is_signed_says_so_and_by_whom(tmp_path: Path) 
     assert f"{note.seq}:{note.digest}" == certificate.audit_anchor
     assert f"signed with  {certificate.anchor_signed_with}" in (folder.path / "certificate.txt").read_text("utf-8")
     assert verify_folder(folder.path)[0].found.faults == ()
+    assert taken_out(folder.path) == notes_bytes([note])
+
+
+def taken_out(folder: Path) -> bytes:
+    """The note in a certificate, by the command of docs/audit-format.md."""
+    text = (Path(__file__).parents[2] / "docs/audit-format.md").read_text("utf-8")
+    command = text.partition("```sh\npython3 -c ")[2].partition("```")[0]
+    subprocess.run(["sh", "-e", "-c", f"python3 -c {command}"], cwd=folder, check=True)
+    return (folder / "photos.anchors").read_bytes()
 
 
 async def test_without_waiting_it_says_what_for_and_a_later_call_goes_on(tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-"""Files that are made new: nothing that is there already is written to."""
+"""Files that people asked for: nothing is added to what is there already, and what is put in place comes whole."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from glacier_purge.errors import DiskFailed, UsageError
-from glacier_purge.storage.new_file import add_line, begin_file
+from glacier_purge.storage.new_file import add_line, begin_file, put_in_place
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -47,3 +47,23 @@ def test_where_there_can_be_no_file_that_is_said(tmp_path: Path) -> None:
         begin_file(tmp_path / "missing" / "new", b"first")
     with pytest.raises(DiskFailed, match="can't be written: No such file or directory"):
         add_line(tmp_path / "gone", b"line")
+
+
+def test_a_file_is_put_in_place_whole_also_behind_a_link(tmp_path: Path) -> None:
+    path, link = tmp_path / "file", tmp_path / "link"
+    link.symlink_to(path)
+    (tmp_path / ".file.new").write_bytes(b"of one that was killed")
+    for content in (b"first", b"second" * 100_000):
+        put_in_place(link, content)
+        assert path.read_bytes() == content
+    assert link.is_symlink()
+    assert sorted(file.name for file in tmp_path.iterdir()) == ["file", "link"]
+
+
+def test_what_can_not_be_put_in_place_leaves_what_was_there(tmp_path: Path) -> None:
+    (tmp_path / "folder").mkdir()
+    with pytest.raises(OSError, match="folder"):
+        put_in_place(tmp_path / "folder", b"content")
+    assert [file.name for file in tmp_path.iterdir()] == ["folder"]
+    with pytest.raises(FileNotFoundError):
+        put_in_place(tmp_path / "nowhere/file", b"content")

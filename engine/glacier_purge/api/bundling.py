@@ -97,6 +97,7 @@ def bundled(folder: Path, target: Path, key: Path | None) -> Bundled:
     notes = [] if key is None else [signed(head, key) for head in heads(verdicts, utc_now())]
     signed_with = key_of(notes[0].text, notes[0].signature, NAMESPACE) if notes else None
     partial = target.with_name(f".{target.name}.new")
+    partial.unlink(missing_ok=True)  # of one that was killed
     try:
         with partial.open("xb") as file:
             write_bundle(folder, places, file, _readme(verdicts, signed_with), notes_bytes(notes))

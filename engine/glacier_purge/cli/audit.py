@@ -28,15 +28,14 @@ def verify(
 
     The same check runs without this program: copy glacier_purge/audit/verification.py and run it with python3.
 
-    Example: glacier-purge audit verify photos-run --anchor /mnt/proof/photos.anchors --allowed-signers signers
-
     Parameters
     ----------
     run_dir
         The folder of a run, of a lifecycle with its rounds, or of a fleet with its members.
     anchor
         What was kept elsewhere: SEQ:HASH printed by an earlier check of this run, or a file of anchors (--anchor-file,
-        `audit anchor`). It shows a log that was rewritten, replaced or cut back since.
+        `audit anchor`). It shows a log that was rewritten, replaced or cut back since. Example: glacier-purge audit
+        verify photos-run --anchor /mnt/proof/photos.anchors --allowed-signers signers
     allowed_signers
         File of who may sign anchors, as ssh-keygen reads it (NAME KEY-TYPE KEY). Every anchor has to be signed by one.
     """
@@ -76,14 +75,13 @@ def anchor(run_dir: Path, *, to: Path, sign_key: str | None = None, output: Outp
     Who has the file can tell later, with `audit verify --anchor`, that a log was rewritten, replaced or cut back. The
     file is text; give it to somebody, or keep it where whoever can write the folder cannot.
 
-    Example: glacier-purge audit anchor photos-run --to photos.anchors --sign-key ~/.ssh/id_ed25519
-
     Parameters
     ----------
     run_dir
         The folder of a run, of a lifecycle with its rounds, or of a fleet with its members.
     to
-        File of anchors: a new one, or one in which the anchors of these logs are renewed.
+        File of anchors: a new one, or one in which the anchors of these logs are renewed. Example: glacier-purge audit
+        anchor photos-run --to /mnt/proof/photos.anchors --sign-key ~/.ssh/id_ed25519
     sign_key
         SSH key to sign with: a private key without a passphrase, or the .pub of one that an agent has.
     """
@@ -123,14 +121,13 @@ def bundle(run_dir: Path, *, to: Path, sign_key: str | None = None, output: Outp
     script's log; a verifier, the format, and sums of all. Inventories are in it by their hashes alone. The folder is
     checked first, and a damaged one is not handed on.
 
-    Example: glacier-purge audit bundle photos-run --to photos-proof.zip
-
     Parameters
     ----------
     run_dir
         The folder of a run, of a lifecycle with its rounds, of a fleet with its members, or of a script's log.
     to
-        The zip file to make.
+        The zip file to make. Its README.txt says what is in it and how to check it. Example: glacier-purge audit bundle
+        photos-run --to photos-proof.zip
     sign_key
         SSH key to sign the heads of the logs with: a private key without a passphrase, or the .pub of one that an agent
         has.

@@ -16,14 +16,13 @@ def why(run_dir: Path, archive_id: str, *, output: Output = OutputFormat.TEXT) -
     Reads the folder's inventories and logs through, which takes seconds a million records, and sends nothing. Ends with
     1 where nothing names the archive, and says where it was looked for; with 4 where a file can't be read.
 
-    Example: glacier-purge why photos-run -- -9dpTj...
-
     Parameters
     ----------
     run_dir
         The folder of a run, of a lifecycle with its rounds, of a fleet with its members, or of a script's log.
     archive_id
-        The archive's id. One that begins with a hyphen is written after --.
+        The archive's id. One that begins with a hyphen is written after --. Ends with 1 where nothing names it, and
+        says where it was looked for. Example: glacier-purge why photos-run -- -Zp3qRk...
     """
     from glacier_purge.report.story import as_lines, told
     from glacier_purge.storage.folder import RunFolder

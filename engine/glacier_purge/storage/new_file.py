@@ -48,18 +48,20 @@ def put_in_place(path: Path, content: bytes) -> None:
     """Put a file (0644, less what the umask takes) in place in one step, durably as far as its disk can: no reader and
     no crash sees half of it. Raises ``OSError``.
     """
+    path = path.resolve()  # the file that a link names, and not the link
     temporary = path.with_name(f".{path.name}.new")
     with suppress(FileNotFoundError):  # of a crash, or somebody's link
         temporary.unlink()
-    descriptor = os.open(temporary, _SAFELY | os.O_CREAT | os.O_EXCL, 0o644)
     try:
-        rest = memoryview(content)
-        while rest:
-            rest = rest[os.write(descriptor, rest) :]
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
-    temporary.replace(path)
+        with os.fdopen(os.open(temporary, _SAFELY | os.O_CREAT | os.O_EXCL, 0o644), "wb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        temporary.replace(path)
+    except OSError:
+        with suppress(OSError):
+            temporary.unlink()
+        raise
     try:
         sync_folder(path.parent)
     except OSError as error:
