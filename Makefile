@@ -26,7 +26,7 @@ SHELL := /bin/bash
 .SUFFIXES:
 MAKEFLAGS += --no-print-directory
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-pythons strace check format wheel conformance rehearsal reliability nightly soak bench guard bench-simulator witness javascript schemas lock clean
+.PHONY: help demo test test-pythons strace check format wheel conformance rehearsal reliability nightly soak mutants bench guard bench-simulator witness javascript schemas lock clean
 
 help: ## Say what there is.
 	@sed -nE 's/^([a-z-]+):.*## (.*)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 24
@@ -80,6 +80,10 @@ nightly: $(VENV)/.ready strace ## Go on from there with new seeds, HOURS=2, and 
 MINUTES ?= 60
 soak: $(VENV)/.ready ## Purge at 2,000 deletes a second in all weathers, MINUTES=60, and find what grows; recorded as a night is.
 	@$(BIN)/python -m tests.reliability.soak --minutes $(MINUTES) --record
+
+SEED ?= 0
+mutants: $(VENV)/.ready ## Would the tests see a mistake? Try 300 of them, a sample that SEED=0 decides; recorded as a night is.
+	@$(BIN)/python -m tests.reliability.mutation --seed $(SEED) --record
 
 bench: $(VENV)/.ready ## Measure, as ratios, in at most five minutes.
 	@$(BIN)/python -m benchmarks

@@ -16,6 +16,7 @@ import json
 import os
 import random
 import shutil
+import signal
 import sys
 import tempfile
 import time
@@ -37,6 +38,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
 KILLED_SHARE_MIN = 0.9
+KILLED, TOO_SLOW, SURVIVED = "killed", "too slow", "survived"
 SURVIVORS = Path(__file__).with_name("survivors.json")
 LOADED = (
     *("aiobotocore.session", "aiohttp", "anyio", "cryptography.hazmat.primitives.serialization", "ijson"),
@@ -153,20 +155,24 @@ class Copy:
             sys.path.insert(0, str(self._root / "engine"))
             _leave(_pytest(place.tests_of(mutant)))
 
-    def was_killed(self) -> bool | None:
-        """Whether a test failed of it, or it took too long; None while it is under way."""
+    def ended(self) -> str | None:
+        """What became of the mutant, KILLED by a test, TOO_SLOW or SURVIVED; None while it is under way."""
         ended, status = os.waitpid(self._child, os.WNOHANG)
+        if not ended and time.monotonic() < self._until:
+            return None
         if not ended:
-            if time.monotonic() < self._until:
-                return None
-            end_all(self._child)
-            os.kill(self._child, 9)
-            status = os.waitpid(self._child, 0)[1]
+            self.close()
         assert self.tried is not None
         place, _ = self.tried
         shutil.copy(_file(ROOT, place.module), _file(self._root, place.module))
         self.tried = None
-        return status != 0
+        return TOO_SLOW if not ended else KILLED if status else SURVIVED
+
+    def close(self) -> None:
+        """End the process, and what it started."""
+        end_all(self._child)
+        os.kill(self._child, signal.SIGKILL)
+        os.waitpid(self._child, 0)
 
 
 @contextmanager
@@ -176,9 +182,9 @@ def copies() -> Iterator[list[Copy]]:
         yield [Copy(Path(name) / str(number)) for number in range(len(os.sched_getaffinity(0)))]
 
 
-def try_all(chosen: list[tuple[Place, Mutant]], limit_seconds: float, stop: Stop) -> dict[str, bool]:
-    """Whether each was killed, by module and mutant."""
-    waiting, results = list(reversed(chosen)), dict[str, bool]()
+def try_all(chosen: list[tuple[Place, Mutant]], limit_seconds: float, stop: Stop) -> dict[str, str]:
+    """What became of each, by module and mutant."""
+    waiting, results = list(reversed(chosen)), dict[str, str]()
     with copies() as made:
         while not stop.asked:
             for copy in made:
@@ -187,24 +193,23 @@ def try_all(chosen: list[tuple[Place, Mutant]], limit_seconds: float, stop: Stop
                     if place.tests_of(mutant):
                         copy.begin(place, mutant, limit_seconds)
                     else:
-                        results[_name(place, mutant)] = False
+                        results[_name(place, mutant)] = SURVIVED
             busy = [copy for copy in made if copy.tried is not None]
             if not busy and not waiting:
                 break
             for copy in busy:
                 tried = copy.tried
                 assert tried is not None
-                killed = copy.was_killed()
-                if killed is not None:
-                    results[_name(*tried)] = killed
-                    if not killed:
-                        say(f"survived: {_name(*tried)}, at line {tried[1].line}")
+                if (became := copy.ended()) is not None:
+                    results[_name(*tried)] = became
+                    if became is not KILLED:
+                        say(f"{became}: {_name(*tried)}, at line {tried[1].line}")
                     if len(results) % 25 == 0:
                         say(f"{len(results)} of {len(chosen)}")
             time.sleep(0.02)
         for copy in made:
             if copy.tried is not None:
-                end_all(os.getpid())
+                copy.close()
     return results
 
 
@@ -217,7 +222,9 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m tests.reliability.mutation", description=__doc__.splitlines()[0])
     parser.add_argument("--sample", type=int, default=300)
     parser.add_argument("--seed", type=int, default=0, help="another sample")
-    parser.add_argument("--limit-seconds", type=float, default=300.0, help="a mutant that takes longer is killed")
+    parser.add_argument(
+        "--limit-seconds", type=float, default=600.0, help="a mutant that takes longer goes on for ever"
+    )
     parser.add_argument("--record", action="store_true", help="write the run into RELIABILITY.md")
     asked = parser.parse_args()
     for name in LOADED:
@@ -231,12 +238,13 @@ def main() -> int:
     with Stop().on_signals() as stop:
         results = try_all(chosen, asked.limit_seconds, stop)
     known: dict[str, str] = json.loads(SURVIVORS.read_text("utf-8")) if SURVIVORS.exists() else {}
-    survived = sorted(name for name, killed in results.items() if not killed)
+    survived = sorted(name for name, became in results.items() if became is SURVIVED)
     killed = len(results) - len(survived)
+    too_slow = sum(became is TOO_SLOW for became in results.values())
     figures = {
         "mutants there are": f"{len(everything):,}",
         "tried": f"{len(results)}, sample {asked.seed}",
-        "killed": f"{killed} ({killed / max(1, len(results)):.1%})",
+        "killed": f"{killed} ({killed / max(1, len(results)):.1%}), {too_slow} of them because they went on for ever",
     } | {f"survived: `{name}`": known.get(name, "no reason is known: a test is missing") for name in survived}
     print("\n".join(f"{name}: {value}" for name, value in figures.items()))
     held = killed >= KILLED_SHARE_MIN * len(results)

@@ -25,7 +25,6 @@ KINDS = {
     "column": "What every change is held to",
     "night": "The last night",
     "soak": "The last soak",
-    "scale": "The last run of scale",
     "mutation": "The last mutants",
 }
 

@@ -52,8 +52,8 @@ class Soaked:
 
     @property
     def per_second(self) -> float:
-        """Archives a second, pauses and outages included."""
-        return self.archives / self.seconds
+        """Archives that the service deleted a second, pauses and outages included."""
+        return float(self.service["distinct_ids"] / self.seconds)
 
 
 def slope_mb_per_hour(samples: Sequence[Sample]) -> float:
@@ -66,7 +66,7 @@ def figures(soaked: Soaked) -> dict[str, str]:
     """What was measured, in words."""
     warm = soaked.warm
     return {
-        "archives deleted": f"{soaked.archives:,}",
+        "archives deleted": f"{soaked.service['distinct_ids']:,} of {soaked.archives:,}",
         "deletes a second, pauses and outages included": f"{soaked.per_second:,.0f}",
         "deletes that reached the service": f"{soaked.service['deletes_received']:,}",
         "faults that struck": f"{sum(soaked.struck.values()):,} of {len(soaked.struck)} kinds",
