@@ -125,12 +125,17 @@ def _step(file: Path, line: bytes, number: int, at_byte: int) -> Step:
         return decoded(line, Step)
     except DocumentUnreadable as error:
         if number == 0 and _is_of_an_earlier_version(line):
-            raise UsageError(
-                f"{file} was written by an earlier version, whose steps were not bound to each other, so this one does "
-                "not go by it. Finish with the version that began it; or take the denial of uploads away, if there is "
-                "one (glacier-purge thaw VAULT), and begin anew with another --run-dir. Nothing was sent."
-            ) from error
+            raise of_an_earlier_version(file) from error
         raise _damaged(file, f"not a step ({error})", at_byte, number) from error
+
+
+def of_an_earlier_version(file: Path) -> UsageError:
+    """Say that a lifecycle is 0.1's, by one of its files."""
+    return UsageError(
+        f"{file} was written by an earlier version, whose steps were not bound to each other, so this one does not go "
+        "by it. Finish with the version that began it; or take the denial of uploads away, if there is one "
+        "(glacier-purge thaw VAULT), and begin anew with another --run-dir. Nothing was sent."
+    )
 
 
 def _is_of_an_earlier_version(line: bytes) -> bool:

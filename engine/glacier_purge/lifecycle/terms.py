@@ -25,6 +25,7 @@ import msgspec
 
 from glacier_purge.archive import EXACT, IdRule, Vault
 from glacier_purge.errors import PlanRefused, UsageError
+from glacier_purge.lifecycle.steps_file import of_an_earlier_version
 from glacier_purge.plan.choices import (
     EVERY_ARCHIVE,
     KINDS,
@@ -43,9 +44,10 @@ from glacier_purge.plan.id_lists import read_ids
 from glacier_purge.plan.migration.manifest_files import Tables, read_file
 from glacier_purge.plan.rows import Rows
 from glacier_purge.plan.selection import instant
-from glacier_purge.storage.documents import DocumentUnreadable, encoded, read_document
+from glacier_purge.storage.documents import DocumentUnreadable, decoded, encoded, read_document
 from glacier_purge.storage.folder import TERMS_FILE, RunFolder
 from glacier_purge.storage.given_file import GivenFileWrong, open_given
+from glacier_purge.storage.ownership import read_own
 
 _STDIN = "-"
 _TABLE = "dynamodb://"
@@ -107,12 +109,25 @@ def settle(
 
 
 def read_terms(folder: Path) -> Terms | None:
-    """What the lifecycle in ``folder`` was begun with; None when it was not. Raises ``PlanRefused``."""
+    """What the lifecycle in ``folder`` was begun with; None when it was not.
+
+    Raises ``PlanRefused``, and ``UsageError`` for terms of an earlier version.
+    """
     file = folder / TERMS_FILE
     try:
         return read_document(file, Terms)
     except DocumentUnreadable as error:
+        if _is_of_an_earlier_version(file):
+            raise of_an_earlier_version(file) from error
         raise PlanRefused(f"{file} cannot be read ({error}). Restore it, or begin in another folder.") from error
+
+
+def _is_of_an_earlier_version(file: Path) -> bool:
+    """Whether all is there but what tells two lifecycles apart that began alike in the same second."""
+    try:
+        return set(decoded(read_own(file), dict[str, Any])) == {*Terms.__struct_fields__} - {"nonce"}
+    except (DocumentUnreadable, OSError):
+        return False
 
 
 def check_files(terms: Terms) -> None:
