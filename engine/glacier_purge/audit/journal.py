@@ -17,7 +17,7 @@ from typing import Any, Self
 import anyio
 
 from glacier_purge.audit.chain import is_digest
-from glacier_purge.audit.checkpoint import Checkpoint, Position, encode_head, write_checkpoint
+from glacier_purge.audit.checkpoint import NEWEST, Checkpoint, Position, encode_head, write_checkpoint
 from glacier_purge.audit.ledger import Ledger
 from glacier_purge.audit.record import OUTCOMES, Note, Outcome, Record, make_note
 from glacier_purge.audit.recovery import LogIdentity, ReadLog, read_log, repair
@@ -117,7 +117,10 @@ class Journal:
                 journal._take(owed)
                 await journal.durable()
         except OSError as failure:
-            raise DiskFailed(f"the audit log can't be opened: {failure}. Mend the disk and start again.") from failure
+            raise DiskFailed(
+                f"{disk.place(FOLDER)}: the audit log can't be opened: {failure.strerror or failure}. Mend the disk, "
+                "then start the same command."
+            ) from failure
         if journal.ledger.epoch != journal.epoch:
             journal.ledger.begin(journal.epoch)
         return journal
@@ -211,7 +214,7 @@ class Journal:
         try:
             await self._disk.aside(lambda: write_checkpoint(self._disk, head, bitmap))
         except OSError as failure:
-            raise self._fail("the checkpoint", failure.strerror or str(failure)) from failure
+            raise self._fail(NEWEST, failure.strerror or str(failure)) from failure
 
     def close(self) -> None:
         """Take nothing more; ``run`` ends once all is durable."""
@@ -326,13 +329,13 @@ class Journal:
                         return
                     await disk.aside(lambda number=number: seal(disk, number))  # type: ignore[misc]  # bound per loop
             except OSError as failure:
-                raise self._fail("a closed segment", failure.strerror or str(failure)) from failure
+                raise self._fail(FOLDER, failure.strerror or str(failure)) from failure
 
-    def _fail(self, what: str, failure: str) -> DiskFailed:
-        """Nothing more can be made durable: say so to everyone who waits, now and later."""
+    def _fail(self, name: str, failure: str) -> DiskFailed:
+        """Nothing more can be made durable, because of that file: say so to everyone who waits, now and later."""
         if self._failure is None:
             self._failure = DiskFailed(
-                f"{what}: {failure}. Dispatch stopped; {len(self._buffer):,} records are not on"
+                f"{self._disk.place(name)}: {failure}. Dispatch stopped; {len(self._buffer):,} records are not on"
                 " disk and what they tell of will be done again. Free or mend the disk, then start the same command."
             )
         self._tell_progress()
