@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import errno
+import os
 import time
 from typing import TYPE_CHECKING, Any
 
@@ -103,3 +105,12 @@ def test_the_sdk_adds_no_traceback_to_what_we_say(module: Any, caplog: pytest.Lo
     _quieten_sdk_logs()
     module.logger.warning("Refreshing token failed during the mandatory refresh period.", exc_info=True)
     assert caplog.text == ""
+
+
+def test_where_no_loop_can_be_made_that_is_said_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    def refused(_: asyncio.Runner) -> asyncio.AbstractEventLoop:
+        raise OSError(errno.EMFILE, os.strerror(errno.EMFILE))
+
+    monkeypatch.setattr(asyncio.Runner, "get_loop", refused)
+    with pytest.raises(OSError, match="Too many open files"):
+        Chain(Access(), "eu-west-1").begin(None, None).outcome.result(timeout=5)

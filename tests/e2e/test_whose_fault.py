@@ -476,6 +476,7 @@ PROCESSES = {
         (*PLAN, "räum"), 2, "set LC_ALL=C.UTF-8", dict(UNCOERCED)
     ),
     "few files may be open": Process((*PLAN, "run"), 3, "Too many open files", limit=(resource.RLIMIT_NOFILE, 13)),
+    "no event loop may be made": Process((*PLAN, "run"), 3, "Too many open files", limit=(resource.RLIMIT_NOFILE, 6)),
     "no file may be long": Process((*PLAN, "run"), 3, "File too large", limit=(resource.RLIMIT_FSIZE, 512)),
     "a user without a home": Process(
         (*PLAN, "run"), 0, "apply run", {"HOME": None, "XDG_STATE_HOME": None}, changed=RUN

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
 from typing import TYPE_CHECKING
 
 import pytest
@@ -15,11 +16,13 @@ from glacier_purge.plan.identity import read_identity
 from glacier_purge.run.planned import clear_unfinished, keep_plan, new_folder
 from glacier_purge.storage.folder import RunFolder
 from tests.plan.archives import TARGET, archive_id, plan_of
+from tests.reliability.own_disk import on_own_disk
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from glacier_purge.plan.document import Plan
+    from tests.reliability.own_disk import OwnDisk
 
 
 @pytest.fixture
@@ -96,3 +99,14 @@ def test_a_folder_with_a_plan_is_never_taken_away(tmp_path: Path, inventory: Pat
     with pytest.raises(KeyboardInterrupt):
         plan_and_fail(tmp_path / "run", inventory)
     assert read_plan(tmp_path / "run" / "plan.json").counts.selected == 3
+
+
+def test_what_failed_is_told_where_the_folder_cannot_be_taken_away(tmp_path: Path) -> None:
+    """A disk of its own is mounted there."""
+
+    def fails(disk: OwnDisk) -> Counter[str]:
+        with pytest.raises(DiskFailed, match=r"it is full\. Nothing was sent"), new_folder(disk.folder):
+            raise DiskFailed("it is full")
+        return Counter(left=len([*disk.folder.iterdir()]))
+
+    assert on_own_disk(tmp_path / "run", 64, fails) == Counter(left=0)

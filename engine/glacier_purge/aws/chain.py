@@ -168,7 +168,7 @@ class ChainAttempt:
 
     def start(self, ask: Callable[[], Awaitable[Issued]]) -> None:
         """Do it, in a thread that nothing waits for when the process ends."""
-        self._thread = Thread(target=lambda: asyncio.run(self._run(ask)), name="credentials", daemon=True)
+        self._thread = Thread(target=self._go_through, args=(ask,), name="credentials", daemon=True)
         self._thread.start()
 
     def seconds_left(self) -> float:
@@ -199,6 +199,14 @@ class ChainAttempt:
         self._until = time.monotonic() + self._seconds
         self._limit.reschedule(asyncio.get_running_loop().time() + self._seconds)
         return code
+
+    def _go_through(self, ask: Callable[[], Awaitable[Issued]]) -> None:
+        try:
+            with asyncio.Runner() as runner:
+                runner.get_loop()  # or what it is to run would be made for nothing where none can be
+                runner.run(self._run(ask))
+        except OSError as error:  # too few files may be open for a loop
+            self.outcome.set_exception(error)
 
     async def _run(self, ask: Callable[[], Awaitable[Issued]]) -> None:
         task = asyncio.current_task()

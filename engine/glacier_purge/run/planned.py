@@ -29,7 +29,7 @@ def new_folder(path: Path) -> Iterator[RunFolder]:
         yield folder
     except BaseException as failure:
         if not folder.plan_file.exists():
-            shutil.rmtree(path)
+            shutil.rmtree(path, ignore_errors=True)  # a disk may be mounted there; what failed is told, not that
         if isinstance(failure, DiskFailed):  # nothing is left that could be gone on with
             raise DiskFailed(f"{first_sentence(failure)}. Nothing was sent; mend the disk, plan again.") from failure
         raise
