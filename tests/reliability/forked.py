@@ -39,8 +39,8 @@ _BEGIN = signal.SIGUSR1
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Order:
-    """A command line and what is around it. ``limits`` are soft ones, by their number in ``resource``; ``out`` and
-    ``err`` are files, or None where it begins without that descriptor."""
+    """A command line and what is around it. ``limits`` are by their number in ``resource``, ``descriptors`` is how
+    many more it may open; ``out`` and ``err`` are files, or None where it begins without that descriptor."""
 
     arguments: tuple[str, ...]
     environment: dict[str, str]
@@ -48,6 +48,7 @@ class Order:
     out: Path | None
     err: Path | None
     limits: dict[int, int] = field(default_factory=dict)
+    descriptors: int | None = None
 
 
 class Twin:
@@ -58,9 +59,7 @@ class Twin:
         self._ended: dict[int, int] = {}
         self._line, theirs = _CONTEXT.Pipe()
         self._process = _CONTEXT.Process(target=_be_twin, args=(theirs, self._line))
-        with warnings.catch_warnings():  # pytest has threads, though none of them holds anything now
-            warnings.simplefilter("ignore", DeprecationWarning)
-            self._process.start()
+        start(self._process)
         theirs.close()
 
     def fork(self, order: Order) -> int:
@@ -153,7 +152,7 @@ def _load() -> None:
 
 def _be_twin(line: Connection, theirs: Connection) -> None:
     """Fork what is ordered and tell who ended how, until nobody orders any more; then end all that is left."""
-    _end_with_parent()
+    end_with_parent()
     theirs.close()
     signal.pthread_sigmask(signal.SIG_BLOCK, {_BEGIN})
     living: dict[int, ForkProcess] = {}
@@ -179,7 +178,7 @@ def _be_twin(line: Connection, theirs: Connection) -> None:
 
 def _carry_out(order: Order, line: Connection) -> None:
     """Be a process of the command."""
-    _end_with_parent()
+    end_with_parent()
     line.close()
     os.chdir(order.folder)
     os.environ.clear()
@@ -189,7 +188,10 @@ def _carry_out(order: Order, line: Connection) -> None:
     sys.stdout, sys.stderr = _redirected(1, order.out), _redirected(2, order.err)
     sys.unraisablehook, threading.excepthook = sys.__unraisablehook__, threading.__excepthook__
     for number, limit in order.limits.items():
-        resource.setrlimit(number, (limit, resource.getrlimit(number)[1]))
+        resource.setrlimit(number, (limit, limit))
+    if order.descriptors is not None:
+        most = order.descriptors + len(os.listdir("/proc/self/fd"))  # noqa: PTH208 - numbers, not paths
+        resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
     for number in (signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT):
         signal.signal(number, signal.SIG_DFL)
     signal.signal(signal.SIGINT, signal.default_int_handler)
@@ -198,7 +200,15 @@ def _carry_out(order: Order, line: Connection) -> None:
     sys.exit(main(order.arguments))
 
 
-def _end_with_parent() -> None:
+def start(process: ForkProcess) -> None:
+    """Fork a process, also where there are threads: pytest's hold nothing now."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DeprecationWarning)
+        process.start()
+
+
+def end_with_parent() -> None:
+    """End when the thread that this process was forked from ends."""
     ctypes.CDLL(None).prctl(_DIE_WITH_PARENT, signal.SIGKILL)
 
 

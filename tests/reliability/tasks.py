@@ -12,6 +12,7 @@ from tests.reliability.commands import DAYS_PASS, PACED, World
 if TYPE_CHECKING:
     import random
     from collections.abc import Callable
+    from pathlib import Path
 
 COMMANDS_MAX = 20
 """So many times a command is given again at most until all is done."""
@@ -46,7 +47,7 @@ def purge(world: World, _: random.Random) -> Task:
     at = ("--endpoint-url", world.simulator.endpoint_url)
     begin = ("purge", "photos", "--inventory", str(inventory), "--run-dir", str(world.run_dir), *at)
     digest = world.json(*("plan" if word == "purge" else word for word in begin))["digest"]
-    shutil.rmtree(world.run_dir)
+    empty(world.run_dir)
 
     def arguments(_: list[str]) -> tuple[str, ...]:
         if (world.run_dir / "plan.json").exists():
@@ -54,7 +55,7 @@ def purge(world: World, _: random.Random) -> Task:
         if world.run_dir.exists() and any(world.run_dir.iterdir()):
             refused = world.run(*begin, exit_code=2)
             assert "exists already" in refused.stderr
-            shutil.rmtree(world.run_dir)
+            empty(world.run_dir)
         return (*begin, "--confirm-digest", digest, *PACED, *JSON)
 
     return Task(arguments=arguments, wanted=world.simulator.ids_left())
@@ -156,3 +157,9 @@ def inventory_order(world: World, vault: str) -> list[str]:
     """The archives of a vault in the order of its inventory."""
     listed = json.loads(world.simulator.get(f"vaults/{vault}/inventory?format=json"))
     return [record["ArchiveId"] for record in listed["ArchiveList"]]
+
+
+def empty(folder: Path) -> None:
+    """Take away what is in a folder."""
+    for path in folder.iterdir():
+        shutil.rmtree(path) if path.is_dir() else path.unlink()
