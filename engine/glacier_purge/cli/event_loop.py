@@ -58,8 +58,7 @@ def _check_limit() -> None:
     """
     opened: list[int] = []
     try:
-        for _ in range(_FILES):
-            opened.append(os.dup(2))
+        opened.extend(os.dup(2) for _ in range(_FILES))
     finally:
         for descriptor in opened:
             os.close(descriptor)
