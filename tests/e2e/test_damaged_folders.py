@@ -127,7 +127,7 @@ READ_BY: dict[str, set[str]] = {
     "status": OPENED | {"plan.json"},
     "show": OPENED | PLAN_FILES,
     "apply": OPENED | PLAN_FILES,
-    "export": SEGMENTS | {"checkpoint", "checkpoint.previous"},
+    "export": SEGMENTS | {"checkpoint", "checkpoint.previous", "plan.json", "inventory.json"},
 }
 STOPS_ITS_READER: dict[str, set[str]] = {
     "audit/000001.jsonl.zst": {"flip", "cut", "gone", "empty", "swapped"},
@@ -149,7 +149,7 @@ def expected(verb: str, name: str, damage: str) -> int:
     """What a verb but ``audit verify`` ends with for a file that was damaged so."""
     if damage not in {one.__name__ for one in OTHER_BYTES}:
         return 2 if name in READ_BY[verb] else 0
-    if verb == "export":
+    if verb == "export" and name not in PLAN_FILES:
         return 4 if name in SEGMENTS else 0
     if name in PLAN_FILES & READ_BY[verb]:
         return 4 if (verb, damage) == ("status", "swapped") else 2

@@ -72,6 +72,7 @@ def test_the_name_of_the_file_is_read(description: str, name: str) -> None:
         '{"Path":7}',
         '{"Path":""}',
         '{"Path":',
+        '{"Path":"a\\ud800"}',
         '{"P' + "[" * 100_000,
     ],
 )

@@ -17,6 +17,8 @@ from glacier_purge.storage.folder import PLAN_FILE, RunFolder
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from glacier_purge.plan.document import Plan
+
 _TOLD_MAX = 5
 
 
@@ -63,6 +65,22 @@ def look_at_log(run_dir: Path) -> RunFolder:
     if not begun and not any(folder.path.glob("audit/*.jsonl*")):
         raise UsageError(f"{run_dir} is not the folder of a run or of a script's log: there is no audit log in it.")
     return folder
+
+
+def planned_or_streamed(folder: RunFolder) -> tuple[Plan | None, str]:
+    """The plan of a run, None for the log of a script; and the name of the vault.
+
+    Raises ``PlanRefused`` and ``AuditDamaged`` where what says so can't be read.
+    """
+    from glacier_purge.archive import Vault  # noqa: PLC0415 - see above
+    from glacier_purge.audit.stream_document import read_stream  # noqa: PLC0415 - see above
+    from glacier_purge.plan.document import read_plan  # noqa: PLC0415 - see above
+
+    streamed = read_stream(folder.path)
+    if streamed is not None:
+        return None, Vault.from_arn(streamed[0].vault_arn).name
+    plan = read_plan(folder.plan_file)
+    return plan, plan.vault_name
 
 
 def _of_a_plan(folder: RunFolder) -> RunFolder:

@@ -65,7 +65,7 @@ _GROUPS = {
             "verify": ("glacier_purge.cli.audit:verify", "Check a run's audit log for damage and tampering."),
             "anchor": ("glacier_purge.cli.audit:anchor", "Keep the heads of logs elsewhere, signed."),
             "bundle": ("glacier_purge.cli.audit:bundle", "Write one file for an auditor."),
-            "export": ("glacier_purge.cli.audit:export", "Write a run's outcomes as CSV."),
+            "export": ("glacier_purge.cli.audit:export", "Write what became of each archive as a list."),
         },
     ),
     "config": (

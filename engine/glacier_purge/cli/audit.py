@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
+
+from cyclopts import Parameter
 
 from glacier_purge.cli.options import Hyphened, Output
 from glacier_purge.cli.output import OutputFormat, as_text, print_page, print_result
+from glacier_purge.report.list_file import ListFormat
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -174,25 +177,37 @@ def _worst(verdicts: list[FolderVerdict]) -> Literal["sound", "damaged"]:
     return "damaged" if any(verdict.found.faults for verdict in verdicts) else "sound"
 
 
-def export(run_dir: Path, *, to: Path | None = None) -> int:
-    """Write a run's outcomes as CSV that a spreadsheet can open without running anything in it.
+def export(
+    run_dir: Path,
+    *,
+    form: Annotated[ListFormat, Parameter(name="--format")] = ListFormat.CSV,
+    only: Literal["deleted", "failed", "skipped", "invalid", "duplicate"] | None = None,
+    to: Path | None = None,
+) -> int:
+    """Write what became of each archive, and what the inventory says of it, as a list that others can read.
+
+    Of archives that the run let be, `code` is the reason. In CSV, texts from outside begin with an apostrophe: so no
+    spreadsheet runs anything in them.
+
+    Example: glacier-purge audit export photos-run --only failed --to failed.csv
 
     Parameters
     ----------
     run_dir
         The run folder.
+    form
+        csv; jsonl, an object a line; or s3-batch, the completion report of S3 Batch Operations (deleted and failed
+        alone, without a heading).
+    only
+        Only archives that ended so.
     to
-        File to write; otherwise stdout.
+        File to make, packed where its name ends in .gz or .zst; otherwise stdout.
     """
-    import sys
-
-    from glacier_purge.api.run_dirs import look_at_log
-    from glacier_purge.audit.export import export_csv
+    from glacier_purge.api.run_dirs import look_at_log, planned_or_streamed
+    from glacier_purge.cli.listing import print_list
+    from glacier_purge.proof.lists import SETTLED, settled_rows
 
     folder = look_at_log(run_dir)
-    if to is None:
-        export_csv(folder.path, sys.stdout)
-    else:
-        with to.open("x", encoding="ascii", newline="") as file:
-            export_csv(folder.path, file)
+    plan, vault = planned_or_streamed(folder)
+    print_list(settled_rows(folder.path, plan, only), SETTLED, form, to, vault=vault)
     return 0

@@ -27,6 +27,7 @@ def readable(description: str) -> str:
     read = _READERS.get(description[:3])
     try:
         name = None if read is None else read(description)
+        (name or "").encode()  # half of a pair of surrogates is no text
     except (binascii.Error, UnicodeError, ValueError, RecursionError):
         name = None
     return name or description

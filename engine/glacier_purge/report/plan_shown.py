@@ -50,7 +50,7 @@ def plan_shown(folder: RunFolder, settings: Settings) -> PlanShown:
 
     Raises ``PlanRefused`` unless its files are what was planned, ``UsageError`` where there is none yet.
     """
-    place, plan, go_on = _planned(folder)
+    place, plan, go_on = planned(folder)
     check_plan_files(place.path, plan)
     return PlanShown(view=PlanView.of(place, plan, settings), go_on=go_on)
 
@@ -66,9 +66,11 @@ def all_shown(folder: RunFolder, waiting: list[PlanShown]) -> AllShown:
     return AllShown(waiting=len(plans), plans=plans, run_dir=str(folder.path))
 
 
-def _planned(folder: RunFolder) -> tuple[RunFolder, Plan, str | None]:
-    """The plan of a run, or of a lifecycle's round, and how to say yes to it."""
+def planned(folder: RunFolder) -> tuple[RunFolder, Plan, str | None]:
+    """The folder and the plan of a run, or of a lifecycle's round, and how to say yes to it; None when somebody has.
 
+    Raises ``PlanRefused`` for a plan that can't be read, ``UsageError`` where there is none yet.
+    """
     if not is_lifecycle(folder.path):
         plan = read_plan(folder.plan_file)
         approved = replay(folder.path).approved_digest == plan.digest

@@ -6,9 +6,15 @@ file comes whole or not at all.
 
 from __future__ import annotations
 
+import gzip
 import os
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from io import TextIOWrapper
 from pathlib import Path
+from typing import BinaryIO, TextIO, cast
+
+import zstandard
 
 from glacier_purge.errors import DiskFailed, UsageError
 from glacier_purge.storage.file_system import is_lacking, sync_folder
@@ -67,6 +73,38 @@ def put_in_place(path: Path, content: bytes) -> None:
     except OSError as error:
         if not is_lacking(error):  # a share: the file's own fsync is all it has
             raise
+
+
+@contextmanager
+def new_text_file(path: Path) -> Iterator[TextIO]:
+    """Make a file for text (UTF-8, lines as they are written), packed as its name says: ``.gz``, ``.zst``.
+
+    It is gone again after any error.  Raises ``UsageError`` where something of that name is and where no file can be
+    made, ``DiskFailed`` when the disk does not take what is written.
+    """
+    try:
+        file = path.open("xb")
+    except FileExistsError as error:
+        raise UsageError(f"{path} exists already and is not written to. Give another file.") from error
+    except OSError as error:
+        raise UsageError(f"{path} can't be made: {error.strerror}. Give another file.") from error
+    try:
+        with file, _packing(path, file) as packed, TextIOWrapper(packed, encoding="utf-8", newline="") as text:
+            yield text
+    except OSError as error:
+        path.unlink(missing_ok=True)
+        raise DiskFailed(f"{path} can't be written: {error.strerror}. It was taken away again.") from error
+    except BaseException:
+        path.unlink(missing_ok=True)
+        raise
+
+
+def _packing(path: Path, file: BinaryIO) -> BinaryIO:
+    if path.suffix == ".gz":
+        return cast("BinaryIO", gzip.GzipFile(filename="", mode="wb", fileobj=file, compresslevel=1, mtime=0))
+    if path.suffix == ".zst":
+        return cast("BinaryIO", zstandard.open(file, "wb"))
+    return file
 
 
 def _begins_with(path: Path, text: bytes) -> bool:

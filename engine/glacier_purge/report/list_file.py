@@ -1,0 +1,86 @@
+"""Rows as files that others open: CSV for spreadsheets, lines of JSON for programs, S3 Batch Operations' report.
+
+Ids, codes and descriptions come from outside.  A cell that begins with ``= + - @``, a tab or a carriage return is a
+formula to a spreadsheet even when quoted (CWE-1236), and archive ids may begin with ``-``; so every cell of CSV is
+quoted, and every cell of foreign text has an apostrophe in front, and characters that are not to be seen are spelt out.
+JSON is ASCII.  The report of S3 Batch Operations (S3 User Guide, "Completion reports") is for programs that read such:
+no heading, ids as they are; its columns are bucket, key, version, status, error code, HTTP status and message.
+"""
+
+from __future__ import annotations
+
+import csv
+import json
+from enum import StrEnum
+from typing import TYPE_CHECKING
+
+import orjson
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Sequence
+    from typing import TextIO
+
+    Row = Sequence[object]
+
+
+class ListFormat(StrEnum):
+    """How a list is written."""
+
+    CSV = "csv"
+    JSONL = "jsonl"
+    S3_BATCH = "s3-batch"
+
+
+_FOREIGN = frozenset({"archive_id", "code", "request_id", "uploaded", "tree_hash", "file", "description"})
+_CSV_LINE_ENDS = "\r\n"
+_TASKS = {"deleted": "succeeded", "failed": "failed"}
+
+
+def write_list(rows: Iterable[Row], columns: Sequence[str], how: ListFormat, target: TextIO, *, vault: str) -> None:
+    """Write rows, which have these columns, to ``target`` (opened with ``newline=""``); ``vault`` is S3's bucket."""
+    _WRITERS[how](rows, columns, target, vault)
+
+
+def _csv(rows: Iterable[Row], columns: Sequence[str], target: TextIO, _vault: str) -> None:
+    before = ["'" if column in _FOREIGN else "" for column in columns]
+    writer = csv.writer(target, quoting=csv.QUOTE_ALL, lineterminator=_CSV_LINE_ENDS)
+    writer.writerow(columns)
+    for row in rows:
+        cells = ["" if cell is None else cell if type(cell) is str else str(cell) for cell in row]
+        together = "".join(cells)
+        if together.isprintable() and '"' not in together:  # nearly always, and then in half the time
+            cells = [mark + cell if cell else cell for mark, cell in zip(before, cells, strict=True)]
+            target.write('"' + '","'.join(cells) + '"' + _CSV_LINE_ENDS)
+        else:
+            writer.writerow([_inert(cell) if mark else cell for mark, cell in zip(before, cells, strict=True)])
+
+
+def _jsonl(rows: Iterable[Row], columns: Sequence[str], target: TextIO, _vault: str) -> None:
+    for row in rows:
+        said = dict(zip(columns, row, strict=True))
+        line = orjson.dumps(said)
+        target.write(line.decode("ascii") + "\n" if line.isascii() else json.dumps(said) + "\n")
+
+
+def _s3_batch(rows: Iterable[Row], columns: Sequence[str], target: TextIO, vault: str) -> None:
+    places = [columns.index(name) for name in ("archive_id", "outcome", "code", "http_status", "attempts", "committed")]
+    writer = csv.writer(target, quoting=csv.QUOTE_ALL, lineterminator="\n")
+    for row in rows:
+        archive_id, outcome, code, status, attempts, committed = (row[place] for place in places)
+        if (task := _TASKS.get(str(outcome))) is not None:
+            message = f"{outcome} after {attempts} requests, on record since {committed}"
+            writer.writerow((vault, archive_id, "", task, _inert(str(code or "")), status, message))
+
+
+_WRITERS: dict[ListFormat, Callable[[Iterable[Row], Sequence[str], TextIO, str], None]] = {
+    ListFormat.CSV: _csv,
+    ListFormat.JSONL: _jsonl,
+    ListFormat.S3_BATCH: _s3_batch,
+}
+
+
+def _inert(text: str) -> str:
+    """Foreign text that no spreadsheet takes for a formula and no terminal for a command."""
+    if not text:
+        return text
+    return "'" + "".join(character if character.isprintable() else repr(character)[1:-1] for character in text)
