@@ -18,6 +18,8 @@ elif [ -n "$$cert" ]; then printf 'SSL_CERT_FILE=%q' "$$cert"; \
 elif $(BIN)/python -c 'import ssl, sys; sys.exit(sys.platform == "linux" and not ssl.create_default_context().get_ca_certs())'; \
 then echo UV_SYSTEM_CERTS=true; fi
 endef
+TESTS_OF_DECIDING_ROOMS = tests/approval $(wildcard tests/audit/test_[!v]*.py) tests/guard $(wildcard tests/plan/test_*.py) \
+	$(addprefix tests/deletion/test_,budget.py fault_factor.py fault_trial.py limit_search.py pacer.py pool.py tally.py traffic.py turns.py)
 COMPILE = $(UV) pip compile --quiet --universal --generate-hashes --no-annotate --no-header --python-version 3.11
 
 SHELL := /bin/bash
@@ -26,7 +28,7 @@ SHELL := /bin/bash
 .SUFFIXES:
 MAKEFLAGS += --no-print-directory
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-pythons strace check format wheel conformance rehearsal reliability nightly soak mutants bench guard bench-simulator witness javascript schemas lock clean
+.PHONY: help demo test test-pythons strace check format wheel conformance rehearsal reliability nightly soak mutants coverage bench guard bench-simulator witness javascript schemas lock clean
 
 help: ## Say what there is.
 	@sed -nE 's/^([a-z-]+):.*## (.*)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 24
@@ -80,6 +82,10 @@ nightly: $(VENV)/.ready strace ## Go on from there with new seeds, HOURS=2, and 
 MINUTES ?= 60
 soak: $(VENV)/.ready ## Purge at 2,000 deletes a second in all weathers, MINUTES=60, and find what grows; recorded as a night is.
 	@$(BIN)/python -m tests.reliability.soak --minutes $(MINUTES) --record
+
+coverage: $(VENV)/.ready ## Fail unless the tests of the rooms that only decide take each of their branches.
+	@$(BIN)/python -m coverage run -m pytest -q -n 0 -p no:cacheprovider $(TESTS_OF_DECIDING_ROOMS)
+	@$(BIN)/python -m coverage report
 
 SEED ?= 0
 mutants: $(VENV)/.ready ## Would the tests see a mistake? Try 300 of them, a sample that SEED=0 decides; recorded as a night is.

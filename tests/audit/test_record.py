@@ -101,6 +101,11 @@ def test_a_note_cannot_pass_for_an_outcome() -> None:
         make_note("outcome", {"ordinal": 3})
 
 
+def test_a_number_too_long_for_json_is_refused_before_it_is_written() -> None:
+    with pytest.raises(ValueError, match="cannot be written to the audit log"):
+        line_of(make_note("telemetry", {"rate": 10**5_000}))
+
+
 @pytest.mark.parametrize("number", [float("nan"), float("inf"), float("-inf")])
 def test_what_is_no_json_number_becomes_null(number: float) -> None:
     assert make_note("telemetry", {"rate": number}).facts == {"rate": None}

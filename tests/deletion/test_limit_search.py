@@ -156,3 +156,17 @@ def test_the_limit_is_measured_between_throttles_two_seconds_apart() -> None:
     it.rate = 105.0
     cut(it, 2.5)
     assert it.limit == pytest.approx(100.0, rel=0.02)  # 100/s came through, though 105/s were sent
+
+
+def test_who_leaves_a_part_to_others_does_not_grow_while_it_rests() -> None:
+    it = LimitSearch(rate_per_second=100.0, limit_per_second=100.0, leave_share=0.3)
+    cut(it, 0.0)
+    grow(it, 1.0, 0.5)
+    rates = []
+    for second in range(2, 400):
+        before = it.rate
+        it.grow(float(second), 1.0)
+        rates.append(it.rate - before)
+    resting = [step for step in rates if step == 0.0]
+    assert 0 < len(resting) < len(rates)
+    assert rates[-1] > 0.0

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import msgspec
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -11,20 +12,21 @@ from hypothesis import strategies as st
 from glacier_purge.errors import NotAsApproved, PlanRefused
 from glacier_purge.inventory.batch import Batch, Defect
 from glacier_purge.plan.decisions import (
+    DecidedBatch,
     bound_decisions,
+    check_counts,
     check_decisions,
     decided,
     decisions_sha256,
+    merged_batches,
     selected_bitmap,
     writing,
 )
 from glacier_purge.plan.reasons import DELETE, DUPLICATE, INVALID, TOO_SMALL
-from tests.plan.archives import archive
+from tests.plan.archives import archive, plan_of, snapshot
 
 if TYPE_CHECKING:
     from pathlib import Path
-
-    from glacier_purge.plan.decisions import DecidedBatch
 
 
 def write(folder: Path, *batches: tuple[bytes, dict[int, int]]) -> None:
@@ -114,3 +116,38 @@ def test_the_bitmap_has_a_bit_for_what_goes_and_for_nothing_else(tmp_path: Path,
     assert len(bitmap) == (len(decisions) + 7) // 8
     bits = [bool(bitmap[ordinal >> 3] & 1 << (ordinal & 7)) for ordinal in range(8 * len(bitmap))]
     assert bits == [decision == DELETE for decision in decisions] + [False] * (len(bits) - len(decisions))
+
+
+@pytest.mark.parametrize(("records_least", "sizes"), [(1, [1, 2, 3]), (3, [3, 3]), (4, [6]), (100, [6])])
+def test_batches_are_put_together_until_they_are_large_enough(records_least: int, sizes: list[int]) -> None:
+    firsts = {0: 1, 1: 2, 3: 3}
+    batches = [
+        DecidedBatch(first, [archive(first)], [], bytes(records), {first: 0}) for first, records in firsts.items()
+    ]
+    merged = list(merged_batches(iter(batches), records_least))
+    assert [len(one.decisions) for one in merged] == sizes
+    assert [one.ordinal for each in merged for one in each.archives] == list(firsts)
+    assert {ordinal for each in merged for ordinal in each.duplicates} == set(firsts)
+
+
+def test_of_no_batches_none_is_made() -> None:
+    assert list(merged_batches(iter([]), 1)) == []
+
+
+@pytest.mark.parametrize(
+    "changed",
+    [
+        {"selected": 2, "inventory": 4},
+        {"selected": 2},
+        {"inventory": 4},
+        {"duplicates": 1},
+        {"invalid": 1},
+    ],
+)
+def test_counts_that_people_approve_are_held_against_the_decisions(tmp_path: Path, changed: dict[str, int]) -> None:
+    plan = plan_of(snapshot(tmp_path / "run", [archive(number) for number in range(3)]))
+    with bound_decisions(tmp_path / "run", plan.decisions_sha256) as files:
+        check_counts(files, plan)
+        counts = msgspec.structs.replace(plan.counts, **changed)
+        with pytest.raises(PlanRefused, match="Plan again"):
+            check_counts(files, msgspec.structs.replace(plan, counts=counts))

@@ -46,6 +46,7 @@ LOADED = (
     *("trustme", "uvloop", "zstandard"),
 )
 """What tests and engine load that is not ours."""
+OURS = ("glacier_purge", "glacier_simulator", "glacier_purge_profiles", "tests")
 ROOMS = {
     "pacer": (
         ("deletion/pacer", "deletion/limit_search", "deletion/fault_factor", "deletion/fault_trial"),
@@ -153,6 +154,8 @@ class Copy:
             os.environ["TMPDIR"] = str(self._root)
             tempfile.tempdir = None
             sys.path.insert(0, str(self._root / "engine"))
+            for name in [name for name in sys.modules if name.partition(".")[0] in OURS]:
+                del sys.modules[name]  # or what is loaded already would be tried, and not the copy
             _leave(_pytest(place.tests_of(mutant)))
 
     def ended(self) -> str | None:
@@ -213,6 +216,18 @@ def try_all(chosen: list[tuple[Place, Mutant]], limit_seconds: float, stop: Stop
     return results
 
 
+def check_that_copies_are_tried(place: Place) -> None:
+    """Raise ``SystemExit`` unless a module that cannot even be loaded is found out."""
+    broken = Mutant(0, "all of it", "nothing", "raise AssertionError\n")
+    everything = Place(room=place.room, module=place.module, reached_by={0: [""]})
+    with copies() as made:
+        made[0].begin(everything, broken, 600.0)
+        while (became := made[0].ended()) is None:
+            time.sleep(0.02)
+    if became is not KILLED:
+        raise SystemExit(f"{place.module} was broken altogether, and its tests pass: they try something else")
+
+
 def _name(place: Place, mutant: Mutant) -> str:
     return f"{place.module}: {mutant.name}"
 
@@ -230,8 +245,10 @@ def main() -> int:
     for name in LOADED:
         importlib.import_module(name)
     commit, began = commit_here(), time.monotonic()
+    tried = places()
+    check_that_copies_are_tried(tried[0])
     everything = [
-        (place, mutant) for place in places() for mutant in mutants_of(_file(ROOT, place.module).read_text("utf-8"))
+        (place, mutant) for place in tried for mutant in mutants_of(_file(ROOT, place.module).read_text("utf-8"))
     ]
     chosen = random.Random(asked.seed).sample(everything, min(asked.sample, len(everything)))
     say(f"{len(chosen)} of {len(everything)} mutants")
