@@ -21,6 +21,7 @@ from tests.reliability.record import (
 )
 from tests.reliability.report import FOUND, render
 from tests.reliability.schedule import NIGHTS_BEGIN, Reached
+from tests.test_design import named_tests
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -83,13 +84,14 @@ def test_seeds_that_failed_are_kept_with_what_they_showed_and_never_lost(tmp_pat
 
 
 def test_what_was_found_names_tests_that_exist() -> None:
-    named = re.findall(r"`(tests/[\w/]+\.py)::(\w+)`", FOUND.read_text("utf-8"))
+    named = named_tests(FOUND.read_text("utf-8"))
     missing = [
         f"{file}::{test}"
         for file, test in named
         if not (ROOT / file).is_file() or f"def {test}(" not in (ROOT / file).read_text("utf-8")
     ]
     assert missing == []
+    assert len(named) > 5
 
 
 @pytest.mark.parametrize(
