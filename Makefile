@@ -18,7 +18,7 @@ elif [ -n "$$cert" ]; then printf 'SSL_CERT_FILE=%q' "$$cert"; \
 elif $(BIN)/python -c 'import ssl, sys; sys.exit(sys.platform == "linux" and not ssl.create_default_context().get_ca_certs())'; \
 then echo UV_SYSTEM_CERTS=true; fi
 endef
-TESTS_OF_DECIDING_ROOMS = tests/approval $(wildcard tests/audit/test_[!v]*.py) tests/guard $(wildcard tests/plan/test_*.py) \
+TESTS_OF_DECIDING_ROOMS = tests/approval $(wildcard tests/audit/test_[!v]*.py) tests/guard tests/plan \
 	$(addprefix tests/deletion/test_,budget.py fault_factor.py fault_trial.py limit_search.py pacer.py pool.py tally.py traffic.py turns.py)
 COMPILE = $(UV) pip compile --quiet --universal --generate-hashes --no-annotate --no-header --python-version 3.11
 

@@ -101,6 +101,23 @@ def test_a_note_cannot_pass_for_an_outcome() -> None:
         make_note("outcome", {"ordinal": 3})
 
 
+@pytest.mark.parametrize("code", ["\ud800", "Größe"])
+def test_text_that_is_no_ascii_is_spelt_out(code: str) -> None:
+    line = line_of(outcome(1, code=code))
+    assert line.isascii()
+    back = read_line(line).record
+    assert isinstance(back, Outcome)
+    assert back.code == code.encode("utf-8", "backslashreplace").decode()
+
+
+@pytest.mark.parametrize("number", [b"1e400", b"NaN", b"-Infinity"])
+def test_a_number_that_no_double_holds_is_no_line(number: bytes) -> None:
+    line = line_of(make_note("telemetry", {"rate": 1.5}))
+    assert read_line(line)
+    with pytest.raises(ValueError, match="is no number"):
+        read_line(line.replace(b"1.5", number))
+
+
 def test_a_number_too_long_for_json_is_refused_before_it_is_written() -> None:
     with pytest.raises(ValueError, match="cannot be written to the audit log"):
         line_of(make_note("telemetry", {"rate": 10**5_000}))

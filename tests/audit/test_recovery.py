@@ -5,10 +5,20 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING
 
+import msgspec
 import pytest
 
 from glacier_purge.audit import recovery
-from glacier_purge.audit.recovery import LogIdentity, replay
+from glacier_purge.audit.checkpoint import read_checkpoint
+from glacier_purge.audit.recovery import (
+    Believed,
+    LogIdentity,
+    check_reached,
+    read_log,
+    read_log_identity,
+    repair,
+    replay,
+)
 from glacier_purge.audit.segments import seal, unsealed
 from glacier_purge.errors import AuditDamaged, RunStopped
 from glacier_purge.storage.disk import FileDisk
@@ -140,3 +150,129 @@ def test_sealing_cut_short_anywhere_is_finished_by_the_next(tmp_path: Path) -> N
             seal(stopped, number)
         assert stopped.contents() == done.contents()
     assert at > 15
+
+
+async def killed_run(*, segment_records: int = 10) -> PretendDisk:
+    """A run that was killed: 26 of 30, three segments, a checkpoint in the second and one in the third."""
+    disk = PretendDisk()
+    journal = await open_journal(disk, records=30, segment_records=segment_records)
+    for first in range(0, 25, 5):
+        await commit(journal, range(first, first + 5))
+        if first in (10, 20):
+            await journal.checkpoint({})
+    await commit(journal, [25])
+    return copy_of(disk)
+
+
+IDENTITY = LogIdentity(RUN, PLAN, 30)
+LAST = "audit/000003.jsonl"
+
+
+async def test_a_log_of_another_plan_is_not_read_for_this_one(tmp_path: Path) -> None:
+    folder = dump((await killed_run()).contents(), tmp_path)
+    assert replay(folder, plan_digest=PLAN).counts["deleted"] == 26
+    with pytest.raises(AuditDamaged, match=r"the log is of plan .* One of them is another run's"):
+        replay(folder, plan_digest="0" * 64)
+
+
+async def test_whose_log_it_was_is_learnt_from_a_checkpoint_where_the_log_is_gone() -> None:
+    files = (await killed_run()).contents()
+    only = {name: data for name, data in files.items() if name.startswith("checkpoint")}
+    assert read_log_identity(PretendDisk(only)) == IDENTITY
+    assert read_log_identity(PretendDisk({"checkpoint.previous": only["checkpoint.previous"]})) == IDENTITY
+    assert read_log_identity(PretendDisk({})) is None
+    with pytest.raises(AuditDamaged, match=r"the log ends before record .* which checkpoint vouches for"):
+        read_log(PretendDisk(only), IDENTITY)
+
+
+def first_lines(files: dict[str, bytes], line: bytes) -> dict[str, bytes]:
+    """A log of one segment that begins with another line."""
+    return {"audit/000001.jsonl": line + b"".join(files["audit/000001.jsonl"].splitlines(keepends=True)[1:])}
+
+
+async def test_the_first_record_says_whose_log_it_is_or_nothing_is_read() -> None:
+    files = (await killed_run(segment_records=100)).contents()
+    first, second, *_ = files["audit/000001.jsonl"].splitlines(keepends=True)
+    assert read_log_identity(PretendDisk({"audit/000001.jsonl": b""})) is None
+    assert read_log_identity(PretendDisk({"audit/000001.jsonl": first[:-20]})) is None  # a crash in the first commit
+    for changed in (
+        second,
+        first.replace(b'"records":30', b'"records":-5'),
+        first.replace(b"plan_digest", b"plan-digest"),
+    ):
+        with pytest.raises(AuditDamaged, match="the log does not say whose it is"):
+            read_log_identity(PretendDisk(first_lines(files, changed)))
+
+
+@pytest.mark.parametrize("number", [1, 2])
+async def test_an_empty_segment_before_the_last_is_damage(number: int) -> None:
+    files = (await killed_run()).contents()
+    files = {name: data for name, data in files.items() if not name.startswith("checkpoint")}
+    files[f"audit/00000{number}.jsonl"] = b""
+    with pytest.raises(AuditDamaged, match="this segment is empty") as damaged:
+        read_log(PretendDisk(files), read_log_identity(PretendDisk(files)) or IDENTITY)
+    assert damaged.value.file == f"audit/00000{number}.jsonl"
+
+
+async def test_a_log_has_to_bear_out_its_checkpoint() -> None:
+    files = (await killed_run()).contents()
+    log = files[LAST]
+    checkpoint, _ = read_checkpoint(PretendDisk(files), "checkpoint") or pytest.fail("there is none")
+    offset = checkpoint.position.offset
+    assert 0 < offset < len(log)
+    assert read_log(PretendDisk(files | {LAST: log[:offset]}), IDENTITY).ledger.counts["deleted"] == 25
+    with pytest.raises(AuditDamaged, match="cut back after that was on disk") as cut:
+        read_log(PretendDisk(files | {LAST: log[: offset - 1]}), IDENTITY)
+    assert (cut.value.file, cut.value.offset_bytes) == (LAST, offset - 1)
+    with pytest.raises(AuditDamaged, match="is not the one that checkpoint was written after") as another:
+        read_log(PretendDisk(files | {LAST: log[: offset - 2] + b"X" + log[offset - 1 :]}), IDENTITY)
+    assert another.value.offset_bytes == offset
+    without = {name: data for name, data in files.items() if name != LAST}
+    with pytest.raises(AuditDamaged, match="cut back after that was on disk"):
+        read_log(PretendDisk(without), IDENTITY)
+
+
+async def test_a_log_that_ends_before_an_older_checkpoint_is_refused_too() -> None:
+    """The log is read from the newest checkpoint, but what an older one vouches for was durable as well."""
+    files = (await killed_run()).contents()
+    newest, older = (read_checkpoint(PretendDisk(files), name) for name in ("checkpoint", "checkpoint.previous"))
+    assert newest is not None
+    assert older is not None
+    begun = Believed("checkpoint", *newest), Believed("checkpoint.previous", *older)
+    check_reached(list(begun), newest[0].position)
+    with pytest.raises(AuditDamaged, match=r"which checkpoint\.previous vouches for"):
+        check_reached([begun[1]], msgspec.structs.replace(older[0].position, seq=older[0].position.seq - 1))
+
+
+@pytest.mark.parametrize("already", ["nothing", "the same", "another", "half"])
+async def test_a_torn_tail_is_kept_once_whatever_a_repair_cut_short_has_left(already: str) -> None:
+    files = (await killed_run()).contents()
+    *before, last = files[LAST].splitlines(keepends=True)
+    files |= {LAST: b"".join(before)}
+    torn = last[:50]
+    left = {
+        "nothing": {},
+        "the same": {f"{LAST}.torn-1": torn},
+        "another": {f"{LAST}.torn-1": b"of an earlier crash"},
+        "half": {f"{LAST}.torn-1.tmp": torn[:7]},
+    }[already]
+    disk = PretendDisk(files | {LAST: files[LAST] + torn} | left)
+    log = read_log(disk, IDENTITY)
+    assert log.torn == torn
+    owed = repair(disk, log)
+    after = disk.contents()
+    assert after[LAST] == files[LAST]
+    kept = {name: data for name, data in after.items() if ".torn-" in name}
+    expected = {f"{LAST}.torn-1": torn} if already != "another" else left | {f"{LAST}.torn-2": torn}
+    assert kept == expected
+    assert [note.event for note in owed] == ["recovered"] * len(expected)
+
+
+async def test_what_stands_behind_a_torn_line_is_no_crash_however_long_it_is(monkeypatch: pytest.MonkeyPatch) -> None:
+    files = (await killed_run()).contents()
+    *before, last = files[LAST].splitlines(keepends=True)
+    followed = PretendDisk(files | {LAST: b"".join(before) + last[:50] + b"\n" + last * 300})
+    for most in (1 << 20, 1_000):
+        monkeypatch.setattr(recovery, "LINE_BYTES_MAX", most)
+        with pytest.raises(AuditDamaged, match="No crash does that"):
+            read_log(followed, IDENTITY)

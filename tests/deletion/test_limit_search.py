@@ -161,7 +161,7 @@ def test_the_limit_is_measured_between_throttles_two_seconds_apart() -> None:
 def test_who_leaves_a_part_to_others_does_not_grow_while_it_rests() -> None:
     it = LimitSearch(rate_per_second=100.0, limit_per_second=100.0, leave_share=0.3)
     cut(it, 0.0)
-    grow(it, 1.0, 0.5)
+    cut(it, 1.0)  # the rest that is planned stays as it is
     rates = []
     for second in range(2, 400):
         before = it.rate
