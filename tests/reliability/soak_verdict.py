@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 DELETES_PER_SECOND_MIN = 2_000
 SLOPE_MB_PER_HOUR_MAX = 1.0
 IN_FLIGHT_MAX = 256
-WARM_UP_SHARE = 1 / 6
+WARM_UP_SHARE = 1 / 3
 """Of the time: until then memory may grow."""
 SOCKETS_BESIDE = 32
 """What may be open beside a connection for each delete under way: the loop's own, and connections that are closing."""

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import ctypes
 import gc
 import os
+import sys
 from typing import TYPE_CHECKING
 
 import anyio
@@ -18,6 +20,12 @@ and at Python's own 700 it takes 7 % of a fleet's CPU; this many wait in some 2 
 
 _FILES = 16
 """As many as a loop opens for itself, and more; every verb needs more than that."""
+
+_M_MMAP_THRESHOLD = -3  # malloc.h
+_OWN_PAGES_BYTES = 256 * 1024
+"""Memory from this size on is given back to the system as soon as it is free: above all what uvloop reads TLS into, for
+each connection. Left to itself glibc keeps it, and its heap grows for hours as connections come and go: 119 instead of
+97 MB after three minutes of resets."""
 
 
 def in_event_loop(work: Callable[[], Awaitable[int]]) -> int:
@@ -35,6 +43,7 @@ def in_event_loop(work: Callable[[], Awaitable[int]]) -> int:
     else:
         options = {"use_uvloop": True}
     gc.set_threshold(*_GARBAGE)
+    _give_large_pieces_back()
     _check_limit()
     is_begun = False
 
@@ -62,6 +71,11 @@ def _check_limit() -> None:
     finally:
         for descriptor in opened:
             os.close(descriptor)
+
+
+def _give_large_pieces_back() -> None:
+    if sys.platform == "linux" and hasattr(libc := ctypes.CDLL(None), "mallopt"):  # musl has none, and needs none
+        libc.mallopt(_M_MMAP_THRESHOLD, _OWN_PAGES_BYTES)
 
 
 def _refused_below(error: BaseException | None) -> OSError | None:
