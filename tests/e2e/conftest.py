@@ -17,10 +17,12 @@ from collections import Counter
 from contextlib import redirect_stderr, redirect_stdout
 from dataclasses import dataclass, field
 from io import StringIO
+from secrets import token_hex
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from glacier_purge.api import wire_record
 from glacier_purge.cli import main
 from tests.answers import check_if_for_programs
 from tests.e2e.shell import Shell, process_settings_kept
@@ -184,6 +186,7 @@ class Here(Bench):
             redirect_stderr(StringIO()) as err,
         ):
             patch.chdir(self.folder)
+            patch.setattr(wire_record, "_PROCESS", token_hex(8))  # for a record of the wire each command is another one
             for name in os.environ.keys() - wanted.keys():
                 patch.delenv(name)
             for name, value in wanted.items():

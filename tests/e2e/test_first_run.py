@@ -21,6 +21,7 @@ REACHES_THE_VAULT = {"doctor", "inventory", "plan"}
 
 
 @pytest.mark.slow
+@pytest.mark.in_process
 @pytest.mark.parametrize("bench", [{"archives": ARCHIVES, "time-scale": 40_000}], indirect=True)
 def test_the_first_run_is_as_it_is_written_down(bench: Bench, repository: Path) -> None:
     page = (repository / "docs" / "real-service.md").read_text("utf-8")

@@ -13,6 +13,9 @@ if TYPE_CHECKING:
     from tests.e2e.conftest import Bench
 
 
+pytestmark = pytest.mark.in_process
+
+
 @pytest.mark.parametrize("bench", [{"archives": 30}], indirect=True)
 @pytest.mark.parametrize("transport", ["rest", "sdk"])
 def test_a_purge_is_recorded_from_its_first_question_to_its_last_delete(bench: Bench, transport: str) -> None:
