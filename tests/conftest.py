@@ -20,6 +20,9 @@ from tests import seclusion
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+MEMORY = Path("/dev/shm")
+MEMORY_BYTES_MIN = 2 << 30
+
 sys.dont_write_bytecode = False  # or each worker, and each command that is started, compiles hundreds of modules anew
 os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 gc.disable()  # while modules and tests are only being collected: nothing of them is ever garbage
@@ -27,6 +30,15 @@ asyncio.set_event_loop(None)  # or looptime, looking for a loop around each sync
 seclusion.stay_on_loopback()
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # by a shell, as of all that it starts with "&" in a script
     signal.signal(signal.SIGINT, signal.default_int_handler)  # or what the tests start would never hear it
+
+
+def pytest_configure() -> None:
+    """Let tests write to memory, where there is enough of it and programs may lie in it: they make tens of thousands of
+    lines durable, and each time a disk takes milliseconds, which no test is about."""
+    if MEMORY.is_dir() and os.access(MEMORY, os.W_OK | os.X_OK):
+        there = os.statvfs(MEMORY)
+        if not there.f_flag & os.ST_NOEXEC and there.f_bavail * there.f_frsize > MEMORY_BYTES_MIN:
+            os.environ.setdefault("PYTEST_DEBUG_TEMPROOT", str(MEMORY))
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
