@@ -135,11 +135,15 @@ def test_a_step_whose_sectors_a_crash_lost_is_told_and_is_no_damage(folder: Path
     assert [fault[:3] for fault in faults(folder)][:1] == [("changed", "lifecycle.jsonl", len(steps) + 1)]
 
 
-@given(st.lists(st.sampled_from([b"\n", b"{}", b"x" * 510, bytes(512), bytes(9), b"\0"]), max_size=7).map(b"".join))
+@given(
+    st.lists(
+        st.sampled_from([b"\n", b"{}", b"\x07", b"\xc3", b"x" * 510, bytes(512), bytes(9), b"\0"]), max_size=7
+    ).map(b"".join)
+)
 def test_writer_and_check_agree_which_line_is_torn(content: bytes) -> None:
     offset, whole = 0, list[bytes]()
     for line in io.BytesIO(content).readlines():
-        if not verification._is_torn(line, offset, len(content)):
+        if not verification._is_torn(line, offset, len(content), b"{"):
             whole.append(line)
         offset += len(line)
     assert whole == whole_lines(content)

@@ -166,7 +166,7 @@ class Story:
 
     async def _process(self, root: Path, work: Callable[[Path], Any]) -> Any:
         self._disk.before = self._before
-        with mirrored(root, self._disk), _world_of(root), _mortal(self._check_alive):
+        with mirrored(root, self._disk), world_of(root), _mortal(self._check_alive):
             ending = await work(root)
         if self._dead:
             self._disk = self._images.pop().disk
@@ -352,7 +352,7 @@ def _selected(place: Path) -> set[str]:
 
 
 @contextmanager
-def _world_of(root: Path) -> Iterator[None]:
+def world_of(root: Path) -> Iterator[None]:
     """Credentials and a state folder of a process's own, and a log of small commits and segments."""
     variables = clean_environment(os.environ, root, authority_of(root.parent))
     variables |= {"AWS_ACCESS_KEY_ID": "test", "AWS_SECRET_ACCESS_KEY": "test"}

@@ -53,7 +53,13 @@ def test_a_torn_line_is_passed_over_and_the_next_one_stands_in_its_place(cut: in
     [
         (b"", 0),
         (b"\n", 1),
-        (b"a\nb", 1),
+        (b'a\n{"b', 1),
+        (b'a\n{"b\xc3', 1),
+        (b'a\n{"b' + bytes(9), 1),
+        (b"a\nb", 2),
+        (b'a\n{"b\x07', 2),
+        (b'a\n{"b\xc3"', 2),
+        (b"a\n\xff", 2),
         (b"a\n\0\0\0", 1),
         (b"a" * 511 + b"\n" + b"b" * 512 + bytes(512) + b"c\n", 1),
         (bytes(512) + b"c\n", 0),
@@ -61,7 +67,7 @@ def test_a_torn_line_is_passed_over_and_the_next_one_stands_in_its_place(cut: in
         (b"a\n" + bytes(509) + b"c\n", 2),
         (b"a\n" + b"b" * 9 + bytes(501) + b"c\n", 2),
         (b"a\n" + bytes(510) + b"c\nd\n", 3),
-        (b"a\n" + bytes(510) + b"c\nd", 2),
+        (b"a\n" + bytes(510) + b"c\n{", 2),
     ],
 )
 def test_only_the_last_line_may_be_torn_and_only_by_whole_sectors(content: bytes, whole: int) -> None:

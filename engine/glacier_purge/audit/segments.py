@@ -32,7 +32,8 @@ FOLDER = "audit"
 MANIFEST = "audit/manifest.jsonl"
 
 _SEGMENT = re.compile(r"(?P<number>[0-9]{6,})\.jsonl(?P<compressed>\.zst)?")
-_ENTRY_GOES_ON = re.compile(rb'"previous":"[0-9a-f]{64}"\}[^\0\n]')
+_NO_ENTRY = re.compile(rb'"previous":"[0-9a-f]{64}"\}[^\0\n]|[^\0\n -~]')
+"""What the manifest never holds: a line that goes on behind its end, and bytes of no text."""
 _REQUEST_ID = re.compile(rb'"request_id":"([!#-\[\]-~]+)"')
 _REQUEST_IDS_BYTES = 1 << 22
 """Where some 10,000 of them stand, more than are remembered."""
@@ -288,12 +289,12 @@ def _entries(disk: Disk) -> tuple[list[bytes], bytes]:
     lines = io.BytesIO(disk.read(MANIFEST)).readlines() if disk.size(MANIFEST) is not None else []
     previous = digest(b"")
     for number, line in enumerate(lines):
-        is_cut = b"\0" in line or not line.endswith(b"\n")
-        if number == len(lines) - 1 and is_cut and not _ENTRY_GOES_ON.search(line):
+        if number == len(lines) - 1 and _is_torn_entry(line, number + 1):
             return lines[:-1], line
         try:
             entry = decoded(line, ManifestEntry)
             follows = (entry.name, entry.previous) == (f"{number + 1:06d}.jsonl", previous)
+            follows = follows and msgspec.json.encode(entry) + b"\n" == line
             reason = "" if follows else "this line does not follow the one before it"
         except DocumentUnreadable as bad:
             reason = f"this line cannot be read ({bad})"
@@ -306,6 +307,14 @@ def _entries(disk: Disk) -> tuple[list[bytes], bytes]:
             )
         previous = digest(line)
     return lines, b""
+
+
+def _is_torn_entry(line: bytes, segment: int) -> bool:
+    """Tell whether a crash may have left this of the line for a segment: its beginning, or zeros in its place."""
+    written = line.partition(b"\0")[0]
+    begins = b'{"name":"%06d.jsonl"' % segment
+    is_cut = b"\0" in line or not line.endswith(b"\n")
+    return is_cut and begins.startswith(written[: len(begins)]) and not _NO_ENTRY.search(line)
 
 
 def _last_manifest_hash(disk: Disk) -> str:

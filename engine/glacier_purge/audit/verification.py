@@ -41,6 +41,7 @@ from __future__ import annotations
 
 import argparse
 import binascii
+import codecs
 import errno
 import hashlib
 import io
@@ -88,6 +89,8 @@ _ENTRY_GOES_ON = re.compile(rb'"previous":"[0-9a-f]{64}"\}[^\0\n]')
 _ZEROS = re.compile(rb"\0+")
 _WRITABLE = bytes([0, 10, *range(32, 127)])
 """Every byte of a log, and the zero that a crash may leave."""
+_CONTROLS = bytes(range(1, 32))
+"""What no line of JSON holds."""
 _line_end = itemgetter(slice(-76, None))
 _SEGMENT = re.compile(r"([0-9]{6,9})\.jsonl(\.zst)?")
 _TORN = re.compile(r"[0-9]{6,9}\.jsonl\.torn-[0-9]{1,9}")
@@ -729,9 +732,10 @@ class _RunFiles:
         if _is_any_there(self._folder, "removal.jsonl"):
             with self._findings.judging("removal.jsonl"):
                 _check_lines(self._folder / "removal.jsonl", {"at", "event", "by", "answer"})
-        if _is_any_there(self._folder, "verification/retrieval.json"):
-            with self._findings.judging("verification/retrieval.json"):
-                _document(_read(self._folder / "verification" / "retrieval.json"))
+        for name in ("retrieval.json", "verification/retrieval.json"):
+            if _is_any_there(self._folder, name):
+                with self._findings.judging(name):
+                    _document(_read(self._folder / name))
         for name in ("inventory.json", "inventory.csv"):
             later = self._folder / "verification" / name
             if self._inventories and _is_any_there(later.parent, f"{name}.sha256"):
@@ -1192,7 +1196,7 @@ class _Chain:
             self._findings.offset += len(line)
             return
         here = self._findings.here()
-        self._judge_link(here, linked=linked)
+        self._judge_link(here, linked=linked or self._last is None)  # a gap, which was told, broke it
         self._account.take(said, self._number)
         if self._patterns is None and self._account.run is not None:
             self._patterns = _Patterns(json.dumps(self._account.run).encode())
@@ -1281,11 +1285,15 @@ class _Chain:
                 expected = f"{len(self._manifest) + 1:06d}.jsonl"
                 if (entry["name"], entry["previous"]) != (expected, previous.hexdigest()):
                     raise ValueError(f"this line is not the one for {expected} that follows the line before")
-                if entry.keys() - _ENTRY_KEYS:
-                    raise ValueError("it has a key that nobody knows")
+                if entry.keys() - _ENTRY_KEYS or line != _compact(entry):
+                    raise ValueError("it is not written as such lines are")
             except (_Bad, *_WRONG) as bad:
                 is_cut = b"\0" in line or not line.endswith(b"\n")
-                if not is_cut or _ENTRY_GOES_ON.search(line):  # else a crash cut short what will be written again
+                begins = b'{"name":"%06d.jsonl"' % (len(self._manifest) + 1)
+                may_be = _may_begin(line, begins) and _is_text_of_json(line.removesuffix(b"\n"))
+                if not (is_cut and may_be) or _ENTRY_GOES_ON.search(
+                    line
+                ):  # else a crash cut short what will be written again
                     place = offset + (bad.offset if isinstance(bad, _Bad) else 0)
                     changed = f"the manifest was changed: {bad!s}"
                     self._findings.file_fault("manifest", name, changed, offset=place, record=number)
@@ -1588,7 +1596,8 @@ def _read_steps(folder: Path, findings: _Findings, terms: bytes) -> list[tuple[_
     before, before_at = terms, _Place("terms.json", 0, 0)
     for number, line in enumerate(io.BytesIO(data).readlines()):
         here = _Place(name, offset, number)
-        if _is_torn(line, offset, len(data)):
+        follows = b'{"prev":"%b"' % hashlib.sha256(before).hexdigest().encode()
+        if _is_torn(line, offset, len(data), follows, b'{"at":"'):  # the second is an older version's
             findings.notice(f"{name}, byte {offset:,}: a torn step of {len(line):,} bytes, as a crash leaves it")
             break
         try:
@@ -1929,7 +1938,7 @@ def _check_lines(path: Path, keys: set[str]) -> None:
     """Check that every line is an object of these keys; the last may be torn. Raises ``_Bad`` with the byte."""
     offset, data = 0, _read(path)
     for line in io.BytesIO(data).readlines():
-        if _is_torn(line, offset, len(data)):
+        if _is_torn(line, offset, len(data), b'{"at":"'):
             return
         try:
             said = _document(line)
@@ -1940,13 +1949,29 @@ def _check_lines(path: Path, keys: set[str]) -> None:
         offset += len(line)
 
 
-def _is_torn(line: bytes, offset: int, file_bytes: int) -> bool:
-    """Tell whether a line is what a crash leaves of the last one: without its end, or with sectors of zeros."""
+def _is_torn(line: bytes, offset: int, file_bytes: int, *beginnings: bytes) -> bool:
+    """Tell whether a line is what a crash leaves of the last one, which began so: cut off, or with sectors of zeros."""
     if not line.endswith(b"\n"):
-        return True
+        return any(_may_begin(line, beginning) for beginning in beginnings) and _is_text_of_json(line)
     spans = [(offset + zeros.start(), offset + zeros.end()) for zeros in _ZEROS.finditer(line)]
     sectors = all(first in (offset, first - first % _SECTOR_BYTES) and not end % _SECTOR_BYTES for first, end in spans)
     return bool(spans) and sectors and offset + len(line) == file_bytes
+
+
+def _compact(document: dict[str, Any]) -> bytes:
+    """A line of numbers and of text in ASCII, as it is written."""
+    return json.dumps(document, separators=(",", ":")).encode() + b"\n"
+
+
+def _is_text_of_json(line: bytes) -> bool:
+    """Tell whether a line, perhaps cut or with zeros in it, holds but what a line of JSON holds."""
+    if line.translate(None, _CONTROLS) != line:
+        return False
+    try:
+        codecs.getincrementaldecoder("utf-8")().decode(line.partition(b"\0")[0])
+    except UnicodeDecodeError:
+        return False
+    return True
 
 
 # -- 11. files, whatever stands in their place ------------------------------------------------------------------------

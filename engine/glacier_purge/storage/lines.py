@@ -11,11 +11,13 @@ The audit log, whose appends are many lines, has rules of its own (``audit.torn_
 from __future__ import annotations
 
 import re
+from codecs import getincrementaldecoder
 
 from glacier_purge.storage.disk import Files, writing
 
 _SECTOR_BYTES = 512
 _ZEROS = re.compile(rb"\0+")
+_CONTROLS = re.compile(rb"[\x01-\x1f]")
 
 
 def read_lines(files: Files, name: str) -> list[bytes]:
@@ -27,11 +29,28 @@ def read_lines(files: Files, name: str) -> list[bytes]:
 
 
 def whole_lines(content: bytes) -> list[bytes]:
-    """The lines that stand in ``content``, each with its end, without what a crash left of the last one."""
+    """The lines that stand in ``content``, each with its end, without what a crash left of the last one.
+
+    What no crash leaves behind them stands last, as a line without an end, so that its reader finds that it is none.
+    """
     *lines, rest = content.split(b"\n")
     if lines and not rest and _has_lost_sectors(lines[-1] + b"\n", len(content)):
         lines.pop()
-    return [line + b"\n" for line in lines]
+    whole = [line + b"\n" for line in lines]
+    return whole if _may_be_cut(rest) else [*whole, rest]
+
+
+def _may_be_cut(rest: bytes) -> bool:
+    """Tell whether what stands behind the last end of a line may be the beginning of one, or zeros in its place."""
+    if not rest:
+        return True
+    if rest[:1] not in (b"{", b"\0") or _CONTROLS.search(rest):
+        return False
+    try:
+        getincrementaldecoder("utf-8")().decode(rest.partition(b"\0")[0])
+    except UnicodeDecodeError:
+        return False
+    return True
 
 
 def append_line(files: Files, name: str, line: bytes) -> None:
