@@ -259,18 +259,22 @@ def test_another_lifecycles_round_is_found(made: Path, folder: Path) -> None:
 
 @pytest.fixture
 def fleet(made: Path, tmp_path: Path) -> Path:
-    place = tmp_path / "fleet"
+    return settled(tmp_path / "fleet", made)
+
+
+def settled(place: Path, made: Path) -> Path:
+    """A fleet of the two lifecycles in ``made``."""
     place.mkdir()
     for name in ("photos", "videos"):
         shutil.copytree(made / name, place / f"123456789012-us-east-1-{name}")
-    settled = {
+    roster = {
         "fleet_file_sha256": "0" * 64,
         "findings": [],
         "vaults": [{"vault_arn": vault(name).arn, "max_rate": 1e-05} for name in ("photos", "videos")],
     }
     text = '{"digest": "%s", "fleet": %s}\n'
-    canonical = json.dumps(settled, sort_keys=True, separators=(",", ":")).encode()
-    place.joinpath("fleet.json").write_text(text % (hashlib.sha256(canonical).hexdigest(), json.dumps(settled)))
+    canonical = json.dumps(roster, sort_keys=True, separators=(",", ":")).encode()
+    place.joinpath("fleet.json").write_text(text % (hashlib.sha256(canonical).hexdigest(), json.dumps(roster)))
     return place
 
 

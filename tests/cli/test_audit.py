@@ -47,6 +47,8 @@ def test_a_signed_anchor_is_made_and_held_against_the_log(
     made = answered(capsys, "audit", "anchor", run, "--to", anchors, "--sign-key", keys.anna)
     assert (made["logs"], made["records"]) == (1, 71)
     assert made["signed_with"].startswith("ED25519 key SHA256:")
+    assert main(["audit", "verify", str(run), "--anchor", str(anchors)]) == 0
+    assert "nobody looked by whom" in " ".join(capsys.readouterr().err.split())
     found = answered(capsys, "audit", "verify", run, "--anchor", anchors, "--allowed-signers", keys.allowed_signers)
     assert found["verdict"] == "sound"
     assert found["anchors_signed_by"] == [f"anna@example ({made['signed_with']})"]

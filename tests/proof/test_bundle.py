@@ -17,7 +17,7 @@ from glacier_purge.audit.verification import verify_folder
 from glacier_purge.cli import main
 from glacier_purge.storage.folder import RunFolder
 from tests.answers import check_answer
-from tests.audit.test_verification_lifecycles import begun
+from tests.audit.test_verification_lifecycles import begun, settled
 from tests.audit.test_verification_scripts import written
 from tests.e2e.claimed import certified
 from tests.storage.keys import Keys, made_keys
@@ -41,7 +41,11 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
     (run / "credentials").write_bytes(CANARY)
     (run / "audit" / "notes.jsonl").write_bytes(CANARY)
     (run / "noticed.json").write_bytes(CANARY)
-    begun(place / "lifecycle")
+    (place / "vaults").mkdir()
+    begun(place / "vaults/photos")
+    begun(place / "vaults/videos", "videos")
+    shutil.copytree(place / "vaults/photos", place / "lifecycle")
+    settled(place / "fleet", place / "vaults")
     with pytest.MonkeyPatch.context() as environment:
         environment.setenv("XDG_STATE_HOME", str(place / "state"))
         asyncio.run(written(place / "script", segment_records=25))
@@ -67,12 +71,12 @@ def checked(command: str, place: Path) -> subprocess.CompletedProcess[str]:
     return subprocess.run(words, cwd=place, capture_output=True, text=True, check=False, env={"PATH": "/nowhere"})
 
 
-@pytest.mark.parametrize("of", ["run", "lifecycle", "script"])
+@pytest.mark.parametrize("of", ["run", "lifecycle", "fleet", "script"])
 def test_it_is_checked_as_its_readme_says_and_says_what_that_prints(of: str, made: Path, tmp_path: Path) -> None:
     assert main(["audit", "bundle", str(made / of), "--to", str(tmp_path / "proof.zip")]) == 0
     place = tmp_path / "unpacked"
     readme = unpacked(tmp_path / "proof.zip", place)
-    assert max(map(len, readme.splitlines())) < 160
+    assert max(map(len, readme.splitlines())) < 200
     verify, sums = commands(readme)
     said = checked(verify, place)
     assert (said.returncode, said.stderr) == (0, "")

@@ -44,6 +44,16 @@ def test_another_text_purpose_or_person_is_found(keys: Keys) -> None:
             signer_of(text, signature, purpose, keys.allowed_signers)
 
 
+def test_a_name_for_another_purpose_does_not_hide_the_one_for_this(keys: Keys, tmp_path: Path) -> None:
+    public = " ".join((keys.folder / "anna.pub").read_text().split()[:2])
+    allowed = tmp_path / "allowed"
+    allowed.write_text(f'git@example namespaces="git" {public}\nanna@example namespaces="{PURPOSE}" {public}\n')
+    assert signer_of(TEXT, sign(TEXT, keys.anna, PURPOSE), PURPOSE, allowed).startswith("anna@example (")
+    allowed.write_text(f'git@example namespaces="git" {public}\n')
+    with pytest.raises(SignatureWrong, match=f"{allowed}:1: key is not permitted"):
+        signer_of(TEXT, sign(TEXT, keys.anna, PURPOSE), PURPOSE, allowed)
+
+
 def test_an_agent_signs_by_its_public_key(keys: Keys, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     socket = tmp_path / "agent"
     agent = subprocess.Popen(["ssh-agent", "-D", "-a", str(socket)], stdout=subprocess.DEVNULL)
@@ -97,5 +107,5 @@ def test_a_program_that_does_not_answer_is_not_waited_for(
 
 
 def test_a_file_of_allowed_signers_that_is_not_there_is_said(keys: Keys, tmp_path: Path) -> None:
-    with pytest.raises(UsageError, match=r"can't be read. Give a file of allowed signers"):
+    with pytest.raises(UsageError, match=r"can't be read: .*Give a file of allowed signers"):
         signer_of(TEXT, sign(TEXT, keys.anna, PURPOSE), PURPOSE, tmp_path / "nobody")

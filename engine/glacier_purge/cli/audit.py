@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 from cyclopts import Parameter
 
 from glacier_purge.cli.options import Hyphened, Output
-from glacier_purge.cli.output import OutputFormat, as_text, print_page, print_result
+from glacier_purge.cli.output import OutputFormat, as_text, print_page, print_result, tell
 from glacier_purge.report.list_file import ListFormat
 
 if TYPE_CHECKING:
@@ -51,6 +51,8 @@ def verify(
     if anchor is None and allowed_signers is not None:
         raise UsageError("--allowed-signers says who may sign anchors. Give --anchor FILE, too.")
     kept, notes, signers = (None, [], []) if anchor is None else kept_anchors(anchor, allowed_signers)
+    if allowed_signers is None and any(note.signature for note in notes):
+        tell(f"the anchors in {anchor} are signed, and nobody looked by whom: give --allowed-signers FILE")
     try:
         verdicts = verify_folder(run_dir, anchor=kept, notes=notes)
     except NotToBeChecked as refused:

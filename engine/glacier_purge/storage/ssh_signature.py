@@ -53,25 +53,35 @@ def signer_of(text: bytes, signature: bytes, namespace: str, allowed_signers: Pa
 
     Raises ``SignatureWrong``, and ``UsageError`` where that file can't be read.
     """
-    if not os.access(allowed_signers, os.R_OK):
+    try:
+        lines = allowed_signers.read_bytes().splitlines(keepends=True)
+    except OSError as error:
         raise UsageError(
-            f"{allowed_signers} can't be read. Give a file of allowed signers: NAME KEY-TYPE KEY, a line each."
-        )
-    with _as_file(signature) as file:
-        found = _answer(["-Y", "find-principals", "-f", str(allowed_signers), "-s", file], b"").decode(errors="replace")
-        names = found.splitlines()
-        if not names:
-            raise SignatureWrong(f"signed by nobody in {allowed_signers}")
-        asked = ["-Y", "verify", "-f", str(allowed_signers), "-I", names[0], "-n", namespace, "-s", file]
-        return f"{names[0]} ({_key_in(_answer(asked, text))})"
+            f"{allowed_signers} can't be read: {error.strerror}. Give a file of allowed signers: NAME KEY-TYPE KEY, a "
+            "line each."
+        ) from error
+    wrong = SignatureWrong(f"signed by nobody in {allowed_signers}")
+    for line in lines:  # each alone: asked for names, the program stops at the first line with the key
+        with _as_file(signature) as file, _as_file(line) as allowed:
+            try:
+                [name, *_] = _answer(["-Y", "find-principals", "-f", allowed, "-s", file], b"").decode().splitlines()
+            except (SignatureWrong, ValueError):
+                continue
+            try:
+                told = _answer(["-Y", "verify", "-f", allowed, "-I", name, "-n", namespace, "-s", file], text)
+            except SignatureWrong as refused:
+                wrong = SignatureWrong(str(refused).replace(allowed, str(allowed_signers)))
+            else:
+                return f"{name} ({_key_in(told)})"
+    raise wrong
 
 
 @contextmanager
-def _as_file(signature: bytes) -> Iterator[str]:
-    """The signature as a file, which is how the program takes it."""
+def _as_file(content: bytes) -> Iterator[str]:
+    """A file of that content, which is how the program takes it."""
     with TemporaryDirectory(prefix="glacier-purge-") as folder:
-        file = Path(folder, "signature")
-        file.write_bytes(signature)
+        file = Path(folder, "content")
+        file.write_bytes(content)
         yield str(file)
 
 
