@@ -49,7 +49,17 @@ first. It has to end with
 and exit code 0. Lines with "note:" are no damage. What was changed, removed or
 added is named with its file and byte.
 {signature}
-What the files are, and how to check them with a program of your own, stands in
+Where to look in a run's folder (a lifecycle has one for each round, round-1 ...):
+
+    plan.json            what was approved: vault, counts, rules, the plan's digest
+    audit/*.jsonl        the log, a line for each archive; who approved which digest,
+                         when and how are the lines with "event":"approved"
+    inventory.*.sha256   which inventory was planned with; verification/ has that of
+                         the one it was proven by
+    certificate.txt      what a later inventory showed, and what that proves
+    lifecycle.jsonl      above the rounds: every step with its time
+
+What all files are, and how to check them with a program of your own, stands in
 audit-format.md. That all files are here as they were put in, on Linux (on macOS
 it is called shasum -a 256):
 

@@ -125,7 +125,7 @@ def _check(path: Path, notes: list[AnchorNote], head: Anchor) -> None:
         raise AuditDamaged(
             f"{path} vouches for {kept.seq + 1:,} records, and the log has {head.records:,}, or others: it was cut "
             "back or replaced, or an older copy of the folder is in its place. Nothing more is sent. Find the folder "
-            f"that has them: glacier-purge audit verify DIR --anchor {path}",
+            f"that has them (glacier-purge audit verify DIR --anchor {path}), or plan again from a new inventory.",
             file="audit",
             offset_bytes=0,
             record=head.records,
