@@ -82,6 +82,8 @@ def test_a_note_vouches_for_its_own_log_and_for_no_other(tmp_path: Path) -> None
         (replace(head, records=72), ["truncated"]),
         (replace(head, records=12, head="cd" * 32), ["changed"]),
         (replace(head, plan_digest=OTHER, records=72), []),  # of a log in another folder
+        (replace(head, plan_digest=OTHER, records=12, head="cd" * 32), []),
+        (replace(head, plan_digest=OTHER, records=1, head="cd" * 32), []),
     ]:
         assert [fault.kind for fault in verify_run(folder, notes=[note(held.text())]).faults] == told
     gone = note(replace(head, plan_digest=OTHER).text())

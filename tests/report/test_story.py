@@ -56,6 +56,13 @@ def test_a_deleted_archive_is_followed_from_inventory_to_certificate(made: Path)
     assert run.certificate.signed_with is None
 
 
+@pytest.mark.parametrize("number", [0, 29, 30, 39, 40])
+def test_the_first_and_the_last_of_a_release_are_released_by_it(number: int, made: Path) -> None:
+    [run] = story(made / "run", number).runs
+    released = [one.facts["first"] for one in run.log if one.event == "released"]
+    assert released == [number - number % 10]
+
+
 def test_a_record_of_the_log_stands_where_it_is_said_to_stand(made: Path) -> None:
     [run] = story(made / "run", 59).runs
     outcome = run.log[-1]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import nullcontext
 from typing import TYPE_CHECKING
 
 import anyio
@@ -133,6 +134,22 @@ def take_away(folder: Path) -> None:
 
 def put_back(folder: Path) -> None:
     folder.mkdir()
+
+
+@pytest.mark.parametrize(("records", "head", "is_refused"), [(4, "ab", False), (4, "cd", True), (3, "ab", True)])
+def test_a_log_that_is_not_the_one_vouched_for_is_refused_and_not_written_over(
+    *, records: int, head: str, is_refused: bool, elsewhere: Path
+) -> None:
+    anchors = AnchorFile(elsewhere, None)
+    anchors.keep(Anchor.of(f"3:{'ab' * 32}", run="run", plan_digest="cd" * 32, at=START))
+    before = kept(elsewhere)
+    other = Anchor.of(f"{records - 1}:{head * 32}", run="run", plan_digest="cd" * 32, at=START)
+    with pytest.raises(AuditDamaged) if is_refused else nullcontext():
+        anchors.hold_against(other)
+    with capture_logs() as logs:
+        anchors.keep(other)
+    assert bool(logs) == is_refused
+    assert kept(elsewhere) == before
 
 
 async def test_runs_keep_their_anchors_in_one_file(tmp_path: Path, elsewhere: Path) -> None:
