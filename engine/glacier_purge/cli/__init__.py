@@ -38,7 +38,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def _answer(arguments: list[str]) -> int:
     try:
-        if arguments == ["--version"]:
+        if arguments in (["--version"], ["-V"]):
             sys.stdout.write(f"glacier-purge {version()}\n")
             exit_code = int(ExitCode.DONE)
         else:

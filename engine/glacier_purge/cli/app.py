@@ -46,6 +46,10 @@ _VERBS = {
     "resume": ("glacier_purge.cli.orders:resume", "Go on after pause."),
     "rate": ("glacier_purge.cli.orders:rate", "Change the highest rate of a run that is going on."),
     "stop": ("glacier_purge.cli.orders:stop", "End a run's process in good order; apply goes on with the run."),
+    "completion": (
+        "glacier_purge.cli.completion:completion",
+        "Print what a shell needs to complete verbs and options.",
+    ),
     "demo": ("glacier_purge.cli.demo:demo", "Purge a simulated vault; touches no AWS account."),
     "bench": ("glacier_purge.cli.benching.bench:bench", "Time the whole purge against a simulator."),
     "simulate": ("glacier_purge.cli.simulate:simulate", "Serve a simulated Amazon Glacier on loopback."),
@@ -88,6 +92,7 @@ def build() -> App:
         help="Empties Amazon Glacier vaults: streamed, paced, resumable, every deletion recorded and provable.",
         help_epilogue=f"Exit codes:\n\n{exit_codes.table()}",
         help_format="plaintext",
+        version_flags=("--version", "-V"),
         version=lambda: f"{_COMMAND} {version()}",
         help_formatter=HelpPanels(),
         default_parameter=Parameter(negative=""),

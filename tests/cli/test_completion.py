@@ -1,0 +1,68 @@
+"""The shells' completion, in the shells themselves where they are installed."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+from typing import TYPE_CHECKING
+
+import pytest
+
+from glacier_purge.cli import main
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+def script(shell: str, place: Path, capsys: pytest.CaptureFixture[str]) -> Path:
+    assert main(["completion", shell]) == 0
+    file = place / f"completion.{shell}"
+    file.write_text(capsys.readouterr().out)
+    return file
+
+
+def offered_by_bash(file: Path, *words: str) -> list[str]:
+    asked = " ".join(f"'{word}'" for word in words)
+    asking = (
+        f"source {file}; COMP_WORDS=({asked}); COMP_CWORD={len(words) - 1}; _glacier_purge; "
+        'printf "%s\\n" "${COMPREPLY[@]}"; complete -p glacier-purge >/dev/null'
+    )
+    told = subprocess.run(["bash", "--norc", "-c", asking], capture_output=True, text=True, check=True)
+    assert not told.stderr
+    return told.stdout.split()
+
+
+@pytest.mark.parametrize(
+    ("words", "among", "not_among"),
+    [
+        (("glacier-purge", "ap"), {"apply"}, {"plan"}),
+        (("glacier-purge", "audit", ""), {"verify", "export", "bundle"}, {"apply"}),
+        (("glacier-purge", "plan", "--old"), {"--older-than"}, {"--newer-than"}),
+        (("glacier-purge", "audit", "export", "--format", ""), {"csv", "jsonl", "s3-batch"}, {"text"}),
+    ],
+    ids=lambda value: " ".join(value) if isinstance(value, tuple) else "",
+)
+def test_bash_completes(
+    words: tuple[str, ...], among: set[str], not_among: set[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    offered = set(offered_by_bash(script("bash", tmp_path, capsys), *words))
+    assert among <= offered
+    assert not not_among & offered
+
+
+@pytest.mark.skipif(shutil.which("zsh") is None, reason="zsh is not installed")
+def test_zsh_reads_its_own(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    script("zsh", tmp_path, capsys).rename(tmp_path / "_glacier-purge")
+    asking = (
+        f"fpath=({tmp_path} $fpath); autoload -U compinit; compinit -D -u; print ${{_comps[glacier-purge]}}; "
+        "autoload +X _glacier-purge; whence -f _glacier-purge"
+    )
+    told = subprocess.run(["zsh", "-f", "-c", asking], capture_output=True, text=True, check=True)
+    assert told.stdout.startswith("_glacier-purge\n")
+    assert "delete-vault" in told.stdout
+
+
+def test_fish_gets_every_verb(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    said = script("fish", tmp_path, capsys).read_text()
+    assert all("complete -c glacier-purge" in line for line in said.splitlines() if line.startswith("complete "))
+    assert "delete-vault" in said
