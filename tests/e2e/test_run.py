@@ -58,6 +58,7 @@ def test_only_archives_older_than_what_was_chosen_when_it_began_are_deleted(benc
     at_work = status(bench)
     assert (at_work["state"], at_work["phase"]) == ("running", "purge")
     assert f"of {len(old)} (" in at_work["why"]
+    bench.json("rate", str(bench.folder / "lifecycle" / "round-1"), "none")
     out, err = process.communicate(timeout=120)
     assert process.returncode == 0, err
     told = json.loads(out)

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import signal
 import time
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from tests.e2e.conftest import Here
 from tests.e2e.desk import asked
+from tests.e2e.simulator import simulating
 
 if TYPE_CHECKING:
     import subprocess
@@ -40,6 +43,11 @@ def begun(bench: Bench, *options: str, deletes: int = 20) -> subprocess.Popen[st
 
 def status(bench: Bench) -> dict[str, Any]:
     return bench.json("status", str(bench.run_dir))
+
+
+def has_in_flight(bench: Bench, requests: int) -> bool:
+    in_flight: int = status(bench)["in_flight"]
+    return in_flight >= requests
 
 
 @pytest.mark.parametrize("bench", [SLOW], indirect=True)
@@ -134,23 +142,26 @@ def test_outside_of_its_hours_a_run_sends_nothing_and_says_until_when(bench: Ben
 
 
 @pytest.mark.parametrize("bench", [SLOW], indirect=True)
-@pytest.mark.parametrize("transport", ["rest", "sdk"])
-def test_a_stop_while_the_service_never_answers_ends_and_names_what_is_in_doubt(bench: Bench, transport: str) -> None:
-    # kill -TERM while every request disappears
-    process = begun(bench, "--transport", transport)
-    bench.simulator.post("faults", rules=[{"kind": "no-reply"}])
-    eventually(lambda: status(bench)["in_flight"] >= 4)
-    process.send_signal(signal.SIGTERM)
-    _, err = process.communicate(
-        timeout=20
-    )  # ten seconds, exact in tests/run/test_purge.py, and a busy machine's share
-    assert process.returncode == 3, err
-    stopped = bench.log()[-1]
-    assert stopped["event"] == "stopped"
-    assert len(stopped["unknown"]) >= 4
-    received = bench.simulator.ledger()["distinct_ids"]
-    outcomes = bench.check_invariants(complete=False)
-    assert received <= len(outcomes) + len(stopped["unknown"])
+def test_a_stop_while_the_service_never_answers_ends_and_names_what_is_in_doubt(bench: Bench) -> None:
+    # kill -TERM while every request disappears; over both transports at once, since each takes its whole time for it
+    (bench.folder / "sdk").mkdir()
+    with simulating(archives=3000, latency_ms=5) as other:
+        benches = {"rest": bench, "sdk": Here(bench.folder / "sdk", other, bench.started)}
+        processes = {name: begun(one, "--transport", name) for name, one in benches.items()}
+        for name, one in benches.items():
+            one.simulator.post("faults", rules=[{"kind": "no-reply"}])
+            eventually(partial(has_in_flight, one, 4))
+            processes[name].send_signal(signal.SIGTERM)
+        for name, one in benches.items():
+            # ten seconds, exact in tests/run/test_purge.py, and a busy machine's share
+            _, err = processes[name].communicate(timeout=20)
+            assert processes[name].returncode == 3, err
+            stopped = one.log()[-1]
+            assert stopped["event"] == "stopped"
+            assert len(stopped["unknown"]) >= 4
+            received = one.simulator.ledger()["distinct_ids"]
+            outcomes = one.check_invariants(complete=False)
+            assert received <= len(outcomes) + len(stopped["unknown"])
 
 
 @pytest.mark.parametrize("bench", [FEWER], indirect=True)
