@@ -57,7 +57,7 @@ install: $(VENV)/.ready ## Install the command for everyday use, below PREFIX=~/
 	@mkdir -p $(PREFIX)/bin
 	@ln -sfn $(PROGRAM)/bin/glacier-purge $(PREFIX)/bin/glacier-purge
 	@$(PREFIX)/bin/glacier-purge --version
-	@case ":$$PATH:" in *":$(PREFIX)/bin:"*) ;; *) echo "$(PREFIX)/bin is not on your PATH. Add it: export PATH=\"$(PREFIX)/bin:\$$PATH\"";; esac
+	@case ":$$PATH:" in *":$(abspath $(PREFIX))/bin:"*) ;; *) echo "$(PREFIX)/bin is not on your PATH. Add it: export PATH=\"$(abspath $(PREFIX))/bin:\$$PATH\"";; esac
 
 uninstall: ## Remove what install made. Run folders stay where they are.
 	@rm -rf $(PROGRAM)
