@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.reliability.campaign import Campaign
+from tests.reliability.campaign import Campaign, every_campaign
 from tests.reliability.record import (
     ROOT,
     Record,
@@ -19,7 +19,7 @@ from tests.reliability.record import (
     read_record,
     write_record,
 )
-from tests.reliability.report import FOUND, render
+from tests.reliability.report import FOUND, REPORT, render
 from tests.reliability.schedule import NIGHTS_BEGIN, Reached
 from tests.test_design import named_tests
 
@@ -41,6 +41,11 @@ def a_night(last: int, *, violations: dict[int, str] | None = None, ended_early:
     night = {"commit": "abc", "command": "make nightly HOURS=2", "seconds": 7000.0, "ended_early": ended_early}
     record.add(a_run("night", reached={"crashes": did}, **night))  # type: ignore[arg-type]  # each is what it should be
     return record
+
+
+def test_it_is_what_the_record_gives() -> None:
+    given = render(read_record(), every_campaign(), read_kept(), FOUND.read_text("utf-8"))
+    assert REPORT.read_text("utf-8") == given, "write it again: python -m tests.reliability.report"
 
 
 def test_every_campaign_has_a_row_also_one_that_was_never_tried() -> None:
