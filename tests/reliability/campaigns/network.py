@@ -27,8 +27,12 @@ if TYPE_CHECKING:
     from tests.reliability.network.world import Case
 
 NAMES = sorted(KINDS)
+_EACH_KIND_ONCE = sum(2 + 2 * (kind.of is Of.ALL) for kind in KINDS.values()) + len(KINDS) // 3
+"""In how many cases, with those in real time."""
 DELETES = {"one in a hundred": 0.01, "one in ten": 0.1, "one in two": 0.5}
 QUESTIONS = {"once": 0.0, "often": 0.3, "always": 1.0}
+_IN_REAL_TIME = 0.3
+"""Of the kinds that do not last: so many are tried on the loop that commands run on, too."""
 _SPARED_DELETES = 5
 """So many pass before the first is struck: a run begins in good weather."""
 
@@ -46,13 +50,23 @@ def try_seed(seed: int, folder: Path) -> Counter[str]:
         cases |= {f"deletes over {each}": (share, _deletes_over(each)) for each in ("rest", "sdk")}
     if kind.of is not Of.DELETES:
         cases |= {"questions": (asked_share, _questions), "job output": (asked_share, _job_output)}
+    if kind.of is not Of.QUESTIONS and not kind.lasts and not kind.names and chance.random() < _IN_REAL_TIME:
+        cases["deletes in real time"] = (min(share, 0.1), _deletes_over(chance.choice(("rest", "sdk"))))
     tried: Counter[str] = Counter()
     for case, (strikes_share, work) in cases.items():
         place = folder / case.replace(" ", "-")
         place.mkdir()
         strikes = Strikes(random.Random(seed), strikes_share, chance.randint(1, 10 if kind.request else 1))
         try:
-            carry_out(work, kind, strikes, place, archives=ARCHIVES, certificates=certificates)
+            carry_out(
+                work,
+                kind,
+                strikes,
+                place,
+                archives=ARCHIVES,
+                certificates=certificates,
+                in_real_time=case == "deletes in real time",
+            )
         except BaseException as fault:
             fault.add_note(f"{name} ({kind.about}), {case}, share {strikes_share}, {'TLS' if tls else 'plain'}")
             raise
@@ -121,6 +135,6 @@ CAMPAIGN = Campaign(
     programme=("T6",),
     invariants=("I1", "I2", "I4", "I16"),
     unit="cases",
-    wanted=sum(2 * (kind.of is not Of.QUESTIONS) + 2 * (kind.of is not Of.DELETES) for kind in KINDS.values()),
+    wanted=_EACH_KIND_ONCE,
     try_seed=try_seed,
 )

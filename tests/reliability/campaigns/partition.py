@@ -12,6 +12,7 @@ import random
 from collections import Counter
 from typing import TYPE_CHECKING
 
+from glacier_purge.deletion.pacer import PacerSettings
 from tests.reliability.campaign import Campaign
 from tests.reliability.network.deleting import VAULT, Deleting
 from tests.reliability.network.kinds import KINDS
@@ -44,9 +45,11 @@ WAYS = (
 )
 ARCHIVES = 120
 HOUR = 3600.0
-_UNTIL_THE_BREAKER_SECONDS = 180.0
+_SLOWLY = PacerSettings(rate_per_second_first=0.5, rate_per_second_max=0.5, in_flight_max=8)
+"""So that a run does not end while the network is there for a moment."""
+_UNTIL_THE_BREAKER_SECONDS = 90.0
 """In which requests under way run out of time, names are forgotten, and the factor falls."""
-_PROBE_SECONDS = 5.0
+_PROBES_A_MINUTE = 12
 _LOOKS = 4
 """Requests of a run before its first delete: it has to have begun."""
 _REQUESTS_OF_A_LIFECYCLE = 200
@@ -84,7 +87,7 @@ def try_seed(seed: int, folder: Path) -> Counter[str]:
 
 def _of_a_run(transport: str, seconds: float, chance: random.Random, *, flaps: bool) -> Case:
     async def work(service: SimulatedGlacier, proxy: FaultProxy, place: Path) -> None:
-        deleting = Deleting(place, service, proxy, transport)
+        deleting = Deleting(place, service, proxy, transport, pace=_SLOWLY if flaps else None)
         loop = asyncio.get_running_loop()
         proxy.tells_at = _LOOKS + chance.randint(1, 60)
         network = asyncio.create_task(_go_away(proxy, seconds, chance, flaps=flaps))
@@ -94,9 +97,10 @@ def _of_a_run(transport: str, seconds: float, chance: random.Random, *, flaps: b
         deleting.check()
         deleting.check_done()
         for began, ended in away:
-            probes = sum(began + _UNTIL_THE_BREAKER_SECONDS <= at < ended for at in deleting.sent_at)
-            allowed = max(0.0, ended - began - _UNTIL_THE_BREAKER_SECONDS) / _PROBE_SECONDS + 1
-            assert probes <= allowed, f"I18: {probes} deletes where {allowed:.0f} probes were due"
+            probes = [at for at in deleting.sent_at if began + _UNTIL_THE_BREAKER_SECONDS <= at < ended]
+            for first, one_too_many in zip(probes, probes[_PROBES_A_MINUTE:], strict=False):
+                assert one_too_many - first >= 60.0, f"I18: from {first:.0f} s on more than a probe each five seconds"
+        assert any(began <= at < ended for began, ended in away for at in deleting.sent_at), "nothing was tried"
         assert loop.time() - away[-1][1] <= _BACK_WITHIN_SECONDS, "it did not go on by itself"
 
     return work

@@ -49,6 +49,8 @@ class Kind:
     right: Right = Right.WEATHER
     of: Of = Of.ALL
     needs_tls: bool = False
+    lasts: bool = False
+    """Whether it takes seconds, which nobody should wait for in real time."""
     names: Callable[[FaultProxy, int], Sequence[Address]] | None = None
     connection: Callable[[Link], Awaitable[ssl.SSLContext | None]] | None = None
     request: Callable[[Exchange], Awaitable[None]] | None = None
@@ -517,7 +519,7 @@ KINDS: dict[str, Kind] = {
     "name-without-address": Kind(about="a name without an address", names=lambda *_: []),
     "name-leads-nowhere": Kind(about="a name of an address that refuses", names=lambda p, _: [_v4(p.refusing_port())]),
     "name-leads-into-silence": Kind(
-        about="a name of an address that never answers", names=lambda p, _: [_v4(p.silent_port())]
+        about="a name of an address that never answers", lasts=True, names=lambda p, _: [_v4(p.silent_port())]
     ),
     "first-address-refuses": Kind(
         about="an address that refuses before the good one",
@@ -526,6 +528,7 @@ KINDS: dict[str, Kind] = {
     ),
     "first-address-silent": Kind(
         about="an address that never answers before the good one",
+        lasts=True,
         right=B,
         names=lambda p, port: [_v4(p.silent_port()), _v4(port)],
     ),
@@ -537,9 +540,9 @@ KINDS: dict[str, Kind] = {
     # Connections
     "accept-then-close": Kind(about="a connection closed as soon as made", connection=_accept_then_close),
     "accept-then-reset": Kind(about="a connection reset as soon as made", connection=_accept_then_reset),
-    "accept-then-silence": Kind(about="a connection on which nothing ever comes", connection=_silent),
+    "accept-then-silence": Kind(about="a connection on which nothing ever comes", lasts=True, connection=_silent),
     "reset-within-request": Kind(about="a reset when part of the request had left", connection=_reset_within_request),
-    "slow-reader": Kind(about="a server that reads after 3 s", right=B, connection=_slow_reader),
+    "slow-reader": Kind(about="a server that reads after 3 s", lasts=True, right=B, connection=_slow_reader),
     "connection-limit": Kind(about="a server that takes two connections", connection=_over_the_limit),
     # TLS
     "plain-text-on-tls-port": Kind(
@@ -572,7 +575,7 @@ KINDS: dict[str, Kind] = {
     "close-after": Kind(about="an end instead of the reply", request=_close_after),
     "close-in-head": Kind(about="half a head, then an end", request=_cut(_in_head, reset=False)),
     "close-in-body": Kind(about="half a body, then an end", of=Of.QUESTIONS, request=_cut(_in_body, reset=False)),
-    "half-close": Kind(about="the other side's half closed instead of the reply", request=_half_close),
+    "half-close": Kind(about="the other side's half closed instead of the reply", lasts=True, request=_half_close),
     "keep-alive-race": Kind(about="a reply, then an end it did not announce", right=B, request=_answer_then_close),
     "stale-connection": Kind(about="a connection that was forgotten meanwhile", request=_closed_after_an_idle_time),
     "connection-close": Kind(
@@ -581,19 +584,21 @@ KINDS: dict[str, Kind] = {
         request=_changed(_with_line(b"Connection: close"), then_close=True),
     ),
     "all-cut": Kind(about="all connections reset at once", request=_all_cut),
-    "proxy-restarts": Kind(about="all connections reset and 7 s of refusals", request=_restart),
+    "proxy-restarts": Kind(about="all connections reset and 7 s of refusals", lasts=True, request=_restart),
     # When it comes
-    "slow-reply": Kind(about="a reply after 5 s", right=B, request=_late(5.0)),
-    "late-reply": Kind(about="a reply after its time", request=_late(PATIENCE_SECONDS)),
-    "no-reply": Kind(about="nothing, ever", request=_never),
-    "byte-a-second": Kind(about="a byte a second", request=_in_pieces(1, 1.0)),
+    "slow-reply": Kind(about="a reply after 5 s", lasts=True, right=B, request=_late(5.0)),
+    "late-reply": Kind(about="a reply after its time", lasts=True, request=_late(PATIENCE_SECONDS)),
+    "no-reply": Kind(about="nothing, ever", lasts=True, request=_never),
+    "byte-a-second": Kind(about="a byte a second", lasts=True, request=_in_pieces(1, 1.0)),
     "byte-by-byte": Kind(about="each byte by itself", right=B, request=_in_pieces(1, 0.001)),
-    "little-bandwidth": Kind(about="64 bytes each tenth of a second", right=B, request=_in_pieces(64, 0.1)),
+    "little-bandwidth": Kind(about="64 bytes each tenth of a second", lasts=True, right=B, request=_in_pieces(64, 0.1)),
     # Whose reply it is
     "duplicate-reply": Kind(about="the reply twice", request=_twice),
     "duplicate-reply-later": Kind(about="the reply, and again a moment later", request=_twice_in_two_pieces),
     "repeated-from-a-cache": Kind(about="the last 204 again", of=Of.DELETES, request=_the_last_one_again),
-    "swapped-replies": Kind(about="the reply of another connection", right=B, of=Of.DELETES, request=_swapped),
+    "swapped-replies": Kind(
+        about="the reply of another connection", lasts=True, right=B, of=Of.DELETES, request=_swapped
+    ),
     "unasked-204": Kind(about="the reply, and a moment later one nobody asked for", request=_unasked),
     "answer-to-another-call": Kind(about="another question's answer", of=Of.QUESTIONS, request=_of_another_call),
     # Bytes before and behind it

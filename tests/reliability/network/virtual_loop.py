@@ -20,6 +20,7 @@ from unittest.mock import patch
 import aiohttp.connector
 import anyio.to_thread
 import botocore.auth
+import uvloop
 
 from glacier_purge import clock
 from glacier_purge.run.host import Host
@@ -38,6 +39,21 @@ _LOOKS = 3
 """How often sockets are looked at before time jumps: the kernel may hand a byte over on the other processor."""
 _STUCK_SECONDS = 10.0
 """Real ones, without a timer and without a byte: then there is nothing left that could ever happen."""
+
+
+def looked_up(names: Callable[[str, int], Sequence[Address]], host: str, port: Any, family: int) -> list[Any]:
+    """What ``getaddrinfo`` gives for a host, by ``names``, but for addresses, which are their own."""
+    try:
+        kind = socket.AF_INET6 if ":" in host else socket.AF_INET
+        socket.inet_pton(kind, host)
+        found: Sequence[Address] = [(kind, (host, port))]
+    except OSError:
+        found = names(host, int(port))
+    return [
+        (kind, socket.SOCK_STREAM, socket.IPPROTO_TCP, "", address if kind == socket.AF_INET else (*address, 0, 0))
+        for kind, address in found
+        if family in {0, kind}
+    ]
 
 
 class VirtualLoop(asyncio.SelectorEventLoop):
@@ -68,18 +84,8 @@ class VirtualLoop(asyncio.SelectorEventLoop):
         return done
 
     async def getaddrinfo(self, host: Any, port: Any, *_: Any, family: int = 0, **__: Any) -> list[Any]:
-        """Ask ``names``, but for addresses, which are their own."""
-        try:
-            kind = socket.AF_INET6 if ":" in host else socket.AF_INET
-            socket.inet_pton(kind, host)
-            found: Sequence[Address] = [(kind, (host, port))]
-        except OSError:
-            found = self._names(host, int(port))
-        return [
-            (kind, socket.SOCK_STREAM, socket.IPPROTO_TCP, "", address if kind == socket.AF_INET else (*address, 0, 0))
-            for kind, address in found
-            if family in {0, kind}
-        ]
+        """Ask ``names``."""
+        return looked_up(self._names, host, port, family)
 
 
 class _Jumping(selectors.DefaultSelector):
@@ -100,6 +106,21 @@ class _Jumping(selectors.DefaultSelector):
             return ready
         self._loop.jump(timeout)
         return []
+
+
+def run_in_real_time(work: Coroutine[Any, Any, T], names: Callable[[str, int], Sequence[Address]]) -> T:
+    """Carry ``work`` out on the loop that commands run on, whose sockets and TLS are its own."""
+
+    async def getaddrinfo(host: Any, port: Any, *_: Any, family: int = 0, **__: Any) -> list[Any]:
+        return looked_up(names, host, port, family)
+
+    loop: Any = uvloop.new_event_loop()
+    loop.getaddrinfo = getaddrinfo
+    try:
+        return loop.run_until_complete(work)  # type: ignore[no-any-return]  # what ``work`` gives
+    finally:
+        loop.run_until_complete(loop.shutdown_asyncgens())
+        loop.close()
 
 
 def run(work: Coroutine[Any, Any, T], names: Callable[[str, int], Sequence[Address]]) -> T:

@@ -29,6 +29,7 @@ def carry_out(
     archives: int,
     certificates: Certificates | None = None,
     checks_signatures: bool = False,
+    in_real_time: bool = False,
 ) -> None:
     """Carry ``case`` out in virtual time, in a folder of its own, with nothing of the user's around it."""
     names: list[Callable[[str, int], Sequence[Address]]] = []
@@ -48,7 +49,8 @@ def carry_out(
     clean = {name: value for name, value in os.environ.items() if not _is_of_the_user(name)}
     ours = {"AWS_EC2_METADATA_DISABLED": "true", "XDG_STATE_HOME": str(place / "state")}
     with patch.dict(os.environ, clean | ours, clear=True):
-        virtual_loop.run(world(), looked_up)
+        run = virtual_loop.run_in_real_time if in_real_time else virtual_loop.run
+        run(world(), looked_up)
 
 
 def _is_of_the_user(name: str) -> bool:
