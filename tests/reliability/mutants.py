@@ -43,9 +43,10 @@ _RECKONED: dict[type[ast.operator], type[ast.operator]] = {
 
 @dataclass(frozen=True, slots=True)
 class Mutant:
-    """A mistake: where, what was written, what is written instead, and the whole module with it."""
+    """A mistake: its line and function, what was written, what is written instead, and the whole module with it."""
 
     line: int
+    where: str
     was: str
     instead: str
     source: str
@@ -53,7 +54,7 @@ class Mutant:
     @property
     def name(self) -> str:
         """What it is called by: no line number, which every edit above would change."""
-        return f"{self.was} -> {self.instead}"
+        return f"{self.where}: {self.was} -> {self.instead}"
 
 
 def mutants_of(source: str) -> list[Mutant]:
@@ -61,7 +62,7 @@ def mutants_of(source: str) -> list[Mutant]:
     lines = source.encode().splitlines(keepends=True)
     starts = list(accumulate(map(len, lines), initial=0))
     found = []
-    for node in _looked_at(ast.parse(source)):
+    for node, where in _looked_at(ast.parse(source), "module"):
         for replaced, instead in _changes(node):
             assert replaced.end_lineno is not None
             assert replaced.end_col_offset is not None
@@ -69,12 +70,14 @@ def mutants_of(source: str) -> list[Mutant]:
             end = starts[replaced.end_lineno - 1] + replaced.end_col_offset
             text = source.encode()
             mutated = (text[:begin] + instead.encode() + text[end:]).decode()
-            found.append(Mutant(replaced.lineno, _short(ast.unparse(replaced)), _short(instead), mutated))
+            found.append(Mutant(replaced.lineno, where, _short(ast.unparse(replaced)), _short(instead), mutated))
     return sorted(found, key=lambda mutant: mutant.line)
 
 
-def _looked_at(node: ast.AST) -> Iterator[ast.expr | ast.stmt]:
-    """Each expression and statement that decides something."""
+def _looked_at(node: ast.AST, where: str) -> Iterator[tuple[ast.expr | ast.stmt, str]]:
+    """Each expression and statement that decides something, with the function that it is in."""
+    if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef)):
+        where = node.name
     for name, value in ast.iter_fields(node):
         if name in {"annotation", "returns", "decorator_list", "bases", "keywords"} and not isinstance(node, ast.Call):
             continue
@@ -84,8 +87,8 @@ def _looked_at(node: ast.AST) -> Iterator[ast.expr | ast.stmt]:
             if isinstance(child, ast.If) and ast.unparse(child.test) == "TYPE_CHECKING":
                 continue
             if isinstance(child, (ast.expr, ast.stmt)):
-                yield child
-            yield from _looked_at(child)
+                yield child, where
+            yield from _looked_at(child, where)
 
 
 def _changes(node: ast.expr | ast.stmt) -> Iterator[tuple[ast.expr | ast.stmt, str]]:
@@ -105,7 +108,7 @@ def _changes(node: ast.expr | ast.stmt) -> Iterator[tuple[ast.expr | ast.stmt, s
             yield node, str(not truth)
         case ast.Constant(value=int() | float() as number):
             yield node, repr(number + 1)
-        case ast.Return(value=ast.expr() as value) if not _is_none(value):
+        case ast.Return(value=ast.expr() as value) if not _is_nothing(value):
             yield value, "None"
         case ast.If(test=test) | ast.IfExp(test=test) | ast.While(test=test):
             yield test, f"(not {_text(test)})"
@@ -119,8 +122,9 @@ def _text(node: ast.expr) -> str:
     return f"({ast.unparse(node)})"
 
 
-def _is_none(node: ast.expr | None) -> bool:
-    return isinstance(node, ast.Constant) and node.value is None
+def _is_nothing(node: ast.expr) -> bool:
+    """Whether it is None already, or False, from which hardly anybody can tell None."""
+    return isinstance(node, ast.Constant) and node.value in (None, False)
 
 
 def _is_text(node: ast.expr) -> bool:

@@ -20,6 +20,7 @@ import signal
 import sys
 import tempfile
 import time
+from collections import Counter
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -39,6 +40,7 @@ if TYPE_CHECKING:
 
 KILLED_SHARE_MIN = 0.9
 KILLED, TOO_SLOW, SURVIVED = "killed", "too slow", "survived"
+NO_REASON = "no reason is known: a test is missing"
 SURVIVORS = Path(__file__).with_name("survivors.json")
 LOADED = (
     *("aiobotocore.session", "aiohttp", "anyio", "cryptography.hazmat.primitives.serialization", "ijson"),
@@ -185,9 +187,9 @@ def copies() -> Iterator[list[Copy]]:
         yield [Copy(Path(name) / str(number)) for number in range(len(os.sched_getaffinity(0)))]
 
 
-def try_all(chosen: list[tuple[Place, Mutant]], limit_seconds: float, stop: Stop) -> dict[str, str]:
-    """What became of each, by module and mutant."""
-    waiting, results = list(reversed(chosen)), dict[str, str]()
+def try_all(chosen: list[tuple[Place, Mutant]], limit_seconds: float, stop: Stop) -> list[tuple[str, str]]:
+    """Each mutant's name, which several may share, and what became of it."""
+    waiting, results = list(reversed(chosen)), list[tuple[str, str]]()
     with copies() as made:
         while not stop.asked:
             for copy in made:
@@ -196,7 +198,7 @@ def try_all(chosen: list[tuple[Place, Mutant]], limit_seconds: float, stop: Stop
                     if place.tests_of(mutant):
                         copy.begin(place, mutant, limit_seconds)
                     else:
-                        results[_name(place, mutant)] = SURVIVED
+                        results.append((_name(place, mutant), SURVIVED))
             busy = [copy for copy in made if copy.tried is not None]
             if not busy and not waiting:
                 break
@@ -204,7 +206,7 @@ def try_all(chosen: list[tuple[Place, Mutant]], limit_seconds: float, stop: Stop
                 tried = copy.tried
                 assert tried is not None
                 if (became := copy.ended()) is not None:
-                    results[_name(*tried)] = became
+                    results.append((_name(*tried), became))
                     if became is not KILLED:
                         say(f"{became}: {_name(*tried)}, at line {tried[1].line}")
                     if len(results) % 25 == 0:
@@ -218,7 +220,7 @@ def try_all(chosen: list[tuple[Place, Mutant]], limit_seconds: float, stop: Stop
 
 def check_that_copies_are_tried(place: Place) -> None:
     """Raise ``SystemExit`` unless a module that cannot even be loaded is found out."""
-    broken = Mutant(0, "all of it", "nothing", "raise AssertionError\n")
+    broken = Mutant(0, "module", "all of it", "nothing", "raise AssertionError\n")
     everything = Place(room=place.room, module=place.module, reached_by={0: [""]})
     with copies() as made:
         made[0].begin(everything, broken, 600.0)
@@ -255,14 +257,17 @@ def main() -> int:
     with Stop().on_signals() as stop:
         results = try_all(chosen, asked.limit_seconds, stop)
     known: dict[str, str] = json.loads(SURVIVORS.read_text("utf-8")) if SURVIVORS.exists() else {}
-    survived = sorted(name for name, became in results.items() if became is SURVIVED)
+    survived = sorted(name for name, became in results if became is SURVIVED)
     killed = len(results) - len(survived)
-    too_slow = sum(became is TOO_SLOW for became in results.values())
+    too_slow = sum(became is TOO_SLOW for _, became in results)
     figures = {
         "mutants there are": f"{len(everything):,}",
         "tried": f"{len(results)}, sample {asked.seed}",
         "killed": f"{killed} ({killed / max(1, len(results)):.1%}), {too_slow} of them because they went on for ever",
-    } | {f"survived: `{name}`": known.get(name, "no reason is known: a test is missing") for name in survived}
+    } | {
+        f"survived{f' {times} times' if times > 1 else ''}: `{name}`": known.get(name, NO_REASON)
+        for name, times in Counter(survived).items()
+    }
     print("\n".join(f"{name}: {value}" for name, value in figures.items()))
     held = killed >= KILLED_SHARE_MIN * len(results)
     if asked.record:

@@ -31,7 +31,7 @@ from tests.reliability.mutants import mutants_of
     ],
 )
 def test_what_is_mutated(source: str, expected: list[str]) -> None:
-    assert [mutant.name for mutant in mutants_of(source)] == expected
+    assert [mutant.name.partition(": ")[2] for mutant in mutants_of(source)] == expected
 
 
 def test_a_mutant_is_the_module_with_one_mistake_in_it() -> None:
@@ -41,4 +41,5 @@ def test_a_mutant_is_the_module_with_one_mistake_in_it() -> None:
         assert mutant.source != source
         assert mutant.source.startswith("é = 'ü'  # äö\n\ndef f(a):\n")
         assert "# kept" in mutant.source
+    assert {mutant.where for mutant in mutants_of(source)} == {"f"}
     assert [mutant.line for mutant in mutants_of(source)] == [4, 4, 4, 5, 6, 6, 6, 7, 7]
