@@ -124,7 +124,7 @@ def _text(node: ast.expr) -> str:
 
 def _is_nothing(node: ast.expr) -> bool:
     """Whether it is None already, or False, from which hardly anybody can tell None."""
-    return isinstance(node, ast.Constant) and node.value in (None, False)
+    return isinstance(node, ast.Constant) and (node.value is None or node.value is False)
 
 
 def _is_text(node: ast.expr) -> bool:
