@@ -93,4 +93,5 @@ CAMPAIGN = Campaign(
     try_seed=go_on,
     night_share=0.1,
     alone=True,
+    limit_seconds=1800.0,  # at night 35 GB are hashed
 )
