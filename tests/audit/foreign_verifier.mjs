@@ -286,6 +286,10 @@ function manifest(folder, segments) {
     expect(told.join() === found.join(), "a segment has not the lines that the manifest says");
     expect(entry.get("sha256") === sha256(segments[place]), "a segment is not what the manifest says");
     expect(entry.get("last_hash") === sha256(lines.at(-1)), "a segment does not end as the manifest says");
+    const packed = join(folder, `${entry.get("name")}.zst`);
+    if (entry.has("packed_crc32") && existsSync(packed)) {
+      expect(crc32(readFileSync(packed)) === entry.get("packed_crc32"), "a compressed segment was changed");
+    }
     previous = sha256(line);
   });
 }

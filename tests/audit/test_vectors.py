@@ -96,7 +96,7 @@ def test_the_foreign_verifier_agrees_with_ours_on_real_folders(tmp_path: Path) -
         "outcomes": ours.counts,
         "head": ours.anchor.partition(":")[2],
     }
-    for name in ("decisions", "audit/manifest.jsonl", "checkpoint"):
+    for name in ("decisions", "audit/manifest.jsonl", "audit/000001.jsonl.zst", "checkpoint"):
         content = (folder / name).read_bytes()
         at = random.Random(name).randrange(len(content) - 2)
         (folder / name).write_bytes(content[:at] + bytes([content[at] ^ 1]) + content[at + 1 :])
