@@ -189,6 +189,22 @@ class FileChanged(NotAsApproved):
         self.last_byte = last_byte
 
 
+class InvariantBroken(NotAsApproved):
+    """What always holds does not: a fault of this program, or of the host's memory. Nothing more is sent.
+
+    ``invariant`` says what should hold (``glacier_purge.invariants``), ``found`` what was found instead.
+    """
+
+    def __init__(self, invariant: str, **found: object) -> None:
+        told = ", ".join(f"{name} {value!r}" for name, value in found.items())
+        super().__init__(
+            f"an invariant is broken: {invariant} ({told}). This is a bug, or this host's memory fails. Nothing more "
+            "is sent. Keep the folder as it is, run `audit verify` on it, and report this before the run goes on."
+        )
+        self.invariant = invariant
+        self.found = found
+
+
 class CredentialsFailed(GlacierPurgeError):
     """Credentials are missing, expired or for the wrong account. The run is resumable."""
 

@@ -18,7 +18,7 @@ from glacier_purge.audit.record import Outcome, read_line
 from glacier_purge.audit.recovery import LogIdentity, read_log, read_log_identity
 from glacier_purge.audit.segments import MANIFEST
 from glacier_purge.audit.verification import verify
-from glacier_purge.errors import AuditDamaged, DiskFailed
+from glacier_purge.errors import AuditDamaged, DiskFailed, InvariantBroken
 from glacier_purge.storage.pretend_disk import PretendDisk, Survival
 from tests.audit.logs import (
     PLAN,
@@ -145,7 +145,7 @@ async def test_an_impossible_outcome_never_reaches_the_log(again: list[Outcome])
     disk = PretendDisk()
     journal = await open_journal(disk, records=10)
     await commit(journal, [3])
-    with pytest.raises(ValueError, match="ordinal"):
+    with pytest.raises(InvariantBroken, match="ordinal"):
         journal.record(again)
     await journal.aclose()
     assert (await open_journal(copy_of(disk), records=10)).ledger.done(3)
@@ -328,13 +328,13 @@ async def test_an_outcome_is_taken_once_whether_on_disk_or_not() -> None:
     await commit(journal, [3])
     journal.record([outcome(11)])
     for again in (3, 11):
-        with pytest.raises(ValueError, match=f"second terminal outcome for ordinal {again}"):
+        with pytest.raises(InvariantBroken, match=f"has one outcome \\(ordinal {again}, second 'deleted'"):
             journal.record([outcome(again), outcome(0)])
     await journal.aclose()
     resumed = await open_journal(disk, records=20)
     assert [ordinal for ordinal in range(20) if resumed.ledger.done(ordinal)] == [3, 11]
     for again in (3, 11):
-        with pytest.raises(ValueError, match="second terminal outcome"):
+        with pytest.raises(InvariantBroken, match="has one outcome"):
             resumed.record([outcome(again)])
     await resumed.aclose()
 

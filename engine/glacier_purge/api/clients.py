@@ -35,6 +35,7 @@ from glacier_purge.glacier.reply import Meaning
 from glacier_purge.glacier.request_ids import SeenRequestIds
 from glacier_purge.glacier.sdk.patience import FIRST_QUESTION, ControlRetry
 from glacier_purge.glacier.service_clock import ServiceClock
+from glacier_purge.invariants import check_asserts_stay_on
 from glacier_purge.plan.migration.proofs import Stores
 
 if TYPE_CHECKING:
@@ -64,6 +65,7 @@ class Clients:
     """
 
     def __init__(self, *, sleep: Callable[[float], Awaitable[None]] = anyio.sleep) -> None:
+        check_asserts_stay_on()
         self.clock = ServiceClock(utc_now)
         """What time it is for AWS, by what was heard from it."""
         self._opened = AsyncExitStack()

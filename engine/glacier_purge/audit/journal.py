@@ -23,7 +23,8 @@ from glacier_purge.audit.record import OUTCOMES, Note, Outcome, Record, make_not
 from glacier_purge.audit.recovery import LogIdentity, ReadLog, read_log, repair
 from glacier_purge.audit.rendering import Rendered, Renderer
 from glacier_purge.audit.segments import FOLDER, seal, segment_name, unsealed
-from glacier_purge.errors import DiskFailed
+from glacier_purge.errors import DiskFailed, InvariantBroken
+from glacier_purge.invariants import Invariant
 from glacier_purge.storage.disk import Disk
 
 COMMIT_SECONDS, COMMIT_RECORDS = 0.1, 1024
@@ -139,7 +140,7 @@ class Journal:
     def record(self, outcomes: Sequence[Outcome]) -> None:
         """Take outcomes for the next commit.
 
-        Raises ``ValueError``, and takes none of the rest, for a second outcome of one ordinal or an impossible one.
+        Raises ``InvariantBroken``, and takes none of the rest, for a second outcome of an ordinal or an impossible one.
         """
         claimed, buffer, limit = self._claimed, self._buffer, self._identity.records
         before = len(buffer)
@@ -147,10 +148,12 @@ class Journal:
             for outcome in outcomes:
                 ordinal = outcome.ordinal
                 if not 0 <= ordinal < limit or outcome.outcome not in OUTCOMES:
-                    raise ValueError(f"outcome {outcome.outcome!r} for ordinal {ordinal} of {limit} records")
+                    raise InvariantBroken(
+                        Invariant.ONE_OUTCOME, outcome=outcome.outcome, ordinal=ordinal, records=limit
+                    )
                 byte, bit = ordinal >> 3, 1 << (ordinal & 7)
                 if claimed[byte] & bit:
-                    raise ValueError(f"a second terminal outcome for ordinal {ordinal}")
+                    raise InvariantBroken(Invariant.ONE_OUTCOME, ordinal=ordinal, second=outcome.outcome)
                 claimed[byte] |= bit
                 buffer.append(outcome)
         finally:

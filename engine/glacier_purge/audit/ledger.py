@@ -75,6 +75,8 @@ class Ledger:
         self._state = state if state is not None else LedgerState(counts=dict.fromkeys(sorted(OUTCOMES), 0))
         self._bitmap = bytearray((bitmap or b"").ljust((records + 7) // 8, b"\0"))
         self._unknown = set(self._state.unknown)
+        self.sent_through = -1
+        """The highest ordinal of which this ledger was told that it was deleted; a checkpoint does not keep it."""
 
     @property
     def records(self) -> int:
@@ -206,6 +208,7 @@ class Ledger:
         state, counts = self._state, self._state.counts
         bitmap, limit = self._bitmap, self._records
         attempts = deleted = bytes_deleted = redeleted = 0
+        sent_through = self.sent_through
         for index, record in enumerate(records):
             if type(record) is not Outcome:
                 assert isinstance(record, Note)
@@ -222,9 +225,11 @@ class Ledger:
             if outcome == "deleted":
                 deleted += 1
                 bytes_deleted += record.size
+                sent_through = max(sent_through, ordinal)
             else:
                 counts[outcome] += 1
             redeleted += record.redelete
+        self.sent_through = sent_through
         counts["deleted"] += deleted
         state.current.summed_attempts += attempts
         state.bytes_deleted += bytes_deleted

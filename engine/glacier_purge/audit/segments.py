@@ -25,6 +25,7 @@ import zstandard
 
 from glacier_purge.audit.chain import digest
 from glacier_purge.errors import AuditDamaged
+from glacier_purge.invariants import Invariant, check
 from glacier_purge.storage.disk import Disk
 from glacier_purge.storage.documents import DocumentUnreadable, decoded
 
@@ -230,7 +231,7 @@ def _compress(disk: Disk, segment: Segment) -> None:
     pack, unpack = zstandard.ZstdCompressor(_ZSTD_LEVEL, write_checksum=True), zstandard.ZstdDecompressor()
     for chunk in read_chunks(disk, segment):
         frame = pack.compress(chunk)
-        assert unpack.decompress(frame) == chunk, "zstandard did not give back what it was given"
+        check(Invariant.SEALED, unpack.decompress(frame) == chunk, segment=segment.name, chunk_bytes=len(chunk))
         disk.append(temporary, frame)
     disk.sync(temporary)
     disk.rename(temporary, segment.name + ".zst")

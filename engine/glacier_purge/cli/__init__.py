@@ -63,7 +63,9 @@ def version() -> str:
 
 def _run(arguments: list[str]) -> int:
     from glacier_purge.cli.app import parse
+    from glacier_purge.invariants import check_asserts_stay_on
 
+    check_asserts_stay_on()
     _harden_process()
     result = parse(arguments)()
     return result if isinstance(result, int) else ExitCode.DONE

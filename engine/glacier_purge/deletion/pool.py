@@ -31,10 +31,11 @@ from glacier_purge.deletion.pauses import Pauses, Side
 from glacier_purge.deletion.retry import RetryPolicy, refusal
 from glacier_purge.deletion.tally import Tally
 from glacier_purge.deletion.turns import Recorder, Turn, Turns
-from glacier_purge.errors import GlacierPurgeError
+from glacier_purge.errors import GlacierPurgeError, InvariantBroken
 from glacier_purge.glacier.doubts import DOUBTED
 from glacier_purge.glacier.port import Glacier
 from glacier_purge.glacier.reply import ENDS_THE_RUN, LEAVES_OPEN, PAUSES_THE_RUN, Meaning, Reply
+from glacier_purge.invariants import Invariant
 
 _TIMER_SECONDS = 0.001
 """uvloop counts in whole milliseconds: a shorter timer fires at once and is set again, a hundred times a slot."""
@@ -235,6 +236,8 @@ class Pool:
         return BlockedBy.POOL
 
     def _send(self, turns: Sequence[Turn], now: float) -> None:
+        if self._stop_reason is not None or self._pauses:
+            raise InvariantBroken(Invariant.MAY_SEND, requests=len(turns), because=self._what_holds())
         archives = [turn.archive for turn in turns]
         for turn, archive in zip(turns, archives, strict=True):
             turn.sent_at = now
@@ -267,7 +270,9 @@ class Pool:
         try:
             for archive, reply in replies:
                 ordinal = archive.ordinal
-                turn = in_flight.pop(ordinal)
+                turn = in_flight.pop(ordinal, None)
+                if turn is None:
+                    raise InvariantBroken(Invariant.REPLIES, ordinal=ordinal, request_id=reply.request_id)
                 latency_seconds = now - turn.sent_at
                 word = "deleted"
                 if reply.meaning is _DELETED:
@@ -326,7 +331,7 @@ class Pool:
     def _break_down(self, fault: Exception) -> None:
         """Send nothing more, and have the dispatcher raise what was raised where nobody listens."""
         self._broken_by = fault
-        self.drain("an error ended the process")
+        self.drain(str(fault) if isinstance(fault, InvariantBroken) else "an error ended the process")
 
     # -- what holds the next one back --------------------------------------------------------------------------------
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -25,7 +26,7 @@ from glacier_purge.deletion.pool import Pool
 from glacier_purge.deletion.retry import RetryPolicy
 from glacier_purge.deletion.tally import Tally
 from glacier_purge.deletion.turns import Turns
-from glacier_purge.errors import FileUnreadable, NotAsApproved
+from glacier_purge.errors import DiskFailed, FileUnreadable, InvariantBroken, NotAsApproved
 from glacier_purge.glacier.port import Glacier
 from glacier_purge.guard.clearance import Look, check_renewed, look
 from glacier_purge.guard.fuse import Canary
@@ -34,6 +35,7 @@ from glacier_purge.plan.document import Plan
 from glacier_purge.plan.files import PlanFiles, read_decided
 from glacier_purge.plan.forecast import KnownRate
 from glacier_purge.run import socket as control
+from glacier_purge.run.accounts import Accounts
 from glacier_purge.run.bounds import Allowance, DenyLists, check_outcomes
 from glacier_purge.run.feed import Feed
 from glacier_purge.run.holds import Holds
@@ -99,6 +101,13 @@ class Sending:
             wall_clock=context.host.wall_clock,
             before_resuming=lambda: self._holds.look_first("it was resumed"),
         )
+        self._accounts = Accounts(
+            plan=context.plan,
+            journal=context.journal,
+            pool=self._pool,
+            tally=self._tally,
+            in_flight_max=context.settings.pace.in_flight_max,
+        )
         self._work = anyio.CancelScope()
         self._drain_reason = drain_reason
         self.fault: NotAsApproved | FileUnreadable | None = None
@@ -125,12 +134,14 @@ class Sending:
                 tasks.start_soon(self._holds.keep)
                 tasks.start_soon(control.serve, self._context.path, self.obey)
                 tasks.start_soon(self._stop_in_time)
+                tasks.start_soon(self._keep_accounts)
                 tasks.start_soon(every, _LOOK_AT_FILES_SECONDS, self._look_at_files)
                 tasks.start_soon(every, _LOOK_AT_FILES_SECONDS, self._look_at_deny_lists)
                 await self._pool.run()
                 tasks.cancel_scope.cancel()
         await self._context.journal.durable()
         self._look_at_outcomes()
+        self._look_at_accounts(self._accounts.look_at_the_end)
         await self._look_at_files()
         if self.fault is not None:
             raise self.fault
@@ -224,6 +235,18 @@ class Sending:
         try:
             await feed.run()
         except (NotAsApproved, FileUnreadable) as fault:
+            self._stop_because_of(fault)
+
+    async def _keep_accounts(self) -> None:
+        with suppress(DiskFailed):  # of which whoever writes the log tells
+            while True:
+                await self._context.journal.committed()
+                self._look_at_accounts(self._accounts.look)
+
+    def _look_at_accounts(self, look: Callable[[], None]) -> None:
+        try:
+            look()
+        except InvariantBroken as fault:
             self._stop_because_of(fault)
 
     async def _look_at_files(self) -> None:
