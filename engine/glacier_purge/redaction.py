@@ -27,6 +27,17 @@ _NAMED_SECRET = re.compile(
 _LOOSE_SECRET = re.compile(r"(?<![A-Za-z0-9/+_-])(?![0-9a-f]{40}\b)[A-Za-z0-9/+]{40}(?![A-Za-z0-9/+=_-])")
 """A secret access key without a name beside it: 40 characters of base64. A SHA-1 in hexadecimal is not one."""
 
+_URL_PASSWORD = re.compile(r"(://[^\s/@:?#]*:)(?!\[hidden\])[^\s/@]+(?=@)")
+"""That of a proxy, mostly: libraries tell the whole address of what they could not reach."""
+
+_LOOSE_TOKEN = re.compile(
+    r"""(?x) (?<![A-Za-z0-9/+_-])
+    (?: (?! [A-Za-z0-9_-]{138} (?![A-Za-z0-9/+=_-]) ) (?: IQoJ | FwoG | FQoG | AQoD ) [A-Za-z0-9/+=_-]{12,}
+      | eyJ [A-Za-z0-9_-]{6,} \. [A-Za-z0-9_-]+ (?: \. [A-Za-z0-9_-]* )? )
+    """
+)
+"""A session token of STS, or a JSON Web Token, without a name beside it: by how they begin, as an archive id may."""
+
 SECRET_NAMES = frozenset(
     {
         "authorization",
@@ -46,4 +57,6 @@ def redact(text: str) -> str:
     """Return ``text`` with secrets replaced by ``[hidden]`` and access key ids shortened."""
     text = _NAMED_SECRET.sub(rf"\g<1>{HIDDEN}", text)
     text = _ACCESS_KEY.sub(r"\1…\2", text)
+    text = _URL_PASSWORD.sub(rf"\g<1>{HIDDEN}", text)
+    text = _LOOSE_TOKEN.sub(HIDDEN, text)
     return _LOOSE_SECRET.sub(HIDDEN, text)

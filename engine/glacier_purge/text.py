@@ -1,4 +1,4 @@
-"""Numbers in words: durations, sizes and rates as people read them. Pure."""
+"""Numbers in words, as people read them: durations, sizes and rates; and foreign text for cells of tables. Pure."""
 
 from __future__ import annotations
 
@@ -37,3 +37,10 @@ def share(part: int, whole: int) -> str:
     """``1`` of ``3`` is "33.3%"; rounded down, so that only all of it is "100.0%"."""
     tenths = part * 1000 // whole if whole else 1000
     return f"{tenths // 10}.{tenths % 10}%"
+
+
+def inert(text: str) -> str:
+    """Foreign text for a cell of a table: no spreadsheet takes it for a formula and no terminal for a command."""
+    if not text:
+        return text
+    return "'" + "".join(character if character.isprintable() else repr(character)[1:-1] for character in text)

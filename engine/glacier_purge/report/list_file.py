@@ -16,6 +16,8 @@ from typing import TYPE_CHECKING
 
 import orjson
 
+from glacier_purge.text import inert
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
     from typing import TextIO
@@ -52,7 +54,7 @@ def _csv(rows: Iterable[Row], columns: Sequence[str], target: TextIO, _vault: st
             cells = [mark + cell if cell else cell for mark, cell in zip(before, cells, strict=True)]
             target.write('"' + '","'.join(cells) + '"' + _CSV_LINE_ENDS)
         else:
-            writer.writerow([_inert(cell) if mark else cell for mark, cell in zip(before, cells, strict=True)])
+            writer.writerow([inert(cell) if mark else cell for mark, cell in zip(before, cells, strict=True)])
 
 
 def _jsonl(rows: Iterable[Row], columns: Sequence[str], target: TextIO, _vault: str) -> None:
@@ -69,7 +71,7 @@ def _s3_batch(rows: Iterable[Row], columns: Sequence[str], target: TextIO, vault
         archive_id, outcome, code, status, attempts, committed = (row[place] for place in places)
         if (task := _TASKS.get(str(outcome))) is not None:
             message = f"{outcome} after {attempts} requests, on record since {committed}"
-            writer.writerow((vault, archive_id, "", task, _inert(str(code or "")), status, message))
+            writer.writerow((vault, archive_id, "", task, inert(str(code or "")), status, message))
 
 
 _WRITERS: dict[ListFormat, Callable[[Iterable[Row], Sequence[str], TextIO, str], None]] = {
@@ -77,10 +79,3 @@ _WRITERS: dict[ListFormat, Callable[[Iterable[Row], Sequence[str], TextIO, str],
     ListFormat.JSONL: _jsonl,
     ListFormat.S3_BATCH: _s3_batch,
 }
-
-
-def _inert(text: str) -> str:
-    """Foreign text that no spreadsheet takes for a formula and no terminal for a command."""
-    if not text:
-        return text
-    return "'" + "".join(character if character.isprintable() else repr(character)[1:-1] for character in text)

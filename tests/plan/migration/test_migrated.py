@@ -95,13 +95,13 @@ def test_each_archive_without_proof_stays_with_its_reason(tmp_path: Path, tables
     assert [int(one["ordinal"]) for one in listed] == [1, 2, 3, 4, 5, 7]
     assert listed[1] == {
         "ordinal": "2",
-        "archive_id": archive_id(2),
+        "archive_id": f"'{archive_id(2)}",  # half of all ids begin with a hyphen, which makes a formula
         "size": "1000",
-        "created": "2020-01-31T12:00:00Z",
+        "created": "'2020-01-31T12:00:00Z",
         "reason": "manifest_size_differs",
         "manifest_size": "999",
-        "manifest_tree_hash": f"{2:064X}",
-        "copy": "copies/run/2",
+        "manifest_tree_hash": f"'{2:064X}",
+        "copy": "'copies/run/2",
     }
     assert listed[-1]["reason"] == "not_in_manifest"
 

@@ -36,6 +36,7 @@ from glacier_purge.plan.rows import Rows
 from glacier_purge.plan.selection import Filter
 from glacier_purge.storage.disk import FolderFiles
 from glacier_purge.storage.documents import begun_file
+from glacier_purge.text import inert
 
 UNPROVEN_FILE = "unproven.csv"
 COPIES_NOT_LOOKED_AT = "copies_not_looked_at"
@@ -153,8 +154,10 @@ class Unproven:
     def _judge(self, archive: Archive) -> int:
         decision, claim = self._migration.judge(archive, self._copies)
         if decision != DELETE:
-            said = ("", "", "") if claim is None else (claim.size_bytes, claim.tree_hash, claim.copy)
-            self._write(
-                (archive.ordinal, archive.archive_id, archive.size_bytes, archive.created, REASONS[decision], *said)
-            )
+            said = ("", "", "")
+            if claim is not None:
+                said = ("" if claim.size_bytes is None else str(claim.size_bytes), claim.tree_hash or "", claim.copy)
+            size, tree_hash, copy = said
+            about = (archive.ordinal, inert(archive.archive_id), archive.size_bytes, inert(archive.created))
+            self._write((*about, REASONS[decision], size, inert(tree_hash), inert(copy)))
         return decision
