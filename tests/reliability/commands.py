@@ -33,7 +33,7 @@ MEMBERS = 3
 COMMIT_SECONDS = 0.1
 PACED = ("--max-rate", str(RATE), "--max-in-flight", str(IN_FLIGHT))
 LATENCY_MS = 4.0
-DAYS_PASS = 100_000.0
+DAYS_PASS = 40_000.0
 """Simulated seconds a second, for what takes days."""
 _POLL_SECONDS = 0.002
 
@@ -63,6 +63,7 @@ class World(Bench):
         held: bool = False,
         limits: dict[int, int] | None = None,
         descriptors: int | None = None,
+        has_own_clock: bool = False,
         closed: bool = False,
         **variables: str,
     ) -> Forked:
@@ -78,6 +79,7 @@ class World(Bench):
                 err=None if closed else said.with_suffix(".err"),
                 limits=limits or {},
                 descriptors=descriptors,
+                has_own_clock=has_own_clock,
             ),
             held=held,
         )
@@ -127,8 +129,8 @@ class Toll:
         self._world = world
         self._may_be_sent_again = Counter[str]()
 
-    def stopped(self) -> None:
-        """Look at what a process left that has just ended, however it ended."""
+    def stopped(self) -> set[str]:
+        """Look at what a process left that has just ended, however it ended, and say what has no outcome."""
         self._world.service.let_everybody_go()
         recorded, commits, latencies = set[str](), [], [0.0]
         for run in runs_in(self._world.folder):
@@ -142,6 +144,7 @@ class Toll:
         allowed = round(RATE * MEMBERS * (waited + sorted(latencies)[len(latencies) * 99 // 100])) + IN_FLIGHT * MEMBERS
         assert len(in_doubt) <= allowed, f"I5: {len(in_doubt)} deletes have no outcome on disk; at most {allowed} may"
         self._may_be_sent_again.update(in_doubt)
+        return in_doubt
 
     def check(self) -> None:
         """Look at what was sent again, when all is done."""
@@ -234,3 +237,16 @@ def _authority() -> bytes:
 @cache
 def _auditors_copy() -> dict[str, Any]:
     return runpy.run_path(verification.__file__)
+
+
+def named_unknown(folder: Path) -> set[str]:
+    """The archives that the last words of the logs in a folder name as sent without a reply."""
+    named = set[str]()
+    for run in runs_in(folder):
+        log = b"".join(segment.read_bytes() for segment in sorted((run / "audit").glob("[0-9]*.jsonl")))
+        lines = [line for line in log.splitlines(keepends=True) if line.endswith(b"\n")]
+        last = json.loads(lines[-1]) if lines else {}
+        if last.get("event") == "stopped":
+            planned = inventory_ids(run)
+            named |= {planned[ordinal] for ordinal in last["unknown"]}
+    return named

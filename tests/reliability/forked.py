@@ -15,6 +15,7 @@ import resource
 import signal
 import sys
 import threading
+import time
 import warnings
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -23,10 +24,12 @@ from multiprocessing.connection import wait
 from typing import TYPE_CHECKING, TextIO
 
 import glacier_purge
+from glacier_purge import clock
 from glacier_purge.cli import main
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from ctypes import c_double
     from multiprocessing.connection import Connection
     from multiprocessing.context import ForkProcess
     from pathlib import Path
@@ -39,8 +42,12 @@ _BEGIN = signal.SIGUSR1
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Order:
-    """A command line and what is around it. ``limits`` are by their number in ``resource``, ``descriptors`` is how
-    many more it may open; ``out`` and ``err`` are files, or None where it begins without that descriptor."""
+    """A command line and what is around it.
+
+    ``limits`` are by their number in ``resource``, ``descriptors`` is how many more it may open; ``out`` and ``err``
+    are files, or None where it begins without that descriptor.  The wall clock of one that ``has_own_clock`` can be
+    stepped (``Twin.wall_ahead``).
+    """
 
     arguments: tuple[str, ...]
     environment: dict[str, str]
@@ -49,6 +56,7 @@ class Order:
     err: Path | None
     limits: dict[int, int] = field(default_factory=dict)
     descriptors: int | None = None
+    has_own_clock: bool = False
 
 
 class Twin:
@@ -57,8 +65,10 @@ class Twin:
     def __init__(self) -> None:
         _load()
         self._ended: dict[int, int] = {}
+        self.wall_ahead = _CONTEXT.Value("d", 0.0, lock=False)
+        """Seconds, also below zero, by which the wall clocks of its processes are ahead."""
         self._line, theirs = _CONTEXT.Pipe()
-        self._process = _CONTEXT.Process(target=_be_twin, args=(theirs, self._line))
+        self._process = _CONTEXT.Process(target=_be_twin, args=(theirs, self._line, self.wall_ahead))
         start(self._process)
         theirs.close()
 
@@ -150,7 +160,7 @@ def _load() -> None:
         import_module(name)
 
 
-def _be_twin(line: Connection, theirs: Connection) -> None:
+def _be_twin(line: Connection, theirs: Connection, wall_ahead: c_double) -> None:
     """Fork what is ordered and tell who ended how, until nobody orders any more; then end all that is left."""
     end_with_parent()
     theirs.close()
@@ -170,13 +180,13 @@ def _be_twin(line: Connection, theirs: Connection) -> None:
                     child.kill()
                     child.join()
                 return
-            child = _CONTEXT.Process(target=_carry_out, args=(order, line))
+            child = _CONTEXT.Process(target=_carry_out, args=(order, line, wall_ahead))
             child.start()
             living[child.sentinel] = child
             line.send((child.pid, None))
 
 
-def _carry_out(order: Order, line: Connection) -> None:
+def _carry_out(order: Order, line: Connection, wall_ahead: c_double) -> None:
     """Be a process of the command."""
     end_with_parent()
     line.close()
@@ -195,6 +205,9 @@ def _carry_out(order: Order, line: Connection) -> None:
     for number in (signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT):
         signal.signal(number, signal.SIG_DFL)
     signal.signal(signal.SIGINT, signal.default_int_handler)
+    if order.has_own_clock:  # what dates signatures reads it past ``clock``
+        wall = time.time
+        time.time = clock._read = lambda: wall() + wall_ahead.value
     signal.sigwait({_BEGIN})
     signal.pthread_sigmask(signal.SIG_UNBLOCK, {_BEGIN})
     sys.exit(main(order.arguments))

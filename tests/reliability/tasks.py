@@ -7,12 +7,16 @@ import shutil
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from tests.reliability.commands import DAYS_PASS, PACED, World
+from glacier_purge.cli.exit_codes import ExitCode
+from tests.reliability.commands import DAYS_PASS, PACED, Toll, check_purged, check_sound
 
 if TYPE_CHECKING:
     import random
     from collections.abc import Callable
     from pathlib import Path
+
+    from tests.reliability.commands import World
+    from tests.reliability.forked import Forked
 
 COMMANDS_MAX = 20
 """So many times a command is given again at most until all is done."""
@@ -139,6 +143,37 @@ APPLY = Verb(name="apply", prepare=apply, options={"archives": 100})
 PURGE = Verb(name="purge", prepare=purge, options={"archives": 100})
 RUN = Verb(name="run", prepare=run, options=DAYS)
 FLEET = Verb(name="fleet", prepare=fleet, options=DAYS)
+
+
+def carry(
+    here: World,
+    verb: Verb,
+    chance: random.Random,
+    each: Callable[[Forked, Toll], int],
+    **around: Any,
+) -> None:
+    """Give a command again and again until all is done, and look each time and at last what came of it.
+
+    ``each`` gets a process that was not begun, and says how it ended; whatever it makes of that, the next is begun
+    until one is done.  ``around`` is what they are forked with.
+    """
+    task, toll, digests = verb.prepare(here, chance), Toll(here), list[str]()
+    for _ in range(COMMANDS_MAX):
+        process = here.forked(*task.arguments(digests), held=True, **around)
+        ended = each(process, toll)
+        toll.stopped()
+        check_purged(here, task.wanted, complete=False)
+        check_sound(here.run_dir)
+        if ended == ExitCode.PENDING:
+            digests += json.loads(process.out())["confirm_digests"]
+        elif ended == ExitCode.DONE:
+            break
+    else:
+        raise AssertionError(f"not done after {COMMANDS_MAX} commands")
+    check_purged(here, task.wanted, complete=True)
+    check_sound(here.run_dir, finished=True)
+    toll.check()
+    task.after()
 
 
 def confirming(digests: list[str]) -> tuple[str, ...]:

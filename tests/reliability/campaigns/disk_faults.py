@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import random
 import re
 import signal
@@ -12,13 +11,14 @@ from typing import TYPE_CHECKING
 
 from glacier_purge.cli.exit_codes import ExitCode
 from tests.reliability.campaign import Campaign
-from tests.reliability.commands import COMMIT_SECONDS, Toll, World, check_purged, check_sound, world
-from tests.reliability.tasks import APPLY, COMMANDS_MAX, FLEET, PURGE, RUN
+from tests.reliability.commands import COMMIT_SECONDS, world
+from tests.reliability.tasks import APPLY, FLEET, PURGE, RUN, carry
 from tests.reliability.traced import Fault, Struck, Trace, files_watched
 
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from tests.reliability.commands import Toll, World
     from tests.reliability.forked import Forked
 
 FAULTS_A_SEED = 3
@@ -68,35 +68,25 @@ def try_seed(seed: int, folder: Path) -> Counter[str]:
     faults = [FAULTS[(first + each) % len(FAULTS)] for each in range(FAULTS_A_SEED)]
     with world(folder, seed=seed, **verb.options) as here:
         here.variables["GLACIER_PURGE_AUDIT__CHECKPOINT_SECONDS"] = "0.15"
-        task, toll, digests = verb.prepare(here, chance), Toll(here), list[str]()
-        for turn in range(COMMANDS_MAX):
+
+        def each(process: Forked, _: Toll) -> int:
             fault = faults.pop(0) if faults else None
-            process = here.forked(*task.arguments(digests), held=True)
             trace = None
             if fault is not None:
-                number = chance.randint(1, NUMBERS[fault.call][ANY if turn else SURE])
-                trace = Trace(process, here.run_dir, fault, number)
+                which = ANY if len(faults) < FAULTS_A_SEED - 1 else SURE
+                trace = Trace(process, here.run_dir, fault, chance.randint(1, NUMBERS[fault.call][which]))
             process.begin()
             ended = process.wait()
             struck = trace.struck() if trace else []
-            toll.stopped()
-            check_purged(here, task.wanted, complete=False)
-            check_sound(here.run_dir)
             if trace is not None and struck:
+                here.service.let_everybody_go()
                 check_end(here, process, trace, struck[0])
                 hit[f"{verb.name}: {fault} at {kind_of(struck[0].file)}"] += 1
             else:
                 assert ended in {ExitCode.DONE, ExitCode.PENDING}, process.err()[-2000:]
-            if ended == ExitCode.PENDING:
-                digests += json.loads(process.out())["confirm_digests"]
-            elif ended == ExitCode.DONE:
-                break
-        else:
-            raise AssertionError(f"not done after {COMMANDS_MAX} commands")
-        check_purged(here, task.wanted, complete=True)
-        check_sound(here.run_dir, finished=True)
-        toll.check()
-        task.after()
+            return ended
+
+        carry(here, verb, chance, each)
         unwatched = set(here.run_dir.rglob("*")) - files_watched(here.run_dir)
         assert all(path.is_dir() for path in unwatched), f"no fault can strike these: {unwatched}"
     return hit
