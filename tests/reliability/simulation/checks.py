@@ -13,10 +13,13 @@ from glacier_purge.audit.verification import NotToBeChecked, verify_folder
 from glacier_purge.fleet.fleet import State
 from glacier_purge.plan.decisions import selected_bitmap
 from glacier_purge.storage.disk import FileDisk
+from tests.reliability.simulation.fate import HOUR, OPEN_SECONDS
+from tests.reliability.simulation.keys import STRANGERS
 
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from glacier_purge.archive import Vault
     from glacier_purge.fleet.fleet import Ending
     from glacier_purge.plan.document import Plan
     from glacier_purge.storage.folder import RunFolder
@@ -30,7 +33,7 @@ UNDER_WAY_SECONDS = 36.0
 KNOWN_ENDINGS = {
     State.DONE: {0},
     State.PENDING: {75},
-    State.STOPPED: {3},
+    State.STOPPED: {3, 130},
     State.FAILED: {2, 253, 254},
 }
 
@@ -38,8 +41,10 @@ KNOWN_ENDINGS = {
 class Checks:
     """Of one vault. ``object_to`` is asked about each delete when it comes."""
 
-    def __init__(self, lives: Lives) -> None:
+    def __init__(self, lives: Lives, vault: Vault, folder: Path) -> None:
         self._lives = lives
+        self._vault = vault
+        self._folder = folder
         self._approved: set[str] = set()
         self._there_at_first: list[str] = []
         self._born_at = 0.0
@@ -52,12 +57,11 @@ class Checks:
         """The owner's own statements in the vault's policy."""
         self._paused_at: float | None = None
         self._skewed_at = -1e9
-        self.counted: Counter[str] = Counter()
 
     def begin(self) -> None:
         """Look at what is there before anything happens."""
-        self._there_at_first = self._lives.service.ids(self._lives.vault.name)
-        policy = self._lives.service.policy(self._lives.vault.name)
+        self._there_at_first = self._lives.service.ids(self._vault.name)
+        policy = self._lives.service.policy(self._vault.name)
         self._owners = [] if policy is None else json.loads(policy)["Statement"]
 
     def approved(self, folder: RunFolder, plan: Plan) -> None:
@@ -74,11 +78,17 @@ class Checks:
         """Another process begins, which was told to pause by nobody."""
         self._born_at, self._paused_at = self._lives.machine.seconds, None
 
-    def happened(self, event: Event) -> None:
-        """Something was done to the vault, the host or the run."""
+    def happened(self, event: Event, *, is_about_it: bool) -> None:
+        """Something was done to the host, or, if it is about this one, to the vault or its run."""
         verb, _, rest = event.what.partition(" ")
         seconds = self._lives.machine.seconds
-        if verb == "hold":
+        if verb in {"cut", "mend"}:
+            self._cuts.append(seconds)
+        elif verb == "skew":
+            self._skewed_at = seconds
+        elif not is_about_it:
+            return
+        elif verb == "hold":
             self._held[rest] = seconds
             if rest == "policy":
                 self._owners.append({"Sid": "hold"})
@@ -86,24 +96,20 @@ class Checks:
             self._held.pop(rest, None)
             if rest == "policy":
                 self._owners = [each for each in self._owners if each["Sid"] != "hold"]
-        elif verb in {"cut", "mend"}:
-            self._cuts.append(seconds)
         elif verb == "thaw":
             self._owners = []
             self._held.pop("policy", None)
-        elif verb == "skew":
-            self._skewed_at = seconds
 
     def obeyed(self, verb: str) -> None:
         """A run took an order."""
         if verb in {"pause", "resume"}:
             self._paused_at = self._lives.machine.seconds if verb == "pause" else None
 
-    def object_to(self, seconds: float, vault: str, archive_id: str) -> str | None:
+    def object_to(self, seconds: float, archive_id: str) -> str | None:
         """Why this delete should not have been sent; None when nothing is said against it."""
         what = f"a delete of {archive_id[:12]}..."
-        if vault != self._lives.vault.name or archive_id not in self._approved:
-            return f"{what} in {vault}, which nobody approved"
+        if archive_id not in self._approved:
+            return f"{what} in {self._vault.name}, which nobody approved"
         interval: Any = self._lives.fate.settings["safety"]["protection_interval_seconds"]
         for kind, since in self._held.items():
             if since < self._born_at or seconds > since + interval + LOOK_SECONDS:
@@ -112,42 +118,36 @@ class Checks:
                 )
         if self._paused_at is not None and seconds > self._paused_at + UNDER_WAY_SECONDS:
             return f"{what} during the operator's pause since {self._paused_at:.0f} s"
+        if self._is_out_of_hours(seconds):
+            return f"{what} outside of the hours asked for"
         return None
 
-    def after_a_life(self, ending: Ending | None) -> None:
-        """Look at what a process left."""
-        lives = self._lives
-        if ending is None:
-            self._deaths.append(lives.machine.seconds)
-        else:
-            self.counted[ending.state.value] += 1
-            assert ending.exit_code in KNOWN_ENDINGS[ending.state], ending
-        assert not lives.machine.unhandled, lives.machine.unhandled
-        assert not lives.service.seen.objections, lives.service.seen.objections[:5]
-        self._look_at_the_folder()
+    def _is_out_of_hours(self, seconds: float) -> bool:
+        """By this host's clock, which is looked at once a minute at least."""
+        if "windows" not in self._lives.fate.settings["pace"] or seconds < self._skewed_at + UNDER_WAY_SECONDS + 60.0:
+            return False
+        return self._lives.machine.wall_seconds() % HOUR > OPEN_SECONDS + UNDER_WAY_SECONDS
 
-    def _look_at_the_folder(self) -> None:
-        place = self._lives.place
-        if not place.exists():
-            return
-        try:
-            verdicts = verify_folder(place)
-        except NotToBeChecked:
-            return
-        faults = [f"{name}: {fault}" for name, _, found in verdicts for fault in found.faults]
-        assert not faults, faults
+    def after_a_life(self, ending: Ending | None) -> None:
+        """Look at how it ended for the vault."""
+        if ending is None:
+            self._deaths.append(self._lives.machine.seconds)
+        else:
+            assert ending.exit_code in KNOWN_ENDINGS[ending.state], ending
 
     def at_the_end(self) -> None:
         """Hold everything against the service."""
         lives, seen = self._lives, self._lives.service.seen
-        name = lives.vault.name
+        name = self._vault.name
         is_there = name in lives.service.glacier.vault_names()
         left = set(lives.service.ids(name)) if is_there else set()
         gone = {one for one, times in seen.times.items() if any(each.accepted for each in times)}
         recorded: Counter[str] = Counter()
-        for place in sorted(lives.place.glob("round-*")):
+        for place in sorted(self._folder.glob("round-*")):
             if (place / "plan.json").exists() and (place / "audit").exists():
                 self._look_at_a_round(place, recorded)
+        strange = [each for each in lives.machine.keys.used if each.startswith(STRANGERS)]
+        assert not strange, f"deletes were signed with another account's keys: {strange[:3]}"
         assert not recorded["failed"], "an archive failed of nothing but weather"
         deleted = set(recorded) - {"failed"}
         assert deleted <= gone, "recorded as deleted, and the service never took it"
@@ -162,7 +162,6 @@ class Checks:
         assert is_there is not lives.fate.remove, "the vault is not as it was ordered"
         assert not left or is_there
         self._look_at_redeletes()
-        self._look_at_the_rate()
 
     def _look_at_a_round(self, place: Path, recorded: Counter[str]) -> None:
         """Every record has one outcome, the log is at its end, and the certificate says what the log says."""
@@ -177,6 +176,7 @@ class Checks:
                         kinds[said["outcome"]] += 1
                         if said["outcome"] == "deleted":
                             recorded[said["archive_id"]] += 1
+                            self._look_at_an_outcome(said)
         recorded["failed"] += kinds["failed"]
         if not kinds:
             return
@@ -188,6 +188,11 @@ class Checks:
             assert said["found"]["gone"] == kinds["deleted"], said["found"]
             assert said["found"]["still_listed"] == 0, said["found"]
 
+    def _look_at_an_outcome(self, said: dict[str, Any]) -> None:
+        """What the service may have done before is not told as done now (I5)."""
+        taken = [each for each in self._lives.service.seen.times[said["archive_id"]] if each.accepted]
+        assert said.get("redelete") or len(taken) < 2, f"deleted {len(taken)} times, and it says once: {said}"
+
     def _look_at_redeletes(self) -> None:
         """A delete is sent again because nobody knew, and for no other reason."""
         fate, settings = self._lives.fate, self._lives.fate.settings
@@ -196,6 +201,8 @@ class Checks:
         unknown_seconds = commit + reply_seconds + (2.2 if fate.slow_work else 0.2)
         needless = []
         for archive_id, times in self._lives.service.seen.times.items():
+            if times[0].vault != self._vault.name:
+                continue
             for first, again in pairwise(times):
                 if not (first.told and first.accepted) or self._is_cut(first.seconds, reply_seconds):
                     continue
@@ -213,13 +220,26 @@ class Checks:
             bisect_right(self._cuts, seconds) % 2
         )
 
-    def _look_at_the_rate(self) -> None:
-        """Never faster than was asked for, over any second."""
-        most: Any = self._lives.fate.settings["pace"]["max_rate"]
-        if most is None or any(event.what == "rate" for event in self._lives.fate.events):
-            return
-        moments = [each.seconds for each in self._lives.service.seen.arrivals]
-        span = max(1.0, 5.0 / most)
-        for n, moment in enumerate(moments):
-            within = bisect_right(moments, moment + span) - n
-            assert within <= 1.05 * most * span + 4, f"{within} deletes within {span:g} s of {moment:.1f} s, {most}/s"
+
+def look_at_the_folder(place: Path) -> None:
+    """Whoever checks the folder finds nothing wrong after any life."""
+    if not place.exists():
+        return
+    try:
+        verdicts = verify_folder(place)
+    except NotToBeChecked:
+        return
+    faults = [f"{name}: {fault}" for name, _, found in verdicts for fault in found.faults]
+    assert not faults, faults
+
+
+def look_at_the_rate(lives: Lives) -> None:
+    """Never faster than was asked for, over any second and all vaults: they are one account's."""
+    most: Any = lives.fate.settings["pace"]["max_rate"]
+    if most is None or any(event.what == "rate" for event in lives.fate.events):
+        return
+    moments = [each.seconds for each in lives.service.seen.arrivals]
+    span = max(1.0, 5.0 / most)
+    for n, moment in enumerate(moments):
+        within = bisect_right(moments, moment + span) - n
+        assert within <= 1.05 * most * span + 4, f"{within} deletes within {span:g} s of {moment:.1f} s, {most}/s"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import random
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from glacier_purge.plan.choices import EVERY_ARCHIVE, Choices
@@ -13,7 +13,9 @@ from tests.reliability.simulation.machine import Death
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-DAY, HOUR, MINUTE = 86_400.0, 3_600.0, 60.0
+DAY, HOUR = 86_400.0, 3_600.0
+OPEN_SECONDS = 1_200.0
+"""How long of each hour deletes may be sent, where there are windows."""
 VAULT = "photos"
 
 UNTOLD = ("reset-after", "close-after", "half-close", "truncated-head", "reset-in-head", "no-reply", "late-reply")
@@ -29,6 +31,8 @@ WEATHER = (
 """Faults of a delete that pass by themselves and are no archive's."""
 REPEATED = ("repeated-here", "repeated-anywhere", "stray-reply")
 """A 204 that is another delete's: it puts two in doubt."""
+ENDINGS = ("vault-missing", "access-denied", "wrong-vault", "captive-portal", "expired-token", "invalid-signature")
+"""Answers to a delete that end a run or pause it, and are no archive's either."""
 GROUND = (
     "internal-error",
     "internal-failure",
@@ -74,8 +78,9 @@ class Fate:
     pauses_seconds: tuple[float, ...] = ()
     """How long it takes until somebody starts it again, after each death."""
     slow_work: bool = False
+    keys_last_seconds: float | None = None
+    """How long a set of credentials lasts; None is for good."""
     calm_after_seconds: float = 20 * DAY
-    facts: dict[str, object] = field(default_factory=dict)
 
 
 def drawn(seed: int) -> Fate:
@@ -97,13 +102,20 @@ def drawn(seed: int) -> Fate:
         },
         "safety": {"protection_interval_seconds": chance.choice([10.0, 30.0, 60.0])},
     }
+    if chance.random() < 0.2:
+        settings["pace"]["windows"] = tuple(f"{hour:02}:00-{hour:02}:{OPEN_SECONDS / 60:.0f} UTC" for hour in range(24))
     if chance.random() < 0.08 and archives < 300:
         settings["aws"] = {"transport": "sdk"}
     events = tuple(sorted(_events(chance, settings, remove=remove), key=lambda event: event.seconds))
     deaths = tuple(_death(chance) for _ in range(chance.randint(1, 5)))
+    vaults = {VAULT: archives}
+    if chance.random() < 0.2:  # a fleet
+        vaults |= {
+            name: chance.randint(1, 120) for name in chance.sample(["films", "maps", "logs"], chance.randint(1, 2))
+        }
     return Fate(
         seed=seed,
-        archives={VAULT: archives},
+        archives=vaults,
         latency_seconds=latency_seconds,
         rate_per_second=rate_per_second,
         burst=None if chance.random() < 0.5 else chance.choice([1.0, 20.0, 200.0]),
@@ -119,6 +131,7 @@ def drawn(seed: int) -> Fate:
         deaths=deaths,
         pauses_seconds=tuple(10 ** chance.uniform(0.0, 4.5) for _ in deaths),
         slow_work=chance.random() < 0.5,
+        keys_last_seconds=None if chance.random() < 0.6 else chance.choice([30.0, 60.0, 300.0]),
     )
 
 
@@ -142,6 +155,9 @@ def _faults(chance: random.Random) -> list[Rule]:
         rules.append(
             Rule(kind, share, from_seconds=begins, until_seconds=min(ends, until), after="DeleteArchive", count=400)
         )
+    if chance.random() < 0.2:
+        begins = chance.uniform(0.0, 20.0)
+        rules.append(Rule(chance.choice(ENDINGS), 0.1, from_seconds=begins, after="DeleteArchive", count=2))
     for kind in chance.sample(GROUND, chance.choice([0, 0, 1, 2])):
         operation = chance.choice(_ASKED)
         rules.append(Rule(kind, chance.choice([0.1, 0.4]), operation, until_seconds=until, count=30))
@@ -200,6 +216,10 @@ def _events(chance: random.Random, settings: dict[str, dict[str, object]], *, re
         events += [Event(soon(), "rate", round(10 ** chance.uniform(0.3, 2.0), 1)), Event(soon() + span, "rate", 0.0)]
     if chance.random() < 0.1:
         events.append(Event(soon(), "stop"))
+    if chance.random() < 0.3:
+        begins = soon()
+        events += [Event(begins, f"keys {chance.choice(['fails', 'strange'])}")]
+        events += [Event(begins + 10 ** chance.uniform(0.5, 3.5), "keys given")]
     if chance.random() < 0.1:
         events.append(Event(soon(), "thaw"))
     if chance.random() < 0.15:

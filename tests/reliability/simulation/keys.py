@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+from asyncio import get_running_loop
 from concurrent.futures import Future
 from dataclasses import dataclass, field
 from datetime import timedelta
@@ -11,6 +13,7 @@ import anyio
 
 from glacier_purge.aws.credentials import Issued
 from glacier_purge.errors import CredentialsFailed, CredentialsUnreachable
+from glacier_simulator.refusal import Refusal, foreign_account
 
 if TYPE_CHECKING:
     import asyncio
@@ -19,6 +22,7 @@ if TYPE_CHECKING:
     from tests.reliability.simulation.machine import Machine
 
 LASTING = "AKIDEXAMPLE"
+STRANGERS = "ASIASTRANGER"
 
 
 class Attempt:
@@ -34,9 +38,8 @@ class Attempt:
 
     def begin(self) -> None:
         """Set out."""
-        import asyncio
 
-        self._task = asyncio.get_running_loop().create_task(self._go())
+        self._task = get_running_loop().create_task(self._go())
 
     async def _go(self) -> None:
         outcome: Issued | CredentialsFailed
@@ -70,7 +73,24 @@ class Keys:
     """Whether there is nothing to be had now."""
     strange: bool = False
     """Whether the key that is given now is another account's."""
-    issued: list[str] = field(default_factory=list)
+    issued: dict[str, float] = field(default_factory=dict)
+    """Keys that were given, and until when they hold, in true time."""
+    used: set[str] = field(default_factory=set)
+    """Keys that signed a delete."""
+
+    def refusal(self, authorization: str) -> Refusal | None:
+        """How the service refuses what was signed like that; None when it does not."""
+        key = self.key(authorization)
+        if key.startswith(STRANGERS):
+            return foreign_account("123456789012")
+        if self.issued.get(key, math.inf) < self.machine.true_seconds():
+            return Refusal("ExpiredTokenException", "The security token included in the request is expired")
+        return None
+
+    @staticmethod
+    def key(authorization: str) -> str:
+        """The key that something was signed with."""
+        return authorization.partition("Credential=")[2].partition("/")[0]
 
     def begin(self, refused_key: str | None, check: Check | None) -> Attempt:
         """See ``Chain.begin``."""
@@ -85,8 +105,8 @@ class Keys:
             raise CredentialsUnreachable("the helper: it gives nothing at the moment. Look at it.")
         if self.life_seconds is None:
             return Issued(access_key=LASTING, secret_key="secret", given_by="the file")
-        key = f"{'ASIASTRANGER' if self.strange else 'ASIAEXAMPLE'}{len(self.issued)}"
-        self.issued.append(key)
+        key = f"{STRANGERS if self.strange else 'ASIAEXAMPLE'}{len(self.issued)}"
+        self.issued[key] = self.machine.true_seconds() + self.life_seconds
         self.machine.tell(f"credentials {key}")
         expires = self.machine.now + timedelta(seconds=self.life_seconds)
         return Issued(

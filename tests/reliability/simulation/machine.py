@@ -201,6 +201,7 @@ class Machine:
             self.is_dead = True
             _abandon(loop)
             loop.close()
+            self.network.drop()
             self._names.clear()
 
     def _unhandled(self, loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
@@ -316,6 +317,10 @@ class Machine:
         with ExitStack() as owned:
             owned.enter_context(warnings.catch_warnings())
             warnings.filterwarnings("ignore", "coroutine .* was never awaited", RuntimeWarning)  # the dead's
+            surroundings = {name: os.environ[name] for name in ("PATH", "HOME") if name in os.environ}
+            owned.enter_context(
+                patch.dict(os.environ, surroundings | {"AWS_EC2_METADATA_DISABLED": "true"}, clear=True)
+            )
             owned.callback(logging.getLogger().removeHandler, log)
             for target, name, ours in (
                 (glacier_purge.clock, "_read", self.wall_seconds),
@@ -328,6 +333,7 @@ class Machine:
                 (os, "getpid", lambda: 4242),
                 (Chain, "begin", lambda _, refused, check: self.keys.begin(refused, check)),
                 (glacier_purge.aws.session, "client_context", lambda *_, **__: _NO_TLS),
+                (glacier_purge.aws.session, "trust_in_words", lambda *_: "nobody's word"),
                 (anyio.to_thread, "run_sync", self._elsewhere),
                 (glacier_purge.run.socket, "serve", _no_orders),
                 (os, "open", self._open(os.open)),
@@ -380,7 +386,8 @@ class _Log(logging.Handler):
     def emit(self, record: logging.LogRecord) -> None:
         if record.name.startswith("glacier_simulator"):
             self._machine.unhandled.append(f"{record.getMessage()} {record.exc_info}")
-        self._machine.tell(f"log {record.getMessage().splitlines()[0][:200]}")
+        _, _, said = record.getMessage().splitlines()[0].partition("[")  # without a time that is nobody's here
+        self._machine.tell(f"log [{said[:200]}")
 
 
 async def _no_orders(*_: object) -> None:

@@ -33,12 +33,25 @@ class Network:
         self._desk = desk
         self._machine = machine
         self._chance = chance
+        self._ends: set[End] = set()
         self._far = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
         """What the service's end believes to be its socket."""
 
     def close(self) -> None:
-        """Give the token back."""
+        """Give the tokens back."""
+        self.drop()
         self._far.close()
+
+    def drop(self) -> None:
+        """Forget every connection: whose process is gone, nothing comes over any more."""
+        for end in self._ends:
+            end.sock.close()
+        self._ends.clear()
+
+    def lost(self, end: End) -> None:
+        """Forget one end."""
+        end.sock.close()
+        self._ends.discard(end)
 
     def joined(self, connection: Connection) -> None:
         """See ``glacier_simulator.protocol.Host``."""
@@ -59,6 +72,7 @@ class Network:
         near = End(self, loop, near_protocol(), sock)
         far = End(self, loop, Connection(self._desk, loop, self), self._far.dup())
         near.peer, far.peer = far, near
+        self._ends |= {near, far}
         far.protocol.connection_made(far)
         near.protocol.connection_made(near)
         return near, near.protocol
@@ -85,7 +99,7 @@ class End(asyncio.Transport):
         self.protocol = protocol
         self._network = network
         self._loop = loop
-        self._sock = sock
+        self.sock = sock
         self._is_closing = self._is_lost = self._has_ended = False
         self._is_paused = False
         self._arrived: list[bytes] = []
@@ -164,7 +178,7 @@ class End(asyncio.Transport):
         if not self._is_lost:
             self._is_lost = self._is_closing = True
             self.protocol.connection_lost(error)
-            self._sock.close()
+            self._network.lost(self)
 
     def set_protocol(self, protocol: asyncio.BaseProtocol) -> None:
         """Hand on to another."""

@@ -63,6 +63,10 @@ class WatchedDesk(ServiceDesk):
 
     def answer_delete(self, url: bytes, headers: list[tuple[bytes, bytes]], *, keep_alive: bool) -> Outgoing | None:
         """See ``ServiceDesk``."""
+        authorization = next((value for name, value in headers if name.lower() == b"authorization"), b"").decode()
+        self._machine.keys.used.add(self._machine.keys.key(authorization))
+        if self._machine.keys.refusal(authorization) is not None:
+            return None  # to be refused below
         outgoing = super().answer_delete(url, headers, keep_alive=keep_alive)
         if outgoing is not None:
             self._note(url.decode("ascii"), outgoing)
@@ -70,7 +74,13 @@ class WatchedDesk(ServiceDesk):
 
     def answer(self, request: Request, *, keep_alive: bool) -> Outgoing:
         """See ``ServiceDesk``."""
-        outgoing = super().answer(request, keep_alive=keep_alive)
+        refused = self._machine.keys.refusal(request.headers.get("authorization", ""))
+        if refused is not None:
+            response = refused.response()
+            response.headers.append(("x-amzn-RequestId", self.glacier.request_id()))
+            outgoing = self._served(response, keep_alive=keep_alive)
+        else:
+            outgoing = super().answer(request, keep_alive=keep_alive)
         if request.method == "DELETE" and _DELETE.fullmatch(request.path):
             self._note(request.path, outgoing)
         else:
@@ -93,7 +103,7 @@ class WatchedDesk(ServiceDesk):
         shelf = self.glacier.vault(vault, self.clock.now()).shelf
         index = shelf.find(archive_id)
         status = _status(outgoing)
-        is_gone = index is not None and bool(shelf.gone[index]) and status not in {"400", "403"}
+        is_gone = index is not None and bool(shelf.gone[index]) and status not in {"400", "403", "404"}
         arrival = Arrival(seconds, vault, archive_id, not because, is_gone)
         self._seen.arrivals.append(arrival)
         self._seen.times[archive_id].append(arrival)
