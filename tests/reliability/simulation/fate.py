@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 DAY, HOUR = 86_400.0, 3_600.0
-OPEN_SECONDS = 1_200.0
+OPEN_SECONDS = 2_400.0
 """How long of each hour deletes may be sent, where there are windows."""
 VAULT = "photos"
 
@@ -103,6 +103,7 @@ def drawn(seed: int) -> Fate:
         "safety": {"protection_interval_seconds": chance.choice([10.0, 30.0, 60.0])},
     }
     if chance.random() < 0.2:
+        settings["safety"]["protection_interval_seconds"] = 120.0  # it looks while it waits for its hours, too
         settings["pace"]["windows"] = tuple(f"{hour:02}:00-{hour:02}:{OPEN_SECONDS / 60:.0f} UTC" for hour in range(24))
     if chance.random() < 0.08 and archives < 300:
         settings["aws"] = {"transport": "sdk"}
@@ -131,7 +132,7 @@ def drawn(seed: int) -> Fate:
         deaths=deaths,
         pauses_seconds=tuple(10 ** chance.uniform(0.0, 4.5) for _ in deaths),
         slow_work=chance.random() < 0.5,
-        keys_last_seconds=None if chance.random() < 0.6 else chance.choice([30.0, 60.0, 300.0]),
+        keys_last_seconds=None if chance.random() < 0.6 else chance.choice([120.0, 600.0, 3_600.0]),
     )
 
 
