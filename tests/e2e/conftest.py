@@ -16,6 +16,7 @@ import time
 from collections import Counter
 from contextlib import redirect_stderr, redirect_stdout
 from dataclasses import dataclass, field
+from functools import cache
 from io import StringIO
 from secrets import token_hex
 from typing import TYPE_CHECKING, Any
@@ -23,7 +24,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from glacier_purge.api import wire_record
-from glacier_purge.cli import main
+from glacier_purge.cli import app, main
+from glacier_purge.cli.app import parse
 from tests.answers import check_if_for_programs
 from tests.e2e.shell import Shell, process_settings_kept
 from tests.e2e.simulator import simulating
@@ -230,6 +232,14 @@ def shell(
     monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
     with process_settings_kept():
         yield Shell(tmp_path, simulator, capsys)
+
+
+@pytest.fixture
+def parsed_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Parse each command line once, for who gives the same one for a hundred files: it takes ten times as long to parse
+    as what refuses a file."""
+    known = cache(lambda *arguments: parse([*arguments]))
+    monkeypatch.setattr(app, "parse", lambda arguments: known(*arguments))
 
 
 @pytest.fixture(scope="module")

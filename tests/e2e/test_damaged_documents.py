@@ -28,6 +28,9 @@ if TYPE_CHECKING:
     from tests.e2e.shell import Said
 
 
+pytestmark = pytest.mark.usefixtures("parsed_once")
+
+
 def a_bad_byte(good: bytes) -> bytes:
     """The first letter of a value."""
     return re.sub(rb'(:\s*")[^"]', lambda match: match[1] + b"\xff", good, count=1)

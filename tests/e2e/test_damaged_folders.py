@@ -31,6 +31,8 @@ if TYPE_CHECKING:
 
     from tests.e2e.simulator import Simulator
 
+pytestmark = pytest.mark.usefixtures("parsed_once")
+
 PLAN_FILES = {"plan.json", "run.json", "decisions", "duplicates", "inventory.json"}
 SEGMENTS = {"audit/000001.jsonl.zst", "audit/000002.jsonl.zst", "audit/000003.jsonl"}
 UNVOUCHED = {"removal.jsonl", "verification/retrieval.json"}
@@ -200,8 +202,10 @@ def ask(
 
 
 def damaged(made: Path, place: Path, name: str, damage: Damage) -> tuple[Path, bool]:
-    """A copy of the run folder with one file damaged, and whether anybody can tell by its bytes or what it is."""
-    run = place / damage.__name__ / "run"
+    """A copy of the run folder with one file damaged, and whether anybody can tell by its bytes or what it is; it takes
+    the place of the copy before."""
+    run = place / "run"
+    shutil.rmtree(run, ignore_errors=True)
     shutil.copytree(made / "run", run)
     before = (run / name).read_bytes()
     damage(run / name, made / "other" / name)

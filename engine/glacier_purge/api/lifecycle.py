@@ -88,6 +88,7 @@ async def opened_lifecycle(
     removal, and what the service answers.
     """
     with folder.held(), noting_the_end(folder), telling_while_denied(folder, person.say):
+        file = LifecycleFile(folder.path, waiter.now)  # what terms are worth is what the steps say of them
         if not isinstance(vault, Vault):
             begun_with = read_terms(folder.path)
             known = None if begun_with is None else Vault.from_arn(begun_with.vault_arn)
@@ -105,7 +106,6 @@ async def opened_lifecycle(
             id_rule=settings.inventory.id_rule,
         )
         anchor_file(settings)  # tried before anything begins
-        file = LifecycleFile(folder.path, waiter.now)
         check_allowed(target, file, rules(settings), order.options)
         terms = await settled_terms(folder, target, file, order.choices, order.caps)
         for line in what_holds(file, terms, order.options):
