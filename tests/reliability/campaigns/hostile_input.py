@@ -8,12 +8,14 @@ from typing import TYPE_CHECKING
 
 from tests.reliability.campaign import Campaign
 from tests.reliability.hostile import given_files, inventories, service
+from tests.reliability.hostile.documents import try_folder
 
 if TYPE_CHECKING:
     from pathlib import Path
 
 _TARGETS = (*inventories.targets(), *given_files.targets(), *service.targets())
 _INPUTS = 200
+_FOLDERS = 2
 
 
 def try_seed(seed: int, folder: Path) -> Counter[str]:
@@ -26,6 +28,8 @@ def try_seed(seed: int, folder: Path) -> Counter[str]:
     for number in range(_INPUTS):
         target = _TARGETS[(seed + number) % len(_TARGETS)]
         tried[f"{target.name}: {target.try_one(random, folder)}"] += 1
+    for _ in range(_FOLDERS):
+        tried[f"a folder of ours: {try_folder(random, folder)}"] += 1
     return tried
 
 
