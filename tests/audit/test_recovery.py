@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import msgspec
 import pytest
 
-from glacier_purge.audit import recovery
+from glacier_purge.audit import recovery, segments
 from glacier_purge.audit.checkpoint import read_checkpoint
 from glacier_purge.audit.recovery import (
     Believed,
@@ -276,3 +276,10 @@ async def test_what_stands_behind_a_torn_line_is_no_crash_however_long_it_is(mon
         monkeypatch.setattr(recovery, "LINE_BYTES_MAX", most)
         with pytest.raises(AuditDamaged, match="No crash does that"):
             read_log(followed, IDENTITY)
+
+
+async def test_a_checkpoint_is_borne_out_however_the_log_is_cut_into_pieces(monkeypatch: pytest.MonkeyPatch) -> None:
+    files = (await killed_run()).contents()
+    for piece_bytes in (1, 100, 333, 5_000):
+        monkeypatch.setattr(segments, "_CHUNK_BYTES", piece_bytes)
+        assert read_log(PretendDisk(files), IDENTITY).ledger.counts["deleted"] == 26

@@ -211,6 +211,8 @@ def test_what_is_no_file_is_named_and_not_waited_for(what: str, tmp_path: Path) 
         name = str(file.relative_to(folder))
         blamed = {fault.file for fault in verdict.found.faults if fault.kind == "unreadable"}
         assert blamed & {name, name.removesuffix(".zst"), name.removesuffix(".sha256")}, (name, verdict.found.faults)
+        told = " ".join(fault.message for fault in verdict.found.faults if fault.kind == "unreadable")
+        assert ("a symbolic link stands in its place" in told) == (what in {"a link", "a device"}), told
         file.rmdir() if what == "a folder" else file.unlink()
         file.write_bytes(content)
     assert verify_folder(folder)[0].found.faults == ()
