@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 RECORDS = 24
-_STORIES = 10
+_STORIES = 20
 _WITHOUT_PACKAGE = 0.1
 """Of the checks by the file alone, so many unpack with ``zstdcat``, a process each."""
 
