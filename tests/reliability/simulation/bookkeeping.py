@@ -19,7 +19,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, ru
 
 from glacier_purge.audit.recovery import LogIdentity, read_log
 from glacier_purge.audit.verification import verify
-from glacier_purge.errors import DiskFailed
+from glacier_purge.errors import DiskFailed, InvariantBroken
 from glacier_purge.guard.fuse import Canary, FuseSettings
 from glacier_purge.plan.decisions import DecidedBatch
 from glacier_purge.plan.reasons import DELETE, TOO_SMALL
@@ -159,7 +159,7 @@ class Bookkeeping(RuleBasedStateMachine):
             before = self.journal.pending
             try:
                 self.journal.record([outcome(ordinal)])
-            except ValueError:
+            except InvariantBroken:
                 assert self.journal.pending == before
             else:
                 raise AssertionError(f"a second outcome of {ordinal} was taken")
