@@ -51,7 +51,9 @@ def by_bytes(good: bytes, random: Random) -> bytes:
     for _ in range(random.choice((1, 1, 1, 2, 4))):
         begin = random.randint(0, len(content))
         end = min(len(content), begin + random.choice((0, 1, 1, 2, 8, 40, 300)))
-        match random.randrange(7):
+        match random.randrange(8):
+            case 7 if begin < len(content):  # of the same length, as an id has to be
+                content[begin] = random.choice(b'./%?#+=&~!@ \\"\0\x7f\xe9')
             case 0:
                 content[begin:begin] = random.choice(MARKS)
             case 1:

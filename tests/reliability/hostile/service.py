@@ -117,9 +117,17 @@ _REPLIES = (
 )
 
 
+_HEADERS = (
+    *(b"Age: 5", b"Transfer-Encoding: chunked", b"Content-Length: 5", b"Content-Length: 0", b"Connection: upgrade"),
+    *(b"x-amzn-errortype: ThrottlingException", b"x-amzn-RequestId: another", b"x-amzn-requestid:", b" folded: 1"),
+)
+
+
 def _spoilt_reply(good: bytes, random: Random) -> bytes:
     head, end, body = good.partition(b"\r\n\r\n")
-    match random.randrange(4):
+    match random.randrange(5):
+        case 4:
+            return head + b"\r\n" + random.choice(_HEADERS) + end + body
         case 0 if body.startswith(b"{"):
             return head + end + by_json(body, random)
         case 1:
