@@ -99,6 +99,9 @@ def check_end(world: World, process: Forked, trace: Trace, struck: Struck) -> No
     if "KILL" in fault.effect:
         assert ended == -signal.SIGKILL, (ended, told)
         return
+    if "audit" in struck.file.parts and fault.effect in FAILING and fault.call in {"write", "fdatasync", "fsync"}:
+        again = trace.calls_after(struck, {"write", "writev", "fdatasync", "fsync"})
+        assert not again, f"I10: the disk was asked again after it had failed: {again}"
     if ended in {ExitCode.DONE, ExitCode.PENDING}:
         return
     end = "\n".join(told.splitlines()[-12:])
@@ -112,8 +115,6 @@ def check_end(world: World, process: Forked, trace: Trace, struck: Struck) -> No
         late = time.monotonic() - time.time() + struck.at + COMMIT_SECONDS + SETTLED_SECONDS
         sent = [came for came in world.service.deletes() if came.at > late]
         assert not sent, f"{len(sent)} deletes were sent after the log had failed"
-        again = trace.calls_after(struck, {"write", "writev", "fdatasync", "fsync"})
-        assert not again, f"I10: the disk was asked again after it had failed: {again}"
 
 
 def kind_of(file: Path) -> str:
