@@ -36,7 +36,8 @@ POLICY = (
 )
 _QUESTION_SECONDS_MAX = 200.0
 """Two minutes of patience, and what began within them."""
-_DOWNLOAD_SECONDS_MAX = 1_000.0
+_DOWNLOAD_SECONDS_MAX = 1_500.0
+"""Eight fruitless tries, each of them as patient as a question is."""
 _CHUNK_BYTES = 2_048
 _UNBELIEVED_TRIES = 3
 _HOURS = 6 * 3600.0
