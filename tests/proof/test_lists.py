@@ -23,7 +23,7 @@ from glacier_purge.plan.making import Selection
 from glacier_purge.plan.selection import at_least
 from glacier_purge.proof import lists
 from glacier_purge.proof.lists import DECIDED, SETTLED, decided_rows, settled_rows
-from glacier_purge.report.list_file import ListFormat, write_list
+from glacier_purge.report.list_file import write_list
 from glacier_purge.run.planned import keep_plan
 from glacier_purge.storage.disk import FileDisk
 from glacier_purge.storage.folder import RunFolder
@@ -126,13 +126,13 @@ def test_an_inventory_that_was_changed_is_told_beside_nothing(tmp_path: Path) ->
 @pytest.mark.parametrize("text", HOSTILE)
 def test_no_foreign_text_is_a_formula_or_a_control_character(text: str) -> None:
     columns, written = ("ordinal", "archive_id", "code", "description"), io.StringIO(newline="")
-    write_list([(7, text, text, text)], columns, ListFormat.CSV, written, vault="photos")
+    write_list([(7, text, text, text)], columns, "csv", written, vault="photos")
     [row] = read_csv(written.getvalue(), columns)
     assert row["ordinal"] == "7"
     assert all(row[column].startswith("'") for column in columns[1:])
     assert written.getvalue().replace("\r\n", "").isprintable()
     written = io.StringIO(newline="")
-    write_list([(7, text, None, text)], columns, ListFormat.JSONL, written, vault="photos")
+    write_list([(7, text, None, text)], columns, "jsonl", written, vault="photos")
     assert written.getvalue().isascii()
     assert json.loads(written.getvalue()) == {"ordinal": 7, "archive_id": text, "code": None, "description": text}
 

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 from cyclopts import Parameter
 
+from glacier_purge.cli.listing import ListForm
 from glacier_purge.cli.options import Hyphened, Output
 from glacier_purge.cli.output import OutputFormat, as_text, print_page, print_result, tell
-from glacier_purge.report.list_file import ListFormat
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -182,7 +182,7 @@ def _worst(verdicts: list[FolderVerdict]) -> Literal["sound", "damaged"]:
 def export(
     run_dir: Path,
     *,
-    form: Annotated[ListFormat, Parameter(name="--format")] = ListFormat.CSV,
+    form: Annotated[ListForm, Parameter(name="--format")] = "csv",
     only: Literal["deleted", "failed", "skipped", "invalid", "duplicate"] | None = None,
     to: Path | None = None,
 ) -> int:

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 from cyclopts import Parameter
 
+from glacier_purge.cli.listing import ListForm
 from glacier_purge.cli.options import AwsOptions, Output, SettingsOptions, SettingsSource
 from glacier_purge.cli.output import OutputFormat, print_page, print_result
-from glacier_purge.report.list_file import ListFormat
 
 if TYPE_CHECKING:
     from glacier_purge.report.plan_shown import PlanShown
@@ -20,7 +20,7 @@ def show(
     run_dir: Path,
     *,
     which: Annotated[Literal["goes", "stays", "failed"] | None, Parameter(name="--list")] = None,
-    form: Annotated[ListFormat, Parameter(name="--format")] = ListFormat.CSV,
+    form: Annotated[ListForm, Parameter(name="--format")] = "csv",
     to: Path | None = None,
     source: SettingsSource = SettingsOptions(),
     output: Output = OutputFormat.TEXT,
@@ -66,7 +66,7 @@ def show(
     return 0
 
 
-def _list(folder: RunFolder, which: str, form: ListFormat, to: Path | None) -> int:
+def _list(folder: RunFolder, which: str, form: ListForm, to: Path | None) -> int:
     from glacier_purge.api.run_dirs import check_is_no_stream
     from glacier_purge.cli.listing import print_list
     from glacier_purge.errors import UsageError
@@ -74,7 +74,7 @@ def _list(folder: RunFolder, which: str, form: ListFormat, to: Path | None) -> i
     from glacier_purge.proof.lists import DECIDED, SETTLED, decided_rows, settled_rows
     from glacier_purge.report.plan_shown import planned
 
-    if form is ListFormat.S3_BATCH:
+    if form == "s3-batch":
         raise UsageError("a plan has no completion report. Give csv or jsonl, or: glacier-purge audit export RUN-DIR")
     check_is_no_stream(folder)
     if settled_roster(folder) is not None:

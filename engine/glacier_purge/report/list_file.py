@@ -11,8 +11,7 @@ from __future__ import annotations
 
 import csv
 import json
-from enum import StrEnum
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal, TypeAlias
 
 import orjson
 
@@ -25,13 +24,8 @@ if TYPE_CHECKING:
     Row = Sequence[object]
 
 
-class ListFormat(StrEnum):
-    """How a list is written."""
-
-    CSV = "csv"
-    JSONL = "jsonl"
-    S3_BATCH = "s3-batch"
-
+ListFormat: TypeAlias = Literal["csv", "jsonl", "s3-batch"]
+"""How a list is written."""
 
 _FOREIGN = frozenset({"archive_id", "code", "request_id", "uploaded", "tree_hash", "file", "description"})
 _CSV_LINE_ENDS = "\r\n"
@@ -75,7 +69,7 @@ def _s3_batch(rows: Iterable[Row], columns: Sequence[str], target: TextIO, vault
 
 
 _WRITERS: dict[ListFormat, Callable[[Iterable[Row], Sequence[str], TextIO, str], None]] = {
-    ListFormat.CSV: _csv,
-    ListFormat.JSONL: _jsonl,
-    ListFormat.S3_BATCH: _s3_batch,
+    "csv": _csv,
+    "jsonl": _jsonl,
+    "s3-batch": _s3_batch,
 }

@@ -165,7 +165,8 @@ def audit_log(text: str, folder: Path, number: int) -> Out:
     )
     row = (3, said, ("failed", "deleted")[number % 2], 1, 400, said, "2026-01-01T00:00:00.000Z", said, said)
     listed: Out = [("json", line.decode()) for line in whole]
-    for how, kind in ((ListFormat.CSV, "csv"), (ListFormat.JSONL, "lines")):
+    forms: tuple[tuple[ListFormat, str], ...] = (("csv", "csv"), ("jsonl", "lines"))
+    for how, kind in forms:
         target = io.StringIO(newline="")
         write_list([row], columns, how, target, vault="photos")
         listed.append((kind, target.getvalue()))
