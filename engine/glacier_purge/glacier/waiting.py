@@ -88,9 +88,14 @@ async def outlasting(waiter: Waiter, ask: Callable[[], Awaitable[_T]]) -> _T:
         try:
             return await ask()
         except NoAnswer as fault:
-            needs = Needs.TIME
-            what = f"the service to answer again ({fault.reply.meaning.value} to {fault.operation})"
+            waiting = answer_again(fault, waiter.now())
         except CredentialsFailed as failure:
-            needs = failure.needs
             what = f"new AWS credentials ({first_sentence(failure)})"
-        await waiter.wait(Waiting(what=what, until=waiter.now() + _ASK_AGAIN_AFTER, needs=needs))
+            waiting = Waiting(what=what, until=waiter.now() + _ASK_AGAIN_AFTER, needs=failure.needs)
+        await waiter.wait(waiting)
+
+
+def answer_again(fault: NoAnswer, now: datetime) -> Waiting:
+    """What is waited for when the service gave no answer."""
+    what = f"the service to answer again ({fault.reply.meaning.value} to {fault.operation})"
+    return Waiting(what=what, until=now + _ASK_AGAIN_AFTER)

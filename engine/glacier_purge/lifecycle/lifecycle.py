@@ -19,7 +19,9 @@ from collections.abc import Awaitable, Callable
 
 import anyio.to_thread
 
-from glacier_purge.glacier.waiting import outlasting
+from glacier_purge.errors import Pending
+from glacier_purge.glacier.control import NoAnswer
+from glacier_purge.glacier.waiting import answer_again, outlasting
 from glacier_purge.lifecycle import planning, proving, sending
 from glacier_purge.lifecycle.context import LifecycleContext, PhaseResult
 from glacier_purge.lifecycle.endings import check_removed, refuse_abandoned
@@ -50,6 +52,7 @@ class Lifecycle:
 
     def __init__(self, context: LifecycleContext) -> None:
         self._context = context
+        self._was_answered = False
 
     async def go_on(self) -> None:
         """Go through the phases until the lifecycle is done. Raises what its phases raise; the same call goes on.
@@ -63,8 +66,9 @@ class Lifecycle:
             await self._check_earlier_rounds()
             while file.phase is not Phase.DONE:
                 self._check_fits()
-                event, facts = await self._allowed() or await _DO[file.phase](here)
+                event, facts = await self._allowed() or await self._outlasting_outages(_DO[file.phase])
                 file.advance(event, **facts)
+                self._was_answered = True
                 if event in ANOTHER_ROUND:
                     here.locks.let_go()
                 here.callbacks.tell(file.steps[-1])
@@ -84,6 +88,24 @@ class Lifecycle:
         """The folder of the last round that was planned."""
         place = round_of(self._context.folder.path, self.file.steps, Event.PLANNED)
         return None if place is None else RunFolder.open(place)
+
+    async def _outlasting_outages(self, do: Callable[[LifecycleContext], Awaitable[PhaseResult]]) -> PhaseResult:
+        """Do a phase, which begins where it was when it is called again; once this process was answered, until it is.
+
+        Nobody should have to come back because of a night without network, least of all while uploads are denied. A
+        first question that fails is told at once, and so is any where nobody waits.
+        """
+        waiter = self._context.waiter
+        while True:
+            try:
+                return await do(self._context)
+            except NoAnswer as fault:
+                if not self._was_answered:
+                    raise
+                try:
+                    await waiter.wait(answer_again(fault, waiter.now()))
+                except Pending:
+                    raise fault from None
 
     async def _check_earlier_rounds(self) -> None:
         """Raise ``AuditDamaged`` unless the rounds that were purged before this one are there as they were left.

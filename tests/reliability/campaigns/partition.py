@@ -54,9 +54,8 @@ _LOOKS = 4
 """Requests of a run before its first delete: it has to have begun."""
 _REQUESTS_OF_A_LIFECYCLE = 200
 """That many it has at least, with so many archives."""
-_ENDS_WITH_THREE = {"not begun", "preflight", "freeze"}
-"""Phases that ask before they act, for two minutes: the command ends with 3, has changed nothing, and goes on when
-given again."""
+_ENDS_WITH_THREE = {"not begun", "preflight"}
+"""Before this process was answered: the command ends with 3, has changed nothing, and goes on when given again."""
 _BACK_WITHIN_SECONDS = 1_200.0
 """A look at what protects the vault may come first, and is repeated every quarter of an hour."""
 

@@ -32,6 +32,8 @@ if TYPE_CHECKING:
     from glacier_purge.glacier.request_ids import SeenRequestIds
     from glacier_purge.glacier.service_clock import ServiceClock
 
+_ANOTHER_PROTOCOL = 101
+
 
 class JudgedReplies(ResponseHandler):
     """A connection on which ``NotAReplyError`` is raised, and which is closed, where what came is no reply.
@@ -57,7 +59,9 @@ class JudgedReplies(ResponseHandler):
         self._last = data[-1:]
         super().data_received(data)
         if len(self._buffer) > taken and self._exception is None:
-            finals = [message for (message, _), _ in self._buffer if message.code >= 200]
+            finals = [
+                message for (message, _), _ in self._buffer if message.code >= 200 or message.code == _ANOTHER_PROTOCOL
+            ]
             doubt = unsound("it came before the request had left") if is_early else self._doubt(finals, data)
             if doubt is not None:
                 self._give_up(doubt)
@@ -66,6 +70,8 @@ class JudgedReplies(ResponseHandler):
         if not finals:  # an interim reply (1xx) is only a forerunner
             return None
         (reply, *more) = finals
+        if reply.code == _ANOTHER_PROTOCOL:  # aiohttp would hand it on, and neither read on nor close
+            return unsound("it offers another protocol")
         if more or (reply.code == 204 and has_bytes_behind_head(data)):
             return unsound("more bytes came behind it")
         if reply.code == 204 and self._is_folded:
