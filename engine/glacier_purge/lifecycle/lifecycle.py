@@ -100,7 +100,7 @@ class Lifecycle:
             try:
                 return await do(self._context)
             except NoAnswer as fault:
-                if not self._was_answered:
+                if not (self._was_answered and fault.is_weather):
                     raise
                 try:
                     await waiter.wait(answer_again(fault, waiter.now()))
