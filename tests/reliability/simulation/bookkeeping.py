@@ -75,6 +75,8 @@ class Bookkeeping(RuleBasedStateMachine):
         left_open = self.handed_on - done
         if self.journal.epoch > 1:
             assert {n for n in left_open if not self.journal.ledger.maybe_sent(n)} == set(), "sent, and nobody knows"
+        self.journal.note("opened", tool_version="1.0")  # as each process does, before it hands anything on
+        self.run(self.journal.durable())
         self.durable = done
         self.promises(done)
         self.in_hand = []
