@@ -28,7 +28,7 @@ SHELL := /bin/bash
 .SUFFIXES:
 MAKEFLAGS += --no-print-directory
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-pythons strace zsh install uninstall check format wheel conformance rehearsal reliability nightly soak mutants coverage bench guard bench-simulator witness javascript schemas lock clean
+.PHONY: help demo test test-pythons strace install uninstall check format wheel conformance rehearsal reliability nightly soak mutants coverage bench guard bench-simulator witness javascript schemas lock clean
 
 help: ## Say what there is.
 	@sed -nE 's/^([a-z-]+):.*## (.*)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 24
@@ -36,13 +36,13 @@ help: ## Say what there is.
 demo: $(VENV)/.ready ## Purge a simulated vault; needs no AWS account and touches none.
 	@$(BIN)/glacier-purge demo $(ARGUMENTS)
 
-test: $(VENV)/.ready $(WITNESS)/.ready javascript strace zsh ## Run the tests. ARGUMENTS="tests/audit -x" runs some of them.
+test: $(VENV)/.ready $(WITNESS)/.ready javascript strace ## Run the tests. ARGUMENTS="tests/audit -x" runs some of them.
 	@$(BIN)/python -m pytest -n 2 --dist worksteal $(ARGUMENTS)
 
 test-pythons: $(VENV)/.ready ## Run the fast part of the tests on each newer Python there is. PYTHONS="python3.14" names some.
 	@UV="$(UV)" PYTHONS="$(PYTHONS)" .ci/pythons
 
-strace zsh: # What tests need besides: one makes disks fail, one completes. They skip where it is missing, but not in CI.
+strace: # Makes disks fail under the tests; they skip where it is missing, but not in CI.
 	@command -v $@ >/dev/null || { \
 	    [ "$${CI:-}" = true ] || { echo "$@ is missing: its tests are skipped. On Debian and Ubuntu: apt-get install $@" >&2; exit 0; }; \
 	    [ "$$(id -u)" = 0 ] || sudo=sudo; $${sudo:-} apt-get -qq update && $${sudo:-} apt-get -qq install -y $@ >/dev/null; }

@@ -50,16 +50,19 @@ def test_bash_completes(
     assert not not_among & offered
 
 
-@pytest.mark.skipif(shutil.which("zsh") is None, reason="zsh is not installed")
-def test_zsh_reads_its_own(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    script("zsh", tmp_path, capsys).rename(tmp_path / "_glacier-purge")
-    asking = (
-        f"fpath=({tmp_path} $fpath); autoload -U compinit; compinit -D -u; print ${{_comps[glacier-purge]}}; "
-        "autoload +X _glacier-purge; whence -f _glacier-purge"
-    )
-    told = subprocess.run(["zsh", "-f", "-c", asking], capture_output=True, text=True, check=True)
-    assert told.stdout.startswith("_glacier-purge\n")
-    assert "delete-vault" in told.stdout
+def test_zsh_finds_it_by_name_and_reads_it_where_it_is_installed(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file = script("zsh", tmp_path, capsys).rename(tmp_path / "_glacier-purge")
+    assert file.read_text().startswith("#compdef glacier-purge\n")
+    if shutil.which("zsh"):
+        asking = (
+            f"fpath=({tmp_path} $fpath); autoload -U compinit; compinit -D -u; print ${{_comps[glacier-purge]}}; "
+            "autoload +X _glacier-purge; whence -f _glacier-purge"
+        )
+        told = subprocess.run(["zsh", "-f", "-c", asking], capture_output=True, text=True, check=True)
+        assert told.stdout.startswith("_glacier-purge\n")
+        assert "delete-vault" in told.stdout
 
 
 def test_fish_gets_every_verb(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
