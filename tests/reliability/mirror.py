@@ -74,9 +74,10 @@ class _Mirror:
 
     def do(self, verb: str, what: Any, *more: Any, **named: Any) -> Any:
         with self._one_at_a_time:
+            below = named.get("dir_fd")
+            assert below is None or self._name(below) is None, f"{verb} {what} in {self._name(below)}: not by its path"
             mirrored: Callable[..., None] | None = getattr(self, f"_{verb}", None)
             if mirrored is not None and (name := self._name(what)) is not None:
-                assert not named.get("dir_fd"), f"{verb} {name}: not by its whole name"
                 mirrored(name, *more)
             result = _REAL[verb](what, *more, **named)
             if verb == "open":
