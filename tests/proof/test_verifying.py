@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 import shutil
 import subprocess
 from datetime import timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 import pytest
@@ -182,6 +183,44 @@ async def test_a_newer_inventory_is_taken_when_verified_again(tmp_path: Path) ->
     assert (first.found.new_since, second.found.new_since) == (1, 0)
     assert second.certificate is not None
     assert second.found.vault_is_empty
+
+
+class KilledError(Exception):
+    """The process ends here."""
+
+
+@pytest.mark.parametrize("kept", range(3))
+async def test_a_verification_killed_while_it_takes_away_an_earlier_inventory_is_gone_on_with(
+    kept: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    left, unlink = kept, os.unlink
+
+    def killing(path: Any, **how: Any) -> None:
+        nonlocal left
+        if not left:
+            raise KilledError
+        left -= ".ids" not in str(path)
+        unlink(path, **how)
+
+    async with simulated(archives=10) as (glacier, client):
+        folder, plan = await purged(glacier, tmp_path)
+        await upload(glacier)
+        await Verifying(client, folder, plan, Stepping(glacier), print, by="me").verify()
+        await upload(glacier)
+        glacier.clock.step(25 * HOUR)
+        fetched = folder.path / "verification/inventory.json"
+        shutil.copy(fetched, tmp_path / "newest")
+        (tmp_path / "newest").replace(fetched)  # some file systems list it first then
+        second = Verifying(client, folder, plan, Stepping(glacier), print, by="me")
+        with monkeypatch.context() as killed:
+            killed.setattr(os, "unlink", killing)
+            with pytest.raises(KilledError):
+                await second.verify()
+        assert not left
+        [(_, _, checked)] = verify_folder(folder.path)
+        assert checked.faults == ()
+        again = await Verifying(client, folder, plan, Stepping(glacier), print, by="me").verify()
+    assert again.found.new_since == 2
 
 
 async def test_a_deletion_that_took_no_effect_is_waited_for_and_then_told(tmp_path: Path) -> None:

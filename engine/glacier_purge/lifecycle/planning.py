@@ -9,11 +9,11 @@ from pathlib import Path
 from glacier_purge.errors import PlanOutdated, first_sentence
 from glacier_purge.inventory.fetching.job_choice import ANY_JOB, WantedJob
 from glacier_purge.inventory.fetching.progress import read_progress
-from glacier_purge.inventory.fetching.retrieval import NeverInventoried, Retrieval, RetrievalSettings
+from glacier_purge.inventory.fetching.retrieval import NeverInventoried, Retrieval, RetrievalSettings, drop_inventory
 from glacier_purge.lifecycle.context import LifecycleContext, PhaseResult
 from glacier_purge.lifecycle.files import identity_sha256, round_of
 from glacier_purge.lifecycle.phases import Event
-from glacier_purge.lifecycle.readiness import check_age, check_begun, drop_inventory, drop_unusable
+from glacier_purge.lifecycle.readiness import check_age, check_begun, drop_unusable
 from glacier_purge.lifecycle.steps import denied_since, led_by
 from glacier_purge.plan.choosing import Earlier
 from glacier_purge.plan.document import read_plan

@@ -24,15 +24,12 @@ from glacier_purge.guard.clearance import check_unprotected
 from glacier_purge.guard.protection import Asking, check_clear, protections
 from glacier_purge.guard.rules import Rules, check_archives, check_inventory, check_plan, is_aged
 from glacier_purge.guard.vault import REMOVAL, weighed_for_removal
-from glacier_purge.inventory.fetching.download import PART_FILE
-from glacier_purge.inventory.fetching.progress import PROGRESS_FILE, read_progress
-from glacier_purge.inventory.fetching.retrieval import INVENTORY_FILE, SPOOLED_FILES
+from glacier_purge.inventory.fetching.progress import read_progress
+from glacier_purge.inventory.fetching.retrieval import INVENTORY_FILE, drop_inventory
 from glacier_purge.plan.decisions import DECISIONS_FILE
 from glacier_purge.plan.document import Plan
 from glacier_purge.plan.files import check_plan_files, plan_files
 from glacier_purge.proof.soundness import sound_ledger
-from glacier_purge.storage.disk import FolderFiles
-from glacier_purge.storage.documents import discard
 from glacier_purge.storage.folder import AUDIT_FOLDER
 from glacier_purge.storage.ownership import open_own
 
@@ -120,11 +117,6 @@ async def drop_unusable(folder: Path, vault: Vault, sha256: str | None = None) -
     if unusable:
         drop_inventory(folder)
     return unusable
-
-
-def drop_inventory(folder: Path) -> None:
-    """Take away whatever a retrieval left in a folder that has no plan."""
-    discard(FolderFiles(folder), PROGRESS_FILE, *SPOOLED_FILES, PART_FILE)
 
 
 def _check_archives(folder: Path, plan: Plan, rules: Rules) -> None:

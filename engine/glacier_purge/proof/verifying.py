@@ -8,7 +8,6 @@ inventory would have come, is the last one there is taken as the truth, whatever
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
@@ -27,7 +26,7 @@ from glacier_purge.glacier.waiting import Waiter, Waiting, outlasting
 from glacier_purge.inventory.dates import creation_time
 from glacier_purge.inventory.fetching.job_choice import ANY_JOB, WantedJob
 from glacier_purge.inventory.fetching.progress import read_progress
-from glacier_purge.inventory.fetching.retrieval import Retrieval, RetrievalSettings, inventory_time
+from glacier_purge.inventory.fetching.retrieval import Retrieval, RetrievalSettings, drop_inventory, inventory_time
 from glacier_purge.inventory.snapshot import Snapshot
 from glacier_purge.plan.document import Plan
 from glacier_purge.plan.files import plan_files
@@ -143,8 +142,7 @@ class Verifying:
             taken = inventory_time(snapshot)
             if taken is not None and taken >= last:
                 return snapshot, job_id
-            with writing(self._folder.files, VERIFICATION_FOLDER):
-                shutil.rmtree(self._place)  # an earlier verification's
+            drop_inventory(self._place)  # an earlier verification's
 
     async def _named(self, wanted: WantedJob, not_before: datetime) -> tuple[Snapshot, str]:
         """Fetch the job that was named. Raises ``UsageError`` for an inventory that can't prove anything."""

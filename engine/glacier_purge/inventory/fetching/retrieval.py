@@ -369,6 +369,14 @@ class Retrieval:
         return snapshot
 
 
+def drop_inventory(folder: Path) -> None:
+    """Take away whatever a retrieval left in a folder. Raises ``DiskFailed``.
+
+    First what is noted of it, which could not be gone on with once its inventory is gone.
+    """
+    discard(FolderFiles(folder), PROGRESS_FILE, *SPOOLED_FILES, PART_FILE)
+
+
 def inventory_time(snapshot: Snapshot) -> datetime | None:
     """When a snapshot's inventory was taken (UTC), to the second; None when it does not say."""
     date = creation_time(snapshot.inventory_date or "")
