@@ -137,7 +137,9 @@ class Lives:
                 if all(ending.state is State.DONE for ending in endings.values()):
                     break
                 untils = [ending.until for ending in endings.values() if ending.until is not None]
-                pause_seconds = max(HOUR, *((until - machine.now).total_seconds() for until in untils), 0.0)
+                # Somewhat later each hour: who always came outside of a few minutes' hours would never send.
+                sooner_seconds = machine.chance.uniform(HOUR, 2 * HOUR)
+                pause_seconds = max(sooner_seconds, *((until - machine.now).total_seconds() for until in untils), 0.0)
             assert self.lives < LIVES_MAX, "it does not come to its end"
             machine.idle(pause_seconds)
         for checks in self.checks.values():

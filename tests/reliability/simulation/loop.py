@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 import math
 import socket
 from typing import TYPE_CHECKING, Any
+
+from anyio._backends._asyncio import CancelScope
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -16,6 +19,7 @@ if TYPE_CHECKING:
 _LONGEST_SECONDS = 24 * 3600
 """BaseEventLoop asks a selector for no longer wait than this."""
 
+_numbers = itertools.count()
 
 _TURN_SECONDS = 1e-6
 """Whoever looks at a clock until it has come to a moment waits for ever where computing takes no time at all."""
@@ -25,6 +29,30 @@ class StuckError(AssertionError):
     """Nothing is under way, nothing is due, and whoever waits would wait for ever."""
 
 
+class NumberedTask(asyncio.Task[Any]):
+    """A task whose hash is its number: by their addresses, the order of a set of them would be chance."""
+
+    def __init__(self, *args: Any, **more: Any) -> None:
+        self._number = next(_numbers)
+        super().__init__(*args, **more)
+
+    def __hash__(self) -> int:
+        return self._number
+
+
+class NumberedScope(CancelScope):
+    """A scope whose hash is its number, as a task's is."""
+
+    __slots__ = ("_number",)
+
+    def __init__(self, *args: Any, **more: Any) -> None:
+        self._number = next(_numbers)
+        super().__init__(*args, **more)
+
+    def __hash__(self) -> int:
+        return self._number
+
+
 class VirtualLoop(asyncio.BaseEventLoop):
     """One process's loop on a pretended machine, whose time, network and threads it is given."""
 
@@ -32,6 +60,7 @@ class VirtualLoop(asyncio.BaseEventLoop):
         super().__init__()
         self._machine = machine
         self._selector = self
+        self.set_task_factory(lambda loop, *args, **more: NumberedTask(*args, loop=loop, **more))
         self._afterlife_seconds = 0.0
 
     def time(self) -> float:
