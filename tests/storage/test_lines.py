@@ -11,7 +11,7 @@ import pytest
 
 from glacier_purge.errors import DiskFailed, NotOurs
 from glacier_purge.storage.disk import Files, FolderFiles
-from glacier_purge.storage.lines import append_line, read_lines, whole_lines
+from glacier_purge.storage.lines import append_line, make_durable, read_lines, whole_lines
 from glacier_purge.storage.pretend_disk import SECTOR_BYTES, PretendDisk, Survival
 
 if TYPE_CHECKING:
@@ -152,3 +152,21 @@ def test_a_file_in_which_others_have_a_hand_is_not_written(tmp_path: Path) -> No
     with pytest.raises(NotOurs):
         read_lines(files, FILE)
     assert (tmp_path / "elsewhere").read_bytes() == b"precious\n"
+
+
+def test_what_a_killed_process_wrote_outlasts_a_power_cut_once_it_is_gone_on_from() -> None:
+    disk = PretendDisk()
+
+    def killed(verb: str, name: str) -> None:
+        del name
+        if verb == "sync":
+            raise OSError("the process is dead")
+
+    disk.before = killed
+    with pytest.raises(DiskFailed):
+        append_line(disk, FILE, LINES[0])
+    disk.before = None
+    assert read_lines(PretendDisk(disk.promised()), FILE) == []
+    make_durable(disk, FILE)
+    assert read_lines(PretendDisk(disk.promised()), FILE) == [LINES[0] + b"\n"]
+    make_durable(disk, "another.jsonl")  # there is none

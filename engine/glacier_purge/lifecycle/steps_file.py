@@ -27,7 +27,7 @@ from glacier_purge.lifecycle.steps import Step, after, misfit
 from glacier_purge.storage.disk import FolderFiles
 from glacier_purge.storage.documents import DocumentUnreadable, decoded
 from glacier_purge.storage.folder import LIFECYCLE_FILE, TERMS_FILE
-from glacier_purge.storage.lines import append_line, read_lines
+from glacier_purge.storage.lines import append_line, make_durable, read_lines
 from glacier_purge.storage.ownership import read_own
 
 _MADE_BY_STEPS = ("round-*", "freeze.json", "waiting.json")
@@ -44,7 +44,8 @@ class _Read:
 class LifecycleFile:
     """Where one vault's lifecycle is, and the file that says so. ``now`` is asked for the time of each step.
 
-    Raises ``AuditDamaged`` for a file that does not hold together, and ``UsageError`` for one of an earlier version.
+    Raises ``AuditDamaged`` for a file that does not hold together, ``UsageError`` for one of an earlier version, and
+    ``DiskFailed``.
     """
 
     def __init__(self, folder: Path, now: Callable[[], datetime]) -> None:
@@ -54,6 +55,7 @@ class LifecycleFile:
         self.phase = Phase.PREFLIGHT
         self.round = 1
         self.steps: list[Step] = []
+        make_durable(FolderFiles(folder), LIFECYCLE_FILE)
         read = _read(folder)
         self._last = read.last
         for step in read.steps:

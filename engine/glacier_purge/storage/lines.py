@@ -69,6 +69,17 @@ def append_line(files: Files, name: str, line: bytes) -> None:
             files.sync_folder(".")
 
 
+def make_durable(files: Files, name: str) -> None:
+    """Have what is read here outlast a power cut, before anything is done because of it. Raises ``DiskFailed``.
+
+    A process that was killed, and not its host, may have written a line and not have synced it.
+    """
+    with writing(files, name):
+        if files.size(name):
+            files.sync(name)
+            files.sync_folder(".")
+
+
 def _has_lost_sectors(line: bytes, end_bytes: int) -> bool:
     """Tell whether sectors of the last line are zeros, and nothing but sectors; ``end_bytes`` is where it ends."""
     begin_bytes = end_bytes - len(line)

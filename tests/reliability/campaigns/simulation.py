@@ -48,6 +48,6 @@ CAMPAIGN = Campaign(
     programme=("T2",),
     invariants=("I1", "I2", "I4", "I5", "I6", "I7", "I9", "I13", "I14", "I16", "I18", "I19"),
     unit="lifecycles and fleets",
-    wanted=150,
+    wanted=500,
     try_seed=try_seed,
 )

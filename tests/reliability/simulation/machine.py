@@ -208,7 +208,9 @@ class Machine:
             task = loop.create_task(main())
             try:
                 return loop.run_until_complete(task)
-            except KilledError:
+            except (KilledError, BaseExceptionGroup) as end:
+                if isinstance(end, BaseExceptionGroup) and end.subgroup(KilledError) is None:
+                    raise  # others may have failed at the very moment of its death
                 warnings.filterwarnings("ignore", "unclosed", ResourceWarning)
                 warnings.filterwarnings("ignore", "coroutine .* was never awaited", RuntimeWarning)
                 self.tell(f"=== killed at {death.kind} {death.at}{' by a power cut' if death.power else ''}")
