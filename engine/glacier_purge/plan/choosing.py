@@ -69,7 +69,7 @@ def open_selection(choices: Choices, context: PlanContext, folder: Path) -> Iter
         chosen: list[Filter] = [by_list] if by_list.reasons else []
         if context.earlier is not None:
             chosen.append(kept_before(context.earlier.kept(), folder, opened))
-        if context.held:  # asked of each record, so not where nothing is held: a twentieth of planning
+        if context.held:  # a question to each record, so not where nothing is held
             chosen.append(not_held(context.held))
         chosen += filters(choices, context.now)
         if context.proofs is not None:
