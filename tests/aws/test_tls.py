@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ssl
+from types import BuiltinMethodType
 from typing import TYPE_CHECKING
 
 import pytest
@@ -147,3 +148,10 @@ def test_what_openssl_says_is_said_in_words(reason: str, words: str) -> None:
 def test_whom_is_trusted_is_told() -> None:
     assert trust_in_words(None) == "the system's authorities"
     assert trust_in_words(added(OLD)) == "the system's authorities and company.pem (AWS_CA_BUNDLE)"
+
+
+def test_a_connection_reads_and_writes_with_openssl_s_own_calls_and_no_others() -> None:
+    for bundle in (None, added(OLD)):
+        tls = client_context(bundle).wrap_bio(ssl.MemoryBIO(), ssl.MemoryBIO(), server_hostname="localhost")
+        for call in (tls.read, tls.write, tls.pending):
+            assert isinstance(call, BuiltinMethodType)

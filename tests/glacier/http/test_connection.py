@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import gc
+import socket
 import weakref
 from typing import TYPE_CHECKING
 
 import pytest
+import uvloop
 from hypothesis import example, given
 from hypothesis import strategies as st
 
@@ -17,6 +19,8 @@ from glacier_purge.glacier.reply import Meaning
 from tests.glacier.raw_server import REQUEST_ID, refusal, reply
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from glacier_purge.glacier.reply import Reply
 
 
@@ -27,7 +31,7 @@ class Wire(asyncio.Transport):
         super().__init__()
         self.written: list[bytes] = []
         self.closed = False
-        self.unsent_bytes = 0
+        self.high: int | None = None
 
     def write(self, data: bytes | bytearray | memoryview) -> None:
         self.written.append(bytes(data))
@@ -38,8 +42,8 @@ class Wire(asyncio.Transport):
     def abort(self) -> None:
         self.closed = True
 
-    def get_write_buffer_size(self) -> int:
-        return self.unsent_bytes
+    def set_write_buffer_limits(self, high: int | None = None, low: int | None = None) -> None:
+        self.high = high
 
 
 class Keeper:
@@ -178,10 +182,49 @@ def test_a_reply_that_comes_before_its_request_has_left_is_none(whole: bytes) ->
     connection = Connection(keeper, AcceptedReplies(), believed)
     connection.connection_made(wire)
     connection.send(b"request", settled)
-    wire.unsent_bytes = 1
+    assert wire.high == 1
+    connection.pause_writing()
     connection.data_received(whole)
     assert [(each.meaning, each.code) for each in settled] == [(Meaning.NO_REPLY, "UnsoundReply")]
     assert (wire.closed, keeper.told) == (True, [])
+
+
+@pytest.mark.parametrize("loop_factory", [asyncio.new_event_loop, uvloop.new_event_loop])
+def test_what_has_left_is_known_of_a_real_socket(loop_factory: Callable[[], asyncio.AbstractEventLoop]) -> None:
+    async def meet() -> tuple[bool, bool, list[Reply]]:
+        ours, theirs = socket.socketpair()
+        ours.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 4_096)
+        theirs.setblocking(False)
+        loop = asyncio.get_running_loop()
+        settled, settled_once = [], asyncio.Event()
+
+        def replied(_archive: object, got: Reply) -> bool:
+            settled.append(got)
+            settled_once.set()
+            return True
+
+        _, connection = await loop.create_connection(
+            lambda: Connection(Keeper(), AcceptedReplies(), replied), sock=ours
+        )
+        request = b"r" * 500_000
+        connection.send(request, "archive")
+        await asyncio.sleep(0)
+        before = connection._leaving
+        for _ in range(1_000):
+            request = request[len(await loop.sock_recv(theirs, 65_536)) :]
+            if not request:
+                break
+        await asyncio.sleep(0.01)
+        after = connection._leaving
+        await loop.sock_sendall(theirs, reply())
+        await settled_once.wait()
+        connection.drop()
+        theirs.close()
+        return before, after, settled
+
+    with asyncio.Runner(loop_factory=loop_factory) as runner:
+        before, after, settled = runner.run(asyncio.wait_for(meet(), 5))
+    assert (before, after, [each.meaning for each in settled]) == (True, False, [Meaning.DELETED])
 
 
 @pytest.mark.parametrize("late", [reply(), b"\r\n", b"x"])

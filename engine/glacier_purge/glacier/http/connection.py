@@ -71,6 +71,7 @@ class Connection(asyncio.Protocol):
         """What the request under way was sent for; None while none is."""
         self.usable = False
         """Whether a request may be sent on it now."""
+        self._leaving = False
         self._forget_reply()
 
     def send(self, request: bytes, archive: Any) -> None:
@@ -100,8 +101,17 @@ class Connection(asyncio.Protocol):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Take over the connection."""
         self._transport = cast("asyncio.Transport", transport)
-        self._write, self._unsent_bytes = self._transport.write, self._transport.get_write_buffer_size
+        self._write = self._transport.write
+        self._transport.set_write_buffer_limits(high=1, low=0)  # told of what can't leave at once: to ask costs more
         self.usable = True
+
+    def pause_writing(self) -> None:
+        """Note that part of a request is here still."""
+        self._leaving = True
+
+    def resume_writing(self) -> None:
+        """Note that all of it has left."""
+        self._leaving = False
 
     def data_received(self, data: bytes) -> None:
         """Read on; deliver when the reply is whole."""
@@ -109,7 +119,7 @@ class Connection(asyncio.Protocol):
         if archive is None:
             self.drop()
             return
-        if self._unsent_bytes():
+        if self._leaving:
             self._fail(UNSOUND, "what came back is no reply to the delete: it came before the request had left")
             return
         if self._received_bytes == 0 and (reply := self._read_accepted(data)) is not None:
@@ -146,7 +156,7 @@ class Connection(asyncio.Protocol):
         self._fail("ConnectionClosedError", f"the connection was lost before a whole reply came ({exc or 'closed'})")
         self._transport = None
         # They lead round in a circle, which would keep some 100 KB of TLS until the collector looks: hours.
-        del self._write, self._unsent_bytes, self._parser
+        del self._write, self._parser
         self._owner.lost(self)
 
     # What httptools calls.
