@@ -39,6 +39,11 @@ def share(part: int, whole: int) -> str:
     return f"{tenths // 10}.{tenths % 10}%"
 
 
+def money(amount: float | None, currency: str) -> str:
+    """``1234.5`` is "1,234.50 USD"; None, where there is no price, is "unknown USD"."""
+    return f"{'unknown' if amount is None else format(amount, ',.2f')} {currency}"
+
+
 def inert(text: str) -> str:
     """Foreign text for a cell of a table: no spreadsheet takes it for a formula and no terminal for a command."""
     if not text:

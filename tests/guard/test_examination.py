@@ -11,6 +11,7 @@ from glacier_purge.aws.credentials import Caller, Lifetime
 from glacier_purge.glacier.control import ControlRefused
 from glacier_purge.guard.examination import Examination, Surroundings
 from glacier_purge.guard.findings import Finding, Weight
+from glacier_purge.plan.cost import read_price_table
 from glacier_simulator.faults import Rule
 from tests.clients import HOUR, VAULT, simulated
 from tests.glacier_simulator.raw_client import RawClient
@@ -25,6 +26,7 @@ def around() -> Surroundings:
         now=datetime.now(UTC),
         service_now=lambda: datetime.now(UTC),
         recent=timedelta(days=7),
+        prices=read_price_table(None),
     )
 
 

@@ -15,11 +15,12 @@ from glacier_purge.guard.findings import Weight
 from glacier_purge.guard.surroundings import (
     judge_caller,
     judge_clock,
-    judge_cost,
     judge_credentials,
     judge_disk,
     judge_endpoint,
     judge_permissions,
+    judge_storage,
+    judge_trails,
 )
 from glacier_purge.guard.vault import (
     JobCounts,
@@ -31,6 +32,7 @@ from glacier_purge.guard.vault import (
     judge_uploads,
     judge_vault,
 )
+from glacier_purge.plan.cost import PriceTable
 
 if TYPE_CHECKING:
     from glacier_purge.guard.findings import Finding
@@ -38,6 +40,7 @@ if TYPE_CHECKING:
 VAULT = Vault(account_id="123456789012", region="eu-west-1", name="photos")
 NOON = datetime(2026, 11, 20, 12, tzinfo=UTC)
 DESCRIBED = VaultDescription(arn=VAULT.arn, last_inventory=NOON, archives=1_000_000, size_bytes=10**12)
+PRICES = PriceTable(as_of="2020-01", currency="USD", storage_gb_month={"eu-west-1": 0.001}, trail_per_100000_events=3.0)
 NEVER = VaultDescription(arn=VAULT.arn, last_inventory=None, archives=None, size_bytes=None)
 FINE, NOTE, WARNING, BLOCKING = Weight.FINE, Weight.NOTE, Weight.WARNING, Weight.BLOCKING
 
@@ -86,8 +89,11 @@ ROLE, ROOT, STRANGER = (
         (judge_credentials(Lifetime.LASTING), FINE, "do not expire"),
         (judge_credentials(Lifetime.RENEWED), FINE, "renewed"),
         (judge_credentials(Lifetime.TEMPORARY), WARNING, "nothing renews"),
-        (judge_cost(12_000_000), NOTE, "$240.00 for this vault"),
-        (judge_cost(None), NOTE, "$2.00 per 100,000"),
+        (judge_storage("eu-west-1", 10 << 40, PRICES), NOTE, "10.24 USD a month for this vault (prices as of 2020-01)"),
+        (judge_storage("eu-west-1", None, PRICES), NOTE, "not known before the vault's first inventory"),
+        (judge_storage("sa-east-1", 10 << 40, PRICES), NOTE, "no price: the price table has none for sa-east-1"),
+        (judge_trails(12_000_000, PRICES), NOTE, "360.00 USD for this vault, for each trail beyond the first"),
+        (judge_trails(None, PRICES), NOTE, "3.00 USD per 100,000 deletes, for each trail"),
         (judge_account(is_the_last=False), FINE, "other vaults"),
         (judge_account(is_the_last=True), WARNING, "only vault"),
     ],

@@ -7,7 +7,9 @@ from datetime import UTC, date, datetime, timedelta
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
+from glacier_purge.aws.endpoints import REGIONS
 from glacier_purge.errors import ConfigurationFailed
 from glacier_purge.plan.census import SIZE_EDGES_BYTES, Census, SizeClass, Uploads
 from glacier_purge.plan.cost import OVERHEAD_BYTES, PriceTable, estimate, read_price_table, read_prices
@@ -116,10 +118,19 @@ def test_storage_counts_the_overhead_and_the_price_of_the_region() -> None:
     assert elsewhere.storage_freed_per_month == pytest.approx(found.storage_freed_bytes / GB)
 
 
+def test_a_region_without_a_price_is_said_and_not_guessed() -> None:
+    prices = replace(PRICES, storage_gb_month={"eu-west-1": 0.004})
+    found = estimate(plan([Uploads("2026-11-20", 1, GB)], "ap-southeast-3"), prices, NOW.date())
+    assert (found.storage_freed_per_month, found.early_deletion_fee) == (None, None)
+    assert found.young_archives == 1
+    assert found.trail_cost_per_trail == pytest.approx(2.0)
+
+
 def test_the_shipped_price_table_says_as_of_when_it_is() -> None:
     table = read_price_table(None)
     assert table.as_of == "2021-11"
     assert table.storage_gb_month["us-east-1"] == 0.004
+    assert set(table.storage_gb_month) == REGIONS - {"ap-southeast-3", "cn-north-1", "cn-northwest-1"}, "no source"
 
 
 @pytest.mark.parametrize("text", ["as_of = ", "as_of = '2021'", "surprise = 1", "storage_gb_month = 3"])
@@ -128,11 +139,10 @@ def test_a_price_table_that_is_none_is_refused(text: str) -> None:
         read_prices(text, "mine.toml")
 
 
-def test_a_price_table_needs_a_price_for_other_regions() -> None:
+def test_a_price_for_other_regions_is_whose_table_it_is_to_give() -> None:
     text = 'as_of = "1"\ncurrency = "EUR"\ntrail_per_100000_events = 2.0\n[storage_gb_month]\n'
-    with pytest.raises(ConfigurationFailed, match="other regions"):
-        read_prices(text, "mine.toml")
-    assert read_prices(text + "other = 0.1\n", "mine.toml").currency == "EUR"
+    assert read_prices(text, "mine.toml").storage_per_month("eu-west-1", GB) is None
+    assert read_prices(text + "other = 0.1\n", "mine.toml").storage_per_month("eu-west-1", GB) == pytest.approx(0.1)
 
 
 @pytest.mark.parametrize("price", ["nan", "inf", "-0.1", "1e999"])

@@ -17,6 +17,7 @@ from glacier_purge.guard.surroundings import judge_way
 from glacier_purge.guard.upload_denial import ours_in, sids_of
 from glacier_purge.guard.vault import weighed_for_removal
 from glacier_purge.guard.writers import signs_of_writers
+from glacier_purge.plan.cost import read_price_table
 from glacier_purge.report.findings import as_lines
 from glacier_purge.storage.folder import RunFolder
 
@@ -48,7 +49,7 @@ async def examined(
 
     ``service_now`` is the time that ages are counted by.
 
-    Raises as ``Examination.findings`` and ``Clients.try_way`` do.
+    Raises as ``Examination.findings`` and ``Clients.try_way`` do, and ``ConfigurationFailed`` for a price table.
     """
     region = control.vault.region
     pretended = access.endpoint_url is not None and is_loopback(access.endpoint_url)
@@ -59,6 +60,7 @@ async def examined(
         now=utc_now(),
         service_now=service_now,
         recent=recent(settings),
+        prices=read_price_table(settings.estimate.prices_file),
     )
     findings = await Examination(control, surroundings).findings()
     return [*findings, judge_way(await clients.try_way(control.vault, access, settings.aws.transport))]

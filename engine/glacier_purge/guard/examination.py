@@ -14,6 +14,7 @@ from glacier_purge.guard import vault as vault_findings
 from glacier_purge.guard.findings import Finding
 from glacier_purge.guard.protection import Asking, protections
 from glacier_purge.guard.vault import JobCounts
+from glacier_purge.plan.cost import PriceTable
 
 _NO_JOB = "0" * 92
 """The id of a job that can't be there: asking for it shows whether asking is allowed, and reads nothing."""
@@ -33,6 +34,7 @@ class Surroundings:
     now: datetime
     service_now: Callable[[], datetime]
     recent: timedelta
+    prices: PriceTable
 
 
 class Examination:
@@ -62,7 +64,8 @@ class Examination:
         found += surroundings.judge_permissions(self._asked.refused)
         found += [
             surroundings.judge_disk(around.disk_free_bytes, described.archives),
-            surroundings.judge_cost(described.archives),
+            surroundings.judge_storage(control.vault.region, described.size_bytes, around.prices),
+            surroundings.judge_trails(described.archives, around.prices),
         ]
         return found
 

@@ -14,14 +14,14 @@ from glacier_purge.archive import Vault
 from glacier_purge.aws.credentials import Caller, Lifetime
 from glacier_purge.glacier.service_clock import SKEW_NOTICED
 from glacier_purge.guard.findings import Finding, Weight
+from glacier_purge.plan.cost import NO_PRICE, PriceTable
+from glacier_purge.text import money
 
 SKEW_REFUSED = timedelta(minutes=5)
 """Signatures older or newer than this are refused (SigV4, "Request expiry")."""
 INVENTORY_BYTES_PER_ARCHIVE = 410
 """Field report: 2,853,061,866 bytes for about 7 million archives (glacier-vault-remove #10)."""
 AUDIT_BYTES_PER_ARCHIVE = 480
-CLOUDTRAIL_DOLLARS_PER_100_000 = 2.00
-"""Each further copy of management events (CloudTrail's price list, as last seen in November 2026)."""
 
 READING_ROLE = ("DescribeVault", "ListJobs", "DescribeJob", "GetJobOutput", "InitiateJob")
 """What getting an inventory takes (config/iam/plan-and-verify.json)."""
@@ -147,13 +147,25 @@ def judge_credentials(lifetime: Lifetime) -> Finding:
     return Finding(weight=Weight.FINE, subject="credentials", what=lifetime.value)
 
 
-def judge_cost(archives: int | None) -> Finding:
+def judge_storage(region: str, size_bytes: int | None, prices: PriceTable) -> Finding:
+    """What keeping the vault costs, as an estimate; ``size_bytes`` is the service's, with each archive's overhead."""
+    monthly = None if size_bytes is None else prices.storage_per_month(region, size_bytes)
+    if monthly is not None:
+        what = f"an estimated {money(monthly, prices.currency)} a month for this vault (prices as of {prices.as_of})"
+    elif size_bytes is None:
+        what = "how much is stored is not known before the vault's first inventory"
+    else:
+        what = f"no price: {NO_PRICE.format(region=region)}"
+    return Finding(weight=Weight.NOTE, subject="storage", what=what)
+
+
+def judge_trails(archives: int | None, prices: PriceTable) -> Finding:
     """What CloudTrail would charge, as an estimate; the deletes themselves are free."""
-    per = f"${CLOUDTRAIL_DOLLARS_PER_100_000:.2f} per 100,000 deletes"
-    told = "" if archives is None else f", ${archives / 100_000 * CLOUDTRAIL_DOLLARS_PER_100_000:,.2f} for this vault"
+    per = f"{money(prices.trail_per_100000_events, prices.currency)} per 100,000 deletes"
+    told = "" if archives is None else f", {money(prices.trail(archives), prices.currency)} for this vault"
     return Finding(
         weight=Weight.NOTE,
         subject="CloudTrail",
-        what=f"an estimated {per}{told}, for each trail beyond the first",
-        why="every delete is a management event; the first copy in a region is free (prices of November 2026)",
+        what=f"an estimated {per}{told}, for each trail beyond the first (prices as of {prices.as_of})",
+        why="every delete is a management event; the first copy in a region is free",
     )

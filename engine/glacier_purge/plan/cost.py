@@ -23,13 +23,14 @@ from glacier_purge.storage.given_file import GivenFileWrong, parsed_toml, read_t
 
 OVERHEAD_BYTES = 32 * 1024
 """Billed for each archive besides its bytes, at the same price (S3 User Guide, "object archival": Glacier's part)."""
+NO_PRICE = "the price table has none for {region}; put one in: estimate.prices_file"
 _GB_BYTES = 1 << 30
 _FEE_MONTH_DAYS = 30
 _TRAIL_EVENTS = 100_000
 
 
 class PriceTable(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """Prices as of a date. ``storage_gb_month`` is by region, with one for ``other`` regions."""
+    """Prices as of a date. ``storage_gb_month`` is by region; ``other`` is for whichever the table does not have."""
 
     as_of: str
     currency: str
@@ -37,25 +38,35 @@ class PriceTable(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
     trail_per_100000_events: float
 
     def __post_init__(self) -> None:
-        if "other" not in self.storage_gb_month:
-            raise ValueError("storage_gb_month has no price for other regions")
         prices = self.storage_gb_month | {"trail_per_100000_events": self.trail_per_100000_events}
         for name, price in prices.items():
             if not 0 <= price < inf:
                 raise ValueError(f"the price of {name} is {price}, and a price is 0 or more")
 
+    def storage_per_month(self, region: str, billed_bytes: int) -> float | None:
+        """What keeping so many bytes costs a month, overhead among them; None where the region has no price here."""
+        price = self.storage_gb_month.get(region, self.storage_gb_month.get("other"))
+        return None if price is None else billed_bytes / _GB_BYTES * price
+
+    def trail(self, events: int) -> float:
+        """What so many events cost in each CloudTrail trail beyond an account's first."""
+        return events / _TRAIL_EVENTS * self.trail_per_100000_events
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Estimate:
-    """Money in ``currency``; sizes in bytes. ``early_deletion_fee`` is for the ``young_archives`` under 90 days."""
+    """Money in ``currency``; sizes in bytes. ``early_deletion_fee`` is for the ``young_archives`` under 90 days.
+
+    What storage costs is None for a region that the table has no price for.
+    """
 
     prices_as_of: str
     currency: str
     storage_freed_bytes: int
-    storage_freed_per_month: float
+    storage_freed_per_month: float | None
     young_archives: int
     young_bytes: int
-    early_deletion_fee: float
+    early_deletion_fee: float | None
     trail_events: int
     trail_cost_per_trail: float
 
@@ -82,21 +93,20 @@ def read_prices(toml: str, name: str) -> PriceTable:
 def estimate(plan: Plan, prices: PriceTable, today: date) -> Estimate:
     """Estimate what the plan costs when it is carried out ``today`` (UTC)."""
     archives = plan.counts.selected
-    per_gb_month = prices.storage_gb_month.get(plan.region, prices.storage_gb_month["other"])
     freed_bytes = plan.selected_bytes + archives * OVERHEAD_BYTES
     young = [(uploads, _days_left(uploads, today)) for uploads in plan.last_days if _days_left(uploads, today)]
+    billed_byte_days = sum(_billed_bytes(uploads) * days for uploads, days in young)
+    fee = prices.storage_per_month(plan.region, billed_byte_days)
     return Estimate(
         prices_as_of=prices.as_of,
         currency=prices.currency,
         storage_freed_bytes=freed_bytes,
-        storage_freed_per_month=freed_bytes / _GB_BYTES * per_gb_month,
+        storage_freed_per_month=prices.storage_per_month(plan.region, freed_bytes),
         young_archives=sum(uploads.archives for uploads, _ in young),
         young_bytes=sum(uploads.bytes for uploads, _ in young),
-        early_deletion_fee=sum(
-            _billed_bytes(uploads) / _GB_BYTES * per_gb_month * days / _FEE_MONTH_DAYS for uploads, days in young
-        ),
+        early_deletion_fee=None if fee is None else fee / _FEE_MONTH_DAYS,
         trail_events=archives,
-        trail_cost_per_trail=archives / _TRAIL_EVENTS * prices.trail_per_100000_events,
+        trail_cost_per_trail=prices.trail(archives),
     )
 
 

@@ -15,8 +15,8 @@ from glacier_purge.guard.findings import Weight
 from glacier_purge.guard.noticed import read_noticed
 from glacier_purge.inventory.description import readable
 from glacier_purge.plan.choosing import RETRIEVALS_IGNORED
+from glacier_purge.plan.cost import NO_PRICE, read_price_table
 from glacier_purge.plan.cost import estimate as estimated
-from glacier_purge.plan.cost import read_price_table
 from glacier_purge.plan.forecast import forecast
 from glacier_purge.plan.identity import read_identity
 from glacier_purge.plan.reasons import IN_RETRIEVAL, TOO_LARGE, TOO_SMALL
@@ -25,7 +25,7 @@ from glacier_purge.report.results.planning import Forecast as ForecastResult
 from glacier_purge.report.results.planning import ForecastStep, Planned
 from glacier_purge.report.terminal import safe
 from glacier_purge.run.limits import known_rate
-from glacier_purge.text import duration, size
+from glacier_purge.text import duration, money, size
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -184,15 +184,18 @@ class PlanView:
         fee = "none: no archive is younger than 90 days"
         if it.young_archives:
             fee = (
-                f"{it.early_deletion_fee:,.2f} {it.currency} for {it.young_archives:,} archives younger than 90 days "
+                f"{money(it.early_deletion_fee, it.currency)} for {it.young_archives:,} archives younger than 90 days "
                 f"({size(it.young_bytes)}); keeping them until then costs as much"
             )
         freed = f"{size(it.storage_freed_bytes)} with 32 KiB overhead for each archive"
+        a_month, a_trail = (money(cost, it.currency) for cost in (it.storage_freed_per_month, it.trail_cost_per_trail))
+        no_price = [f"  no price        {NO_PRICE.format(region=self.plan.region)}"]
         return [
             f"Estimates, at prices as of {it.prices_as_of} (put your own in: estimate.prices_file)",
-            f"  storage freed   {freed}, {it.storage_freed_per_month:,.2f} {it.currency} a month",
+            *([] if it.storage_freed_per_month is not None else no_price),
+            f"  storage freed   {freed}, {a_month} a month",
             f"  early deletion  {fee}",
-            f"  CloudTrail      {it.trail_cost_per_trail:,.2f} {it.currency} for each trail beyond the account's first",
+            f"  CloudTrail      {a_trail} for each trail beyond the account's first",
         ]
 
     def _forecast(self) -> list[str]:
