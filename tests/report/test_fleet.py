@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from io import StringIO
+from typing import TYPE_CHECKING
 
 from rich.console import Console
 
 from glacier_purge.report.displays import fleet_display
 from glacier_purge.report.fleet import PlainFleet, Row, row_sentence
 from glacier_purge.report.live import LiveFleet, _table
+
+if TYPE_CHECKING:
+    import pytest
 
 AT = datetime(2026, 11, 23, 1, 2, 3, tzinfo=UTC)
 
@@ -36,24 +40,33 @@ def test_a_moment_is_whole_on_a_narrow_terminal() -> None:
     assert max(map(len, drawn.splitlines())) == 80
 
 
-def test_plain_lines_are_written_for_news_and_once_an_hour() -> None:
-    stream, now = StringIO(), 0.0
-    table = PlainFleet(stream, every_seconds=10.0, clock=lambda: now)
+def test_plain_lines_are_written_for_news_and_once_a_day() -> None:
+    stream, now = StringIO(), AT
+    table = PlainFleet(stream, every_seconds=10.0, now=lambda: now)
     with table, table.aside():
-        for now in (0.0, 10.0, 3599.0, 3600.0, 3610.0):  # noqa: B007 - the clock reads it
+        for hours in (0, 1, 23.9, 24, 25):
+            now = AT + timedelta(hours=hours)
             table.show([row(), row(vault="films")])
         table.show([row(), row(vault="films", phase="plan")])
     lines = stream.getvalue().splitlines()
-    assert [line.partition(" ")[0] for line in lines] == ["photos", "films", "photos", "films", "films"]
+    assert [line.split(" ")[:2] for line in lines] == [
+        ["2026-11-23T01:02:03Z", "photos"],
+        ["2026-11-23T01:02:03Z", "films"],
+        ["2026-11-24T01:02:03Z", "photos"],
+        ["2026-11-24T01:02:03Z", "films"],
+        ["2026-11-24T02:02:03Z", "films"],
+    ]
 
 
-def test_a_terminal_gets_a_table_and_others_get_lines() -> None:
+def test_a_terminal_gets_a_table_and_others_get_lines(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TERM", "vt100")
+
     class Terminal(StringIO):
         def isatty(self) -> bool:
             return True
 
     stream = Terminal()
-    table = fleet_display(stream, plain_every_seconds=10.0)
+    table = fleet_display(stream, plain_every_seconds=10.0, now=lambda: AT)
     assert isinstance(table, LiveFleet)
     with table:
         table.show([row("3 \x1b[2J")])
@@ -69,4 +82,4 @@ def test_a_terminal_gets_a_table_and_others_get_lines() -> None:
     assert "photos" in drawn
     assert "3 \\x1b[2J" in drawn
     assert "overdrawn" not in drawn
-    assert isinstance(fleet_display(StringIO(), plain_every_seconds=10.0), PlainFleet)
+    assert isinstance(fleet_display(StringIO(), plain_every_seconds=10.0, now=lambda: AT), PlainFleet)

@@ -9,6 +9,7 @@ import re
 import select
 import struct
 import termios
+from datetime import UTC, datetime
 from io import StringIO
 from typing import TYPE_CHECKING
 
@@ -86,7 +87,7 @@ def test_progress_is_as_wide_as_its_terminal(screen: Screen) -> None:
         why="",
     )
     screen.resize(160)
-    with LiveDisplay(screen.stream) as display:
+    with LiveDisplay(screen.stream, now=lambda: datetime(2026, 11, 23, tzinfo=UTC)) as display:
         display.show(moment)
         assert screen.widest() == 160
 

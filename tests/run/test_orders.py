@@ -58,6 +58,7 @@ async def test_a_paused_run_sends_nothing_until_it_is_resumed(tmp_path: Path) ->
         sent = bench.service.requests
         await anyio.sleep(24 * 3600)
         assert bench.service.requests == sent
+        assert (run.telemetry()["accepted_per_second"], run.telemetry()["steady"]) == (None, False)
         assert "are read before the next delete" in str(run.obey(Resume(by="eve@host"))["why"])
         await anyio.sleep(0.1)
         assert run.telemetry()["state"] == "running"
@@ -76,6 +77,8 @@ async def test_a_changed_rate_holds_from_then_on(tmp_path: Path) -> None:
         sent = bench.service.requests
         await anyio.sleep(100)
         assert bench.service.requests - sent == pytest.approx(500, abs=5)
+        assert run.telemetry()["accepted_per_second"] == pytest.approx(5.0, abs=0.5)
+        assert run.telemetry()["steady"]
         assert run.obey(SetRate(by=BY, per_second=None))["max_per_second"] is None
         with pytest.raises(UsageError, match="above 0"):
             run.obey(SetRate(by=BY, per_second=0.0))

@@ -201,7 +201,7 @@ async def purge(
             ledger = await run.carry_out(approval)
             tasks.cancel_scope.cancel()
         if on_progress is not None:
-            on_progress(progress(ledger, run.telemetry(), selected=plan.counts.selected))
+            on_progress(progress(ledger, run.telemetry(), plan))
     return summarise(ledger, inventory=plan.counts.inventory, selected=plan.counts.selected, run_dir=str(folder.path))
 
 
@@ -267,4 +267,4 @@ async def _tell_progress(run: PurgeRun, plan: Plan, tell: OnProgress) -> None:
     while True:
         await anyio.sleep(PROGRESS_SECONDS)
         if run.ledger is not None:
-            tell(progress(run.ledger, run.telemetry(), selected=plan.counts.selected))
+            tell(progress(run.ledger, run.telemetry(), plan))

@@ -161,7 +161,7 @@ class Member:
             run, plan = self._run
             if run.ledger is None:
                 return "checking the plan and its files"
-            moment = progress(run.ledger, run.telemetry(), selected=plan.counts.selected)
+            moment = progress(run.ledger, run.telemetry(), plan)
             done = moment.deleted + moment.failed
             return f"{done:,} of {moment.selected:,} ({share(done, moment.selected)}) - {moment.why}"
         return "at work" if self._waiting is None else f"waiting for {self._waiting.what}"

@@ -196,7 +196,7 @@ class _Script:
 
     def _tell_now(self, run: PurgeRun, plan: Plan) -> None:
         if run.ledger is not None:
-            self._listener.on_progress(progress(run.ledger, run.telemetry(), selected=plan.counts.selected))
+            self._listener.on_progress(progress(run.ledger, run.telemetry(), plan))
 
 
 async def _approved(approve: ApprovePlan | None, request: ApprovalRequest) -> Approval:

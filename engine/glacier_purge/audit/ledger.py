@@ -10,6 +10,7 @@ It never guesses: a second outcome for one ordinal, or an ordinal the plan does 
 from __future__ import annotations
 
 from collections.abc import Iterable
+from datetime import datetime
 from typing import Any
 
 import msgspec
@@ -60,6 +61,8 @@ class LedgerState(msgspec.Struct, omit_defaults=True):
     last_telemetry: dict[str, Any] | None = None
     first_deletion_ts: str | None = None
     last_deletion_ts: str | None = None
+    worked_until_ts: str | None = None
+    """When the current epoch's ``active_seconds`` were told."""
     saved_tails: list[str] = []
     """Names of the torn tails that "recovered" records account for."""
 
@@ -126,8 +129,11 @@ class Ledger:
 
     @property
     def active_seconds(self) -> float:
-        """How long processes worked on the run, as they last said."""
-        return self._state.past.active_seconds + self._state.current.active_seconds
+        """How long processes worked on the run: as they last said, and on to the last deletion after that.
+
+        A process says so every so often; what it deleted since, or before it died, took time as well.
+        """
+        return self._state.past.active_seconds + self._worked_seconds()
 
     @property
     def approved_digest(self) -> str | None:
@@ -186,8 +192,9 @@ class Ledger:
         past.told_attempts += max(now.told_attempts, now.summed_attempts)
         past.throttled += now.throttled
         past.server_faults += now.server_faults
-        past.active_seconds += now.active_seconds
+        past.active_seconds += self._worked_seconds()
         state.current = EpochCounters()
+        state.worked_until_ts = None
         state.drained = False
         state.stop_reason = None
         state.epoch = epoch
@@ -198,11 +205,21 @@ class Ledger:
             if epoch < self._state.epoch:
                 raise RefusedRecordError(f"epoch {epoch} after epoch {self._state.epoch}", 0)
             self.begin(epoch)
-        deleted_before = self._state.counts["deleted"]
+        state = self._state
+        deleted_before, told_before = state.counts["deleted"], state.current.active_seconds
         self._take(records)
-        if self._state.counts["deleted"] > deleted_before:
-            self._state.first_deletion_ts = self._state.first_deletion_ts or ts
-            self._state.last_deletion_ts = ts
+        if state.counts["deleted"] > deleted_before:
+            state.first_deletion_ts = state.first_deletion_ts or ts
+            state.last_deletion_ts = ts
+        if state.current.active_seconds > told_before:
+            state.worked_until_ts = ts
+
+    def _worked_seconds(self) -> float:
+        """How long the current epoch's process worked."""
+        state = self._state
+        told, last = state.worked_until_ts, state.last_deletion_ts
+        since = _seconds_between(told, last) if told is not None and last is not None else 0.0
+        return state.current.active_seconds + max(0.0, since)
 
     def _take(self, records: Iterable[Outcome | Note]) -> None:
         state, counts = self._state, self._state.counts
@@ -281,3 +298,7 @@ class Ledger:
     def bitmap(self) -> bytes:
         """One bit per ordinal, least significant first: set when it has its outcome."""
         return bytes(self._bitmap)
+
+
+def _seconds_between(ts: str, later_ts: str) -> float:
+    return (datetime.fromisoformat(later_ts) - datetime.fromisoformat(ts)).total_seconds()

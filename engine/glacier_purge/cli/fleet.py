@@ -129,13 +129,14 @@ class _Terminal:
     def __init__(self, digests: Iterable[str], settings_for: SettingsFor, *, no_wait: bool) -> None:
         from glacier_purge.cli.confirmation import TerminalApproval
         from glacier_purge.cli.waiting import simulated_time
+        from glacier_purge.clock import utc_now
         from glacier_purge.report.displays import fleet_display
 
         self._time_of = cache(simulated_time)  # hundreds of members wait by one clock
         self._settings_for = settings_for
         self._no_wait = no_wait
         every_seconds = settings_for(None, None, None).report.progress_seconds
-        self._screen = fleet_display(sys.stderr, plain_every_seconds=every_seconds)
+        self._screen = fleet_display(sys.stderr, plain_every_seconds=every_seconds, now=utc_now)
         self._approval = TerminalApproval(digests, self._screen.aside)
         self._opened: OpenedFleet | None = None
 

@@ -27,6 +27,7 @@ else:
     import structlog
 
 from glacier_purge.redaction import HIDDEN, SECRET_NAMES, redact
+from glacier_purge.report.displays import is_drawn_on
 from glacier_purge.report.terminal import safe, safe_lines
 
 if TYPE_CHECKING:
@@ -77,7 +78,7 @@ class _CurrentStderr(logging.Handler):
 def _renderers(options: LogOptions) -> list[Processor]:
     if options.log_format == "json":
         return [structlog.processors.JSONRenderer()]
-    colours = sys.stderr.isatty() and not os.environ.get("NO_COLOR")
+    colours = is_drawn_on(sys.stderr) and not os.environ.get("NO_COLOR")
     return [
         _without_controls,
         structlog.dev.ConsoleRenderer(

@@ -14,6 +14,7 @@ import anyio
 from glacier_purge.cli.exit_codes import ExitCode
 from glacier_purge.cli.output import print_result, tell
 from glacier_purge.cli.signals import StopSignals
+from glacier_purge.clock import utc_now
 from glacier_purge.errors import RunStopped
 from glacier_purge.report.displays import display
 from glacier_purge.report.summary import Report, progress, summarise
@@ -27,6 +28,9 @@ if TYPE_CHECKING:
     from glacier_purge.report.displays import Display
     from glacier_purge.run.purge import PurgeRun
     from glacier_purge.storage.folder import RunFolder
+
+_FIRST_SECONDS = 1.0
+"""Whoever started it sees as soon as this that it goes."""
 
 
 class TerminalSession:
@@ -54,7 +58,7 @@ class TerminalSession:
     @asynccontextmanager
     async def watched(self) -> AsyncIterator[None]:
         """Show the run's progress on stderr and stop it on signals; the second one ends the context at once."""
-        with display(sys.stderr, plain_every_seconds=self._plain_every_seconds) as screen:
+        with display(sys.stderr, plain_every_seconds=self._plain_every_seconds, now=utc_now) as screen:
             async with anyio.create_task_group() as tasks:
                 tasks.start_soon(self._signals.listen, tasks.cancel_scope)
                 tasks.start_soon(self._show, screen)
@@ -68,13 +72,15 @@ class TerminalSession:
         return self._signals.stopped_as
 
     async def _show(self, screen: Display) -> None:
+        await anyio.sleep(min(_FIRST_SECONDS, screen.every_seconds))
+        self._show_now(screen)
         while True:
             await anyio.sleep(screen.every_seconds)
             self._show_now(screen)
 
     def _show_now(self, screen: Display) -> None:
         if self._run.ledger is not None:
-            screen.show(progress(self._run.ledger, self._run.telemetry(), selected=self._plan.counts.selected))
+            screen.show(progress(self._run.ledger, self._run.telemetry(), self._plan))
 
     def _summary(self, folder: RunFolder) -> Report | None:
         if self._run.ledger is None:

@@ -1,7 +1,7 @@
 """How verbs wait for hours: a line on stderr for each wait, or with ``--no-wait`` exit code 75 and the time on stdout.
 
 Nobody wants to read the same line every ten minutes for half a day, so on stderr a wait for the same thing is told once
-more only when an hour has passed.
+more only when a day has passed.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from glacier_purge.glacier.waiting import Waiter, Waiting
     from glacier_purge.report.results.result import Result
 
-_TELL_AGAIN = timedelta(hours=1)
+_TELL_AGAIN = timedelta(days=1)
 
 NoWaitOption = Annotated[
     bool,

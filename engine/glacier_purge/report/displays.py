@@ -1,17 +1,20 @@
-"""Which display a stream gets: drawn in place by rich on a terminal, plain lines in a file or a pipe.
+"""Which display a stream gets: drawn in place by rich on a terminal, plain lines in a file or a pipe, and on a terminal
+that can't move its cursor (TERM=dumb, as in editors and on serial lines).
 
 The plain ones and the drawn ones know nothing of each other, and rich is only loaded where it draws.
 """
 
 from __future__ import annotations
 
+import os
 from typing import TYPE_CHECKING, Protocol, TextIO
 
 from glacier_purge.report.fleet import PlainFleet
 from glacier_purge.report.progress import PlainDisplay
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
+    from datetime import datetime
     from types import TracebackType
 
     from glacier_purge.report.fleet import Row
@@ -59,19 +62,28 @@ class _Aside(Protocol):
     ) -> bool | None: ...
 
 
-def display(stream: TextIO, *, plain_every_seconds: float) -> Display:
-    """Choose the display of a run that fits ``stream``."""
-    if not stream.isatty():
-        return PlainDisplay(stream, every_seconds=plain_every_seconds)
+_NO_CURSOR = {"dumb", "unknown"}
+"""What TERM is where text can only be added."""
+
+
+def is_drawn_on(stream: TextIO) -> bool:
+    """Whether something can be drawn in place there."""
+    return stream.isatty() and os.environ.get("TERM", "").lower() not in _NO_CURSOR
+
+
+def display(stream: TextIO, *, plain_every_seconds: float, now: Callable[[], datetime]) -> Display:
+    """Choose the display of a run that fits ``stream``; ``now`` is this host's time (UTC)."""
+    if not is_drawn_on(stream):
+        return PlainDisplay(stream, every_seconds=plain_every_seconds, now=now)
     from glacier_purge.report.live import LiveDisplay  # noqa: PLC0415 - rich is only loaded where it draws
 
-    return LiveDisplay(stream)
+    return LiveDisplay(stream, now=now)
 
 
-def fleet_display(stream: TextIO, *, plain_every_seconds: float) -> FleetDisplay:
-    """Choose the display of a fleet that fits ``stream``."""
-    if not stream.isatty():
-        return PlainFleet(stream, every_seconds=plain_every_seconds)
+def fleet_display(stream: TextIO, *, plain_every_seconds: float, now: Callable[[], datetime]) -> FleetDisplay:
+    """Choose the display of a fleet that fits ``stream``; ``now`` is this host's time (UTC)."""
+    if not is_drawn_on(stream):
+        return PlainFleet(stream, every_seconds=plain_every_seconds, now=now)
     from glacier_purge.report.live import LiveFleet  # noqa: PLC0415 - rich is only loaded where it draws
 
     return LiveFleet(stream)

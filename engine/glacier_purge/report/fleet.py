@@ -1,23 +1,24 @@
 """How a fleet stands: a row a vault, as a table of plain text or as lines of news.
 
 In a log file nobody wants to read for half a day that a vault waits, so there a row is told when it says something
-new, and once an hour.
+new, and once a day.
 """
 
 from __future__ import annotations
 
-import time
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import TYPE_CHECKING, TextIO
 
+from glacier_purge.report.progress import stamp
 from glacier_purge.report.terminal import safe
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
     from datetime import datetime
 
-_TELL_AGAIN_SECONDS = 3600.0
+_TELL_AGAIN = timedelta(days=1)
 COLUMNS = ("vault", "where", "phase", "next look (UTC)", "what it does or waits for")
 """The long one is the last, so that the others stay in line where it is broken."""
 
@@ -40,22 +41,22 @@ class Row:
 
 
 class PlainFleet:
-    """A line for each row that has news. ``clock`` is monotonic seconds."""
+    """A line for each row that has news. ``now`` is this host's time (UTC)."""
 
-    def __init__(self, stream: TextIO, *, every_seconds: float, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(self, stream: TextIO, *, every_seconds: float, now: Callable[[], datetime]) -> None:
         self.every_seconds = every_seconds
         self._stream = stream
-        self._clock = clock
-        self._told: dict[tuple[str, str], tuple[str, str, float]] = {}
+        self._now = now
+        self._told: dict[tuple[str, str], tuple[str, str, datetime]] = {}
 
     def show(self, rows: Sequence[Row]) -> None:
         """Write the rows that have news."""
-        now = self._clock()
+        now = self._now()
         for row in rows:
             phase, standing, at = self._told.get((row.vault, row.where), ("", "", now))
-            if (phase, standing) != (row.phase, row.standing) or now - at >= _TELL_AGAIN_SECONDS:
+            if (phase, standing) != (row.phase, row.standing) or now - at >= _TELL_AGAIN:
                 self._told[row.vault, row.where] = (row.phase, row.standing, now)
-                self._stream.write(row_sentence(row) + "\n")
+                self._stream.write(f"{stamp(now)} {row_sentence(row)}\n")
         self._stream.flush()
 
     @contextmanager

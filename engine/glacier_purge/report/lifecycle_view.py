@@ -60,7 +60,7 @@ class LifecycleView:
         live = moment_of(place) if standing.phase is Phase.PURGE and place.is_locked() else None
         ledger = replay(place.path)
         facts = live if live is not None else ledger.last_telemetry or {}
-        moment = progress(ledger, facts, selected=plan.counts.selected)
+        moment = progress(ledger, facts, plan)
         return cls(folder=folder, standing=standing, ledger=ledger, moment=moment)
 
     @property

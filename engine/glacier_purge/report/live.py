@@ -14,17 +14,19 @@ from typing import TYPE_CHECKING, TextIO
 
 from rich.console import Console, ConsoleDimensions, Group
 from rich.live import Live
+from rich.padding import Padding
 from rich.progress import BarColumn, TaskProgressColumn, TextColumn
 from rich.progress import Progress as Bar
 from rich.table import Column, Table
 from rich.text import Text
 
 from glacier_purge.report.fleet import COLUMNS
-from glacier_purge.report.progress import figures
+from glacier_purge.report.progress import bytes_done, pace, times
 from glacier_purge.report.terminal import safe
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Callable, Iterator, Sequence
+    from datetime import datetime
 
     from rich.console import RenderableType
 
@@ -33,29 +35,36 @@ if TYPE_CHECKING:
 
 
 class LiveDisplay:
-    """A bar with its figures and one line that says why, redrawn four times a second."""
+    """A bar with its figures and one line that says why, redrawn four times a second. ``now`` is the time (UTC)."""
 
     every_seconds = 0.25
 
-    def __init__(self, stream: TextIO) -> None:
+    def __init__(self, stream: TextIO, *, now: Callable[[], datetime]) -> None:
         self._bar = Bar(
             TextColumn("[bold]{task.description}"), BarColumn(bar_width=None), TaskProgressColumn(), expand=True
         )
         self._task = self._bar.add_task("deleted", total=None)
         self._stream = stream
+        self._now = now
         self._live = Live(console=Console(file=stream), auto_refresh=False)
 
     def show(self, moment: Progress) -> None:
         """Redraw."""
-        done = moment.deleted + moment.failed
+        settled = moment.deleted + moment.failed
         fit(self._live.console, self._stream)
         self._bar.update(
-            self._task, total=moment.selected, completed=done, description=f"{done:,} of {moment.selected:,}"
+            self._task, total=moment.selected, completed=settled, description=f"{settled:,} of {moment.selected:,}"
         )
         self._live.update(self._picture(moment), refresh=True)
 
     def _picture(self, moment: Progress) -> RenderableType:
-        return Group(self._bar, Text("  " + figures(moment)), Text("  " + safe(moment.why), style="dim"))
+        figures = ", ".join(filter(None, [bytes_done(moment), pace(moment)]))
+        lines = [figures, ", ".join(times(moment, self._now()))]
+        return Group(
+            self._bar,
+            *(Padding(Text(line), (0, 0, 0, 2)) for line in lines),
+            Padding(Text(safe(moment.why), style="dim"), (0, 0, 0, 2)),
+        )
 
     def __enter__(self) -> LiveDisplay:
         self._live.start()

@@ -1,29 +1,36 @@
-"""Progress in words: what is done, how fast, the limit found, and always why it is no faster or what it waits for.
+"""Progress in words: what is done, how fast, until when, the limit found, and always why it is no faster or what it
+waits for.
 
-It is handed moments and writes them, one line every so often; it asks nobody and counts nothing.
+It is handed moments and writes them, one line every so often, each with its time, since logs are read later; it asks
+nobody and counts nothing.
 """
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import TYPE_CHECKING, TextIO
 
 from glacier_purge.report.terminal import safe
-from glacier_purge.text import duration, rate, share
+from glacier_purge.text import duration, rate, share, size
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+    from datetime import datetime
+
     from glacier_purge.report.summary import Progress
 
 
 class PlainDisplay:
-    """One line a moment, for log files and pipes."""
+    """One line a moment, for log files and pipes. ``now`` is this host's time (UTC)."""
 
-    def __init__(self, stream: TextIO, *, every_seconds: float) -> None:
+    def __init__(self, stream: TextIO, *, every_seconds: float, now: Callable[[], datetime]) -> None:
         self.every_seconds = every_seconds
         self._stream = stream
+        self._now = now
 
     def show(self, moment: Progress) -> None:
         """Write one line."""
-        self._stream.write(sentence(moment) + "\n")
+        self._stream.write(f"{stamp(self._now())} {sentence(moment, self._now())}\n")
         self._stream.flush()
 
     def __enter__(self) -> PlainDisplay:
@@ -33,15 +40,32 @@ class PlainDisplay:
         return
 
 
-def sentence(moment: Progress) -> str:
+def stamp(at: datetime) -> str:
+    """The time that stands before a plain line."""
+    return f"{at:%Y-%m-%dT%H:%M:%SZ}"
+
+
+def sentence(moment: Progress, now: datetime) -> str:
     """A moment on one line of plain text."""
-    done = moment.deleted + moment.failed
-    part = f"{done:,} of {moment.selected:,} ({share(done, moment.selected)})"
-    return f"{part}, {figures(moment)} - {safe(moment.why)}"
+    parts = [done(moment), bytes_done(moment), pace(moment), *times(moment, now)]
+    return f"{', '.join(filter(None, parts))} - {safe(moment.why)}"
 
 
-def figures(moment: Progress) -> str:
-    """A moment's figures, separated by commas."""
+def done(moment: Progress) -> str:
+    """How many archives have their outcome."""
+    settled = moment.deleted + moment.failed
+    return f"{settled:,} of {moment.selected:,} ({share(settled, moment.selected)})"
+
+
+def bytes_done(moment: Progress) -> str:
+    """What was deleted in bytes; empty where no archive has any."""
+    if not moment.selected_bytes:
+        return ""
+    return f"{size(moment.deleted_bytes)} of {size(moment.selected_bytes)}"
+
+
+def pace(moment: Progress) -> str:
+    """How fast it goes and what became of the requests, separated by commas."""
     parts = [
         f"{rate(moment.rate_per_second)}",
         f"limit found {rate(moment.limit_per_second)}" if moment.limit_per_second else "no limit met",
@@ -52,7 +76,22 @@ def figures(moment: Progress) -> str:
         parts.append(f"{moment.waiting:,} wait for another turn")
     if moment.failed:
         parts.append(f"{moment.failed:,} FAILED")
-    if moment.deleted + moment.failed < moment.selected:
-        left = moment.remaining_seconds
-        parts.append("time left unknown" if left is None else f"{duration(left)} left")
     return ", ".join(parts)
+
+
+def times(moment: Progress, now: datetime) -> list[str]:
+    """How long it has taken, how long the rest takes, and when it is over."""
+    taken = f"{duration(moment.elapsed_seconds)} so far"
+    if moment.deleted + moment.failed >= moment.selected:
+        return [taken]
+    left = moment.remaining_seconds
+    return [taken, "time left unknown" if left is None else f"{duration(left)} left, {over_at(left, now)}"]
+
+
+def over_at(left_seconds: float, now: datetime) -> str:
+    """When it is over, by the clock (UTC)."""
+    try:
+        at = now + timedelta(seconds=left_seconds)
+    except OverflowError:
+        return "over in another age"
+    return f"over at {at:%H:%M} UTC" if at.date() == now.date() else f"over on {at:%Y-%m-%d at %H:%M} UTC"

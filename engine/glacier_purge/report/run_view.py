@@ -31,7 +31,7 @@ def run_status(folder: RunFolder) -> RunStatus:
     facts = live if live is not None else ledger.last_telemetry or {}
     more: dict[str, Any] = {}
     if at_work:
-        more = _at_work(facts, progress(ledger, facts, selected=plan.counts.selected), live=live is not None)
+        more = _at_work(facts, progress(ledger, facts, plan), live=live is not None)
     elif ledger.finished is None:
         more = _at_rest(ledger, run_dir)
     return RunStatus(

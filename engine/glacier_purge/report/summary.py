@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from glacier_purge.audit.ledger import Ledger
+    from glacier_purge.plan.document import Plan
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -74,7 +75,10 @@ def summarise(ledger: Ledger, *, inventory: int, selected: int, run_dir: str) ->
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Progress:
-    """One moment of a run. Rates are per second; None is unknown."""
+    """One moment of a run. Rates are per second; None is unknown, and of a rate also that nothing moves.
+
+    ``elapsed_seconds`` is how long processes worked on it; ``is_steady`` whether the rate says anything of the rest.
+    """
 
     selected: int
     deleted: int
@@ -85,22 +89,27 @@ class Progress:
     waiting: int
     throttled: int
     why: str
+    deleted_bytes: int = 0
+    selected_bytes: int = 0
+    elapsed_seconds: float = 0.0
+    is_steady: bool = True
 
     @property
     def remaining_seconds(self) -> float | None:
-        """How long the rest takes at the rate of now; None while nothing moves."""
-        if not self.rate_per_second:
+        """How long the rest takes at the rate of now; None while nothing moves, and while the rate still grows."""
+        if not self.rate_per_second or not self.is_steady:
             return None
         return (self.selected - self.deleted - self.failed) / self.rate_per_second
 
 
-def progress(ledger: Ledger, telemetry: Mapping[str, Any], *, selected: int) -> Progress:
+def progress(ledger: Ledger, telemetry: Mapping[str, Any], plan: Plan) -> Progress:
     """Put a moment together from the durable state and the facts of a telemetry line."""
+    moves = not telemetry.get("paused_by")  # lines of earlier versions repeat the last rate in a pause
     return Progress(
-        selected=selected,
+        selected=plan.counts.selected,
         deleted=ledger.counts["deleted"],
         failed=ledger.counts["failed"],
-        rate_per_second=telemetry.get("accepted_per_second"),
+        rate_per_second=telemetry.get("accepted_per_second") if moves else None,
         limit_per_second=telemetry.get("limit_per_second"),
         in_flight=telemetry.get("in_flight", 0),
         waiting=telemetry.get("waiting", 0),
@@ -108,4 +117,8 @@ def progress(ledger: Ledger, telemetry: Mapping[str, Any], *, selected: int) -> 
         why=telemetry.get("why", "")
         if ledger.finished is None
         else "done: every record of the inventory is accounted for",
+        deleted_bytes=ledger.bytes_deleted,
+        selected_bytes=plan.selected_bytes,
+        elapsed_seconds=max(ledger.active_seconds, telemetry.get("active_seconds") or 0.0),
+        is_steady=telemetry.get("steady", True),
     )

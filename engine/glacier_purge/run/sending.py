@@ -43,7 +43,7 @@ from glacier_purge.run.host import Host
 from glacier_purge.run.limits import remember_rate
 from glacier_purge.run.settings import PurgeSettings
 from glacier_purge.run.steering import AskStatus, Order, Steering
-from glacier_purge.run.telemetry import moment
+from glacier_purge.run.telemetry import SAMPLE_SECONDS, RecentRate, moment
 from glacier_purge.run.windows import Hours
 
 _log: Any = structlog.wrap_logger(logging.getLogger(__name__))
@@ -83,6 +83,7 @@ class Sending:
         self._context = context
         self._pacer = pacer
         self._tally = Tally()
+        self._recent = RecentRate()
         self._send, self._receive = anyio.create_memory_object_stream[list[Archive]](_FRESH_BATCHES)
         self._canary = Canary(context.journal, context.settings.caution, self.drain)
         self._pool = self._make_pool()
@@ -135,6 +136,7 @@ class Sending:
                 tasks.start_soon(control.serve, self._context.path, self.obey)
                 tasks.start_soon(self._stop_in_time)
                 tasks.start_soon(self._keep_accounts)
+                tasks.start_soon(every, SAMPLE_SECONDS, self._sample_rate)
                 tasks.start_soon(every, _LOOK_AT_FILES_SECONDS, self._look_at_files)
                 tasks.start_soon(every, _LOOK_AT_FILES_SECONDS, self._look_at_deny_lists)
                 await self._pool.run()
@@ -161,6 +163,7 @@ class Sending:
         """Carry out an order and say how it stands then. Raises ``UsageError`` for what makes no sense."""
         if not isinstance(order, AskStatus):
             self._steering.obey(order)
+            self._recent.begin_anew()
             self.note_telemetry()
         return self.telemetry()
 
@@ -168,9 +171,11 @@ class Sending:
         """How the work goes now; the counts are this process's, latencies since the last telemetry line."""
         return moment(
             tally=self._tally,
+            recent=self._recent,
             pacer=self._pacer,
             pool=self._pool,
             hours=self._hours,
+            now=self._context.host.clock(),
             active_seconds=self._active_seconds,
         )
 
@@ -236,6 +241,12 @@ class Sending:
             await feed.run()
         except (NotAsApproved, FileUnreadable) as fault:
             self._stop_because_of(fault)
+
+    async def _sample_rate(self) -> None:
+        if self._pool.paused_by:
+            self._recent.begin_anew()
+        else:
+            self._recent.sample(self._context.host.clock(), self._tally.accepted)
 
     async def _keep_accounts(self) -> None:
         with suppress(DiskFailed):  # of which whoever writes the log tells
