@@ -28,6 +28,7 @@ os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 gc.disable()  # while modules and tests are only being collected: nothing of them is ever garbage
 asyncio.set_event_loop(None)  # or looptime, looking for a loop around each sync test, makes one and leaves it open
 seclusion.stay_on_loopback()
+seclusion.check_no_company_file()
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # by a shell, as of all that it starts with "&" in a script
     signal.signal(signal.SIGINT, signal.default_int_handler)  # or what the tests start would never hear it
 

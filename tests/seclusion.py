@@ -49,6 +49,14 @@ def stay_on_loopback() -> None:
     sys.addaudithook(_refuse_the_network)
 
 
+def check_no_company_file() -> None:
+    """Refuse to test where a company's settings lie: no variable keeps what the tests start from reading them."""
+    from glacier_purge.settings.places import COMPANY_FILE
+
+    if COMPANY_FILE.exists():
+        pytest.exit(f"{COMPANY_FILE} counts for every command that is tested here. Run the tests where there is none.")
+
+
 def authority_of(folder: Path) -> Path:
     """Make one authority, for systems that trust no other; hundreds take 20 ms to read, for every client."""
     file = folder / "authority.pem"
@@ -71,5 +79,6 @@ def clean_environment(found: Mapping[str, str], folder: Path, authority: Path) -
         "AWS_CONFIG_FILE": str(nowhere / "config"),
         "AWS_SHARED_CREDENTIALS_FILE": str(nowhere / "credentials"),
         "AWS_EC2_METADATA_DISABLED": "true",
+        "XDG_CONFIG_HOME": str(folder / "no-settings-of-the-user-here"),
         "XDG_STATE_HOME": str(folder / "state"),
     }

@@ -185,3 +185,17 @@ async def test_a_pause_and_a_closed_window_have_no_end_that_is_known(tmp_path: P
         await anyio.sleep(3600)
         assert bench.service.requests == 0
         run.obey(Resume(by=BY))
+
+
+@IN_PROCESS
+@pytest.mark.parametrize("per_second", [51.0, None])
+async def test_no_order_raises_the_rate_above_what_this_hosts_company_allows(
+    per_second: float | None, tmp_path: Path
+) -> None:
+    bench = Bench(tmp_path, InProcessGlacier(500))
+    async with bench.process(rate_per_second_wall=50.0) as run:
+        await anyio.sleep(0.5)
+        run.obey(SetRate(by=BY, per_second=50.0))
+        with pytest.raises(UsageError, match="allows at most 50 deletes a second"):
+            run.obey(SetRate(by=BY, per_second=per_second))
+        assert run.telemetry()["max_per_second"] == 50.0

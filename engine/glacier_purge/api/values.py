@@ -60,6 +60,7 @@ def purge_settings(settings: Settings) -> PurgeSettings:
         ),
         duration_seconds_max=settings.safety.max_duration_seconds,
         protection_interval_seconds=settings.safety.protection_interval_seconds,
+        rate_per_second_wall=settings.wall("pace", "max_rate"),
     )
 
 
@@ -150,6 +151,10 @@ def endpoint(settings: Settings, region: str) -> str:
 
 
 def capped(settings: Settings, caps: Caps) -> Settings:
-    """The settings with the caps that somebody gave."""
-    given = {name: cap for name, cap in asdict(caps).items() if cap is not None}
+    """The settings with the caps that somebody gave, as far as a company's file allows that much."""
+    given = {
+        name: cap if (wall := settings.wall("safety", name)) is None else min(cap, wall)
+        for name, cap in asdict(caps).items()
+        if cap is not None
+    }
     return settings.model_copy(update={"safety": settings.safety.model_copy(update=given)})

@@ -4,11 +4,17 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from glacier_purge.cli.options import Aws, AwsOptions, Output, SettingsOptions, SettingsSource
 from glacier_purge.cli.output import OutputFormat, print_text, tell
-from glacier_purge.report.terminal import safe_lines
+from glacier_purge.report.terminal import safe, safe_lines
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+_COLUMN_MAX = 44
+"""Where the origins stand, unless a value is longer."""
 
 
 def show(
@@ -17,14 +23,18 @@ def show(
     aws: Aws = AwsOptions(),
     output: Output = OutputFormat.TEXT,
 ) -> None:
-    """Print the settings in force: profile, file, environment and command line laid over each other.
+    """Print the settings in force, and where each comes from: files, environment and command line laid over each other.
 
-    As text it is a settings file, to be copied and changed. What a file or a variable gives by a name that a setting
-    had in an earlier version is read all the same, and told here.
+    As text it is a settings file, to be copied and changed, with the file and line, variable or option behind each
+    value. What a file or a variable gives by a name that a setting had in an earlier version is read all the same, and
+    told here.
     """
-    settings = source.load(aws).model_dump(mode="json")
-    shown = {"result": "settings", "format": 1} | settings
-    print_text(json.dumps(shown) if output is OutputFormat.JSON else safe_lines(as_toml(settings)))
+    settings, origins = source.load(aws).model_dump(mode="json"), source.origins(aws)
+    if output is OutputFormat.JSON:
+        head = {"result": "settings", "format": 1}
+        print_text(json.dumps(head | settings | {"origins": {".".join(path): told for path, told in origins.items()}}))
+    else:
+        print_text(safe_lines(as_toml(settings, origins)))
     for setting, place in source.former_names().items():
         tell(f"{place} is called {setting} now. It is read by both names; write {setting} when you next change it.")
 
@@ -59,12 +69,18 @@ def _as_document(schema: dict[str, Any]) -> str:
     return json.dumps(schema, indent=2)
 
 
-def as_toml(settings: dict[str, dict[str, object]]) -> str:
-    """Write settings as TOML; what is not set, which TOML cannot say, is a comment."""
+def as_toml(settings: dict[str, dict[str, object]], origins: Mapping[tuple[str, ...], str]) -> str:
+    """Write settings as TOML, each with where it comes from; what is not set, which TOML cannot say, is a comment."""
     sections = []
     for section, values in settings.items():
-        lines = [f"[{section}]", *(_as_line(name, value) for name, value in values.items())]
-        sections.append("\n".join(lines))
+        lines = [_as_line(name, value) for name, value in values.items()]
+        width = min(max(map(len, lines)), _COLUMN_MAX)
+        told = [origins.get((section, name), "default") for name in values]
+        sections.append(
+            "\n".join(
+                [f"[{section}]", *(f"{line:<{width}}  # {safe(one)}" for line, one in zip(lines, told, strict=True))]
+            )
+        )
     return "\n\n".join(sections)
 
 

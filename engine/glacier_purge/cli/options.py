@@ -96,7 +96,8 @@ class SettingsOptions:
     settings_profile: str | None = None
     """Shipped settings to start from: gentle, standard or benchmark; also GLACIER_PURGE_PROFILE."""
     config: Path | None = None
-    """TOML file of settings; also GLACIER_PURGE_CONFIG."""
+    """TOML file of settings; also GLACIER_PURGE_CONFIG. Read after /etc/glacier-purge.toml and
+    ~/.config/glacier-purge.toml, where there are such files."""
 
     def load(self, aws: AwsOptions, **sections: Mapping[str, object]) -> Settings:
         """Read the settings in force, under what the command line gives.
@@ -110,6 +111,13 @@ class SettingsOptions:
         return load_settings(
             file=self.config, profile=self.settings_profile, arguments=arguments, called=option_of_setting
         )
+
+    def origins(self, aws: AwsOptions) -> dict[tuple[str, ...], str]:
+        """Where each value comes from that ``load`` gives without options of a verb; others have their defaults."""
+        from glacier_purge.settings.layers import origins
+
+        arguments = {"aws": aws.overrides()}
+        return origins(file=self.config, profile=self.settings_profile, arguments=arguments, called=option_of_setting)
 
     def former_names(self) -> dict[str, str]:
         """The settings given by a name of an earlier version, each with the place it stands in."""

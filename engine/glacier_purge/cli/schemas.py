@@ -55,6 +55,12 @@ _ANSWERS: dict[str, tuple[type[msgspec.Struct], ...]] = {
     "why": (Told,),
 }
 
+_ORIGINS = {
+    "type": "object",
+    "description": "Where each setting that is not at its default comes from: file and line, variable or option.",
+    "additionalProperties": {"type": "string"},
+}
+
 VERBS = (*_ANSWERS, _SETTINGS)
 """Every command that answers programs."""
 
@@ -117,6 +123,6 @@ def _settings_shown() -> dict[str, Any]:
     }
     return schema | {
         "title": f"glacier-purge {_SETTINGS} --output json",
-        "properties": head | schema["properties"],
-        "required": [*head, *schema["properties"]],
+        "properties": head | schema["properties"] | {"origins": _ORIGINS},
+        "required": [*head, *schema["properties"], "origins"],
     }

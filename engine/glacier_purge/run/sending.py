@@ -101,6 +101,7 @@ class Sending:
             drain=self.drain,
             wall_clock=context.host.wall_clock,
             before_resuming=lambda: self._holds.look_first("it was resumed"),
+            rate_per_second_wall=context.settings.rate_per_second_wall,
         )
         self._accounts = Accounts(
             plan=context.plan,

@@ -34,3 +34,5 @@ class PurgeSettings:
     """How long this process may send; None is as long as it takes."""
     protection_interval_seconds: float = 900.0
     """How often the vault's lock, access policy and tags are read again."""
+    rate_per_second_wall: float | None = None
+    """What no order raises the rate above; None leaves that to who gives it."""

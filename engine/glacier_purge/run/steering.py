@@ -80,7 +80,7 @@ def read_order(line: bytes) -> Order:
 
 class Steering:
     """The levers of one process's run. ``drain`` ends it in good order for the reason it is given; ``before_resuming``
-    is called when an operator's pause ends."""
+    is called when an operator's pause ends; no order raises the rate above ``rate_per_second_wall``."""
 
     def __init__(
         self,
@@ -91,6 +91,7 @@ class Steering:
         drain: Callable[[str], None],
         wall_clock: Callable[[], float],
         before_resuming: Callable[[], None],
+        rate_per_second_wall: float | None = None,
     ) -> None:
         self._pool = pool
         self._pacer = pacer
@@ -98,12 +99,19 @@ class Steering:
         self._drain = drain
         self._wall_clock = wall_clock
         self._before_resuming = before_resuming
+        self._rate_per_second_wall = rate_per_second_wall
 
     def obey(self, order: Change) -> None:
         """Carry out an order. Raises ``UsageError`` for a rate that is none; nothing was changed then."""
         facts: dict[str, object] = {}
         if isinstance(order, SetRate):
             check_rate_max(order.per_second)
+            wall = self._rate_per_second_wall
+            if wall is not None and (order.per_second is None or order.per_second > wall):
+                raise UsageError(
+                    f"a settings file of this host allows at most {wall:g} deletes a second; glacier-purge config show "
+                    "says which. Nothing was changed."
+                )
             facts = {"per_second": order.per_second}
         self._journal.note("ordered", order=order.name, by=order.by, **facts)
         _log.warning("run.ordered", order=order.name, by=order.by, **facts)

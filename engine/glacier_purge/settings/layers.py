@@ -1,7 +1,8 @@
 """Settings from files, environment and command line, laid over each other; the later layer wins, value by value.
 
-In order: the AWS profile (endpoint), a shipped profile, a settings file, AWS's variables (region and endpoint),
-``GLACIER_PURGE_*`` variables, what the command line or the caller gives.  A name nobody knows is refused in every
+In order: the AWS profile (endpoint), a shipped profile, a company's file, a user's, the one that is named, AWS's
+variables (region and endpoint), ``GLACIER_PURGE_*`` variables, what the command line or the caller gives.  Deny lists
+add up instead, and a company's limits hold against every layer (``company``).  A name nobody knows is refused in every
 layer, with the nearest known one and the place it stands in: a setting silently ignored is a safety limit silently off.
 (pydantic-settings reads the environment but does not notice a misspelt section there, so that is checked here.)  A
 setting that was called otherwise in an earlier version is read by both names; what is said about it names the one that
@@ -14,11 +15,11 @@ import difflib
 import json
 import os
 import tomllib
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import Enum
 from importlib import resources
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Self
 
 from pydantic import BaseModel, ValidationError
 from pydantic_settings import EnvSettingsSource, SettingsError
@@ -26,11 +27,12 @@ from pydantic_settings import EnvSettingsSource, SettingsError
 from glacier_purge.aws.endpoints import check_endpoint_url
 from glacier_purge.aws.profiles import Configuration, Said
 from glacier_purge.errors import ConfigurationFailed, GlacierPurgeError, UsageError
+from glacier_purge.settings import places
+from glacier_purge.settings.company import ADDED_UP, WALLS, added_up, allowed_in_words
 from glacier_purge.settings.model import ENVIRONMENT_DELIMITER, ENVIRONMENT_PREFIX, Settings
-from glacier_purge.storage.given_file import GivenFileWrong, parsed_toml, read_text
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Collection, Mapping
 
     from pydantic.fields import FieldInfo
     from pydantic_core import ErrorDetails
@@ -48,6 +50,7 @@ RENAMED: Mapping[_Path, str] = {("pace", "max_per_second"): "max_rate", ("aws", 
 
 class _Kind(Enum):
     FILE = "file"
+    COMPANY = "company's file"
     ENVIRONMENT = "environment"
     ARGUMENTS = "arguments"
 
@@ -60,6 +63,24 @@ class _Layer:
     """Where a setting stands in this layer, as the person who wrote it would look for it."""
     written: Mapping[_Path, _Path] = field(default_factory=dict)
     """What stands in this layer by a name it had before."""
+    line_of: Callable[[_Path], int | None] = lambda _: None
+    """The line a setting stands in, where the layer has lines; asked for when it is told."""
+
+    def told_of(self, path: _Path) -> str:
+        """Where a value comes from, for who looks at all of them."""
+        line = self.line_of(self.written.get(path, path))
+        place = self.place_of(path)
+        return place if line is None else f"{place.rpartition(': ')[0]}, line {line}"
+
+    def without(self, paths: Collection[_Path]) -> Self:
+        """The layer as if some settings did not stand in it."""
+        values = {
+            section: {name: value for name, value in values.items() if (section, name) not in paths}
+            if isinstance(values, dict)
+            else values
+            for section, values in self.values.items()
+        }
+        return replace(self, values=values)
 
     def place_of(self, path: _Path) -> str:
         """Where a setting stands here, by the name it was written with."""
@@ -93,17 +114,91 @@ def load_settings(
     given.  Raises ``ConfigurationFailed`` for files and variables that are wrong, ``UsageError`` for wrong arguments
     and for endpoints and regions deletes must not go to.
     """
-    given = _Layer(kind=_Kind.ARGUMENTS, place=called, values=dict(arguments or {}))
+    layers, walls = _with_walls(_layers(file, profile, arguments or {}, called))
+    settings = _validated(layers)
+    _check_walls(settings, layers, walls)
+    settings.keep_walls(walls)
+    return settings
+
+
+def origins(
+    *,
+    file: Path | None = None,
+    profile: str | None = None,
+    arguments: Mapping[str, Mapping[str, object]] | None = None,
+    called: Callable[[_Path], str] = argument,
+) -> dict[_Path, str]:
+    """Where each value that ``load_settings`` gives comes from, in words; what is not in it has its default."""
+    layers, _ = _with_walls(_layers(file, profile, arguments or {}, called))
+    found: dict[_Path, str] = {}
+    for section, model in Settings.model_fields.items():
+        for path in ((section, name) for name in _names_in(model.annotation)):
+            holding = [layer for layer in layers if layer.holds(path)]
+            told = holding if path in ADDED_UP else holding[-1:]
+            if told:
+                found[path] = "; ".join(dict.fromkeys(layer.told_of(path) for layer in told))
+    return found
+
+
+def _layers(
+    file: Path | None,
+    profile: str | None,
+    arguments: Mapping[str, Mapping[str, object]],
+    called: Callable[[_Path], str],
+) -> list[_Layer]:
+    given = _Layer(kind=_Kind.ARGUMENTS, place=called, values=dict(arguments))
     files = [*map(_in_present_names, _files(file, profile))]
     over = [*map(_in_present_names, [_own_environment(), given])]
     configuration = Configuration.of_profile(_named_profile([*files, *over]))
-    layers = [_aws_profile(configuration), *files, _aws_variables(configuration), *over]
+    return [_aws_profile(configuration), *files, _aws_variables(configuration), *over]
+
+
+def _validated(layers: list[_Layer]) -> Settings:
     try:
         return Settings.model_validate(_merge(layers))
     except ValidationError as error:
         raise _explain(error, layers) from None
     except UsageError as refused:
         raise UsageError(f"{_place_refused(layers)}: {refused}") from refused
+
+
+def _with_walls(layers: list[_Layer]) -> tuple[list[_Layer], dict[_Path, Any]]:
+    """The layers, and the limits that a company's file sets; where a shipped profile is stricter, that one counts.
+
+    The file is read by itself: a limit that is wrong is refused, and not passed over because another layer says
+    something else.
+    """
+    at = next((at for at, layer in enumerate(layers) if layer.kind is _Kind.COMPANY), None)
+    if at is None:
+        return layers, {}
+    company, below = layers[at], [layer for layer in layers[:at] if any(map(layer.holds, WALLS))]
+    own = _validated([replace(company, values={name: one for name, one in company.values.items() if name != "aws"})])
+    walls = {path: _value(own, path) for path in WALLS if company.holds(path)}
+    said = _validated(below)
+    passed = [path for path in walls if any(one.holds(path) for one in below) and _is_within(path, walls, said)]
+    return [*layers[:at], company.without(passed), *layers[at + 1 :]], walls
+
+
+def _is_within(path: _Path, walls: Mapping[_Path, Any], settings: Settings) -> bool:
+    return WALLS[path](walls[path], _value(settings, path))
+
+
+def _check_walls(settings: Settings, layers: list[_Layer], walls: Mapping[_Path, Any]) -> None:
+    for path, limit in walls.items():
+        if _is_within(path, walls, settings):
+            continue
+        asked, source = _value(settings, path), _source(path, layers)
+        company = next(layer for layer in layers if layer.kind is _Kind.COMPANY)
+        refused = UsageError if source.kind is _Kind.ARGUMENTS else ConfigurationFailed
+        shown = "none" if asked is None else list(asked) if isinstance(asked, tuple) else asked
+        raise refused(
+            f"{source.place_of(path)} is {shown}, and {company.told_of(path)}, allows {allowed_in_words(path, limit)}. "
+            "Ask for less, or ask whoever keeps that file. Nothing was sent."
+        )
+
+
+def _value(settings: Settings, path: _Path) -> Any:
+    return getattr(getattr(settings, path[0]), path[1])
 
 
 def former_names(*, file: Path | None = None, profile: str | None = None) -> dict[_Path, str]:
@@ -116,8 +211,11 @@ def _files(file: Path | None, profile: str | None) -> list[_Layer]:
     """The layers of our own that lie in files."""
     profile = profile or os.environ.get(_PROFILE_VARIABLE)
     named_file = file or os.environ.get(_FILE_VARIABLE)
+    users = places.user_file()
     return [
         *([_read_profile(profile)] if profile else []),
+        *([_read_file(places.COMPANY_FILE, _Kind.COMPANY)] if places.is_there(places.COMPANY_FILE) else []),
+        *([_read_file(users)] if users is not None and places.is_there(users) else []),
         *([_read_file(Path(named_file))] if named_file else []),
     ]
 
@@ -149,7 +247,7 @@ def _in_present_names(layer: _Layer) -> _Layer:
             )
         values[before[0]] = {(name if key == before[1] else key): value for key, value in section.items()}
         written[now] = before
-    return _Layer(kind=layer.kind, place=layer.place, values=values, written=written)
+    return replace(layer, values=values, written=written)
 
 
 def profile_names() -> list[str]:
@@ -162,19 +260,21 @@ def _read_profile(name: str) -> _Layer:
     if name not in profile_names():
         raise ConfigurationFailed(f"there is no settings profile {name!r}; there are {', '.join(profile_names())}.")
     text = (resources.files("glacier_purge_profiles") / f"{name}.toml").read_text("utf-8")
-    return _Layer(kind=_Kind.FILE, place=_place_in(f"profile {name}"), values=tomllib.loads(text))
+    return _in_file(f"profile {name}", tomllib.loads(text), text)
 
 
-def _read_file(file: Path) -> _Layer:
-    try:
-        values = parsed_toml(read_text(file))
-    except GivenFileWrong as error:
-        raise ConfigurationFailed(f"settings file {file}: {error}.") from error
-    return _Layer(kind=_Kind.FILE, place=_place_in(str(file)), values=values)
+def _read_file(file: Path, kind: _Kind = _Kind.FILE) -> _Layer:
+    values, text = places.read_settings_file(file)
+    return _in_file(str(file), values, text, kind)
 
 
-def _place_in(file: str) -> Callable[[_Path], str]:
-    return lambda path: f"{file}: {'.'.join(path)}"
+def _in_file(name: str, values: Mapping[str, object], text: str, kind: _Kind = _Kind.FILE) -> _Layer:
+    return _Layer(
+        kind=kind,
+        place=lambda path: f"{name}: {'.'.join(path)}",
+        values=values,
+        line_of=lambda path: places.line_of(path, text),
+    )
 
 
 def _aws_variables(configuration: Configuration) -> _Layer:
@@ -257,8 +357,11 @@ def _merge(layers: list[_Layer]) -> dict[str, object]:
     for layer in layers:
         for section, values in layer.values.items():
             below = merged.get(section)
-            both = isinstance(below, dict) and isinstance(values, dict)
-            merged[section] = {**below, **values} if both else values  # type: ignore[dict-item]  # both are dicts here
+            if isinstance(below, dict) and isinstance(values, dict):
+                for name, value in values.items():
+                    below[name] = added_up((section, name), below[name], value) if name in below else value
+            else:
+                merged[section] = dict(values) if isinstance(values, dict) else values
     return merged
 
 

@@ -7,10 +7,11 @@ sense; each room checks its own figures again.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Literal, Self
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, PrivateAttr, model_validator
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
 from glacier_purge.archive import IdRule, id_rule_for
@@ -222,6 +223,15 @@ class Settings(BaseSettings):
     safety: SafetySettings = SafetySettings()
     estimate: EstimateSettings = EstimateSettings()
     report: ReportSettings = ReportSettings()
+    _walls: Mapping[tuple[str, ...], Any] = PrivateAttr(default_factory=dict)
+
+    def keep_walls(self, walls: Mapping[tuple[str, ...], Any]) -> None:
+        """Remember what a company's file allows at most, for what is asked for after the settings were read."""
+        self._walls = walls
+
+    def wall(self, section: str, name: str) -> Any:
+        """What a company's file allows at most; None where it says nothing."""
+        return self._walls.get((section, name))
 
     @classmethod
     def settings_customise_sources(

@@ -89,10 +89,15 @@ def open_given(path: Path) -> BinaryIO:
 def read_given(path: Path) -> bytes:
     """Read a file whole. Raises ``GivenFileWrong``, also for more than ``TEXT_BYTES_MAX``."""
     with open_given(path) as file:
-        try:
-            content = file.read(TEXT_BYTES_MAX + 1)
-        except OSError as error:
-            raise GivenFileWrong(error.strerror or str(error)) from error
+        return read_whole(file)
+
+
+def read_whole(file: BinaryIO) -> bytes:
+    """Read what was opened by ``open_given``. Raises as ``read_given`` does."""
+    try:
+        content = file.read(TEXT_BYTES_MAX + 1)
+    except OSError as error:
+        raise GivenFileWrong(error.strerror or str(error)) from error
     if len(content) > TEXT_BYTES_MAX:
         raise GivenFileWrong(f"it has more than {TEXT_BYTES_MAX:,} bytes, which no such file has")
     return content

@@ -125,6 +125,22 @@ def check_own_file(path: Path, facts: os.stat_result, owner: int) -> None:
         )
 
 
+def check_writable_by_us_alone(path: Path, facts: os.stat_result) -> None:
+    """Raise ``NotOurs`` where somebody else than root and this user can write a file with these ``facts``.
+
+    For what people keep in their own places, links and pipes included: it may be root's, or linked from elsewhere.
+    """
+    if facts.st_uid not in {0, os.geteuid()}:
+        raise NotOurs(
+            f"{path} belongs to {_user(facts.st_uid)}, who can change it at any time; it has to be root's or "
+            f"{_user(os.geteuid())}'s. It is not used. If you know what is in it: chown {_user(os.geteuid())} {path}"
+        )
+    if facts.st_mode & _OTHERS_WRITE and not stat.S_ISCHR(facts.st_mode):
+        raise NotOurs(
+            f"{path} can be written by other users. It is not used. If you know what is in it: chmod go-w {path}"
+        )
+
+
 _NO_REGULAR_FILE = (
     "{path} is a symbolic link, a pipe or something else that is no regular file. It is not used. Put the file itself "
     "back in its place."

@@ -178,7 +178,7 @@ deny_accounts = ["123456789012"]
 max_archives = 10
 """,
 )
-_BARE = {"AWS_CONFIG_FILE": "/nonexistent", "AWS_SHARED_CREDENTIALS_FILE": "/nonexistent"}
+_BARE = dict.fromkeys(("AWS_CONFIG_FILE", "AWS_SHARED_CREDENTIALS_FILE", "XDG_CONFIG_HOME"), "/nonexistent")
 
 
 @contextmanager
