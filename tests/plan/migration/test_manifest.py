@@ -168,6 +168,8 @@ WRONG_SIZES = ("99999999999999999999", "1_0", " 5", "+5", "-5", "5.0", "\u0665")
         *((f"key,size\na,{size}\n".encode(), "line 2 cannot be read: .* is no size") for size in WRONG_SIZES),
         (b"b,k,5\nb,k,99999999999999999999\n", "line 2 cannot be read: .* is no size"),
         (b"2023-01-02 03:04:05 99999999999999999999 a\n", "line 1 cannot be read: .* is no size"),
+        (b"2023-01-02 03:04:05 5 %b\n" % (b"a" * 1025), "line 1 cannot be read: .* goes on beyond the 1,024 bytes"),
+        (b"key,size\n%b,5\n" % (b"\xc3\xa4" * 30_000), "line 2 cannot be read: .* goes on beyond the 1,024 bytes"),
         (f"archive_id\r,size\n{ID},5\n".encode(), "line 1 cannot be read: new-line character"),
         (f"archive_id,size,size\n{ID},5,6\n".encode(), "line 1 names the column size twice"),
         (b"key,size,key\na,5,b\n", "line 1 names the column key twice"),

@@ -248,7 +248,7 @@ def _read_variable(content: bytes, random: Random, folder: Path) -> None:
         assert settings.safety.max_archives == float(value)
     if name == "GLACIER_PURGE_SAFETY" and value:
         told = json.loads(value, object_pairs_hook=_each_once)
-        cap = told.get("max_bytes", "none")
+        cap = "none" if told is None else told.get("max_bytes", "none")
         assert settings.safety.max_bytes == (None if cap in ("none", None) else int(cap))
 
 

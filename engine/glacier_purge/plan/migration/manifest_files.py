@@ -28,6 +28,8 @@ _LS_LINE = re.compile(r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d +(\d+) (.+)", re.ASCII)
 _LISTING_COLUMNS = ("bucket", "key", "size", "islatest", "isdeletemarker")
 _COLUMNS = frozenset({*CLAIM_COLUMNS, *_LISTING_COLUMNS})
 _TRUTHS = {"true", "false"}
+_KEY_BYTES_MAX = 1024
+"""Of a key in UTF-8: Amazon S3 User Guide, "Naming Amazon S3 objects"."""
 _encode = msgspec.msgpack.Encoder().encode
 
 
@@ -71,7 +73,9 @@ class Tables:
             raise ValueError("it is not a line of aws s3 ls --recursive")
 
     def add_object(self, bucket: str | None, key: str, size_bytes: int) -> None:
-        """Take in an object of a listing."""
+        """Take in an object of a listing. Raises ``ValueError`` for a key that none can have."""
+        if len(key.encode("utf-8", "surrogatepass")) > _KEY_BYTES_MAX:
+            raise ValueError(f"{key[:60]!r} goes on beyond the {_KEY_BYTES_MAX:,} bytes that a key has at most")
         self.objects.add(key_name(key), _encode(ListedObject(bucket, size_bytes)))
 
 
