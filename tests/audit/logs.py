@@ -92,10 +92,11 @@ def plain_segments(files: dict[str, bytes]) -> dict[str, bytes]:
     """The plain bytes of every segment by plain name, in order."""
     unpack = zstandard.ZstdDecompressor()
     found: dict[str, bytes] = {}
-    for name, data in sorted(files.items(), reverse=True):
+    segments = {name: data for name, data in files.items() if name.rpartition("/")[2][:1].isdigit()}
+    for name, data in sorted(segments.items(), reverse=True):
         if name.endswith(".jsonl.zst"):
             found[name.removesuffix(".zst")] = unpack.decompressobj(read_across_frames=True).decompress(data)
-        elif name.endswith(".jsonl") and "manifest" not in name:
+        elif name.endswith(".jsonl"):
             found[name] = data
     # Sorted backwards, a plain file comes after its compressed form and wins.
     return dict(sorted(found.items()))
