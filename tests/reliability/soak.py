@@ -4,8 +4,9 @@
 
 The command runs as a process and the simulator as another, over TLS.  Ten parts of a minute each follow one another:
 quiet, server faults, lost replies, a limit that falls, slow replies, a pause and another rate, tokens that expire,
-resets, an outage, quiet.  The service's limit is set so that what is left takes the time that is left.  Each ten
-seconds the command's memory, descriptors, threads and tasks are read; `soak_verdict` says what they may come to.
+resets, an outage, quiet.  The service's limit is set so that what is left takes the time that is left; in the last
+minute it is far above that, and as many deletes are under way as may be.  Each ten seconds the command's memory,
+descriptors, threads and tasks are read; `soak_verdict` says what they may come to.
 """
 
 from __future__ import annotations
@@ -29,7 +30,7 @@ from tests import seclusion
 from tests.reliability import report
 from tests.reliability.record import ROOT, a_run, commit_here, read_record, write_record
 from tests.reliability.runner import Stop, say
-from tests.reliability.soak_verdict import IN_FLIGHT_MAX, Sample, Soaked, figures, violations
+from tests.reliability.soak_verdict import IN_FLIGHT_MAX, PART_SECONDS, Sample, Soaked, figures, violations
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -37,7 +38,6 @@ if TYPE_CHECKING:
 PER_SECOND = 2_200
 """Archives for each second of the time asked for: a tenth more than has to be deleted."""
 FASTEST_PER_SECOND = 8_000
-PART_SECONDS = 60.0
 SAMPLE_SECONDS = 10.0
 BYTES_EACH = 1_250
 """Disk for one archive: inventory, its copy in the run folder, decision, audit line; rounded up."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import statistics
 from dataclasses import dataclass, field
+from itertools import combinations, groupby
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -14,8 +15,12 @@ SLOPE_MB_PER_HOUR_MAX = 1.0
 IN_FLIGHT_MAX = 256
 WARM_UP_SHARE = 1 / 3
 """Of the time: until then memory may grow."""
+PART_SECONDS = 60.0
+"""How long each part of the cycle takes."""
 SOCKETS_BESIDE = 32
 """What may be open beside a connection for each delete under way: the loop's own, and connections that are closing."""
+SOCKETS_FLOOR_RISE_MAX = 8
+"""How many more sockets a later cycle may have, where it has fewest, than the first: chance of a moment, no leak."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -56,15 +61,32 @@ class Soaked:
         return float(self.service["distinct_ids"] / self.seconds)
 
 
-def slope_mb_per_hour(samples: Sequence[Sample]) -> float:
-    """How fast memory grows: the slope of the line through the samples, by least squares."""
-    line = statistics.linear_regression([each.seconds for each in samples], [each.rss_bytes for each in samples])
-    return line.slope * 3600 / 1e6
+def slope_mb_per_hour(samples: Sequence[Sample]) -> float | None:
+    """How fast memory grows: the median slope between any two samples of one part in different cycles.
+
+    Memory comes and goes with the weather, which comes again with each cycle; a line through all samples takes part of
+    that for growth.  Theil and Sen's estimator by seasons: Hirsch, Slack and Smith, Water Resources Research 18 (1982).
+    None of less than two cycles.
+    """
+    slopes = [
+        (later.rss_bytes - earlier.rss_bytes) / (later.seconds - earlier.seconds)
+        for earlier, later in combinations(samples, 2)
+        if earlier.part == later.part and later.seconds - earlier.seconds > PART_SECONDS
+    ]
+    return statistics.median(slopes) * 3600 / 1e6 if slopes else None
+
+
+def fewest_sockets(samples: Sequence[Sample]) -> list[int]:
+    """The fewest sockets of each visit of the part that needs fewest: what is never closed is in all later ones."""
+    visits = [(part, min(each.sockets for each in visit)) for part, visit in groupby(samples, lambda each: each.part)]
+    calmest = min(visits, key=lambda visit: visit[1])[0]
+    return [fewest for part, fewest in visits if part == calmest]
 
 
 def figures(soaked: Soaked) -> dict[str, str]:
     """What was measured, in words."""
     warm = soaked.warm
+    slope = slope_mb_per_hour(warm)
     return {
         "archives deleted": f"{soaked.service['distinct_ids']:,} of {soaked.archives:,}",
         "deletes a second, pauses and outages included": f"{soaked.per_second:,.0f}",
@@ -72,9 +94,10 @@ def figures(soaked: Soaked) -> dict[str, str]:
         "faults that struck": f"{sum(soaked.struck.values()):,} of {len(soaked.struck)} kinds",
         "segments of the log": f"{soaked.segments}",
         "memory after warm-up": f"{warm[0].rss_bytes / 1e6:.1f} MB, at the end {warm[-1].rss_bytes / 1e6:.1f} MB",
-        "slope of memory": f"{slope_mb_per_hour(warm):+.2f} MB/h, by {len(warm)} samples",
+        "slope of memory, like parts of the cycles compared": "unknown" if slope is None else f"{slope:+.2f} MB/h",
         "open files": _range([each.files for each in warm]),
-        "open sockets": _range([each.sockets for each in warm]),
+        "open sockets, of which 256 may be deletes' own": _range([each.sockets for each in warm]),
+        "fewest of them in each cycle": ", ".join(map(str, fewest_sockets(warm))),
         "threads": _range([each.threads for each in warm]),
         "tasks of the event loop": _range([each.tasks for each in warm]),
     }
@@ -83,7 +106,7 @@ def figures(soaked: Soaked) -> dict[str, str]:
 def violations(soaked: Soaked) -> list[str]:
     """What is not as it has to be."""
     warm, service, archives = soaked.warm, soaked.service, soaked.archives
-    slope = slope_mb_per_hour(warm)
+    slope, fewest = slope_mb_per_hour(warm), fewest_sockets(warm)
     checks = [
         (soaked.exit_code == 0, f"the command ended with {soaked.exit_code}"),
         (soaked.answer.get("deleted") == archives, f"the command reports {soaked.answer.get('deleted')} as deleted"),
@@ -95,9 +118,11 @@ def violations(soaked: Soaked) -> list[str]:
             for kind in ("unknown", "wrong_vault", "malformed")
         ),
         (soaked.per_second >= DELETES_PER_SECOND_MIN, f"only {soaked.per_second:,.0f} deletes a second"),
-        (slope < SLOPE_MB_PER_HOUR_MAX, f"memory grew by {slope:.2f} MB an hour"),
+        (slope is not None, "it was too short to tell whether memory grows"),
+        (slope is None or slope < SLOPE_MB_PER_HOUR_MAX, f"memory grew by {slope or 0.0:.2f} MB an hour"),
         (_grown([each.files for each in warm]) <= 0, "files were left open"),
-        (max(each.sockets for each in warm) <= IN_FLIGHT_MAX + SOCKETS_BESIDE, "sockets were left open"),
+        (max(each.sockets for each in warm) <= IN_FLIGHT_MAX + SOCKETS_BESIDE, "more sockets than deletes may have"),
+        (fewest[-1] - fewest[0] <= SOCKETS_FLOOR_RISE_MAX, "sockets were left open"),
         (_grown([each.threads for each in warm]) <= 0, "threads were left behind"),
         (_grown([each.tasks for each in warm]) <= 0, "tasks were left behind"),
     ]
