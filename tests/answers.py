@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Any
 from jsonschema import Draft202012Validator, FormatChecker
 
 from glacier_purge.cli.schemas import VERBS, file_name
+from glacier_purge.cli.verbs import GROUPS
+from glacier_purge.cli.verbs import VERBS as VERBS_THERE_ARE
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -26,6 +28,13 @@ def check_if_for_programs(arguments: Sequence[str], out: str) -> None:
     if out and "--output" in arguments and arguments[arguments.index("--output") + 1] == "json":
         two = " ".join(arguments[:2])
         check_answer(two if two in VERBS else arguments[0], out)
+
+
+def check_ending(arguments: Sequence[str], exit_code: int) -> None:
+    """Hold what a command ended with against what the help of its verb says that it can end with."""
+    called = " ".join(arguments[:2]) if arguments and arguments[0] in GROUPS else " ".join(arguments[:1])
+    if called in VERBS_THERE_ARE:
+        assert exit_code in VERBS_THERE_ARE[called].endings, f"{called} --help does not know exit code {exit_code}"
 
 
 def check_answer(verb: str, out: str) -> dict[str, Any]:

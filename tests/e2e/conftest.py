@@ -26,7 +26,7 @@ import pytest
 from glacier_purge.api import wire_record
 from glacier_purge.cli import app, main
 from glacier_purge.cli.app import parse
-from tests.answers import check_if_for_programs
+from tests.answers import check_ending, check_if_for_programs
 from tests.e2e.shell import Shell, process_settings_kept
 from tests.e2e.simulator import simulating
 
@@ -89,6 +89,7 @@ class Bench:
         out, err = process.communicate(timeout=120)
         assert process.returncode == exit_code, f"{arguments}: exit {process.returncode}\n{out}\n{err}"
         check_if_for_programs(arguments, out)
+        check_ending(arguments, exit_code)
         return subprocess.CompletedProcess(process.args, process.returncode, out, err)
 
     def json(self, *arguments: str, exit_code: int = 0) -> dict[str, Any]:
@@ -196,6 +197,7 @@ class Here(Bench):
             ended = main([*arguments])
         assert ended == exit_code, f"{arguments}: exit {ended}\n{out.getvalue()}\n{err.getvalue()}"
         check_if_for_programs(arguments, out.getvalue())
+        check_ending(arguments, ended)
         return subprocess.CompletedProcess(arguments, ended, out.getvalue(), err.getvalue())
 
 
@@ -236,8 +238,7 @@ def shell(
 
 @pytest.fixture
 def parsed_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Parse each command line once, for who gives the same one for a hundred files: it takes ten times as long to parse
-    as what refuses a file."""
+    """Parse each command line once, for who gives the same one for a hundred files."""
     known = cache(lambda *arguments: parse([*arguments]))
     monkeypatch.setattr(app, "parse", lambda arguments: known(*arguments))
 

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import structlog
 
 from glacier_purge.cli import main
-from tests.answers import check_if_for_programs
+from tests.answers import check_ending, check_if_for_programs
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -48,6 +48,7 @@ class Shell:
         exit_code = main([*arguments])
         printed = self.capsys.readouterr()
         check_if_for_programs(arguments, printed.out)
+        check_ending(arguments, exit_code)
         return Said(exit_code, printed.out, printed.err)
 
     def plan(self, inventory: Path, *options: str, vault: str = "photos") -> Said:

@@ -47,6 +47,11 @@ def abandon(
         The folder of the lifecycle; of a fleet, that of one of its vaults.
     confirm_vault
         The vault's name, once more, where there is no terminal.
+
+    Examples
+    --------
+    glacier-purge abandon runs/photos
+    glacier-purge abandon runs/photos --confirm-vault photos
     """
     from glacier_purge.api import values
     from glacier_purge.api.run_dirs import check_is_no_stream

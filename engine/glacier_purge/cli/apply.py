@@ -53,6 +53,13 @@ def apply(
         Run folder that `plan` made.
     confirm_digest
         The plan's digest, all 64 characters.
+
+    Examples
+    --------
+    # On a terminal: it asks for the vault's name and the number of archives.
+    glacier-purge apply photos-run
+    # From a script, and no more than 50 a second.
+    glacier-purge apply photos-run --confirm-digest "$digest" --max-rate 50
     """
     from glacier_purge.api.run_dirs import open_run
     from glacier_purge.cli.event_loop import in_event_loop

@@ -37,10 +37,15 @@ def verify(
         The folder of a run, of a lifecycle with its rounds, or of a fleet with its members.
     anchor
         What was kept elsewhere: SEQ:HASH printed by an earlier check of this run, or a file of anchors (--anchor-file,
-        `audit anchor`). It shows a log that was rewritten, replaced or cut back since. Example: glacier-purge audit
-        verify photos-run --anchor /mnt/proof/photos.anchors --allowed-signers signers
+        `audit anchor`). It shows a log that was rewritten, replaced or cut back since.
     allowed_signers
         File of who may sign anchors, as ssh-keygen reads it (NAME KEY-TYPE KEY). Every anchor has to be signed by one.
+
+    Examples
+    --------
+    glacier-purge audit verify photos-run
+    # Held against what was kept elsewhere, signed by one of these.
+    glacier-purge audit verify photos-run --anchor heads --allowed-signers signers
     """
     from glacier_purge.api.anchoring import kept_anchors
     from glacier_purge.audit.verification import NotToBeChecked, verify_folder
@@ -85,10 +90,14 @@ def anchor(run_dir: Path, *, to: Path, sign_key: str | None = None, output: Outp
     run_dir
         The folder of a run, of a lifecycle with its rounds, or of a fleet with its members.
     to
-        File of anchors: a new one, or one in which the anchors of these logs are renewed. Example: glacier-purge audit
-        anchor photos-run --to /mnt/proof/photos.anchors --sign-key ~/.ssh/id_ed25519
+        File of anchors: a new one, or one in which the anchors of these logs are renewed.
     sign_key
         SSH key to sign with: a private key without a passphrase, or the .pub of one that an agent has.
+
+    Examples
+    --------
+    glacier-purge audit anchor photos-run --to photos.anchors
+    glacier-purge audit anchor photos-run --to heads --sign-key ~/.ssh/id.pub
     """
     from glacier_purge.api.anchoring import heads, sound_folder
     from glacier_purge.audit.anchor import NAMESPACE
@@ -131,11 +140,14 @@ def bundle(run_dir: Path, *, to: Path, sign_key: str | None = None, output: Outp
     run_dir
         The folder of a run, of a lifecycle with its rounds, of a fleet with its members, or of a script's log.
     to
-        The zip file to make. Its README.txt says what is in it and how to check it. Example: glacier-purge audit bundle
-        photos-run --to photos-proof.zip
+        The zip file to make. Its README.txt says what is in it and how to check it.
     sign_key
         SSH key to sign the heads of the logs with: a private key without a passphrase, or the .pub of one that an agent
         has.
+
+    Examples
+    --------
+    glacier-purge audit bundle photos-run --to photos-proof.zip
     """
     from glacier_purge.api.bundling import bundled
 
@@ -191,8 +203,6 @@ def export(
     Of archives that the run let be, `code` is the reason. In CSV, texts from outside begin with an apostrophe: so no
     spreadsheet runs anything in them.
 
-    Example: glacier-purge audit export photos-run --only failed --to failed.csv
-
     Parameters
     ----------
     run_dir
@@ -204,6 +214,11 @@ def export(
         Only archives that ended so.
     to
         File to make, packed where its name ends in .gz or .zst; otherwise stdout.
+
+    Examples
+    --------
+    glacier-purge audit export photos-run --only failed --to failed.csv
+    glacier-purge audit export photos-run --format jsonl --to outcomes.jsonl.zst
     """
     from glacier_purge.api.run_dirs import look_at_log, planned_or_streamed
     from glacier_purge.cli.listing import print_list

@@ -10,15 +10,18 @@ from glacier_purge.cli.output import print_text
 def completion(shell: Literal["bash", "zsh", "fish"]) -> int:
     """Print a script that has a shell complete verbs, options and files.
 
-    Example: glacier-purge completion bash > ~/.local/share/bash-completion/completions/glacier-purge
-
-    For zsh, keep it as _glacier-purge in a folder of $fpath; for fish, as glacier-purge.fish in
-    ~/.config/fish/completions.
-
     Parameters
     ----------
     shell
         The shell it is for.
+
+    Examples
+    --------
+    # In bash; to keep it, add the line to ~/.bashrc.
+    source <(glacier-purge completion bash)
+    # In zsh, into a folder of $fpath.
+    glacier-purge completion zsh > ~/.zfunc/_glacier-purge
+    glacier-purge completion fish > ~/.config/fish/completions/glacier-purge.fish
     """
     from glacier_purge.cli.app import build
 

@@ -28,6 +28,12 @@ def show(
     As text it is a settings file, to be copied and changed, with the file and line, variable or option behind each
     value. What a file or a variable gives by a name that a setting had in an earlier version is read all the same, and
     told here.
+
+    Examples
+    --------
+    glacier-purge config show
+    # A file of one's own, to be changed.
+    glacier-purge config show --settings-profile gentle > glacier-purge.toml
     """
     settings, origins = source.load(aws).model_dump(mode="json"), source.origins(aws)
     if output is OutputFormat.JSON:
@@ -48,6 +54,11 @@ def schema(*verb: str, all_to: Path | None = None) -> None:
         The verb, as in: config schema inventory fetch.
     all_to
         Folder to write the schemas of all verbs to, a file each, instead of printing one.
+
+    Examples
+    --------
+    glacier-purge config schema
+    glacier-purge config schema inventory fetch
     """
     from glacier_purge.cli.schemas import VERBS, answer_schema, file_name, settings_schema
     from glacier_purge.errors import UsageError

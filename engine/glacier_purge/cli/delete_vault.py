@@ -42,6 +42,10 @@ def delete_vault(
         The vault's name, once more.
     even_the_last_vault
         Remove it even if it is the account's last one in the region: the account may never be able to make another.
+
+    Examples
+    --------
+    glacier-purge delete-vault photos-run --confirm-vault photos
     """
     from glacier_purge.api.clients import Clients
     from glacier_purge.api.purging import alone_with

@@ -35,6 +35,11 @@ def demo(
         Deletes a second the simulated service takes before it throttles.
     run_dir
         Where to keep the run folder; otherwise it is made in the temporary folder and its name printed.
+
+    Examples
+    --------
+    glacier-purge demo
+    glacier-purge demo --archives 20000 --rate 1000 --run-dir demo-run
     """
     from glacier_purge.cli.event_loop import in_event_loop
     from glacier_purge.cli.simulated import started_simulator

@@ -26,14 +26,16 @@ def doctor(
 ) -> int:
     """Look at everything that could go wrong with a purge of the vault. Reads only.
 
-    Ends with 0 when nothing stands in its way, and with 2 when something does.
-
     Parameters
     ----------
     vault
         Name of the vault.
     run_dir
         Where the run folder would be, for the room on that disk; otherwise here.
+
+    Examples
+    --------
+    glacier-purge doctor photos --region us-east-1
     """
     from glacier_purge.cli.event_loop import in_event_loop
     from glacier_purge.cli.logs import configure_logs

@@ -7,6 +7,10 @@
 from __future__ import annotations
 
 from enum import IntEnum
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 
 class ExitCode(IntEnum):
@@ -40,6 +44,6 @@ MEANINGS: dict[ExitCode, str] = {
 }
 
 
-def table() -> str:
-    """The exit codes as lines of text, one each."""
-    return "\n".join(f"{code.value:>3}  {meaning}" for code, meaning in MEANINGS.items())
+def table(meanings: Mapping[ExitCode, str] = MEANINGS) -> str:
+    """Exit codes as lines of text, one each: all there are, or those of a verb in its words."""
+    return "\n".join(f"{code.value:>3}  {meaning}" for code, meaning in meanings.items())

@@ -61,7 +61,7 @@ def fleet(
 
     All inventories are asked for at once; vaults of one account and region share its limit; one that fails does not
     stop the others. Each plan has to be approved: typed on a terminal, or by giving the command again with the
-    --confirm-digest that it asks for. Ends with 75 while anything is pending, otherwise with the worst code of all.
+    --confirm-digest that it asks for. Ends with the worst code of all, or with 75 while anything is pending.
 
     Parameters
     ----------
@@ -79,6 +79,12 @@ def fleet(
     job_id
         VAULT=JOB, a vault's name or ARN: take this inventory job for that vault and no other. May be given several
         times.
+
+    Examples
+    --------
+    glacier-purge fleet fleet.toml --run-dir vaults-run
+    # For cron: go as far as possible, end with 75 and the time to come again.
+    glacier-purge fleet fleet.toml --run-dir vaults-run --no-wait --output json
     """
     from glacier_purge.cli.event_loop import in_event_loop
     from glacier_purge.cli.logs import configure_logs

@@ -20,15 +20,17 @@ if TYPE_CHECKING:
 def inspect(file: Hyphened, *, any_id_length: bool = False, output: Output = OutputFormat.TEXT) -> int:
     """Count, date and check the records of an inventory. Sends nothing.
 
-    Ends with 0 when every record is sound, and with 2 when there are invalid or repeated ones, or when the inventory is
-    damaged as a whole.
-
     Parameters
     ----------
     file
         Vault inventory, JSON or CSV, plain, gzip or zstd; - reads stdin.
     any_id_length
         Accept archive ids of other lengths than 138 characters, as other emulators make.
+
+    Examples
+    --------
+    glacier-purge inventory inspect inventory.json
+    zcat inventory.json.gz | glacier-purge inventory inspect -
     """
     import msgspec
 

@@ -57,6 +57,12 @@ def fetch(
         MiB to download in one request.
     any_id_length
         Accept archive ids of other lengths than 138 characters, as other emulators make.
+
+    Examples
+    --------
+    glacier-purge inventory fetch photos --to inventory.json
+    # For cron: ask for it, end with 75, and come again.
+    glacier-purge inventory fetch photos --to inventory.json --no-wait
     """
     from glacier_purge.api.clients import Clients
     from glacier_purge.api.fetching import Fetching

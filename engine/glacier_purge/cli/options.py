@@ -226,10 +226,9 @@ class ProofOptions:
 
     anchor_file: str | None = None
     """Keep the log's head in this file, better on another disk, at each checkpoint and at the end; it shows a log that
-    was cut back or replaced. Example: --anchor-file /mnt/proof/photos.anchors"""
+    was cut back or replaced."""
     sign_key: str | None = None
-    """Sign it with this SSH key: a private key without a passphrase, or the .pub of one that an agent has. Example:
-    --sign-key ~/.ssh/id_ed25519.pub"""
+    """Sign it with this SSH key: a private key without a passphrase, or the .pub of one that an agent has."""
 
     def overrides(self) -> dict[str, object]:
         """The options as a section of the settings; None where one was not given."""

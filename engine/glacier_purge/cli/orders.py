@@ -25,6 +25,10 @@ def pause(run_dir: Path, *, output: Output = OutputFormat.TEXT) -> int:
     ----------
     run_dir
         The run folder.
+
+    Examples
+    --------
+    glacier-purge pause photos-run
     """
     from glacier_purge.run.host import who
     from glacier_purge.run.steering import Pause
@@ -39,6 +43,10 @@ def resume(run_dir: Path, *, output: Output = OutputFormat.TEXT) -> int:
     ----------
     run_dir
         The run folder.
+
+    Examples
+    --------
+    glacier-purge resume photos-run
     """
     from glacier_purge.run.host import who
     from glacier_purge.run.steering import Resume
@@ -55,6 +63,12 @@ def rate(run_dir: Path, max_rate: float | Literal["none"], *, output: Output = O
         The run folder.
     max_rate
         Most requests a second from now on; none leaves it to the service.
+
+    Examples
+    --------
+    glacier-purge rate photos-run 20
+    # No cap of ours any more.
+    glacier-purge rate photos-run none
     """
     from glacier_purge.deletion.pace import check_rate_max
     from glacier_purge.errors import UsageError
@@ -76,6 +90,10 @@ def stop(run_dir: Path, *, output: Output = OutputFormat.TEXT) -> int:
     ----------
     run_dir
         The run folder.
+
+    Examples
+    --------
+    glacier-purge stop photos-run
     """
     from glacier_purge.run.host import who
     from glacier_purge.run.steering import Stop

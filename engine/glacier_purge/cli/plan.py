@@ -28,6 +28,12 @@ def plan(
         Name of the vault.
     inventory_max_age
         Take an older inventory than this only if it is still the vault's last: 7d (the default), 12h; none takes any.
+
+    Examples
+    --------
+    glacier-purge plan photos --inventory inventory.json --run-dir photos-run
+    # A part of the vault.
+    glacier-purge plan photos --inventory inventory.json --older-than 90d
     """
     from glacier_purge.cli.event_loop import in_event_loop
     from glacier_purge.cli.options import age_seconds

@@ -49,6 +49,11 @@ def purge(
         Name of the vault.
     confirm_digest
         The plan's digest, all 64 characters.
+
+    Examples
+    --------
+    glacier-purge purge photos --inventory all.json
+    glacier-purge purge photos --inventory all.json --confirm-digest "$digest"
     """
     from glacier_purge.cli.apply import apply_plan
     from glacier_purge.cli.event_loop import in_event_loop

@@ -83,6 +83,14 @@ def run(
         Remove the vault itself when it is proven empty; its name has to be given again.
     even_the_last_vault
         Remove it even if it is the account's last vault, after which the account may never make another.
+
+    Examples
+    --------
+    glacier-purge run photos --freeze
+    # And the vault itself, once it is proven to be empty.
+    glacier-purge run photos --freeze --delete-vault photos
+    # For cron: go as far as possible, end with 75 and the time to come again.
+    glacier-purge run photos --no-wait --output json
     """
     from glacier_purge.api.clients import Clients
     from glacier_purge.api.lifecycle import LifecycleOrder, LifecycleReport, opened_lifecycle

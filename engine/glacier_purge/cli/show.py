@@ -31,8 +31,6 @@ def show(
     that waits. The files a plan was made from are checked first. With `--list`, it is the archives of one plan instead:
     id, size, decision, date of upload, tree hash, the file's name where the description has one, and the description.
 
-    Example: glacier-purge show photos-run --list goes --to goes.csv.gz
-
     Parameters
     ----------
     run_dir
@@ -43,6 +41,12 @@ def show(
         How a list is written: csv, or jsonl, an object a line.
     to
         File to make for a list, packed where its name ends in .gz or .zst; otherwise stdout.
+
+    Examples
+    --------
+    glacier-purge show photos-run
+    glacier-purge show photos-run --list goes --to goes.csv.gz
+    glacier-purge show photos-run --list stays --format jsonl | head
     """
     from glacier_purge.api.run_dirs import check_is_no_stream
     from glacier_purge.fleet.roster import settled_roster

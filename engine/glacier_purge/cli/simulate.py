@@ -93,6 +93,12 @@ def simulate(
         Region to pretend; us-east-1 when nothing else says.
     account_id
         Account to pretend.
+
+    Examples
+    --------
+    glacier-purge simulate --port 8123 --time-scale 3600
+    # An account in a bad week, with an inventory of one's own.
+    glacier-purge simulate --port 8123 --scenario bad-week --from inventory.json
     """
     from glacier_purge.errors import UsageError
     from glacier_simulator.kit import SimulatedGlacier

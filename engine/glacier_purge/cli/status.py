@@ -14,12 +14,15 @@ from glacier_purge.cli.output import OutputFormat, print_page, print_result
 def status(run_dir: Path, *, output: Output = OutputFormat.TEXT) -> int:
     """Say how far a run, a lifecycle or a fleet is and what it waits for. Counts are what is on disk; disturbs nothing.
 
-    Ends with 4, and says which file it is, where the files of a lifecycle or a fleet do not hold together.
-
     Parameters
     ----------
     run_dir
         The folder of a run (`plan`), of a lifecycle (`run`) or of a fleet.
+
+    Examples
+    --------
+    glacier-purge status photos-run
+    glacier-purge status vaults-run --output json
     """
     from glacier_purge.api.run_dirs import check_is_no_stream
     from glacier_purge.errors import AuditDamaged

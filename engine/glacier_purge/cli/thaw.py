@@ -56,6 +56,11 @@ def thaw(
         Name of the vault.
     confirm_vault
         The vault's name, once more, where there is no terminal.
+
+    Examples
+    --------
+    glacier-purge thaw photos
+    glacier-purge thaw photos --confirm-vault photos
     """
     from glacier_purge.api import values
     from glacier_purge.api.addresses import vault_by_name

@@ -41,14 +41,19 @@ def verify(
 ) -> int:
     """Wait for an inventory made after the run's last deletion, and hold it against the audit log.
 
-    The service makes one about once a day. Ends with 0 when everything deleted is gone and nothing else is there, and
-    writes certificate.json and certificate.txt; with 1 when archives are still there or were uploaded since, or when
-    archives that the plan let be are gone, and names the files with their ids.
+    The service makes one about once a day. When everything deleted is gone and nothing else is there, it writes
+    certificate.json and certificate.txt. It names the files with the ids of what is still there, was uploaded since, or
+    is gone though the plan let it be.
 
     Parameters
     ----------
     run_dir
         The run folder.
+
+    Examples
+    --------
+    glacier-purge verify photos-run
+    glacier-purge verify photos-run --no-wait --output json
     """
     from glacier_purge.api import values
     from glacier_purge.api.clients import Clients

@@ -13,16 +13,21 @@ def why(run_dir: Path, archive_id: str, *, output: Output = OutputFormat.TEXT) -
     """Tell one archive's whole story: which inventory lists it, what was decided and why, who approved it, when it was
     sent and with what outcome, and what a later inventory and the certificate say of it.
 
-    Reads the folder's inventories and logs through, which takes seconds a million records, and sends nothing. Ends with
-    1 where nothing names the archive, and says where it was looked for; with 4 where a file can't be read.
+    Reads the folder's inventories and logs through, which takes seconds a million records, and sends nothing. Where
+    nothing names the archive, it says where it was looked for.
 
     Parameters
     ----------
     run_dir
         The folder of a run, of a lifecycle with its rounds, of a fleet with its members, or of a script's log.
     archive_id
-        The archive's id. One that begins with a hyphen is written after --. Ends with 1 where nothing names it, and
-        says where it was looked for. Example: glacier-purge why photos-run -- -Zp3qRk...
+        The archive's id. One that begins with a hyphen is written after --.
+
+    Examples
+    --------
+    glacier-purge why photos-run NkbByEejwEggmBz2fTHgJrg0XBoDfjP4q6iu87
+    # An id that begins with a hyphen stands after --.
+    glacier-purge why photos-run -- -Zp3qRk
     """
     from glacier_purge.report.story import as_lines, told
     from glacier_purge.storage.folder import RunFolder

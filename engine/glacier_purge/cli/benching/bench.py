@@ -93,6 +93,11 @@ def bench(
         The running simulator's vault.
     ca_bundle
         Authority to trust, for a running simulator that serves HTTPS.
+
+    Examples
+    --------
+    glacier-purge bench
+    glacier-purge bench --archives 50000 --compare sdk,rest --rounds 3
     """
     from glacier_purge.errors import UsageError
 

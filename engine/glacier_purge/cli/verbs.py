@@ -1,0 +1,230 @@
+"""The verbs: where each lives, what it is for in a line, and what it can end with, in its own words.
+
+A verb is a plain function in ``cli/<verb>.py``: its parameters are its options, its docstring is its help with its
+examples, the int it returns is the exit code (None is 0).  It is named here by import path, so that ``--help`` imports
+none of them and a verb imports none of the others.  ``--help``, the manual and the reference are all written from this
+table and the docstrings.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
+
+from glacier_purge.cli.exit_codes import MEANINGS, ExitCode
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+_LOCAL = (ExitCode.USAGE, ExitCode.STOPPED)
+_SETTINGS = (*_LOCAL, ExitCode.CREDENTIALS)
+_FOLDER = (*_LOCAL, ExitCode.AUDIT_DAMAGED)
+_SERVICE = (*_SETTINGS, ExitCode.REFUSED)
+_RUN = (*_SERVICE, ExitCode.AUDIT_DAMAGED, ExitCode.PENDING)
+_EVERY_VERB = (ExitCode.USAGE, ExitCode.INTERRUPTED, ExitCode.OUTPUT_CLOSED, ExitCode.UNEXPECTED)
+
+
+class Verb(NamedTuple):
+    """A verb without being imported."""
+
+    place: str
+    """Module and function, as ``glacier_purge.cli.apply:apply``."""
+    summary: str
+    endings: Mapping[ExitCode, str]
+    """Every exit code it can end with, in order, and what it means here."""
+
+
+def _ends(may: tuple[ExitCode, ...], own: dict[int, str]) -> dict[ExitCode, str]:
+    """What can happen, in the words for all verbs where it has none of its own."""
+    words = {code: MEANINGS[code] for code in (*may, *_EVERY_VERB)} | {ExitCode(code): own[code] for code in own}
+    return dict(sorted(words.items()))
+
+
+VERBS: dict[str, Verb] = {
+    "doctor": Verb(
+        "glacier_purge.cli.doctor:doctor",
+        "Look at what could go wrong with a purge; reads only.",
+        _ends(_SERVICE, {0: "nothing stands in the way", 2: "something does and is said, or wrong usage"}),
+    ),
+    "plan": Verb(
+        "glacier_purge.cli.plan:plan",
+        "Choose what goes, write it down in a run folder; sends no delete.",
+        _ends(_RUN, {0: "the plan is written down", 2: "wrong usage, or an inventory or a choice that is refused"}),
+    ),
+    "show": Verb(
+        "glacier_purge.cli.show:show",
+        "Print a plan again, whole; sends nothing.",
+        _ends((*_FOLDER, ExitCode.CREDENTIALS), {0: "shown"}),
+    ),
+    "apply": Verb(
+        "glacier_purge.cli.apply:apply",
+        "Carry out a plan, or resume one that was begun.",
+        _ends(_RUN, {0: "every archive of the plan is accounted for, none failed", 1: "finished, but archives failed"}),
+    ),
+    "purge": Verb(
+        "glacier_purge.cli.purge:purge",
+        "Plan, confirm and apply in one go.",
+        _ends(_RUN, {0: "every archive of the plan is accounted for, none failed", 1: "finished, but archives failed"}),
+    ),
+    "verify": Verb(
+        "glacier_purge.cli.verify:verify",
+        "Prove by a later inventory that what a run deleted is gone.",
+        _ends(
+            _RUN,
+            {
+                0: "what was deleted is gone, nothing else is there; there is a certificate",
+                1: "archives are listed still, were uploaded since, or are gone though kept",
+                75: "the inventory is not ready yet; the same command goes on later",
+            },
+        ),
+    ),
+    "delete-vault": Verb(
+        "glacier_purge.cli.delete_vault:delete_vault",
+        "Remove a vault that was proven to be empty.",
+        _ends(
+            _RUN,
+            {
+                0: "the vault is removed",
+                2: "wrong usage, or the vault is not proven to be empty; it was not removed",
+                75: "the service calls it recently written to; the same command goes on later",
+            },
+        ),
+    ),
+    "run": Verb(
+        "glacier_purge.cli.run:run",
+        "Carry a vault from its name to a proven purge, over days.",
+        _ends(
+            _RUN,
+            {
+                0: "the vault is purged and proven, and removed where that was wanted",
+                1: "ended, but archives failed, are listed still, or are gone though kept",
+                75: "waits for time or for an approval; the same command goes on",
+            },
+        ),
+    ),
+    "fleet": Verb(
+        "glacier_purge.cli.fleet:fleet",
+        "Carry several vaults through all of that side by side.",
+        _ends(
+            _RUN,
+            {
+                0: "every vault is purged and proven",
+                1: "of a vault, archives failed, are listed still, or are gone though kept",
+                75: "a vault waits for time or for an approval; the same command goes on",
+            },
+        ),
+    ),
+    "thaw": Verb(
+        "glacier_purge.cli.thaw:thaw",
+        "Let uploads again that a lost lifecycle denies.",
+        _ends((*_SERVICE, ExitCode.PENDING), {0: "uploads are allowed again"}),
+    ),
+    "abandon": Verb(
+        "glacier_purge.cli.abandon:abandon",
+        "End a lifecycle before its end, in good order and for good.",
+        _ends(_RUN, {0: "ended; uploads are as they were before"}),
+    ),
+    "why": Verb(
+        "glacier_purge.cli.why:why",
+        "Tell one archive's whole story, from inventory to certificate.",
+        _ends(_FOLDER, {0: "told", 1: "nothing in the folder names the archive"}),
+    ),
+    "status": Verb(
+        "glacier_purge.cli.status:status",
+        "Say how far a run is, also while it is going on.",
+        _ends(_FOLDER, {0: "said", 4: "files of the folder do not hold together; which, is said"}),
+    ),
+    "pause": Verb(
+        "glacier_purge.cli.orders:pause",
+        "Let a run that is going on send nothing for now.",
+        _ends(_FOLDER, {0: "the run obeys", 2: "wrong usage, or nobody works on the run"}),
+    ),
+    "resume": Verb(
+        "glacier_purge.cli.orders:resume",
+        "Go on after pause.",
+        _ends(_FOLDER, {0: "the run obeys", 2: "wrong usage, or nobody works on the run"}),
+    ),
+    "rate": Verb(
+        "glacier_purge.cli.orders:rate",
+        "Change the highest rate of a run that is going on.",
+        _ends(_FOLDER, {0: "the run obeys", 2: "wrong usage, or nobody works on the run"}),
+    ),
+    "stop": Verb(
+        "glacier_purge.cli.orders:stop",
+        "End a run's process in good order; apply goes on with the run.",
+        _ends(_FOLDER, {0: "the run obeys", 2: "wrong usage, or nobody works on the run"}),
+    ),
+    "inventory fetch": Verb(
+        "glacier_purge.cli.inventory_fetch:fetch",
+        "Fetch a vault's inventory, waiting hours for it.",
+        _ends(
+            (*_SERVICE, ExitCode.AUDIT_DAMAGED),
+            {
+                0: "the inventory is in its place, whole and checked",
+                75: "the job is not done yet; the same command goes on later",
+            },
+        ),
+    ),
+    "inventory inspect": Verb(
+        "glacier_purge.cli.inventory:inspect",
+        "Count, date and check the records of an inventory.",
+        _ends(
+            _LOCAL,
+            {0: "every record is sound", 2: "wrong usage, or invalid or repeated records, or damage as a whole"},
+        ),
+    ),
+    "audit verify": Verb(
+        "glacier_purge.cli.audit:verify",
+        "Check a run's audit log for damage and tampering.",
+        _ends(_FOLDER, {0: "every file is as it was written"}),
+    ),
+    "audit anchor": Verb(
+        "glacier_purge.cli.audit:anchor",
+        "Keep the heads of logs elsewhere, signed.",
+        _ends((*_FOLDER, ExitCode.CREDENTIALS), {0: "the folder is sound, and the heads are kept"}),
+    ),
+    "audit bundle": Verb(
+        "glacier_purge.cli.audit:bundle",
+        "Write one file for an auditor.",
+        _ends((*_FOLDER, ExitCode.CREDENTIALS), {0: "the folder is sound, and the file is written"}),
+    ),
+    "audit export": Verb(
+        "glacier_purge.cli.audit:export",
+        "Write what became of each archive as a list.",
+        _ends(_FOLDER, {0: "the list is whole"}),
+    ),
+    "config show": Verb(
+        "glacier_purge.cli.config:show", "Print the settings in force.", _ends(_SETTINGS, {0: "printed"})
+    ),
+    "config schema": Verb(
+        "glacier_purge.cli.config:schema",
+        "Print the JSON Schema of a settings file, or of a verb's answers.",
+        _ends(_LOCAL, {0: "printed, or written"}),
+    ),
+    "completion": Verb(
+        "glacier_purge.cli.completion:completion",
+        "Print what a shell needs to complete verbs and options.",
+        _ends((), {0: "printed"}),
+    ),
+    "demo": Verb(
+        "glacier_purge.cli.demo:demo",
+        "Purge a simulated vault; touches no AWS account.",
+        _ends(_LOCAL, {0: "every simulated archive is deleted and on record", 1: "finished, but archives failed"}),
+    ),
+    "bench": Verb(
+        "glacier_purge.cli.benching.bench:bench",
+        "Time the whole purge against a simulator.",
+        _ends(_LOCAL, {0: "measured, and every archive is deleted", 1: "measured, but archives are left"}),
+    ),
+    "simulate": Verb(
+        "glacier_purge.cli.simulate:simulate",
+        "Serve a simulated Amazon Glacier on loopback.",
+        _ends(_LOCAL, {0: "stopped by Ctrl-C or SIGTERM"}),
+    ),
+}
+
+GROUPS = {
+    "inventory": "Get vault inventories and look into them.",
+    "audit": "Prove what a run did.",
+    "config": "See the settings.",
+}
+"""The first words of verbs of two."""
