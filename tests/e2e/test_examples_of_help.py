@@ -17,9 +17,11 @@ pytestmark = pytest.mark.in_process
 DAY = 86_400.0
 IN_ORDER = (
     "config show",
+    "vaults",
     "doctor",
     "inventory fetch",
     "inventory inspect",
+    "estimate",
     "plan",
     "show",
     "apply",
@@ -43,6 +45,8 @@ NEEDS_MORE = (
     "gentle",
     "--older-than",
     "-- -Z",
+    "--profiles",
+    "films",
 )
 """In examples that need a key, a fleet, stdin or another day, or that do a second time what another one did."""
 

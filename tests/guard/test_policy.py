@@ -8,7 +8,14 @@ from typing import Any
 
 import pytest
 
-from glacier_purge.guard.policy import DELETE_VAULT, Denial, PolicyUnreadable, rules_against, rules_against_deleting
+from glacier_purge.guard.policy import (
+    DELETE_VAULT,
+    Denial,
+    PolicyUnreadable,
+    named_by_allow,
+    rules_against,
+    rules_against_deleting,
+)
 
 CREATED = datetime(2026, 1, 1, 12, tzinfo=UTC)
 NO_TAGS: dict[str, str] = {}
@@ -192,3 +199,26 @@ def test_what_denies_removing_the_vault_is_told_apart_from_what_denies_deleting_
 ) -> None:
     rules = rules_against(DELETE_VAULT, policy(**changes), NO_TAGS)
     assert [rule.denial for rule in rules] == expected
+
+
+ROLE, OTHER = "arn:aws:iam::999999999999:role/backup", "arn:aws:iam::999999999999:root"
+
+
+@pytest.mark.parametrize(
+    ("changes", "named"),
+    [
+        ({"Action": "glacier:UploadArchive", "Principal": {"AWS": ROLE}}, [ROLE]),
+        ({"Action": "glacier:upload*", "Principal": {"AWS": [ROLE, OTHER, ROLE]}}, [ROLE, OTHER]),
+        ({"Action": "*", "Principal": "*"}, ["anybody"]),
+        ({"Action": ["glacier:ListJobs", "glacier:InitiateMultipartUpload"], "Principal": {"AWS": "*"}}, ["anybody"]),
+        ({"NotAction": "glacier:DeleteArchive", "Action": None, "Principal": {"Service": "backup"}}, ["backup"]),
+        ({"Action": "*", "NotPrincipal": {"AWS": OTHER}}, [f"anybody but {OTHER}"]),
+        ({"Action": "*", "Principal": {"AWS": ROLE}, "Condition": {"Bool": {}}}, [f"{ROLE}, under a condition"]),
+        ({"Action": "*", "Principal": {"AWS": {"odd": 1}}}, ["{'odd': 1}"]),
+        ({"Action": "glacier:DeleteArchive", "Principal": {"AWS": ROLE}}, []),
+        ({"Action": "glacier:UploadArchive", "Effect": "Deny"}, []),
+    ],
+)
+def test_whom_an_allow_names_for_uploads(changes: dict[str, object], named: list[str]) -> None:
+    text = policy(**{"Effect": "Allow", **changes})
+    assert named_by_allow(["glacier:UploadArchive", "glacier:InitiateMultipartUpload"], text) == named

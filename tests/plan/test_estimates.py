@@ -12,7 +12,7 @@ from msgspec.structs import replace
 from glacier_purge.aws.endpoints import REGIONS
 from glacier_purge.errors import ConfigurationFailed
 from glacier_purge.plan.census import SIZE_EDGES_BYTES, Census, SizeClass, Uploads
-from glacier_purge.plan.cost import OVERHEAD_BYTES, PriceTable, estimate, read_price_table, read_prices
+from glacier_purge.plan.cost import OVERHEAD_BYTES, PriceTable, estimate, fee_between, read_price_table, read_prices
 from glacier_purge.plan.document import Counts, Plan, SnapshotFacts
 from glacier_purge.plan.forecast import KnownRate, forecast
 
@@ -126,6 +126,28 @@ def test_a_region_without_a_price_is_said_and_not_guessed() -> None:
     assert found.trail_cost_per_trail == pytest.approx(2.0)
 
 
+@pytest.mark.parametrize(
+    ("vault_days", "inventory_days", "least", "most"),
+    [
+        (1_000, 90, 0.0, 0.0),  # nothing was uploaded since, and what is there is older
+        (1_000, 60, 0.0, 0.004),
+        (1_000, 0, 0.0, 0.012),
+        (60, 0, 0.004, 0.012),  # nothing in it is older than the vault
+        (30, 30, 0.008, 0.008),
+        (0, 1, 0.01187, 0.01187),  # dates that can't be: no vault is younger than its inventory
+    ],
+)
+def test_counts_bound_the_fee_by_the_ages_of_vault_and_inventory(
+    vault_days: int, inventory_days: int, least: float, most: float
+) -> None:
+    today = NOW.date()
+    made, last = (today - timedelta(days=days) for days in (vault_days, inventory_days))
+    found = fee_between(GB, made, last, "eu-west-1", PRICES, today)
+    assert found == pytest.approx((least, most), abs=5e-5)
+    priced_by_region = replace(PRICES, storage_gb_month={"eu-west-1": 0.004})
+    assert fee_between(GB, made, last, "ap-southeast-3", priced_by_region, today) is None
+
+
 def test_the_shipped_price_table_says_as_of_when_it_is() -> None:
     table = read_price_table(None)
     assert table.as_of == "2021-11"
@@ -164,6 +186,12 @@ def test_the_forecast_goes_on_from_step_to_step() -> None:
     assert likely[3] == NOW + timedelta(hours=29, minutes=1)
     for step in ahead.steps:
         assert step.ends[0] <= step.ends[1] <= step.ends[2]
+
+
+def test_a_rate_that_somebody_asks_about_is_taken_at_its_word() -> None:
+    known = KnownRate(per_second=100.0, is_limit=True, seen=NOW)
+    ahead = forecast(3_600, NOW, known=known, per_second_max=None, has_inventory=True, per_second=1.0)
+    assert (ahead.steps[0].seconds, ahead.assumed) == ((3_600.0,) * 3, "1.0 deletes a second, as asked for")
 
 
 def test_a_rate_nobody_has_met_is_taken_from_field_reports_and_capped_by_the_settings() -> None:

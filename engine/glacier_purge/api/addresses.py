@@ -54,9 +54,9 @@ async def vault_of(
 
 async def vaults_there(settings: Settings, clients: Clients) -> list[Vault]:
     """All vaults of the account and region that the settings, or the profile, say. Sends nothing but the question."""
-    region = settings.aws.region or _region_of_profile(settings)
+    region = region_of(settings)
     reached = access(settings, endpoint(settings, region))
-    return await clients.list_vaults(reached, region, settings.aws.account_id)
+    return [Vault.from_arn(one.arn) for one in await clients.list_vaults(reached, region, settings.aws.account_id)]
 
 
 async def _find(
@@ -67,7 +67,7 @@ async def _find(
     if account_id:
         return Vault(account_id=account_id, region=region, name=name)
     reached = access(settings, endpoint(settings, region), credentials=credentials)
-    return await clients.find_vault(name, reached, region)
+    return Vault.from_arn((await clients.find_vault(name, reached, region)).arn)
 
 
 def _listed_vault(snapshot: Snapshot, inventory_name: str) -> Vault | None:
@@ -78,6 +78,11 @@ def _listed_vault(snapshot: Snapshot, inventory_name: str) -> Vault | None:
         return Vault.from_arn(snapshot.vault_arn)
     except UsageError as error:
         raise InventoryDamaged(f"its VaultARN names no vault: {error}", offset_bytes=0, file=inventory_name) from error
+
+
+def region_of(settings: Settings) -> str:
+    """The region that the settings, or the profile, say. Raises ``UsageError`` where nobody does."""
+    return settings.aws.region or _region_of_profile(settings)
 
 
 def _region_of_profile(settings: Settings) -> str:

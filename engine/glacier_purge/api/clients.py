@@ -50,7 +50,7 @@ if TYPE_CHECKING:
     from glacier_purge.aws.credentials import Caller, CredentialSource, Issued, Lifetime
     from glacier_purge.aws.session import AwsSession
     from glacier_purge.glacier.control import GlacierControl
-    from glacier_purge.glacier.port import Glacier
+    from glacier_purge.glacier.port import Glacier, VaultDescription
     from glacier_purge.glacier.recording import Recording
 
 _log: Any = structlog.wrap_logger(logging.getLogger(__name__))
@@ -174,7 +174,7 @@ class Clients:
         """Say how long the credentials last. Raises ``CredentialsFailed`` when there are none."""
         return await self._region(access, region).session.credentials.lifetime()
 
-    async def find_vault(self, name: str, access: Access, region: str) -> Vault:
+    async def find_vault(self, name: str, access: Access, region: str) -> VaultDescription:
         """Ask for the vault ``name`` in the account of the credentials.
 
         Raises ``CredentialsFailed`` (none, expired), ``ServiceRefused`` (missing, denied) and ``RunStopped`` (no
@@ -184,7 +184,7 @@ class Clients:
 
         return await find_vault(name, region, await self._region(access, region).client(), self._first_retry)
 
-    async def list_vaults(self, access: Access, region: str, account_id: str | None) -> list[Vault]:
+    async def list_vaults(self, access: Access, region: str, account_id: str | None) -> list[VaultDescription]:
         """Ask for all vaults of ``account_id`` (None: that of the credentials). Raises as ``find_vault`` does."""
         from glacier_purge.glacier.sdk.lookup import list_vaults  # noqa: PLC0415 - heavy
 

@@ -3,14 +3,59 @@
 from __future__ import annotations
 
 import sys
-from typing import TYPE_CHECKING, Literal, TypeAlias
+from enum import StrEnum
+from typing import TYPE_CHECKING, Annotated, Literal, Protocol, TypeAlias
+
+from cyclopts import Parameter
+
+from glacier_purge.cli.output import OutputFormat, columns_of, print_page, print_result
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
     from pathlib import Path
 
+    from glacier_purge.report.results.result import Result
+
+
+class TableFormat(StrEnum):
+    """How a table of vaults is written."""
+
+    TEXT = "text"
+    CSV = "csv"
+    JSON = "json"
+
+
+TableOutput = Annotated[
+    TableFormat,
+    Parameter(name=("--output", "--format"), help="Format of the result on stdout: text, csv or json."),
+]
+
 ListForm: TypeAlias = Literal["csv", "jsonl", "s3-batch"]
 """How a list is written. (``report.list_file`` has it too; verbs that write none do not load that.)"""
+
+
+class Tabular(Protocol):
+    """What can be shown as a page, as rows and as an answer for programs."""
+
+    def as_text(self, columns: int | None) -> str:
+        """A page of so many columns; None: as wide as it needs."""
+
+    def rows(self) -> Iterable[Sequence[object]]:
+        """The rows of a list."""
+
+    def as_result(self) -> Result:
+        """The answer for programs."""
+
+
+def print_table(table: Tabular, columns: Sequence[str], output: TableFormat) -> None:
+    """Write a table to stdout; ``columns`` are those of its rows."""
+    match output:
+        case TableFormat.JSON:
+            print_result(table.as_result(), OutputFormat.JSON)
+        case TableFormat.CSV:
+            print_list(table.rows(), columns, "csv", None, vault="")
+        case TableFormat.TEXT:
+            print_page(table.as_text(columns_of(sys.stdout)))
 
 
 def print_list(

@@ -90,6 +90,30 @@ class AwsOptions:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class PlaceOptions:
+    """Which accounts and regions to look at, where that is more than one."""
+
+    regions: str | None = None
+    """Regions, with commas between them, or all: every region of Amazon Glacier. Otherwise --region's, or the
+    profile's."""
+    profiles: Hyphened | None = None
+    """AWS profiles, with commas between them, each with its account and, without --regions, its region."""
+
+    def listed(self) -> tuple[list[str], list[str]]:
+        """The profiles and the regions given. Raises ``UsageError`` for a list with nothing in it."""
+        return _parts("--profiles", self.profiles), _parts("--regions", self.regions)
+
+
+def _parts(option: str, text: str | None) -> list[str]:
+    if text is None:
+        return []
+    parts = [part.strip() for part in text.split(",")]
+    if not all(parts):
+        raise UsageError(f"{option} {text!r}: write names with commas between them, as in one,two.")
+    return parts
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class SettingsOptions:
     """Where settings come from besides the environment."""
 
@@ -236,6 +260,7 @@ class ProofOptions:
 
 
 Aws = Annotated[AwsOptions, Parameter(name="*", group="AWS")]
+Places = Annotated[PlaceOptions, Parameter(name="*", group="Where")]
 SettingsSource = Annotated[SettingsOptions, Parameter(name="*", group="Settings")]
 Logs = Annotated[LogOptions, Parameter(name="*", group="Log")]
 Pace = Annotated[PaceOptions, Parameter(name="*", group="Pace")]

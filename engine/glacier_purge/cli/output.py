@@ -50,11 +50,16 @@ def print_page(text: str) -> None:
 
 def fitted_to(stream: TextIO, text: str) -> str:
     """The text with its lines broken to fit ``stream``, where that is a terminal."""
+    columns = columns_of(stream)
+    return text if columns is None else fitted(text, columns)
+
+
+def columns_of(stream: TextIO) -> int | None:
+    """How wide the terminal behind ``stream`` is; None where there is none."""
     try:
-        columns = os.get_terminal_size(stream.fileno()).columns
+        return os.get_terminal_size(stream.fileno()).columns or None  # a pseudo-terminal nobody gave a size says 0
     except (OSError, ValueError):  # no file behind it, or none that is a terminal
-        return text
-    return fitted(text, columns) if columns else text  # a pseudo-terminal that nobody gave a size says 0
+        return None
 
 
 def print_text(text: str) -> None:

@@ -17,6 +17,7 @@ from glacier_purge.report.results.planning import AllShown, Diagnosed, Fetched, 
 from glacier_purge.report.results.result import Result
 from glacier_purge.report.results.running import Ordered, Purged, Removed, RunStatus, Verified, Waits
 from glacier_purge.report.results.stepping import FleetStepped, Stepped
+from glacier_purge.report.results.surveying import Estimated, VaultsSeen
 from glacier_purge.report.results.telling import Told
 from glacier_purge.settings import Settings
 from glacier_simulator.kit import Announcement
@@ -37,6 +38,7 @@ _ANSWERS: dict[str, tuple[type[msgspec.Struct], ...]] = {
     "delete-vault": (Removed, Waits),
     "demo": (Purged,),
     "doctor": (Diagnosed,),
+    "estimate": (Estimated,),
     "fleet": (FleetStepped,),
     "inventory fetch": (Fetched, Waits),
     "inventory inspect": (Inspected,),
@@ -51,6 +53,7 @@ _ANSWERS: dict[str, tuple[type[msgspec.Struct], ...]] = {
     "status": (RunStatus, LifecycleStatus, LifecycleUnreadable, FleetStatus),
     "stop": (Ordered,),
     "thaw": (Thawed,),
+    "vaults": (VaultsSeen,),
     "verify": (Verified, Waits),
     "why": (Told,),
 }

@@ -20,6 +20,12 @@ _SETTINGS = (*_LOCAL, ExitCode.CREDENTIALS)
 _FOLDER = (*_LOCAL, ExitCode.AUDIT_DAMAGED)
 _SERVICE = (*_SETTINGS, ExitCode.REFUSED)
 _RUN = (*_SERVICE, ExitCode.AUDIT_DAMAGED, ExitCode.PENDING)
+_SEEN = {
+    0: "all that was asked about was read",
+    3: "what was not answered is named, the rest is shown",
+    253: "credentials, configuration or clock: what was not read is named",
+    254: "what may not be read, or is not there, is named, the rest is shown",
+}
 _EVERY_VERB = (ExitCode.USAGE, ExitCode.INTERRUPTED, ExitCode.OUTPUT_CLOSED, ExitCode.UNEXPECTED)
 
 
@@ -40,6 +46,16 @@ def _ends(may: tuple[ExitCode, ...], own: dict[int, str]) -> dict[ExitCode, str]
 
 
 VERBS: dict[str, Verb] = {
+    "vaults": Verb(
+        "glacier_purge.cli.vaults:vaults",
+        "List the vaults of accounts and regions; reads only.",
+        _ends(_SERVICE, _SEEN),
+    ),
+    "estimate": Verb(
+        "glacier_purge.cli.estimate:estimate",
+        "Say what emptying vaults would save, cost and take; reads only.",
+        _ends((*_SERVICE, ExitCode.AUDIT_DAMAGED), _SEEN),
+    ),
     "doctor": Verb(
         "glacier_purge.cli.doctor:doctor",
         "Look at what could go wrong with a purge; reads only.",

@@ -23,6 +23,7 @@ from glacier_purge.run.host import Host
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
+    from glacier_purge.api.clients import Clients
     from glacier_purge.aws.access import Access
     from glacier_purge.cli.rehearsal import RehearsalTime
     from glacier_purge.fleet.fleet import Ending
@@ -53,6 +54,13 @@ def waiter(
         return NoWait() if no_wait else SleepingWaiter(tell=tell)
     clock, sleep = simulated
     return NoWait(clock=clock) if no_wait else SleepingWaiter(tell=tell, clock=clock, sleep=sleep)
+
+
+def service_now(access: Access, clients: Clients) -> datetime:
+    """The time now for the service that ``clients`` have heard from, or a rehearsal's; told where this host is off."""
+    from glacier_purge.glacier.service_clock import OnServiceTime
+
+    return OnServiceTime(waiter(True, access), clients.clock, tell).now()
 
 
 def host(access: Access) -> Host:

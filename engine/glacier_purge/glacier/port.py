@@ -42,6 +42,7 @@ if TYPE_CHECKING:
 class VaultDescription:
     """DescribeVault's answer. Counts are as of ``last_inventory``; None before the vault's first inventory.
 
+    ``size_bytes`` has each archive's overhead in it.  ``created`` is when the vault itself was made.
     ``service_time`` is what time the service had when it answered (the reply's ``Date``); None where it does not say.
     """
 
@@ -49,6 +50,7 @@ class VaultDescription:
     last_inventory: datetime | None
     archives: int | None
     size_bytes: int | None
+    created: datetime | None = None
     service_time: datetime | None = None
 
 

@@ -30,7 +30,7 @@ from glacier_purge.glacier.control import ControlRefused, NoAnswer
 from glacier_purge.glacier.port import Glacier, VaultDescription
 from glacier_purge.glacier.reply import Meaning
 from glacier_purge.guard.findings import Finding, Weight
-from glacier_purge.guard.protection import Asking, Guarded, check_clear, protections
+from glacier_purge.guard.protection import Asking, Guarded, check_clear, protection
 from glacier_purge.guard.vault import judge_unread
 from glacier_purge.plan.document import Plan
 
@@ -117,7 +117,7 @@ async def look(described: VaultDescription, guarded: Guarded) -> Look:
     """
     asking = Asking(lambda refused: refused.is_denied)
     try:
-        findings = await protections(guarded, described, asking)
+        findings = (await protection(guarded, asking)).findings(described)
     except ControlRefused as refused:
         if refused.reply.meaning is not Meaning.UNKNOWN:
             raise

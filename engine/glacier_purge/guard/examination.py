@@ -12,7 +12,7 @@ from glacier_purge.glacier.control import OUTPUT_LASTS, ControlRefused, GlacierC
 from glacier_purge.guard import surroundings, writers
 from glacier_purge.guard import vault as vault_findings
 from glacier_purge.guard.findings import Finding
-from glacier_purge.guard.protection import Asking, protections
+from glacier_purge.guard.protection import Asking, protection
 from glacier_purge.guard.vault import JobCounts
 from glacier_purge.plan.cost import PriceTable
 
@@ -57,7 +57,7 @@ class Examination:
             vault_findings.judge_vault(described),
             writers.judge_last_change(described, around.service_now(), around.recent),
         ]
-        found += await protections(control, described, self._asked)
+        found += (await protection(control, self._asked)).findings(described)
         found += [finding async for finding in self._about_others()]
         await self._asked("DescribeJob", lambda: control.describe_job(_NO_JOB))
         await self._asked("GetJobOutput", self._read_no_output)

@@ -2,15 +2,15 @@
 
 Asked about are deleting archives and deleting the vault.  Read are the forms the Developer Guide uses: Deny on the
 action (also by wildcard or ``NotAction``), always, by the archive's age, or by a tag of the vault.  What is not
-understood is called unclear and never taken for harmless.  An Allow is not looked at: whether it is enough depends on
-policies nobody here can see.
+understood is called unclear and never taken for harmless.  An Allow is not judged: whether it is enough depends on
+policies nobody here can see.  Whom it names can be told.
 
 How the service rounds an archive's age is not documented, so dates here are a day later than arithmetic has them.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import Enum
@@ -80,6 +80,32 @@ def rules_against(action: str, policy: str, tags: Mapping[str, str] | None) -> l
         if statement.get("Effect") == "Deny" and _concerns(action, statement)
         for rule in _rules(action, statement, str(statement.get("Sid") or f"statement {number}"), tags)
     ]
+
+
+def named_by_allow(actions: Collection[str], policy: str) -> list[str]:
+    """Whom an Allow in ``policy`` names for any of ``actions``, as it names them. Raises ``PolicyUnreadable``.
+
+    Its conditions are not judged, and what IAM allows the account's own users and roles stands in no vault's policy.
+    """
+    named: dict[str, None] = {}
+    for statement in _statements(policy):
+        if statement["Effect"] == "Allow" and any(_concerns(action, statement) for action in actions):
+            under = ", under a condition" if statement.get("Condition") else ""
+            named |= dict.fromkeys(f"{who}{under}" for who in _principals(statement))
+    return list(named)
+
+
+def _principals(statement: dict[str, Any]) -> list[str]:
+    """The principals of a statement in words."""
+    if "NotPrincipal" in statement:
+        return [f"anybody but {', '.join(_named(statement['NotPrincipal']))}"]
+    return ["anybody" if who == "*" else who for who in _named(statement.get("Principal"))]
+
+
+def _named(principal: object) -> list[str]:
+    """``"*"``, or the names below each kind; what is neither is shown as it stands."""
+    kinds = list(principal.values()) if isinstance(principal, dict) else [principal]
+    return [name for names in kinds for name in _texts(names) or [str(names)]]
 
 
 def _statements(policy: str) -> list[dict[str, Any]]:

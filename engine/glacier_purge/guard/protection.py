@@ -10,7 +10,8 @@ anything else is no answer.
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Protocol, TypeVar
 
 from glacier_purge.archive import Vault
@@ -55,21 +56,46 @@ class Asking:
             return None
 
 
-async def protections(control: Guarded, described: VaultDescription, asking: Asking) -> list[Finding]:
-    """What lock, access policy and tags say; nothing of those that could not be read."""
+class Asks(Protocol):
+    """Who asks one thing after another, and keeps what could not be had."""
+
+    @property
+    def refused(self) -> Collection[str]:
+        """The operations without an answer."""
+
+    async def __call__(self, operation: str, ask: Callable[[], Awaitable[_T]]) -> _T | None:
+        """Give the answer; None when there is none to be had."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Protection:
+    """A vault's lock, access policy and tags. None: there is none, or it is ``unread``, which are operations."""
+
+    lock: VaultLock | None
+    policy: str | None
+    tags: Mapping[str, str] | None
+    unread: frozenset[str]
+
+    def findings(self, described: VaultDescription) -> list[Finding]:
+        """What lock, access policy and tags say; nothing of those that could not be read."""
+        found: list[Finding] = []
+        for operation, kind, text in (
+            ("GetVaultLock", "lock", None if self.lock is None else self.lock.policy),
+            ("GetVaultAccessPolicy", "access policy", self.policy),
+        ):
+            if operation not in self.unread:
+                found += vault_findings.judge_policy(kind, text, self.tags, described)
+        if self.tags is not None:
+            found.append(vault_findings.judge_tags(self.tags))
+        return found
+
+
+async def protection(control: Guarded, asking: Asks) -> Protection:
+    """Ask for all three."""
     tags = await asking("ListTagsForVault", control.tags)
     lock = await asking("GetVaultLock", control.vault_lock)
     policy = await asking("GetVaultAccessPolicy", control.access_policy)
-    found: list[Finding] = []
-    for operation, kind, text in (
-        ("GetVaultLock", "lock", None if lock is None else lock.policy),
-        ("GetVaultAccessPolicy", "access policy", policy),
-    ):
-        if operation not in asking.refused:
-            found += vault_findings.judge_policy(kind, text, tags, described)
-    if tags is not None:
-        found.append(vault_findings.judge_tags(tags))
-    return found
+    return Protection(lock=lock, policy=policy, tags=tags, unread=frozenset(asking.refused))
 
 
 def check_clear(vault: Vault, findings: Sequence[Finding]) -> None:

@@ -21,7 +21,7 @@ from glacier_purge.audit.recovery import replay
 from glacier_purge.errors import AuditDamaged, PlanOutdated, PlanRefused, UsageError, first_sentence
 from glacier_purge.glacier.control import GlacierControl
 from glacier_purge.guard.clearance import check_unprotected
-from glacier_purge.guard.protection import Asking, check_clear, protections
+from glacier_purge.guard.protection import Asking, check_clear, protection
 from glacier_purge.guard.rules import Rules, check_archives, check_inventory, check_plan, is_aged
 from glacier_purge.guard.vault import REMOVAL, weighed_for_removal
 from glacier_purge.inventory.fetching.progress import read_progress
@@ -64,8 +64,9 @@ async def check_removable(vault: Vault, control: GlacierControl) -> None:
 
     Told at preflight, too; but the order to remove it may be younger than that, and so may the policy.
     """
+    described = await control.describe_vault()
     asking = Asking(lambda refused: not refused.is_vault_missing)
-    findings = await protections(control, await control.describe_vault(), asking)
+    findings = (await protection(control, asking)).findings(described)
     check_clear(vault, [found for found in weighed_for_removal(findings) if found.subject == REMOVAL])
 
 

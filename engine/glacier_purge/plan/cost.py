@@ -8,6 +8,7 @@ DeleteArchive itself is free of charge (Amazon Glacier pricing, requests); what 
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
 from importlib import resources
@@ -92,16 +93,22 @@ def read_prices(toml: str, name: str) -> PriceTable:
 
 def estimate(plan: Plan, prices: PriceTable, today: date) -> Estimate:
     """Estimate what the plan costs when it is carried out ``today`` (UTC)."""
-    archives = plan.counts.selected
-    freed_bytes = plan.selected_bytes + archives * OVERHEAD_BYTES
-    young = [(uploads, _days_left(uploads, today)) for uploads in plan.last_days if _days_left(uploads, today)]
+    return estimate_listed(plan.counts.selected, plan.selected_bytes, plan.last_days, plan.region, prices, today)
+
+
+def estimate_listed(
+    archives: int, archive_bytes: int, last_days: Sequence[Uploads], region: str, prices: PriceTable, today: date
+) -> Estimate:
+    """Estimate what it costs to delete archives ``today`` (UTC), by a census of them."""
+    freed_bytes = archive_bytes + archives * OVERHEAD_BYTES
+    young = [(uploads, days) for uploads in last_days if (days := _days_left(uploads.when, today))]
     billed_byte_days = sum(_billed_bytes(uploads) * days for uploads, days in young)
-    fee = prices.storage_per_month(plan.region, billed_byte_days)
+    fee = prices.storage_per_month(region, billed_byte_days)
     return Estimate(
         prices_as_of=prices.as_of,
         currency=prices.currency,
         storage_freed_bytes=freed_bytes,
-        storage_freed_per_month=prices.storage_per_month(plan.region, freed_bytes),
+        storage_freed_per_month=prices.storage_per_month(region, freed_bytes),
         young_archives=sum(uploads.archives for uploads, _ in young),
         young_bytes=sum(uploads.bytes for uploads, _ in young),
         early_deletion_fee=None if fee is None else fee / _FEE_MONTH_DAYS,
@@ -110,9 +117,23 @@ def estimate(plan: Plan, prices: PriceTable, today: date) -> Estimate:
     )
 
 
-def _days_left(uploads: Uploads, today: date) -> int:
+def fee_between(
+    billed_bytes: int, made: date, last_inventory: date, region: str, prices: PriceTable, today: date
+) -> tuple[float, float] | None:
+    """The least and the most that early deletion can cost for a vault of which only counts are known; None: no price.
+
+    What its last inventory counted is no younger than that inventory, and no older than the vault itself.
+    """
+    per_month = prices.storage_per_month(region, billed_bytes)
+    if per_month is None:
+        return None
+    least, most = (per_month * _days_left(day.isoformat(), today) / _FEE_MONTH_DAYS for day in (made, last_inventory))
+    return min(least, most), most
+
+
+def _days_left(uploaded: str, today: date) -> int:
     """Days of the 90 that archives of one day still have to go; as many at most, whatever the clocks say."""
-    age_days = max(0, (today - date.fromisoformat(uploads.when)).days)
+    age_days = max(0, (today - date.fromisoformat(uploaded)).days)
     return max(0, FEE_DAYS - age_days)
 
 

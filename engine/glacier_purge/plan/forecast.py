@@ -50,10 +50,21 @@ class Forecast:
 
 
 def forecast(
-    archives: int, now: datetime, *, known: KnownRate | None, per_second_max: float | None, has_inventory: bool
+    archives: int,
+    now: datetime,
+    *,
+    known: KnownRate | None,
+    per_second_max: float | None,
+    has_inventory: bool,
+    per_second: float | None = None,
 ) -> Forecast:
-    """Lay out the days of deleting ``archives`` from ``now`` on; ``has_inventory`` leaves out the first wait."""
+    """Lay out the days of deleting ``archives`` from ``now`` on; ``has_inventory`` leaves out the first wait.
+
+    ``per_second`` is a rate that somebody asks about, instead of what is known or usual.
+    """
     rates, assumed = _rates(known, per_second_max)
+    if per_second is not None:
+        rates, assumed = (per_second, per_second, per_second), f"{per_second:,.1f} deletes a second, as asked for"
     deletes = (archives / rates[0], archives / rates[1], archives / rates[2])
     spans = [
         *([] if has_inventory else [("inventory", _INVENTORY_JOB)]),

@@ -27,7 +27,24 @@ if TYPE_CHECKING:
 ListFormat: TypeAlias = Literal["csv", "jsonl", "s3-batch"]
 """How a list is written."""
 
-_FOREIGN = frozenset({"archive_id", "code", "request_id", "uploaded", "tree_hash", "file", "description"})
+_FOREIGN = frozenset(
+    {
+        "archive_id",
+        "code",
+        "request_id",
+        "uploaded",
+        "tree_hash",
+        "file",
+        "description",
+        "vault",
+        "profile",
+        "tags",
+        "may_write",
+        "uploads_denied_by",
+        "findings",
+        "not_read",
+    }
+)
 _CSV_LINE_ENDS = "\r\n"
 _TASKS = {"deleted": "succeeded", "failed": "failed"}
 

@@ -197,6 +197,7 @@ def read_description(members: Mapping[str, Any]) -> VaultDescription:
         last_inventory=None if date is None else datetime.fromisoformat(date),
         archives=None if date is None else members.get("NumberOfArchives"),
         size_bytes=None if date is None else members.get("SizeInBytes"),
+        created=datetime.fromisoformat(members["CreationDate"]),
         service_time=time_of(members.get("ResponseMetadata", {}).get("HTTPHeaders", {}).get("date")),
     )
 

@@ -10,15 +10,16 @@ from typing import TYPE_CHECKING, Any
 
 from glacier_purge.archive import Vault
 from glacier_purge.errors import RunStopped
-from glacier_purge.glacier.sdk.answers import as_error, read_fault
+from glacier_purge.glacier.sdk.answers import as_error, read_description, read_fault
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Mapping
 
+    from glacier_purge.glacier.port import VaultDescription
     from glacier_purge.glacier.sdk.patience import ControlRetry
 
 
-async def find_vault(name: str, region: str, client: Any, retry: ControlRetry) -> Vault:
+async def find_vault(name: str, region: str, client: Any, retry: ControlRetry) -> VaultDescription:
     """Ask for the vault ``name`` in the account of the credentials.
 
     Raises ``CredentialsFailed`` (none, expired), ``ServiceRefused`` (missing, denied) and ``RunStopped`` (no answer,
@@ -31,22 +32,24 @@ async def find_vault(name: str, region: str, client: Any, retry: ControlRetry) -
     found = Vault.from_arn(answer["VaultARN"])
     if (found.name, found.region) != (name, region):
         raise _about_another(f"DescribeVault of vault {name} in {region}", found.arn)
-    return found
+    return read_description(answer)
 
 
-async def list_vaults(region: str, account_id: str | None, client: Any, retry: ControlRetry) -> list[Vault]:
+async def list_vaults(region: str, account_id: str | None, client: Any, retry: ControlRetry) -> list[VaultDescription]:
     """Ask for all vaults of ``account_id`` (None: the account of the credentials), by name.
 
     Raises what ``find_vault`` raises.
     """
-    vaults: list[Vault] = []
+    vaults: list[VaultDescription] = []
     marker: dict[str, str] = {}
     while True:
         ask = partial(client.list_vaults, accountId=account_id or "-", **marker)
         page: Mapping[str, Any] = await retry.policy()(
             _once, ask, "ListVaults", f"the account in {region}", client.meta.endpoint_url
         )
-        vaults += [Vault.from_arn(vault["VaultARN"]) for vault in page["VaultList"]]
+        vaults += map(read_description, page["VaultList"])
+        for arn in (one.arn for one in vaults if Vault.from_arn(one.arn).region != region):
+            raise _about_another(f"ListVaults in {region}", arn)
         if not page.get("Marker"):
             return vaults
         if page["Marker"] == marker.get("marker"):  # it would go on for ever

@@ -1,0 +1,201 @@
+"""Looks at all vaults of accounts and regions, and at what is around each of them. Reads only.
+
+Regions are listed side by side, and vaults looked at side by side, a few at a time, because the service limits what an
+account asks as it limits its deletes.  What is not answered is kept with why, region by region and question by
+question, and stops nothing else.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import partial
+from typing import TYPE_CHECKING, TypeVar
+
+import anyio
+
+from glacier_purge.api.addresses import region_of
+from glacier_purge.api.values import access, endpoint
+from glacier_purge.archive import Vault, partition_of
+from glacier_purge.aws.endpoints import REGIONS
+from glacier_purge.errors import GlacierPurgeError, UsageError
+from glacier_purge.glacier.control import ControlRefused
+from glacier_purge.guard.protection import protection
+from glacier_purge.report.survey import Found, Surveyed, Unread
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable, Collection, Sequence
+
+    from glacier_purge.api.clients import Clients
+    from glacier_purge.aws.access import Access
+    from glacier_purge.glacier.control import GlacierControl
+    from glacier_purge.glacier.port import VaultDescription
+    from glacier_purge.settings import Settings
+
+    SettingsFor = Callable[[str | None, str | None], Settings]
+    """The settings for a profile and a region; None leaves either to the settings themselves."""
+
+_T = TypeVar("_T")
+
+AT_ONCE_MAX = 8
+"""Questions under way: enough to look at a thousand vaults in minutes, few beside the limit of an account."""
+ALL_REGIONS = "all"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Place:
+    """A region and who asks there."""
+
+    profile: str | None
+    region: str
+    account_id: str | None
+    endpoint_url: str
+    access: Access
+
+
+def places(profiles: Sequence[str], regions: Sequence[str], settings_for: SettingsFor) -> list[Place]:
+    """Every region for every profile; without any, those that the settings say. ``all`` are those of the partition.
+
+    Raises ``UsageError`` for a region without the service and where none is known, and ``ConfigurationFailed``.
+    """
+    found = []
+    for profile in dict.fromkeys(profiles) or (None,):
+        for region in dict.fromkeys(_regions(regions, settings_for(profile, None))) or (None,):
+            settings = settings_for(profile, region)
+            at = region_of(settings)
+            there = endpoint(settings, at)
+            found.append(
+                Place(
+                    profile=settings.aws.profile,
+                    region=at,
+                    account_id=settings.aws.account_id,
+                    endpoint_url=there,
+                    access=access(settings, there),
+                )
+            )
+    return found
+
+
+def _regions(regions: Sequence[str], settings: Settings) -> Sequence[str]:
+    if ALL_REGIONS not in regions:
+        return regions
+    try:
+        partition = partition_of(region_of(settings))
+    except UsageError:  # none is set, and none has to be where all are asked for
+        partition = partition_of("us-east-1")
+    return sorted(region for region in REGIONS if partition_of(region) == partition)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Listed:
+    """The vaults of places, each once; ``empty`` are places that have none, each by profile and region."""
+
+    vaults: Sequence[Found]
+    empty: Sequence[tuple[str | None, str]]
+    unread: Sequence[Unread]
+
+
+async def listed(asked: Sequence[Place], names: Sequence[str], clients: Clients) -> Listed:
+    """List all vaults of the places; with ``names``, only ask for those, in each. What can't be had is kept."""
+    answers = await _side_by_side([partial(_vaults_of, place, names, clients) for place in asked])
+    found: dict[str, Found] = {}
+    missing: dict[str, Unread] = {}
+    empty, unread = [], []
+    for place, (vaults, faults) in zip(asked, answers, strict=True):
+        found = {one.vault.arn: one for one in vaults} | found
+        for fault in faults:
+            if fault.vault is not None and isinstance(fault.error, ControlRefused) and fault.error.is_vault_missing:
+                missing[fault.vault] = fault
+            else:
+                unread.append(fault)
+        if not names and not vaults and not faults:
+            empty.append((place.profile, place.region))
+    there = {one.vault.name for one in found.values()}
+    unread += [fault for name, fault in missing.items() if name not in there]
+    vaults = sorted(found.values(), key=lambda one: (one.vault.account_id, one.vault.region, one.vault.name))
+    return Listed(vaults=vaults, empty=empty, unread=unread)
+
+
+async def surveyed(vaults: Sequence[Found], asked: Sequence[Place], clients: Clients) -> list[Surveyed]:
+    """Look at what is around each vault: lock, access policy, tags, uploads under way."""
+    access_of = {(place.profile, place.region): place.access for place in asked}
+    return await _side_by_side(
+        [partial(_surveyed, one, access_of[one.profile, one.vault.region], clients) for one in vaults]
+    )
+
+
+async def _vaults_of(place: Place, names: Sequence[str], clients: Clients) -> tuple[list[Found], list[Unread]]:
+    found: list[Found] = []
+    faults: list[Unread] = []
+    for name in names or (None,):
+        try:
+            described = await _described(place, name, clients)
+        except GlacierPurgeError as error:
+            faults.append(Unread(profile=place.profile, region=place.region, vault=name, error=error))
+            continue
+        found += [
+            Found(
+                vault=Vault.from_arn(one.arn),
+                profile=place.profile,
+                endpoint_url=place.endpoint_url,
+                described=one,
+            )
+            for one in described
+        ]
+    return found, faults
+
+
+async def _described(place: Place, name: str | None, clients: Clients) -> list[VaultDescription]:
+    """Ask for one vault of a place; without a name, for all there are."""
+    if name is None:
+        return await clients.list_vaults(place.access, place.region, place.account_id)
+    if place.account_id is None:
+        return [await clients.find_vault(name, place.access, place.region)]
+    vault = Vault(account_id=place.account_id, region=place.region, name=name)
+    return [await (await clients.control_for_anybody(vault, place.access)).describe_vault()]
+
+
+async def _surveyed(one: Found, reached: Access, clients: Clients) -> Surveyed:
+    control = await clients.control_for_anybody(one.vault, reached)
+    asking = _Asking()
+    protected = await protection(control, asking)
+    uploads = await asking("ListMultipartUploads", partial(_uploads, control))
+    return Surveyed(found=one, protection=protected, uploads=uploads, unread=asking.errors)
+
+
+async def _uploads(control: GlacierControl) -> int:
+    return sum([1 async for _ in control.multipart_uploads()])
+
+
+class _Asking:
+    """Asks one thing after another, and keeps whatever is no answer."""
+
+    def __init__(self) -> None:
+        self.errors: dict[str, GlacierPurgeError] = {}
+
+    @property
+    def refused(self) -> Collection[str]:
+        """The operations without an answer."""
+        return self.errors
+
+    async def __call__(self, operation: str, ask: Callable[[], Awaitable[_T]]) -> _T | None:
+        """Give the answer; None where there is no answer to be had."""
+        try:
+            return await ask()
+        except GlacierPurgeError as error:
+            self.errors[operation] = error
+            return None
+
+
+async def _side_by_side(questions: Sequence[Callable[[], Awaitable[_T]]]) -> list[_T]:
+    """Ask all of them, a few at a time, and give the answers in order."""
+    answers: dict[int, _T] = {}
+    room = anyio.CapacityLimiter(AT_ONCE_MAX)
+
+    async def ask(number: int, question: Callable[[], Awaitable[_T]]) -> None:
+        async with room:
+            answers[number] = await question()
+
+    async with anyio.create_task_group() as tasks:
+        for number, question in enumerate(questions):
+            tasks.start_soon(ask, number, question)
+    return [answers[number] for number in range(len(questions))]
