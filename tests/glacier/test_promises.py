@@ -211,6 +211,7 @@ def test_what_the_service_answers_keeps_its_promise(operation: str, members: dic
         ("ListVaults", {"VaultList": [], "Marker": 7}),
         ("DescribeJob", JOB_MEMBERS | {"StatusCode": "Done"}),
         ("DescribeJob", JOB_MEMBERS | {"JobId": ""}),
+        ("DescribeJob", JOB_MEMBERS | {"Action": "Inventory" * 5_000}),
         ("ListJobs", {"JobList": [JOB_MEMBERS, {}]}),
         *[("GetVaultLock", {k: v for k, v in LOCK.items() if k != gone}) for gone in ("Policy", "State")],
         ("GetVaultLock", LOCK | {"State": "Unlocked"}),
@@ -231,6 +232,7 @@ def test_a_member_that_is_missing_or_of_another_kind_breaks_it(operation: str, m
     broken = read_promised(operation, 200, SIGNED, json.dumps(members).encode())
     assert broken is not None
     assert (broken.meaning, broken.code) == (Meaning.NO_REPLY, "NotAsPromised")
+    assert len(broken.message) <= 1_000
 
 
 @pytest.mark.parametrize("body", [b"\xff", b"<html>", b"[]", b"{", b'{"a":"\xe9"}'])

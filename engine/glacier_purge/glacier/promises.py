@@ -25,7 +25,7 @@ from xml.etree import ElementTree
 import msgspec
 from msgspec import Meta, Struct
 
-from glacier_purge.glacier.reply import Meaning, Reply, read_error, read_reply
+from glacier_purge.glacier.reply import MESSAGE_CHARACTERS_MAX, Meaning, Reply, read_error, read_reply
 from glacier_purge.storage.documents import NO_JSON
 
 if TYPE_CHECKING:
@@ -218,7 +218,8 @@ def read_promised(operation: str, status: int, headers: Mapping[str, str], body:
         return reply
     wrong = _wrong_success(operation, status, headers, body) if status < 300 else _wrong_refusal(reply, headers, body)
     if wrong is not None:
-        return msgspec.structs.replace(reply, meaning=Meaning.NO_REPLY, code=NOT_AS_PROMISED, message=wrong)
+        told = wrong[:MESSAGE_CHARACTERS_MAX]
+        return msgspec.structs.replace(reply, meaning=Meaning.NO_REPLY, code=NOT_AS_PROMISED, message=told)
     return None if status < 300 else reply
 
 
