@@ -3,13 +3,28 @@
 from __future__ import annotations
 
 import errno
+import hashlib
+import os
 import socket
 import ssl
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from glacier_purge.archive import EXACT
 from glacier_purge.errors import DiskFailed, HostFailed, PlanRefused, UsageError
 from glacier_purge.host_faults import as_ours, known_numbers, of_place
+from glacier_purge.inventory.snapshot import SnapshotFile
+from glacier_purge.plan.decisions import check_decisions
+from glacier_purge.storage.bound_file import bound
+from glacier_purge.storage.disk import FolderFiles
+from glacier_purge.storage.documents import read_document
+from glacier_purge.storage.lines import read_lines
+from glacier_purge.storage.ownership import read_own
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
 
 BUGS = {
     *(errno.EBADF, errno.EFAULT, errno.ENOTSOCK, errno.EDESTADDRREQ, errno.EPROTOTYPE, errno.EISCONN, errno.EALREADY),
@@ -87,3 +102,58 @@ def test_a_place_that_was_named_may_be_the_wrong_one(number: int, exit_code: int
 @pytest.mark.parametrize("error", [PlanRefused("too old"), DiskFailed("full")])
 def test_what_is_ours_already_is_left_alone(error: PlanRefused | DiskFailed) -> None:
     assert as_ours(error) is error
+
+
+def read_bound(path: Path) -> None:
+    with bound(path, hashlib.sha256()):
+        pass
+
+
+def read_planned_snapshot(path: Path) -> None:
+    with SnapshotFile(path=path, format="json", sha256="", id_rule=EXACT).bound():
+        pass
+
+
+def read_snapshot(path: Path) -> None:
+    next(SnapshotFile(path=path, format="json", sha256="", id_rule=EXACT).batches())
+
+
+@pytest.mark.parametrize("number", [errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.EIO], ids=errno.errorcode.get)
+@pytest.mark.parametrize(
+    "read",
+    [
+        read_own,
+        read_bound,
+        read_planned_snapshot,
+        read_snapshot,
+        lambda path: read_document(path, dict[str, Any]),
+        lambda path: read_lines(FolderFiles(path.parent), path.name),
+        lambda path: check_decisions(path.parent, ""),
+    ],
+    ids=[
+        "a file",
+        "a bound file",
+        "an inventory that was planned with",
+        "an inventory",
+        "a document",
+        "steps",
+        "decisions",
+    ],
+)
+def test_of_a_file_that_the_host_does_not_give_nobody_says_that_it_is_damaged(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, read: Callable[[Path], object], number: int
+) -> None:
+    """Whoever is told so puts another file in its place, or ends a lifecycle that could go on."""
+    path = tmp_path / "decisions"
+    path.write_bytes(b"{}\n")
+    path.chmod(0o600)
+
+    def refused(*_: object, **__: object) -> int:
+        raise OSError(number, os.strerror(number))
+
+    monkeypatch.setattr(os, "open", refused)
+    with pytest.raises(
+        HostFailed, match=f"can't be read: {os.strerror(number)}.*then give the same command again"
+    ) as told:
+        read(path)
+    assert "restore" not in str(told.value)

@@ -9,6 +9,9 @@ bug, and stays one.
 from __future__ import annotations
 
 import errno
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
 
 from glacier_purge.errors import GlacierPurgeError, HostFailed, UsageError
 
@@ -73,6 +76,7 @@ _GROUP = {
     for name in names.split()
     if hasattr(errno, name)
 }
+_OF_A_PLACE = {"a right", "a place", "a name"}
 _ANY = ("Put that right", "")
 _NO_THREAD = "can't start new thread"
 """How Python says that the host has no room for another thread (RuntimeError)."""
@@ -86,9 +90,25 @@ def known_numbers() -> frozenset[int]:
 def of_place(error: OSError, what: str, advice: str) -> UsageError | HostFailed:
     """Say that ``what`` can't be done at a place that somebody named; with ``advice`` where another place would do."""
     because = f"{what}: {error.strerror or error}"
-    if _GROUP.get(error.errno or 0) in {"a right", "a place", "a name"}:
+    if _GROUP.get(error.errno or 0) in _OF_A_PLACE:
         return UsageError(f"{because}. {advice}")
-    return HostFailed(f"{because}. {_ADVICE.get(_GROUP.get(error.errno or 0, ''), _ANY)[0]}. Nothing was sent.")
+    return HostFailed(f"{because}. {_advice(error)}. Nothing was sent.")
+
+
+@contextmanager
+def reading(path: Path) -> Iterator[None]:
+    """Raise ``HostFailed`` for a limit, or a disk that fails, while ``path`` is read: that says nothing of the file.
+
+    Whoever is told that such a file is damaged would put another in its place.
+    """
+    try:
+        yield
+    except OSError as error:
+        if _GROUP.get(error.errno or 0) in {*_OF_A_PLACE, _OURS}:
+            raise
+        raise HostFailed(
+            f"{path} can't be read: {error.strerror or error}. {_advice(error)}, then give the same command again."
+        ) from error
 
 
 def as_ours(error: BaseException) -> GlacierPurgeError | None:
@@ -126,7 +146,11 @@ def _of_system(error: OSError) -> GlacierPurgeError | None:
     what = f"the system refused something{at}: {error.strerror or str(error) or type(error).__name__}"
     if group == "a name":
         return UsageError(f"{what}. {_ADVICE[group][0]}.")
-    return HostFailed(f"{what}. {_ADVICE.get(group or '', _ANY)[0]}, then give the same command again.")
+    return HostFailed(f"{what}. {_advice(error)}, then give the same command again.")
+
+
+def _advice(error: OSError) -> str:
+    return _ADVICE.get(_GROUP.get(error.errno or 0, ""), _ANY)[0]
 
 
 def _names(error: OSError) -> list[object]:

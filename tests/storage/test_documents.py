@@ -13,9 +13,8 @@ import msgspec
 import pytest
 
 from glacier_purge.errors import DiskFailed
-from glacier_purge.storage import documents
 from glacier_purge.storage.disk import Files, FolderFiles
-from glacier_purge.storage.documents import DocumentUnreadable, decoded, new_file, read_document, write_document
+from glacier_purge.storage.documents import DocumentUnreadable, decoded, new_file, write_document
 from glacier_purge.storage.pretend_disk import PretendDisk, Survival
 
 if TYPE_CHECKING:
@@ -93,20 +92,6 @@ def test_a_document_is_written_for_people_and_read_back(files: Files) -> None:
     write_document(files, "entry.json", GOOD)
     assert decoded(files.read("entry.json"), Entry) == GOOD
     assert files.names(".") == ["entry.json"]
-
-
-@pytest.mark.parametrize("number", [errno.EMFILE, errno.ENFILE, errno.ENOMEM])
-def test_a_limit_of_the_process_is_no_fault_of_the_file(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, number: int
-) -> None:
-    """Told that it can't be read, people would restore a file that is as good as ever."""
-
-    def refuse(*_: object) -> bytes:
-        raise OSError(number, os.strerror(number))
-
-    monkeypatch.setattr(documents, "read_own", refuse)
-    with pytest.raises(OSError, match=os.strerror(number)):
-        read_document(tmp_path / "terms.json", dict)
 
 
 def test_a_new_file_takes_pieces_and_is_new(files: Files) -> None:

@@ -18,6 +18,7 @@ from pathlib import Path
 
 from glacier_purge.archive import EXACT, IdRule
 from glacier_purge.errors import PlanRefused, UsageError
+from glacier_purge.host_faults import reading
 from glacier_purge.inventory.batch import Batch
 from glacier_purge.inventory.dates import Period
 from glacier_purge.inventory.format import Format
@@ -45,7 +46,8 @@ class SnapshotFile:
         format.
         """
         try:
-            file = os.fdopen(open_own(self.path), "rb")
+            with reading(self.path):
+                file = os.fdopen(open_own(self.path), "rb")
         except OSError as error:
             raise PlanRefused(
                 f"{self.path} can't be read: {error.strerror}. Put it back, or make a new plan."

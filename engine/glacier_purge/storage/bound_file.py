@@ -19,6 +19,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from glacier_purge.errors import FileChanged, FileUnreadable, NotOurs, first_sentence
+from glacier_purge.host_faults import reading
 from glacier_purge.storage.ownership import check_own_file, open_own
 
 BLOCK_BYTES = 56 * 1024
@@ -115,18 +116,21 @@ class BoundFile:
 def bound(path: Path, digest: hashlib._Hash) -> Iterator[BoundFile]:
     """Read a file through, into ``digest``, and hold it open; whether the digest is right is the caller's to say.
 
-    ``digest`` may have taken in other files before.  Raises ``NotOurs`` and ``OSError``.
+    ``digest`` may have taken in other files before.  Raises ``NotOurs``, ``OSError``, and ``HostFailed`` where that
+    says nothing of the file.
     """
-    descriptor = open_own(path)
+    with reading(path):
+        descriptor = open_own(path)
     try:
         begin, states, size_bytes = digest.copy(), bytearray(), 0
-        touched_ns = os.fstat(descriptor).st_ctime_ns
-        while block := os.pread(descriptor, BLOCK_BYTES, size_bytes):
-            digest.update(block)
-            states += digest.digest()[:_KEPT_BYTES]
-            size_bytes += len(block)
-            if len(block) < BLOCK_BYTES:
-                break
+        with reading(path):
+            touched_ns = os.fstat(descriptor).st_ctime_ns
+            while block := os.pread(descriptor, BLOCK_BYTES, size_bytes):
+                digest.update(block)
+                states += digest.digest()[:_KEPT_BYTES]
+                size_bytes += len(block)
+                if len(block) < BLOCK_BYTES:
+                    break
         yield BoundFile(
             path, descriptor, begin=begin, states=bytes(states), size_bytes=size_bytes, touched_ns=touched_ns
         )

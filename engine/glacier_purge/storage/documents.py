@@ -19,7 +19,6 @@ Files that other people make - inventories, manifests, settings - have readers o
 
 from __future__ import annotations
 
-import errno
 import json
 from contextlib import contextmanager, suppress
 from io import BufferedWriter, RawIOBase
@@ -42,9 +41,6 @@ if TYPE_CHECKING:
 _T = TypeVar("_T")
 
 _BUFFER_BYTES = 1 << 16
-_LIMITS = {errno.EMFILE, errno.ENFILE, errno.ENOMEM}
-"""Of these the file knows nothing: whoever is told that it can't be read would restore a good one."""
-
 NO_JSON = (ValueError, RecursionError)
 """What decoding JSON may raise; msgspec's own errors and those of Unicode are kinds of ``ValueError``."""
 
@@ -71,15 +67,13 @@ def read_document(file: Path, kind: type[_T]) -> _T | None:
     """Read a whole file as ``kind``; None when there is no such file.
 
     Raises ``DocumentUnreadable`` for a file that holds something else, and for one that the system does not give;
-    ``NotOurs`` for one in which others have a hand; ``OSError`` where this process may open no more files.
+    ``NotOurs`` for one in which others have a hand; ``HostFailed`` where that says nothing of the file.
     """
     try:
         content = read_own(file)
     except FileNotFoundError:
         return None
     except OSError as error:
-        if error.errno in _LIMITS:
-            raise
         raise DocumentUnreadable(error.strerror or str(error)) from error
     return decoded(content, kind)
 

@@ -12,7 +12,9 @@ from __future__ import annotations
 
 import re
 from codecs import getincrementaldecoder
+from pathlib import Path
 
+from glacier_purge.host_faults import reading
 from glacier_purge.storage.disk import Files, writing
 
 _SECTOR_BYTES = 512
@@ -21,9 +23,13 @@ _CONTROLS = re.compile(rb"[\x01-\x1f]")
 
 
 def read_lines(files: Files, name: str) -> list[bytes]:
-    """The whole lines of a file, each with its end; none when there is no file. Raises ``OSError`` and ``NotOurs``."""
+    """The whole lines of a file, each with its end; none when there is no file.
+
+    Raises ``OSError``, ``NotOurs``, and ``HostFailed`` where that says nothing of the file.
+    """
     try:
-        return whole_lines(files.read(name))
+        with reading(Path(files.place(name))):
+            return whole_lines(files.read(name))
     except FileNotFoundError:
         return []
 

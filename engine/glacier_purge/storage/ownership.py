@@ -15,8 +15,8 @@ import pwd
 import stat
 from pathlib import Path
 
-from glacier_purge.errors import HostFailed, NotOurs
-from glacier_purge.host_faults import of_place
+from glacier_purge.errors import NotOurs
+from glacier_purge.host_faults import reading
 from glacier_purge.storage.file_system import described
 
 _OTHERS_WRITE = stat.S_IWGRP | stat.S_IWOTH
@@ -49,14 +49,8 @@ def read_own(path: Path) -> bytes:
 
     Raises as ``open_own`` does, and ``HostFailed`` for a limit, or a disk that fails: that says nothing of the file.
     """
-    try:
-        with os.fdopen(open_own(path), "rb") as file:
-            return file.read()
-    except OSError as error:
-        failed = of_place(error, f"{path} can't be read", "")
-        if isinstance(failed, HostFailed):
-            raise failed from error
-        raise
+    with reading(path), os.fdopen(open_own(path), "rb") as file:
+        return file.read()
 
 
 def check_own_folder(path: Path) -> None:

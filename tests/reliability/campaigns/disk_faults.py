@@ -7,17 +7,16 @@ import re
 import signal
 import time
 from collections import Counter
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from glacier_purge.cli.exit_codes import ExitCode
 from tests.reliability.campaign import Campaign
-from tests.reliability.commands import COMMIT_SECONDS, world
+from tests.reliability.commands import COMMIT_SECONDS, inventory_ids, world
 from tests.reliability.tasks import APPLY, FLEET, PURGE, RUN, carry
 from tests.reliability.traced import Fault, Struck, Trace, files_watched
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from tests.reliability.commands import Toll, World
     from tests.reliability.forked import Forked
 
@@ -113,7 +112,9 @@ def check_end(world: World, process: Forked, trace: Trace, struck: Struck) -> No
     )
     if "audit" in struck.file.parts:
         late = time.monotonic() - time.time() + struck.at + COMMIT_SECONDS + SETTLED_SECONDS
-        sent = [came for came in world.service.deletes() if came.at > late]
+        run = Path(*struck.file.parts[: struck.file.parts.index("audit")])
+        planned = set(inventory_ids(run)) if (run / "inventory.json").exists() else set()
+        sent = [came for came in world.service.deletes() if came.at > late and came.archive_id in planned]
         assert not sent, f"{len(sent)} deletes were sent after the log had failed"
 
 
