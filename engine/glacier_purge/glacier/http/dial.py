@@ -1,7 +1,7 @@
 """Making a connection: names resolved again, both IP families tried, TLS with certificate and host name checked.
 
 Addresses are tried as "Happy Eyeballs" (RFC 8305) asks: families in turn, the next one started when the last has failed
-or has taken 250 ms, the first to answer wins.  uvloop has none of this, so it is done here for both loops.
+or has taken 250 ms, the first to answer wins.  uvloop has none of this, so aiohappyeyeballs does it on both loops.
 """
 
 from __future__ import annotations
@@ -9,16 +9,17 @@ from __future__ import annotations
 import asyncio
 import socket
 import ssl
-from itertools import chain, zip_longest
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-import anyio
+from aiohappyeyeballs import start_connection
 
 from glacier_purge.aws.tls import fault_in_words
 from glacier_purge.glacier.reply import Meaning, Reply, no_reply
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
+
+    from aiohappyeyeballs import AddrInfoType
 
     from glacier_purge.glacier.http.connection import Connection
 
@@ -30,8 +31,6 @@ RESOLVE_AGAIN_AFTER_SECONDS = 5.0
 
 DIALS_AT_ONCE_MAX = 64
 """A TLS handshake costs milliseconds of CPU; a thousand at once would all run into the connect timeout."""
-
-_Address = tuple[socket.AddressFamily, tuple[Any, ...]]
 
 
 class NotConnectedError(Exception):
@@ -58,7 +57,7 @@ class Dialer:
         self._patience_seconds = patience_seconds
         self._at_once = asyncio.Semaphore(DIALS_AT_ONCE_MAX)
         self._resolving = asyncio.Lock()
-        self._addresses: Sequence[_Address] = ()
+        self._addresses: Sequence[AddrInfoType] = ()
         self._resolve_again_at = 0.0
 
     async def dial(self, new_connection: Callable[[], Connection]) -> Connection:
@@ -86,7 +85,9 @@ class Dialer:
             ) from fault
 
     async def _connect(self, new_connection: Callable[[], Connection]) -> Connection:
-        chosen = await first_to_connect(await self._resolved())
+        chosen = await start_connection(
+            await self._resolved(), happy_eyeballs_delay=NEXT_ADDRESS_AFTER_SECONDS, interleave=1
+        )
         try:
             _, connection = await asyncio.get_running_loop().create_connection(
                 new_connection, sock=chosen, ssl=self._tls, server_hostname=self._host if self._tls else None
@@ -96,55 +97,13 @@ class Dialer:
             raise
         return connection
 
-    async def _resolved(self) -> Sequence[_Address]:
+    async def _resolved(self) -> Sequence[AddrInfoType]:
         loop = asyncio.get_running_loop()
         async with self._resolving:
             if loop.time() >= self._resolve_again_at:
                 found = await loop.getaddrinfo(self._host, self._port, type=socket.SOCK_STREAM)
-                self._addresses = interleaved([(family, address) for family, _, _, _, address in found])
+                if not found:
+                    raise OSError("the name has no address")
+                self._addresses = found
                 self._resolve_again_at = loop.time() + RESOLVE_AGAIN_AFTER_SECONDS
         return self._addresses
-
-
-def interleaved(addresses: Sequence[_Address]) -> list[_Address]:
-    """Order addresses so that the families take turns, the resolver's first one beginning."""
-    first_family = [address for address in addresses if address[0] == addresses[0][0]]
-    others = [address for address in addresses if address[0] != addresses[0][0]]
-    return [address for address in chain.from_iterable(zip_longest(first_family, others)) if address is not None]
-
-
-async def first_to_connect(addresses: Sequence[_Address]) -> socket.socket:
-    """Connect to whichever address answers first. Raises the first ``OSError`` when none does."""
-    race = _Race()
-    async with anyio.create_task_group() as tasks:
-        for address in addresses:
-            gave_up = anyio.Event()
-            tasks.start_soon(race.run, address, gave_up, tasks.cancel_scope)
-            with anyio.move_on_after(NEXT_ADDRESS_AFTER_SECONDS):
-                await gave_up.wait()
-    if race.winner is None:
-        raise race.faults[0] if race.faults else OSError("the name has no address")
-    return race.winner
-
-
-class _Race:
-    """The state of one race between addresses."""
-
-    def __init__(self) -> None:
-        self.winner: socket.socket | None = None
-        self.faults: list[OSError] = []
-
-    async def run(self, address: _Address, gave_up: anyio.Event, others: anyio.CancelScope) -> None:
-        runner = socket.socket(address[0], socket.SOCK_STREAM)
-        runner.setblocking(False)  # the socket module's own way to say so
-        try:
-            await asyncio.get_running_loop().sock_connect(runner, address[1])
-            if self.winner is None:
-                self.winner = runner
-                others.cancel()
-        except OSError as fault:
-            self.faults.append(fault)
-            gave_up.set()
-        finally:
-            if self.winner is not runner:
-                runner.close()
