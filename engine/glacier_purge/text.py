@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
 _SIZES = ("B", "KiB", "MiB", "GiB", "TiB", "PiB")
 
 
@@ -42,6 +47,11 @@ def share(part: int, whole: int) -> str:
 def money(amount: float | None, currency: str) -> str:
     """``1234.5`` is "1,234.50 USD"; None, where there is no price, is "unknown USD"."""
     return f"{'unknown' if amount is None else format(amount, ',.2f')} {currency}"
+
+
+def stamp(at: datetime) -> str:
+    """A time (UTC) to the second, as it stands before a line of a log: ``2026-11-23T12:00:00Z``."""
+    return f"{at:%Y-%m-%dT%H:%M:%SZ}"
 
 
 def inert(text: str) -> str:

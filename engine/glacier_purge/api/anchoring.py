@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from glacier_purge.audit.anchor import NAMESPACE, Anchor
+from glacier_purge.audit.checking import check_watched
 from glacier_purge.audit.verification import NotToBeChecked, read_anchor, verify_folder
 from glacier_purge.errors import AuditDamaged, UsageError
 from glacier_purge.storage.ssh_signature import SignatureWrong, signer_of
@@ -22,7 +23,8 @@ def sound_folder(folder: Path) -> list[FolderVerdict]:
     Raises ``AuditDamaged`` for the first fault there is, and ``UsageError`` where there is nothing to check.
     """
     try:
-        verdicts = verify_folder(folder)
+        with check_watched(folder):
+            verdicts = verify_folder(folder)
     except NotToBeChecked as refused:
         raise UsageError(f"{refused}. Nothing was written.") from refused
     for name, _, found in verdicts:

@@ -31,12 +31,14 @@ from glacier_purge.audit.segments import (
     Segment,
     find_segments,
     listed,
+    log_read,
     read_chunks,
     read_lines,
     segment_name,
 )
 from glacier_purge.audit.torn_tail import is_torn_tail
 from glacier_purge.errors import AuditDamaged, RunStopped
+from glacier_purge.long_work import LongWork
 from glacier_purge.storage.disk import Disk, FileDisk
 
 _LINE_BYTES_MAX = 1 << 20
@@ -145,9 +147,11 @@ def read_log(disk: Disk, identity: LogIdentity) -> ReadLog:
     segments = find_segments(disk)
     manifest = listed(disk, segments)
     log = _start(disk, identity, segments, checkpoints)
-    for segment in segments[max(0, log.position.segment - 1) :]:
-        may_be_torn = segment is segments[-1] and not segment.compressed and segment.number > manifest
-        _read_segment(disk, identity, log, segment, may_be_torn=may_be_torn)
+    left = segments[max(0, log.position.segment - 1) :]
+    with log_read(disk, left) as work:
+        for segment in left:
+            may_be_torn = segment is segments[-1] and not segment.compressed and segment.number > manifest
+            _read_segment(disk, identity, log, segment, work, may_be_torn=may_be_torn)
     check_reached(checkpoints, log.position)
     return log
 
@@ -255,12 +259,14 @@ def _cut_back(name: str, claimed: Position, end: Position) -> AuditDamaged:
     )
 
 
-def _read_segment(disk: Disk, identity: LogIdentity, log: ReadLog, segment: Segment, *, may_be_torn: bool) -> None:
+def _read_segment(
+    disk: Disk, identity: LogIdentity, log: ReadLog, segment: Segment, work: LongWork, *, may_be_torn: bool
+) -> None:
     """Take one segment into the log, from where the log stands if that is inside of it."""
     at = log.position
     if at.segment != segment.number:
         log.position = Position(segment.number, 0, at.seq, at.seq, at.last_hash, at.ts)
-    following = read_lines(disk, segment, log.position.offset)
+    following = read_lines(disk, segment, log.position.offset, work)
     for lines in following:
         at_seq = log.position.seq
         fault = _take(identity, log, segment, lines)

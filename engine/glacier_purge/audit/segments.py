@@ -16,8 +16,8 @@ import io
 import json
 import re
 import zlib
-from collections.abc import Iterator
-from contextlib import suppress
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from typing import NamedTuple
 
 import msgspec
@@ -26,6 +26,7 @@ import zstandard
 from glacier_purge.audit.chain import digest
 from glacier_purge.errors import AuditDamaged
 from glacier_purge.invariants import Invariant, check
+from glacier_purge.long_work import LongWork, Unit, long_work
 from glacier_purge.storage.disk import Disk
 from glacier_purge.storage.documents import DocumentUnreadable, decoded
 
@@ -99,21 +100,32 @@ def find_segments(disk: Disk) -> list[Segment]:
     return [found[number] for number in range(1, len(found) + 1)]
 
 
-def read_chunks(disk: Disk, segment: Segment, offset: int = 0) -> Iterator[bytes]:
+@contextmanager
+def log_read(disk: Disk, segments: list[Segment], what: str = "reading the audit log") -> Iterator[LongWork]:
+    """Read these segments in the context, each by ``read_lines`` with the work that this gives."""
+    total = sum(disk.size(segment.file) or 0 for segment in segments)
+    with long_work(what, total=total, unit=Unit.BYTES) as work:
+        yield work
+
+
+def read_chunks(disk: Disk, segment: Segment, offset: int = 0, work: LongWork | None = None) -> Iterator[bytes]:
     """Read a segment's plain bytes from ``offset`` on, a chunk at a time. Raises ``AuditDamaged`` for a bad frame."""
+    add = (lambda _: None) if work is None else work.add
     if not segment.compressed:
+        add(offset)
         while chunk := disk.read(segment.name, offset, _CHUNK_BYTES):
             yield chunk
             offset += len(chunk)
+            add(len(chunk))
         return
-    for chunk in _unpacked(disk, segment):
+    for chunk in _unpacked(disk, segment, add):
         skip = min(offset, len(chunk))
         offset -= skip
         if skip < len(chunk):
             yield chunk[skip:]
 
 
-def _unpacked(disk: Disk, segment: Segment) -> Iterator[bytes]:
+def _unpacked(disk: Disk, segment: Segment, add: Callable[[int], None]) -> Iterator[bytes]:
     """Unpack a segment frame by frame. Raises ``AuditDamaged`` with the beginning of a bad or cut one."""
     frame, position = 0, 0
     unpack = zstandard.ZstdDecompressor().decompressobj()
@@ -133,6 +145,7 @@ def _unpacked(disk: Disk, segment: Segment) -> Iterator[bytes]:
                 yield b"".join(parts)
                 parts.clear()
         position += len(packed)
+        add(len(packed))
     yield b"".join(parts)
     if frame != position:
         raise _not_zstandard(segment, frame, "the file ends in the middle of this frame")
@@ -146,14 +159,14 @@ def _not_zstandard(segment: Segment, offset_bytes: int, reason: str) -> AuditDam
     )
 
 
-def read_lines(disk: Disk, segment: Segment, offset: int = 0) -> Iterator[list[bytes]]:
-    """Read a segment's lines with their newlines; only the very last may lack it.
+def read_lines(disk: Disk, segment: Segment, offset: int = 0, work: LongWork | None = None) -> Iterator[list[bytes]]:
+    """Read a segment's lines with their newlines; only the very last may lack it. ``work`` counts the file's bytes.
 
     Raises ``AuditDamaged`` for a line that is longer than any that is ever written, and as ``read_chunks``.
     """
     parts: list[bytes] = []
     held_bytes = 0
-    for chunk in read_chunks(disk, segment, offset):
+    for chunk in read_chunks(disk, segment, offset, work):
         for start in range(0, len(chunk), _LINES_BYTES):
             parts.append(chunk[start : start + _LINES_BYTES])
             held_bytes += len(parts[-1])

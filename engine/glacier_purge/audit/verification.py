@@ -58,6 +58,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, contextmanager
+from contextvars import ContextVar, copy_context
 from dataclasses import dataclass, replace
 from operator import itemgetter
 from pathlib import Path
@@ -256,6 +257,19 @@ def read_anchor(given: str) -> tuple[str | None, list[AnchorNote]]:
         raise NotToBeChecked(f"{given[:200]!a} is not an anchor (SEQ:HASH), and as a file: {bad}") from bad
 
 
+_count_bytes: ContextVar[Callable[[int], None]] = ContextVar("count_bytes", default=lambda _: None)
+
+
+@contextmanager
+def reading_told(count_bytes: Callable[[int], None]) -> Iterator[None]:
+    """Have ``count_bytes`` told, in the context, of each so many bytes of the files that were read; in any thread."""
+    token = _count_bytes.set(count_bytes)
+    try:
+        yield
+    finally:
+        _count_bytes.reset(token)
+
+
 def verify_folder(
     folder: Path, *, anchor: str | None = None, notes: Iterable[AnchorNote] = (), inventories: bool = True
 ) -> list[FolderVerdict]:
@@ -329,7 +343,7 @@ def _verify_run(folder: Path, asked: _Asked) -> Verification:
     files = _RunFiles(findings, folder, inventories=asked.inventories)
     with ThreadPoolExecutor(1) as aside:  # a snapshot is about as long as its log, and hashing lets other threads run
         plan = files.read_plan()
-        snapshot = aside.submit(_sha256, folder / files.snapshot_name)
+        snapshot = aside.submit(copy_context().run, _sha256, folder / files.snapshot_name)
         files.read_identity()
         files.read_certificate(vouchers)
         files.check_lines_and_lists()
@@ -1096,6 +1110,7 @@ class _Chain:
         # The manifest's lines vouch for each other; only the newest has no other line to vouch for its SHA-256.
         whole = hashlib.sha256() if number == len(self._manifest) else None
         try:
+            count_bytes, at = _count_bytes.get(), 0
             with closing(_Segment(folder, number)) as file:
                 self._may_be_torn = is_last and not file.is_compressed and number > len(self._manifest)
                 self._is_last = is_last
@@ -1103,6 +1118,8 @@ class _Chain:
                     if whole is not None:
                         whole.update(data)
                     self._read_block(data, file)
+                    before, at = at, file.position()
+                    count_bytes(at - before)
                 if file.is_compressed:
                     packed = file.packed_crc32()
         except _Unreadable as bad:
@@ -1416,6 +1433,10 @@ class _Segment:
             end = data.find(b"\n") + 1
             data, self._rest = data[:end], data[end:] + self._rest
         return data
+
+    def position(self) -> int:
+        """How far the file itself was read."""
+        return self._file.tell()
 
     def is_at_end(self) -> bool:
         """Tell whether nothing comes after the lines read so far, as far as that can be told of a compressed one."""
@@ -2025,6 +2046,7 @@ def _chunks(path: Path) -> Iterator[bytes]:
         try:
             while chunk := file.read(_CHUNK_BYTES):
                 yield chunk
+                _count_bytes.get()(len(chunk))
         except OSError as error:
             raise _Bad("unreadable", error.strerror or str(error), file.tell()) from error
 

@@ -24,6 +24,7 @@ import structlog
 
 from glacier_purge.clock import utc_now
 from glacier_purge.errors import CredentialsFailed, CredentialsUnreachable
+from glacier_purge.long_work import undisturbed
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterator
@@ -189,7 +190,8 @@ class CredentialSource:
             if self._attempt is None:
                 assert self._failure is not None
                 raise type(self._failure)(*self._failure.args) from self._failure.__cause__
-            await self._ended(self._attempt)
+            with undisturbed():  # it may be a person who is asked for a code
+                await self._ended(self._attempt)
         return fresh
 
     async def soon(self) -> Issued:

@@ -63,11 +63,14 @@ def version() -> str:
 
 def _run(arguments: list[str]) -> int:
     from glacier_purge.cli.app import parse
+    from glacier_purge.cli.working import works_on_stderr
     from glacier_purge.invariants import check_asserts_stay_on
 
     check_asserts_stay_on()
     _harden_process()
-    result = parse(arguments)()
+    verb = parse(arguments)
+    with works_on_stderr():
+        result = verb()
     return result if isinstance(result, int) else ExitCode.DONE
 
 

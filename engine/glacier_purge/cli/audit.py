@@ -48,6 +48,7 @@ def verify(
     glacier-purge audit verify photos-run --anchor heads --allowed-signers signers
     """
     from glacier_purge.api.anchoring import kept_anchors
+    from glacier_purge.audit.checking import check_watched
     from glacier_purge.audit.verification import NotToBeChecked, verify_folder
     from glacier_purge.errors import UsageError
     from glacier_purge.report.results.auditing import AllAudited
@@ -59,7 +60,8 @@ def verify(
     if allowed_signers is None and any(note.signature for note in notes):
         tell(f"the anchors in {anchor} are signed, and nobody looked by whom: give --allowed-signers FILE")
     try:
-        verdicts = verify_folder(run_dir, anchor=kept, notes=notes)
+        with check_watched(run_dir):
+            verdicts = verify_folder(run_dir, anchor=kept, notes=notes)
     except NotToBeChecked as refused:
         raise UsageError(f"{refused}. Nothing was checked.") from refused
     if output is OutputFormat.TEXT:

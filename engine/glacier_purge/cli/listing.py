@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from contextlib import nullcontext
 from enum import StrEnum
 from typing import TYPE_CHECKING, Annotated, Literal, Protocol, TypeAlias
 
@@ -62,12 +63,14 @@ def print_list(
     rows: Iterable[Sequence[object]], columns: Sequence[str], form: ListForm, to: Path | None, *, vault: str
 ) -> None:
     """Write rows to stdout or into a new file. Raises ``UsageError`` for a file that is there."""
+    from glacier_purge.long_work import watched_by
     from glacier_purge.report.list_file import write_list
     from glacier_purge.storage.new_file import new_text_file
 
     if to is None:
-        write_list(rows, columns, form, sys.stdout, vault=vault)
-        sys.stdout.flush()
+        with watched_by(None) if sys.stdout.isatty() else nullcontext():  # there the rows are what is seen
+            write_list(rows, columns, form, sys.stdout, vault=vault)
+            sys.stdout.flush()
         return
     with new_text_file(to) as file:
         write_list(rows, columns, form, file, vault=vault)

@@ -14,6 +14,7 @@ import anyio
 from glacier_purge.cli.exit_codes import ExitCode
 from glacier_purge.cli.output import print_result, tell
 from glacier_purge.cli.signals import StopSignals
+from glacier_purge.cli.working import works_shown
 from glacier_purge.clock import utc_now
 from glacier_purge.errors import RunStopped
 from glacier_purge.report.displays import display
@@ -58,7 +59,10 @@ class TerminalSession:
     @asynccontextmanager
     async def watched(self) -> AsyncIterator[None]:
         """Show the run's progress on stderr and stop it on signals; the second one ends the context at once."""
-        with display(sys.stderr, plain_every_seconds=self._plain_every_seconds, now=utc_now) as screen:
+        with (
+            display(sys.stderr, plain_every_seconds=self._plain_every_seconds, now=utc_now) as screen,
+            works_shown(screen.show_works),
+        ):
             async with anyio.create_task_group() as tasks:
                 tasks.start_soon(self._signals.listen, tasks.cancel_scope)
                 tasks.start_soon(self._show, screen)

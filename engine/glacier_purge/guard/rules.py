@@ -18,6 +18,7 @@ from glacier_purge.archive import Vault
 from glacier_purge.errors import PlanOutdated, PlanRefused
 from glacier_purge.glacier.port import VaultDescription
 from glacier_purge.inventory.dates import creation_time
+from glacier_purge.long_work import counted
 from glacier_purge.plan.document import Plan
 from glacier_purge.plan.files import PlanFiles
 from glacier_purge.plan.id_lists import read_ids
@@ -85,7 +86,9 @@ def check_archives(files: PlanFiles, rules: Rules, is_done: Callable[[int], bool
     with ExitStack() as opened:
         denied = read_ids(rules.deny_id_files, files.path, opened, id_rule)
         assert denied is not None
-        for batch in files.decided():
+        what = "holding the plan against the deny lists"
+        total = files.plan.counts.inventory
+        for batch in counted(what, files.decided(), lambda batch: len(batch.decisions), total=total):
             for archive in batch.archives:
                 if batch.decisions[archive.ordinal - batch.first_ordinal] != DELETE or is_done(archive.ordinal):
                     continue

@@ -26,6 +26,7 @@ from typing import IO
 
 from glacier_purge.archive import Archive
 from glacier_purge.inventory.batch import Batch
+from glacier_purge.long_work import Unit, counted
 from glacier_purge.storage.disk import FolderFiles, writing
 
 _RUN_IDS = 1 << 16
@@ -109,7 +110,7 @@ class DuplicateFinder:
         if self._runs is None:
             return [self._hashes]
         self._write_run()
-        return self._runs.slices()
+        return counted("looking for repeated ids", self._runs.slices(), lambda _: 1, total=_SLICES, unit=Unit.PARTS)
 
 
 class _Runs:

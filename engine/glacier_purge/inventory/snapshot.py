@@ -24,6 +24,7 @@ from glacier_purge.inventory.dates import Period
 from glacier_purge.inventory.format import Format
 from glacier_purge.inventory.format.reading import HashedReading, Reading
 from glacier_purge.inventory.source import CHUNK_BYTES, Source
+from glacier_purge.long_work import LongWork, Unit, long_work
 from glacier_purge.storage.bound_file import BoundFile, bound
 from glacier_purge.storage.disk import FolderFiles
 from glacier_purge.storage.documents import new_file, replace
@@ -39,8 +40,8 @@ class SnapshotFile:
     sha256: str
     id_rule: IdRule
 
-    def batches(self) -> Iterator[Batch]:
-        """Read it again, a chunk at a time, while it is planned with.
+    def batches(self, what: str | None = None) -> Iterator[Batch]:
+        """Read it again, a chunk at a time, while it is planned with; ``what`` is said to be done meanwhile.
 
         Raises ``InventoryDamaged`` as spooling did, and ``PlanRefused`` when it can't be opened or is of another
         format.
@@ -52,8 +53,9 @@ class SnapshotFile:
             raise PlanRefused(
                 f"{self.path} can't be read: {error.strerror}. Put it back, or make a new plan."
             ) from error
-        with file:
-            yield from self.parsed(iter(partial(file.read, CHUNK_BYTES), b""))
+        total = os.fstat(file.fileno()).st_size
+        with file, long_work(what or f"reading {self.path.name}", total=total, unit=Unit.BYTES) as work:
+            yield from self.parsed(_counted(iter(partial(file.read, CHUNK_BYTES), b""), work))
 
     def parsed(self, chunks: Iterable[bytes]) -> Iterator[Batch]:
         """Read its bytes, whoever gives them. Raises as ``batches`` does."""
@@ -98,6 +100,12 @@ class Snapshot(SnapshotFile):
     vault_arn: str | None
     inventory_date: str | None
     newest: str | None = None
+
+
+def _counted(chunks: Iterable[bytes], work: LongWork) -> Iterator[bytes]:
+    for chunk in chunks:
+        yield chunk
+        work.add(len(chunk))
 
 
 def spool(

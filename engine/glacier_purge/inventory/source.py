@@ -8,6 +8,7 @@ and refused while little of it was unpacked.  What comes out has to be text; wha
 
 from __future__ import annotations
 
+import os
 import sys
 import zlib
 from collections.abc import Iterator
@@ -18,6 +19,7 @@ from typing import IO, Protocol
 import zstandard
 
 from glacier_purge.errors import InventoryDamaged, UsageError
+from glacier_purge.long_work import Unit, long_work
 from glacier_purge.storage.given_file import GivenFileWrong, open_given, other_kind
 
 CHUNK_BYTES = 56 * 1024
@@ -88,15 +90,19 @@ class Source:
         return content
 
     def _chunks(self) -> Iterator[bytes]:
-        assert self._stream is not None, "entered"
-        while True:
-            try:
-                chunk = self._stream.read(CHUNK_BYTES)
-            except OSError as error:
-                raise UsageError(f"cannot read {self.name}: {error.strerror}.") from error
-            if not chunk:
-                return
-            yield chunk
+        stream = self._stream
+        assert stream is not None, "entered"
+        total = None if self._path is None else os.fstat(stream.fileno()).st_size
+        with long_work(f"reading {self.name}", total=total or None, unit=Unit.BYTES) as work:
+            while True:
+                try:
+                    chunk = stream.read(CHUNK_BYTES)
+                except OSError as error:
+                    raise UsageError(f"cannot read {self.name}: {error.strerror}.") from error
+                if not chunk:
+                    return
+                yield chunk
+                work.add(len(chunk))
 
     def _plain(self, content: Iterator[bytes]) -> Iterator[bytes]:
         size_bytes = 0

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Protocol, TypeVar
 
 from glacier_purge.inventory.batch import Batch
+from glacier_purge.long_work import counted
 from glacier_purge.plan.decisions import (
     BoundDecisions,
     DecidedBatch,
@@ -82,7 +83,8 @@ def check_plan_files(folder: Path, plan: Plan) -> None:
 def kept_ids(folder: Path, plan: Plan) -> Iterator[str]:
     """Give the ids of the archives that the plan lets be, in flat memory. Raises as ``plan_files`` does."""
     with plan_files(folder, plan) as files:
-        for batch in files.decided():
+        what = "reading what an earlier plan kept"
+        for batch in counted(what, files.decided(), lambda batch: len(batch.decisions), total=plan.counts.inventory):
             for archive in batch.archives:
                 if batch.decisions[archive.ordinal - batch.first_ordinal] not in ALWAYS:
                     yield archive.archive_id

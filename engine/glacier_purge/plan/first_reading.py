@@ -91,7 +91,7 @@ class FirstReading:
     def again(self) -> Iterator[tuple[Batch, dict[int, int]]]:
         """Read the snapshot once more, with the ordinals that repeat an id and the first ordinal of that id."""
         waiting = next(self._pairs, None)
-        for batch in self._read():
+        for batch in self.snapshot.batches("deciding what goes"):
             duplicates = {}
             while waiting is not None and waiting[0] < batch.first_ordinal + batch.records:
                 duplicates[waiting[0]] = waiting[1]

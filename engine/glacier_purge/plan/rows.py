@@ -24,6 +24,7 @@ from types import TracebackType
 from typing import IO
 
 from glacier_purge.errors import UsageError
+from glacier_purge.long_work import Unit, counted
 
 _HEAD = struct.Struct("<HI")
 """Lengths of the id and of what stands about it."""
@@ -90,7 +91,8 @@ class Rows:
         if not self._size_bytes:
             return
         index = self._index_file = TemporaryFile(dir=self._folder)  # noqa: SIM115 - closed on leaving
-        for number, keys in enumerate(self._runs.slices()):
+        slices = counted("sorting what was read", self._runs.slices(), lambda _: 1, total=_SLICES, unit=Unit.PARTS)
+        for number, keys in enumerate(slices):
             array("Q", sorted(keys)).tofile(index)
             self._begins[number + 1] = self._begins[number] + len(keys)
         index.flush()

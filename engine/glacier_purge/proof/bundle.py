@@ -15,7 +15,7 @@ from importlib.resources import files as packaged
 from pathlib import Path
 from typing import IO
 
-from glacier_purge.audit.segments import FOLDER, find_segments, read_chunks
+from glacier_purge.audit.segments import FOLDER, find_segments, log_read, read_chunks
 from glacier_purge.storage.disk import FileDisk
 
 EVIDENCE = "evidence"
@@ -61,8 +61,10 @@ def _evidence(place: Path) -> Iterator[tuple[str, Iterable[bytes]]]:
             if _KNOWN.fullmatch(below + name):
                 yield below + name, _read(disk, below + name)
     if disk.names(FOLDER):
-        for segment in find_segments(disk):
-            yield segment.name, read_chunks(disk, segment)
+        segments = find_segments(disk)
+        with log_read(disk, segments, "packing the audit log") as work:
+            for segment in segments:
+                yield segment.name, read_chunks(disk, segment, work=work)
 
 
 def _read(disk: FileDisk, name: str) -> Iterator[bytes]:

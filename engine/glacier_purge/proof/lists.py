@@ -18,6 +18,7 @@ from glacier_purge.audit.whole_log import whole_lines
 from glacier_purge.errors import AuditDamaged
 from glacier_purge.inventory.batch import Batch
 from glacier_purge.inventory.description import readable
+from glacier_purge.long_work import counted
 from glacier_purge.plan.document import Plan
 from glacier_purge.plan.files import plan_files
 from glacier_purge.plan.reasons import DELETE, DUPLICATE, REASONS
@@ -52,7 +53,8 @@ def decided_rows(folder: Path, plan: Plan, *, going: bool) -> Iterator[tuple[obj
     Raises ``PlanRefused`` unless the plan's files are what was planned.
     """
     with plan_files(folder, plan) as files:
-        for batch in files.decided():
+        total = plan.counts.inventory
+        for batch in counted("writing the list", files.decided(), lambda batch: len(batch.decisions), total=total):
             first, decisions = batch.first_ordinal, batch.decisions
             for archive in batch.archives:
                 decision = decisions[archive.ordinal - first]

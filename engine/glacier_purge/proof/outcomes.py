@@ -9,7 +9,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from glacier_purge.audit.record import Outcome, read_line
-from glacier_purge.audit.segments import find_segments, read_lines
+from glacier_purge.audit.segments import find_segments, log_read, read_lines
 from glacier_purge.storage.disk import FileDisk
 
 
@@ -50,10 +50,12 @@ def read_outcomes(folder: Path, records: int) -> Outcomes:
     """Read the outcomes of a run whose log was found sound, in flat memory."""
     outcomes = Outcomes(records)
     disk = FileDisk(folder)
-    for segment in find_segments(disk):
-        for lines in read_lines(disk, segment):
-            for line in lines:
-                record = read_line(line).record
-                if isinstance(record, Outcome):
-                    outcomes.note(record.ordinal, record.outcome)
+    segments = find_segments(disk)
+    with log_read(disk, segments) as work:
+        for segment in segments:
+            for lines in read_lines(disk, segment, work=work):
+                for line in lines:
+                    record = read_line(line).record
+                    if isinstance(record, Outcome):
+                        outcomes.note(record.ordinal, record.outcome)
     return outcomes

@@ -21,6 +21,7 @@ import msgspec
 
 from glacier_purge.inventory.batch import Batch
 from glacier_purge.inventory.duplicates import sorted_on_disk
+from glacier_purge.long_work import counted
 from glacier_purge.proof.outcomes import Outcomes
 from glacier_purge.storage.disk import Files, FolderFiles
 from glacier_purge.storage.documents import discard, new_file
@@ -95,9 +96,8 @@ def reconcile(
             lists["kept_gone"].take(archive_id)
         suspects = _suspects(planned(), marks, outcomes, lists["kept_gone"])
         present = (f"{archive.archive_id}\n" for batch in later() for archive in batch.archives)
-        for archive_id, is_listed, ordinals in _matched(
-            sorted_on_disk(present, folder), sorted_on_disk(suspects, folder)
-        ):
+        matched = _matched(sorted_on_disk(present, folder), sorted_on_disk(suspects, folder))
+        for archive_id, is_listed, ordinals in counted("comparing what both list", matched, lambda _: 1):
             kind = _kind(ordinals, outcomes) if is_listed else _kind_of_unlisted(ordinals, outcomes)
             if kind is not None:
                 lists[kind].take(archive_id)

@@ -17,7 +17,7 @@ from typing import NamedTuple
 
 from glacier_purge.archive import ANY_LENGTH, Archive
 from glacier_purge.audit.record import Line, Note, Outcome, read_line
-from glacier_purge.audit.segments import find_segments, read_lines
+from glacier_purge.audit.segments import find_segments, log_read, read_lines
 from glacier_purge.inventory.format.reading import HashedReading
 from glacier_purge.storage.disk import FileDisk
 from glacier_purge.storage.ownership import open_own
@@ -78,13 +78,15 @@ def search_log(folder: Path, archive_id: str, ordinals: frozenset[int]) -> Itera
     Raises ``AuditDamaged`` where the log can't be read on; lines that are none are passed over.
     """
     disk, needle = FileDisk(folder), json.dumps(archive_id).encode()
-    for segment in find_segments(disk):
-        offset = 0
-        for lines in read_lines(disk, segment):
-            for line in lines:
-                if (found := _about(line, needle, archive_id, ordinals)) is not None:
-                    yield Recorded(found, segment.file, offset)
-                offset += len(line)
+    segments = find_segments(disk)
+    with log_read(disk, segments, "searching the audit log") as work:
+        for segment in segments:
+            offset = 0
+            for lines in read_lines(disk, segment, work=work):
+                for line in lines:
+                    if (found := _about(line, needle, archive_id, ordinals)) is not None:
+                        yield Recorded(found, segment.file, offset)
+                    offset += len(line)
 
 
 def _about(line: bytes, needle: bytes, archive_id: str, ordinals: frozenset[int]) -> Line | None:

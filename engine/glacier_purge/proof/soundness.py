@@ -8,8 +8,10 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from glacier_purge.audit.checking import check_watched
 from glacier_purge.audit.ledger import Ledger
 from glacier_purge.audit.recovery import replay
+from glacier_purge.audit.segments import FOLDER
 from glacier_purge.audit.verification import PlanFacts
 from glacier_purge.audit.verification import verify as verify_log
 from glacier_purge.errors import AuditDamaged, PlanRefused
@@ -32,7 +34,8 @@ def sound_ledger(folder: Path, plan: Plan) -> tuple[Ledger, str]:
     check_plan_files(folder, plan)
     check_decisions(folder, plan.decisions_sha256)
     facts = PlanFacts(digest=plan.digest, records=plan.counts.inventory, selected=selected_bitmap(folder))
-    log = verify_log(folder, plan=facts)
+    with check_watched(folder / FOLDER):
+        log = verify_log(folder, plan=facts)
     for fault in log.faults:
         raise AuditDamaged(fault.message, file=fault.file, offset_bytes=fault.offset_bytes, record=fault.record)
     assert log.anchor is not None, "a finished run has records"

@@ -28,6 +28,7 @@ from glacier_purge.inventory.fetching.job_choice import ANY_JOB, WantedJob
 from glacier_purge.inventory.fetching.progress import read_progress
 from glacier_purge.inventory.fetching.retrieval import Retrieval, RetrievalSettings, drop_inventory, inventory_time
 from glacier_purge.inventory.snapshot import Snapshot
+from glacier_purge.long_work import counted
 from glacier_purge.plan.document import Plan
 from glacier_purge.plan.files import plan_files
 from glacier_purge.plan.identity import read_identity
@@ -185,7 +186,12 @@ class Verifying:
     def _compare(self, snapshot: Snapshot) -> Reconciliation:
         with plan_files(self._folder.path, self._plan) as files:
             return reconcile(
-                files.records,
+                lambda: counted(
+                    "looking for the plan's archives in the later inventory",
+                    files.records(),
+                    lambda batch: batch.records,
+                    total=self._plan.counts.inventory,
+                ),
                 snapshot.batches,
                 read_outcomes(self._folder.path, self._plan.counts.inventory),
                 self._place,

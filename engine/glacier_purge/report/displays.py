@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Protocol, TextIO
 
 from glacier_purge.report.fleet import PlainFleet
 from glacier_purge.report.progress import PlainDisplay
+from glacier_purge.report.works import PlainWorks
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
 
     from glacier_purge.report.fleet import Row
     from glacier_purge.report.summary import Progress
+    from glacier_purge.report.works import WorkView
 
 
 class Display(Protocol):
@@ -29,11 +31,21 @@ class Display(Protocol):
     def show(self, moment: Progress) -> None:
         """Draw one moment."""
 
+    def show_works(self, works: Sequence[WorkView]) -> None:
+        """Draw the long work under way, in whatever thread."""
+
     def __enter__(self) -> Display: ...
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None: ...
+
+
+class WorksDisplay(Protocol):
+    """Somewhere long work is shown while nothing else is."""
+
+    def show(self, works: Sequence[WorkView]) -> None:
+        """Draw what is under way; none, when all of it is over."""
 
 
 class FleetDisplay(Protocol):
@@ -69,6 +81,15 @@ _NO_CURSOR = {"dumb", "unknown"}
 def is_drawn_on(stream: TextIO) -> bool:
     """Whether something can be drawn in place there."""
     return stream.isatty() and os.environ.get("TERM", "").lower() not in _NO_CURSOR
+
+
+def works_display(stream: TextIO, *, plain_every_seconds: float, now: Callable[[], datetime]) -> WorksDisplay:
+    """Choose what shows long work on ``stream``; ``now`` is this host's time (UTC)."""
+    if not is_drawn_on(stream):
+        return PlainWorks(stream, every_seconds=plain_every_seconds, now=now)
+    from glacier_purge.report.live import LiveWorks  # noqa: PLC0415 - rich is only loaded where it draws
+
+    return LiveWorks(stream)
 
 
 def display(stream: TextIO, *, plain_every_seconds: float, now: Callable[[], datetime]) -> Display:

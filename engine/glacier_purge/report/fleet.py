@@ -11,8 +11,8 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING, TextIO
 
-from glacier_purge.report.progress import stamp
 from glacier_purge.report.terminal import safe
+from glacier_purge.text import stamp
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence

@@ -14,12 +14,23 @@ from typing import TYPE_CHECKING, TextIO
 
 from rich.console import Console, ConsoleDimensions, Group
 from rich.live import Live
+from rich.markup import escape
 from rich.padding import Padding
-from rich.progress import BarColumn, TaskProgressColumn, TextColumn
+from rich.progress import (
+    BarColumn,
+    DownloadColumn,
+    SpinnerColumn,
+    TaskProgressColumn,
+    TextColumn,
+    TimeElapsedColumn,
+    TimeRemainingColumn,
+    TransferSpeedColumn,
+)
 from rich.progress import Progress as Bar
 from rich.table import Column, Table
 from rich.text import Text
 
+from glacier_purge.long_work import Unit
 from glacier_purge.report.fleet import COLUMNS
 from glacier_purge.report.progress import bytes_done, pace, times
 from glacier_purge.report.terminal import safe
@@ -29,9 +40,78 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from rich.console import RenderableType
+    from rich.progress import TaskID
 
     from glacier_purge.report.fleet import Row
     from glacier_purge.report.summary import Progress
+    from glacier_purge.report.works import WorkView
+
+_SPINNER = "line"
+"""Of ASCII, which every terminal has."""
+_SEEN_AFTER_SECONDS = 0.25
+
+
+class LiveWorks:
+    """Bars of long work: begun when the first has taken a quarter of a second, gone when there is none."""
+
+    def __init__(self, stream: TextIO) -> None:
+        self._stream = stream
+        self._console = Console(file=stream)
+        self._bars = WorkBars(self._console)
+        self._live: Live | None = None
+
+    def show(self, works: Sequence[WorkView]) -> None:
+        """Redraw, or make room for what comes next where there are none."""
+        self._bars.update(works)
+        if not works:
+            self._stop()
+            return
+        if self._live is None:
+            if works[0].elapsed_seconds < _SEEN_AFTER_SECONDS:
+                return
+            self._live = Live(console=self._console, auto_refresh=False, transient=True, redirect_stdout=False)
+            self._live.start()
+        fit(self._console, self._stream)
+        self._live.update(self._bars.picture, refresh=True)
+
+    def _stop(self) -> None:
+        if self._live is not None:
+            self._live.stop()
+            self._live = None
+
+
+class WorkBars:
+    """A bar for each work, of rich's columns."""
+
+    def __init__(self, console: Console) -> None:
+        columns = (SpinnerColumn(_SPINNER), TextColumn("{task.description}"), BarColumn(None), TaskProgressColumn())
+        times = (TimeElapsedColumn(), TimeRemainingColumn(compact=True))
+        in_bytes = Bar(*columns, DownloadColumn(binary_units=True), TransferSpeedColumn(), *times, console=console)
+        in_parts = Bar(*columns, *times, console=console)
+        in_numbers = Bar(*columns, TextColumn("{task.fields[amount]}"), *times, console=console)
+        self._bars = {Unit.BYTES: in_bytes, Unit.PARTS: in_parts, Unit.RECORDS: in_numbers, Unit.ARCHIVES: in_numbers}
+        self._tasks: dict[int, tuple[Bar, TaskID]] = {}
+        for bars in self._bars.values():
+            bars.expand = True
+
+    def update(self, works: Sequence[WorkView]) -> None:
+        """Have a bar for each of these, and no other."""
+        for gone in self._tasks.keys() - {work.number for work in works}:
+            bars, task = self._tasks.pop(gone)
+            bars.remove_task(task)
+        for work in works:
+            if work.number not in self._tasks:
+                bars = self._bars[work.unit]
+                task = bars.add_task(escape(safe(work.what)), total=work.total, completed=work.done, amount="")
+                self._tasks[work.number] = bars, task
+            bars, task = self._tasks[work.number]
+            amount = f"{work.done:,}" if work.total is None else f"{work.done:,} of {work.total:,}"
+            bars.update(task, completed=work.done, total=work.total, amount=amount)
+
+    @property
+    def picture(self) -> RenderableType:
+        """The bars."""
+        return Group(*dict.fromkeys(bars for bars, _ in self._tasks.values()))
 
 
 class LiveDisplay:
@@ -47,15 +127,28 @@ class LiveDisplay:
         self._stream = stream
         self._now = now
         self._live = Live(console=Console(file=stream), auto_refresh=False)
+        self._works = WorkBars(self._live.console)
+        self._moment: Progress | None = None
 
     def show(self, moment: Progress) -> None:
         """Redraw."""
         settled = moment.deleted + moment.failed
-        fit(self._live.console, self._stream)
         self._bar.update(
             self._task, total=moment.selected, completed=settled, description=f"{settled:,} of {moment.selected:,}"
         )
-        self._live.update(self._picture(moment), refresh=True)
+        self._moment = moment
+        self._draw()
+
+    def show_works(self, works: Sequence[WorkView]) -> None:
+        """Redraw with these."""
+        self._works.update(works)
+        self._draw()
+
+    def _draw(self) -> None:
+        fit(self._live.console, self._stream)
+        moment = self._moment
+        run = () if moment is None else (self._picture(moment),)
+        self._live.update(Group(self._works.picture, *run), refresh=True)
 
     def _picture(self, moment: Progress) -> RenderableType:
         figures = ", ".join(filter(None, [bytes_done(moment), pace(moment)]))

@@ -11,13 +11,15 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, TextIO
 
 from glacier_purge.report.terminal import safe
-from glacier_purge.text import duration, rate, share, size
+from glacier_purge.report.works import PlainWorks
+from glacier_purge.text import duration, rate, share, size, stamp
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
     from datetime import datetime
 
     from glacier_purge.report.summary import Progress
+    from glacier_purge.report.works import WorkView
 
 
 class PlainDisplay:
@@ -27,22 +29,22 @@ class PlainDisplay:
         self.every_seconds = every_seconds
         self._stream = stream
         self._now = now
+        self._works = PlainWorks(stream, every_seconds=every_seconds, now=now)
 
     def show(self, moment: Progress) -> None:
         """Write one line."""
         self._stream.write(f"{stamp(self._now())} {sentence(moment, self._now())}\n")
         self._stream.flush()
 
+    def show_works(self, works: Sequence[WorkView]) -> None:
+        """Write a line where one is due."""
+        self._works.show(works)
+
     def __enter__(self) -> PlainDisplay:
         return self
 
     def __exit__(self, *_: object) -> None:
         return
-
-
-def stamp(at: datetime) -> str:
-    """The time that stands before a plain line."""
-    return f"{at:%Y-%m-%dT%H:%M:%SZ}"
 
 
 def sentence(moment: Progress, now: datetime) -> str:

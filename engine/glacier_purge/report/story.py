@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import msgspec
 
+from glacier_purge.audit.checking import check_watched
 from glacier_purge.audit.record import Note, Outcome
 from glacier_purge.audit.stream_document import read_stream
 from glacier_purge.audit.verification import verify_run, verify_script
@@ -110,7 +111,8 @@ class _Looking:
         later = self._tried(lambda: self._search(folder.path / VERIFICATION_FOLDER))
         certificate = self._tried(lambda: read_certificate(folder))
         stream = self._tried(lambda: read_stream(folder.path))
-        verified = verify_run(folder.path) if stream is None else verify_script(folder.path)
+        with check_watched(folder.path):
+            verified = verify_run(folder.path) if stream is None else verify_script(folder.path)
         vault = plan.vault.arn if plan else None
         return RunStory(
             run_dir=str(folder.path),

@@ -20,6 +20,7 @@ from pathlib import Path
 
 from glacier_purge.errors import FileChanged, FileUnreadable, NotOurs, first_sentence
 from glacier_purge.host_faults import reading
+from glacier_purge.long_work import Unit, long_work
 from glacier_purge.storage.ownership import check_own_file, open_own
 
 BLOCK_BYTES = 56 * 1024
@@ -124,15 +125,17 @@ def bound(path: Path, digest: hashlib._Hash) -> Iterator[BoundFile]:
     try:
         begin, states, size_bytes = digest.copy(), bytearray(), 0
         with reading(path):
-            touched_ns = os.fstat(descriptor).st_ctime_ns
+            facts = os.fstat(descriptor)
+        with reading(path), long_work(f"checking {path.name}", total=facts.st_size, unit=Unit.BYTES) as work:
             while block := os.pread(descriptor, BLOCK_BYTES, size_bytes):
                 digest.update(block)
                 states += digest.digest()[:_KEPT_BYTES]
                 size_bytes += len(block)
+                work.add(len(block))
                 if len(block) < BLOCK_BYTES:
                     break
         yield BoundFile(
-            path, descriptor, begin=begin, states=bytes(states), size_bytes=size_bytes, touched_ns=touched_ns
+            path, descriptor, begin=begin, states=bytes(states), size_bytes=size_bytes, touched_ns=facts.st_ctime_ns
         )
     finally:
         os.close(descriptor)

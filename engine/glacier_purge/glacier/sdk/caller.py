@@ -15,6 +15,7 @@ from glacier_purge.errors import CredentialsFailed
 from glacier_purge.glacier.control import NoAnswer, NotTrusted
 from glacier_purge.glacier.reply import Meaning
 from glacier_purge.glacier.sdk.answers import as_error, read_fault
+from glacier_purge.long_work import Unit, long_work
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -30,7 +31,8 @@ async def caller_identity(session: AwsSession, retry: ControlRetry) -> Caller:
     ``NoAnswer`` when AWS does not say, however often it is asked.
     """
     async with session.client("sts") as client:
-        answer: Mapping[str, Any] = await retry.policy()(_once, client)
+        with long_work("asking AWS whose credentials these are", unit=Unit.PARTS):
+            answer: Mapping[str, Any] = await retry.policy()(_once, client)
     return Caller(account_id=answer["Account"], arn=answer["Arn"])
 
 

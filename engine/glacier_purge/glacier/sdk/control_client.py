@@ -32,6 +32,7 @@ from glacier_purge.glacier.sdk.answers import (
     read_time,
     removal_refused,
 )
+from glacier_purge.long_work import Unit, long_work
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Mapping
@@ -210,11 +211,12 @@ class ControlClient:
     async def _ask(self, name: str, operation: Any, **arguments: object) -> Mapping[str, Any]:
         """Ask patiently; credentials that are not accepted are renewed once."""
         once = partial(self._once, name, operation, **arguments)
-        try:
-            return await self._patiently(once)
-        except CredentialsFailed:
-            await self._session.credentials.renew()
-            return await self._patiently(once)
+        with long_work(f"asking Amazon Glacier ({name})", unit=Unit.PARTS):
+            try:
+                return await self._patiently(once)
+            except CredentialsFailed:
+                await self._session.credentials.renew()
+                return await self._patiently(once)
 
     async def _patiently(self, once: Callable[[], Awaitable[Mapping[str, Any]]]) -> Mapping[str, Any]:
         members: Mapping[str, Any] = await self._policy.copy()(once)

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from glacier_purge.archive import Vault
 from glacier_purge.errors import RunStopped
 from glacier_purge.glacier.sdk.answers import as_error, read_description, read_fault
+from glacier_purge.long_work import Unit, long_work
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Mapping
@@ -26,9 +27,10 @@ async def find_vault(name: str, region: str, client: Any, retry: ControlRetry) -
     however often it was asked for).
     """
     ask = partial(client.describe_vault, accountId="-", vaultName=name)
-    answer: Mapping[str, Any] = await retry.policy()(
-        _once, ask, "DescribeVault", f"vault {name} in {region}", client.meta.endpoint_url
-    )
+    with long_work(f"looking for vault {name} in {region}", unit=Unit.PARTS):
+        answer: Mapping[str, Any] = await retry.policy()(
+            _once, ask, "DescribeVault", f"vault {name} in {region}", client.meta.endpoint_url
+        )
     found = Vault.from_arn(answer["VaultARN"])
     if (found.name, found.region) != (name, region):
         raise _about_another(f"DescribeVault of vault {name} in {region}", found.arn)
@@ -44,9 +46,10 @@ async def list_vaults(region: str, account_id: str | None, client: Any, retry: C
     marker: dict[str, str] = {}
     while True:
         ask = partial(client.list_vaults, accountId=account_id or "-", **marker)
-        page: Mapping[str, Any] = await retry.policy()(
-            _once, ask, "ListVaults", f"the account in {region}", client.meta.endpoint_url
-        )
+        with long_work(f"looking for vaults in {region}", unit=Unit.PARTS):
+            page: Mapping[str, Any] = await retry.policy()(
+                _once, ask, "ListVaults", f"the account in {region}", client.meta.endpoint_url
+            )
         vaults += map(read_description, page["VaultList"])
         for arn in (one.arn for one in vaults if Vault.from_arn(one.arn).region != region):
             raise _about_another(f"ListVaults in {region}", arn)

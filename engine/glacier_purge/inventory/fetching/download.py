@@ -15,6 +15,7 @@ import anyio
 import anyio.to_thread
 
 from glacier_purge.glacier.control import GlacierControl, NoAnswer
+from glacier_purge.long_work import LongWork, Unit, long_work
 from glacier_purge.storage.disk import FolderFiles, writing
 
 PART_FILE = "inventory.part"
@@ -39,25 +40,28 @@ async def download(
     """
     fruitless = 0
     file = _Part(part)
-    while (have := file.size_bytes()) < size_bytes:
-        last = min(have + chunk_bytes, size_bytes) - 1
-        try:
-            await _take(control, job_id, have, last, file)
-        except NoAnswer:
-            fruitless = 0 if file.size_bytes() > have else fruitless + 1
-            if fruitless >= FRUITLESS_TRIES_MAX:
-                raise
-            await sleep(min(2.0**fruitless, _WAIT_SECONDS_MAX))
-        else:
-            fruitless = 0
+    have = file.size_bytes()
+    with long_work("downloading the inventory", total=size_bytes, unit=Unit.BYTES, done=have) as work:
+        while (have := file.size_bytes()) < size_bytes:
+            last = min(have + chunk_bytes, size_bytes) - 1
+            try:
+                await _take(control, job_id, have, last, file, work)
+            except NoAnswer:
+                fruitless = 0 if file.size_bytes() > have else fruitless + 1
+                if fruitless >= FRUITLESS_TRIES_MAX:
+                    raise
+                await sleep(min(2.0**fruitless, _WAIT_SECONDS_MAX))
+            else:
+                fruitless = 0
 
 
-async def _take(control: GlacierControl, job_id: str, first: int, last: int, file: _Part) -> None:
+async def _take(control: GlacierControl, job_id: str, first: int, last: int, file: _Part, work: LongWork) -> None:
     """Append one range, and what came of it when it breaks off."""
     try:
         async with aclosing(control.job_output(job_id, first, last)) as pieces:
             async for piece in pieces:
                 await anyio.to_thread.run_sync(file.append, piece)
+                work.add(len(piece))
     finally:
         with anyio.CancelScope(shield=True):
             await anyio.to_thread.run_sync(file.sync)

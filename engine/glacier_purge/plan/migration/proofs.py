@@ -16,6 +16,7 @@ import anyio.to_thread
 
 from glacier_purge.errors import UsageError
 from glacier_purge.inventory.snapshot import Snapshot
+from glacier_purge.long_work import long_work
 from glacier_purge.plan.choices import Choices
 from glacier_purge.plan.migration.copies import CopyStore, SeenCopies
 from glacier_purge.plan.migration.manifest import from_dynamodb
@@ -48,8 +49,10 @@ async def gathered(choices: Choices, snapshot: Snapshot, folder: Path, stores: S
         tables = Tables(claims=claims, objects=objects, id_rule=snapshot.id_rule)
         for source in choices.migrated:
             if source.startswith(_TABLE):
-                async for item in stores.scan_table(source.removeprefix(_TABLE)):
-                    tables.add_claim(from_dynamodb(item))
+                with long_work(f"reading {source}") as work:
+                    async for item in stores.scan_table(source.removeprefix(_TABLE)):
+                        tables.add_claim(from_dynamodb(item))
+                        work.add(1)
             else:
                 await anyio.to_thread.run_sync(read_file, source, tables)
         await anyio.to_thread.run_sync(claims.seal)
@@ -65,7 +68,7 @@ async def _copies(tables: Tables, choices: Choices, migration: Migration, snapsh
         return ListedCopies(tables.objects) if len(tables.objects) else UnseenCopies()
     bucket, _, prefix = choices.check_s3.partition("/")
     seen = SeenCopies(len(tables.claims), bucket, prefix)
-    records = snapshot.batches()
+    records = snapshot.batches("looking at copies")
     async with stores.open_copies() as store:
         await seen.look(migration, records, store)
     return seen
