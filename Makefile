@@ -28,7 +28,7 @@ SHELL := /bin/bash
 .SUFFIXES:
 MAKEFLAGS += --no-print-directory
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-pythons strace install uninstall check format wheel conformance rehearsal reliability nightly soak mutants coverage bench guard bench-simulator witness javascript schemas lock clean
+.PHONY: help demo test test-pythons strace install uninstall check format docs recording wheel conformance rehearsal reliability nightly soak mutants coverage bench guard bench-simulator witness javascript schemas lock clean
 
 help: ## Say what there is.
 	@sed -nE 's/^([a-z-]+):.*## (.*)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 24
@@ -63,16 +63,23 @@ uninstall: ## Remove what install made. Run folders stay where they are.
 	@rm -rf $(PROGRAM)
 	@rm -f $(PREFIX)/bin/glacier-purge
 
-check: $(VENV)/.ready ## Format, lint, types, walls between rooms, and the built wheel.
+check: $(VENV)/.ready ## Format, lint, types, walls between rooms, the documentation's links, and the built wheel.
 	@$(BIN)/ruff format --check .
 	@$(BIN)/ruff check .
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports
-	@$(MAKE) wheel
+	@$(MAKE) docs wheel
 
 format: $(VENV)/.ready ## Put the code into its format.
 	@$(BIN)/ruff format .
 	@$(BIN)/ruff check --fix .
+
+docs: $(VENV)/.ready ## Build the documentation into build/docs; a link or anchor that leads nowhere fails.
+	@mkdir -p build
+	@NO_COLOR=1 $(BIN)/zensical build --clean --strict >build/docs.log 2>&1 || { sed -n '/^Traceback/q;p' build/docs.log >&2; exit 1; }
+
+recording: $(VENV)/.ready ## Record the README's picture again, from a real run of the demo.
+	@$(BIN)/python -m tests.recording
 
 wheel: $(VENV)/.ready ## Build the wheel and try it in a clean environment, the source out of reach.
 	@rm -rf $(WHEELS) $(CLEAN_ROOM)

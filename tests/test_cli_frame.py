@@ -99,9 +99,9 @@ def test_every_error_of_ours_ends_with_a_code_of_the_table() -> None:
     assert {kind.exit_code for kind in family} == {2, 3, 4, 75, 130, 253, 254, 255}  # type: ignore[attr-defined]  # all are ours
 
 
-def test_the_readme_quotes_the_table(repository: Path) -> None:
-    readme = (repository / "README.md").read_text("utf-8")
-    quoted = dict(re.findall(r"^\| (\d+) \| (.+?) \|$", readme, re.MULTILINE))
+def test_the_documentation_says_what_to_do_for_each_code_of_the_table(repository: Path) -> None:
+    page = (repository / "docs" / "how-to" / "trouble.md").read_text("utf-8")
+    quoted = dict(re.findall(r"^\| (\d+) \| (.+?) \| .+ \|$", page, re.MULTILINE))
     assert quoted == {str(code.value): meaning for code, meaning in MEANINGS.items()}
 
 

@@ -18,6 +18,7 @@ ROOT = Path(__file__).parent.parent
 ENGINE = ROOT / "engine"
 DESIGN = (ENGINE / "DESIGN.md").read_text("utf-8")
 README = (ROOT / "README.md").read_text("utf-8")
+DOCS = ROOT / "docs"
 
 
 def section(text: str, heading: str) -> str:
@@ -57,7 +58,10 @@ def test_every_folder_and_file_is_on_the_map_and_nothing_else(folder: str) -> No
     )
 
 
-PROMISES = bullets(section(README, "What keeps it safe"))
+PROMISES = {
+    page.name: bullets(section(page.read_text("utf-8").replace("- **", "- ").replace("**", ""), "What keeps it safe"))
+    for page in (ROOT / "README.md", DOCS / "promises.md")
+}
 SHOWN = bullets(section(DESIGN, "What keeps it safe, and the test that shows it"))
 
 
@@ -70,10 +74,12 @@ def named_tests(entry: str) -> list[tuple[str, str]]:
     return found
 
 
-def test_each_promise_of_the_readme_has_its_entry_in_the_same_order() -> None:
+@pytest.mark.parametrize("page", PROMISES)
+def test_each_promise_of_a_page_has_its_entry_in_the_same_order(page: str) -> None:
+    """The README has them in short, docs/promises.md whole."""
     begun = [entry.partition("**")[2].partition("**")[0].rstrip(".:") for entry in SHOWN]
-    assert len(PROMISES) > 12
-    assert [promise[: len(words)] for promise, words in zip(PROMISES, begun, strict=True)] == begun
+    assert len(begun) > 12
+    assert [promise[: len(words)] for promise, words in zip(PROMISES[page], begun, strict=True)] == begun
     assert min(map(len, begun)) > 15
 
 
@@ -105,16 +111,17 @@ def test_every_word_of_the_glossary_is_explained_once_and_in_order() -> None:
     assert words == sorted(set(words), key=str.casefold)
 
 
-def test_the_readme_has_every_verb_and_no_other() -> None:
+def test_the_documentation_has_every_verb_and_no_other() -> None:
     """A row begins with one verb in its code, or with several, parted by commas or semicolons."""
-    rows = re.findall(r"^\| (`[a-z].*?) \|", README.partition("| verb |")[2].partition("\n\n")[0], re.MULTILINE)
+    home = (DOCS / "index.md").read_text("utf-8")
+    rows = re.findall(r"^\| (`[a-z].*?) \|", home.partition("| verb |")[2].partition("\n\n")[0], re.MULTILINE)
     words = [code.split() for row in rows for code in re.findall(r"`([^`]+)`", row)]
     named = [" ".join(word[:2]) if word[0] in GROUPS else word[0] for word in words]
     assert sorted(named) == sorted(VERBS)
 
 
-def test_the_names_that_the_readme_gives_to_scripts_are_public() -> None:
-    part = section(README, "From Python")
+def test_the_names_that_the_documentation_gives_to_scripts_are_public() -> None:
+    part = (DOCS / "how-to" / "from-python.md").read_text("utf-8")
     named = set(re.findall(r"glacier_purge\.([A-Za-z_]+)", part)) | set(re.findall(r"`([a-z]+_[a-z_]+)`", part))
     assert {"make_plan", "run_fleet", "Choices"} <= named
     assert named - set(glacier_purge.__all__) == {"audit_log"}

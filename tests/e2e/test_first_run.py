@@ -1,4 +1,4 @@
-"""The first run that docs/real-service.md asks for, command by command as it stands there, against the simulator."""
+"""The first run of docs/how-to/first-run.md, command by command as it stands there, against the simulator."""
 
 from __future__ import annotations
 
@@ -24,8 +24,8 @@ REACHES_THE_VAULT = {"doctor", "inventory", "plan"}
 @pytest.mark.in_process
 @pytest.mark.parametrize("bench", [{"archives": ARCHIVES, "time-scale": 40_000}], indirect=True)
 def test_the_first_run_is_as_it_is_written_down(bench: Bench, repository: Path) -> None:
-    page = (repository / "docs" / "real-service.md").read_text("utf-8")
-    protocol = page.partition("## A first run")[2].partition("```\n")[2].partition("```")[0]
+    page = (repository / "docs" / "how-to" / "first-run.md").read_text("utf-8")
+    protocol = page.partition("```\n")[2].partition("```")[0]
     commands = [line.split()[1:] for line in protocol.splitlines()]
     assert [command[0] for command in commands] == ["doctor", "inventory", "plan", "apply", "verify", "audit"]
     for command in commands:

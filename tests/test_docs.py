@@ -1,0 +1,105 @@
+"""The pages of docs/ and beside it: all in the navigation, their commands real, their tables the code's own.
+
+Links within docs/ are held by the build (``make docs``); here are those of the pages beside it.
+"""
+
+from __future__ import annotations
+
+import re
+import shlex
+import tomllib
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from glacier_purge.cli.app import parse
+from glacier_simulator.fault_kinds import KINDS
+from glacier_simulator.pages import _PAGES
+from glacier_simulator.scenario import read_scenario
+
+ROOT = Path(__file__).parent.parent
+DOCS = ROOT / "docs"
+PAGES = sorted(DOCS.rglob("*.md"))
+BESIDE = sorted([*ROOT.glob("*.md"), *(ROOT / ".github").rglob("*.md")])
+
+
+def named(page: Path) -> str:
+    return page.relative_to(ROOT).as_posix()
+
+
+def in_navigation(entries: list[Any]) -> list[str]:
+    """Every file that the navigation leads to."""
+    found: list[str] = []
+    for entry in entries:
+        for target in entry.values() if isinstance(entry, dict) else [entry]:
+            found += in_navigation(target) if isinstance(target, list) else [target]
+    return found
+
+
+def anchors(page: Path) -> set[str]:
+    """What a page can be linked to by, as GitHub and Python-Markdown make them of plain headings."""
+    headings = re.findall(r"^#+ (.+)$", page.read_text("utf-8"), re.MULTILINE)
+    return {re.sub(r"[^a-z0-9 _-]", "", heading.lower()).replace(" ", "-") for heading in headings}
+
+
+def test_every_page_is_in_the_navigation_once() -> None:
+    settings = tomllib.loads((ROOT / "zensical.toml").read_text("utf-8"))
+    listed = in_navigation(settings["project"]["nav"])
+    assert sorted(listed) == [page.relative_to(DOCS).as_posix() for page in PAGES]
+
+
+@pytest.mark.parametrize("page", BESIDE, ids=named)
+def test_links_beside_the_documentation_lead_somewhere(page: Path) -> None:
+    links = re.findall(r"\]\((?!https?:|mailto:)([^)\s]+)\)", page.read_text("utf-8"))
+    broken = []
+    for link in links:
+        name, _, anchor = link.partition("#")
+        target = page.parent / name if name else page
+        if not target.exists() or (anchor and anchor not in anchors(target)):
+            broken.append(link)
+    assert broken == []
+
+
+def commands(page: Path) -> list[str]:
+    """Each line of a page's code blocks that begins with the command, continued lines joined."""
+    blocks = re.findall(r"^ *```(?:sh|console)?\n(.*?)^ *```", page.read_text("utf-8"), re.MULTILINE | re.DOTALL)
+    lines = "".join(blocks).replace("\\\n", " ").splitlines()
+    return [line for line in (line.strip().removeprefix("$ ") for line in lines) if line.startswith("glacier-purge ")]
+
+
+@pytest.mark.parametrize("page", [page for page in [*PAGES, *BESIDE] if commands(page)], ids=named)
+def test_every_command_of_a_page_is_one(page: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Verbs, options and what they take; nothing is carried out."""
+    wrong = []
+    for command in commands(page):
+        words = shlex.split(re.split(r" [|<>;&]| 2>", command)[0].replace("[", "").replace("]", ""))[1:]
+        words = ["0" * 64 if word.startswith("$") else word for word in words]
+        try:
+            parse(words)
+        except Exception as error:  # whatever is wrong with it
+            wrong.append(f"{command}: {error}")
+    assert wrong == []
+
+
+def table(heading: str) -> list[str]:
+    """The first column of the table below a heading of the simulator's page, without what marks code."""
+    part = (DOCS / "simulator.md").read_text("utf-8").partition(f"\n## {heading}\n")[2].partition("\n## ")[0]
+    return [row.split(" | ")[0].replace("`", "") for row in re.findall(r"^\| (`.+)$", part, re.MULTILINE)]
+
+
+def test_every_kind_of_fault_is_in_the_table() -> None:
+    page = (DOCS / "simulator.md").read_text("utf-8")
+    assert table("Kinds of faults") == list(KINDS)
+    assert [kind for kind in KINDS.values() if f"| {kind.about} |" not in page] == []
+
+
+def test_every_page_of_the_simulator_is_in_the_table() -> None:
+    told = [page for cell in table("Pages") for page in cell.split(", ") if "inventory" not in page]
+    assert sorted(told) == sorted(" ".join(page) for page in _PAGES)
+
+
+def test_the_scenario_of_the_page_is_one() -> None:
+    page = (DOCS / "simulator.md").read_text("utf-8")
+    scenario = read_scenario(page.partition("```toml\n")[2].partition("```")[0])
+    assert (scenario.change, scenario.fault, scenario.upload, scenario.request) != ([], [], [], [])
