@@ -98,7 +98,7 @@ async def test_a_lane_keeps_to_its_own_cap_and_an_order_changes_no_other(tmp_pat
             assert 48 <= both[0].service.requests <= 52
             assert both[1].service.requests > 500
             assert (slow.rate_per_second_max, fast.rate_per_second_max) == (5.0, None)
-            assert "own cap of 5.0/s" in slow.why(anyio.current_time(), in_flight=slow.in_flight)
+            assert "own cap of 5.0/s" in slow.why(anyio.current_time(), in_flight=slow.in_flight).words
             slow.set_rate_max(None)
 
 

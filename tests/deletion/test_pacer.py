@@ -164,7 +164,7 @@ def test_whatever_comes_back_the_answers_make_sense(data: st.DataObject) -> None
         assert 0.0 < it.rate_per_second < math.inf
         assert 4 <= it.in_flight_cap(now) <= 64
         assert it.limit_per_second is None or it.limit_per_second > 0.0
-        assert it.why(now, in_flight=0)
+        assert it.why(now, in_flight=0).words
 
 
 @pytest.mark.parametrize("origin", [-1e6, -5.0, 1e3, 1e7])
@@ -279,9 +279,9 @@ def test_a_stalled_process_does_not_come_back_with_a_surge() -> None:
 def test_after_a_stall_the_quiet_spell_starts_anew(stalled_seconds: float, quiet_spell_kept: bool) -> None:
     it = settled()
     sends(it, 2.0, 9.5)
-    assert "trying" in it.why(9.5, in_flight=0)
+    assert "trying" in it.why(9.5, in_flight=0).words
     sends(it, 9.5 + stalled_seconds, 10.5 + stalled_seconds)
-    assert ("trying" in it.why(10.5 + stalled_seconds, in_flight=0)) is quiet_spell_kept
+    assert ("trying" in it.why(10.5 + stalled_seconds, in_flight=0).words) is quiet_spell_kept
 
 
 def test_the_pace_is_the_same_however_often_it_is_asked() -> None:
@@ -299,7 +299,7 @@ def test_a_share_of_the_limit_is_left_once_the_probe_has_settled() -> None:
     it.replied(1.0, 1.0, THROTTLED, ROUND_TRIP_SECONDS)
     sends(it, 1.0, 14.0)
     assert it.rate_per_second == pytest.approx(0.7 * (it.limit_per_second or 0.0))
-    assert "leaving a share" in it.why(14.0, in_flight=0)
+    assert "leaving a share" in it.why(14.0, in_flight=0).words
     resting = len(sends(it, 20.0, 30.0))
     sends(it, 30.0, 140.0)
     assert len(sends(it, 140.0, 150.0)) > 1.3 * resting  # looks for the limit again
@@ -313,7 +313,7 @@ def test_a_throttle_while_resting_looks_for_the_new_limit_at_once() -> None:
     resting = it.rate_per_second
     it.replied(20.0, 20.0, THROTTLED, ROUND_TRIP_SECONDS)
     sends(it, 20.0, 22.0)
-    assert "leaving" not in it.why(22.0, in_flight=0)
+    assert "leaving" not in it.why(22.0, in_flight=0).words
     assert it.rate_per_second > 0.9 * resting
 
 
@@ -347,7 +347,7 @@ def test_faults_slow_down_without_touching_the_limit_found() -> None:
     sends(it, 4.0, 9.0, FAULT)
     assert it.fault_factor == pytest.approx(0.1, abs=0.05)
     assert it.rate_per_second == pytest.approx(before * it.fault_factor, rel=0.05)
-    assert "slowed to" in it.why(9.0, in_flight=0)
+    assert "slowed to" in it.why(9.0, in_flight=0).words
     sends(it, 9.0, 19.0)
     assert it.fault_factor == 1.0
     assert it.rate_per_second == pytest.approx(before, rel=0.1)
@@ -372,7 +372,7 @@ def test_an_outage_leaves_one_probe_every_five_seconds() -> None:
     gaps = [later - sooner for sooner, later in itertools.pairwise(probes)]
     assert min(gaps) >= 5.0 - 1e-9
     assert max(gaps) <= 6.0 + 1e-9
-    assert "one probe" in it.why(3613.0, in_flight=0)
+    assert "one probe" in it.why(3613.0, in_flight=0).words
     assert 1 / 6 <= it.rate_per_second <= 1 / 5
 
 
@@ -407,13 +407,13 @@ def test_below_its_cap_the_pacer_says_so() -> None:
     assert it.rate_per_second == 50.0
     assert it.sent_per_second == pytest.approx(50.0, rel=0.05)
     assert it.accepted_per_second == pytest.approx(50.0, rel=0.05)
-    assert it.why(10.0, in_flight=0) == "capped at --max-rate 50/s"
+    assert it.why(10.0, in_flight=0).words == "capped at --max-rate 50/s"
     sends(it, 10.0, 11.2, OTHER)
     assert it.accepted_per_second == pytest.approx(0.0, abs=1.0)
 
 
 def test_before_anything_was_sent_nothing_is_blamed() -> None:
-    assert pacer().why(0.0, in_flight=0) == "no limit met yet: at 10/s, doubling every second"
+    assert pacer().why(0.0, in_flight=0).words == "no limit met yet: at 10/s, doubling every second"
 
 
 def test_the_state_survives_json_and_resumes_at_four_fifths() -> None:

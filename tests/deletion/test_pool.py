@@ -168,7 +168,7 @@ async def test_an_archive_that_always_meets_a_fault_never_fails_and_is_only_prob
     assert len(work.kept.outcomes) == 499
     assert [turn.archive.archive_id for turn in work.turns.waiting()] in ([], [cursed])
     assert sum(60.0 <= at < 660.0 for at in service.sent_at) <= 600 / 5 + 1
-    assert work.pool.why() == "the service is failing: one probe every 5 s until it answers"
+    assert work.pool.why().words == "the service is failing: one probe every 5 s until it answers"
 
 
 async def test_a_lost_reply_is_sent_again_and_marked_as_a_redelete() -> None:
@@ -280,7 +280,7 @@ async def test_a_run_whose_replies_are_all_repeated_says_so_and_knocks_instead_o
         await work.delete_everything()
     doubted = work.tally.refused[Meaning.NO_REPLY]
     assert work.tally.doubted == doubted > 0
-    assert work.pool.why() == (
+    assert work.pool.why().words == (
         "the service is failing: one probe every 5 s until it answers; not believed so far: "
         f"{doubted:,} replies, as a box in between repeats or makes them up (those deletes are sent again)"
     )
@@ -321,7 +321,7 @@ async def test_a_pause_sends_nothing_and_reads_no_further_ahead() -> None:
         sent, buffered = work.service.requests, work.send.statistics().current_buffer_used
         await anyio.sleep(3600)
         assert (work.service.requests, work.send.statistics().current_buffer_used) == (sent, buffered)
-        assert work.pool.why() == "held on request"
+        assert work.pool.why().words == "held on request"
         work.pool.resume(Side.OPERATOR)
     work.check()
 
@@ -335,7 +335,7 @@ async def test_the_end_of_one_pause_does_not_lift_another() -> None:
         work.pool.pause(Side.OPERATOR, "held on request")
         await anyio.sleep(1)
         sent = work.service.requests
-        assert work.pool.why() == "held on request; and closed until six"
+        assert work.pool.why().words == "held on request; and closed until six"
         work.pool.resume(Side.WINDOW)
         await anyio.sleep(3600)
         assert work.service.requests == sent
@@ -353,7 +353,7 @@ async def test_renewed_credentials_do_not_lift_an_operators_pause() -> None:
         tasks.start_soon(work.delete_everything)
         await anyio.sleep(10)
         assert work.pool.paused_by == [Side.CREDENTIALS]
-        assert work.pool.why().endswith("paused until they are renewed, 600 s at most")
+        assert work.pool.why().words.endswith("paused until they are renewed, 600 s at most")
         work.pool.pause(Side.OPERATOR, "held on request")
         await anyio.sleep(3600)
         assert service.renewals == 1

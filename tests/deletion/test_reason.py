@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 
 from glacier_purge.deletion.limit_search import SearchPhase
-from glacier_purge.deletion.reason import Standing, reason
+from glacier_purge.deletion.reason import Cause, Standing, reason
 
 AT_PACE = Standing(
     breaker_open=False,
@@ -26,43 +26,61 @@ AT_PACE = Standing(
 
 
 @pytest.mark.parametrize(
-    ("changes", "expected"),
+    ("cause", "changes", "words"),
     [
-        ({}, "holding at 96/s, at the limit found"),
-        ({"phase": SearchPhase.DOUBLING, "limit_per_second": None}, "no limit met yet: at 96/s, doubling every second"),
+        (Cause.AT_LIMIT, {}, "holding at 96/s, at the limit found"),
         (
+            Cause.LOOKING_FOR_LIMIT,
+            {"phase": SearchPhase.DOUBLING, "limit_per_second": None},
+            "no limit met yet: at 96/s, doubling every second",
+        ),
+        (
+            Cause.THROTTLED,
             {"phase": SearchPhase.REGAINING},
             "throttled just now: at 96/s, on the way back to the limit found, 98/s",
         ),
-        ({"phase": SearchPhase.TRYING}, "at 96/s and not throttled: trying whether the limit has risen"),
-        ({"phase": SearchPhase.RESTING}, "at 96/s, leaving a share of the limit found, 98/s, to others"),
-        ({"rate_per_second_max": 96.4}, "capped at --max-rate 96/s"),
-        ({"rate_per_second_max": 200.0}, "holding at 96/s, at the limit found"),
         (
+            Cause.AT_LIMIT,
+            {"phase": SearchPhase.TRYING},
+            "at 96/s and not throttled: trying whether the limit has risen",
+        ),
+        (
+            Cause.AT_LIMIT,
+            {"phase": SearchPhase.RESTING},
+            "at 96/s, leaving a share of the limit found, 98/s, to others",
+        ),
+        (Cause.AT_CAP, {"rate_per_second_max": 96.4}, "capped at --max-rate 96/s"),
+        (Cause.AT_LIMIT, {"rate_per_second_max": 200.0}, "holding at 96/s, at the limit found"),
+        (
+            Cause.PROCESS,
             {"presses": False, "sent_per_second": 4.25, "rate_per_second": 12_345.0},
             "limited by this process: it sends as fast as it can, 4.2/s of 12,345/s allowed",
         ),
         (
+            Cause.REPLIES,
             {"presses": False, "in_flight": 17, "sent_per_second": 40.0},
             "limited by how fast replies come: 17 in flight, 40/s of 96/s allowed",
         ),
         (
+            Cause.REPLIES,
             {"presses": False, "in_flight": 60, "in_flight_cap": 64, "sent_per_second": 40.0},
             "limited by 64 in flight, 40/s of 96/s allowed",
         ),
-        ({"hold_seconds": 0.06}, "the service throttles: waiting 0.06 s"),
-        ({"fault_factor": 0.25}, "the service is failing: slowed to 25% of the rate until it recovers"),
+        (Cause.THROTTLED, {"hold_seconds": 0.06}, "the service throttles: waiting 0.06 s"),
+        (Cause.FAULTS, {"fault_factor": 0.25}, "the service is failing: slowed to 25% of the rate until it recovers"),
         (
+            Cause.FAULTS,
             {"trying_slower": True, "fault_factor": 0.25},
             "many replies are faults: trying for a moment whether fewer are at a slower pace",
         ),
         (
+            Cause.AT_LIMIT,
             {"fault_share_borne": 0.3},
             "holding at 96/s, at the limit found; 30% of replies are faults, and going slower would not change that",
         ),
-        ({"fault_share_borne": 0.05}, "holding at 96/s, at the limit found"),
-        ({"breaker_open": True}, "the service is failing: one probe every 5 s until it answers"),
+        (Cause.AT_LIMIT, {"fault_share_borne": 0.05}, "holding at 96/s, at the limit found"),
+        (Cause.FAULTS, {"breaker_open": True}, "the service is failing: one probe every 5 s until it answers"),
     ],
 )
-def test_the_most_urgent_cause_is_named(changes: dict[str, object], expected: str) -> None:
-    assert reason(replace(AT_PACE, **changes)) == expected  # type: ignore[arg-type]  # a table of mixed fields
+def test_the_most_urgent_cause_is_named(cause: Cause, changes: dict[str, object], words: str) -> None:
+    assert reason(replace(AT_PACE, **changes)) == (cause, words)  # type: ignore[arg-type]  # a table of mixed fields

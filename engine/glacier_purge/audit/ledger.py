@@ -16,6 +16,7 @@ from typing import Any
 import msgspec
 
 from glacier_purge.audit.record import OUTCOMES, Note, Outcome
+from glacier_purge.audit.timeline import Timeline, Totals
 
 
 class RefusedRecordError(Exception):
@@ -65,6 +66,8 @@ class LedgerState(msgspec.Struct, omit_defaults=True):
     """When the current epoch's ``active_seconds`` were told."""
     saved_tails: list[str] = []
     """Names of the torn tails that "recovered" records account for."""
+    timeline: Timeline | None = None
+    """None in the checkpoint of a version that kept none."""
 
 
 class Ledger:
@@ -75,7 +78,7 @@ class Ledger:
 
     def __init__(self, records: int, state: LedgerState | None = None, bitmap: bytes | None = None) -> None:
         self._records = records
-        self._state = state if state is not None else LedgerState(counts=dict.fromkeys(sorted(OUTCOMES), 0))
+        self._state = state if state is not None else LedgerState(_none_yet(), timeline=Timeline())
         self._bitmap = bytearray((bitmap or b"").ljust((records + 7) // 8, b"\0"))
         self._unknown = set(self._state.unknown)
         self.sent_through = -1
@@ -175,6 +178,11 @@ class Ledger:
         """Files with torn tails that the log accounts for."""
         return frozenset(self._state.saved_tails)
 
+    @property
+    def timeline(self) -> Timeline | None:
+        """The run over its days; None where it began in a version that kept none, until the log is read anew."""
+        return self._state.timeline
+
     def done(self, ordinal: int) -> bool:
         """Tell whether the record has its terminal outcome."""
         return bool(self._bitmap[ordinal >> 3] & (1 << (ordinal & 7)))
@@ -207,7 +215,7 @@ class Ledger:
             self.begin(epoch)
         state = self._state
         deleted_before, told_before = state.counts["deleted"], state.current.active_seconds
-        self._take(records)
+        self._take(records, ts)
         if state.counts["deleted"] > deleted_before:
             state.first_deletion_ts = state.first_deletion_ts or ts
             state.last_deletion_ts = ts
@@ -221,7 +229,7 @@ class Ledger:
         since = _seconds_between(told, last) if told is not None and last is not None else 0.0
         return state.current.active_seconds + max(0.0, since)
 
-    def _take(self, records: Iterable[Outcome | Note]) -> None:
+    def _take(self, records: Iterable[Outcome | Note], ts: str) -> None:
         state, counts = self._state, self._state.counts
         bitmap, limit = self._bitmap, self._records
         attempts = deleted = bytes_deleted = redeleted = 0
@@ -230,6 +238,7 @@ class Ledger:
             if type(record) is not Outcome:
                 assert isinstance(record, Note)
                 self._take_note(record, index)
+                self._show_note(record, ts, deleted)
                 continue
             ordinal, outcome = record.ordinal, record.outcome
             if not 0 <= ordinal < limit or outcome not in counts:
@@ -246,12 +255,26 @@ class Ledger:
                     sent_through = ordinal
             else:
                 counts[outcome] += 1
+                if outcome == "failed":
+                    self._show_failed(record)
             redeleted += record.redelete
         self.sent_through = sent_through
         counts["deleted"] += deleted
         state.current.summed_attempts += attempts
         state.bytes_deleted += bytes_deleted
         state.redeleted += redeleted
+
+    def _show_note(self, note: Note, ts: str, deleted_more: int) -> None:
+        """Let the timeline know, with the deletions of a commit that is not counted to its end."""
+        if self.timeline is not None:
+            deleted = self._state.counts["deleted"] + deleted_more
+            told_seconds = self._state.past.active_seconds + self._state.current.active_seconds
+        now = Totals(self.epoch, deleted, self.throttled, self.server_faults, told_seconds)
+            self.timeline.note(note, ts, now)
+
+    def _show_failed(self, outcome: Outcome) -> None:
+        if self.timeline is not None:
+            self.timeline.failed_archive(outcome)
 
     def _take_note(self, note: Note, index: int) -> None:
         state, facts = self._state, note.facts
@@ -302,3 +325,7 @@ class Ledger:
 
 def _seconds_between(ts: str, later_ts: str) -> float:
     return (datetime.fromisoformat(later_ts) - datetime.fromisoformat(ts)).total_seconds()
+
+
+def _none_yet() -> dict[str, int]:
+    return dict.fromkeys(sorted(OUTCOMES), 0)

@@ -16,6 +16,7 @@ from typing import Protocol, TypeAlias
 
 from glacier_purge.deletion.pace import PacerSettings, PacerState, Signal, check_rate_max
 from glacier_purge.deletion.pacer import LONGEST_WAIT_SECONDS, Pacer
+from glacier_purge.deletion.reason import Cause, Reason
 
 _LATE_SECONDS, _EARLY_SECONDS = 0.005, 0.001
 """How near to its time a lane is expected to ask: timers count in milliseconds and are late by one or two."""
@@ -68,8 +69,8 @@ class Pacing(Protocol):
     def state(self, now_unix_seconds: float) -> PacerState:
         """Give what a later process can resume from."""
 
-    def why(self, now: float, *, in_flight: int) -> str:
-        """Say in one sentence what sets the pace."""
+    def why(self, now: float, *, in_flight: int) -> Reason:
+        """Say what sets the pace."""
 
 
 PacerFor: TypeAlias = "Callable[[float, PacerState | None], Pacing]"
@@ -225,14 +226,14 @@ class Lane:
         """Give what a later process can resume from: the budget's."""
         return self._shared.state(now_unix_seconds)
 
-    def why(self, now: float, *, in_flight: int) -> str:
-        """Say in one sentence what sets the pace."""
+    def why(self, now: float, *, in_flight: int) -> Reason:
+        """Say what sets the pace."""
         shared = self._shared
         others = self._budget.in_flight - self.in_flight
         if self._rate_max is not None and self._rate_max < shared.rate_per_second:
-            return f"at this vault's own cap of {self._rate_max:,.1f}/s"
+            return Reason(Cause.AT_CAP, f"at this vault's own cap of {self._rate_max:,.1f}/s")
         why = shared.why(now, in_flight=in_flight + others)
-        return f"{why}; shared with other vaults of the account" if others else why
+        return why._replace(words=f"{why.words}; shared with other vaults of the account") if others else why
 
     @property
     def _shared(self) -> Pacer:

@@ -21,7 +21,7 @@ from collections.abc import Callable, Sequence
 from glacier_purge.deletion.fault_factor import FaultFactor
 from glacier_purge.deletion.limit_search import LimitSearch
 from glacier_purge.deletion.pace import PacerSettings, PacerState, Signal, check_rate_max
-from glacier_purge.deletion.reason import Standing, reason
+from glacier_purge.deletion.reason import Reason, Standing, reason
 from glacier_purge.deletion.traffic import SLICE_SECONDS, Slice, Traffic
 from glacier_purge.glacier.reply import RETRY_AFTER_SECONDS_MAX
 
@@ -234,8 +234,8 @@ class Pacer:
             recorded_at=now_unix_seconds,
         )
 
-    def why(self, now: float, *, in_flight: int) -> str:
-        """Say in one sentence what sets the pace, with ``in_flight`` requests under way."""
+    def why(self, now: float, *, in_flight: int) -> Reason:
+        """Say what sets the pace, with ``in_flight`` requests under way."""
         recent = self._traffic.over(self._pressing_window_seconds())
         faults = self._traffic.over(_FAULTS_SHOWN_SECONDS).fault_share
         return reason(

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from enum import Enum
 
+from glacier_purge.deletion.reason import Cause, Reason
+
 
 class Side(Enum):
     """Who can hold dispatch; the order is the one in which reasons are told."""
@@ -43,6 +45,7 @@ class Pauses:
         """The reason of one side; None when it holds nothing."""
         return self._why.get(side)
 
-    def why(self) -> str:
-        """Every reason in one sentence; empty when nobody holds dispatch."""
-        return "; and ".join(self._why[side] for side in self.sides())
+    def why(self) -> Reason | None:
+        """The first side's cause with every reason in one sentence; None when nobody holds dispatch."""
+        sides = self.sides()
+        return Reason(Cause(sides[0].value), "; and ".join(self._why[side] for side in sides)) if sides else None

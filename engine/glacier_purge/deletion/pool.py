@@ -28,6 +28,7 @@ from glacier_purge.deletion.budget import Pacing
 from glacier_purge.deletion.credentials import Renewal
 from glacier_purge.deletion.pacer import Signal
 from glacier_purge.deletion.pauses import Pauses, Side
+from glacier_purge.deletion.reason import Cause, Reason
 from glacier_purge.deletion.retry import RetryPolicy, refusal
 from glacier_purge.deletion.tally import Tally
 from glacier_purge.deletion.turns import Recorder, Turn, Turns
@@ -125,25 +126,26 @@ class Pool:
         """Why nothing new is sent any more; None while the pool works."""
         return self._stop_reason
 
-    def why(self) -> str:
-        """One sentence for people: what holds the pace now, and whether replies had to be disbelieved."""
+    def why(self) -> Reason:
+        """What holds the pace now, and whether replies had to be disbelieved."""
         holds, doubted = self._what_holds(), self._tally.doubted
         if not doubted:
             return holds
-        return (
-            f"{holds}; not believed so far: {doubted:,} replies, as a box in between repeats or makes them up "
-            "(those deletes are sent again)"
+        return holds._replace(
+            words=f"{holds.words}; not believed so far: {doubted:,} replies, as a box in between repeats or makes them "
+            "up (those deletes are sent again)"
         )
 
-    def _what_holds(self) -> str:
+    def _what_holds(self) -> Reason:
         if self._stop_reason is not None and not self._in_flight:
-            return f"stopped ({self._stop_reason})"
+            return Reason(Cause.STOPPING, f"stopped ({self._stop_reason})")
         if self._stop_reason is not None:
-            return f"stopping ({self._stop_reason}): waiting for {self.in_flight} requests in flight"
-        if self._pauses:
-            return self._pauses.why()
+            waits = f"waiting for {self.in_flight} requests in flight"
+            return Reason(Cause.STOPPING, f"stopping ({self._stop_reason}): {waits}")
+        if (paused := self._pauses.why()) is not None:
+            return paused
         if not self._tally.accepted:
-            return "the first delete goes alone: waiting until the service accepts it"
+            return Reason(Cause.FIRST_DELETE, "the first delete goes alone: waiting until the service accepts it")
         return self._pacer.why(self._clock(), in_flight=self.in_flight)
 
     def drain(self, reason: str) -> None:
@@ -237,7 +239,7 @@ class Pool:
 
     def _send(self, turns: Sequence[Turn], now: float) -> None:
         if self._stop_reason is not None or self._pauses:
-            raise InvariantBroken(Invariant.MAY_SEND, requests=len(turns), because=self._what_holds())
+            raise InvariantBroken(Invariant.MAY_SEND, requests=len(turns), because=self._what_holds().words)
         archives = [turn.archive for turn in turns]
         for turn, archive in zip(turns, archives, strict=True):
             turn.sent_at = now

@@ -1,8 +1,10 @@
-"""What sets the pace just now, in one sentence for people. Changes nothing and decides nothing."""
+"""What sets the pace just now: a word that stays the same, and a sentence for people. Changes and decides nothing."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from enum import Enum
+from typing import NamedTuple
 
 from glacier_purge.deletion.limit_search import SearchPhase
 
@@ -10,6 +12,36 @@ _NEARLY = 0.8
 """A moment is not an average: this much of a cap counts as all of it."""
 _FAULT_SHARE_SAID = 0.1
 """Fewer faults that are borne are not worth a word."""
+
+
+class Cause(Enum):
+    """What holds the next delete back, as a word: logs, charts and metrics go by it, whatever the sentences become."""
+
+    CHECKING = "checking"
+    FIRST_DELETE = "first_delete"
+    LOOKING_FOR_LIMIT = "looking_for_limit"
+    AT_LIMIT = "at_limit"
+    AT_CAP = "at_cap"
+    REPLIES = "replies"
+    """Replies that are slow, or as many requests in flight as may be."""
+    PROCESS = "process"
+    """This process, or its disk: it could send more."""
+    THROTTLED = "throttled"
+    FAULTS = "faults"
+    """The service fails: slower, or a probe now and then."""
+    OPERATOR = "operator"
+    HOLD = "hold"
+    WINDOW = "window"
+    CREDENTIALS = "credentials"
+    STOPPING = "stopping"
+    DONE = "done"
+
+
+class Reason(NamedTuple):
+    """The most urgent cause, and one sentence about it for people."""
+
+    cause: Cause
+    words: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -32,53 +64,57 @@ class Standing:
     in_flight_max: int
 
 
-def reason(standing: Standing) -> str:
+def reason(standing: Standing) -> Reason:
     """Name what holds the next request back: the most urgent cause only."""
     if standing.breaker_open:
-        return "the service is failing: one probe every 5 s until it answers"
+        return Reason(Cause.FAULTS, "the service is failing: one probe every 5 s until it answers")
     if standing.trying_slower:
-        return "many replies are faults: trying for a moment whether fewer are at a slower pace"
+        return Reason(Cause.FAULTS, "many replies are faults: trying for a moment whether fewer are at a slower pace")
     if standing.fault_factor < 1.0:
-        return f"the service is failing: slowed to {standing.fault_factor:.0%} of the rate until it recovers"
+        slowed = f"slowed to {standing.fault_factor:.0%} of the rate until it recovers"
+        return Reason(Cause.FAULTS, f"the service is failing: {slowed}")
+    found = _without_faults(standing)
     if standing.fault_share_borne < _FAULT_SHARE_SAID:
-        return _without_faults(standing)
+        return found
     share = f"{standing.fault_share_borne:.0%} of replies are faults, and going slower would not change that"
-    return f"{_without_faults(standing)}; {share}"
+    return Reason(found.cause, f"{found.words}; {share}")
 
 
-def _without_faults(standing: Standing) -> str:
+def _without_faults(standing: Standing) -> Reason:
     if standing.hold_seconds > 0.0:
-        return f"the service throttles: waiting {standing.hold_seconds:.2f} s"
+        return Reason(Cause.THROTTLED, f"the service throttles: waiting {standing.hold_seconds:.2f} s")
     if not standing.presses:
         return _below_pace(standing)
     if standing.rate_per_second_max is not None and standing.rate_per_second >= standing.rate_per_second_max:
-        return f"capped at --max-rate {_figure(standing.rate_per_second_max)}/s"
+        return Reason(Cause.AT_CAP, f"capped at --max-rate {_figure(standing.rate_per_second_max)}/s")
     return _at_pace(standing)
 
 
-def _below_pace(standing: Standing) -> str:
+def _below_pace(standing: Standing) -> Reason:
     sent, allowed = _figure(standing.sent_per_second), _figure(standing.rate_per_second)
-    what = "this process: it sends as fast as it can"
+    cause, what = Cause.REPLIES, f"how fast replies come: {standing.in_flight} in flight"
     if standing.in_flight >= _NEARLY * standing.in_flight_max:
         what = f"{standing.in_flight_max} in flight"
-    elif standing.in_flight >= _NEARLY * standing.in_flight_cap:
-        what = f"how fast replies come: {standing.in_flight} in flight"
-    return f"limited by {what}, {sent}/s of {allowed}/s allowed"
+    elif standing.in_flight < _NEARLY * standing.in_flight_cap:
+        cause, what = Cause.PROCESS, "this process: it sends as fast as it can"
+    return Reason(cause, f"limited by {what}, {sent}/s of {allowed}/s allowed")
 
 
-def _at_pace(standing: Standing) -> str:
+def _at_pace(standing: Standing) -> Reason:
     rate, limit = _figure(standing.rate_per_second), _figure(standing.limit_per_second or 0.0)
     match standing.phase:
         case SearchPhase.DOUBLING:
-            return f"no limit met yet: at {rate}/s, doubling every second"
+            return Reason(Cause.LOOKING_FOR_LIMIT, f"no limit met yet: at {rate}/s, doubling every second")
         case SearchPhase.REGAINING:
-            return f"throttled just now: at {rate}/s, on the way back to the limit found, {limit}/s"
+            words = f"throttled just now: at {rate}/s, on the way back to the limit found, {limit}/s"
+            return Reason(Cause.THROTTLED, words)
         case SearchPhase.HOLDING:
-            return f"holding at {rate}/s, at the limit found"
+            return Reason(Cause.AT_LIMIT, f"holding at {rate}/s, at the limit found")
         case SearchPhase.TRYING:
-            return f"at {rate}/s and not throttled: trying whether the limit has risen"
+            return Reason(Cause.AT_LIMIT, f"at {rate}/s and not throttled: trying whether the limit has risen")
         case SearchPhase.RESTING:
-            return f"at {rate}/s, leaving a share of the limit found, {limit}/s, to others"
+            words = f"at {rate}/s, leaving a share of the limit found, {limit}/s, to others"
+            return Reason(Cause.AT_LIMIT, words)
 
 
 def _figure(per_second: float) -> str:

@@ -1,7 +1,7 @@
 """How a run stands at one moment, as facts: for the audit log, for the screen, and for who asks from outside.
 
-The counts are one process's own; ``why`` is one sentence for people and ``until``, where it is known, when what it
-names ends.
+The counts are one process's own; ``why`` is one sentence for people, ``cause`` the word for it that stays the same
+(``deletion.reason``), and ``until``, where it is known, when what it names ends.
 
 How fast it goes is counted over the last seconds of this run, from samples a second apart.  The pacer's own figure is
 another thing: it stands still while nothing is asked of it, and a fleet's vaults share it.
@@ -15,11 +15,13 @@ from collections import deque
 from glacier_purge.deletion.budget import Pacing
 from glacier_purge.deletion.pauses import Side
 from glacier_purge.deletion.pool import Pool
+from glacier_purge.deletion.reason import Cause
 from glacier_purge.deletion.tally import Tally
 from glacier_purge.run.windows import Hours, in_words
 
 BEFORE: dict[str, object] = {
     "state": "checking",
+    "cause": Cause.CHECKING.value,
     "why": "checking the plan, its files and the vault before anything is sent",
 }
 """The moment before there is anything to tell of."""
@@ -73,9 +75,11 @@ def moment(
     moves = not pool.paused_by
     percentiles = [tally.latencies.percentile_seconds(share) for share in (0.5, 0.99)]
     p50_ms, p99_ms = (None if seconds is None else round(seconds * 1000, 1) for seconds in percentiles)
+    cause, why = pool.why()
     return {
         "state": _state(pool),
-        "why": pool.why(),
+        "cause": cause.value,
+        "why": why,
         "until": in_words(hours.opens if pool.paused_by == [Side.WINDOW] else None),
         "paused_by": [side.value for side in pool.paused_by],
         "hold": pool.why_paused(Side.HOLD),
