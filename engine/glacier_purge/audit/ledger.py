@@ -67,7 +67,7 @@ class LedgerState(msgspec.Struct, omit_defaults=True):
     saved_tails: list[str] = []
     """Names of the torn tails that "recovered" records account for."""
     timeline: Timeline | None = None
-    """None in the checkpoint of a version that kept none."""
+    """None in the checkpoint of a version that kept none, which is why none of those is begun at."""
 
 
 class Ledger:
@@ -179,8 +179,9 @@ class Ledger:
         return frozenset(self._state.saved_tails)
 
     @property
-    def timeline(self) -> Timeline | None:
-        """The run over its days; None where it began in a version that kept none, until the log is read anew."""
+    def timeline(self) -> Timeline:
+        """The run over its days."""
+        assert self._state.timeline is not None
         return self._state.timeline
 
     def done(self, ordinal: int) -> bool:
@@ -256,7 +257,7 @@ class Ledger:
             else:
                 counts[outcome] += 1
                 if outcome == "failed":
-                    self._show_failed(record)
+                    self.timeline.failed_archive(record)
             redeleted += record.redelete
         self.sent_through = sent_through
         counts["deleted"] += deleted
@@ -266,15 +267,11 @@ class Ledger:
 
     def _show_note(self, note: Note, ts: str, deleted_more: int) -> None:
         """Let the timeline know, with the deletions of a commit that is not counted to its end."""
-        if self.timeline is not None:
-            deleted = self._state.counts["deleted"] + deleted_more
-            told_seconds = self._state.past.active_seconds + self._state.current.active_seconds
+        deleted = self._state.counts["deleted"] + deleted_more
+        # As told, and not as worked out since: that hangs on the commit's end, which a reader may not have come to.
+        told_seconds = self._state.past.active_seconds + self._state.current.active_seconds
         now = Totals(self.epoch, deleted, self.throttled, self.server_faults, told_seconds)
-            self.timeline.note(note, ts, now)
-
-    def _show_failed(self, outcome: Outcome) -> None:
-        if self.timeline is not None:
-            self.timeline.failed_archive(outcome)
+        self.timeline.note(note, ts, now)
 
     def _take_note(self, note: Note, index: int) -> None:
         state, facts = self._state, note.facts

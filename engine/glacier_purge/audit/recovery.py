@@ -84,6 +84,12 @@ def replay(folder: Path, *, plan_digest: str | None = None) -> Ledger:
     Raises ``AuditDamaged`` where ``Journal.open`` would, and for a log of another plan than the one given.  A folder
     without a log is a run with nothing done, of which not even the number of records is known.
     """
+    found = replay_log(folder, plan_digest=plan_digest)
+    return Ledger(0) if found is None else found.ledger
+
+
+def replay_log(folder: Path, *, plan_digest: str | None = None) -> ReadLog | None:
+    """``replay`` with the place where the log ends; None for a folder without a log."""
     disk = FileDisk(folder)
     for _ in range(_LOOKS_MAX):
         with suppress(FileNotFoundError):  # the run sealed a segment or renewed its checkpoint between two of our reads
@@ -95,7 +101,7 @@ def replay(folder: Path, *, plan_digest: str | None = None) -> Ledger:
                     file=segment_name(1),
                     offset_bytes=0,
                 )
-            return Ledger(0) if identity is None else read_log(disk, identity).ledger
+            return None if identity is None else read_log(disk, identity)
     raise RunStopped(f"{folder}: the audit log changes faster than it can be read. Try again.")
 
 
@@ -144,9 +150,21 @@ def _identity(run: str, plan_digest: object, records: object) -> LogIdentity:
 def read_log(disk: Disk, identity: LogIdentity) -> ReadLog:
     """Replay the log as far as it can be read. Raises ``AuditDamaged`` for anything a crash cannot have done."""
     checkpoints = believable(disk, identity)  # before the log: a run that goes on only adds to what they vouch for
+    begin = checkpoints[:1]
+    if begin and begin[0].checkpoint.ledger.timeline is None:  # of a version that kept none: once more from the start
+        begin = []
+    return _read_on(disk, identity, begin, checkpoints)
+
+
+def read_whole_log(disk: Disk, identity: LogIdentity) -> ReadLog:
+    """``read_log`` from the first record on, whatever a checkpoint says; 2 us a record."""
+    return _read_on(disk, identity, [], believable(disk, identity))
+
+
+def _read_on(disk: Disk, identity: LogIdentity, begin: list[Believed], checkpoints: list[Believed]) -> ReadLog:
     segments = find_segments(disk)
     manifest = listed(disk, segments)
-    log = _start(disk, identity, segments, checkpoints)
+    log = _start(disk, identity, segments, begin)
     left = segments[max(0, log.position.segment - 1) :]
     with log_read(disk, left) as work:
         for segment in left:
@@ -216,7 +234,7 @@ def believable(disk: Disk, identity: LogIdentity) -> list[Believed]:
 
 def _start(disk: Disk, identity: LogIdentity, segments: list[Segment], checkpoints: list[Believed]) -> ReadLog:
     """Begin at the newest checkpoint, which the log has to bear out, or at the beginning."""
-    for name, checkpoint, bitmap in checkpoints[:1]:
+    for name, checkpoint, bitmap in checkpoints:
         if checkpoint.position.seq > 0:
             _check_borne_out(disk, segments, name, checkpoint.position)
             ledger = Ledger(identity.records, checkpoint.ledger, bitmap)

@@ -126,7 +126,7 @@ class PlanView:
         sections = [
             self._head(),
             _histogram("Uploaded in", [(uploads.when, uploads) for uploads in _by_period(self.plan.uploads)]),
-            _histogram("Sizes", list(zip(_size_names(self.plan.sizes), self.plan.sizes, strict=True))),
+            _histogram("Sizes", list(zip(size_names(self.plan.sizes), self.plan.sizes, strict=True))),
             self._samples(),
             self._estimate(),
             self._forecast(),
@@ -250,7 +250,8 @@ def _by_period(months: list[Uploads]) -> Iterable[Uploads]:
     return years.values()
 
 
-def _size_names(sizes: list[SizeClass]) -> list[str]:
+def size_names(sizes: list[SizeClass]) -> list[str]:
+    """Each class of sizes in words: "under 1 KiB", "1 KiB to 32 KiB", "32 GiB and more"."""
     names = []
     begin = 0
     for one in sizes:

@@ -53,17 +53,18 @@ def fitted(text: str, columns: int) -> str:
     return "\n".join(_broken(line, columns) for line in text.split("\n"))
 
 
-def _visible(character: str) -> str:
-    if _is_visible(character):
-        return character
-    return character.encode("unicode_escape").decode("ascii")
-
-
-def _is_visible(character: str) -> bool:
+def is_visible(character: str) -> bool:
+    """Whether a character has a picture, and is no command to whoever draws it."""
     if _DRAWN_AS_NOTHING.match(character):
         return False
     category = unicodedata.category(character)
     return character == " " if category == "Zs" else category not in _INVISIBLE
+
+
+def _visible(character: str) -> str:
+    if is_visible(character):
+        return character
+    return character.encode("unicode_escape").decode("ascii")
 
 
 def _broken(line: str, columns: int) -> str:

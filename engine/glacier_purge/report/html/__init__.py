@@ -1,0 +1,1 @@
+"""Views as pages: one file each, that loads nothing and runs nothing."""

@@ -1,0 +1,343 @@
+"""Reports as one HTML file each: no script, nothing loaded, every text of strangers shown and never obeyed.
+
+Templates get views and filters, and compute nothing but how a figure is written.  They escape by themselves; beyond
+that a stranger's text is cut, isolated in its direction, and what has no picture is shown as its code.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+import shlex
+from datetime import datetime
+from functools import cache
+from importlib.metadata import version
+from itertools import groupby
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
+
+from jinja2 import Environment, PackageLoader, StrictUndefined
+from markupsafe import Markup, escape
+
+from glacier_purge.aws.endpoints import is_loopback
+from glacier_purge.clock import utc_now
+from glacier_purge.inventory.description import readable
+from glacier_purge.report.html.chart import Chart, Columns, chart, columns
+from glacier_purge.report.plan_view import size_names
+from glacier_purge.report.shape import FAILING, PAUSED
+from glacier_purge.report.terminal import is_visible
+from glacier_purge.report.vault_report import Verdict
+from glacier_purge.text import duration, money, size
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from glacier_purge.audit.timeline import Saying
+    from glacier_purge.plan.document import Plan
+    from glacier_purge.report.run_report import RunReport
+    from glacier_purge.report.shape import Shape
+    from glacier_purge.report.vault_report import VaultReport
+
+_SHOWN_CHARACTERS_MAX = 96
+_ISO = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d+)?Z")
+_RATE_SHOWN, _LATENCY_SHOWN = 0.985, 0.97
+"""Spikes above this share of the points are cut, so that the rest can be seen; the page says so."""
+
+_KEPT_WORDS = {
+    "on_deny_list": "On a deny list",
+    "excluded": "On the list of ids to keep",
+    "not_listed": "Not on the list of ids to delete",
+    "in_retrieval": "Somebody is retrieving it",
+    "not_older_than": "Uploaded after {}",
+    "not_newer_than": "Uploaded before {}",
+    "upload_date_unreadable": "Upload date not readable",
+    "description_not_like": "Description not like {}",
+    "smaller_than": "Smaller than {} bytes",
+    "larger_than": "Larger than {} bytes",
+    "not_in_manifest": "No manifest says that it was copied",
+    "not_copied": "Not copied, as a manifest says",
+    "manifest_size_differs": "A manifest has another size for it",
+    "manifest_tree_hash_differs": "A manifest has another tree hash for it",
+    "copy_missing": "Its copy is not there",
+    "copy_size_differs": "Its copy has another size",
+    "copy_not_looked_at": "Nobody looked at its copy",
+    "over_limit": "Over the limit that was set",
+    "kept_by_an_earlier_round": "Kept by an earlier round",
+}
+
+_KINDS = {Verdict.FAILED: "bad", Verdict.PROVEN: "good"}
+
+
+def as_html(report: VaultReport) -> str:
+    """One vault's report as a page."""
+    saved = [run.savings.per_month for run in report.rounds]
+    return (
+        _environment()
+        .get_template("report.html.j2")
+        .render(
+            it=report,
+            verdict=report.verdict,
+            verdict_kind=_KINDS.get(report.verdict, ""),
+            saved=None if None in saved else math.fsum(each for each in saved if each is not None),
+            rehearsal=rehearsed_at(report.endpoint_url),
+            made=utc_now(),
+            version=version("glacier-purge"),
+        )
+    )
+
+
+def rehearsed_at(endpoint_url: str) -> str | None:
+    """Host and port of a simulator; None for the service itself."""
+    return urlsplit(endpoint_url).netloc if is_loopback(endpoint_url) else None
+
+
+@cache
+def _environment() -> Environment:
+    page = Environment(
+        loader=PackageLoader("glacier_purge.report.html"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    page.filters |= {
+        "number": number,
+        "size": size,
+        "span": duration,
+        "when": when,
+        "short": short,
+        "percent": percent,
+        "money": money,
+        "stranger": stranger,
+        "digest": digest,
+        "capital": capital,
+        "shell": shlex.quote,
+        "readable": readable,
+        "said": said,
+        "kept": kept,
+        "sizes": sizes,
+        "years": years,
+        "pace": pace,
+    }
+    return page
+
+
+# -- how figures and texts are written --------------------------------------------------------------------------------
+
+
+def number(value: float) -> str:
+    """``1234.5`` is "1,234"."""
+    return f"{value:,.0f}"
+
+
+def percent(share: float) -> str:
+    """``0.004`` is "under 1 %": never nought for something."""
+    return f"{share * 100:.0f} %" if share >= 0.01 or share == 0 else "under 1 %"
+
+
+def when(moment: datetime | str) -> str:
+    """``5 Dec 2026 21:07``; a text that is no moment as it is."""
+    try:
+        at = datetime.fromisoformat(moment) if isinstance(moment, str) else moment
+    except ValueError:
+        return str(moment)
+    return f"{at.day} {at:%b %Y %H:%M}"
+
+
+def short(moment: datetime) -> str:
+    """``5 Dec 21:07``."""
+    return f"{moment.day} {moment:%b %H:%M}"
+
+
+def capital(sentence: str) -> str:
+    """A sentence with a capital at its beginning."""
+    return sentence[:1].upper() + sentence[1:]
+
+
+def stranger(text: object) -> Markup:
+    """A stranger's text: isolated in its direction, cut, and what cannot be seen shown as its code."""
+    words = str(text)
+    if not words:
+        return Markup('<span class="quiet">empty</span>')
+    cut, rest = words[:_SHOWN_CHARACTERS_MAX], len(words) - _SHOWN_CHARACTERS_MAX
+    shown = Markup("").join(
+        escape("".join(run)) if visible else Markup("").join(map(_code, run))
+        for visible, run in groupby(cut, is_visible)
+    )
+    more = Markup(' <span class="quiet">and {} more characters</span>').format(number(rest)) if rest > 0 else ""
+    return Markup('<bdi dir="auto">{}</bdi>{}').format(shown, more)
+
+
+def _code(character: str) -> Markup:
+    return Markup('<span class="code">U+{:04X}</span>').format(ord(character))
+
+
+def digest(hexadecimal: str) -> Markup:
+    """A digest in groups of eight, which breaks anywhere and is copied without gaps: they are margins."""
+    groups = (Markup("<i>{}</i>").format(hexadecimal[at : at + 8]) for at in range(0, len(hexadecimal), 8))
+    return Markup('<code class="digest">{}</code>').format(Markup("<wbr>").join(groups))
+
+
+def said(saying: Saying) -> Markup:
+    """What a record of the log says, as a sentence."""
+    facts = saying.facts
+    match saying.event:
+        case "approved":
+            return Markup("Approved the plan by giving its {}").format(stranger(facts.get("how", "digest")))
+        case "opened":
+            return Markup("Started a process, version {}").format(stranger(facts.get("tool_version", "unknown")))
+        case "ordered":
+            return Markup("Ordered: {}{}").format(stranger(facts.get("order", "")), _rate(facts.get("max_per_second")))
+        case "held":
+            return Markup("Held: {}").format(stranger(facts.get("found", "")))
+        case "hold_lifted":
+            return Markup("The hold was lifted")
+        case "recovered":
+            return Markup("A torn tail of the log was saved and cut off, as a crash leaves one")
+        case "canary":
+            return Markup("The first {} archives were settled; {} of them failed").format(
+                number(_figure(facts.get("archives"))), number(_figure(facts.get("failed")))
+            )
+        case _:
+            return Markup("Stopped: {}").format(stranger(facts.get("reason", "")))
+
+
+def _rate(per_second: object) -> str:
+    return f", {per_second:,.4g} a second at most" if isinstance(per_second, int | float) else ""
+
+
+def _figure(value: object) -> float:
+    return float(value) if isinstance(value, int | float) else 0.0
+
+
+# -- what is drawn ----------------------------------------------------------------------------------------------------
+
+
+def kept(plan: Plan) -> list[dict[str, Any]]:
+    """Why archives stay, in words and as the log has it."""
+    rows = []
+    for reason in plan.reasons:
+        if reason.keeps and reason.records:
+            parameter = reason.parameter or ""
+            moment = f"{when(parameter)} UTC" if _ISO.fullmatch(parameter) else parameter
+            words = _KEPT_WORDS.get(reason.name, reason.name).format(moment)
+            rows.append({"words": words, "code": reason.code, "records": reason.records})
+    return rows
+
+
+def sizes(plan: Plan) -> list[dict[str, Any]]:
+    """Classes of sizes, with their shares of archives and of bytes."""
+    archives = max(1, sum(one.archives for one in plan.sizes))
+    whole = max(1, sum(one.bytes for one in plan.sizes))
+    return [
+        {
+            "name": name,
+            "archives": one.archives,
+            "bytes": one.bytes,
+            "of_archives": one.archives / archives,
+            "of_bytes": one.bytes / whole,
+        }
+        for name, one in zip(size_names(plan.sizes), plan.sizes, strict=True)
+    ]
+
+
+def years(plan: Plan, round_number: int) -> dict[str, Any]:
+    """Archives by the year they were uploaded in: rows, and a chart of them."""
+    table: dict[str, list[int]] = {}
+    for month in plan.uploads:
+        row = table.setdefault(month.when[:4] if month.when != "unknown" else "unknown", [0, 0])
+        row[0] += month.archives
+        row[1] += month.bytes
+    rows = [{"year": year, "archives": archives, "bytes": sum_bytes} for year, (archives, sum_bytes) in table.items()]
+    if not rows:
+        return {"rows": rows, "chart": Markup("")}
+    most = max(table, key=lambda year: table[year][0])
+    drawn = Columns(
+        name=f"years-{round_number}",
+        title="Archives by year of upload",
+        text=f"{rows[0]['year']} to {rows[-1]['year']}; most in {most}: {number(table[most][0])}.",
+        columns=tuple((year, archives) for year, (archives, _) in table.items()),
+        label=_compact,
+        height=170,
+    )
+    return {"rows": rows, "chart": columns(drawn)}
+
+
+def pace(run: RunReport, round_number: int) -> dict[str, Any] | None:
+    """The charts of how fast a run went, below each other on one axis; None where too little is on record."""
+    shape = run.shape
+    if shape is None or not shape.points:
+        return None
+    rates = [point.rate_per_second or 0.0 for point in shape.points]
+    tops = sorted(max(rate, point.limit_per_second or 0.0) for rate, point in zip(rates, shape.points, strict=True))
+    top = _cut(tops, _RATE_SHOWN) * 1.08 or 1.0
+    p99s = sorted(point.p99_ms for point in shape.points if point.p99_ms is not None)
+    p50s = sorted(point.p50_ms for point in shape.points if point.p50_ms is not None)
+    slowest = _cut(p99s, _LATENCY_SHOWN) * 1.05 if p99s else 0.0
+    waits = ", ".join(
+        f"{row.name[0].lower()}{row.name[1:]} {duration(row.seconds)}"
+        for row in shape.held
+        if row.kind in {PAUSED, FAILING}
+    )
+    throttled = f"Marks on the floor: {number(run.throttled)} throttled requests." if run.throttled else ""
+    return {
+        "has_limit": any(point.limit_per_second is not None for point in shape.points),
+        "rate_is_cut": tops[-1] > top,
+        "latency_is_cut": bool(p99s) and p99s[-1] > slowest,
+        "p99_worst_ms": p99s[-1] if p99s else 0.0,
+        "shades": {kind for _, _, kind in shape.waits},
+        "rate": _over_time(
+            shape,
+            name=f"rate-{round_number}",
+            title="Deletes a second, and the limit found",
+            text=f"Deletes accepted a second, up to {number(max(rates))}, from {when(shape.begin)} UTC for "
+            f"{duration(shape.seconds)}, beside the limit found. Shaded: {waits or 'nothing, it never waited'}. "
+            f"{throttled}",
+            top=top,
+            height=230,
+            lines=(
+                ("limit", [(point.at_seconds, point.limit_per_second) for point in shape.points]),
+                ("line", [(point.at_seconds, point.rate_per_second) for point in shape.points]),
+            ),
+            marks=tuple((point.at_seconds, point.throttled) for point in shape.points if point.throttled),
+        ),
+        "deleted": _over_time(
+            shape,
+            name=f"deleted-{round_number}",
+            title="Archives deleted so far",
+            text=f"Archives deleted, rising to {number(shape.points[-1].deleted)} in {duration(shape.seconds)}; flat "
+            "where it waited.",
+            top=max(1.0, float(shape.points[-1].deleted)),
+            height=170,
+            lines=(("line", [(0.0, 0.0), *((point.at_seconds, float(point.deleted)) for point in shape.points)]),),
+        ),
+        "latency": p50s
+        and _over_time(
+            shape,
+            name=f"latency-{round_number}",
+            title="Time to a reply, milliseconds",
+            text=f"Half of the replies came within {p50s[len(p50s) // 2]:,.0f} ms; 99 of 100 came within the upper "
+            f"line, {p99s[-1]:,.0f} ms at worst.",
+            top=slowest,
+            height=150,
+            lines=(
+                ("limit", [(point.at_seconds, point.p99_ms) for point in shape.points]),
+                ("line", [(point.at_seconds, point.p50_ms) for point in shape.points]),
+            ),
+        ),
+    }
+
+
+def _over_time(shape: Shape, **more: Any) -> Markup:
+    return chart(Chart(label=_compact, begin=shape.begin, seconds=shape.seconds, shades=shape.waits, **more))
+
+
+def _cut(ascending: Sequence[float], share: float) -> float:
+    return ascending[min(len(ascending) - 1, int(len(ascending) * share))]
+
+
+def _compact(value: float) -> str:
+    """A figure beside an axis: ``2500000`` is "2.5 M"."""
+    if value >= 1_000_000:
+        return f"{value / 1_000_000:,.4g} M"
+    return f"{value:,.0f}" if value >= 10 or value == int(value) else f"{value:.2g}"
