@@ -11,6 +11,7 @@ import anyio
 from glacier_purge.api.addresses import vaults_there
 from glacier_purge.api.lifecycle import LifecycleOrder
 from glacier_purge.api.member import Member
+from glacier_purge.api.reporting import reported
 from glacier_purge.api.values import endpoint, purge_settings
 from glacier_purge.archive import Vault
 from glacier_purge.errors import PlanRefused, UsageError
@@ -98,16 +99,17 @@ async def opened_fleet(
     for the vaults there are.
     """
     content = _read(file)
-    with folder.held():
-        roster = await _settled(folder, file, content, settings_for, clients)
-        orders.check([Vault.from_arn(one.vault_arn) for one in roster.vaults])
-        budgets = Budgets()
-        members = {}
-        for one in roster.vaults:
-            vault = Vault.from_arn(one.vault_arn)
-            settings = settings_for(one.profile, vault.region, vault.account_id)
-            members[one.vault_arn] = _member(folder, one, settings, clients, people, budgets, orders)
-        yield OpenedFleet(roster, members)
+    async with reported(folder, settings_for(None, None, None)):
+        with folder.held():
+            roster = await _settled(folder, file, content, settings_for, clients)
+            orders.check([Vault.from_arn(one.vault_arn) for one in roster.vaults])
+            budgets = Budgets()
+            members = {}
+            for one in roster.vaults:
+                vault = Vault.from_arn(one.vault_arn)
+                settings = settings_for(one.profile, vault.region, vault.account_id)
+                members[one.vault_arn] = _member(folder, one, settings, clients, people, budgets, orders)
+            yield OpenedFleet(roster, members)
 
 
 def _member(

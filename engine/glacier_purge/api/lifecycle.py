@@ -16,6 +16,7 @@ from glacier_purge.api.not_waiting import not_waiting
 from glacier_purge.api.person import ApprovalRequest
 from glacier_purge.api.planning import decide_round
 from glacier_purge.api.purging import opened_run
+from glacier_purge.api.reporting import reported
 from glacier_purge.api.values import access, anchor_file, capped, endpoint, rules, sign_key
 from glacier_purge.archive import Vault
 from glacier_purge.audit.recovery import replay
@@ -87,45 +88,46 @@ async def opened_lifecycle(
     that must not be touched and for an order that is not the one it began with, ``UsageError`` for another vault's
     removal, and what the service answers.
     """
-    with folder.held(), noting_the_end(folder), telling_while_denied(folder, person.say):
-        file = LifecycleFile(folder.path, waiter.now)  # what terms are worth is what the steps say of them
-        if not isinstance(vault, Vault):
-            begun_with = read_terms(folder.path)
-            known = None if begun_with is None else Vault.from_arn(begun_with.vault_arn)
-            vault = await vault_by_name(vault, settings, clients, known=known, credentials=credentials)
-        if order.options.remove_vault not in {None, vault.name}:
-            raise UsageError(
-                f"{order.options.remove_vault!r} is to be removed, and this is the lifecycle of {vault.name!r}. Give "
-                "that name once more, or none and keep the vault. Nothing was sent."
+    async with reported(folder, settings):
+        with folder.held(), noting_the_end(folder), telling_while_denied(folder, person.say):
+            file = LifecycleFile(folder.path, waiter.now)  # what terms are worth is what the steps say of them
+            if not isinstance(vault, Vault):
+                begun_with = read_terms(folder.path)
+                known = None if begun_with is None else Vault.from_arn(begun_with.vault_arn)
+                vault = await vault_by_name(vault, settings, clients, known=known, credentials=credentials)
+            if order.options.remove_vault not in {None, vault.name}:
+                raise UsageError(
+                    f"{order.options.remove_vault!r} is to be removed, and this is the lifecycle of {vault.name!r}. "
+                    "Give that name once more, or none and keep the vault. Nothing was sent."
+                )
+            target = Target(
+                vault=vault,
+                endpoint_url=endpoint(settings, vault.region),
+                tool_version=version("glacier-purge"),
+                inventory_name="the vault's inventory",
+                id_rule=settings.inventory.id_rule,
             )
-        target = Target(
-            vault=vault,
-            endpoint_url=endpoint(settings, vault.region),
-            tool_version=version("glacier-purge"),
-            inventory_name="the vault's inventory",
-            id_rule=settings.inventory.id_rule,
-        )
-        anchor_file(settings)  # tried before anything begins
-        check_allowed(target, file, rules(settings), order.options)
-        terms = await settled_terms(folder, target, file, order.choices, order.caps)
-        for line in what_holds(file, terms, order.options):
-            person.say(line)
-        reached = access(settings, target.endpoint_url, id_rule=target.id_rule, credentials=credentials)
-        composed = _Composed(
-            folder=folder,
-            target=target,
-            terms=terms,
-            options=order.options,
-            settings=capped(settings, terms.caps),
-            clients=clients,
-            control=await clients.control(vault, reached),
-            person=person,
-            waiter=Noting(waiter, folder, file),
-            never_waits=isinstance(waiter, NoWait),
-            credentials=credentials,
-            lane=lane,
-        )
-        yield Lifecycle(composed.context(file))
+            anchor_file(settings)  # tried before anything begins
+            check_allowed(target, file, rules(settings), order.options)
+            terms = await settled_terms(folder, target, file, order.choices, order.caps)
+            for line in what_holds(file, terms, order.options):
+                person.say(line)
+            reached = access(settings, target.endpoint_url, id_rule=target.id_rule, credentials=credentials)
+            composed = _Composed(
+                folder=folder,
+                target=target,
+                terms=terms,
+                options=order.options,
+                settings=capped(settings, terms.caps),
+                clients=clients,
+                control=await clients.control(vault, reached),
+                person=person,
+                waiter=Noting(waiter, folder, file),
+                never_waits=isinstance(waiter, NoWait),
+                credentials=credentials,
+                lane=lane,
+            )
+            yield Lifecycle(composed.context(file))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -89,19 +89,23 @@ async def apply_plan(
     """Hold the locks, get the approval, open the service and carry the plan out."""
     from glacier_purge.api.clients import Clients
     from glacier_purge.api.purging import alone_with, opened_run
+    from glacier_purge.api.reporting import reported
     from glacier_purge.api.values import access, rules
     from glacier_purge.cli.confirmation import approval_for
     from glacier_purge.cli.terminal_session import TerminalSession
     from glacier_purge.cli.waiting import host
     from glacier_purge.guard.rules import check_plan
 
-    with alone_with(folder, plan):
-        check_plan(plan, rules(settings))  # before anybody is asked; carrying out checks again, and the archives too
-        approval: Approval = await approval_for(folder, plan, settings, confirm_digest)
-        here = host(access(settings, plan.endpoint_url))
-        async with (
-            Clients() as clients,
-            opened_run(folder, plan, settings, clients, here, credentials=credentials) as run,
-        ):
-            session = TerminalSession(run, plan, plain_every_seconds=settings.report.progress_seconds)
-            return await session.carry_out(folder, approval, output)
+    async with reported(folder, settings):
+        with alone_with(folder, plan):
+            check_plan(
+                plan, rules(settings)
+            )  # before anybody is asked; carrying out checks again, and the archives too
+            approval: Approval = await approval_for(folder, plan, settings, confirm_digest)
+            here = host(access(settings, plan.endpoint_url))
+            async with (
+                Clients() as clients,
+                opened_run(folder, plan, settings, clients, here, credentials=credentials) as run,
+            ):
+                session = TerminalSession(run, plan, plain_every_seconds=settings.report.progress_seconds)
+                return await session.carry_out(folder, approval, output)

@@ -14,6 +14,7 @@ from glacier_purge.cli.benching.result import Benched
 from glacier_purge.report.results.auditing import AllAudited, Anchored, Audited, Bundled
 from glacier_purge.report.results.lifecycles import Abandoned, FleetStatus, LifecycleStatus, LifecycleUnreadable, Thawed
 from glacier_purge.report.results.planning import AllShown, Diagnosed, Fetched, Inspected, Planned, Shown
+from glacier_purge.report.results.reporting import FleetReported, VaultReported
 from glacier_purge.report.results.result import Result
 from glacier_purge.report.results.running import Ordered, Purged, Removed, RunStatus, Verified, Waits
 from glacier_purge.report.results.stepping import FleetStepped, Stepped
@@ -46,6 +47,7 @@ _ANSWERS: dict[str, tuple[type[msgspec.Struct], ...]] = {
     "plan": (Planned, Waits),
     "purge": (Purged, Waits),
     "rate": (Ordered,),
+    "report": (VaultReported, FleetReported),
     "resume": (Ordered,),
     "run": (Stepped,),
     "show": (Shown, AllShown),

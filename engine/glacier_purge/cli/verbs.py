@@ -139,6 +139,11 @@ VERBS: dict[str, Verb] = {
         "End a lifecycle before its end, in good order and for good.",
         _ends(_RUN, {0: "ended; uploads are as they were before"}),
     ),
+    "report": Verb(
+        "glacier_purge.cli.report:report",
+        "Say what became of a vault, also as a page for a manager.",
+        _ends((*_FOLDER, ExitCode.CREDENTIALS), {0: "said, however well it went"}),
+    ),
     "why": Verb(
         "glacier_purge.cli.why:why",
         "Tell one archive's whole story, from inventory to certificate.",

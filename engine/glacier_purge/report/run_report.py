@@ -7,12 +7,11 @@ no longer for ten million archives than for ten.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import datetime
 from typing import TYPE_CHECKING
 
 from glacier_purge.audit.ledger import Ledger
 from glacier_purge.audit.recovery import replay_log
-from glacier_purge.clock import utc_now
 from glacier_purge.plan.cost import OVERHEAD_BYTES, estimate
 from glacier_purge.plan.document import read_plan
 from glacier_purge.plan.identity import read_identity
@@ -23,7 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from glacier_purge.audit.timeline import FailedArchive, Saying
-    from glacier_purge.plan.cost import Estimate, PriceTable
+    from glacier_purge.plan.cost import PriceTable
     from glacier_purge.plan.document import Plan
     from glacier_purge.proof.certificate import Certificate
     from glacier_purge.report.shape import Shape
@@ -70,8 +69,11 @@ class RunReport:
     savings: Savings
 
     @classmethod
-    def of(cls, folder: RunFolder, prices: PriceTable) -> RunReport:
-        """Read the run in ``folder``. Raises what its files raise when they can't be read, or are damaged."""
+    def of(cls, folder: RunFolder, prices: PriceTable, now: datetime) -> RunReport:
+        """Read the run in ``folder``; where nothing is deleted yet, ages are those of ``now``.
+
+        Raises what its files raise when they can't be read, or are damaged.
+        """
         at_work = folder.is_locked()
         plan = read_plan(folder.plan_file)
         log = replay_log(folder.path, plan_digest=plan.digest)
@@ -100,7 +102,7 @@ class RunReport:
             sayings_dropped=timeline.sayings_dropped,
             anchor=f"{at.seq - 1}:{at.last_hash}" if at is not None and at.seq else None,
             certificate=read_certificate(folder),
-            savings=_savings(plan, ledger, prices),
+            savings=_savings(plan, ledger, prices, now),
         )
 
     @property
@@ -116,10 +118,10 @@ class RunReport:
         return self.shape.begin.isoformat()
 
 
-def _savings(plan: Plan, ledger: Ledger, prices: PriceTable) -> Savings:
+def _savings(plan: Plan, ledger: Ledger, prices: PriceTable, now: datetime) -> Savings:
     last = ledger.last_deletion_ts
-    day: date = utc_now().date() if last is None else datetime.fromisoformat(last).date()
-    whole: Estimate = estimate(plan, prices, day)
+    day = now if last is None else datetime.fromisoformat(last)
+    whole = estimate(plan, prices, day.date())
     freed = ledger.bytes_deleted + ledger.counts["deleted"] * OVERHEAD_BYTES
     return Savings(
         currency=prices.currency,

@@ -118,15 +118,15 @@ class VaultReport:
     rounds: tuple[RunReport, ...]
 
     @classmethod
-    def of(cls, folder: RunFolder, prices: PriceTable) -> VaultReport:
+    def of(cls, folder: RunFolder, prices: PriceTable, now: datetime) -> VaultReport:
         """Read a run's or a lifecycle's folder. Raises what their files raise, and ``UsageError`` for other folders."""
         if is_lifecycle(folder.path):
-            return _of_lifecycle(folder, prices)
+            return _of_lifecycle(folder, prices, now)
         if not folder.plan_file.exists():
             raise UsageError(
                 f"{folder.path} is not the folder of a run, a lifecycle or a fleet: there is no plan in it."
             )
-        run = RunReport.of(folder, prices)
+        run = RunReport.of(folder, prices, now)
         plan = run.plan
         return cls(
             folder=run.folder,
@@ -178,7 +178,7 @@ class VaultReport:
         return self.ended is Event.DELETED
 
 
-def _of_lifecycle(folder: RunFolder, prices: PriceTable) -> VaultReport:
+def _of_lifecycle(folder: RunFolder, prices: PriceTable, now: datetime) -> VaultReport:
     standing = read_state(folder)
     if standing.terms is None:
         raise UsageError(f"{folder.path}: nothing was begun in it that could be reported.")
@@ -193,7 +193,7 @@ def _of_lifecycle(folder: RunFolder, prices: PriceTable) -> VaultReport:
         calendar=_calendar(standing, standing.terms.began),
         ended=next((step.event for step in reversed(standing.steps) if step.event in _ENDS), None),
         phase=standing.phase.value,
-        rounds=tuple(RunReport.of(place, prices) for place in _planned_rounds(folder, standing.steps)),
+        rounds=tuple(RunReport.of(place, prices, now) for place in _planned_rounds(folder, standing.steps)),
     )
 
 

@@ -201,6 +201,8 @@ class ReportSettings(_Section):
 
     progress_seconds: Seconds = 10.0
     """How often a line of progress is written where there is no terminal."""
+    page: bool = True
+    """Whether ``report.html`` is written into the folder whenever a process ends its work there."""
 
 
 class Settings(BaseSettings):

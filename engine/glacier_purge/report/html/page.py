@@ -20,9 +20,9 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup, escape
 
 from glacier_purge.aws.endpoints import is_loopback
-from glacier_purge.clock import utc_now
 from glacier_purge.inventory.description import readable
-from glacier_purge.report.html.chart import Chart, Columns, chart, columns
+from glacier_purge.report.fleet_report import FleetReport
+from glacier_purge.report.html.chart import Chart, Columns, chart, columns, spark
 from glacier_purge.report.plan_view import size_names
 from glacier_purge.report.shape import FAILING, PAUSED
 from glacier_purge.report.terminal import is_visible
@@ -65,25 +65,43 @@ _KEPT_WORDS = {
     "kept_by_an_earlier_round": "Kept by an earlier round",
 }
 
+_STATE_KINDS = {"pending": "wait", "waiting": "wait", "done": "done"} | dict.fromkeys(
+    ("stopped", "damaged", "refused"), "bad"
+)
 _KINDS = {Verdict.FAILED: "bad", Verdict.PROVEN: "good"}
 
 
-def as_html(report: VaultReport) -> str:
-    """One vault's report as a page."""
+def as_html(report: VaultReport | FleetReport, now: datetime) -> str:
+    """A report as a page, made ``now`` (UTC)."""
+    return _fleet(report, now) if isinstance(report, FleetReport) else _vault(report, now)
+
+
+def _vault(report: VaultReport, now: datetime) -> str:
     saved = [run.savings.per_month for run in report.rounds]
-    return (
-        _environment()
-        .get_template("report.html.j2")
-        .render(
-            it=report,
-            verdict=report.verdict,
-            verdict_kind=_KINDS.get(report.verdict, ""),
-            saved=None if None in saved else math.fsum(each for each in saved if each is not None),
-            rehearsal=rehearsed_at(report.endpoint_url),
-            made=utc_now(),
-            version=version("glacier-purge"),
-        )
+    return _rendered(
+        "report.html.j2",
+        report,
+        made=now,
+        verdict=report.verdict,
+        verdict_kind=_KINDS.get(report.verdict, ""),
+        saved=None if None in saved else math.fsum(each for each in saved if each is not None),
     )
+
+
+def _fleet(report: FleetReport, now: datetime) -> str:
+    return _rendered(
+        "fleet.html.j2",
+        report,
+        made=now,
+        deleted=sum(each.deleted for each in report.told if isinstance(each.deleted, int)),
+        selected=sum(each.selected for each in report.told if isinstance(each.selected, int)),
+    )
+
+
+def _rendered(template: str, report: VaultReport | FleetReport, **more: object) -> str:
+    page = _environment().get_template(template)
+    rehearsal = rehearsed_at(report.endpoint_url)
+    return page.render(it=report, rehearsal=rehearsal, version=version("glacier-purge"), **more)
 
 
 def rehearsed_at(endpoint_url: str) -> str | None:
@@ -118,6 +136,8 @@ def _environment() -> Environment:
         "sizes": sizes,
         "years": years,
         "pace": pace,
+        "spark": spark,
+        "state_kind": lambda state: _STATE_KINDS.get(state, ""),
     }
     return page
 
