@@ -34,7 +34,6 @@ class Cause(Enum):
     WINDOW = "window"
     CREDENTIALS = "credentials"
     STOPPING = "stopping"
-    DONE = "done"
 
 
 class Reason(NamedTuple):

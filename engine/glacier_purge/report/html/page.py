@@ -155,13 +155,13 @@ def percent(share: float) -> str:
     return f"{share * 100:.0f} %" if share >= 0.01 or share == 0 else "under 1 %"
 
 
-def when(moment: datetime | str) -> str:
-    """``5 Dec 2026 21:07``; a text that is no moment as it is."""
+def when(moment: datetime | str) -> Markup:
+    """``5 Dec 2026 21:07``; a text that is no moment is a stranger's."""
     try:
         at = datetime.fromisoformat(moment) if isinstance(moment, str) else moment
     except ValueError:
-        return str(moment)
-    return f"{at.day} {at:%b %Y %H:%M}"
+        return stranger(moment)
+    return escape(f"{at.day} {at:%b %Y %H:%M}")
 
 
 def short(moment: datetime) -> str:
