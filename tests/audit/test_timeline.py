@@ -47,8 +47,8 @@ def test_totals_go_on_over_processes_and_the_gap_between_them_is_nobody_s() -> N
     assert [(each.epoch, each.deleted, each.throttled, each.active_seconds) for each in timeline.beats] == [
         (1, 0, 0, 0.0),
         (1, 1, 7, 10.0),
-        (2, 2, 7, 10.5),
-        (2, 3, 9, 20.5),
+        (2, 2, 7, 12.5),  # until its last deletion the killed one worked
+        (2, 3, 9, 22.5),
     ]
     assert {cause: (held.seconds, held.deleted, held.throttled) for cause, held in timeline.held.items()} == {
         "at_limit": (10.0, 1, 7),

@@ -21,6 +21,11 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 
+@pytest.fixture(autouse=True)
+def every_setting_at_its_default(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("GLACIER_PURGE_REPORT__PAGE")
+
+
 def write(tmp_path: Path, text: str) -> Path:
     file = tmp_path / "photos.toml"
     file.write_text(text, "utf-8")
@@ -96,7 +101,7 @@ def test_a_region_without_vaults_is_refused_except_on_loopback() -> None:
             "[pace]\nmax_raet = 1\n",
             "photos.toml: pace.max_raet is not a setting. Did you mean max_rate?",
         ),
-        ("[report]\nzzz = 1\n", "report.zzz is not a setting. There are: progress_seconds."),
+        ("[report]\nzzz = 1\n", "report.zzz is not a setting. There are: page, progress_seconds."),
         (
             '[pace]\nprocesses = "auto"\n',
             "photos.toml: pace.processes is not a setting. It was one of an earlier version; take it out.",

@@ -30,7 +30,7 @@ _WAITS = {
     Phase.APPROVAL: "for a person",
     Phase.VERIFY: "for a newer inventory",
 }
-_DAYS_SHOWN_MAX = 12
+_DAYS_SHOWN_MAX = 4
 
 
 class Verdict(Enum):
