@@ -199,12 +199,14 @@ def test_each_profile_is_asked_with_its_own_credentials(at: Shell, monkeypatch: 
     config = at.folder / "config"
     config.write_text(
         "[profile archive]\nregion = us-east-1\naws_access_key_id = test\naws_secret_access_key = test\n"
+        "[profile same]\nregion = us-east-1\naws_access_key_id = test\naws_secret_access_key = test\n"
         "[profile nobody]\nregion = us-east-1\n"
     )
     monkeypatch.setenv("AWS_CONFIG_FILE", str(config))
     monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
-    said = at("vaults", "--profiles", "archive,nobody", "--output", "json")
+    said = at("vaults", "--profiles", "archive,nobody,same", "--output", "json")
     assert said.exit_code == 253
+    assert not answer(said)["empty"]
     assert [(one["vault"], one["profile"]) for one in answer(said)["vaults"]] == [("photos", "archive")]
     [unread] = answer(said)["not_read"]
     assert (unread["profile"], unread["exit_code"]) == ("nobody", 253)
@@ -226,6 +228,7 @@ def test_all_regions_are_those_of_the_service(at: Shell) -> None:
         (("estimate",), "name vaults, or give one of --all, --inventory FILE and --run-dir DIR"),
         (("estimate", "photos", "--all"), "name vaults, or give one of"),
         (("estimate", "photos", "--rate", "0"), "a number above 0"),
+        (("estimate", "photos", "../photos"), "'../photos' is not a vault name"),
     ],
 )
 def test_what_makes_no_sense_asks_nobody(at: Shell, arguments: tuple[str, ...], says: str) -> None:

@@ -21,6 +21,7 @@ from tests.glacier.raw_server import answers, refusal, reply, serving
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable
 
+    from glacier_purge.glacier.control import GlacierControl
     from tests.glacier.raw_server import Exchange
 
     Ask = Callable[[Any], Awaitable[object]]
@@ -272,12 +273,43 @@ async def test_an_answer_about_another_vault_or_job_is_none() -> None:
             await client.describe_job(JOB)
 
 
-async def test_a_list_whose_pages_repeat_is_no_answer() -> None:
-    page = json.dumps({"JobList": [JOB_MEMBERS], "Marker": "more"}).encode()
-    async with serving(answers(reply("200 OK", body=page))) as server, control(server.endpoint_url) as client:
-        with pytest.raises(NoAnswer, match="the page that was just read"):
-            await every(client.list_jobs())
-        assert len(server.requests) == 2
+@pytest.mark.parametrize("after", [{"": "a", "a": "a"}, {"": "a", "a": "b", "b": "a"}])
+@pytest.mark.parametrize(
+    "every_item",
+    [
+        lambda client, _clients, _access: every(client.list_jobs()),
+        lambda client, _clients, _access: every(client.list_vaults()),
+        lambda _client, clients, access: clients.list_vaults(access, VAULT.region, None),
+    ],
+)
+async def test_a_list_whose_pages_go_round_is_no_answer(
+    after: dict[str, str], every_item: Callable[[GlacierControl, Clients, Access], Awaitable[object]]
+) -> None:
+    """A page that leads to itself, or to one before it, as a cache between here and the service may give them."""
+
+    async def give(exchange: Exchange) -> None:
+        asked = exchange.request.partition(b"marker=")[2][:1].decode().strip()
+        members = {"JobList": [JOB_MEMBERS], "VaultList": [VAULT_MEMBERS], "Marker": after[asked]}
+        await exchange.send(reply("200 OK", body=json.dumps(members).encode()))
+
+    async with (
+        serving(give) as server,
+        control(server.endpoint_url) as client,
+        Clients(sleep=no_sleep) as clients,
+    ):
+        with pytest.raises(RunStopped, match="a page that was read before"):
+            await every_item(client, clients, Access(endpoint_url=server.endpoint_url, credentials=KEYS))
+        assert len(server.requests) == len(after)
+
+
+async def test_vaults_of_another_region_are_no_answer_about_this_one() -> None:
+    listed = json.dumps({"VaultList": [VAULT_MEMBERS], "Marker": None})
+    async with garbling() as (endpoint_url, tell), Clients(sleep=no_sleep) as clients:
+        tell(reply("200 OK", body=listed.encode()))
+        access = Access(endpoint_url=endpoint_url, credentials=KEYS)
+        assert [one.arn for one in await clients.list_vaults(access, VAULT.region, None)] == [VAULT.arn]
+        with pytest.raises(RunStopped, match="ListVaults in eu-west-1 was answered about arn:"):
+            await clients.list_vaults(access, "eu-west-1", None)
 
 
 async def test_none_and_not_allowed_are_believed_in_the_services_own_form() -> None:

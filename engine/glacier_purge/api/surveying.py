@@ -15,11 +15,12 @@ import anyio
 
 from glacier_purge.api.addresses import region_of
 from glacier_purge.api.values import access, endpoint
-from glacier_purge.archive import Vault, partition_of
+from glacier_purge.archive import Vault, check_vault_name, partition_of
 from glacier_purge.aws.endpoints import REGIONS
 from glacier_purge.errors import GlacierPurgeError, UsageError
 from glacier_purge.glacier.control import ControlRefused
 from glacier_purge.guard.protection import protection
+from glacier_purge.long_work import Unit, long_work
 from glacier_purge.report.survey import Found, Surveyed, Unread
 
 if TYPE_CHECKING:
@@ -95,7 +96,12 @@ class Listed:
 
 
 async def listed(asked: Sequence[Place], names: Sequence[str], clients: Clients) -> Listed:
-    """List all vaults of the places; with ``names``, only ask for those, in each. What can't be had is kept."""
+    """List all vaults of the places; with ``names``, only ask for those, in each. What can't be had is kept.
+
+    Raises ``UsageError`` for what is no vault's name.
+    """
+    for name in names:
+        check_vault_name(name)
     answers = await _side_by_side([partial(_vaults_of, place, names, clients) for place in asked])
     found: dict[str, Found] = {}
     missing: dict[str, Unread] = {}
@@ -118,9 +124,14 @@ async def listed(asked: Sequence[Place], names: Sequence[str], clients: Clients)
 async def surveyed(vaults: Sequence[Found], asked: Sequence[Place], clients: Clients) -> list[Surveyed]:
     """Look at what is around each vault: lock, access policy, tags, uploads under way."""
     access_of = {(place.profile, place.region): place.access for place in asked}
-    return await _side_by_side(
-        [partial(_surveyed, one, access_of[one.profile, one.vault.region], clients) for one in vaults]
-    )
+    with long_work("looking at vaults", total=len(vaults), unit=Unit.PARTS) as work:
+
+        async def look(one: Found) -> Surveyed:
+            seen = await _surveyed(one, access_of[one.profile, one.vault.region], clients)
+            work.add(1)
+            return seen
+
+        return await _side_by_side([partial(look, one) for one in vaults])
 
 
 async def _vaults_of(place: Place, names: Sequence[str], clients: Clients) -> tuple[list[Found], list[Unread]]:

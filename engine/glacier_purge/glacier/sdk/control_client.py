@@ -32,6 +32,7 @@ from glacier_purge.glacier.sdk.answers import (
     read_time,
     removal_refused,
 )
+from glacier_purge.glacier.sdk.lookup import pages
 from glacier_purge.long_work import Unit, long_work
 
 if TYPE_CHECKING:
@@ -188,16 +189,9 @@ class ControlClient:
 
     async def _each(self, name: str, operation: Any, member: str) -> AsyncIterator[Mapping[str, Any]]:
         """Go through what all pages list as ``member``."""
-        marker: dict[str, str] = {}
-        while True:
-            page = await self._ask(name, operation, **marker)
+        async for page in pages(partial(self._ask, name, operation), partial(self._about_another, name)):
             for item in page[member]:
                 yield item
-            if not page.get("Marker"):
-                return
-            if page["Marker"] == marker.get("marker"):  # it would go on for ever
-                raise self._about_another(name, "the page that was just read")
-            marker = {"marker": page["Marker"]}
 
     async def _ask_for(self, name: str, operation: Any, **arguments: object) -> Mapping[str, Any] | None:
         """Ask for something that may not be there: None then."""

@@ -14,7 +14,7 @@ from glacier_purge.glacier.sdk.answers import as_error, read_description, read_f
 from glacier_purge.long_work import Unit, long_work
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Mapping
+    from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 
     from glacier_purge.glacier.port import VaultDescription
     from glacier_purge.glacier.sdk.patience import ControlRetry
@@ -42,22 +42,42 @@ async def list_vaults(region: str, account_id: str | None, client: Any, retry: C
 
     Raises what ``find_vault`` raises.
     """
-    vaults: list[VaultDescription] = []
-    marker: dict[str, str] = {}
-    while True:
+    about = f"ListVaults in {region}"
+
+    async def page(**marker: str) -> Mapping[str, Any]:
         ask = partial(client.list_vaults, accountId=account_id or "-", **marker)
         with long_work(f"looking for vaults in {region}", unit=Unit.PARTS):
-            page: Mapping[str, Any] = await retry.policy()(
+            answer: Mapping[str, Any] = await retry.policy()(
                 _once, ask, "ListVaults", f"the account in {region}", client.meta.endpoint_url
             )
-        vaults += map(read_description, page["VaultList"])
-        for arn in (one.arn for one in vaults if Vault.from_arn(one.arn).region != region):
-            raise _about_another(f"ListVaults in {region}", arn)
-        if not page.get("Marker"):
-            return vaults
-        if page["Marker"] == marker.get("marker"):  # it would go on for ever
-            raise _about_another(f"ListVaults in {region}", "the page that was just read")
-        marker = {"marker": page["Marker"]}
+        return answer
+
+    listed = pages(page, partial(_about_another, about))
+    vaults = [read_description(vault) async for answer in listed for vault in answer["VaultList"]]
+    for arn in (one.arn for one in vaults if Vault.from_arn(one.arn).region != region):
+        raise _about_another(about, arn)
+    return vaults
+
+
+async def pages(
+    ask: Callable[..., Awaitable[Mapping[str, Any]]], about_another: Callable[[str], Exception]
+) -> AsyncIterator[Mapping[str, Any]]:
+    """Go through all pages of a list; raise what ``about_another`` makes where one comes again.
+
+    ``ask`` takes the ``marker`` of a page, and for the first none.
+    """
+    marker: dict[str, str] = {}
+    before: set[str] = set()
+    while True:
+        answer = await ask(**marker)
+        yield answer
+        after = answer.get("Marker")
+        if not after:
+            return
+        if after in before:
+            raise about_another("a page that was read before")
+        before.add(after)
+        marker = {"marker": after}
 
 
 async def _once(
