@@ -227,3 +227,34 @@ def test_a_reader_that_has_seen_enough_ends_it_with_141(run_dir: Path) -> None:
             check=False,
         )
     assert (ended.returncode, ended.stderr) == (141, b"")
+
+
+READ = """
+import json, sys
+import duckdb
+read = {"csv": "read_csv(?, header=true, all_varchar=true)", "jsonl": "read_json(?, format='newline_delimited')"}
+read["s3-batch"] = "read_csv(?, header=false, all_varchar=true)"
+for form, file in zip(sys.argv[1::2], sys.argv[2::2]):
+    rows = duckdb.execute(f"select * from {read[form]}", [file]).fetchall()
+    print(json.dumps([[None if cell is None else str(cell) for cell in row] for row in rows]))
+"""
+
+
+def test_a_database_that_is_not_ours_reads_the_same_rows(run_dir: Path, tmp_path: Path, witness: Path) -> None:
+    """DuckDB finds quotes, packing and types by itself; what it reads is what the standard library reads."""
+    files = []
+    for form, name in [("csv", "a.csv"), ("csv", "b.csv.gz"), ("csv", "c.csv.zst"), ("jsonl", "d.jsonl.gz")]:
+        files += [form, str(tmp_path / name)]
+        assert main(["audit", "export", str(run_dir), "--format", form, "--to", files[-1]]) == 0
+    files += ["s3-batch", str(tmp_path / "e.csv")]
+    assert main(["audit", "export", str(run_dir), "--format", "s3-batch", "--to", files[-1]]) == 0
+    read = subprocess.run([witness / "python", "-c", READ, *files], check=True, capture_output=True, text=True).stdout
+    plain, packed, zstd, lines, batch = map(json.loads, read.splitlines())
+    ours = [
+        [cell or None for cell in row.values()] for row in read_csv((tmp_path / "a.csv").read_text("utf-8"), SETTLED)
+    ]
+    assert [[cell or None for cell in row] for row in plain] == ours
+    assert packed == zstd == plain
+    ids = [str(row[SETTLED.index("archive_id")]) for row in ours]
+    assert [row[SETTLED.index("archive_id")] for row in lines] == [one.removeprefix("'") for one in ids]
+    assert [row[1].removeprefix("'") for row in batch] == [one.removeprefix("'") for one in ids]
