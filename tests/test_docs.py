@@ -14,9 +14,11 @@ from typing import Any
 import pytest
 
 from glacier_purge.cli.app import parse
+from glacier_simulator import SimulatedGlacier
 from glacier_simulator.fault_kinds import KINDS
 from glacier_simulator.pages import _PAGES
 from glacier_simulator.scenario import read_scenario
+from tests.glacier_simulator.raw_client import ask
 
 ROOT = Path(__file__).parent.parent
 DOCS = ROOT / "docs"
@@ -99,7 +101,14 @@ def test_every_page_of_the_simulator_is_in_the_table() -> None:
     assert sorted(told) == sorted(" ".join(page) for page in _PAGES)
 
 
-def test_the_scenario_of_the_page_is_one() -> None:
+async def test_the_scenario_of_the_page_happens_as_it_says() -> None:
     page = (DOCS / "simulator.md").read_text("utf-8")
     scenario = read_scenario(page.partition("```toml\n")[2].partition("```")[0])
-    assert (scenario.change, scenario.fault, scenario.upload, scenario.request) != ([], [], [], [])
+    assert scenario.fault
+    async with SimulatedGlacier(scenario=scenario, time_scale=0) as glacier:
+        glacier.clock.step(6000)
+        tags = await ask(glacier.endpoint_url, "GET", "/-/vaults/photos/tags")
+        limits = await ask(glacier.endpoint_url, "GET", "/_simulator/limits")
+    assert tags.json == {"Tags": {"purge:deny": "audit"}}
+    assert limits.json["rate"] == 30
+    assert glacier.ledger["archives_left"] == 3

@@ -27,12 +27,17 @@ TYPED = re.compile(r"(to go on, anything else to stop: )(.+)")
 
 
 def steps(page: str) -> list[tuple[str, list[str]]]:
-    """Each command of the page's console blocks with the lines that it says come of it."""
+    """Each command of the page's console blocks with the lines that it says come of it.
+
+    A line that ends in a backslash or a pipe goes on in the next.
+    """
     found: list[tuple[str, list[str]]] = []
     for block in re.findall(r"^```console\n(.*?)^```", page, re.MULTILINE | re.DOTALL):
         for line in block.splitlines():
             if line.startswith("$ "):
                 found.append((line[2:], []))
+            elif found[-1][0].endswith(("\\", "|")):
+                found[-1] = (f"{found[-1][0]}\n{line}", [])
             else:
                 found[-1][1].append(line)
     return found

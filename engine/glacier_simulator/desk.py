@@ -16,6 +16,7 @@ from email.utils import formatdate
 from hashlib import sha256
 from itertools import chain
 from typing import Any
+from urllib.parse import parse_qsl
 
 import msgspec
 
@@ -185,10 +186,13 @@ class ServiceDesk:
         """Let somebody else send a request; the checksums of an upload are made here, as the SDKs do."""
         path, body = (text.replace("{vault}", self._vault) for text in (sent.path, sent.body))
         headers = {"x-amz-glacier-version": "2012-06-01", **{name.lower(): text for name, text in sent.headers.items()}}
+        path, _, query = path.partition("?")
         if path.endswith("/archives"):
             headers["x-amz-content-sha256"] = sha256(body.encode()).hexdigest()
             headers["x-amz-sha256-tree-hash"] = tree_hash(body.encode())
-        response = self.glacier.handle_as_owner(Request(sent.method, path, {}, headers, body.encode()), now)
+        response = self.glacier.handle_as_owner(
+            Request(sent.method, path, dict(parse_qsl(query)), headers, body.encode()), now
+        )
         if response.status >= 400:
             _log.warning("the scenario's %s %s was refused: %r", sent.method, path, response.body)
 

@@ -107,6 +107,14 @@ async def test_changes_come_when_their_time_has_come() -> None:
     assert closed.json["code"] == "NoLongerSupportedException"
 
 
+async def test_what_somebody_sends_may_have_a_query() -> None:
+    tag = Sent(at_seconds=60, method="POST", path="/-/vaults/{vault}/tags?operation=add", body='{"Tags":{"a":"b"}}')
+    async with SimulatedGlacier(scenario=Scenario(about="x", request=[tag]), time_scale=0) as glacier:
+        glacier.clock.step(60)
+        tags = await ask(glacier.endpoint_url, "GET", "/-/vaults/photos/tags")
+    assert tags.json == {"Tags": {"a": "b"}}
+
+
 async def test_in_a_busy_account_somebody_uploads_during_the_purge() -> None:
     async with SimulatedGlacier(scenario=load_scenario("busy-account")) as glacier:
         await ask(glacier.endpoint_url, "GET", "/-/vaults")
