@@ -186,6 +186,18 @@ def test_a_region_that_can_not_be_listed_is_named_and_stops_no_other(at: Shell) 
             assert ["NoLongerSupported" in row["not_read"] for row in rows(said)].count(True) == 1
 
 
+def test_a_region_that_takes_no_credentials_may_not_be_enabled(at: Shell) -> None:
+    # glacier-purge vaults --regions us-east-1,us-west-2
+    hint = "Other regions took the same credentials, so the account may not have enabled this one."
+    for count, told in ((1, [True]), (2, [False, False])):
+        at.simulator.post("faults", rules=[{"kind": "unknown-client", "operation": "ListVaults", "count": count}])
+        said = at("vaults", "--regions", "us-east-1,us-west-2", "--output", "json")
+        assert said.exit_code == exit_code
+        assert [one["why"].endswith(hint) for one in answer(said)["not_read"]] == (
+            [True] if count == 1 else [False] * 2
+        )
+
+
 def test_throttled_questions_are_asked_again(at: Shell) -> None:
     # glacier-purge vaults --regions us-east-1
     at.simulator.post("faults", rules=[{"kind": "throttle", "operation": "*", "count": 3}])

@@ -7,7 +7,7 @@ question, and stops nothing else.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import TYPE_CHECKING, TypeVar
 
@@ -17,10 +17,10 @@ from glacier_purge.api.addresses import region_of
 from glacier_purge.api.values import access, endpoint
 from glacier_purge.archive import Vault, check_vault_name, partition_of
 from glacier_purge.aws.endpoints import REGIONS
-from glacier_purge.errors import GlacierPurgeError, UsageError
+from glacier_purge.errors import CredentialsFailed, GlacierPurgeError, UsageError
 from glacier_purge.glacier.control import ControlRefused
 from glacier_purge.guard.protection import protection
-from glacier_purge.long_work import Unit, long_work
+from glacier_purge.long_work import Unit, long_work, watched_by
 from glacier_purge.report.survey import Found, Surveyed, Unread
 
 if TYPE_CHECKING:
@@ -102,7 +102,7 @@ async def listed(asked: Sequence[Place], names: Sequence[str], clients: Clients)
     """
     for name in names:
         check_vault_name(name)
-    answers = await _side_by_side([partial(_vaults_of, place, names, clients) for place in asked])
+    answers = await _side_by_side("listing vaults", [partial(_vaults_of, place, names, clients) for place in asked])
     found: dict[str, Found] = {}
     missing: dict[str, Unread] = {}
     empty, unread = [], []
@@ -115,6 +115,10 @@ async def listed(asked: Sequence[Place], names: Sequence[str], clients: Clients)
                 unread.append(fault)
         if not names and not vaults and not faults:
             empty.append((place.profile, place.region))
+    taken = {place.profile for place, (_, faults) in zip(asked, answers, strict=True) if not faults}
+    unread = [
+        replace(one, work_elsewhere=isinstance(one.error, CredentialsFailed) and one.profile in taken) for one in unread
+    ]
     there = {one.vault.name for one in found.values()}
     unread += [fault for name, fault in missing.items() if name not in there]
     vaults = sorted(found.values(), key=lambda one: (one.vault.account_id, one.vault.region, one.vault.name))
@@ -124,14 +128,8 @@ async def listed(asked: Sequence[Place], names: Sequence[str], clients: Clients)
 async def surveyed(vaults: Sequence[Found], asked: Sequence[Place], clients: Clients) -> list[Surveyed]:
     """Look at what is around each vault: lock, access policy, tags, uploads under way."""
     access_of = {(place.profile, place.region): place.access for place in asked}
-    with long_work("looking at vaults", total=len(vaults), unit=Unit.PARTS) as work:
-
-        async def look(one: Found) -> Surveyed:
-            seen = await _surveyed(one, access_of[one.profile, one.vault.region], clients)
-            work.add(1)
-            return seen
-
-        return await _side_by_side([partial(look, one) for one in vaults])
+    questions = [partial(_surveyed, one, access_of[one.profile, one.vault.region], clients) for one in vaults]
+    return await _side_by_side("looking at vaults", questions)
 
 
 async def _vaults_of(place: Place, names: Sequence[str], clients: Clients) -> tuple[list[Found], list[Unread]]:
@@ -197,16 +195,19 @@ class _Asking:
             return None
 
 
-async def _side_by_side(questions: Sequence[Callable[[], Awaitable[_T]]]) -> list[_T]:
-    """Ask all of them, a few at a time, and give the answers in order."""
+async def _side_by_side(what: str, questions: Sequence[Callable[[], Awaitable[_T]]]) -> list[_T]:
+    """Ask all of them, a few at a time, and give the answers in order. ``what`` is told of them as one work."""
     answers: dict[int, _T] = {}
     room = anyio.CapacityLimiter(AT_ONCE_MAX)
 
     async def ask(number: int, question: Callable[[], Awaitable[_T]]) -> None:
         async with room:
-            answers[number] = await question()
+            with watched_by(None):
+                answers[number] = await question()
+            work.add(1)
 
-    async with anyio.create_task_group() as tasks:
-        for number, question in enumerate(questions):
-            tasks.start_soon(ask, number, question)
+    with long_work(what, total=len(questions), unit=Unit.PARTS) as work:
+        async with anyio.create_task_group() as tasks:
+            for number, question in enumerate(questions):
+                tasks.start_soon(ask, number, question)
     return [answers[number] for number in range(len(questions))]

@@ -146,7 +146,7 @@ class Estimates:
             yield [cells.get(name) for name in ESTIMATED]
         for unread in self.unread:
             told = {"region": unread.region, "profile": unread.profile, "vault": unread.vault}
-            yield [(told | {"not_read": str(unread.error)}).get(name) for name in ESTIMATED]
+            yield [(told | {"not_read": unread.why}).get(name) for name in ESTIMATED]
 
     def as_text(self, columns: int | None) -> str:
         """All of it as a page of so many columns; None: as wide as it needs."""

@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from glacier_purge.plan.cost import PriceTable
 
 NOT_READ = "not read"
+_NOT_ENABLED = " Other regions took the same credentials, so the account may not have enabled this one."
 _WRITERS_ARE_PARTLY_SEEN = (
     "Who writes is seen in part: whom a vault's access policy names, and uploads under way. What IAM lets the "
     "account's own users and roles do can't be seen here. An inventory is made after a change, so the date of the last "
@@ -47,12 +48,20 @@ SURVEYED = (
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Unread:
-    """A region, or a vault of it, of which nothing is known. ``profile`` is whose credentials were used."""
+    """A region, or a vault of it, of which nothing is known. ``profile`` is whose credentials were used; they
+    ``work_elsewhere`` when another region took them.
+    """
 
     profile: str | None
     region: str
     vault: str | None
     error: GlacierPurgeError
+    work_elsewhere: bool = False
+
+    @property
+    def why(self) -> str:
+        """Why nothing is known."""
+        return f"{self.error}{_NOT_ENABLED if self.work_elsewhere else ''}"
 
     def as_result(self) -> PlaceNotRead:
         """It for programs."""
@@ -60,14 +69,14 @@ class Unread:
             profile=self.profile,
             region=self.region,
             vault=self.vault,
-            why=str(self.error),
+            why=self.why,
             exit_code=self.error.exit_code,
         )
 
     def as_line(self) -> str:
         """It for people."""
         where = _whose(self.region, self.profile)
-        return safe(f"  {where if self.vault is None else f'{self.vault} in {where}'}: {self.error}")
+        return safe(f"  {where if self.vault is None else f'{self.vault} in {where}'}: {self.why}")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -175,7 +184,7 @@ class Survey:
             yield [cells[name] for name in SURVEYED]
         for unread in self.unread:
             told = {"region": unread.region, "profile": unread.profile, "vault": unread.vault}
-            yield [(told | {"not_read": str(unread.error)}).get(name) for name in SURVEYED]
+            yield [(told | {"not_read": unread.why}).get(name) for name in SURVEYED]
 
     def as_text(self, columns: int | None) -> str:
         """All of it as a page of so many columns; None: as wide as it needs."""
