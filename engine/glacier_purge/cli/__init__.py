@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING
 from glacier_purge import ELSEWHERE
 from glacier_purge.cli.exit_codes import ExitCode
 from glacier_purge.cli.streams import OutputClosed, dependable_streams
+from glacier_purge.cli.voice import is_heard, say, speaking, voice_wanted
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -32,8 +33,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     if sys.platform == "win32":  # said before anything is imported that Windows does not have
         sys.stderr.write(f"glacier-purge: {ELSEWHERE}\n")
         return ExitCode.USAGE
-    with dependable_streams():
-        return _answer(list(sys.argv[1:] if argv is None else argv))
+    arguments = list(sys.argv[1:] if argv is None else argv)
+    with dependable_streams(), speaking(voice_wanted(arguments)):
+        return _answer(arguments)
 
 
 def _answer(arguments: list[str]) -> int:
@@ -45,12 +47,12 @@ def _answer(arguments: list[str]) -> int:
             exit_code = _run(arguments)
         sys.stdout.flush()
     except KeyboardInterrupt:
-        _say("interrupted. The same command resumes.")
+        _say("interrupted. The same command resumes.", "warning")
         return ExitCode.INTERRUPTED
     except OutputClosed as closed:
         return closed.exit_code
     except Exception as error:
-        return _explain(error, traceback_wanted="--debug" in arguments)
+        return _explain(error)
     return exit_code
 
 
@@ -90,13 +92,13 @@ def _harden_process() -> None:
             resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
 
 
-def _explain(error: Exception, *, traceback_wanted: bool) -> int:
+def _explain(error: Exception) -> int:
     """Say on stderr what happened, and return the exit code for it."""
     from glacier_purge.errors import each_error, told
     from glacier_purge.host_faults import as_ours
     from glacier_purge.redaction import redact
 
-    if traceback_wanted:
+    if is_heard("debug"):
         import traceback
 
         _say(redact("".join(traceback.format_exception(error))))
@@ -104,7 +106,7 @@ def _explain(error: Exception, *, traceback_wanted: bool) -> int:
     ours = [known for cause in causes if (known := as_ours(cause)) is not None]
     if len(ours) == len(causes):
         for message in dict.fromkeys(redact(told(cause)) for cause in ours):
-            _say(message)
+            _say(message, "warning" if ours[0].exit_code == ExitCode.PENDING else "error")
         return ours[0].exit_code
     stranger = next(cause for cause in causes if as_ours(cause) is None)
     _say(f"unexpected error: {type(stranger).__name__}: {redact(str(stranger))}\n{_A_BUG}")
@@ -117,8 +119,8 @@ _A_BUG = (
 )
 
 
-def _say(message: str) -> None:
+def _say(message: str, level: str = "error") -> None:
     from glacier_purge.cli.output import fitted_to
     from glacier_purge.report.terminal import safe_lines
 
-    sys.stderr.write(fitted_to(sys.stderr, f"glacier-purge: {safe_lines(message)}") + "\n")
+    say(level, message, fitted_to(sys.stderr, f"glacier-purge: {safe_lines(message)}"))

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 from cyclopts import Parameter
 
 from glacier_purge.cli.listing import ListForm
-from glacier_purge.cli.options import Hyphened, Output
+from glacier_purge.cli.options import Hyphened, LogOptions, Logs, Output
 from glacier_purge.cli.output import OutputFormat, as_text, print_page, print_result, tell
 
 if TYPE_CHECKING:
@@ -25,6 +25,7 @@ def verify(
     *,
     anchor: Hyphened | None = None,
     allowed_signers: Path | None = None,
+    logs: Logs = LogOptions(),
     output: Output = OutputFormat.TEXT,
 ) -> int:
     """Check every file of a run's, a lifecycle's or a fleet's folder; name each that is not as it was written.
@@ -58,7 +59,7 @@ def verify(
         raise UsageError("--allowed-signers says who may sign anchors. Give --anchor FILE, too.")
     kept, notes, signers = (None, [], []) if anchor is None else kept_anchors(anchor, allowed_signers)
     if allowed_signers is None and any(note.signature for note in notes):
-        tell(f"the anchors in {anchor} are signed, and nobody looked by whom: give --allowed-signers FILE")
+        tell(f"the anchors in {anchor} are signed, and nobody looked by whom: give --allowed-signers FILE", "warning")
     try:
         with check_watched(run_dir):
             verdicts = verify_folder(run_dir, anchor=kept, notes=notes)
@@ -81,7 +82,14 @@ def verify(
     return max(verdict.found.exit_code for verdict in verdicts)
 
 
-def anchor(run_dir: Path, *, to: Path, sign_key: str | None = None, output: Output = OutputFormat.TEXT) -> int:
+def anchor(
+    run_dir: Path,
+    *,
+    to: Path,
+    sign_key: str | None = None,
+    logs: Logs = LogOptions(),
+    output: Output = OutputFormat.TEXT,
+) -> int:
     """Check a folder, and keep the heads of its logs in a file of anchors, signed if there is a key.
 
     Who has the file can tell later, with `audit verify --anchor`, that a log was rewritten, replaced or cut back. The
@@ -130,7 +138,14 @@ def anchor(run_dir: Path, *, to: Path, sign_key: str | None = None, output: Outp
     return 0
 
 
-def bundle(run_dir: Path, *, to: Path, sign_key: str | None = None, output: Output = OutputFormat.TEXT) -> int:
+def bundle(
+    run_dir: Path,
+    *,
+    to: Path,
+    sign_key: str | None = None,
+    logs: Logs = LogOptions(),
+    output: Output = OutputFormat.TEXT,
+) -> int:
     """Write one zip file for an auditor, who checks it with Python alone: its README.txt says how.
 
     Plan, approvals, log, certificate and steps are in it, of a run, of a lifecycle with its rounds, of a fleet or of a
@@ -199,6 +214,7 @@ def export(
     form: Annotated[ListForm, Parameter(name="--format")] = "csv",
     only: Literal["deleted", "failed", "skipped", "invalid", "duplicate"] | None = None,
     to: Path | None = None,
+    logs: Logs = LogOptions(),
 ) -> int:
     """Write what became of each archive, and what the inventory says of it, as a list that others can read.
 

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from typing import Literal
 
+from glacier_purge.cli.options import LogOptions, Logs
 from glacier_purge.cli.output import print_text
 
 
-def completion(shell: Literal["bash", "zsh", "fish"]) -> int:
+def completion(shell: Literal["bash", "zsh", "fish"], *, logs: Logs = LogOptions()) -> int:
     """Print a script that has a shell complete verbs, options and files.
 
     Parameters

@@ -6,7 +6,7 @@ import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from glacier_purge.cli.options import Aws, AwsOptions, Output, SettingsOptions, SettingsSource
+from glacier_purge.cli.options import Aws, AwsOptions, LogOptions, Logs, Output, SettingsOptions, SettingsSource
 from glacier_purge.cli.output import OutputFormat, print_text, tell
 from glacier_purge.report.terminal import safe, safe_lines
 
@@ -21,6 +21,7 @@ def show(
     *,
     source: SettingsSource = SettingsOptions(),
     aws: Aws = AwsOptions(),
+    logs: Logs = LogOptions(),
     output: Output = OutputFormat.TEXT,
 ) -> None:
     """Print the settings in force, and where each comes from: files, environment and command line laid over each other.
@@ -45,7 +46,7 @@ def show(
         tell(f"{place} is called {setting} now. It is read by both names; write {setting} when you next change it.")
 
 
-def schema(*verb: str, all_to: Path | None = None) -> None:
+def schema(*verb: str, all_to: Path | None = None, logs: Logs = LogOptions()) -> None:
     """Print the JSON Schema of a settings file, or with a VERB that of what it prints with --output json.
 
     Parameters

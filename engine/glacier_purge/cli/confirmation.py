@@ -17,6 +17,7 @@ from glacier_purge.api.purging import was_approved
 from glacier_purge.approval.typed import Approval, approve_by_digest, approve_by_words
 from glacier_purge.cli.output import fitted_to
 from glacier_purge.cli.streams import typed_line
+from glacier_purge.cli.voice import put
 from glacier_purge.clock import utc_now
 from glacier_purge.errors import PlanRefused
 from glacier_purge.guard.rules import check_fresh
@@ -96,14 +97,12 @@ class TerminalApproval:
 
 def _put_before(view: PlanView) -> None:
     """Show the whole plan to whoever is to say yes to it."""
-    sys.stderr.write(f"{fitted_to(sys.stderr, view.as_text())}\n\n")
-    sys.stderr.flush()
+    put(f"{fitted_to(sys.stderr, view.as_text())}\n\n")
 
 
 def _ask(plan: Plan) -> None:
     """Ask for the yes to a plan that was shown."""
-    sys.stderr.write(f"{fitted_to(sys.stderr, safe(_what(plan)))}\n{safe(_asked(plan))}")
-    sys.stderr.flush()
+    put(f"{fitted_to(sys.stderr, safe(_what(plan)))}\n{safe(_asked(plan))}")
 
 
 def _what(plan: Plan) -> str:

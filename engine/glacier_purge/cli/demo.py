@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import sys
 import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 from cyclopts import Parameter, validators
 
-from glacier_purge.cli.options import Output
+from glacier_purge.cli.options import LogOptions, Logs, Output
 from glacier_purge.cli.output import OutputFormat
+from glacier_purge.cli.voice import say
 
 if TYPE_CHECKING:
     from glacier_purge.cli.simulated import StartedSimulator
@@ -21,6 +21,7 @@ def demo(
     archives: Annotated[int, Parameter(validator=validators.Number(gte=1, lte=10_000_000))] = 2000,
     rate: float = 400.0,
     run_dir: Path | None = None,
+    logs: Logs = LogOptions(),
     output: Output = OutputFormat.TEXT,
 ) -> int:
     """Purge a simulated vault over real HTTP, from its inventory to the last audit line.
@@ -91,5 +92,4 @@ async def _purge(glacier: StartedSimulator, run_dir: Path, output: OutputFormat)
 
 
 def _say(message: str) -> None:
-    sys.stderr.write(f"demo: {message}\n")
-    sys.stderr.flush()
+    say("info", message, f"demo: {message}")

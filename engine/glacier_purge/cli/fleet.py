@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from dataclasses import replace
 from functools import cache
 from pathlib import Path
@@ -26,6 +25,7 @@ from glacier_purge.cli.options import (
 )
 from glacier_purge.cli.output import OutputFormat, print_page, tell
 from glacier_purge.cli.signals import StopSignals
+from glacier_purge.cli.voice import lines
 from glacier_purge.cli.waiting import NoWaitOption
 from glacier_purge.errors import UsageError
 
@@ -142,7 +142,7 @@ class _Terminal:
         self._settings_for = settings_for
         self._no_wait = no_wait
         every_seconds = settings_for(None, None, None).report.progress_seconds
-        self._screen = fleet_display(sys.stderr, plain_every_seconds=every_seconds, now=utc_now)
+        self._screen = fleet_display(lines("info"), plain_every_seconds=every_seconds, now=utc_now)
         self._approval = TerminalApproval(digests, self._screen.aside)
         self._opened: OpenedFleet | None = None
 
@@ -158,7 +158,7 @@ class _Terminal:
         ):
             self._opened = opened
             for finding in opened.roster.findings:
-                tell(finding)
+                tell(finding, "warning")
             with self._screen as screen:
                 async with anyio.create_task_group() as tasks:
                     tasks.start_soon(StopSignals(opened.fleet.stop).listen, tasks.cancel_scope)
@@ -192,7 +192,4 @@ class _Terminal:
 
 
 def _say(vault: Vault, message: str) -> None:
-    from glacier_purge.report.terminal import safe
-
-    sys.stderr.write(f"glacier-purge: {safe(vault.name)}: {safe(message)}\n")
-    sys.stderr.flush()
+    tell(f"{vault.name}: {message}")

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from glacier_purge.archive import id_rule_for
 from glacier_purge.cli.exit_codes import ExitCode
-from glacier_purge.cli.options import Hyphened, Output
+from glacier_purge.cli.options import Hyphened, LogOptions, Logs, Output
 from glacier_purge.cli.output import OutputFormat, as_text, print_page, print_result
 from glacier_purge.errors import UsageError
 from glacier_purge.report.terminal import safe
@@ -17,7 +17,9 @@ if TYPE_CHECKING:
     from glacier_purge.inventory.inspection import Inspection
 
 
-def inspect(file: Hyphened, *, any_id_length: bool = False, output: Output = OutputFormat.TEXT) -> int:
+def inspect(
+    file: Hyphened, *, any_id_length: bool = False, logs: Logs = LogOptions(), output: Output = OutputFormat.TEXT
+) -> int:
     """Count, date and check the records of an inventory. Sends nothing.
 
     Parameters

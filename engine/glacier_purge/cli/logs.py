@@ -58,7 +58,7 @@ def configure_logs(options: LogOptions) -> None:
             processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, *_renderers(options)],
         )
     )
-    logging.basicConfig(level=logging.DEBUG if options.debug else logging.INFO, handlers=[handler], force=True)
+    logging.basicConfig(level=options.level.upper(), handlers=[handler], force=True)
     for name in _NEVER_BELOW_WARNING:
         logging.getLogger(name).setLevel(logging.WARNING)
 

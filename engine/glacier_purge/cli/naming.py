@@ -6,6 +6,7 @@ import sys
 from typing import TYPE_CHECKING
 
 from glacier_purge.cli.streams import typed_line
+from glacier_purge.cli.voice import put
 from glacier_purge.errors import PlanRefused
 from glacier_purge.report.terminal import safe
 
@@ -25,8 +26,7 @@ async def confirm_by_name(name: str, given: str | None, about: Iterable[str]) ->
                 f"with --confirm-vault {name}"
             )
         asked = f"Type {name} to go on, anything else to stop: "
-        sys.stderr.write("\n".join([*map(safe, about), "", safe(asked)]))
-        sys.stderr.flush()
+        put("\n".join([*map(safe, about), "", safe(asked)]))
         given = (await typed_line()).strip()
     if given != name:
         raise PlanRefused(f"{given!r} is not the vault's name, {name!r}. Nothing was sent.")

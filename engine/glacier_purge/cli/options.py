@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 from cyclopts import Parameter
 
 from glacier_purge.cli.output import OutputFormat
+from glacier_purge.cli.voice import level_wanted
 from glacier_purge.errors import UsageError
 
 if TYPE_CHECKING:
@@ -153,12 +154,21 @@ class SettingsOptions:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LogOptions:
-    """What the operator log on stderr looks like."""
+    """What is said on stderr; every verb has these, which ``voice`` looks for before the command line is parsed."""
 
     log_format: Literal["console", "json"] = "console"
-    """Operator log for people or as JSON lines."""
+    """For people, or for a log collector: every line on stderr one JSON object, errors and wrong usage included."""
+    log_level: Literal["debug", "info", "warning", "error"] | None = None
+    """The least that is said on stderr; info unless given. A plan that is to be approved is shown at any."""
+    quiet: bool = False
+    """Say nothing but warnings and errors; the result on stdout is as ever. The same as --log-level warning."""
     debug: bool = False
-    """Log more, and print a traceback for unexpected errors."""
+    """Say more, and print a traceback for unexpected errors. The same as --log-level debug."""
+
+    @property
+    def level(self) -> str:
+        """The least that is said."""
+        return level_wanted(self.log_level, quiet=self.quiet, debug=self.debug)
 
 
 def option_of_setting(path: tuple[str, ...]) -> str:

@@ -9,14 +9,14 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-from glacier_purge.cli.options import Output
+from glacier_purge.cli.options import LogOptions, Logs, Output
 from glacier_purge.cli.output import OutputFormat, print_result
 
 if TYPE_CHECKING:
     from glacier_purge.run.steering import Order
 
 
-def pause(run_dir: Path, *, output: Output = OutputFormat.TEXT) -> int:
+def pause(run_dir: Path, *, logs: Logs = LogOptions(), output: Output = OutputFormat.TEXT) -> int:
     """Send nothing until `resume`; requests under way settle.
 
     A pause ends with the process: `apply` begins to send, also after a pause.
@@ -36,7 +36,7 @@ def pause(run_dir: Path, *, output: Output = OutputFormat.TEXT) -> int:
     return _order(run_dir, Pause(by=who()), output)
 
 
-def resume(run_dir: Path, *, output: Output = OutputFormat.TEXT) -> int:
+def resume(run_dir: Path, *, logs: Logs = LogOptions(), output: Output = OutputFormat.TEXT) -> int:
     """Go on after `pause`. Outside of its hours, or while credentials are renewed, the run still waits.
 
     Parameters
@@ -54,7 +54,9 @@ def resume(run_dir: Path, *, output: Output = OutputFormat.TEXT) -> int:
     return _order(run_dir, Resume(by=who()), output)
 
 
-def rate(run_dir: Path, max_rate: float | Literal["none"], *, output: Output = OutputFormat.TEXT) -> int:
+def rate(
+    run_dir: Path, max_rate: float | Literal["none"], *, logs: Logs = LogOptions(), output: Output = OutputFormat.TEXT
+) -> int:
     """Change the highest rate of a run that is going on.
 
     Parameters
@@ -83,7 +85,7 @@ def rate(run_dir: Path, max_rate: float | Literal["none"], *, output: Output = O
     return _order(run_dir, SetRate(by=who(), per_second=cap), output)
 
 
-def stop(run_dir: Path, *, output: Output = OutputFormat.TEXT) -> int:
+def stop(run_dir: Path, *, logs: Logs = LogOptions(), output: Output = OutputFormat.TEXT) -> int:
     """Send nothing new, let requests under way settle, end the process. `apply` goes on with the run.
 
     Parameters

@@ -15,6 +15,7 @@ from enum import StrEnum
 from typing import TYPE_CHECKING, TextIO
 
 from glacier_purge.cli.streams import OutputClosed
+from glacier_purge.cli.voice import say
 from glacier_purge.errors import HostFailed
 from glacier_purge.report.terminal import fitted, safe
 
@@ -69,7 +70,7 @@ def print_text(text: str) -> None:
             sys.stdout.write(text + "\n")
             sys.stdout.flush()
         except HostFailed as failed:
-            tell(str(failed))
+            tell(str(failed), "warning")
 
 
 def as_text(result: Mapping[str, object]) -> str:
@@ -96,7 +97,6 @@ def _value(value: object) -> str:
             return str(value)
 
 
-def tell(message: str) -> None:
-    """Say it, made safe."""
-    sys.stderr.write(fitted_to(sys.stderr, f"glacier-purge: {safe(message)}") + "\n")
-    sys.stderr.flush()
+def tell(message: str, level: str = "info") -> None:
+    """Say it on stderr, made safe; ``warning`` is what nobody should miss."""
+    say(level, message, fitted_to(sys.stderr, f"glacier-purge: {safe(message)}"))

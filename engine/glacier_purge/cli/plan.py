@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from glacier_purge.cli.choice_options import ChoiceOptions, From, RecordOptions, Records, Which
-from glacier_purge.cli.options import Aws, AwsOptions, Output, SettingsOptions, SettingsSource
+from glacier_purge.cli.options import Aws, AwsOptions, LogOptions, Logs, Output, SettingsOptions, SettingsSource
 from glacier_purge.cli.output import OutputFormat, print_page, print_result
 from glacier_purge.cli.waiting import NoWaitOption
 
@@ -18,6 +18,7 @@ def plan(
     no_wait: NoWaitOption = False,
     aws: Aws = AwsOptions(),
     source: SettingsSource = SettingsOptions(),
+    logs: Logs = LogOptions(),
     output: Output = OutputFormat.TEXT,
 ) -> int:
     """Choose what goes, write it down in a new run folder, and print what would happen. Sends no delete.

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from glacier_purge.cli.options import AwsOptions, Output, SettingsOptions, SettingsSource
+from glacier_purge.cli.options import AwsOptions, LogOptions, Logs, Output, SettingsOptions, SettingsSource
 from glacier_purge.cli.output import OutputFormat, print_page, print_result, tell
 
 if TYPE_CHECKING:
@@ -18,6 +18,7 @@ def report(
     *,
     html: Path | None = None,
     source: SettingsSource = SettingsOptions(),
+    logs: Logs = LogOptions(),
     output: Output = OutputFormat.TEXT,
 ) -> int:
     """Say what became of a vault: what was deleted, kept and failed, how it went, what is proven, and how to check it.

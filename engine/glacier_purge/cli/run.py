@@ -175,7 +175,7 @@ class _Terminal:
         facts = ", ".join(f"{name} {value}" for name, value in step.facts.items() if value is not None)
         tell(f"{step.at} round {step.round}, {step.phase.value}: {step.event.value}" + (f" ({facts})" if facts else ""))
         for alarm in alarms(step):
-            tell(alarm)
+            tell(alarm, "warning")
 
     @asynccontextmanager
     async def watch(self, run: PurgeRun, plan: Plan) -> AsyncIterator[None]:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 from cyclopts import Parameter
 
 from glacier_purge.cli.listing import ListForm
-from glacier_purge.cli.options import AwsOptions, Output, SettingsOptions, SettingsSource
+from glacier_purge.cli.options import AwsOptions, LogOptions, Logs, Output, SettingsOptions, SettingsSource
 from glacier_purge.cli.output import OutputFormat, print_page, print_result
 
 if TYPE_CHECKING:
@@ -23,6 +23,7 @@ def show(
     form: Annotated[ListForm, Parameter(name="--format")] = "csv",
     to: Path | None = None,
     source: SettingsSource = SettingsOptions(),
+    logs: Logs = LogOptions(),
     output: Output = OutputFormat.TEXT,
 ) -> int:
     """Print a plan again, whole: what goes, what stays and why, what it costs, how long it takes. Sends nothing.

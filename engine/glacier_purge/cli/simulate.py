@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Annotated
 
 from cyclopts import Parameter
 
-from glacier_purge.cli.options import Hyphened, Whole
+from glacier_purge.cli.options import Hyphened, LogOptions, Logs, Whole
 from glacier_purge.cli.signals import heard
 
 if TYPE_CHECKING:
@@ -47,6 +47,7 @@ def simulate(
     no_auth: bool = False,
     region: str | None = None,
     account_id: str | None = None,
+    logs: Logs = LogOptions(),
 ) -> int:
     """Serve a simulated Amazon Glacier on loopback until stopped (Ctrl-C or SIGTERM).
 
@@ -100,6 +101,7 @@ def simulate(
     # An account in a bad week, with an inventory of one's own.
     glacier-purge simulate --port 8123 --scenario bad-week --from inventory.json
     """
+    from glacier_purge.cli.logs import configure_logs
     from glacier_purge.errors import UsageError
     from glacier_simulator.kit import SimulatedGlacier
     from glacier_simulator.loading import read_vault
@@ -128,7 +130,7 @@ def simulate(
         port=port,
         tls=tls,
     )
-    logging.basicConfig(stream=sys.stderr, level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s")
+    configure_logs(logs)
     _run(_serve(glacier))
     return 0
 

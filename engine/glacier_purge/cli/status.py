@@ -7,11 +7,11 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from glacier_purge.cli.options import Output
+from glacier_purge.cli.options import LogOptions, Logs, Output
 from glacier_purge.cli.output import OutputFormat, print_page, print_result
 
 
-def status(run_dir: Path, *, output: Output = OutputFormat.TEXT) -> int:
+def status(run_dir: Path, *, logs: Logs = LogOptions(), output: Output = OutputFormat.TEXT) -> int:
     """Say how far a run, a lifecycle or a fleet is and what it waits for. Counts are what is on disk; disturbs nothing.
 
     Parameters

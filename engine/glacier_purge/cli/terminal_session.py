@@ -5,7 +5,6 @@ The result is printed however the run ended, from what is durable.
 
 from __future__ import annotations
 
-import sys
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING
 
@@ -14,6 +13,7 @@ import anyio
 from glacier_purge.cli.exit_codes import ExitCode
 from glacier_purge.cli.output import print_result, tell
 from glacier_purge.cli.signals import StopSignals
+from glacier_purge.cli.voice import lines
 from glacier_purge.cli.working import works_shown
 from glacier_purge.clock import utc_now
 from glacier_purge.errors import RunStopped
@@ -60,7 +60,7 @@ class TerminalSession:
     async def watched(self) -> AsyncIterator[None]:
         """Show the run's progress on stderr and stop it on signals; the second one ends the context at once."""
         with (
-            display(sys.stderr, plain_every_seconds=self._plain_every_seconds, now=utc_now) as screen,
+            display(lines("info"), plain_every_seconds=self._plain_every_seconds, now=utc_now) as screen,
             works_shown(screen.show_works),
         ):
             async with anyio.create_task_group() as tasks:
@@ -96,9 +96,9 @@ class TerminalSession:
 
     def _exit_code(self, folder: RunFolder, summary: Report | None) -> int:
         if summary is None or not summary.complete:
-            tell(f"stopped before the end. Go on with: glacier-purge apply {folder.path}")
+            tell(f"stopped before the end. Go on with: glacier-purge apply {folder.path}", "warning")
             return (self.stopped_as or RunStopped).exit_code
         if summary.failed:
-            tell(f'{summary.failed:,} archives failed: look for "failed" in {folder.path}/audit')
+            tell(f'{summary.failed:,} archives failed: look for "failed" in {folder.path}/audit', "warning")
             return ExitCode.FAILED
         return ExitCode.DONE

@@ -7,7 +7,6 @@ No folder can be asked whether one waits somewhere, so what becomes of it is sai
 
 from __future__ import annotations
 
-import sys
 from typing import TYPE_CHECKING
 
 from glacier_purge.cli.exit_codes import ExitCode
@@ -21,7 +20,7 @@ from glacier_purge.cli.options import (
     SettingsOptions,
     SettingsSource,
 )
-from glacier_purge.cli.output import OutputFormat, print_result
+from glacier_purge.cli.output import OutputFormat, print_result, tell
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -83,7 +82,7 @@ def thaw(
             with vault_locked(address, endpoint_url, None):
                 taken = await _taken_out(await clients.control(address, access), confirm_vault)
         if taken:
-            sys.stderr.write(f"{_IF_IT_LIVES}\n")
+            tell(_IF_IT_LIVES, "warning")
         print_result(
             Thawed(
                 state="thawed" if taken else "nothing to take away: no statement of ours denies uploads",

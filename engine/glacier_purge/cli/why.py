@@ -5,11 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 
 from glacier_purge.cli.exit_codes import ExitCode
-from glacier_purge.cli.options import Output
+from glacier_purge.cli.options import LogOptions, Logs, Output
 from glacier_purge.cli.output import OutputFormat, print_page, print_result
 
 
-def why(run_dir: Path, archive_id: str, *, output: Output = OutputFormat.TEXT) -> int:
+def why(run_dir: Path, archive_id: str, *, logs: Logs = LogOptions(), output: Output = OutputFormat.TEXT) -> int:
     """Tell one archive's whole story: which inventory lists it, what was decided and why, who approved it, when it was
     sent and with what outcome, and what a later inventory and the certificate say of it.
 

@@ -6,12 +6,12 @@ The thread begins with the first work, rests while there is none, and draws noth
 
 from __future__ import annotations
 
-import sys
 import threading
 import time
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
+from glacier_purge.cli.voice import lines
 from glacier_purge.long_work import watched_by
 from glacier_purge.report.works import Works
 
@@ -48,7 +48,7 @@ def works_on_stderr() -> Iterator[None]:
             from glacier_purge.clock import utc_now
             from glacier_purge.report.displays import works_display
 
-            chosen = works_display(sys.stderr, plain_every_seconds=_PLAIN_EVERY_SECONDS, now=utc_now)
+            chosen = works_display(lines("info"), plain_every_seconds=_PLAIN_EVERY_SECONDS, now=utc_now)
         chosen.show(works)
 
     with works_shown(show):

@@ -21,6 +21,7 @@ from glacier_purge.cli import _explain, main
 from glacier_purge.cli.logs import configure_logs
 from glacier_purge.cli.options import LogOptions
 from glacier_purge.cli.output import as_text
+from glacier_purge.cli.voice import Voice, speaking
 from glacier_purge.glacier.reply import read_reply
 from glacier_purge.glacier.sdk.answers import as_error
 from glacier_purge.guard.findings import Finding, Weight
@@ -204,8 +205,8 @@ def service_errors(text: str, folder: Path, number: int) -> Out:
 
 
 def _as_ended(error: Exception) -> Out:
-    with caught() as (_, err):
-        _explain(error, traceback_wanted=True)
+    with speaking(Voice(level="debug")), caught() as (_, err):
+        _explain(error)
     return [("terminal", err.getvalue())]
 
 

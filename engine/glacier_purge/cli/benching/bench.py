@@ -19,7 +19,7 @@ from cyclopts import Parameter, validators
 
 from glacier_purge.cli.benching.result import Benched, Compared, as_table, compared
 from glacier_purge.cli.benching.round import RoundOrder, in_own_process
-from glacier_purge.cli.options import Hyphened, Output, Whole
+from glacier_purge.cli.options import Hyphened, LogOptions, Logs, Output, Whole
 from glacier_purge.cli.output import OutputFormat, print_result, print_text
 
 if TYPE_CHECKING:
@@ -59,6 +59,7 @@ def bench(
     endpoint_url: str | None = None,
     vault: Hyphened = "photos",
     ca_bundle: Path | None = None,
+    logs: Logs = LogOptions(),
     output: Output = OutputFormat.TEXT,
 ) -> int:
     """Measure throughput, latency, CPU and memory of the whole purge against a simulator.
