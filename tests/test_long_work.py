@@ -6,7 +6,7 @@ import asyncio
 from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING
 
-from glacier_purge.long_work import LongWork, Unit, counted, long_work, undisturbed, watched_by
+from glacier_purge.long_work import LongWork, Unit, counted, long_work, told_as_one, undisturbed, watched_by
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -53,6 +53,25 @@ def test_a_work_is_told_counted_and_over_also_where_it_fails() -> None:
         "back",
         "begins failing",
         "ends failing at 3 of None",
+    ]
+
+
+def test_parts_of_a_work_are_not_told_but_a_person_is_left_alone() -> None:
+    watching = Watching()
+    with watched_by(watching), long_work("whole", total=2) as whole:
+        with told_as_one(), long_work("part"), undisturbed():
+            whole.add(2)
+        with long_work("another"):
+            pass
+    with told_as_one(), long_work("unseen"):
+        pass
+    assert watching.told == [
+        "begins whole",
+        "aside",
+        "back",
+        "begins another",
+        "ends another at 0 of None",
+        "ends whole at 2 of 2",
     ]
 
 

@@ -73,6 +73,25 @@ def watched_by(watcher: Watcher | None) -> Iterator[None]:
         _watcher.reset(token)
 
 
+class _Part:
+    """A watcher of parts: it shows nothing of them, and stands aside as the one of the whole does."""
+
+    def __init__(self, whole: Watcher) -> None:
+        self.stand_aside = whole.stand_aside
+
+    def begins(self, work: LongWork) -> None:
+        pass
+
+    def ends(self, work: LongWork) -> None:
+        pass
+
+
+def told_as_one() -> AbstractContextManager[None]:
+    """Have nothing shown of what is begun in the context: it is part of a work that is shown already."""
+    watcher = _watcher.get()
+    return watched_by(None if watcher is None else _Part(watcher))
+
+
 def undisturbed() -> AbstractContextManager[None]:
     """Have nothing shown in the context, in which a person may be asked something at the terminal."""
     watcher = _watcher.get()

@@ -151,6 +151,7 @@ def test_what_may_not_be_read_is_named_and_is_not_none(at: Shell) -> None:
     said = at("vaults", "--regions", "us-east-1", "--output", "json")
     photos = by_name(said)["photos"]
     assert said.exit_code == 254
+    assert "2 questions were not answered, so this is not all there is; each is named as not read" in said.err
     assert (photos["lock"], photos["may_write"], photos["uploads_denied_by"]) == (None, None, None)
     assert photos["tags"] == {}
     assert [one["operation"] for one in photos["not_read"]] == ["GetVaultLock", "GetVaultAccessPolicy"]
@@ -223,6 +224,25 @@ def test_each_profile_is_asked_with_its_own_credentials(at: Shell, monkeypatch: 
     assert at("vaults", "--profiles", "archive,unknown").exit_code == 253
 
 
+def test_a_profile_is_asked_for_credentials_once_before_all_its_regions_are(
+    at: Shell, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # credential_process in the AWS configuration; glacier-purge vaults --regions us-east-1,us-west-1,us-west-2
+    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
+        monkeypatch.delenv(name)
+    calls, helper = at.folder / "calls", at.folder / "helper"
+    helper.write_text(
+        f"#!/bin/sh\necho begin >>{calls}\nsleep 0.1\necho end >>{calls}\n"
+        'echo \'{"Version": 1, "AccessKeyId": "test", "SecretAccessKey": "test"}\'\n'
+    )
+    helper.chmod(0o700)
+    (at.folder / "config").write_text(f"[profile helped]\ncredential_process = {helper}\n")
+    monkeypatch.setenv("AWS_CONFIG_FILE", str(at.folder / "config"))
+    said = at("vaults", "--profiles", "helped", "--regions", "us-east-1,us-west-1,us-west-2", "--output", "json")
+    assert (said.exit_code, len(answer(said)["empty"])) == (0, 2), said.err
+    assert calls.read_text().split()[:2] == ["begin", "end"], "who types a code for MFA types one"
+
+
 def test_all_regions_are_those_of_the_service(at: Shell) -> None:
     # glacier-purge vaults --regions all
     found = answer(at("vaults", "--regions", "all", "--output", "json"))
@@ -289,6 +309,12 @@ def test_by_an_inventory_or_a_plan_the_fee_is_one_figure(at: Shell) -> None:
     at.planned("--max-size", "1000000", "--in-retrieval", "delete")
     planned = by_name(at("estimate", "--run-dir", str(at.run_dir), "--output", "json"))["photos"]
     assert (planned["known_by"], 0 < planned["archives"] < 1_000) == ("plan", True)
+    assert (listed["invalid_records"], planned["invalid_records"]) == (0, 0)
+    broken = at.folder / "broken.json"
+    broken.write_text(inventory.read_text().replace('"Size":', '"Size":-', 1))
+    assert (
+        "1 records of the inventory are no archives and in no figure" in at("estimate", "--inventory", str(broken)).out
+    )
     other = at("estimate", "films", "--inventory", str(inventory))
     assert (other.exit_code, "the inventory is of vault photos, not of films" in other.err) == (2, True)
 

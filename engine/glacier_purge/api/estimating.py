@@ -94,7 +94,8 @@ def estimated_by_inventory(there: tuple[Vault, str], listed: Counted, by: Assump
     vault, endpoint_url = there
     census = listed.census
     found = estimate_listed(listed.archives, census.bytes, census.last_days(), vault.region, by.prices, by.now.date())
-    return _together([_by_each(vault, endpoint_url, "inventory", listed.taken, found, by)], [], by)
+    prospect = _by_each(vault, endpoint_url, "inventory", listed.taken, found, by)
+    return _together([replace(prospect, invalid_records=listed.invalid)], [], by)
 
 
 def estimated_by_plan(plan: Plan, by: Assumptions) -> Estimates:

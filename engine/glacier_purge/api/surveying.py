@@ -20,7 +20,7 @@ from glacier_purge.aws.endpoints import REGIONS
 from glacier_purge.errors import CredentialsFailed, GlacierPurgeError, UsageError
 from glacier_purge.glacier.control import ControlRefused
 from glacier_purge.guard.protection import protection
-from glacier_purge.long_work import Unit, long_work, watched_by
+from glacier_purge.long_work import Unit, long_work, told_as_one
 from glacier_purge.report.survey import Found, Surveyed, Unread
 
 if TYPE_CHECKING:
@@ -80,10 +80,11 @@ def _regions(regions: Sequence[str], settings: Settings) -> Sequence[str]:
     if ALL_REGIONS not in regions:
         return regions
     try:
-        partition = partition_of(region_of(settings))
+        own = region_of(settings)
     except UsageError:  # none is set, and none has to be where all are asked for
-        partition = partition_of("us-east-1")
-    return sorted(region for region in REGIONS if partition_of(region) == partition)
+        own = "us-east-1"
+    there = [region for region in REGIONS if partition_of(region) == partition_of(own)]
+    return sorted(there, key=lambda region: (region != own, region))  # its own is surely enabled
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -102,7 +103,12 @@ async def listed(asked: Sequence[Place], names: Sequence[str], clients: Clients)
     """
     for name in names:
         check_vault_name(name)
-    answers = await _side_by_side("listing vaults", [partial(_vaults_of, place, names, clients) for place in asked])
+    first = {place.profile: number for number, place in reversed([*enumerate(asked)])}
+    answers = await _side_by_side(
+        "listing vaults",
+        [partial(_vaults_of, place, names, clients) for place in asked],
+        alone=[*first.values()],  # a code for MFA is asked for once, and the session is kept for the other regions
+    )
     found: dict[str, Found] = {}
     missing: dict[str, Unread] = {}
     empty, unread = [], []
@@ -195,19 +201,26 @@ class _Asking:
             return None
 
 
-async def _side_by_side(what: str, questions: Sequence[Callable[[], Awaitable[_T]]]) -> list[_T]:
-    """Ask all of them, a few at a time, and give the answers in order. ``what`` is told of them as one work."""
+async def _side_by_side(
+    what: str, questions: Sequence[Callable[[], Awaitable[_T]]], *, alone: Sequence[int] = ()
+) -> list[_T]:
+    """Ask all of them, a few at a time, and give the answers in order. ``what`` is told of them as one work.
+
+    Those numbered ``alone`` are asked before the others, one after another.
+    """
     answers: dict[int, _T] = {}
     room = anyio.CapacityLimiter(AT_ONCE_MAX)
 
     async def ask(number: int, question: Callable[[], Awaitable[_T]]) -> None:
         async with room:
-            with watched_by(None):
+            with told_as_one():
                 answers[number] = await question()
             work.add(1)
 
     with long_work(what, total=len(questions), unit=Unit.PARTS) as work:
+        for number in alone:
+            await ask(number, questions[number])
         async with anyio.create_task_group() as tasks:
-            for number, question in enumerate(questions):
-                tasks.start_soon(ask, number, question)
+            for number in set(range(len(questions))).difference(alone):
+                tasks.start_soon(ask, number, questions[number])
     return [answers[number] for number in range(len(questions))]

@@ -123,7 +123,6 @@ def estimate(
             shown = estimated_by_plan(planned(RunFolder.look(run_dir))[1], assuming(utc_now()))
         else:
             shown = await (by_counts() if inventory is None else by_file(inventory))
-        print_table(shown, ESTIMATED, output)
-        return shown.exit_code
+        return print_table(shown, ESTIMATED, output)
 
     return in_event_loop(work)

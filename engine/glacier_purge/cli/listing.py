@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Literal, Protocol, TypeAlias
 
 from cyclopts import Parameter
 
-from glacier_purge.cli.output import OutputFormat, columns_of, print_page, print_result
+from glacier_purge.cli.output import OutputFormat, columns_of, print_page, print_result, tell
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -36,7 +36,15 @@ ListForm: TypeAlias = Literal["csv", "jsonl", "s3-batch"]
 
 
 class Tabular(Protocol):
-    """What can be shown as a page, as rows and as an answer for programs."""
+    """What can be shown as a page, as rows and as an answer for programs, and may not be all there is."""
+
+    @property
+    def not_read(self) -> int:
+        """How many questions about it have no answer; each is named in what is shown."""
+
+    @property
+    def exit_code(self) -> int:
+        """The worst of those."""
 
     def as_text(self, columns: int | None) -> str:
         """A page of so many columns; None: as wide as it needs."""
@@ -48,8 +56,8 @@ class Tabular(Protocol):
         """The answer for programs."""
 
 
-def print_table(table: Tabular, columns: Sequence[str], output: TableFormat) -> None:
-    """Write a table to stdout; ``columns`` are those of its rows."""
+def print_table(table: Tabular, columns: Sequence[str], output: TableFormat) -> int:
+    """Write a table to stdout, and give its exit code; ``columns`` are those of its rows."""
     match output:
         case TableFormat.JSON:
             print_result(table.as_result(), OutputFormat.JSON)
@@ -57,6 +65,9 @@ def print_table(table: Tabular, columns: Sequence[str], output: TableFormat) -> 
             print_list(table.rows(), columns, "csv", None, vault="")
         case TableFormat.TEXT:
             print_page(table.as_text(columns_of(sys.stdout)))
+    if table.not_read:
+        tell(f"{table.not_read:,} questions were not answered, so this is not all there is; each is named as not read.")
+    return table.exit_code
 
 
 def print_list(

@@ -62,7 +62,6 @@ def vaults(
             seen = await surveyed(found.vaults, asked, clients)
             now = service_now(asked[0].access, clients)
             survey = Survey(now=now, prices=prices, vaults=seen, empty=found.empty, unread=found.unread)
-        print_table(survey, SURVEYED, output)
-        return survey.exit_code
+        return print_table(survey, SURVEYED, output)
 
     return in_event_loop(work)

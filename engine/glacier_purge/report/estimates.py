@@ -62,6 +62,7 @@ class Prospect:
     saved_per_month: float | None = None
     fee: tuple[float, float] | None = None
     trail_cost: float | None = None
+    invalid_records: int = 0
     forecast: Forecast | None = None
 
     def as_result(self) -> VaultEstimate:
@@ -78,6 +79,7 @@ class Prospect:
             saved_per_month=self.saved_per_month,
             early_deletion_fee=self.fee,
             trail_cost_per_trail=self.trail_cost,
+            invalid_records=self.invalid_records,
             forecast=None
             if self.forecast is None
             else ForecastResult(
@@ -107,6 +109,11 @@ class Estimates:
     def exit_code(self) -> int:
         """0 where all was read, otherwise the worst of what was not."""
         return max((one.error.exit_code for one in self.unread), default=0)
+
+    @property
+    def not_read(self) -> int:
+        """How many questions have no answer."""
+        return len(self.unread)
 
     def as_result(self) -> Estimated:
         """All of it for programs."""
@@ -178,6 +185,8 @@ class Estimates:
             soonest, likely, latest = (f"{time:%Y-%m-%d %H:%M}" for time in self.over)
             yield f"  all over by {likely} UTC, {soonest} at the soonest, {latest} at the latest"
         for one in self.prospects:
+            if one.invalid_records:
+                yield f"  {one.invalid_records:,} records of the inventory are no archives and in no figure"
             if one.archives is None:
                 yield safe(f"  {one.vault.name} is in no sum: it has had no inventory yet, so nobody has counted it")
         for region in sorted(

@@ -154,6 +154,11 @@ class Survey:
         faults = [one.error for one in self.unread] + [fault for one in self.vaults for fault in one.unread.values()]
         return max((fault.exit_code for fault in faults), default=0)
 
+    @property
+    def not_read(self) -> int:
+        """How many questions, about regions or vaults, have no answer."""
+        return len(self.unread) + sum(len(one.unread) for one in self.vaults)
+
     def as_result(self) -> VaultsSeen:
         """All of it for programs."""
         seen = [self._seen(one) for one in self.vaults]

@@ -90,6 +90,7 @@ class VaultEstimate(msgspec.Struct, frozen=True, kw_only=True):
     early_deletion_fee: Annotated[
         tuple[float, float] | None, about("For archives under 90 days: at least and at most, today.")
     ]
+    invalid_records: Annotated[int, about("Records of the inventory from which no archive can be told: in no figure.")]
     trail_cost_per_trail: Annotated[float | None, about("CloudTrail, for each trail beyond the account's first.")]
     forecast: Annotated[Forecast | None, about("How long it takes, if it began now, and nothing else ran.")]
 
