@@ -44,7 +44,7 @@ _A_RANGE = (
 )
 _OVER = (
     "Over is likely when the vault is gone: inventory job, deletes at the rate, next inventory, removal; each vault as "
-    "if it went alone."
+    "if it went alone. Whether a lock, a policy or a tag forbids it, tells:\n  glacier-purge vaults"
 )
 
 
