@@ -9,6 +9,9 @@ from pathlib import Path
 
 import pytest
 
+from glacier_purge.cli.output import tell
+from glacier_purge.cli.streams import held_back
+
 COMMAND = str(Path(sys.executable).with_name("glacier-purge"))
 
 
@@ -44,3 +47,18 @@ def test_a_command_started_with_closed_descriptors_works(closed: str, tmp_path: 
     script = f'"$0" config schema {closed}; echo $? > {tmp_path}/exit'
     subprocess.run(["sh", "-c", script, COMMAND], capture_output=True, check=True)
     assert (tmp_path / "exit").read_text() == "0\n"
+
+
+def test_what_others_say_while_somebody_is_asked_comes_after_the_answer(capsys: pytest.CaptureFixture[str]) -> None:
+    asker = sys.stderr
+    asker.write("Type photos 500: ")
+    with held_back():
+        tell("films: verify: proven empty")
+        assert sys.stderr.isatty() is asker.isatty()
+        for number in range(2_000):
+            tell(f"line {number}")
+        asker.write("photos 500\n")
+    told = capsys.readouterr().err.splitlines()
+    assert told[0] == "Type photos 500: photos 500"
+    assert told[-1] == "glacier-purge: line 1999"
+    assert len(told) == 1_001

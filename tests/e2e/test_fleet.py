@@ -124,7 +124,7 @@ def test_ctrl_c_lets_go_of_all_that_wait_and_the_same_command_goes_on(bench: Ben
     while len(waiting) < 2:
         line = process.stderr.readline()
         assert line, "it ended by itself"
-        waiting |= {line.partition(" ")[0]} if "waiting for" in line else set()
+        waiting |= {line.split(" ")[1]} if "waiting for" in line else set()
     process.send_signal(signal.SIGINT)
     out, err = process.communicate(timeout=30)
     assert process.returncode == 130, err

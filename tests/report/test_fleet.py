@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from io import StringIO
-from typing import TYPE_CHECKING
 
+import pytest
 from rich.console import Console
 
 from glacier_purge.report.displays import fleet_display
-from glacier_purge.report.fleet import PlainFleet, Row, row_sentence
-from glacier_purge.report.live import LiveFleet, _table
-
-if TYPE_CHECKING:
-    import pytest
+from glacier_purge.report.fleet import PlainFleet, Pressing, Row, folded, row_sentence
+from glacier_purge.report.live import LiveFleet, _fitting, _table
 
 AT = datetime(2026, 11, 23, 1, 2, 3, tzinfo=UTC)
 
@@ -43,10 +41,12 @@ def test_a_moment_is_whole_on_a_narrow_terminal() -> None:
 def test_plain_lines_are_written_for_news_and_once_a_day() -> None:
     stream, now = StringIO(), AT
     table = PlainFleet(stream, every_seconds=10.0, now=lambda: now)
-    with table, table.aside():
+    with table:
         for hours in (0, 1, 23.9, 24, 25):
             now = AT + timedelta(hours=hours)
             table.show([row(), row(vault="films")])
+        with table.aside():
+            table.show([row("news in a question")])
         table.show([row(), row(vault="films", phase="plan")])
     lines = stream.getvalue().splitlines()
     assert [line.split(" ")[:2] for line in lines] == [
@@ -83,3 +83,58 @@ def test_a_terminal_gets_a_table_and_others_get_lines(monkeypatch: pytest.Monkey
     assert "3 \\x1b[2J" in drawn
     assert "overdrawn" not in drawn
     assert isinstance(fleet_display(StringIO(), plain_every_seconds=10.0, now=lambda: AT), PlainFleet)
+
+
+def fleet_of(*pressing: Pressing) -> list[Row]:
+    return [replace(row(vault=f"vault-{number}"), pressing=each) for number, each in enumerate(pressing)]
+
+
+@pytest.mark.parametrize(
+    ("rows", "lines", "shown", "others"),
+    [
+        (
+            fleet_of(*[Pressing.WAITS] * 9, Pressing.WORKS, Pressing.DONE, Pressing.ASKS),
+            5,
+            ["vault-9", "vault-11"],
+            "10 more: 9 wait (next look 2026-11-23 01:02 UTC), 1 are done",
+        ),
+        (
+            fleet_of(*[Pressing.WORKS] * 9, Pressing.FAILED, Pressing.ASKS),
+            3,
+            ["vault-0", "vault-9", "vault-10"],
+            "8 more: 8 have news that finds no room",
+        ),
+        (
+            [
+                replace(one, until=AT - timedelta(hours=number))
+                for number, one in enumerate(fleet_of(*[Pressing.WAITS] * 9))
+            ],
+            2,
+            ["vault-7", "vault-8"],
+            "7 more: 7 wait (next look 2026-11-22 19:02 UTC)",
+        ),
+    ],
+)
+def test_a_fleet_folds_to_what_does_not_only_wait(rows: list[Row], lines: int, shown: list[str], others: str) -> None:
+    chosen, told = folded(rows, lines)
+    assert [one.vault for one in chosen] == shown
+    assert told == others
+
+
+@pytest.mark.parametrize("columns", [80, 120])
+def test_a_fleet_of_twelve_is_whole_on_24_lines(columns: int) -> None:
+    rows = fleet_of(*[Pressing.WAITS] * 9, Pressing.WORKS, Pressing.FAILED, Pressing.ASKS)
+    rows = [
+        replace(one, standing="waiting for the vault's first inventory, half a day after an upload") for one in rows
+    ]
+    console = Console(file=StringIO(), width=columns, height=24)
+    drawn = _fitting(rows, console)
+    lines = console.render_lines(drawn, console.options.update(height=None))
+    assert len(lines) < 24
+    text = "".join(segment.text for line in lines for segment in line)
+    for vault in ("vault-9", "vault-10", "vault-11"):
+        assert vault in text
+    assert "9 more: 9 wait" in text
+    assert "more:" not in "".join(
+        segment.text for line in console.render_lines(_fitting(rows[9:], console)) for segment in line
+    )

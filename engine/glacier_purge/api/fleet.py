@@ -17,10 +17,11 @@ from glacier_purge.archive import Vault
 from glacier_purge.errors import PlanRefused, UsageError
 from glacier_purge.fleet.budgets import Budgets
 from glacier_purge.fleet.file import expand, read_fleet
-from glacier_purge.fleet.fleet import Fleet, folder_name
+from glacier_purge.fleet.fleet import Fleet, State, folder_name
 from glacier_purge.fleet.job_orders import ANY_JOBS, JobOrders
 from glacier_purge.fleet.roster import Roster, enlisted, fingerprint, read_roster, write_roster
 from glacier_purge.lifecycle.options import LifecycleOptions
+from glacier_purge.report.fleet import Pressing
 from glacier_purge.run.windows import in_words
 from glacier_purge.storage.file_system import described, takes_names_for_one
 from glacier_purge.storage.given_file import GivenFileWrong, as_text, read_given
@@ -54,6 +55,14 @@ class FleetPeople:
     waiter_for: Callable[[Settings, Callable[[Waiting], None]], Waiter]
 
 
+_PRESSING = {
+    State.DONE: Pressing.DONE,
+    State.PENDING: Pressing.WAITS,
+    State.STOPPED: Pressing.FAILED,
+    State.FAILED: Pressing.FAILED,
+}
+
+
 class OpenedFleet:
     """A fleet that is open in this process, until its context ends."""
 
@@ -70,7 +79,7 @@ class OpenedFleet:
             ending, row = self.fleet.endings.get(name), member.row
             if ending is not None:
                 told = f"{ending.state}: {ending.message}" if ending.message else ending.state.value
-                row = replace(row, standing=told, until=ending.until)
+                row = replace(row, standing=told, until=ending.until, pressing=_PRESSING[ending.state])
             rows.append(row)
         return rows
 

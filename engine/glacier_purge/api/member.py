@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING
 
@@ -9,8 +10,10 @@ from glacier_purge.api.lifecycle import opened_lifecycle
 from glacier_purge.errors import GlacierPurgeError, RunStopped
 from glacier_purge.lifecycle.steps import alarms, position
 from glacier_purge.lifecycle.steps_file import read_steps
-from glacier_purge.report.fleet import Row
+from glacier_purge.long_work import watched_by
+from glacier_purge.report.fleet import Pressing, Row
 from glacier_purge.report.summary import progress
+from glacier_purge.report.works import Works
 from glacier_purge.storage.folder import LIFECYCLE_FILE, RunFolder
 from glacier_purge.text import share
 
@@ -32,6 +35,9 @@ if TYPE_CHECKING:
 
     WaiterFor = Callable[[Callable[[Waiting], None]], Waiter]
     """Gives a waiter that tells what it waits for."""
+
+_SEEN_AFTER_SECONDS = 1.0
+"""A question to the service while a vault waits is nothing to tell; one that hangs is."""
 
 
 class Member:
@@ -62,6 +68,7 @@ class Member:
         self._lane = lane
         self._approve = approve
         self._waiter_for = waiter_for
+        self._works = Works(time.monotonic)
         self._waiting: Waiting | None = None
         self.taken: list[Step] = []
         """The steps it took in this process."""
@@ -74,17 +81,18 @@ class Member:
 
     async def go_on(self) -> None:
         """Go on from the phase that the folder says until the vault is done."""
-        async with opened_lifecycle(
-            RunFolder.open_or_create(self.path),
-            self.vault,
-            self._order,
-            self._settings,
-            self._clients,
-            self,
-            waiter=self._waiter_for(self._note_wait),
-            lane=self._lane,
-        ) as self._lifecycle:
-            await self._lifecycle.go_on()
+        with watched_by(self._works):
+            async with opened_lifecycle(
+                RunFolder.open_or_create(self.path),
+                self.vault,
+                self._order,
+                self._settings,
+                self._clients,
+                self,
+                waiter=self._waiter_for(self._note_wait),
+                lane=self._lane,
+            ) as self._lifecycle:
+                await self._lifecycle.go_on()
 
     def drain(self, reason: str) -> bool:
         """End the deletes under way in good order; False when there are none."""
@@ -118,6 +126,7 @@ class Member:
             phase=self.phase,
             standing=self._standing(),
             until=None if waiting is None or self._run is not None else waiting.until,
+            pressing=self._pressing,
         )
 
     # -- what a lifecycle asks of a person ----------------------------------------------------------------------------
@@ -154,9 +163,17 @@ class Member:
     def _note_wait(self, waiting: Waiting) -> None:
         self._waiting = waiting
 
+    @property
+    def _pressing(self) -> Pressing:
+        if self._asking:
+            return Pressing.ASKS
+        return Pressing.WAITS if self._waiting is not None and self._run is None else Pressing.WORKS
+
     def _standing(self) -> str:
         if self._asking:
             return "your approval is asked for"
+        if (works := self._works.views()) and works[-1].elapsed_seconds >= _SEEN_AFTER_SECONDS:
+            return works[-1].sentence
         if self._run is not None:
             run, plan = self._run
             if run.ledger is None:

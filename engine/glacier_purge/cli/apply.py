@@ -98,14 +98,13 @@ async def apply_plan(
 
     async with reported(folder, settings):
         with alone_with(folder, plan):
-            check_plan(
-                plan, rules(settings)
-            )  # before anybody is asked; carrying out checks again, and the archives too
+            check_plan(plan, rules(settings))  # before anybody is asked; carrying out checks again, and the archives
             approval: Approval = await approval_for(folder, plan, settings, confirm_digest)
             here = host(access(settings, plan.endpoint_url))
             async with (
                 Clients() as clients,
                 opened_run(folder, plan, settings, clients, here, credentials=credentials) as run,
             ):
-                session = TerminalSession(run, plan, plain_every_seconds=settings.report.progress_seconds)
-                return await session.carry_out(folder, approval, output)
+                session = TerminalSession(run, plan)
+                every_seconds = settings.report.progress_seconds
+                return await session.carry_out(folder, approval, output, plain_every_seconds=every_seconds)

@@ -16,7 +16,7 @@ import anyio
 from glacier_purge.api.purging import was_approved
 from glacier_purge.approval.typed import Approval, approve_by_digest, approve_by_words
 from glacier_purge.cli.output import fitted_to
-from glacier_purge.cli.streams import typed_line
+from glacier_purge.cli.streams import held_back, typed_line
 from glacier_purge.cli.voice import put
 from glacier_purge.clock import utc_now
 from glacier_purge.errors import PlanRefused
@@ -92,7 +92,8 @@ class TerminalApproval:
             with self._aside():
                 _put_before(request.view)
                 _ask(plan)
-                return approve_by_words(plan, await typed_line(), who())
+                with held_back():
+                    return approve_by_words(plan, await typed_line(), who())
 
 
 def _put_before(view: PlanView) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -30,12 +30,16 @@ from glacier_purge.cli.waiting import NoWaitOption
 from glacier_purge.errors import UsageError
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
+    from collections.abc import AsyncIterator, Iterator
+    from datetime import datetime
 
     from glacier_purge.api.person import ApprovalRequest
     from glacier_purge.approval.typed import Approval
+    from glacier_purge.glacier.waiting import Waiting
+    from glacier_purge.lifecycle.lifecycle import Lifecycle
     from glacier_purge.lifecycle.steps import Step
     from glacier_purge.plan.document import Plan
+    from glacier_purge.report.displays import Display
     from glacier_purge.run.purge import PurgeRun
     from glacier_purge.settings import Settings
 
@@ -127,15 +131,17 @@ def run(
     path = run_dir if run_dir is not None else Path("runs") / (vault.lstrip(".-") or "vault")
 
     terminal = _Terminal(path, settings, confirm_digest)
-    waits = waiter(no_wait, access(settings, settings.aws.endpoint_url))
+    waits = waiter(no_wait, access(settings, settings.aws.endpoint_url), terminal.waits)
 
     async def work() -> int:
         folder = RunFolder.open_or_create(path)
-        async with (
-            Clients() as clients,
-            opened_lifecycle(folder, vault, order, settings, clients, terminal, waiter=waits) as lifecycle,
-        ):
-            await lifecycle.go_on()
+        with terminal.shown():
+            async with (
+                Clients() as clients,
+                opened_lifecycle(folder, vault, order, settings, clients, terminal, waiter=waits) as lifecycle,
+            ):
+                terminal.carries(lifecycle)
+                await lifecycle.go_on()
         if output is OutputFormat.TEXT:
             print_page(as_text(LifecycleReport.of(folder, vault, lifecycle).as_dict()))
         return ExitCode.DONE
@@ -148,16 +154,43 @@ def run(
 
 
 class _Terminal:
-    """The person at this process's terminal, whose vault goes on in the folder ``path``."""
+    """The person at this process's terminal, whose vault goes on in the folder ``path``: one screen for all of it.
+
+    Where nothing is drawn, each step and each wait is a line.
+    """
 
     def __init__(self, path: Path, settings: Settings, confirm_digest: str | None) -> None:
         from glacier_purge.cli.confirmation import TerminalApproval
+        from glacier_purge.cli.waiting import WaitTeller
 
         self._path = path
         self.taken: list[Step] = []
         """The steps it was told of."""
         self._plain_every_seconds = settings.report.progress_seconds
-        self._approval = TerminalApproval([] if confirm_digest is None else [confirm_digest])
+        self._approval = TerminalApproval([] if confirm_digest is None else [confirm_digest], self._aside)
+        self._tell_wait = WaitTeller()
+        self._screen: Display | None = None
+        self._lifecycle: Lifecycle | None = None
+
+    @contextmanager
+    def shown(self) -> Iterator[None]:
+        """Have a screen in the context."""
+        from glacier_purge.cli.terminal_session import screen_on_stderr
+
+        with screen_on_stderr(self._plain_every_seconds) as self._screen:
+            yield
+
+    def carries(self, lifecycle: Lifecycle) -> None:
+        """Show this one from now on."""
+        self._lifecycle = lifecycle
+        self._show()
+
+    def waits(self, waiting: Waiting) -> None:
+        """Show what is waited for, and until when."""
+        if self._screen is not None and self._screen.is_drawn:
+            self._show(f"waiting for {waiting.what}. Ctrl-C stops, the same command goes on.", waiting.until)
+        else:
+            self._tell_wait(waiting)
 
     async def approve(self, request: ApprovalRequest) -> Approval:
         """By the digest that was given, else asked."""
@@ -172,18 +205,38 @@ class _Terminal:
         from glacier_purge.lifecycle.steps import alarms
 
         self.taken.append(step)
-        facts = ", ".join(f"{name} {value}" for name, value in step.facts.items() if value is not None)
-        tell(f"{step.at} round {step.round}, {step.phase.value}: {step.event.value}" + (f" ({facts})" if facts else ""))
+        if self._screen is not None and self._screen.is_drawn:
+            self._show()
+        else:
+            facts = ", ".join(f"{name} {value}" for name, value in step.facts.items() if value is not None)
+            told = f"{step.at} round {step.round}, {step.phase.value}: {step.event.value}"
+            tell(told + (f" ({facts})" if facts else ""))
         for alarm in alarms(step):
             tell(alarm, "warning")
 
     @asynccontextmanager
     async def watch(self, run: PurgeRun, plan: Plan) -> AsyncIterator[None]:
-        """Progress on stderr, and an ear for signals."""
+        """Progress on the screen, and an ear for signals."""
         from glacier_purge.cli.terminal_session import TerminalSession
 
-        session = TerminalSession(run, plan, plain_every_seconds=self._plain_every_seconds)
-        async with session.watched():
+        assert self._screen is not None, "shown comes first"
+        self._show()
+        session = TerminalSession(run, plan)
+        async with session.watched(self._screen):
             yield
         if session.stopped_as is not None:
             raise session.stopped_as(f"stopped by a signal in {self._path}. The same command goes on.")
+
+    def _show(self, now_told: str = "", until: datetime | None = None) -> None:
+        from glacier_purge.report.way import way
+
+        if self._screen is not None and self._lifecycle is not None:
+            vault, file = self._lifecycle.vault, self._lifecycle.file
+            title = f"{vault.name} in {vault.region}, account {vault.account_id}"
+            self._screen.show_way(way(title, file.steps, file.phase, file.round, now_told=now_told, until=until))
+
+    @contextmanager
+    def _aside(self) -> Iterator[None]:
+        assert self._screen is not None, "shown comes first"
+        with self._screen.aside():
+            yield

@@ -12,6 +12,7 @@ from __future__ import annotations
 import io
 import os
 import sys
+from collections import deque
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, TextIO, cast
 
@@ -59,6 +60,43 @@ def _any_character(stream: TextIO | None) -> Iterator[None]:
         yield
     finally:
         stream.reconfigure(errors=errors)
+
+
+_HELD_LINES_MAX = 1_000
+"""Of what is said while somebody thinks about a plan, perhaps for days, the last so many lines are kept."""
+
+
+@contextmanager
+def held_back() -> Iterator[None]:
+    """Have nothing written to stderr while somebody is asked there; what was said meanwhile comes after the answer."""
+    stream = sys.stderr
+    held = _Held(stream)
+    sys.stderr = cast("TextIO", held)
+    try:
+        yield
+    finally:
+        sys.stderr = stream
+        stream.write("".join(held.said))
+        stream.flush()
+
+
+class _Held:
+    """A text stream that keeps what is written to it; all else is as at the one in whose place it stands."""
+
+    def __init__(self, stream: TextIO) -> None:
+        self._stream = stream
+        self.said: deque[str] = deque(maxlen=_HELD_LINES_MAX)
+
+    def __getattr__(self, name: str) -> object:
+        return getattr(self._stream, name)
+
+    def write(self, text: str) -> int:
+        """Keep it."""
+        self.said.append(text)
+        return len(text)
+
+    def flush(self) -> None:
+        """Keep it still."""
 
 
 async def typed_line() -> str:

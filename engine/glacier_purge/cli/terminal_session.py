@@ -5,7 +5,7 @@ The result is printed however the run ended, from what is durable.
 
 from __future__ import annotations
 
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, contextmanager
 from typing import TYPE_CHECKING
 
 import anyio
@@ -21,7 +21,7 @@ from glacier_purge.report.displays import display
 from glacier_purge.report.summary import Report, progress, summarise
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
+    from collections.abc import AsyncIterator, Iterator
 
     from glacier_purge.approval.typed import Approval
     from glacier_purge.cli.output import OutputFormat
@@ -34,20 +34,32 @@ _FIRST_SECONDS = 1.0
 """Whoever started it sees as soon as this that it goes."""
 
 
+@contextmanager
+def screen_on_stderr(plain_every_seconds: float) -> Iterator[Display]:
+    """The display that fits stderr, with whatever long work is done in the context."""
+    with (
+        display(lines("info"), plain_every_seconds=plain_every_seconds, now=utc_now) as screen,
+        works_shown(screen.show_works),
+    ):
+        yield screen
+
+
 class TerminalSession:
     """One verb's carrying out of one plan."""
 
-    def __init__(self, run: PurgeRun, plan: Plan, *, plain_every_seconds: float) -> None:
+    def __init__(self, run: PurgeRun, plan: Plan) -> None:
         self._run = run
         self._plan = plan
-        self._plain_every_seconds = plain_every_seconds
         self._signals = StopSignals(lambda name, _: run.drain(name))
 
-    async def carry_out(self, folder: RunFolder, approval: Approval, output: OutputFormat) -> int:
+    async def carry_out(
+        self, folder: RunFolder, approval: Approval, output: OutputFormat, *, plain_every_seconds: float
+    ) -> int:
         """Do it, print the result to stdout, and return the exit code. Errors of the run pass through."""
         try:
-            async with self.watched():
-                await self._run.carry_out(approval)
+            with screen_on_stderr(plain_every_seconds) as screen:
+                async with self.watched(screen):
+                    await self._run.carry_out(approval)
         finally:
             summary = self._summary(folder)
             if summary is not None:
@@ -57,18 +69,14 @@ class TerminalSession:
         return self._exit_code(folder, summary)
 
     @asynccontextmanager
-    async def watched(self) -> AsyncIterator[None]:
-        """Show the run's progress on stderr and stop it on signals; the second one ends the context at once."""
-        with (
-            display(lines("info"), plain_every_seconds=self._plain_every_seconds, now=utc_now) as screen,
-            works_shown(screen.show_works),
-        ):
-            async with anyio.create_task_group() as tasks:
-                tasks.start_soon(self._signals.listen, tasks.cancel_scope)
-                tasks.start_soon(self._show, screen)
-                yield
-                tasks.cancel_scope.cancel()
-            self._show_now(screen)
+    async def watched(self, screen: Display) -> AsyncIterator[None]:
+        """Show the run's progress on ``screen`` and stop it on signals; the second one ends the context at once."""
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(self._signals.listen, tasks.cancel_scope)
+            tasks.start_soon(self._show, screen)
+            yield
+            tasks.cancel_scope.cancel()
+        self._show_now(screen)
 
     @property
     def stopped_as(self) -> type[RunStopped] | None:
@@ -96,9 +104,9 @@ class TerminalSession:
 
     def _exit_code(self, folder: RunFolder, summary: Report | None) -> int:
         if summary is None or not summary.complete:
-            tell(f"stopped before the end. Go on with: glacier-purge apply {folder.path}", "warning")
+            tell(f"stopped before the end. Go on with: glacier-purge apply {folder.path}")
             return (self.stopped_as or RunStopped).exit_code
         if summary.failed:
-            tell(f'{summary.failed:,} archives failed: look for "failed" in {folder.path}/audit', "warning")
+            tell(f'{summary.failed:,} archives failed: look for "failed" in {folder.path}/audit')
             return ExitCode.FAILED
         return ExitCode.DONE

@@ -16,9 +16,11 @@ from glacier_purge.cli.exit_codes import ExitCode
 from glacier_purge.cli.output import OutputFormat, print_result, tell
 from glacier_purge.cli.rehearsal import rehearsal_time
 from glacier_purge.cli.signals import until_stopped
+from glacier_purge.clock import utc_now
 from glacier_purge.errors import Pending
 from glacier_purge.glacier.waiting import NoWait, SleepingWaiter
 from glacier_purge.run.host import Host
+from glacier_purge.text import stamp
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -49,7 +51,7 @@ def waiter(
     ``tell`` is told of each wait; otherwise a line on stderr says it.  ``time_of`` is for those who make many waiters.
     """
     simulated = (time_of or simulated_time)(access)
-    tell = tell or _Teller()
+    tell = tell or WaitTeller()
     if simulated is None:
         return NoWait() if no_wait else SleepingWaiter(tell=tell)
     clock, sleep = simulated
@@ -118,14 +120,18 @@ async def documented(work: Callable[[], Awaitable[int]], document: Callable[[End
     return exit_code
 
 
-class _Teller:
-    def __init__(self) -> None:
+class WaitTeller:
+    """Says on stderr what is waited for, as a line with its time: ``now`` (UTC)."""
+
+    def __init__(self, now: Callable[[], datetime] = utc_now) -> None:
+        self._now = now
         self._what: str | None = None
         self._tell_again: datetime | None = None
 
     def __call__(self, waiting: Waiting) -> None:
+        """Say it, unless that was said less than a day before."""
         if waiting.what == self._what and self._tell_again is not None and waiting.until < self._tell_again:
             return
         way_out = "" if waiting.what == self._what else ". Ctrl-C stops, the same command goes on."
         self._what, self._tell_again = waiting.what, waiting.until + _TELL_AGAIN
-        tell(f"waiting for {waiting.what}; next look at {waiting.until:%Y-%m-%dT%H:%M:%SZ}{way_out}")
+        tell(f"{stamp(self._now())} waiting for {waiting.what}; next look at {stamp(waiting.until)}{way_out}")

@@ -19,6 +19,7 @@ from collections.abc import Awaitable, Callable
 
 import anyio.to_thread
 
+from glacier_purge.archive import Vault
 from glacier_purge.errors import Pending
 from glacier_purge.glacier.control import NoAnswer
 from glacier_purge.glacier.waiting import answer_again, outlasting
@@ -82,6 +83,11 @@ class Lifecycle:
     def file(self) -> LifecycleFile:
         """Where it is, and the steps that led there."""
         return self._context.file
+
+    @property
+    def vault(self) -> Vault:
+        """Whose it is."""
+        return self._context.target.vault
 
     @property
     def planned(self) -> RunFolder | None:

@@ -20,19 +20,30 @@ if TYPE_CHECKING:
 
     from glacier_purge.report.fleet import Row
     from glacier_purge.report.summary import Progress
+    from glacier_purge.report.way import Way
     from glacier_purge.report.works import WorkView
 
 
 class Display(Protocol):
-    """Somewhere moments are shown, for as long as it is entered."""
+    """Somewhere a run is shown, or a lifecycle with its runs, for as long as it is entered.
+
+    Where it ``is_drawn``, a lifecycle's steps and waits are on it; elsewhere each has to be told.
+    """
 
     every_seconds: float
+    is_drawn: bool
 
     def show(self, moment: Progress) -> None:
         """Draw one moment."""
 
     def show_works(self, works: Sequence[WorkView]) -> None:
         """Draw the long work under way, in whatever thread."""
+
+    def show_way(self, way: Way) -> None:
+        """Draw where a lifecycle is."""
+
+    def aside(self) -> _Aside:
+        """A context in which nothing is drawn, so that somebody can be asked."""
 
     def __enter__(self) -> Display: ...
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
+from enum import IntEnum
 from typing import TYPE_CHECKING, TextIO
 
 from glacier_purge.report.terminal import safe
@@ -23,6 +24,16 @@ COLUMNS = ("vault", "where", "phase", "next look (UTC)", "what it does or waits 
 """The long one is the last, so that the others stay in line where it is broken."""
 
 
+class Pressing(IntEnum):
+    """How much it wants to be seen, the most first."""
+
+    ASKS = 0
+    FAILED = 1
+    WORKS = 2
+    WAITS = 3
+    DONE = 4
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Row:
     """One vault at one moment. ``standing`` says what it does or waits for, ``until`` when that is looked at (UTC)."""
@@ -32,6 +43,7 @@ class Row:
     phase: str
     standing: str
     until: datetime | None = None
+    pressing: Pressing = Pressing.WORKS
 
     @property
     def cells(self) -> tuple[str, ...]:
@@ -47,10 +59,13 @@ class PlainFleet:
         self.every_seconds = every_seconds
         self._stream = stream
         self._now = now
+        self._is_aside = False
         self._told: dict[tuple[str, str], tuple[str, str, datetime]] = {}
 
     def show(self, rows: Sequence[Row]) -> None:
-        """Write the rows that have news."""
+        """Write the rows that have news; none while somebody is asked."""
+        if self._is_aside:
+            return
         now = self._now()
         for row in rows:
             phase, standing, at = self._told.get((row.vault, row.where), ("", "", now))
@@ -61,8 +76,12 @@ class PlainFleet:
 
     @contextmanager
     def aside(self) -> Iterator[None]:
-        """Lines do not disturb a question."""
-        yield
+        """Write nothing into a question; the news comes after it."""
+        self._is_aside = True
+        try:
+            yield
+        finally:
+            self._is_aside = False
 
     def __enter__(self) -> PlainFleet:
         return self
@@ -72,13 +91,35 @@ class PlainFleet:
 
 
 def as_table(rows: Sequence[Row]) -> str:
-    """Rows as aligned lines of plain text under their headings."""
-    cells = [COLUMNS, *(row.cells for row in rows)]
-    shown = [[safe(cell) for cell in line] for line in cells]
-    widths = [max(len(line[column]) for line in shown) for column in range(len(COLUMNS))]
-    return "\n".join(
-        "  ".join(f"{cell:<{width}}" for cell, width in zip(line, widths, strict=True)).rstrip() for line in shown
-    )
+    """Rows as lines of plain text under their headings, as wide as they need."""
+    from glacier_purge.report.grid import grid  # noqa: PLC0415 - rich is only loaded where it draws
+
+    return grid(COLUMNS, [row.cells for row in rows], None, numbers=frozenset())
+
+
+def folded(rows: Sequence[Row], lines: int) -> tuple[list[Row], str]:
+    """The rows to show where there is room for so many, in their order, and a sentence about the others.
+
+    What only waits, or is done, is shown where nothing else is: then those that are looked at first.
+    """
+    news = sorted((row for row in rows if row.pressing < Pressing.WAITS), key=lambda row: row.pressing)
+    waits = sorted((row for row in rows if row.pressing is Pressing.WAITS), key=_next_look)
+    chosen = (news or waits)[:lines]
+    left = [row for row in rows if row not in chosen]
+    kinds = [
+        (sum(row.pressing is Pressing.WAITS for row in left), "wait"),
+        (sum(row.pressing is Pressing.DONE for row in left), "are done"),
+        (sum(row.pressing < Pressing.WAITS for row in left), "have news that finds no room"),
+    ]
+    told = [f"{number:,} {kind}" for number, kind in kinds if number]
+    first = next((row.until for row in waits if row in left and row.until is not None), None)
+    if first is not None:
+        told[0] += f" (next look {first:%Y-%m-%d %H:%M} UTC)"
+    return [row for row in rows if row in chosen], f"{len(left):,} more: {', '.join(told)}"
+
+
+def _next_look(row: Row) -> tuple[bool, str]:
+    return row.until is None, "" if row.until is None else row.until.isoformat()
 
 
 def row_sentence(row: Row) -> str:

@@ -31,9 +31,11 @@ from rich.table import Column, Table
 from rich.text import Text
 
 from glacier_purge.long_work import Unit
-from glacier_purge.report.fleet import COLUMNS
+from glacier_purge.report.fleet import COLUMNS, folded
 from glacier_purge.report.progress import bytes_done, pace, times
 from glacier_purge.report.terminal import safe
+from glacier_purge.report.way import COLUMNS as WAY_COLUMNS
+from glacier_purge.report.way import Standing
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -44,8 +46,13 @@ if TYPE_CHECKING:
 
     from glacier_purge.report.fleet import Row
     from glacier_purge.report.summary import Progress
+    from glacier_purge.report.way import Way
     from glacier_purge.report.works import WorkView
 
+_WHEN_COLUMNS = 19
+"""A moment to the second; what is longer is broken at its spaces."""
+_WIDE_COLUMNS = 110
+"""From here on a folded fleet's account and region find room."""
 _SPINNER = "line"
 """Of ASCII, which every terminal has."""
 _SEEN_AFTER_SECONDS = 0.25
@@ -118,6 +125,7 @@ class LiveDisplay:
     """A bar with its figures and one line that says why, redrawn four times a second. ``now`` is the time (UTC)."""
 
     every_seconds = 0.25
+    is_drawn = True
 
     def __init__(self, stream: TextIO, *, now: Callable[[], datetime]) -> None:
         self._bar = Bar(
@@ -127,8 +135,10 @@ class LiveDisplay:
         self._stream = stream
         self._now = now
         self._live = Live(console=Console(file=stream), auto_refresh=False)
-        self._works = WorkBars(self._live.console)
+        self._console = self._live.console
+        self._works = WorkBars(self._console)
         self._moment: Progress | None = None
+        self._way: Way | None = None
 
     def show(self, moment: Progress) -> None:
         """Redraw."""
@@ -144,11 +154,27 @@ class LiveDisplay:
         self._works.update(works)
         self._draw()
 
+    def show_way(self, way: Way) -> None:
+        """Redraw with where a lifecycle is; a run that went on before is over."""
+        self._way, self._moment = way, None
+        self._draw()
+
+    @contextmanager
+    def aside(self) -> Iterator[None]:
+        """Leave the terminal to a question, which stays there: the next picture begins below it."""
+        live, self._live = self._live, Live(console=self._console, auto_refresh=False)
+        live.stop()
+        try:
+            yield
+        finally:  # the one before would draw over as many lines as its picture had
+            self._live.start()
+
     def _draw(self) -> None:
-        fit(self._live.console, self._stream)
-        moment = self._moment
-        run = () if moment is None else (self._picture(moment),)
-        self._live.update(Group(self._works.picture, *run), refresh=True)
+        if self._live.is_started:
+            fit(self._console, self._stream)
+            way = () if self._way is None else (_way_drawn(self._way),)
+            run = () if self._moment is None else (self._picture(self._moment),)
+            self._live.update(Group(*way, self._works.picture, *run), refresh=True)
 
     def _picture(self, moment: Progress) -> RenderableType:
         figures = ", ".join(filter(None, [bytes_done(moment), pace(moment)]))
@@ -177,6 +203,16 @@ def fit(console: Console, stream: TextIO) -> None:
         console.size = ConsoleDimensions(columns, lines)
 
 
+def _way_drawn(way: Way) -> RenderableType:
+    styles = {Standing.DONE: "dim", Standing.NOW: "bold", Standing.NEXT: "dim"}
+    table = Table(*(Column(name, overflow="fold") for name in WAY_COLUMNS), box=None, padding=(0, 2, 0, 0), expand=True)
+    table.columns[2].ratio = 1
+    table.columns[3].max_width = _WHEN_COLUMNS
+    for line in way.phases:
+        table.add_row(*(Text(safe(cell)) for cell in line.cells), style=styles[line.standing])
+    return Group(Text(safe(way.title), style="bold"), table)
+
+
 class LiveFleet:
     """One row a vault, redrawn every second."""
 
@@ -191,7 +227,7 @@ class LiveFleet:
         """Redraw; not while somebody is asked."""
         if self._live.is_started:
             fit(self._console, self._stream)
-            self._live.update(_table(rows), refresh=True)
+            self._live.update(_fitting(rows, self._console), refresh=True)
 
     @contextmanager
     def aside(self) -> Iterator[None]:
@@ -209,6 +245,23 @@ class LiveFleet:
 
     def __exit__(self, *_: object) -> None:
         self._live.stop()
+
+
+def _fitting(rows: Sequence[Row], console: Console) -> RenderableType:
+    """All rows where there is room for them; else a line for each that does not only wait, and one for all others."""
+    whole = _table(rows)
+    lines = console.height - 1  # the cursor's own
+    if len(console.render_lines(whole, console.options.update(height=None))) <= lines:
+        return whole
+    shown, others = folded(rows, lines - 2)
+    places = [0, 1, 2, 4] if console.width >= _WIDE_COLUMNS else [0, 2, 4]
+    table = Table(box=None, padding=(0, 2, 0, 0), expand=True)
+    for place in places[:-1]:
+        table.add_column(COLUMNS[place], no_wrap=True, overflow="ellipsis", max_width=console.width // 4)
+    table.add_column(COLUMNS[-1], no_wrap=True, overflow="ellipsis", ratio=1)
+    for row in shown:
+        table.add_row(*(Text(safe(row.cells[place])) for place in places))
+    return Group(table, Text(others, style="dim", no_wrap=True, overflow="ellipsis"))
 
 
 def _table(rows: Sequence[Row]) -> Table:

@@ -7,6 +7,7 @@ nobody and counts nothing.
 
 from __future__ import annotations
 
+from contextlib import contextmanager
 from datetime import timedelta
 from typing import TYPE_CHECKING, TextIO
 
@@ -15,15 +16,18 @@ from glacier_purge.report.works import PlainWorks
 from glacier_purge.text import duration, rate, share, size, stamp
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterator, Sequence
     from datetime import datetime
 
     from glacier_purge.report.summary import Progress
+    from glacier_purge.report.way import Way
     from glacier_purge.report.works import WorkView
 
 
 class PlainDisplay:
     """One line a moment, for log files and pipes. ``now`` is this host's time (UTC)."""
+
+    is_drawn = False
 
     def __init__(self, stream: TextIO, *, every_seconds: float, now: Callable[[], datetime]) -> None:
         self.every_seconds = every_seconds
@@ -35,6 +39,14 @@ class PlainDisplay:
         """Write one line."""
         self._stream.write(f"{stamp(self._now())} {sentence(moment, self._now())}\n")
         self._stream.flush()
+
+    def show_way(self, way: Way) -> None:
+        """Each step is told when it is made, and what is waited for when that begins."""
+
+    @contextmanager
+    def aside(self) -> Iterator[None]:
+        """Lines do not disturb a question."""
+        yield
 
     def show_works(self, works: Sequence[WorkView]) -> None:
         """Write a line where one is due."""

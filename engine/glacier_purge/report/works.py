@@ -7,6 +7,7 @@ takes a clock and never waits.
 from __future__ import annotations
 
 from collections import deque
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, TextIO
 
@@ -15,7 +16,7 @@ from glacier_purge.report.terminal import safe
 from glacier_purge.text import duration, share, size, stamp
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterator, Sequence
     from datetime import datetime
 
 _SAMPLES = 10
@@ -104,6 +105,11 @@ class Works:
     def ends(self, work: LongWork) -> None:
         """Watch it no more."""
         self._watched = [watched for watched in self._watched if watched.work is not work]
+
+    @contextmanager
+    def stand_aside(self) -> Iterator[None]:
+        """Nothing is drawn here, so there is nothing to make room."""
+        yield
 
     def clear(self) -> None:
         """Watch none of them any more."""
