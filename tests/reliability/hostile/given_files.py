@@ -13,6 +13,7 @@ import os
 import re
 import tomllib
 from contextlib import ExitStack, contextmanager
+from decimal import Decimal
 from importlib import resources
 from io import StringIO
 from typing import TYPE_CHECKING, Any
@@ -245,7 +246,7 @@ def _read_variable(content: bytes, random: Random, folder: Path) -> None:
     with _environment(**{name: value}):
         settings = load_settings()
     if name == "GLACIER_PURGE_SAFETY__MAX_ARCHIVES" and value not in ("", "none"):
-        assert settings.safety.max_archives == float(value)
+        assert settings.safety.max_archives == Decimal(value)
     if name == "GLACIER_PURGE_SAFETY" and value:
         told = json.loads(value, object_pairs_hook=_each_once)
         cap = "none" if told is None else told.get("max_bytes", "none")
