@@ -1,5 +1,7 @@
 """Every file of a run folder, damaged in every way, by every verb that reads it: a verdict, a place, and never a bug.
 
+Each file is damaged in a third of the ways here, in all of them by the campaign `damaged-folders`.
+
 Of a run that was carried out everything is there; nobody answers at its endpoint, so whoever sent a request would fail
 with another code than the ones here.  A run that was only begun has a service, whose ledger says what was sent.
 """
@@ -13,9 +15,12 @@ import os
 import shutil
 import sys
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, redirect_stderr, redirect_stdout
+from io import StringIO
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from unittest.mock import patch
 
 import pytest
 
@@ -27,8 +32,6 @@ from tests.e2e.shell import process_settings_kept
 from tests.e2e.simulator import simulating
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from tests.e2e.simulator import Simulator
 
 pytestmark = pytest.mark.usefixtures("parsed_once")
@@ -112,6 +115,7 @@ OTHERS_HANDS: tuple[Damage, ...] = (a_strangers, written_by_anybody, with_a_seco
 if os.geteuid():
     warnings.warn("NOT TESTED: only root can give a file to somebody else", stacklevel=1)
     OTHERS_HANDS = OTHERS_HANDS[1:]
+EVERY_WAY = (*OTHER_BYTES, *NO_FILE, *OTHERS_HANDS)
 
 HARMLESS = {
     ("checkpoint", "gone"),
@@ -158,19 +162,16 @@ def expected(verb: str, name: str, damage: str) -> int:
     return 4 if damage in STOPS_ITS_READER.get(name, ()) else 0
 
 
-@pytest.fixture(scope="module")
-def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Two whole run folders, of two vaults."""
-    place = tmp_path_factory.mktemp("made")
+def two_whole_runs(place: Path) -> Path:
+    """Run folders of two vaults, with their certificates."""
     for name, vault in (("run", "photos"), ("other", "videos")):
         asyncio.run(certified(place / name, f"{vault}-{os.getpid()}"))  # one process a vault works on this host
     return place
 
 
-@pytest.fixture(scope="module")
-def alone(tmp_path_factory: pytest.TempPathFactory) -> Any:
+def check_alone(place: Path) -> Any:
     """The check as an auditor has it: one file, which finds no package to unpack with and takes ``zstdcat``."""
-    copy = tmp_path_factory.mktemp("alone") / "verification_alone.py"
+    copy = place / "verification_alone.py"
     shutil.copy(packaged.__file__, copy)
     spec = importlib.util.spec_from_file_location("verification_alone", copy)
     assert spec is not None
@@ -181,24 +182,47 @@ def alone(tmp_path_factory: pytest.TempPathFactory) -> Any:
     return module
 
 
-@pytest.fixture
-def ask(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
-) -> Iterator[Callable[..., tuple[int, str]]]:
-    """Give a command in this process; its exit code, and all it said."""
-    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
-        monkeypatch.setenv(name, "test")
-    monkeypatch.setenv("GLACIER_PURGE_PACE__FIRST_PER_SECOND", "1000")  # the cold start has its own tests
-    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
+Asks = Callable[..., tuple[int, str]]
+"""Gives a command; its exit code, and all it said."""
+
+
+@contextmanager
+def commands(place: Path) -> Iterator[Asks]:
+    """Give commands in this process."""
 
     def command(*arguments: str) -> tuple[int, str]:
-        capsys.readouterr()
-        exit_code = main(list(arguments))
-        said = capsys.readouterr()
-        return exit_code, said.out + said.err
+        said = StringIO()
+        with redirect_stdout(said), redirect_stderr(said):
+            exit_code = main(list(arguments))
+        return exit_code, said.getvalue()
 
-    with process_settings_kept():
+    with pytest.MonkeyPatch.context() as environment, process_settings_kept():
+        for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
+            environment.setenv(name, "test")
+        environment.setenv("GLACIER_PURGE_PACE__FIRST_PER_SECOND", "1000")  # the cold start has its own tests
+        environment.setenv("XDG_STATE_HOME", str(place / "state"))
         yield command
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return two_whole_runs(tmp_path_factory.mktemp("made"))
+
+
+@pytest.fixture(scope="module")
+def alone(tmp_path_factory: pytest.TempPathFactory) -> Any:
+    return check_alone(tmp_path_factory.mktemp("alone"))
+
+
+@pytest.fixture
+def ask(tmp_path: Path) -> Iterator[Asks]:
+    with commands(tmp_path) as command:
+        yield command
+
+
+def a_third(name: str) -> Sequence[Damage]:
+    """Ways to damage a file: other ones than its neighbours are damaged in."""
+    return EVERY_WAY[FILES.index(name) % 3 :: 3]
 
 
 def damaged(made: Path, place: Path, name: str, damage: Damage) -> tuple[Path, bool]:
@@ -213,25 +237,16 @@ def damaged(made: Path, place: Path, name: str, damage: Damage) -> tuple[Path, b
     return run, not is_file or (run / name).read_bytes() != before
 
 
-@pytest.mark.parametrize("name", FILES)
-def test_damage_of_every_file_is_a_verdict_that_names_it(
-    name: str,
-    made: Path,
-    alone: Any,
-    tmp_path: Path,
-    ask: Callable[..., tuple[int, str]],
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    """An auditor may have a copy that is anybody's; whatever else was done to a file is damage."""
-    for damage in (*OTHER_BYTES, *NO_FILE, *OTHERS_HANDS):
-        run, is_changed = damaged(made, tmp_path, name, damage)
+def check_verdicts(name: str, ways: Sequence[Damage], made: Path, alone: Any, place: Path, ask: Asks) -> None:
+    """Damage is a verdict that names it.  An auditor may have a copy that is anybody's; all else is damage."""
+    for damage in ways:
+        run, is_changed = damaged(made, place, name, damage)
         case = (name, damage.__name__)
         code, said = ask("audit", "verify", str(run), "--output", "json")
         if not (name in UNVOUCHED and damage in OTHER_BYTES):
             assert code == (4 if is_changed and case not in HARMLESS else 0), (case, said)
         assert code in {0, 4}, (case, said)
-        with monkeypatch.context() as patch:
-            patch.setitem(sys.modules, "zstandard", None)
+        with patch.dict(sys.modules, zstandard=None):
             [(_, what, by_itself)] = alone.verify_folder(run)
         assert (what, by_itself.exit_code) == ("run", code), case
         told = json.loads(said)["fault_list"]
@@ -246,13 +261,11 @@ def test_damage_of_every_file_is_a_verdict_that_names_it(
             assert stem in blamed or by_both or "manifest" in [fault.kind for fault in here.faults], (case, told)
 
 
-@pytest.mark.parametrize("name", FILES)
-def test_no_damage_of_any_file_is_a_bug_to_any_verb(
-    name: str, made: Path, tmp_path: Path, ask: Callable[..., tuple[int, str]]
-) -> None:
+def check_verbs(name: str, ways: Sequence[Damage], made: Path, place: Path, ask: Asks) -> None:
+    """Damage is a bug to no verb, and stops who reads the file."""
     digest = json.loads((made / "run" / "plan.json").read_bytes())["digest"]
-    for damage in (*OTHER_BYTES, *NO_FILE, *OTHERS_HANDS):
-        run, is_changed = damaged(made, tmp_path, name, damage)
+    for damage in ways:
+        run, is_changed = damaged(made, place, name, damage)
         for verb, *options in (("status",), ("show",), ("export",), ("apply", "--confirm-digest", digest)):
             given = ("audit", verb) if verb == "export" else (verb,)
             code, said = ask(*given, str(run), *options)
@@ -262,6 +275,18 @@ def test_no_damage_of_any_file_is_a_bug_to_any_verb(
             assert "Traceback" not in said
             assert not code or any(word in said for word in TOLD_AS.get(name, (name,))), (case, said)
         assert (run / "audit" / "000003.jsonl.torn-1").exists() is False, name
+
+
+@pytest.mark.parametrize("name", FILES)
+def test_damage_of_every_file_is_a_verdict_that_names_it(
+    name: str, made: Path, alone: Any, tmp_path: Path, ask: Asks
+) -> None:
+    check_verdicts(name, a_third(name), made, alone, tmp_path, ask)
+
+
+@pytest.mark.parametrize("name", FILES)
+def test_no_damage_of_any_file_is_a_bug_to_any_verb(name: str, made: Path, tmp_path: Path, ask: Asks) -> None:
+    check_verbs(name, a_third(name), made, tmp_path, ask)
 
 
 BEGUN_FILES = (*sorted(PLAN_FILES), "audit/000001.jsonl", "checkpoint", "lock", "noticed.json")
@@ -287,7 +312,7 @@ def begun(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Simulator,
 
 @pytest.mark.parametrize("name", BEGUN_FILES)
 def test_whatever_file_is_damaged_nothing_outside_of_the_plan_is_sent(
-    name: str, begun: tuple[Simulator, Path], tmp_path: Path, ask: Callable[..., tuple[int, str]]
+    name: str, begun: tuple[Simulator, Path], tmp_path: Path, ask: Asks
 ) -> None:
     """By the server's ledger, and by what is still listed: of another plan's archives as well."""
     simulator, place = begun
@@ -297,7 +322,7 @@ def test_whatever_file_is_damaged_nothing_outside_of_the_plan_is_sent(
     selected = (place / "run" / "decisions").read_bytes()
     ids = [record["ArchiveId"] for record in json.loads((place / "run" / "inventory.json").read_bytes())["ArchiveList"]]
     kept -= {archive_id for archive_id, decision in zip(ids, selected, strict=True) if decision == 0}
-    for damage in (*OTHER_BYTES, *NO_FILE, *OTHERS_HANDS):
+    for damage in EVERY_WAY:
         if not (place / "run" / name).exists():
             continue
         run, is_changed = damaged(place, tmp_path, name, damage)

@@ -4,9 +4,10 @@
 
 Each mutant lies in a copy of the engine, one copy a core, and is tried against the tests of its room that reach its
 line (coverage.py says which), until one fails.  A process is forked for each, in which all that is not ours is loaded
-already.  A mutant that no test fails, or that no test reaches, has survived: it is told, with the reason when one is
-written down in `survivors.json`.  Nine in ten have to be killed, not counting those whose reason says that they change
-nothing that anybody sees; it begins with "a test is missing" where they do.
+already, and is ended once it has computed for too long, however busy the machine is.  A mutant that no test fails, or
+that no test reaches, has survived: it is told, with the reason when one is written down in `survivors.json`.  Nine in
+ten have to be killed, not counting those whose reason says that they change nothing that anybody sees; it begins with
+"a test is missing" where they do.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ import importlib
 import json
 import os
 import random
+import resource
 import shutil
 import signal
 import sys
@@ -40,6 +42,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
 KILLED_SHARE_MIN = 0.9
+WAITS_FACTOR = 10.0
+"""How many times as long as it may compute a mutant may take with all its waiting, for its turn as well."""
 KILLED, TOO_SLOW, SURVIVED = "killed", "too slow", "survived"
 A_TEST_IS_MISSING = "a test is missing"
 NO_REASON = f"{A_TEST_IS_MISSING}, or a reason"
@@ -123,7 +127,8 @@ def _file(root: Path, module: str) -> Path:
 def _pytest(tests: Sequence[str]) -> int:
     os.chdir(ROOT)
     loaded_already = "ignore::pytest.PytestAssertRewriteWarning"
-    return int(pytest.main(["-x", "-q", "-n", "0", "-p", "no:cacheprovider", "-W", loaded_already, *tests]))
+    options = ("-x", "-q", "-n", "0", "-p", "no:cacheprovider", "-W", loaded_already, "--timeout", "0")
+    return int(pytest.main([*options, *tests]))
 
 
 def _leave(code: int) -> None:
@@ -144,7 +149,7 @@ class Copy:
     def begin(self, place: Place, mutant: Mutant, limit_seconds: float) -> None:
         """Have a mutant tried."""
         self.tried = (place, mutant)
-        self._until = time.monotonic() + limit_seconds
+        self._until = time.monotonic() + WAITS_FACTOR * limit_seconds
         _file(self._root, place.module).write_text(mutant.source, "utf-8")
         sys.stdout.flush()
         self._child = os.fork()
@@ -152,6 +157,7 @@ class Copy:
             with (self._root / "output").open("wb") as output:
                 os.dup2(output.fileno(), 1)
                 os.dup2(output.fileno(), 2)
+            resource.setrlimit(resource.RLIMIT_CPU, (int(limit_seconds), int(limit_seconds) + 5))
             sys.dont_write_bytecode = True
             os.environ["PYTHONDONTWRITEBYTECODE"] = "1"
             os.environ["PYTHONPATH"] = str(self._root / "engine")
@@ -173,7 +179,9 @@ class Copy:
         place, _ = self.tried
         shutil.copy(_file(ROOT, place.module), _file(self._root, place.module))
         self.tried = None
-        return TOO_SLOW if not ended else KILLED if status else SURVIVED
+        if not ended or os.waitstatus_to_exitcode(status) in {-signal.SIGXCPU, -signal.SIGKILL}:
+            return TOO_SLOW
+        return KILLED if status else SURVIVED
 
     def close(self) -> None:
         """End the process, and what it started."""
@@ -242,7 +250,7 @@ def main() -> int:
     parser.add_argument("--sample", type=int, default=300)
     parser.add_argument("--seed", type=int, default=0, help="another sample")
     parser.add_argument(
-        "--limit-seconds", type=float, default=600.0, help="a mutant that takes longer goes on for ever"
+        "--limit-seconds", type=float, default=200.0, help="a mutant that computes for longer goes on for ever"
     )
     parser.add_argument("--record", action="store_true", help="write the run into RELIABILITY.md")
     asked = parser.parse_args()
