@@ -53,6 +53,7 @@ if TYPE_CHECKING:
     from glacier_purge.glacier.port import Glacier, VaultDescription
     from glacier_purge.glacier.recording import Recording
 
+_PATIENT = ControlRetry()
 _log: Any = structlog.wrap_logger(logging.getLogger(__name__))
 
 
@@ -61,15 +62,17 @@ class Clients:
 
     Every method raises ``ConfigurationFailed`` for an unknown profile and ``UsageError`` for a region, endpoint, file
     of certificates or record of the wire that can't be used, before anything is sent.  ``sleep`` is how it is waited
-    between two tries of a question.
+    between two tries of a question, ``retry`` how often one about a vault is tried.
     """
 
-    def __init__(self, *, sleep: Callable[[float], Awaitable[None]] = anyio.sleep) -> None:
+    def __init__(
+        self, *, sleep: Callable[[float], Awaitable[None]] = anyio.sleep, retry: ControlRetry = _PATIENT
+    ) -> None:
         check_asserts_stay_on()
         self.clock = ServiceClock(utc_now)
         """What time it is for AWS, by what was heard from it."""
         self._opened = AsyncExitStack()
-        self._first_retry, self._retry = replace(FIRST_QUESTION, sleep=sleep), ControlRetry(sleep=sleep)
+        self._first_retry, self._retry = replace(FIRST_QUESTION, sleep=sleep), replace(retry, sleep=sleep)
         self._regions: dict[tuple[Access, str], _Region] = {}
         self._sources: dict[tuple[object, ...], CredentialSource] = {}
         self._recordings: dict[Path, Recording] = {}

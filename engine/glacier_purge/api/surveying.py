@@ -7,6 +7,7 @@ question, and stops nothing else.
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import TYPE_CHECKING, TypeVar
@@ -17,7 +18,7 @@ from glacier_purge.api.addresses import region_of
 from glacier_purge.api.values import access, endpoint
 from glacier_purge.archive import Vault, check_vault_name, partition_of
 from glacier_purge.aws.endpoints import REGIONS
-from glacier_purge.errors import CredentialsFailed, GlacierPurgeError, UsageError
+from glacier_purge.errors import CredentialsFailed, GlacierPurgeError, RunStopped, UsageError
 from glacier_purge.glacier.control import ControlRefused
 from glacier_purge.guard.protection import protection
 from glacier_purge.long_work import Unit, long_work, told_as_one
@@ -39,6 +40,8 @@ _T = TypeVar("_T")
 
 AT_ONCE_MAX = 8
 """Questions under way: enough to look at a thousand vaults in minutes, few beside the limit of an account."""
+UNANSWERED_MAX = 3
+"""Vaults of a region in a row without an answer to a question, after which it is not asked there any more."""
 ALL_REGIONS = "all"
 
 
@@ -133,8 +136,8 @@ async def listed(asked: Sequence[Place], names: Sequence[str], clients: Clients)
 
 async def surveyed(vaults: Sequence[Found], asked: Sequence[Place], clients: Clients) -> list[Surveyed]:
     """Look at what is around each vault: lock, access policy, tags, uploads under way."""
-    access_of = {(place.profile, place.region): place.access for place in asked}
-    questions = [partial(_surveyed, one, access_of[one.profile, one.vault.region], clients) for one in vaults]
+    ways = {(place.profile, place.region): _Way(place) for place in asked}
+    questions = [partial(_surveyed, one, ways[one.profile, one.vault.region], clients) for one in vaults]
     return await _side_by_side("looking at vaults", questions)
 
 
@@ -169,9 +172,9 @@ async def _described(place: Place, name: str | None, clients: Clients) -> list[V
     return [await (await clients.control_for_anybody(vault, place.access)).describe_vault()]
 
 
-async def _surveyed(one: Found, reached: Access, clients: Clients) -> Surveyed:
-    control = await clients.control_for_anybody(one.vault, reached)
-    asking = _Asking()
+async def _surveyed(one: Found, way: _Way, clients: Clients) -> Surveyed:
+    control = await clients.control_for_anybody(one.vault, way.place.access)
+    asking = _Asking(way)
     protected = await protection(control, asking)
     uploads = await asking("ListMultipartUploads", partial(_uploads, control))
     return Surveyed(found=one, protection=protected, uploads=uploads, unread=asking.errors)
@@ -181,10 +184,31 @@ async def _uploads(control: GlacierControl) -> int:
     return sum([1 async for _ in control.multipart_uploads()])
 
 
+class _Way:
+    """The way to a region, and how often in a row each operation got no answer on it."""
+
+    def __init__(self, place: Place) -> None:
+        self.place = place
+        self._unanswered = Counter[str]()
+
+    def check(self, operation: str) -> None:
+        """Raise ``RunStopped`` where it is not worth waiting once more: a thousand vaults would take hours."""
+        if self._unanswered[operation] >= UNANSWERED_MAX:
+            raise RunStopped(
+                f"{operation} was not asked: {UNANSWERED_MAX} vaults before it in {self.place.region} got no answer. "
+                "Run the same command again when the service can be reached."
+            )
+
+    def ended(self, operation: str, *, answered: bool) -> None:
+        """Remember how it went."""
+        self._unanswered[operation] = 0 if answered else self._unanswered[operation] + 1
+
+
 class _Asking:
     """Asks one thing after another, and keeps whatever is no answer."""
 
-    def __init__(self) -> None:
+    def __init__(self, way: _Way) -> None:
+        self._way = way
         self.errors: dict[str, GlacierPurgeError] = {}
 
     @property
@@ -195,10 +219,14 @@ class _Asking:
     async def __call__(self, operation: str, ask: Callable[[], Awaitable[_T]]) -> _T | None:
         """Give the answer; None where there is no answer to be had."""
         try:
-            return await ask()
+            self._way.check(operation)
+            answer = await ask()
         except GlacierPurgeError as error:
+            self._way.ended(operation, answered=not isinstance(error, RunStopped))
             self.errors[operation] = error
             return None
+        self._way.ended(operation, answered=True)
+        return answer
 
 
 async def _side_by_side(
