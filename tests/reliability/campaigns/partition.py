@@ -52,7 +52,7 @@ _UNTIL_THE_BREAKER_SECONDS = 90.0
 _PROBES_A_MINUTE = 12
 _LOOKS = 4
 """Requests of a run before its first delete: it has to have begun."""
-_REQUESTS_OF_A_LIFECYCLE = 200
+_REQUESTS_OF_A_LIFECYCLE = 180
 """That many it has at least, with so many archives."""
 _ENDS_WITH_THREE = {"not begun", "preflight"}
 """Before this process was answered: the command ends with 3, has changed nothing, and goes on when given again."""
@@ -114,6 +114,7 @@ def _of_a_lifecycle(transport: str, seconds: float, chance: random.Random, phase
         proxy.tells_at = chance.randint(1, _REQUESTS_OF_A_LIFECYCLE)
         network = asyncio.create_task(_go_away(proxy, seconds, chance, living, phases, flaps=flaps))
         await living.carry_to_its_end()
+        assert proxy.told.is_set(), f"it had {proxy.requests} requests, and was to lose the network at {proxy.tells_at}"
         await network
         ledger = service.ledger
         assert (ledger["archives_left"], ledger["operations"]["DeleteVault"] > 0) == (0, True)
