@@ -6,7 +6,6 @@ import pytest
 
 from glacier_purge.api.clients import Clients
 from glacier_purge.api.surveying import AT_ONCE_MAX, UNANSWERED_MAX, listed, places, surveyed
-from glacier_purge.glacier.sdk.patience import FIRST_QUESTION
 from glacier_purge.settings import Settings
 from glacier_simulator.faults import Rule
 from tests.clients import no_sleep, simulated
@@ -25,7 +24,7 @@ async def test_an_operation_that_never_answers_is_given_up_for_the_region(failin
     rule = Rule("internal-error", share=failing, operation="GetVaultLock")
     async with (
         simulated(archives=1, faults=[rule]) as (glacier, _),
-        Clients(sleep=no_sleep, retry=FIRST_QUESTION) as clients,
+        Clients.for_many_vaults(sleep=no_sleep) as clients,
     ):
         for number in range(39):
             glacier.service.generate_vault(f"vault-{number:02}", 1, OLD)

@@ -79,6 +79,11 @@ class Clients:
         self._seen = SeenRequestIds()
         """The request ids of all replies, to whatever and of whichever vault."""
 
+    @classmethod
+    def for_many_vaults(cls, *, sleep: Callable[[float], Awaitable[None]] = anyio.sleep) -> Self:
+        """Clients for who looks at many vaults: each question about one gets the patience of a first one."""
+        return cls(sleep=sleep, retry=FIRST_QUESTION)
+
     async def __aenter__(self) -> Self:
         await self._opened.__aenter__()
         return self

@@ -52,13 +52,12 @@ def vaults(
         from glacier_purge.api.surveying import listed, surveyed
         from glacier_purge.api.surveying import places as places_of
         from glacier_purge.cli.waiting import service_now
-        from glacier_purge.glacier.sdk.patience import FIRST_QUESTION
         from glacier_purge.plan.cost import read_price_table
         from glacier_purge.report.survey import SURVEYED, Survey
 
         prices = read_price_table(settings_for(None, None).estimate.prices_file)
         asked = places_of(*places.listed(), settings_for)
-        async with Clients(retry=FIRST_QUESTION) as clients:
+        async with Clients.for_many_vaults() as clients:
             found = await listed(asked, (), clients)
             seen = await surveyed(found.vaults, asked, clients)
             now = service_now(asked[0].access, clients)
