@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 
 from glacier_purge.cli.app import parse
+from glacier_purge.errors import Needs
 from glacier_simulator import SimulatedGlacier
 from glacier_simulator.fault_kinds import KINDS
 from glacier_simulator.pages import _PAGES
@@ -63,11 +64,20 @@ def test_links_beside_the_documentation_lead_somewhere(page: Path) -> None:
     assert broken == []
 
 
+def test_the_readme_is_read_in_five_minutes() -> None:
+    """What is long belongs into docs/."""
+    assert len((ROOT / "README.md").read_text("utf-8").splitlines()) <= 150
+
+
 def commands(page: Path) -> list[str]:
-    """Each line of a page's code blocks that begins with the command, continued lines joined."""
-    blocks = re.findall(r"^ *```(?:sh|console)?\n(.*?)^ *```", page.read_text("utf-8"), re.MULTILINE | re.DOTALL)
-    lines = "".join(blocks).replace("\\\n", " ").splitlines()
-    return [line for line in (line.strip().removeprefix("$ ") for line in lines) if line.startswith("glacier-purge ")]
+    """Each line of a page's code that begins with the command, continued lines joined."""
+    text = page.read_text("utf-8").replace("\\\n", " ").replace("|\n", "| ")
+    fenced = re.findall(r"^ *```(?:sh|console)?\n(.*?)^ *```", text, re.MULTILINE | re.DOTALL)
+    indented = re.findall(
+        r"^ {4}.+$", re.sub(r"^ *```.*?^ *```", "", text, flags=re.MULTILINE | re.DOTALL), re.MULTILINE
+    )
+    lines = [line.strip().removeprefix("$ ") for block in [*fenced, *indented] for line in block.splitlines()]
+    return [line for line in lines if line.startswith("glacier-purge ")]
 
 
 @pytest.mark.parametrize("page", [page for page in [*PAGES, *BESIDE] if commands(page)], ids=named)
@@ -82,6 +92,11 @@ def test_every_command_of_a_page_is_one(page: Path, monkeypatch: pytest.MonkeyPa
         except Exception as error:  # whatever is wrong with it
             wrong.append(f"{command}: {error}")
     assert wrong == []
+
+
+def test_a_scheduler_is_told_what_to_do_for_whatever_is_needed() -> None:
+    page = (DOCS / "how-to" / "scheduler.md").read_text("utf-8")
+    assert set(re.findall(r"^\| `([a-z]+)` \|", page, re.MULTILINE)) - {"needs"} == {needs.value for needs in Needs}
 
 
 def table(heading: str) -> list[str]:

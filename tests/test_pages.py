@@ -20,8 +20,18 @@ if TYPE_CHECKING:
 
 PORT = "8123"
 STEP = "\x1e"
-BETWEEN = f"exec 2>&1\nbetween() {{ local code=$?; printf '{STEP}'; return $code; }}\n"
-"""Parts what commands print, and leaves the exit code for the next one to see."""
+BETWEEN = rf"""
+exec 2>&1
+between() {{ local code=$?; printf '{STEP}'; return $code; }}
+sleep() {{
+    command sleep "$1"
+    until [ -s simulator.json ] && {{ [ ! -e apply.log ] || grep -q run.opened apply.log; }}; do command sleep 0.1; done
+}}
+"""
+"""``between`` parts what commands print, and leaves the exit code for the next one to see.
+
+Where a page sleeps, what it started before has begun afterwards, however slow the machine.
+"""
 TYPED = re.compile(r"(to go on, anything else to stop: )(.+)")
 """What a person types stands on the page behind the question."""
 
