@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
@@ -9,7 +10,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from glacier_purge.archive import Vault
-from glacier_purge.errors import UsageError
+from glacier_purge.errors import HostFailed, UsageError
 from glacier_purge.storage.folder import RunFolder, run_name
 from glacier_purge.storage.pretend_disk import PretendDisk
 from tests.reliability.mirror import mirrored
@@ -47,6 +48,20 @@ def test_a_folder_whose_maker_was_killed_is_durable_before_it_is_worked_in(tmp_p
 def test_an_empty_folder_may_be_taken_and_is_closed_to_others(tmp_path: Path) -> None:
     (tmp_path / "run").mkdir(mode=0o755)
     assert RunFolder.create(tmp_path / "run").path.stat().st_mode & 0o777 == 0o700
+
+
+@pytest.mark.parametrize("is_there", [True, False])
+def test_a_folder_that_its_disk_does_not_take_is_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, is_there: bool
+) -> None:
+    def refused(*_: object, **__: object) -> None:
+        raise OSError(errno.EIO, "Input/output error")
+
+    if is_there:
+        (tmp_path / "run").mkdir()
+    monkeypatch.setattr(os, "fsync", refused)
+    with pytest.raises(HostFailed, match=f"the run folder {tmp_path / 'run'} cannot be made: Input/output error"):
+        RunFolder.create(tmp_path / "run")
 
 
 def test_nothing_that_is_there_is_taken_over(tmp_path: Path) -> None:

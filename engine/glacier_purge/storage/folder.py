@@ -60,23 +60,8 @@ class RunFolder:
         system can't do what a run needs; ``HostFailed`` where the disk or a limit is why.
         """
         check_way_to(path)
-        made = [path, *takewhile(lambda parent: not parent.exists(), path.parents)]
         try:
-            path.mkdir(mode=0o700, parents=True)
-            with _taken_away_again(path):
-                check_file_system(path)
-                for folder in made:
-                    sync_name(folder)
-        except FileExistsError:
-            if path.is_symlink() or not path.is_dir() or any(path.iterdir()):
-                raise UsageError(
-                    f"{path} exists already and is not an empty folder. A run folder belongs to one run: give another "
-                    "--run-dir, or go on with the run in it: glacier-purge apply " + str(path)
-                ) from None
-            check_owner(path)
-            path.chmod(0o700)
-            check_file_system(path)
-            sync_name(path)
+            _make_or_take(path)
         except OSError as error:
             raise of_place(error, f"the run folder {path} cannot be made", "Give another --run-dir.") from error
         return cls(path)
@@ -164,6 +149,27 @@ class RunFolder:
     def is_locked(self) -> bool:
         """Tell whether a process works on the run right now."""
         return locks.run_is_locked(self.path)
+
+
+def _make_or_take(path: Path) -> None:
+    """Make a folder that a run can work in, or take the empty one that is there."""
+    made = [path, *takewhile(lambda parent: not parent.exists(), path.parents)]
+    try:
+        path.mkdir(mode=0o700, parents=True)
+        with _taken_away_again(path):
+            check_file_system(path)
+            for folder in made:
+                sync_name(folder)
+    except FileExistsError:
+        if path.is_symlink() or not path.is_dir() or any(path.iterdir()):
+            raise UsageError(
+                f"{path} exists already and is not an empty folder. A run folder belongs to one run: give another "
+                "--run-dir, or go on with the run in it: glacier-purge apply " + str(path)
+            ) from None
+        check_owner(path)
+        path.chmod(0o700)
+        check_file_system(path)
+        sync_name(path)
 
 
 @contextmanager
