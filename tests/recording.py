@@ -29,7 +29,7 @@ BURST = 12
 """So many new lines at a time are shown of text that comes at once, as somebody reads it."""
 SCREENS_MAX = 14
 SECONDS_A_SCREEN = 1.1
-COMMAND = ("demo", "--archives", "1500", "--run-dir", "photos-run")
+COMMAND = ("demo", "--archives", "5000", "--run-dir", "photos-run")
 _SENT = re.compile(r"\r\n|\r|\x1b\[2K|\x1b\[1A|\x1b\[\?25[hl]|[^\r\x1b]+|\x1b\[[0-9;]*m")
 _LINE_HEIGHT = 24.4  # rich's: 20 px a character, and 1.22 of it a line
 
@@ -81,7 +81,7 @@ def sent_by(folder: str) -> list[str]:
 
 
 def screens(reads: list[str]) -> list[list[str]]:
-    """What was to be seen one after the other, the last screen last, with no more of them than are wanted."""
+    """What was to be seen one after the other, the last one for twice as long, with no more of them than are wanted."""
     screen = Screen()
     screen.show(f"$ glacier-purge {' '.join(COMMAND)}\r\n")
     seen: list[list[str]] = []
@@ -92,7 +92,7 @@ def screens(reads: list[str]) -> list[list[str]]:
         seen += [lines[:end][-ROWS:] for end in [*range(told + BURST, len(lines), BURST), len(lines)]]
         told = len(lines)
     step = max(1, -(-len(seen) // SCREENS_MAX))
-    return [*seen[:-1:step], seen[-1]]
+    return [*seen[:-1:step], seen[-1], seen[-1]]
 
 
 def drawn(shown: list[list[str]]) -> str:

@@ -10,6 +10,7 @@ import shlex
 import tomllib
 from pathlib import Path
 from typing import Any
+from xml.etree import ElementTree
 
 import pytest
 
@@ -20,6 +21,7 @@ from glacier_simulator.fault_kinds import KINDS
 from glacier_simulator.pages import _PAGES
 from glacier_simulator.scenario import read_scenario
 from tests.glacier_simulator.raw_client import ask
+from tests.recording import drawn, screens
 
 ROOT = Path(__file__).parent.parent
 DOCS = ROOT / "docs"
@@ -62,6 +64,24 @@ def test_links_beside_the_documentation_lead_somewhere(page: Path) -> None:
         if not target.exists() or (anchor and anchor not in anchors(target)):
             broken.append(link)
     assert broken == []
+
+
+@pytest.mark.parametrize("picture", sorted(DOCS.rglob("*.svg")), ids=named)
+def test_a_picture_is_small_whole_and_asks_nobody_for_anything(picture: Path) -> None:
+    text = picture.read_text("utf-8")
+    assert ElementTree.fromstring(text).tag == "{http://www.w3.org/2000/svg}svg"
+    assert len(text.encode()) < 100_000
+    assert set(re.findall(r"""(?:href|src|url)\W+(https?:[^"')]+)""", text)) == set()
+
+
+def test_a_recording_ends_with_what_was_to_be_seen_last() -> None:
+    bar = "\r\x1b[2K\x1b[1A\x1b[2K\x1b[1m{} of 9\x1b[0m\r\n  {}/s"
+    reads = ["planned\r\n", "\r\n  0/s", *(bar.format(done, done + 1) for done in range(9)), "\r\ndone\r\n"]
+    shown = screens(reads)
+    assert shown[-1][1:] == ["planned", "\x1b[1m8 of 9\x1b[0m", "  9/s", "done"]
+    picture = drawn(shown)
+    assert len(ElementTree.fromstring(picture)) > 1
+    assert picture.count(">planned<") == len(shown)
 
 
 def test_the_readme_is_read_in_five_minutes() -> None:
