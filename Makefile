@@ -28,7 +28,7 @@ SHELL := /bin/bash
 .SUFFIXES:
 MAKEFLAGS += --no-print-directory
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-pythons strace install uninstall check format docs recording wheel conformance rehearsal reliability nightly soak mutants coverage bench guard bench-simulator witness javascript schemas lock clean
+.PHONY: help demo test test-pythons strace install uninstall check format reference docs recording wheel conformance rehearsal reliability nightly soak mutants coverage bench guard bench-simulator witness javascript schemas lock clean
 
 help: ## Say what there is.
 	@sed -nE 's/^([a-z-]+):.*## (.*)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 24
@@ -49,19 +49,26 @@ strace: # Makes disks fail under the tests; they skip where it is missing, but n
 
 PREFIX ?= $(HOME)/.local
 PROGRAM = $(abspath $(PREFIX))/share/glacier-purge
-install: $(VENV)/.ready ## Install the command for everyday use, below PREFIX=~/.local.
+MANUAL = $(PREFIX)/share/man/man1/glacier-purge.1
+COMPLETIONS = $(addprefix $(PREFIX)/share/,bash-completion/completions/glacier-purge zsh/site-functions/_glacier-purge fish/vendor_completions.d/glacier-purge.fish)
+install: $(VENV)/.ready ## Install the command, its manual and completions, below PREFIX=~/.local.
 	@rm -rf $(WHEELS)
 	@$(UV) build --quiet --wheel --no-build-isolation --python $(BIN)/python --out-dir $(WHEELS)
 	@$(UV) venv --quiet --clear --python $(PYTHON) $(PROGRAM)
 	@$(UV) pip install --quiet --python $(PROGRAM)/bin/python --constraint requirements.lock $(WHEELS)/*.whl
 	@mkdir -p $(PREFIX)/bin
 	@ln -sfn $(PROGRAM)/bin/glacier-purge $(PREFIX)/bin/glacier-purge
+	@mkdir -p $(sort $(dir $(MANUAL) $(COMPLETIONS)))
+	@$(PREFIX)/bin/glacier-purge manual > $(MANUAL)
+	@$(PREFIX)/bin/glacier-purge completion bash > $(word 1,$(COMPLETIONS))
+	@$(PREFIX)/bin/glacier-purge completion zsh > $(word 2,$(COMPLETIONS))
+	@$(PREFIX)/bin/glacier-purge completion fish > $(word 3,$(COMPLETIONS))
 	@$(PREFIX)/bin/glacier-purge --version
 	@case ":$$PATH:" in *":$(abspath $(PREFIX))/bin:"*) ;; *) echo "$(PREFIX)/bin is not on your PATH. Add it: export PATH=\"$(abspath $(PREFIX))/bin:\$$PATH\"";; esac
 
 uninstall: ## Remove what install made. Run folders stay where they are.
 	@rm -rf $(PROGRAM)
-	@rm -f $(PREFIX)/bin/glacier-purge
+	@rm -f $(PREFIX)/bin/glacier-purge $(MANUAL) $(COMPLETIONS)
 
 check: $(VENV)/.ready ## Format, lint, types, walls between rooms, the documentation's links, and the built wheel.
 	@$(BIN)/ruff format --check .
@@ -74,7 +81,11 @@ format: $(VENV)/.ready ## Put the code into its format.
 	@$(BIN)/ruff format .
 	@$(BIN)/ruff check --fix .
 
-docs: $(VENV)/.ready ## Build the documentation into build/docs; a link or anchor that leads nowhere fails.
+reference: $(VENV)/.ready ## Write docs/reference from the code: verbs, settings, exit codes, JSON answers.
+	@rm -rf docs/reference
+	@$(BIN)/glacier-purge manual --pages-to docs/reference
+
+docs: reference ## Build the documentation into build/docs; a link or anchor that leads nowhere fails.
 	@mkdir -p build
 	@NO_COLOR=1 $(BIN)/zensical build --clean --strict >build/docs.log 2>&1 || { sed -n '/^Traceback/q;p' build/docs.log >&2; exit 1; }
 
@@ -140,7 +151,7 @@ lock: $(VENV)/.ready ## Write the lock files again from pyproject.toml.
 	@$(COMPILE) --group bootstrap --output-file requirements-bootstrap.lock
 
 clean: ## Remove everything make made.
-	@rm -rf $(VENV) $(WITNESS) $(JAVASCRIPT) build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	@rm -rf $(VENV) $(WITNESS) $(JAVASCRIPT) build dist docs/reference .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
 	@find engine config tests benchmarks examples -name __pycache__ -type d -prune -exec rm -rf {} +
 
 $(VENV)/.uv: requirements-bootstrap.lock

@@ -97,6 +97,31 @@ def test_packages_are_had_from_an_index_that_only_the_company_vouches_for(clone:
     assert (clone / "fetched/tiny.py").exists()
 
 
+def test_what_install_puts_on_a_machine_uninstall_takes_away(clone: Path, tmp_path: Path) -> None:
+    prefix = tmp_path / "prefix"
+    script(clone / "echoing", 'echo "$@"')
+    made = 'mkdir -p "${!#}/bin"; cp echoing "${!#}/bin/glacier-purge"'
+    script(clone / ".venv/bin/uv", f"case $1 in venv) {made};; esac")
+    (clone / ".venv/.ready").touch()
+
+    def make(target: str) -> None:
+        subprocess.run(["make", target, f"PREFIX={prefix}"], cwd=clone, capture_output=True, check=True, timeout=60)
+
+    make("install")
+    share = prefix / "share"
+    printed = {
+        share / "man/man1/glacier-purge.1": "manual",
+        share / "bash-completion/completions/glacier-purge": "completion bash",
+        share / "zsh/site-functions/_glacier-purge": "completion zsh",
+        share / "fish/vendor_completions.d/glacier-purge.fish": "completion fish",
+    }
+    assert {file: file.read_text().strip() for file in printed} == printed
+    assert (prefix / "bin/glacier-purge").is_symlink()
+    make("install")
+    make("uninstall")
+    assert [path for path in prefix.rglob("*") if not path.is_dir() or path.is_symlink()] == []
+
+
 @pytest.mark.parametrize(
     ("there", "named", "exit_code", "said"),
     [

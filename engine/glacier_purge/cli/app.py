@@ -95,7 +95,7 @@ class HelpPanels:
 
     def __call__(self, console: Console, options: ConsoleOptions, panel: HelpPanel) -> None:
         """Draw one panel."""
-        self._drawing(console, options, panel.copy(entries=[_tidied(entry) for entry in panel.entries]))
+        self._drawing(console, options, panel.copy(entries=[tidied(entry) for entry in panel.entries]))
 
     def render_usage(self, console: Console, options: ConsoleOptions, usage: Any) -> None:
         """Draw the line of usage."""
@@ -106,7 +106,8 @@ class HelpPanels:
         self._drawing.render_description(console, options, description)
 
 
-def _tidied(entry: HelpEntry) -> HelpEntry:
+def tidied(entry: HelpEntry) -> HelpEntry:
+    """What an option is called and does, in a text that runs on, without a default that tells nothing."""
     from rich.text import Text
 
     text = getattr(entry.description, "primary_renderable", None)

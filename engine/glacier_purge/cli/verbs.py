@@ -226,6 +226,11 @@ VERBS: dict[str, Verb] = {
         "Print what a shell needs to complete verbs and options.",
         _ends((), {0: "printed"}),
     ),
+    "manual": Verb(
+        "glacier_purge.cli.manual.manual:manual",
+        "Print the manual of all verbs, for man or as Markdown pages.",
+        _ends(_LOCAL, {0: "printed, or written"}),
+    ),
     "demo": Verb(
         "glacier_purge.cli.demo:demo",
         "Purge a simulated vault; touches no AWS account.",
