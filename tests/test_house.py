@@ -126,6 +126,8 @@ FORBIDDEN = [
     line("layers", A_FILE + "inventory/snapshot.py", "glacier_purge.deletion.pool"),
     line("layers", A_FILE + "settings/model.py", "glacier_purge.proof.certificate"),
     line("adapters", A_FILE + "api/library.py", "glacier_purge.glacier.sdk.control_client"),
+    line("hooks", A_FILE + "cli/run.py", "glacier_purge.hooks.webhook"),
+    line("hooks", A_FILE + "lifecycle/context.py", "glacier_purge.hooks.delivery"),
     line("circles", A_FILE + "audit/chain.py", "glacier_purge.audit.journal"),
     line("circles", A_FILE + "glacier/port.py", "glacier_purge.glacier.http.rest"),
     line("circles", A_FILE + "storage/disk.py", "glacier_purge.audit.record"),

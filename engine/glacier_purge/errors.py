@@ -68,6 +68,10 @@ class PlanOutdated(PlanRefused):
     was protected since, or its files are not whole any more."""
 
 
+class NobodyToAsk(PlanRefused):
+    """A plan needs somebody's yes, and there is no terminal to ask on. Nothing was sent."""
+
+
 class NotOurs(UsageError):
     """A file or folder of a run in which somebody else has, or could have, a hand. It was not used."""
 

@@ -100,6 +100,8 @@ class Bench:
         self.anchors: AnchorFile | None = None
         """Where the log's head is kept; None is nowhere."""
         self.protection = Protection()
+        self.held: list[tuple[str, str]] = []
+        """What the run said that holds it, each with since when."""
         self.clock_set_by_seconds = 0.0
         """How far somebody has set the wall clock."""
         self.folder = RunFolder.create(place / "run")
@@ -136,6 +138,7 @@ class Bench:
             guarded=self.protection,
             pacer_for=self.pacer_for,
             anchors=self.anchors,
+            on_hold=lambda since, found: self.held.append((since, found)),
         )
         return self._run
 

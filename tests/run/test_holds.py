@@ -84,6 +84,8 @@ async def test_a_hold_set_at_112_of_600_holds_the_rest_until_it_is_lifted(
         assert (moment["state"], moment["paused_by"]) == ("paused", ["hold"])
         assert str(moment["why"]).startswith("held since 2026-11-22T12:30:")
         assert found in str(moment["why"])
+        assert [str(moment["why"]).startswith(f"held since {since}: {told}") for since, told in bench.held] == [True]
+        assert found in bench.held[0][1]
         sent = bench.service.requests
         assert sent <= 112 + 91
         await anyio.sleep(2 * 3600)

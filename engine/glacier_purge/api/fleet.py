@@ -33,6 +33,7 @@ if TYPE_CHECKING:
 
     from glacier_purge.api.clients import Clients
     from glacier_purge.api.person import Approve
+    from glacier_purge.api.telling import Telling
     from glacier_purge.fleet.roster import Enlisted
     from glacier_purge.glacier.waiting import Waiter, Waiting
     from glacier_purge.report.fleet import Row
@@ -53,6 +54,8 @@ class FleetPeople:
     approve: Approve
     say: Callable[[Vault, str], None]
     waiter_for: Callable[[Settings, Callable[[Waiting], None]], Waiter]
+    telling: Telling | None = None
+    """What hooks are told by; None tells nobody."""
 
 
 _PRESSING = {
@@ -154,6 +157,7 @@ def _member(
         approve=people.approve,
         say=lambda message: people.say(vault, message),
         waiter_for=lambda tell: people.waiter_for(settings, tell),
+        telling=people.telling,
     )
 
 

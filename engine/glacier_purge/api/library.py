@@ -13,12 +13,14 @@ import anyio
 
 from glacier_purge.api.clients import Clients
 from glacier_purge.api.fetching import Fetching
+from glacier_purge.api.news import news_of_run
 from glacier_purge.api.person import as_warning
 from glacier_purge.api.planning import NO_WAIT, plan_in_new_folder
 from glacier_purge.api.proving import proven
-from glacier_purge.api.purging import alone_with, opened_run, was_approved
+from glacier_purge.api.purging import opened_run, was_approved
 from glacier_purge.api.reporting import reported
 from glacier_purge.api.run_dirs import check_is_no_stream, open_run, open_run_to_prove
+from glacier_purge.api.telling import telling
 from glacier_purge.approval.typed import approve_by_digest
 from glacier_purge.errors import PlanRefused, one_error
 from glacier_purge.fleet.roster import settled_roster
@@ -189,21 +191,26 @@ async def purge(
     settings = settings if settings is not None else Settings()
     folder = open_run(Path(run_dir))
     plan = read_plan(folder.plan_file)
-    async with reported(folder, settings):
-        with alone_with(folder, plan), one_error():
-            was_approved(folder, plan)
-            approval = await _approval(folder, plan, settings, confirm_digest, approve)
-            async with (
-                Clients() as clients,
-                opened_run(folder, plan, settings, clients, Host(), credentials=credentials) as run,
-                anyio.create_task_group() as tasks,
-            ):
-                if on_progress is not None:
-                    tasks.start_soon(_tell_progress, run, plan, on_progress)
-                ledger = await run.carry_out(approval)
-                tasks.cancel_scope.cancel()
-            if on_progress is not None:
-                on_progress(progress(ledger, run.telemetry(), plan))
+    async with reported(folder, settings), telling(settings, as_warning) as told:
+        with one_error():
+            async with news_of_run(folder, plan, told) as news:
+                was_approved(folder, plan)
+                approval = await _approval(folder, plan, settings, confirm_digest, approve)
+                async with (
+                    Clients() as clients,
+                    opened_run(
+                        folder, plan, settings, clients, Host(), credentials=credentials, on_hold=news.held
+                    ) as run,
+                    news.watching(run, plan),
+                    anyio.create_task_group() as tasks,
+                ):
+                    if on_progress is not None:
+                        tasks.start_soon(_tell_progress, run, plan, on_progress)
+                    ledger = await run.carry_out(approval)
+                    tasks.cancel_scope.cancel()
+                news.carried_out(ledger)
+        if on_progress is not None:
+            on_progress(progress(ledger, run.telemetry(), plan))
     return summarise(ledger, inventory=plan.counts.inventory, selected=plan.counts.selected, run_dir=str(folder.path))
 
 
@@ -228,8 +235,10 @@ async def verify(
     folder = open_run_to_prove(Path(run_dir))
     plan = read_plan(folder.plan_file)
     settings = settings if settings is not None else Settings()
-    async with Clients() as clients:
-        return await proven(folder, plan, settings, clients, waiter, say, wanted=wanted, credentials=credentials)
+    async with Clients() as clients, telling(settings, say) as told:
+        return await proven(
+            folder, plan, settings, clients, waiter, say, wanted=wanted, credentials=credentials, telling=told
+        )
 
 
 def status(run_dir: str | Path) -> RunStatus | LifecycleStatus | FleetStatus:

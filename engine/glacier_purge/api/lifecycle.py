@@ -5,13 +5,15 @@ The command line, a fleet's member and ``run_lifecycle`` differ in who the perso
 
 from __future__ import annotations
 
-from contextlib import asynccontextmanager, nullcontext
+import shlex
+from contextlib import AsyncExitStack, asynccontextmanager, nullcontext
 from dataclasses import asdict, dataclass, field
 from importlib.metadata import version
 from typing import TYPE_CHECKING, Any
 
 from glacier_purge.api.addresses import vault_by_name
 from glacier_purge.api.examining import check_none_left_over, examined, look_for_writers, look_over
+from glacier_purge.api.news import Stand, news_of
 from glacier_purge.api.not_waiting import not_waiting
 from glacier_purge.api.person import ApprovalRequest
 from glacier_purge.api.planning import decide_round
@@ -27,7 +29,7 @@ from glacier_purge.lifecycle.beginning import check_allowed, settled_terms, what
 from glacier_purge.lifecycle.context import LifecycleCallbacks, LifecycleContext, RoundLocks
 from glacier_purge.lifecycle.lifecycle import Lifecycle
 from glacier_purge.lifecycle.options import LifecycleOptions
-from glacier_purge.lifecycle.phases import Event
+from glacier_purge.lifecycle.phases import Event, Phase
 from glacier_purge.lifecycle.state import Noting, noting_the_end, telling_while_denied
 from glacier_purge.lifecycle.steps_file import LifecycleFile
 from glacier_purge.lifecycle.terms import read_terms
@@ -41,13 +43,16 @@ if TYPE_CHECKING:
     from typing import Self
 
     from glacier_purge.api.clients import Clients
+    from glacier_purge.api.news import News
     from glacier_purge.api.person import Person
+    from glacier_purge.api.telling import Telling
     from glacier_purge.approval.typed import Approval
     from glacier_purge.audit.ledger import Ledger
     from glacier_purge.aws.access import StaticCredentials
     from glacier_purge.deletion.budget import Lane
     from glacier_purge.glacier.control import GlacierControl
     from glacier_purge.glacier.waiting import Waiter
+    from glacier_purge.lifecycle.steps import Step
     from glacier_purge.lifecycle.terms import Terms
     from glacier_purge.plan.choices import Caps, Choices
     from glacier_purge.plan.document import Plan
@@ -79,55 +84,67 @@ async def opened_lifecycle(
     waiter: Waiter,
     credentials: StaticCredentials | None = None,
     lane: OpenLane = nullcontext,
+    telling: Telling | None = None,
 ) -> AsyncIterator[Lifecycle]:
     """Open the lifecycle in ``folder``, which is held meanwhile: begun now, or where an earlier process left it.
 
-    ``vault`` may be a name, whose account and region are those it began with, else found as everywhere.  What ends the
-    work in the context before its end is noted in the folder, and said to leave uploads denied where it does.  Raises
-    ``RunLocked``, ``NotOurs``, ``AuditDamaged`` for a folder that does not hold together, ``PlanRefused`` for a vault
-    that must not be touched and for an order that is not the one it began with, ``UsageError`` for another vault's
-    removal, and what the service answers.
+    ``vault`` may be a name, whose account and region are those it began with, else found as everywhere.  ``telling`` is
+    what hooks are told by, None: by nothing.  What ends the work in the context before its end is noted in the folder,
+    and said to leave uploads denied where it does.  Raises ``RunLocked``, ``NotOurs``, ``AuditDamaged`` for a folder
+    that does not hold together, ``PlanRefused`` for a vault that must not be touched and for an order that is not the
+    one it began with, ``UsageError`` for another vault's removal, and what the service answers.
     """
-    async with reported(folder, settings):
-        with folder.held(), noting_the_end(folder), telling_while_denied(folder, person.say):
-            file = LifecycleFile(folder.path, waiter.now)  # what terms are worth is what the steps say of them
-            if not isinstance(vault, Vault):
-                begun_with = read_terms(folder.path)
-                known = None if begun_with is None else Vault.from_arn(begun_with.vault_arn)
-                vault = await vault_by_name(vault, settings, clients, known=known, credentials=credentials)
-            if order.options.remove_vault not in {None, vault.name}:
-                raise UsageError(
-                    f"{order.options.remove_vault!r} is to be removed, and this is the lifecycle of {vault.name!r}. "
-                    "Give that name once more, or none and keep the vault. Nothing was sent."
-                )
-            target = Target(
-                vault=vault,
-                endpoint_url=endpoint(settings, vault.region),
-                tool_version=version("glacier-purge"),
-                inventory_name="the vault's inventory",
-                id_rule=settings.inventory.id_rule,
+    name = vault.name if isinstance(vault, Vault) else vault
+    again = f"glacier-purge run {shlex.quote(name)} --run-dir {shlex.quote(str(folder.path.absolute()))}"
+    async with AsyncExitStack() as held:
+        await held.enter_async_context(reported(folder, settings))
+        held.enter_context(folder.held())
+        news = await held.enter_async_context(news_of(folder, name, telling, now=waiter.now, again=again))
+        held.enter_context(noting_the_end(folder))
+        held.enter_context(telling_while_denied(folder, person.say))
+        file = LifecycleFile(folder.path, waiter.now)  # what terms are worth is what the steps say of them
+        if not isinstance(vault, Vault):
+            begun_with = read_terms(folder.path)
+            known = None if begun_with is None else Vault.from_arn(begun_with.vault_arn)
+            vault = await vault_by_name(vault, settings, clients, known=known, credentials=credentials)
+        if order.options.remove_vault not in {None, vault.name}:
+            raise UsageError(
+                f"{order.options.remove_vault!r} is to be removed, and this is the lifecycle of {vault.name!r}. Give "
+                "that name once more, or none and keep the vault. Nothing was sent."
             )
-            anchor_file(settings)  # tried before anything begins
-            check_allowed(target, file, rules(settings), order.options)
-            terms = await settled_terms(folder, target, file, order.choices, order.caps)
-            for line in what_holds(file, terms, order.options):
-                person.say(line)
-            reached = access(settings, target.endpoint_url, id_rule=target.id_rule, credentials=credentials)
-            composed = _Composed(
-                folder=folder,
-                target=target,
-                terms=terms,
-                options=order.options,
-                settings=capped(settings, terms.caps),
-                clients=clients,
-                control=await clients.control(vault, reached),
-                person=person,
-                waiter=Noting(waiter, folder, file),
-                never_waits=isinstance(waiter, NoWait),
-                credentials=credentials,
-                lane=lane,
-            )
-            yield Lifecycle(composed.context(file))
+        news.vault_arn, news.stand = vault.arn, lambda: Stand(phase=file.phase.value, round=file.round)
+        target = Target(
+            vault=vault,
+            endpoint_url=endpoint(settings, vault.region),
+            tool_version=version("glacier-purge"),
+            inventory_name="the vault's inventory",
+            id_rule=settings.inventory.id_rule,
+        )
+        anchor_file(settings)  # tried before anything begins
+        check_allowed(target, file, rules(settings), order.options)
+        terms = await settled_terms(folder, target, file, order.choices, order.caps)
+        for line in what_holds(file, terms, order.options):
+            person.say(line)
+        reached = access(settings, target.endpoint_url, id_rule=target.id_rule, credentials=credentials)
+        composed = _Composed(
+            folder=folder,
+            target=target,
+            terms=terms,
+            options=order.options,
+            settings=capped(settings, terms.caps),
+            clients=clients,
+            control=await clients.control(vault, reached),
+            person=person,
+            waiter=news.waiting(Noting(waiter, folder, file)),
+            news=news,
+            never_waits=isinstance(waiter, NoWait),
+            credentials=credentials,
+            lane=lane,
+        )
+        lifecycle = Lifecycle(composed.context(file))
+        yield lifecycle
+        if file.phase is Phase.DONE:
+            _tell_the_end(news, LifecycleReport.of(folder, vault.name, lifecycle))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -143,6 +160,7 @@ class _Composed:
     control: GlacierControl
     person: Person
     waiter: Waiter
+    news: News
     never_waits: bool
     credentials: StaticCredentials | None
     lane: OpenLane
@@ -178,7 +196,7 @@ class _Composed:
                 approve=self._approve,
                 carry_out=self._carry_out,
                 say=self.person.say,
-                tell=self.person.reached,
+                tell=self._reached,
             ),
             waiter=self.on_service_time,
             terms=self.terms,
@@ -200,8 +218,15 @@ class _Composed:
             await check_none_left_over(self.control)
         return counted
 
+    def _reached(self, step: Step) -> None:
+        self.person.reached(step)
+        if step.event is Event.DELETED:
+            self.news.vault_deleted(step.facts["answer"])
+
     async def _approve(self, place: RunFolder, plan: Plan) -> Approval:
-        return await self.person.approve(ApprovalRequest.of(place, plan, self.settings))
+        request = ApprovalRequest.of(place, plan, self.settings)
+        async with self.news.asking(plan, place.path):
+            return await self.person.approve(request)
 
     async def _carry_out(self, place: RunFolder, plan: Plan, approval: Approval) -> Ledger:
         host = Host(wall_clock=lambda: self.waiter.now().timestamp())
@@ -215,8 +240,10 @@ class _Composed:
                     host,
                     credentials=self.credentials,
                     pacer_for=None if lane is None else lane.begin,
+                    on_hold=self.news.held,
                 ) as run,
                 not_waiting(run, self.waiter) if self.never_waits else nullcontext(),
+                self.news.watching(run, plan),
                 self.person.watch(run, plan),
             ):
                 await run.carry_out(approval)
@@ -263,3 +290,16 @@ class LifecycleReport:
     def as_dict(self) -> dict[str, object]:
         """The report as a result for programs."""
         return asdict(self)
+
+
+def _tell_the_end(news: News, report: LifecycleReport) -> None:
+    kept = f" {report.kept:,} archives were kept." if report.kept else ""
+    gone = f" {report.kept_gone:,} of those are gone, and this did not delete them." if report.kept_gone else ""
+    removed = " The vault is removed." if report.vault_deleted else ""
+    news.finished(
+        f"The work on {report.vault} is done: {report.ended_with}.{kept}{gone}{removed}",
+        certificate=report.certificate,
+        kept=report.kept,
+        kept_gone=report.kept_gone,
+        vault_deleted=report.vault_deleted,
+    )

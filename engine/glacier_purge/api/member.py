@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from glacier_purge.api.clients import Clients
     from glacier_purge.api.lifecycle import LifecycleOrder, OpenLane
     from glacier_purge.api.person import ApprovalRequest, Approve
+    from glacier_purge.api.telling import Telling
     from glacier_purge.approval.typed import Approval
     from glacier_purge.archive import Vault
     from glacier_purge.glacier.waiting import Waiter, Waiting
@@ -58,6 +59,7 @@ class Member:
         approve: Approve,
         say: Callable[[str], None],
         waiter_for: WaiterFor,
+        telling: Telling | None = None,
     ) -> None:
         self.vault = vault
         self.path = path
@@ -69,6 +71,7 @@ class Member:
         self._approve = approve
         self._waiter_for = waiter_for
         self._works = Works(time.monotonic)
+        self._telling = telling
         self._waiting: Waiting | None = None
         self.taken: list[Step] = []
         """The steps it took in this process."""
@@ -91,6 +94,7 @@ class Member:
                 self,
                 waiter=self._waiter_for(self._note_wait),
                 lane=self._lane,
+                telling=self._telling,
             ) as self._lifecycle:
                 await self._lifecycle.go_on()
 

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import shlex
+from contextlib import AsyncExitStack
 from typing import TYPE_CHECKING
 
 import msgspec
 
+from glacier_purge.api.news import news_of
 from glacier_purge.api.values import access, sign_key
 from glacier_purge.glacier.service_clock import OnServiceTime
 from glacier_purge.inventory.fetching.job_choice import ANY_JOB, WantedJob
@@ -26,6 +29,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from glacier_purge.api.clients import Clients
+    from glacier_purge.api.telling import Telling
     from glacier_purge.aws.access import StaticCredentials
     from glacier_purge.glacier.waiting import Waiter
     from glacier_purge.plan.document import Plan
@@ -45,6 +49,7 @@ async def proven(
     *,
     wanted: WantedJob = ANY_JOB,
     credentials: StaticCredentials | None = None,
+    telling: Telling | None = None,
 ) -> Verified:
     """Wait for an inventory made after the last deletion, and say what it proves of the run in ``folder``.
 
@@ -52,13 +57,29 @@ async def proven(
     ``Verifying.verify`` and ``Clients.control`` do, and ``Pending`` as ``waiter`` has it.
     """
     reached = access(settings, plan.endpoint_url, id_rule=plan.snapshot.id_rule, credentials=credentials)
-    with folder.held():
+    again = f"glacier-purge verify {shlex.quote(str(folder.path.absolute()))}"
+    async with AsyncExitStack() as held:
+        held.enter_context(folder.held())
+        news = await held.enter_async_context(news_of(folder, plan.vault_name, telling, now=waiter.now, again=again))
+        news.about(plan)
         await drop_unusable(folder.path / VERIFICATION_FOLDER, plan.vault)
         control = await clients.control(plan.vault, reached)
-        waiter = OnServiceTime(waiter, clients.clock, say)
+        waiter = OnServiceTime(news.waiting(waiter), clients.clock, say)
         verifying = Verifying(control, folder, plan, waiter, say, by=who(), wanted=wanted, sign_key=sign_key(settings))
-        verdict = await verifying.verify()
-    return _told(folder, verdict)
+        verified = _told(folder, await verifying.verify())
+        news.finished(
+            f"A later inventory of {plan.vault_name} was held against what was deleted: {verified.state}.",
+            exit_code=0 if is_as_it_should_be(verified) else 1,
+            certificate=verified.certificate_digest,
+            kept=verified.kept,
+            kept_gone=verified.kept_gone,
+        )
+    return verified
+
+
+def is_as_it_should_be(verified: Verified) -> bool:
+    """Whether everything deleted is gone, nothing else is there, and nothing is gone that was kept."""
+    return verified.certificate is not None and not verified.new_since and not verified.kept_gone
 
 
 def _state(verdict: Verdict) -> Proof:

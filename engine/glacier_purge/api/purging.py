@@ -70,11 +70,13 @@ async def opened_run(
     credentials: StaticCredentials | None = None,
     pacer_for: PacerFor | None = None,
     around: Callable[[Glacier], Glacier] = lambda service: service,
+    on_hold: Callable[[str, str], None] = lambda since, found: None,
 ) -> AsyncIterator[PurgeRun]:
     """Open what a run needs, for a caller that is alone with it; nothing is deleted before its ``carry_out``.
 
     ``pacer_for`` gives the pace where it is shared with other runs; ``around`` puts something between the run and the
-    service, as what takes the time of each delete.  Raises as ``Clients.service`` does, and ``AuditDamaged``.
+    service, as what takes the time of each delete; ``on_hold`` is called as ``PurgeRun`` says.  Raises as
+    ``Clients.service`` does, and ``AuditDamaged``.
     """
     reached = access(settings, plan.endpoint_url, id_rule=plan.snapshot.id_rule, credentials=credentials)
     clients.know(last_request_ids(FileDisk(folder.path)))
@@ -96,6 +98,7 @@ async def opened_run(
             guarded=await clients.control(plan.vault, reached),
             pacer_for=pacer_for,
             anchors=anchor_file(settings),
+            on_hold=on_hold,
         )
         with clients.telling_renewals(reached, plan.vault.region, run.credentials_renewed):
             yield run

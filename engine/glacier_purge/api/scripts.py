@@ -5,7 +5,8 @@ The person is then the script's: ``approve`` is handed the view of each plan and
 
 from __future__ import annotations
 
-from contextlib import asynccontextmanager
+import shlex
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -16,6 +17,7 @@ from glacier_purge.api.clients import Clients
 from glacier_purge.api.fleet import FleetPeople, FleetReport, opened_fleet
 from glacier_purge.api.lifecycle import LifecycleOrder, LifecycleReport, opened_lifecycle
 from glacier_purge.api.person import as_warning
+from glacier_purge.api.telling import approving, telling
 from glacier_purge.approval.typed import approve_by_digest
 from glacier_purge.fleet.job_orders import ANY_JOBS, JobOrders
 from glacier_purge.glacier.waiting import SleepingWaiter
@@ -101,17 +103,20 @@ async def run_lifecycle(
     """
     folder = RunFolder.open_or_create(Path(run_dir))
     person = _Script(approve, listener)
+    settings = settings if settings is not None else Settings()
     async with (
         Clients() as clients,
+        telling(settings, listener.say) as told,
         opened_lifecycle(
             folder,
             vault,
             order,
-            settings if settings is not None else Settings(),
+            settings,
             clients,
             person,
             waiter=waiter if waiter is not None else SleepingWaiter(tell=listener.on_wait),
             credentials=credentials,
+            telling=told,
         ) as lifecycle,
     ):
         await lifecycle.go_on()
@@ -147,16 +152,19 @@ async def run_fleet(
         aws = given.aws.model_copy(update={name: value for name, value in named.items() if value is not None})
         return given.model_copy(update={"aws": aws})
 
-    people = FleetPeople(
-        approve=approved,
-        say=lambda vault, message: listener.say(f"{vault.name}: {message}"),
-        waiter_for=lambda _, tell: waiter if waiter is not None else SleepingWaiter(tell=tell),
-    )
     folder = RunFolder.open_or_create(Path(run_dir))
-    async with (
-        Clients() as clients,
-        opened_fleet(Path(fleet_file), folder, settings_for, clients, people, orders) as opened,
-    ):
+    again = f"glacier-purge fleet {shlex.join([str(fleet_file), '--run-dir', str(folder.path.absolute())])}"
+    async with AsyncExitStack() as held:
+        people = FleetPeople(
+            approve=approved,
+            say=lambda vault, message: listener.say(f"{vault.name}: {message}"),
+            waiter_for=lambda _, tell: waiter if waiter is not None else SleepingWaiter(tell=tell),
+            telling=await held.enter_async_context(telling(given, listener.say, approving(again))),
+        )
+        clients = await held.enter_async_context(Clients())
+        opened = await held.enter_async_context(
+            opened_fleet(Path(fleet_file), folder, settings_for, clients, people, orders)
+        )
         async with anyio.create_task_group() as tasks:
             tasks.start_soon(opened.show, listener.on_progress, listener.every_seconds)
             await opened.fleet.go_on()

@@ -14,7 +14,9 @@ from typing import TYPE_CHECKING, Any
 
 from glacier_purge.api.clients import Clients
 from glacier_purge.api.lifecycle import opened_lifecycle
+from glacier_purge.api.person import as_warning
 from glacier_purge.api.scripts import EVERYTHING
+from glacier_purge.api.telling import telling
 from glacier_purge.approval.typed import approve_by_digest
 from glacier_purge.audit.recovery import replay
 from glacier_purge.clock import utc_now
@@ -75,8 +77,9 @@ async def step(
         folder = RunFolder.open_or_create(path)
         async with (
             Clients() as clients,
+            telling(settings, as_warning) as told,
             opened_lifecycle(
-                folder, vault, order, settings, clients, person, waiter=waiter, credentials=credentials
+                folder, vault, order, settings, clients, person, waiter=waiter, credentials=credentials, telling=told
             ) as lifecycle,
         ):
             await lifecycle.go_on()

@@ -18,7 +18,7 @@ error here; nothing is waited for, and memory is bounded.  What a crash leaves b
 finished and clocks that went backwards are said, but are no damage.  What can't be seen: a folder wholly rewritten by
 someone who recomputes every hash, or a log cut back together with its checkpoint, unless it is held against an anchor
 (``SEQ:HASH``, or a file of notes) kept elsewhere; nor lists and notes for people, which decide nothing
-(``unproven.csv``, ``*.ids``, ``noticed.json``, ``waiting.json``, ``ended.json``).  ``removal.jsonl`` and
+(``unproven.csv``, ``*.ids``, ``noticed.json``, ``waiting.json``, ``ended.json``, ``told.json``).  ``removal.jsonl`` and
 ``retrieval.json`` have nothing that vouches for them and are held to their form.
 
 Sections, each with where it begins:

@@ -6,12 +6,9 @@ Of its command only the program is ever named: arguments may hold a password, an
 
 from __future__ import annotations
 
-import asyncio
 import json
 import os
-from contextlib import suppress
-from signal import SIGKILL
-from subprocess import DEVNULL, PIPE
+from subprocess import DEVNULL
 from typing import TYPE_CHECKING, Any
 
 from aiobotocore.credentials import AioProcessProvider
@@ -19,19 +16,17 @@ from botocore.compat import compat_shell_split
 from botocore.utils import parse_timestamp
 
 from glacier_purge.aws.mfa import can_ask
+from glacier_purge.aws.programs import run_program
 from glacier_purge.errors import CredentialsFailed
 from glacier_purge.redaction import redact
 
 if TYPE_CHECKING:
+    import asyncio
     from collections.abc import Callable
 
 ANSWER_BYTES_MAX = 64 * 1024
 """A set of credentials with a session token is some 2 KB."""
 _SAID_CHARACTERS_MAX = 300
-_LOOK_SECONDS = 0.1
-"""How often is looked whether it ended with its output still open."""
-_REST_SECONDS = 0.5
-"""What it printed last is read for so long after its end."""
 _REQUIRED = ("AccessKeyId", "SecretAccessKey")
 _ALL = (*_REQUIRED, "SessionToken", "Expiration")
 
@@ -67,45 +62,21 @@ async def _answer(asked: str, command: list[str]) -> bytes:
     its answer is whole: what it leaves at work (an agent, say) may hold its output open for days.
     """
     is_alone = not can_ask()
-    stdin = None if os.isatty(0) and not is_alone else DEVNULL
+    printed, said = bytearray(), bytearray()
     try:
-        process = await asyncio.create_subprocess_exec(
-            *command, stdin=stdin, stdout=PIPE, stderr=PIPE, start_new_session=is_alone
+        code = await run_program(
+            [*command],
+            out=lambda stream: _keep_printed(asked, stream, printed),
+            errors=lambda stream: _keep_last_words(stream, said),
+            stdin=None if os.isatty(0) and not is_alone else DEVNULL,
+            is_alone=is_alone,
         )
     except (OSError, ValueError) as fault:
         raise CredentialsFailed(f"{asked} cannot be started: {fault}. Check the AWS configuration.") from fault
-    assert process.stdout is not None
-    assert process.stderr is not None
-    printed, said = bytearray(), bytearray()
-    reading = asyncio.gather(_keep_printed(asked, process.stdout, printed), _keep_last_words(process.stderr, said))
-    try:
-        while not reading.done() and process.returncode is None:
-            await asyncio.wait([reading], timeout=_LOOK_SECONDS)
-        await asyncio.wait([reading], timeout=_REST_SECONDS)
-        if reading.done():
-            reading.result()
-            await process.wait()
-    finally:
-        reading.cancel()
-        await asyncio.wait([reading])
-        with suppress(asyncio.CancelledError):
-            reading.exception()  # of no interest any more, and asyncio tells of one that nobody took
-        code = await _ended(process, kill=os.killpg if is_alone else os.kill)
     if code != 0:
         how = f"ended with exit code {code}" if code > 0 else f"was ended by signal {-code}"
         raise CredentialsFailed(f"{asked} {how}, saying {_shown(said)}. Log in again, then run the same command again.")
     return bytes(printed)
-
-
-async def _ended(process: asyncio.subprocess.Process, kill: Callable[[int, int], None]) -> int:
-    """Return how the program ended, killed if it is still there."""
-    with suppress(ProcessLookupError):
-        if process.returncode is None:
-            kill(process.pid, SIGKILL)
-    while process.returncode is None:  # noqa: ASYNC110 - ``wait`` waits for its pipes, which others may hold open
-        await asyncio.sleep(_LOOK_SECONDS / 10)
-    process._transport.close()  # type: ignore[attr-defined]  # noqa: SLF001 - no public way; lets go of the pipes, and
-    return process.returncode  # called before the end it would look for that itself, of which asyncio complains
 
 
 async def _keep_printed(asked: str, stream: asyncio.StreamReader, printed: bytearray) -> None:

@@ -33,15 +33,23 @@ def proxy_for(url: str) -> Proxy | None:
     Raises ``ConfigurationFailed`` for a proxy that does not speak HTTP, which the SDK can't go through.
     """
     asked = urlsplit(url)
-    proxy = getproxies().get(asked.scheme)
-    if not proxy or is_loopback(url) or proxy_bypass(asked.netloc):
+    if (proxy := proxy_url_for(url)) is None:
         return None
     variables = (f"{asked.scheme}_proxy", f"{asked.scheme}_proxy".upper())
     named_by = next(filter(os.environ.get, variables), "the system's proxy setting")
-    parts = urlsplit(proxy if "://" in proxy else f"http://{proxy}")
+    parts = urlsplit(proxy)
     if parts.scheme not in {"http", "https"} or parts.hostname is None:
         raise ConfigurationFailed(
             f"{named_by} names a proxy that AWS's SDK can't go through: it takes http:// and https:// ones. "
             f"Name one, or add {asked.hostname} to NO_PROXY. Nothing was sent."
         )
     return Proxy(address=parts.netloc.rpartition("@")[2], named_by=named_by)
+
+
+def proxy_url_for(url: str) -> str | None:
+    """The address of that proxy as it is set, user and password included; None: the way is direct."""
+    asked = urlsplit(url)
+    proxy = getproxies().get(asked.scheme)
+    if not proxy or is_loopback(f"{asked.scheme}://{asked.netloc}") or proxy_bypass(asked.netloc):
+        return None
+    return proxy if "://" in proxy else f"http://{proxy}"

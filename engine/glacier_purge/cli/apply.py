@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING
 from glacier_purge.cli.options import (
     Aws,
     AwsOptions,
+    HookOptions,
+    Hooks,
     LogOptions,
     Logs,
     Output,
@@ -20,7 +22,7 @@ from glacier_purge.cli.options import (
     SettingsOptions,
     SettingsSource,
 )
-from glacier_purge.cli.output import OutputFormat
+from glacier_purge.cli.output import OutputFormat, tell
 
 if TYPE_CHECKING:
     from glacier_purge.approval.typed import Approval
@@ -37,6 +39,7 @@ def apply(
     pace: Pace = PaceOptions(),
     safety: Safety = SafetyOptions(),
     proof: Proof = ProofOptions(),
+    hooks: Hooks = HookOptions(),
     aws: Aws = AwsOptions(),
     source: SettingsSource = SettingsOptions(),
     logs: Logs = LogOptions(),
@@ -67,7 +70,7 @@ def apply(
     from glacier_purge.plan.document import read_plan
 
     configure_logs(logs)
-    settings = source.load(aws, pace=pace.overrides(), audit=proof.overrides(), safety=safety.overrides())
+    settings = source.load(aws, hooks=hooks, pace=pace.overrides(), audit=proof.overrides(), safety=safety.overrides())
     folder = open_run(run_dir)
     plan = read_plan(folder.plan_file)
 
@@ -88,23 +91,32 @@ async def apply_plan(
 ) -> int:
     """Hold the locks, get the approval, open the service and carry the plan out."""
     from glacier_purge.api.clients import Clients
-    from glacier_purge.api.purging import alone_with, opened_run
+    from glacier_purge.api.news import news_of_run
+    from glacier_purge.api.purging import opened_run
     from glacier_purge.api.reporting import reported
+    from glacier_purge.api.telling import telling
     from glacier_purge.api.values import access, rules
     from glacier_purge.cli.confirmation import approval_for
     from glacier_purge.cli.terminal_session import TerminalSession
     from glacier_purge.cli.waiting import host
     from glacier_purge.guard.rules import check_plan
 
-    async with reported(folder, settings):
-        with alone_with(folder, plan):
-            check_plan(plan, rules(settings))  # before anybody is asked; carrying out checks again, and the archives
-            approval: Approval = await approval_for(folder, plan, settings, confirm_digest)
-            here = host(access(settings, plan.endpoint_url))
-            async with (
-                Clients() as clients,
-                opened_run(folder, plan, settings, clients, here, credentials=credentials) as run,
-            ):
-                session = TerminalSession(run, plan)
-                every_seconds = settings.report.progress_seconds
-                return await session.carry_out(folder, approval, output, plain_every_seconds=every_seconds)
+    async with (
+        reported(folder, settings),
+        telling(settings, tell) as told,
+        news_of_run(folder, plan, told) as news,
+    ):
+        check_plan(plan, rules(settings))  # before anybody is asked; carrying out checks again, and the archives too
+        approval: Approval = await approval_for(folder, plan, settings, confirm_digest, news)
+        here = host(access(settings, plan.endpoint_url))
+        async with (
+            Clients() as clients,
+            opened_run(folder, plan, settings, clients, here, credentials=credentials, on_hold=news.held) as run,
+            news.watching(run, plan),
+        ):
+            session = TerminalSession(run, plan)
+            every_seconds = settings.report.progress_seconds
+            exit_code = await session.carry_out(folder, approval, output, plain_every_seconds=every_seconds)
+        if run.ledger is not None:
+            news.carried_out(run.ledger, session.stopped_as)
+        return exit_code

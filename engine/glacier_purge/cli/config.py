@@ -36,7 +36,11 @@ def show(
     # A file of one's own, to be changed.
     glacier-purge config show --settings-profile gentle > glacier-purge.toml
     """
-    settings, origins = source.load(aws).model_dump(mode="json"), source.origins(aws)
+    in_force, origins = source.load(aws), source.origins(aws)
+    settings = in_force.model_dump(mode="json")
+    for shown, hook in zip(settings["hooks"], in_force.hooks, strict=True):
+        if hook.url is not None:  # which may hold a secret, as those of chat services do
+            shown["url"] = hook.name
     if output is OutputFormat.JSON:
         head = {"result": "settings", "format": 1}
         print_text(json.dumps(head | settings | {"origins": {".".join(path): told for path, told in origins.items()}}))
@@ -48,6 +52,8 @@ def show(
 
 def schema(*verb: str, all_to: Path | None = None, logs: Logs = LogOptions()) -> None:
     """Print the JSON Schema of a settings file, or with a VERB that of what it prints with --output json.
+
+    With "event NAME" it is that of the data that a hook gets.
 
     Parameters
     ----------
@@ -61,31 +67,38 @@ def schema(*verb: str, all_to: Path | None = None, logs: Logs = LogOptions()) ->
     glacier-purge config schema
     glacier-purge config schema inventory fetch
     """
-    from glacier_purge.cli.schemas import VERBS, answer_schema, file_name, settings_schema
+    from glacier_purge.cli.schemas import EVENTS, VERBS, answer_schema, event_schema, file_name, settings_schema
     from glacier_purge.errors import UsageError
 
     asked = " ".join(verb)
     if all_to is not None:
         all_to.mkdir(parents=True, exist_ok=True)
-        for one in VERBS:
-            (all_to / f"{file_name(one)}.json").write_text(_as_document(answer_schema(one)) + "\n", "utf-8")
+        schemas = {one: answer_schema(one) for one in VERBS} | {one: event_schema(one) for one in EVENTS}
+        for one, document in schemas.items():
+            (all_to / f"{file_name(one)}.json").write_text(_as_document(document) + "\n", "utf-8")
     elif not asked:
         print_text(_as_document(settings_schema()))
     elif asked in VERBS:
         print_text(_as_document(answer_schema(asked)))
+    elif asked in EVENTS:
+        print_text(_as_document(event_schema(asked)))
     else:
-        raise UsageError(f"{asked!r} prints no JSON. These do: {', '.join(sorted(VERBS))}.")
+        raise UsageError(f"{asked!r} prints no JSON. These do: {', '.join(sorted([*VERBS, *EVENTS]))}.")
 
 
 def _as_document(schema: dict[str, Any]) -> str:
     return json.dumps(schema, indent=2)
 
 
-def as_toml(settings: dict[str, dict[str, object]], origins: Mapping[tuple[str, ...], str]) -> str:
+def as_toml(settings: Mapping[str, Any], origins: Mapping[tuple[str, ...], str]) -> str:
     """Write settings as TOML, each with where it comes from; what is not set, which TOML cannot say, is a comment."""
     sections = []
     for section, values in settings.items():
-        lines = [_as_line(name, value) for name, value in values.items()]
+        if isinstance(values, list):
+            place = origins.get((section,), "default")
+            sections += [f"[[{section}]]  # {safe(place)}\n" + "\n".join(_lines(one)) for one in values]
+            continue
+        lines = _lines(values)
         width = min(max(map(len, lines)), _COLUMN_MAX)
         told = [origins.get((section, name), "default") for name in values]
         sections.append(
@@ -94,6 +107,10 @@ def as_toml(settings: dict[str, dict[str, object]], origins: Mapping[tuple[str, 
             )
         )
     return "\n\n".join(sections)
+
+
+def _lines(values: Mapping[str, object]) -> list[str]:
+    return [_as_line(name, value) for name, value in values.items()]
 
 
 def _as_line(name: str, value: object) -> str:

@@ -19,7 +19,7 @@ from glacier_purge.cli.output import fitted_to
 from glacier_purge.cli.streams import held_back, typed_line
 from glacier_purge.cli.voice import put
 from glacier_purge.clock import utc_now
-from glacier_purge.errors import PlanRefused
+from glacier_purge.errors import NobodyToAsk
 from glacier_purge.guard.rules import check_fresh
 from glacier_purge.plan.identity import planned_at
 from glacier_purge.report.plan_view import PlanView
@@ -31,16 +31,20 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
     from contextlib import AbstractContextManager
 
+    from glacier_purge.api.news import News
     from glacier_purge.api.person import ApprovalRequest
     from glacier_purge.plan.document import Plan
     from glacier_purge.settings import Settings
     from glacier_purge.storage.folder import RunFolder
 
 
-async def approval_for(folder: RunFolder, plan: Plan, settings: Settings, confirm_digest: str | None) -> Approval:
+async def approval_for(
+    folder: RunFolder, plan: Plan, settings: Settings, confirm_digest: str | None, news: News
+) -> Approval:
     """Return the approval of a plan that is carried out by itself, and shown before.
 
-    Raises ``PlanRefused`` when there is none, and ``ConfigurationFailed`` as the plan's estimates do.
+    ``news`` is told where nobody gives it.  Raises ``PlanRefused`` when there is none, ``ConfigurationFailed`` as the
+    plan's estimates do.
     """
     if was_approved(folder, plan) and confirm_digest is None:
         return Approval(digest=plan.digest, how="resumed", by=who())
@@ -48,13 +52,16 @@ async def approval_for(folder: RunFolder, plan: Plan, settings: Settings, confir
     if confirm_digest is not None:
         return approve_by_digest(plan, confirm_digest, who())
     if not sys.stdin.isatty():
-        raise PlanRefused(
+        news.approval_wanted(plan, folder.path)
+        raise NobodyToAsk(
             f"deleting {plan.counts.selected:,} archives needs a yes, and there is no terminal to ask on. Nothing was "
             f"sent. If the plan above is what you want, run: glacier-purge apply {folder.path} "
             f"--confirm-digest {plan.digest}"
         )
     _ask(plan)
-    approval = approve_by_words(plan, await typed_line(), who())
+    async with news.asking(plan, folder.path):
+        typed = await typed_line()
+    approval = approve_by_words(plan, typed, who())
     was_approved(folder, plan)  # once more: somebody may have thought about it for days
     return approval
 

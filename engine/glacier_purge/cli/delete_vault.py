@@ -8,6 +8,8 @@ from glacier_purge.cli.exit_codes import ExitCode
 from glacier_purge.cli.options import (
     Aws,
     AwsOptions,
+    HookOptions,
+    Hooks,
     Hyphened,
     LogOptions,
     Logs,
@@ -25,6 +27,7 @@ def delete_vault(
     confirm_vault: Hyphened,
     even_the_last_vault: bool = False,
     no_wait: NoWaitOption = False,
+    hooks: Hooks = HookOptions(),
     aws: Aws = AwsOptions(),
     source: SettingsSource = SettingsOptions(),
     logs: Logs = LogOptions(),
@@ -48,9 +51,11 @@ def delete_vault(
     glacier-purge delete-vault photos-run --confirm-vault photos
     """
     from glacier_purge.api.clients import Clients
-    from glacier_purge.api.purging import alone_with
+    from glacier_purge.api.news import news_of_run
     from glacier_purge.api.run_dirs import open_run
+    from glacier_purge.api.telling import telling
     from glacier_purge.api.values import access
+    from glacier_purge.cli.again import same_command
     from glacier_purge.cli.event_loop import in_event_loop
     from glacier_purge.cli.logs import configure_logs
     from glacier_purge.cli.waiting import settled, waiter
@@ -62,21 +67,23 @@ def delete_vault(
     from glacier_purge.vault.removal import VaultRemoval
 
     configure_logs(logs)
-    settings = source.load(aws)
+    settings = source.load(aws, hooks=hooks)
     folder = open_run(run_dir)
     plan = read_plan(folder.plan_file)
     reached = access(settings, plan.endpoint_url, id_rule=plan.snapshot.id_rule)
 
     async def work() -> int:
-        with alone_with(folder, plan):
-            async with Clients() as clients:
-                control = await clients.control(plan.vault, reached)
-                proof, waits = (
-                    Certified(folder=folder, plan=plan),
-                    OnServiceTime(waiter(no_wait, reached), clients.clock, tell),
-                )
-                removal = VaultRemoval(control, folder.path, proof, waits, by=who(), even_the_last=even_the_last_vault)
-                answer = await removal.remove(confirm_vault)
+        async with (
+            telling(settings, tell, same_command) as told,
+            news_of_run(folder, plan, told) as news,
+            Clients() as clients,
+        ):
+            control = await clients.control(plan.vault, reached)
+            proof = Certified(folder=folder, plan=plan)
+            waits = OnServiceTime(news.waiting(waiter(no_wait, reached)), clients.clock, tell)
+            removal = VaultRemoval(control, folder.path, proof, waits, by=who(), even_the_last=even_the_last_vault)
+            answer = await removal.remove(confirm_vault)
+            news.vault_deleted(answer.value)
         print_result(Removed(state="removed", answer=answer.value, vault=plan.vault.arn, run_dir=str(run_dir)), output)
         return ExitCode.DONE
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import AsyncExitStack
 from dataclasses import replace
 from functools import cache
 from pathlib import Path
@@ -12,6 +13,8 @@ import anyio
 from glacier_purge.cli.options import (
     Aws,
     AwsOptions,
+    HookOptions,
+    Hooks,
     Hyphened,
     LogOptions,
     Logs,
@@ -52,6 +55,7 @@ def fleet(
     job_id: list[Hyphened] | None = None,
     pace: Pace = PaceOptions(),
     proof: Proof = ProofOptions(),
+    hooks: Hooks = HookOptions(),
     aws: Aws = AwsOptions(),
     source: SettingsSource = SettingsOptions(),
     logs: Logs = LogOptions(),
@@ -103,7 +107,7 @@ def fleet(
             region=region or aws.region,
             account_id=account_id or aws.account_id,
         )
-        return source.load(here, pace=pace.overrides(), audit=proof.overrides())
+        return source.load(here, hooks=hooks, pace=pace.overrides(), audit=proof.overrides())
 
     terminal = _Terminal(confirm_digest or (), settings_for, no_wait=no_wait)
     orders = JobOrders(wanted=WantedJob(is_new=new_inventory), by_vault=_by_vault(job_id or ()))
@@ -150,12 +154,16 @@ class _Terminal:
         """Carry every vault as far as it goes here."""
         from glacier_purge.api.clients import Clients
         from glacier_purge.api.fleet import FleetPeople, opened_fleet
+        from glacier_purge.api.telling import telling
+        from glacier_purge.cli.again import same_command
 
-        people = FleetPeople(approve=self._approval, say=_say, waiter_for=self._waiter_for)
-        async with (
-            Clients() as clients,
-            opened_fleet(file, folder, self._settings_for, clients, people, orders) as opened,
-        ):
+        async with AsyncExitStack() as held:
+            told = await held.enter_async_context(telling(self._settings_for(None, None, None), tell, same_command))
+            people = FleetPeople(approve=self._approval, say=_say, waiter_for=self._waiter_for, telling=told)
+            clients = await held.enter_async_context(Clients())
+            opened = await held.enter_async_context(
+                opened_fleet(file, folder, self._settings_for, clients, people, orders)
+            )
             self._opened = opened
             for finding in opened.roster.findings:
                 tell(finding, "warning")

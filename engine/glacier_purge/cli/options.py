@@ -124,7 +124,7 @@ class SettingsOptions:
     """TOML file of settings; also GLACIER_PURGE_CONFIG. Read after /etc/glacier-purge.toml and
     ~/.config/glacier-purge.toml, where there are such files."""
 
-    def load(self, aws: AwsOptions, **sections: Mapping[str, object]) -> Settings:
+    def load(self, aws: AwsOptions, *, hooks: HookOptions | None = None, **sections: Mapping[str, object]) -> Settings:
         """Read the settings in force, under what the command line gives.
 
         ``sections`` holds options of the verb by section, as in ``pace={"max_rate": max_rate}``; an option that
@@ -132,7 +132,12 @@ class SettingsOptions:
         """
         from glacier_purge.settings import load_settings
 
-        arguments = {"aws": aws.overrides(), **{name: _given(values) for name, values in sections.items()}}
+        arguments: dict[str, Mapping[str, object] | Sequence[object]] = {
+            "aws": aws.overrides(),
+            **{name: _given(values) for name, values in sections.items()},
+        }
+        if hooks is not None:
+            arguments["hooks"] = hooks.overrides()
         return load_settings(
             file=self.config, profile=self.settings_profile, arguments=arguments, called=option_of_setting
         )
@@ -173,6 +178,8 @@ class LogOptions:
 
 def option_of_setting(path: tuple[str, ...]) -> str:
     """The option that gives a setting, which is named by section and name."""
+    if path[0] == "hooks":
+        return "--hook"
     return _OPTIONS.get(path[-1]) or "--" + path[-1].replace("_", "-")
 
 
@@ -269,11 +276,25 @@ class ProofOptions:
         return asdict(self)
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HookOptions:
+    """Who is told of what happens while nobody watches."""
+
+    hook: tuple[str, ...] = ()
+    """Start this command, or send to this https:// address, when an approval is wanted, when it is held, stops, fails,
+    waits long or is done. May be repeated; adds to the settings' [[hooks]]. Example: --hook 'mail-to-team --glacier'"""
+
+    def overrides(self) -> list[dict[str, object]]:
+        """The options as hooks of the settings."""
+        return [{"url" if "://" in one.partition(" ")[0] else "command": one} for one in self.hook]
+
+
 Aws = Annotated[AwsOptions, Parameter(name="*", group="AWS")]
 Places = Annotated[PlaceOptions, Parameter(name="*", group="Where")]
 SettingsSource = Annotated[SettingsOptions, Parameter(name="*", group="Settings")]
 Logs = Annotated[LogOptions, Parameter(name="*", group="Log")]
 Pace = Annotated[PaceOptions, Parameter(name="*", group="Pace")]
+Hooks = Annotated[HookOptions, Parameter(name="*", group="Told")]
 Proof = Annotated[ProofOptions, Parameter(name="*", group="Proof")]
 
 

@@ -6,6 +6,8 @@ from glacier_purge.cli.choice_options import ChoiceOptions, From, RecordOptions,
 from glacier_purge.cli.options import (
     Aws,
     AwsOptions,
+    HookOptions,
+    Hooks,
     LogOptions,
     Logs,
     Output,
@@ -33,6 +35,7 @@ def purge(
     pace: Pace = PaceOptions(),
     safety: Safety = SafetyOptions(),
     proof: Proof = ProofOptions(),
+    hooks: Hooks = HookOptions(),
     aws: Aws = AwsOptions(),
     source: SettingsSource = SettingsOptions(),
     logs: Logs = LogOptions(),
@@ -63,6 +66,7 @@ def purge(
     configure_logs(logs)
     settings = source.load(
         aws,
+        hooks=hooks,
         pace=pace.overrides(),
         audit=proof.overrides(),
         safety=safety.overrides(),

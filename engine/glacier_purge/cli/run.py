@@ -11,6 +11,8 @@ from glacier_purge.cli.exit_codes import ExitCode
 from glacier_purge.cli.options import (
     Aws,
     AwsOptions,
+    HookOptions,
+    Hooks,
     JobOptions,
     Jobs,
     LogOptions,
@@ -59,6 +61,7 @@ def run(
     pace: Pace = PaceOptions(),
     safety: Safety = SafetyOptions(),
     proof: Proof = ProofOptions(),
+    hooks: Hooks = HookOptions(),
     aws: Aws = AwsOptions(),
     source: SettingsSource = SettingsOptions(),
     logs: Logs = LogOptions(),
@@ -99,8 +102,10 @@ def run(
     from glacier_purge.api.clients import Clients
     from glacier_purge.api.lifecycle import LifecycleOrder, LifecycleReport, opened_lifecycle
     from glacier_purge.api.step import stepped
+    from glacier_purge.api.telling import telling
     from glacier_purge.api.values import access
     from glacier_purge.archive import check_vault_name
+    from glacier_purge.cli.again import same_command
     from glacier_purge.cli.event_loop import in_event_loop
     from glacier_purge.cli.logs import configure_logs
     from glacier_purge.cli.waiting import documented, settled, waiter
@@ -115,7 +120,12 @@ def run(
             "or leave the option away and keep the vault. Nothing was sent."
         )
     settings = source.load(
-        aws, pace=pace.overrides(), audit=proof.overrides(), safety=safety.overrides(), inventory=records.overrides()
+        aws,
+        hooks=hooks,
+        pace=pace.overrides(),
+        audit=proof.overrides(),
+        safety=safety.overrides(),
+        inventory=records.overrides(),
     )
     order = LifecycleOrder(
         options=LifecycleOptions(
@@ -138,7 +148,10 @@ def run(
         with terminal.shown():
             async with (
                 Clients() as clients,
-                opened_lifecycle(folder, vault, order, settings, clients, terminal, waiter=waits) as lifecycle,
+                telling(settings, tell, same_command) as told,
+                opened_lifecycle(
+                    folder, vault, order, settings, clients, terminal, waiter=waits, telling=told
+                ) as lifecycle,
             ):
                 terminal.carries(lifecycle)
                 await lifecycle.go_on()

@@ -12,6 +12,16 @@ import msgspec
 
 from glacier_purge.cli.benching.result import Benched
 from glacier_purge.report.results.auditing import AllAudited, Anchored, Audited, Bundled
+from glacier_purge.report.results.happened import (
+    ApprovalWanted,
+    Failed,
+    Finished,
+    Happened,
+    Held,
+    Stopped,
+    VaultDeleted,
+    WaitingLong,
+)
 from glacier_purge.report.results.lifecycles import Abandoned, FleetStatus, LifecycleStatus, LifecycleUnreadable, Thawed
 from glacier_purge.report.results.planning import AllShown, Diagnosed, Fetched, Inspected, Planned, Shown
 from glacier_purge.report.results.reporting import FleetReported, VaultReported
@@ -69,6 +79,12 @@ _ORIGINS = {
 VERBS = (*_ANSWERS, _SETTINGS)
 """Every command that answers programs."""
 
+EVENTS: dict[str, type[Happened]] = {
+    f"event {kind.__struct_config__.tag}": kind
+    for kind in (ApprovalWanted, Held, Stopped, Failed, WaitingLong, Finished, VaultDeleted)
+}
+"""What hooks are told, by name."""
+
 
 def settings_schema() -> dict[str, Any]:
     """The schema of a settings file."""
@@ -83,6 +99,13 @@ def answer_schema(verb: str) -> dict[str, Any]:
         "title": "glacier-purge simulate" if verb == "simulate" else f"glacier-purge {verb} --output json",
     }
     return head | (_settings_shown() if verb == _SETTINGS else _one_of(_ANSWERS[verb]))
+
+
+def event_schema(event: str) -> dict[str, Any]:
+    """The schema of the data of one of ``EVENTS``."""
+    _, _, kind = event.partition(" ")
+    head = {"$schema": DIALECT, "$id": f"urn:glacier-purge:event:{kind}", "title": f"The data of the event {kind}"}
+    return head | _one_of((EVENTS[event],))
 
 
 def file_name(verb: str) -> str:

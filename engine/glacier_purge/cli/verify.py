@@ -9,6 +9,8 @@ from glacier_purge.cli.exit_codes import ExitCode
 from glacier_purge.cli.options import (
     Aws,
     AwsOptions,
+    HookOptions,
+    Hooks,
     JobOptions,
     Jobs,
     LogOptions,
@@ -34,6 +36,7 @@ def verify(
     no_wait: NoWaitOption = False,
     jobs: Jobs = JobOptions(),
     proof: Proof = ProofOptions(),
+    hooks: Hooks = HookOptions(),
     aws: Aws = AwsOptions(),
     source: SettingsSource = SettingsOptions(),
     logs: Logs = LogOptions(),
@@ -57,8 +60,10 @@ def verify(
     """
     from glacier_purge.api import values
     from glacier_purge.api.clients import Clients
-    from glacier_purge.api.proving import proven
+    from glacier_purge.api.proving import is_as_it_should_be, proven
     from glacier_purge.api.run_dirs import open_run_to_prove
+    from glacier_purge.api.telling import telling
+    from glacier_purge.cli.again import same_command
     from glacier_purge.cli.event_loop import in_event_loop
     from glacier_purge.cli.logs import configure_logs
     from glacier_purge.cli.output import tell
@@ -67,19 +72,20 @@ def verify(
 
     configure_logs(logs)
     wanted = jobs.wanted()
-    settings = source.load(aws, audit=proof.overrides())
+    settings = source.load(aws, hooks=hooks, audit=proof.overrides())
     folder = open_run_to_prove(run_dir)
     plan = read_plan(folder.plan_file)
     access = values.access(settings, plan.endpoint_url, id_rule=plan.snapshot.id_rule)
 
     async def work() -> int:
-        async with Clients() as clients:
-            verified = await proven(folder, plan, settings, clients, waiter(no_wait, access), tell, wanted=wanted)
+        async with telling(settings, tell, same_command) as told, Clients() as clients:
+            verified = await proven(
+                folder, plan, settings, clients, waiter(no_wait, access), tell, wanted=wanted, telling=told
+            )
         print_result(verified, output)
         for line in missing(verified):
             tell(line)
-        as_it_should_be = verified.certificate is not None and not verified.new_since and not verified.kept_gone
-        return ExitCode.DONE if as_it_should_be else ExitCode.FAILED
+        return ExitCode.DONE if is_as_it_should_be(verified) else ExitCode.FAILED
 
     return in_event_loop(lambda: settled(work, output))
 

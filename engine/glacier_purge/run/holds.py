@@ -71,7 +71,8 @@ def judge(hold: Hold | None, seen: Look | Unanswered) -> Hold | None:
 
 
 class Holds:
-    """The looks of one process's run. ``look`` makes one; ``told`` is called after each change of the hold."""
+    """The looks of one process's run. ``look`` makes one; ``told`` is called after each change of the hold, ``on_hold``
+    with since when something holds it and what was found."""
 
     def __init__(
         self,
@@ -81,6 +82,7 @@ class Holds:
         pool: Pool,
         journal: Journal,
         told: Callable[[], None],
+        on_hold: Callable[[str, str], None],
         host: Host,
         interval_seconds: float,
     ) -> None:
@@ -89,6 +91,7 @@ class Holds:
         self._pool = pool
         self._journal = journal
         self._told = told
+        self._on_hold = on_hold
         self._host = host
         self._interval_seconds = interval_seconds
         self._asked = anyio.Event()
@@ -169,3 +172,4 @@ class Holds:
         if before is None or hold.found != before.found:
             self._journal.note("held", since=self._since, found=hold.found, answered=isinstance(hold.by, Look))
             _log.warning("hold.found", vault=self._pool.vault.arn, since=self._since, found=hold.found)
+            self._on_hold(self._since or "", hold.found)

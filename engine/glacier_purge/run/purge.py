@@ -57,7 +57,7 @@ class PurgeRun:
     ``guarded`` is asked what protects the vault, before anything is sent and again meanwhile.
     ``pacer_for`` gives the pace where it is shared with other runs, from the time now and from what an earlier process
     left; otherwise the run has a pacer of its own.  ``anchors`` keeps the log's head elsewhere: at each checkpoint, and
-    at the end.
+    at the end.  ``on_hold`` is called with since when something holds the run that was set meanwhile, and what.
     """
 
     def __init__(
@@ -72,6 +72,7 @@ class PurgeRun:
         guarded: Guarded,
         pacer_for: PacerFor | None = None,
         anchors: AnchorFile | None = None,
+        on_hold: Callable[[str, str], None] = lambda since, found: None,
     ) -> None:
         self._folder = folder
         self._plan = plan
@@ -82,6 +83,7 @@ class PurgeRun:
         self._guarded = guarded
         self._pacer_for = pacer_for or self._own_pacer
         self._anchors = anchors
+        self._on_hold = on_hold
         self._run = ""
         self._began = host.clock()
         self._journal: Journal | None = None
@@ -204,6 +206,7 @@ class PurgeRun:
             journal=journal,
             began=self._began,
             deny_lists=self._deny_lists,
+            on_hold=self._on_hold,
         )
 
     async def _carry_out(self, context: SendingContext, approved: dict[str, str], first_look: Look) -> None:

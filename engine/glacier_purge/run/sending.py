@@ -71,6 +71,8 @@ class SendingContext:
     began: float
     """When this process began with the run, by the host's clock: its checks are a part of what a run takes."""
     deny_lists: DenyLists
+    on_hold: Callable[[str, str], None]
+    """Called with since when something holds the run, and what."""
 
 
 class Sending:
@@ -310,6 +312,7 @@ class Sending:
             pool=self._pool,
             journal=context.journal,
             told=self.note_telemetry,
+            on_hold=context.on_hold,
             host=context.host,
             interval_seconds=context.settings.protection_interval_seconds,
         )

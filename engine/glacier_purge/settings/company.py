@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 _Path = tuple[str, ...]
 
 ADDED_UP: frozenset[_Path] = frozenset(
-    {("safety", "deny_vaults"), ("safety", "deny_accounts"), ("safety", "deny_id_files")}
+    {("safety", "deny_vaults"), ("safety", "deny_accounts"), ("safety", "deny_id_files"), ("hooks",)}
 )
 """The settings of which those of all layers hold together."""
 
@@ -63,4 +63,4 @@ def added_up(path: _Path, below: object, above: object) -> object:
         return above
     if not isinstance(below, list | tuple):
         return below
-    return list(dict.fromkeys([*below, *above])) if isinstance(above, list | tuple) else above
+    return [*below, *(one for one in above if one not in below)] if isinstance(above, list | tuple) else above

@@ -18,6 +18,7 @@ import tomllib
 from dataclasses import dataclass, field, replace
 from enum import Enum
 from importlib import resources
+from itertools import accumulate
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
@@ -29,10 +30,10 @@ from glacier_purge.aws.profiles import Configuration, Said
 from glacier_purge.errors import ConfigurationFailed, GlacierPurgeError, UsageError
 from glacier_purge.settings import places
 from glacier_purge.settings.company import ADDED_UP, WALLS, added_up, allowed_in_words
-from glacier_purge.settings.model import ENVIRONMENT_DELIMITER, ENVIRONMENT_PREFIX, Settings
+from glacier_purge.settings.model import ENVIRONMENT_DELIMITER, ENVIRONMENT_PREFIX, HookSettings, Settings
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Mapping
+    from collections.abc import Callable, Collection, Mapping, Sequence
 
     from pydantic.fields import FieldInfo
     from pydantic_core import ErrorDetails
@@ -44,6 +45,8 @@ _GONE = {("pace", "processes"), ("inventory", "job_queue")}
 _TAKE_OUT = " It was one of an earlier version; take it out."
 _Path = tuple[str, ...]
 """A setting by its section and its name."""
+_HOOKS: _Path = ("hooks",)
+_NOTHING = object()
 RENAMED: Mapping[_Path, str] = {("pace", "max_per_second"): "max_rate", ("aws", "verify_certificates"): "verify_ssl"}
 """Settings by the names they had, each with the one it has now."""
 
@@ -87,12 +90,16 @@ class _Layer:
         return self.place(self.written.get(path, path))
 
     def holds(self, path: _Path) -> bool:
+        return self.value_of(path) is not _NOTHING
+
+    def value_of(self, path: _Path) -> object:
+        """What stands in this layer for a setting; ``_NOTHING`` where nothing does."""
         node: object = self.values
         for part in path:
             if not isinstance(node, dict) or part not in node:
-                return False
+                return _NOTHING
             node = node[part]
-        return True
+        return node
 
 
 def argument(path: _Path) -> str:
@@ -104,7 +111,7 @@ def load_settings(
     *,
     file: Path | None = None,
     profile: str | None = None,
-    arguments: Mapping[str, Mapping[str, object]] | None = None,
+    arguments: Mapping[str, Mapping[str, object] | Sequence[object]] | None = None,
     called: Callable[[_Path], str] = argument,
 ) -> Settings:
     """Read the settings in force.
@@ -125,14 +132,15 @@ def origins(
     *,
     file: Path | None = None,
     profile: str | None = None,
-    arguments: Mapping[str, Mapping[str, object]] | None = None,
+    arguments: Mapping[str, Mapping[str, object] | Sequence[object]] | None = None,
     called: Callable[[_Path], str] = argument,
 ) -> dict[_Path, str]:
     """Where each value that ``load_settings`` gives comes from, in words; what is not in it has its default."""
     layers, _ = _with_walls(_layers(file, profile, arguments or {}, called))
     found: dict[_Path, str] = {}
     for section, model in Settings.model_fields.items():
-        for path in ((section, name) for name in _names_in(model.annotation)):
+        paths: list[_Path] = [(section, name) for name in _names_in(model.annotation)]
+        for path in paths or [(section,)]:
             holding = [layer for layer in layers if layer.holds(path)]
             told = holding if path in ADDED_UP else holding[-1:]
             if told:
@@ -143,7 +151,7 @@ def origins(
 def _layers(
     file: Path | None,
     profile: str | None,
-    arguments: Mapping[str, Mapping[str, object]],
+    arguments: Mapping[str, Mapping[str, object] | Sequence[object]],
     called: Callable[[_Path], str],
 ) -> list[_Layer]:
     given = _Layer(kind=_Kind.ARGUMENTS, place=called, values=dict(arguments))
@@ -271,10 +279,15 @@ def _read_file(file: Path, kind: _Kind = _Kind.FILE) -> _Layer:
 def _in_file(name: str, values: Mapping[str, object], text: str, kind: _Kind = _Kind.FILE) -> _Layer:
     return _Layer(
         kind=kind,
-        place=lambda path: f"{name}: {'.'.join(path)}",
+        place=lambda path: f"{name}: {_named(path)}",
         values=values,
         line_of=lambda path: places.line_of(path, text),
     )
+
+
+def _named(path: _Path) -> str:
+    """A setting as people speak of it."""
+    return f"hook {int(path[1]) + 1}" if path[:1] == _HOOKS and len(path) > 1 else ".".join(path)
 
 
 def _aws_variables(configuration: Configuration) -> _Layer:
@@ -348,6 +361,8 @@ def _each_once(members: list[tuple[str, Any]]) -> dict[str, Any]:
 
 def _place_in_environment(path: _Path) -> str:
     """A setting has a variable of its own, or stands in its section's, which is JSON."""
+    if path[:1] == _HOOKS:
+        return _variable(_HOOKS) if path == _HOOKS else f"{_variable(_HOOKS)}: {_named(path)}"
     own, set_here = _variable(path), {name.upper() for name in os.environ}
     return own if own in set_here else f"{_variable(path[:1])}: {'.'.join(path[1:])}"
 
@@ -357,7 +372,9 @@ def _merge(layers: list[_Layer]) -> dict[str, object]:
     for layer in layers:
         for section, values in layer.values.items():
             below = merged.get(section)
-            if isinstance(below, dict) and isinstance(values, dict):
+            if section in merged and (section,) in ADDED_UP:
+                merged[section] = added_up((section,), below, values)
+            elif isinstance(below, dict) and isinstance(values, dict):
                 for name, value in values.items():
                     below[name] = added_up((section, name), below[name], value) if name in below else value
             else:
@@ -369,7 +386,10 @@ def _explain(error: ValidationError, layers: list[_Layer]) -> GlacierPurgeError:
     """Say for each fault where it stands; whose fault it is decides the exit code."""
     faults = error.errors(include_url=False, include_context=False)
     sources = [_source(_path(fault), layers) for fault in faults]
-    message = "\n".join(_describe(fault, source) for fault, source in zip(faults, sources, strict=True))
+    message = "\n".join(
+        _describe_hook(fault, source, layers) if _path(fault)[:1] == _HOOKS else _describe(fault, source)
+        for fault, source in zip(faults, sources, strict=True)
+    )
     if all(source.kind is _Kind.ARGUMENTS for source in sources):
         return UsageError(message)
     return ConfigurationFailed(message)
@@ -399,6 +419,22 @@ def _describe(fault: ErrorDetails, source: _Layer) -> str:
     return f"{source.place_of(path)} is {shown}: {_in_words(fault['msg'])}."
 
 
+def _describe_hook(fault: ErrorDetails, source: _Layer, layers: list[_Layer]) -> str:
+    """What is wrong with a hook, without what was given: it may be a secret."""
+    names = [str(part) for part in fault["loc"][2:]]
+    before = sum(map(_hooks_in, layers[: layers.index(source)]))
+    place = source.place_of((*_HOOKS, *(str(int(number) - before) for number in fault["loc"][1:2])))
+    if fault["type"] == "extra_forbidden":
+        return f"{place}: {names[-1]} is not a setting of a hook.{_nearest(names[-1], _names_in(HookSettings))}"
+    name = f"{names[0]}: " if names else ""
+    return f"{place}: {name}{_in_words(fault['msg'])}."
+
+
+def _hooks_in(layer: _Layer) -> int:
+    hooks = layer.values.get("hooks", ())
+    return len(hooks) if isinstance(hooks, list | tuple) else 0
+
+
 def _in_words(message: str) -> str:
     """What pydantic says, as it reads after a value."""
     message = message.removeprefix("Value error, ").replace("Input should be", "it has to be", 1)
@@ -411,7 +447,12 @@ def _path(fault: ErrorDetails) -> _Path:
 
 
 def _source(path: _Path, layers: list[_Layer]) -> _Layer:
-    return next(layer for layer in reversed(layers) if layer.holds(path))
+    if path[:1] == _HOOKS and len(path) > 1:  # counted through all layers
+        counted = accumulate(map(_hooks_in, layers))
+        return next(layer for layer, count in zip(layers, counted, strict=True) if int(path[1]) < count)
+    holding = [layer for layer in layers if layer.holds(path)]
+    wrong = [one for one in holding if path in ADDED_UP and not isinstance(one.value_of(path), list | tuple)]
+    return wrong[0] if wrong else holding[-1]
 
 
 def _variable(path: _Path) -> str:
@@ -419,9 +460,7 @@ def _variable(path: _Path) -> str:
 
 
 def _names_in(model: object) -> set[str]:
-    assert isinstance(model, type)
-    assert issubclass(model, BaseModel)
-    return set(model.model_fields)
+    return set(model.model_fields) if isinstance(model, type) and issubclass(model, BaseModel) else set()
 
 
 def _nearest(name: str, known: set[str]) -> str:

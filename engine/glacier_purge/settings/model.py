@@ -7,16 +7,20 @@ sense; each room checks its own figures again.
 
 from __future__ import annotations
 
+import re
+import shlex
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
+from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, PrivateAttr, model_validator
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
 from glacier_purge.archive import IdRule, id_rule_for
 from glacier_purge.aws.access import Access
-from glacier_purge.aws.endpoints import check_endpoint_url, check_region
+from glacier_purge.aws.endpoints import check_endpoint_url, check_region, is_loopback
+from glacier_purge.happenings import Happening
 from glacier_purge.run.settings import PurgeSettings
 from glacier_purge.run.windows import Window
 
@@ -203,6 +207,74 @@ class ReportSettings(_Section):
     """How often a line of progress is written where there is no terminal."""
     page: bool = True
     """Whether ``report.html`` is written into the folder whenever a process ends its work there."""
+    waiting_long_seconds: Duration = 172_800.0
+    """A wait that takes longer is told to hooks, and again each time as much has passed; one that only a person ends is
+    told after a quarter of an hour at most."""
+
+
+class HookSettings(_Section):
+    """Who is told of what happens while nobody watches: a command that is started, or a webhook that is called."""
+
+    command: str | tuple[str, ...] | None = None
+    """Program with its arguments, without a shell; it gets the event as JSON on its standard input."""
+    url: str | None = None
+    """Where the event is sent by POST: https, or http on loopback."""
+    events: tuple[Happening, ...] = ()
+    """The events that are told; all, where none is named."""
+    timeout_seconds: Annotated[float, Field(gt=0, le=300)] = 10.0
+    """A command that runs longer is ended; an answer that takes longer is none, and the event is sent again."""
+    secret_env: str | None = None
+    """Environment variable with the secret that signs what is sent to a URL."""
+    secret_file: Annotated[str, AfterValidator(_checked_absolute)] | None = None
+    """File with that secret."""
+
+    @property
+    def program(self) -> tuple[str, ...]:
+        """The command, word by word; none for a webhook."""
+        return tuple(shlex.split(self.command)) if isinstance(self.command, str) else self.command or ()
+
+    @property
+    def name(self) -> str:
+        """What the hook is called before people: of a URL the server alone, since the rest may be a secret."""
+        if self.url is None:
+            return self.program[0]
+        parts = urlsplit(self.url)
+        return f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}/…"
+
+    @model_validator(mode="after")
+    def _check(self) -> Self:
+        if (self.command is None) == (self.url is None):
+            raise ValueError("a hook is a command or a url; give one of them")
+        if self.url is None:
+            self._check_command()
+        else:
+            self._check_url(self.url)
+        return self
+
+    def _check_command(self) -> None:
+        try:
+            words = self.program
+        except ValueError as fault:
+            raise ValueError(f"its command is none ({fault})") from fault
+        if not words or not words[0]:
+            raise ValueError("its command is empty")
+        if self.secret_env is not None or self.secret_file is not None:
+            raise ValueError("a secret signs what is sent to a url, and this is a command; take it out")
+
+    def _check_url(self, url: str) -> None:
+        try:
+            parts = urlsplit(url)
+            is_one = parts.scheme in {"http", "https"} and bool(parts.hostname) and parts.port != 0
+        except ValueError as fault:
+            raise ValueError(f"its url is none ({fault})") from fault
+        if not is_one or re.search(r"[\s\x00-\x1f]", url):
+            raise ValueError("its url is none; write https://host/path")
+        if "…" in url:
+            raise ValueError("its url is not whole: config show leaves out what may be secret")
+        if parts.scheme == "http" and not is_loopback(f"http://{parts.netloc}"):
+            raise ValueError("its url is http, which anybody on the way can read and change; write https, or loopback")
+        if self.secret_env is not None and self.secret_file is not None:
+            raise ValueError("its secret is in a variable and in a file; give one of them")
 
 
 class Settings(BaseSettings):
@@ -215,6 +287,7 @@ class Settings(BaseSettings):
         env_nested_delimiter=ENVIRONMENT_DELIMITER,
         env_ignore_empty=True,
         nested_model_default_partial_update=True,
+        use_attribute_docstrings=True,
     )
 
     aws: AwsSettings = AwsSettings()
@@ -225,6 +298,8 @@ class Settings(BaseSettings):
     safety: SafetySettings = SafetySettings()
     estimate: EstimateSettings = EstimateSettings()
     report: ReportSettings = ReportSettings()
+    hooks: tuple[HookSettings, ...] = ()
+    """Who is told of what happens; those of all places are."""
     _walls: Mapping[tuple[str, ...], Any] = PrivateAttr(default_factory=dict)
 
     def keep_walls(self, walls: Mapping[tuple[str, ...], Any]) -> None:
