@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 Content = bytes | None
 """A file's; None where there is none."""
 
-_FOR_PEOPLE = ("noticed.json", "waiting.json", "ended.json", "lock", ".ids", "unproven.csv")
+_FOR_PEOPLE = ("noticed.json", "waiting.json", "ended.json", "lock", ".ids", "unproven.csv", "report.html")
 _OF_A_FORM = ("retrieval.json", "removal.jsonl")
 """Nothing vouches for what they say."""
 _OF_A_PLAN = ("decisions", "duplicates", "inventory.json", "inventory.json.sha256", "retrieval.json")

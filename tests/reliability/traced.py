@@ -17,7 +17,7 @@ _NAMES = (
     *("lock", "fleet.json", "terms.json", "freeze.json", "lifecycle.jsonl", "waiting.json", "ended.json"),
     *("inventory.json", "inventory.json.sha256", "retrieval.json", "inventory.part", "decisions", "duplicates"),
     *("noticed.json", "run.json", "plan.json", "checkpoint", "checkpoint.previous", "checkpoint.tmp"),
-    *("certificate.json", "certificate.txt", "removal.jsonl", ".file-system"),
+    *("certificate.json", "certificate.txt", "removal.jsonl", "report.html", ".file-system"),
     *("audit/000001.jsonl", "audit/000002.jsonl", "audit", "verification"),
     *(
         f"verification/{name}"
