@@ -7,7 +7,7 @@ import shutil
 import subprocess
 from contextlib import redirect_stdout
 from io import StringIO
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, get_args
 
 import pytest
 
@@ -69,10 +69,11 @@ def test_what_verbs_share_is_told_once_and_what_is_theirs_with_them() -> None:
 
 def test_every_setting_answer_and_exit_code_has_its_row(reference: dict[str, str]) -> None:
     for section, field in Settings.model_fields.items():
-        assert field.annotation is not None
-        for name in field.annotation.model_fields:
+        model = (*get_args(field.annotation), field.annotation)[0]
+        assert model is not None
+        for name in model.model_fields:
             assert f"| `{section}.{name}` | " in reference["settings.md"]
-    for verb in schemas.VERBS:
+    for verb in (*schemas.VERBS, *schemas.EVENTS):
         assert f"\n## {verb}\n" in reference["answers.md"]
     for code, meaning in MEANINGS.items():
         assert f"| `{code.value}` | {meaning} |" in reference["exit-codes.md"]

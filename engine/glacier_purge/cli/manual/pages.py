@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, get_args
 
 from glacier_purge.cli.exit_codes import MEANINGS
 from glacier_purge.cli.manual.described import everything
 from glacier_purge.cli.manual.places import ENVIRONMENT, FILES
 from glacier_purge.cli.options import option_of_setting
-from glacier_purge.cli.schemas import VERBS, answer_schema
+from glacier_purge.cli.schemas import EVENTS, VERBS, answer_schema, event_schema
 from glacier_purge.settings.model import ENVIRONMENT_DELIMITER, ENVIRONMENT_PREFIX, Settings
 
 if TYPE_CHECKING:
@@ -84,19 +84,20 @@ def _settings() -> Iterator[str]:
         "[Settings files](../configuration.md) tells where they are read from and what wins.",
     )
     for section, field in Settings.model_fields.items():
-        model: type[BaseModel] = field.annotation  # type: ignore[assignment]  # every section is a model
+        in_list = get_args(field.annotation)  # as hooks, which are no section but as many tables as there are hooks
+        model: type[BaseModel] = (*in_list, field.annotation)[0]  # type: ignore[assignment]  # each is a model
         yield from ("", f"## {section}", "", _text((model.__doc__ or "").partition(" Raises ")[0]), "")
         rows = []
         for name, setting in model.model_fields.items():
             option = option_of_setting((section, name))
-            variable = f"{ENVIRONMENT_PREFIX}{section}{ENVIRONMENT_DELIMITER}{name}".upper()
+            variable = f"{ENVIRONMENT_PREFIX}{section}" + ("" if in_list else f"{ENVIRONMENT_DELIMITER}{name}")
             default = setting.get_default(call_default_factory=True)
             rows.append(
                 (
                     f"{section}.{name}",
                     "not set" if default is None else json.dumps(default, default=str),
                     _unit(name),
-                    ", ".join([variable, *([option] if option in options else [])]),
+                    ", ".join([variable.upper(), *([option] if option in options else [])]),
                     setting.description or "",
                 )
             )
@@ -123,8 +124,9 @@ def _answers() -> Iterator[str]:
     yield "What verbs print with `--output json`: a document on a line of ASCII. `glacier-purge config schema VERB`"
     yield "prints its JSON Schema. New members may come; `format` is raised when one goes or means something else."
     told: set[str] = set()
-    for verb in VERBS:
-        schema = answer_schema(verb)
+    yield "What hooks are told (`event NAME`) is the data of an event; [Being told](../hooks.md) has what is around it."
+    schemas = {verb: answer_schema(verb) for verb in VERBS} | {event: event_schema(event) for event in EVENTS}
+    for verb, schema in schemas.items():
         definitions = schema.pop("$defs", {})
         yield from ("", f"## {verb}", "")
         if "properties" in schema:
