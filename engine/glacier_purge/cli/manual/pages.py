@@ -85,7 +85,7 @@ def _settings() -> Iterator[str]:
     )
     for section, field in Settings.model_fields.items():
         in_list = get_args(field.annotation)  # as hooks, which are no section but as many tables as there are hooks
-        model: type[BaseModel] = (*in_list, field.annotation)[0]  # type: ignore[assignment]  # each is a model
+        model: type[BaseModel] = (*in_list, field.annotation)[0]
         yield from ("", f"## {section}", "", _text((model.__doc__ or "").partition(" Raises ")[0]), "")
         rows = []
         for name, setting in model.model_fields.items():
