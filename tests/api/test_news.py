@@ -109,6 +109,7 @@ async def test_a_lifecycle_tells_once_that_its_approval_is_wanted_and_how_it_end
     assert wanted["data"]["next"] == f"glacier-purge run photos --run-dir {tmp_path}/run --confirm-digest {digest}"
     assert (wanted["data"]["selected"], wanted["data"]["phase"], wanted["data"]["round"]) == (12, "approval", 1)
     finished = receiver.events[-1]["data"]
+    assert {event["data"]["endpoint_url"] for event in receiver.events} == {settings.aws.endpoint_url}
     assert (finished["deleted"], finished["failed"], finished["digest"]) == (12, 0, digest)
     assert (finished["certificate"], finished["vault_deleted"]) == (report.certificate, True)
     assert json.loads(log.read_text("utf-8")) == receiver.events[-1] | {"id": json.loads(log.read_text("utf-8"))["id"]}

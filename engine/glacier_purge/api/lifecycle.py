@@ -120,6 +120,7 @@ async def opened_lifecycle(
             inventory_name="the vault's inventory",
             id_rule=settings.inventory.id_rule,
         )
+        news.endpoint_url = target.endpoint_url
         anchor_file(settings)  # tried before anything begins
         check_allowed(target, file, rules(settings), order.options)
         terms = await settled_terms(folder, target, file, order.choices, order.caps)

@@ -99,6 +99,7 @@ class News:
         self._run: PurgeRun | None = None
         self._plan: Plan | None = None
         self.vault_arn: str | None = None
+        self.endpoint_url: str | None = None
         self.stand: Callable[[], Stand] = Stand
 
     @property
@@ -108,7 +109,7 @@ class News:
 
     def about(self, plan: Plan) -> None:
         """Know the plan that is carried out."""
-        self._plan, self.vault_arn = plan, plan.vault.arn
+        self._plan, self.vault_arn, self.endpoint_url = plan, plan.vault.arn, plan.endpoint_url
 
     # -- what is told -------------------------------------------------------------------------------------------------
 
@@ -319,6 +320,7 @@ class News:
         data = kind(
             vault=self._vault,
             vault_arn=self.vault_arn,
+            endpoint_url=self.endpoint_url,
             run_dir=str(self._folder.path.absolute()),
             by=who(),
             message=message,

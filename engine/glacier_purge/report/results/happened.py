@@ -13,6 +13,9 @@ class Happened(Result, frozen=True, kw_only=True):
 
     vault: Annotated[str, about("The vault's name.")]
     vault_arn: Annotated[str | None, about("The vault; null where it is not known yet which account's it is.")]
+    endpoint_url: Annotated[
+        str | None, about("Where deletes are sent, loopback in a rehearsal; null where it is not known yet.")
+    ]
     run_dir: Annotated[str, about("The folder of the run or the lifecycle, from the root.")]
     by: Annotated[str, about("Whose process tells this: user and host.")]
     message: Annotated[str, about("What happened, in words for people.")]
