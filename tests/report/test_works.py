@@ -2,16 +2,24 @@
 
 from __future__ import annotations
 
+import json
 from datetime import UTC, datetime, timedelta
 from io import StringIO
+from itertools import pairwise
+from typing import TYPE_CHECKING
 
 import pytest
 from rich.console import Console
 
-from glacier_purge.long_work import LongWork, Unit
+from glacier_purge.inventory.inspection import inspect
+from glacier_purge.long_work import LongWork, Unit, watched_by
 from glacier_purge.report.displays import works_display
 from glacier_purge.report.live import LiveWorks, WorkBars
 from glacier_purge.report.works import PlainWorks, Works, WorkView
+from tests.plan.archives import VAULT, archive_id
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 BEGUN = datetime(2026, 11, 23, 12, tzinfo=UTC)
 
@@ -86,7 +94,7 @@ def test_lines_are_written_within_two_seconds_and_then_every_ten() -> None:
     plain.show(())
     lines = stream.getvalue().splitlines()
     assert [line[17:19] for line in lines] == ["00", "10", "20", "29"]
-    assert lines[0] == "2026-11-23T12:00:00Z reading inventory.json: 100 B of 2.9 KiB (3.3%), 1 s so far"
+    assert lines[0] == "2026-11-23T12:00:00Z reading inventory.json: 75 B of 2.9 KiB (2.5%), 0 s so far"
     assert lines[-1] == "2026-11-23T12:00:29Z reading inventory.json took 30 s"
 
 
@@ -150,3 +158,41 @@ def test_each_unit_has_its_bar() -> None:
     assert len(drawn) == len(views) + 1
     assert "1 of 4" in stream.getvalue()
     assert max(map(len, drawn)) == 120
+
+
+def test_a_slow_source_is_read_without_a_gap_of_more_than_ten_seconds_and_told_within_two(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An inventory whose every chunk takes a second to come, inspected as the verb does it."""
+    records = [
+        {
+            "ArchiveId": archive_id(number),
+            "ArchiveDescription": "x" * 800,
+            "CreationDate": "2020-01-31T12:00:00Z",
+            "Size": 1,
+            "SHA256TreeHash": "0" * 64,
+        }
+        for number in range(2_500)
+    ]
+    document = {"VaultARN": VAULT.arn, "InventoryDate": "2026-11-01T00:00:00Z", "ArchiveList": records}
+    file = tmp_path / "inventory.json"
+    file.write_text(json.dumps(document, separators=(",", ":")), "ascii")
+    clock, stream = Clock(), StringIO()
+    works, plain = Works(clock), PlainWorks(stream, every_seconds=10.0, now=clock.now)
+
+    def slowly(self: LongWork, more: int) -> None:
+        self.done += more
+        clock.seconds += 1.0
+        plain.show(works.views())
+
+    monkeypatch.setattr(LongWork, "add", slowly)
+    with watched_by(works):
+        assert inspect(str(file)).records == 2_500
+    plain.show(works.views())
+    lines = stream.getvalue().splitlines()
+    seconds = [(datetime.fromisoformat(line.partition(" ")[0]) - BEGUN).total_seconds() for line in lines]
+    assert clock.seconds > 30
+    assert seconds[0] <= 2
+    assert max(later - earlier for earlier, later in pairwise(seconds)) <= 10
+    assert "left" in lines[2]
+    assert lines[-1].endswith(f"reading {file} took {clock.seconds:.0f} s")

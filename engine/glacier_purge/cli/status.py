@@ -5,10 +5,11 @@ Told from its folder, and for deletes under way from the process that sends them
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 
 from glacier_purge.cli.options import LogOptions, Logs, Output
-from glacier_purge.cli.output import OutputFormat, print_page, print_result
+from glacier_purge.cli.output import OutputFormat, columns_of, print_page, print_result, print_text
 
 
 def status(run_dir: Path, *, logs: Logs = LogOptions(), output: Output = OutputFormat.TEXT) -> int:
@@ -28,8 +29,10 @@ def status(run_dir: Path, *, logs: Logs = LogOptions(), output: Output = OutputF
     from glacier_purge.errors import AuditDamaged
     from glacier_purge.fleet.roster import settled_roster
     from glacier_purge.lifecycle.state import is_lifecycle
+    from glacier_purge.report.grid import grid
     from glacier_purge.report.lifecycle_view import LifecycleView, fleet_view, unreadable
     from glacier_purge.report.run_view import run_status
+    from glacier_purge.report.way import COLUMNS
     from glacier_purge.storage.folder import RunFolder
 
     folder = RunFolder.look(run_dir)
@@ -43,7 +46,11 @@ def status(run_dir: Path, *, logs: Logs = LogOptions(), output: Output = OutputF
         print_result(run_status(folder), output)
         return 0
     try:
-        print_result(LifecycleView.of(folder).as_result(), output)
+        view = LifecycleView.of(folder)
+        print_result(view.as_result(), output)
+        if output is OutputFormat.TEXT:
+            cells = [line.cells for line in view.way.phases]
+            print_text(f"\n{grid(COLUMNS, cells, columns_of(sys.stdout), numbers=frozenset())}")
     except AuditDamaged as damaged:
         print_result(unreadable(run_dir, damaged), output)
         return damaged.exit_code

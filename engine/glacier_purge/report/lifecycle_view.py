@@ -22,6 +22,7 @@ from glacier_purge.report.fleet import Row, as_table
 from glacier_purge.report.results.lifecycles import FleetStatus, LifecycleStatus, LifecycleUnreadable, NotBegun
 from glacier_purge.report.results.result import UNSET, UnsetType
 from glacier_purge.report.summary import progress
+from glacier_purge.report.way import Way, way
 from glacier_purge.run.host import who
 from glacier_purge.run.socket import send_order
 from glacier_purge.run.steering import AskStatus
@@ -91,6 +92,14 @@ class LifecycleView:
         if standing.phase is Phase.PURGE and self.moment is not None:
             return f"{self._part()} - {self.moment.why if standing.at_work else _GO_ON}"
         return "at work" if standing.at_work else _GO_ON
+
+    @property
+    def way(self) -> Way:
+        """Each phase: what came of it, what is done or waited for now, what comes next."""
+        standing = self.standing
+        waiting = None if standing.waiting is None else standing.waiting.until
+        title = "" if standing.terms is None else Vault.from_arn(standing.terms.vault_arn).name
+        return way(title, standing.steps, standing.phase, standing.round, now_told=self.why, until=waiting)
 
     @property
     def until(self) -> str | None:

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 _SAMPLES = 10
 _SAMPLE_SECONDS = 1.0
-_SEEN_AFTER_SECONDS = 0.75
+_SEEN_AFTER_SECONDS = 0.5
 """What takes no longer than this is over before anybody wonders."""
 
 
