@@ -5,20 +5,26 @@ from __future__ import annotations
 import errno
 import hashlib
 import os
+import resource
 import socket
 import ssl
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from botocore.session import Session
 
 from glacier_purge.archive import EXACT
+from glacier_purge.aws.profiles import Configuration
+from glacier_purge.aws.tls import bundle_in_force
 from glacier_purge.errors import DiskFailed, HostFailed, PlanRefused, UsageError
 from glacier_purge.host_faults import as_ours, known_numbers, of_place
 from glacier_purge.inventory.snapshot import SnapshotFile
 from glacier_purge.plan.decisions import check_decisions
+from glacier_purge.settings.layers import load_settings
 from glacier_purge.storage.bound_file import bound
 from glacier_purge.storage.disk import FolderFiles
 from glacier_purge.storage.documents import read_document
+from glacier_purge.storage.given_file import read_given
 from glacier_purge.storage.lines import read_lines
 from glacier_purge.storage.ownership import read_own
 
@@ -157,3 +163,28 @@ def test_of_a_file_that_the_host_does_not_give_nobody_says_that_it_is_damaged(
     ) as told:
         read(path)
     assert "restore" not in str(told.value)
+
+
+@pytest.mark.parametrize(
+    "read",
+    [
+        read_given,
+        lambda path: load_settings(file=path),
+        lambda path: bundle_in_force(path, Configuration(None, {})),
+        lambda _: Configuration(Session(), {}),
+    ],
+    ids=["a file that is given", "settings", "authorities", "AWS's configuration"],
+)
+def test_a_file_that_somebody_named_is_not_blamed_for_a_limit(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, read: Callable[[Path], object]
+) -> None:
+    path = tmp_path / "config"
+    path.write_text("")
+    monkeypatch.setenv("AWS_CONFIG_FILE", str(path))
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (3, hard))
+    try:
+        with pytest.raises(HostFailed, match=r"can't be read: .*Too many open files\. Raise the limit of open files"):
+            read(path)
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))

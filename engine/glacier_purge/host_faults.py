@@ -11,7 +11,6 @@ from __future__ import annotations
 import errno
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
 
 from glacier_purge.errors import GlacierPurgeError, HostFailed, UsageError
 
@@ -35,7 +34,7 @@ _ADVICE: dict[str, tuple[str, str]] = {
     "a place": (
         "Look at what is there",
         (
-            "ENOENT ENOTDIR EISDIR EEXIST ENOTEMPTY ELOOP EXDEV EBUSY ESPIPE ENOTTY ENODATA ENOTBLK ENOLINK "
+            "ENOENT ENOTDIR EISDIR EEXIST ENOTEMPTY ELOOP EXDEV EBUSY ESPIPE ENOTTY ENODATA ENOTBLK ENOLINK ENXIO "
             "EREMOTE EREMCHG ENAVAIL ENOTNAM EISNAM ENOTUNIQ EDOTDOT EMULTIHOP ELIBACC ELIBBAD ELIBEXEC ELIBSCN "
             "EFTYPE ENOATTR EBADARCH EBADEXEC EBADMACHO ESHLIBVERS"
         ),
@@ -43,7 +42,7 @@ _ADVICE: dict[str, tuple[str, str]] = {
     "a disk or device": (
         "Mend it, or work on another disk",
         (
-            "EIO ESTALE ENXIO ENODEV ENOMEDIUM EMEDIUMTYPE EREMOTEIO EUCLEAN EBADMSG EPROTO ETIME ENOANO ENOCSI "
+            "EIO ESTALE ENODEV ENOMEDIUM EMEDIUMTYPE EREMOTEIO EUCLEAN EBADMSG EPROTO ETIME ENOANO ENOCSI "
             "EUNATCH ENOSTR EL2HLT EL2NSYNC EL3HLT EL3RST ELNRNG EBADE EBADR EBADRQC EBADSLT EBFONT ECHRNG ECOMM EADV "
             "ESRMNT ESTRPIPE EIDRM ENOMSG ENOPKG EBADFD ERESTART EDEADLOCK EDEADLK EOWNERDEAD ENOTRECOVERABLE "
             "EHWPOISON EDEVERR EPWROFF EBADRPC EPROCUNAVAIL EPROGMISMATCH EPROGUNAVAIL ERPCMISMATCH"
@@ -96,10 +95,11 @@ def of_place(error: OSError, what: str, advice: str) -> UsageError | HostFailed:
 
 
 @contextmanager
-def reading(path: Path) -> Iterator[None]:
-    """Raise ``HostFailed`` for a limit, or a disk that fails, while ``path`` is read: that says nothing of the file.
+def if_the_host_fails(what: str) -> Iterator[None]:
+    """Raise ``HostFailed``, with ``what`` can't be done, for a limit or a disk that fails; let other errors through.
 
-    Whoever is told that such a file is damaged would put another in its place.
+    Neither says anything of a file, of a program or of who named it: told that a good one is damaged, or that a setting
+    is wrong, people would put another in its place.
     """
     try:
         yield
@@ -107,7 +107,7 @@ def reading(path: Path) -> Iterator[None]:
         if _GROUP.get(error.errno or 0) in {*_OF_A_PLACE, _OURS}:
             raise
         raise HostFailed(
-            f"{path} can't be read: {error.strerror or error}. {_advice(error)}, then give the same command again."
+            f"{what}: {error.strerror or error}. {_advice(error)}, then give the same command again."
         ) from error
 
 

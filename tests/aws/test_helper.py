@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import os
+import resource
 import signal
 from typing import TYPE_CHECKING
 
 import pytest
 
 from glacier_purge.aws.helper import Helper
-from glacier_purge.errors import CredentialsFailed
+from glacier_purge.aws.refusals import refusal
+from glacier_purge.errors import CredentialsFailed, CredentialsUnreachable, HostFailed
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -89,3 +91,19 @@ async def test_what_a_helper_leaves_at_work_keeps_nobody_from_its_answer(tmp_pat
 async def test_what_is_no_command_is_called_so(command: str, why: str) -> None:
     with pytest.raises(CredentialsFailed, match=rf"is no command \({why}\)"):
         await Helper("work", lambda: {"profiles": {"work": {"credential_process": command}}}, lambda _: None).load()
+
+
+@pytest.mark.usefixtures("alone")
+async def test_a_helper_is_not_blamed_for_a_limit_and_is_asked_again_later(tmp_path: Path) -> None:
+    """A run that renews its credentials pauses for that, as it does where nobody answers."""
+    begun = helper(tmp_path, f"echo '{ANSWER}'")
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (3, hard))
+    try:
+        with pytest.raises(HostFailed, match="cannot be started: .*Too many open files") as told:
+            await begun.load()
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+    failure = refusal(told.value, "the helper", "work")
+    assert isinstance(failure, CredentialsUnreachable)
+    assert failure.exit_code == 3

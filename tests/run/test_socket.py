@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
+import resource
 import socket
 import stat
 import tempfile
@@ -146,6 +147,29 @@ async def test_where_no_socket_can_be_made_the_run_goes_on_and_says_so(tmp_path:
         await control.serve(tmp_path, obey)
     assert [line["event"] for line in lines] == ["control.unavailable"]
     assert (tmp_path / "control").read_text() == "somebody's notes"
+
+
+async def test_while_no_more_files_may_be_opened_a_client_waits_and_the_run_goes_on(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Linux says so of every look for a client, also where there is none."""
+    monkeypatch.setattr(control, "_AGAIN_SECONDS", 0.01)
+    with capture_logs() as lines, socket.socket(socket.AF_UNIX) as link:
+        link.settimeout(10)
+        async with serving(tmp_path):
+            soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+            resource.setrlimit(resource.RLIMIT_NOFILE, (3, hard))
+            try:
+                link.connect(str(tmp_path / "control"))
+                link.sendall(b'{"order":"status","by":"dave@host"}\n')
+                await anyio.sleep(0.1)
+            finally:
+                resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+            answer = await anyio.to_thread.run_sync(link.recv, 1_000)
+    assert b'"state":"sending"' in answer
+    assert [(line["event"], line["because"]) for line in lines] == [
+        ("control.unavailable", "[Errno 24] Too many open files")
+    ]
 
 
 async def test_one_client_may_give_several_orders(tmp_path: Path) -> None:

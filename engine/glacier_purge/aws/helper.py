@@ -18,6 +18,7 @@ from botocore.utils import parse_timestamp
 from glacier_purge.aws.mfa import can_ask
 from glacier_purge.aws.programs import run_program
 from glacier_purge.errors import CredentialsFailed
+from glacier_purge.host_faults import if_the_host_fails
 from glacier_purge.redaction import redact
 
 if TYPE_CHECKING:
@@ -64,13 +65,14 @@ async def _answer(asked: str, command: list[str]) -> bytes:
     is_alone = not can_ask()
     printed, said = bytearray(), bytearray()
     try:
-        code = await run_program(
-            [*command],
-            out=lambda stream: _keep_printed(asked, stream, printed),
-            errors=lambda stream: _keep_last_words(stream, said),
-            stdin=None if os.isatty(0) and not is_alone else DEVNULL,
-            is_alone=is_alone,
-        )
+        with if_the_host_fails(f"{asked} cannot be started"):
+            code = await run_program(
+                [*command],
+                out=lambda stream: _keep_printed(asked, stream, printed),
+                errors=lambda stream: _keep_last_words(stream, said),
+                stdin=None if os.isatty(0) and not is_alone else DEVNULL,
+                is_alone=is_alone,
+            )
     except (OSError, ValueError) as fault:
         raise CredentialsFailed(f"{asked} cannot be started: {fault}. Check the AWS configuration.") from fault
     if code != 0:

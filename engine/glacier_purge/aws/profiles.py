@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Self
 
 from glacier_purge.aws.faults import configured
 from glacier_purge.errors import ConfigurationFailed
+from glacier_purge.host_faults import if_the_host_fails
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -113,7 +114,8 @@ def _check_readable(file: str | None) -> None:
     """Refuse a file that is there and can't be read: botocore would pass over it as if nothing was said in it."""
     try:
         if file is not None:
-            Path(os.path.expanduser(file)).open("rb").close()  # noqa: PTH111 - "~" where nobody has a home
+            with if_the_host_fails(f"AWS's configuration can't be read: {file}"):
+                Path(os.path.expanduser(file)).open("rb").close()  # noqa: PTH111 - "~" where nobody has a home
     except (FileNotFoundError, NotADirectoryError):
         return
     except OSError as error:

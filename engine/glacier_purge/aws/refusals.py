@@ -11,7 +11,7 @@ from botocore import exceptions as sdk
 from glacier_purge.aws.faults import SET_THE_CLOCK, Fault, fault_of, told
 from glacier_purge.aws.mfa import NotAnsweredError
 from glacier_purge.aws.tls import fault_in_words, host_asked, tls_fault
-from glacier_purge.errors import ClockWrong, CredentialsFailed, CredentialsUnreachable, GlacierPurgeError
+from glacier_purge.errors import ClockWrong, CredentialsFailed, CredentialsUnreachable, GlacierPurgeError, HostFailed
 from glacier_purge.redaction import redact
 
 if TYPE_CHECKING:
@@ -43,6 +43,8 @@ def refusal(
     """
     name = profile or "default"
     said = redact(" ".join(told(fault).split())).replace(". ", "; ")
+    if isinstance(fault, HostFailed):  # which passes, as a network does
+        return CredentialsUnreachable(str(fault))
     if isinstance(fault, GlacierPurgeError):
         return CredentialsFailed(str(fault))
     return _by_a_person(fault, said, name, profiles) or _by_what_was_asked(fault, said, asked, name)

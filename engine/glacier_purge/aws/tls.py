@@ -23,6 +23,7 @@ from botocore.httpsession import get_cert_path
 
 from glacier_purge.aws.profiles import Said
 from glacier_purge.errors import ConfigurationFailed, UsageError
+from glacier_purge.host_faults import if_the_host_fails
 
 if TYPE_CHECKING:
     from glacier_purge.aws.profiles import Configuration
@@ -70,7 +71,8 @@ def bundle_in_force(given: Path | None, configuration: Configuration) -> Bundle 
     if said is None:
         return None
     try:
-        pem = _certificates_in(Path(said.value))
+        with if_the_host_fails(f"{said.value} (named by {said.place}) can't be read"):
+            pem = _certificates_in(Path(said.value))
     except (OSError, ValueError) as fault:
         why = fault.strerror if isinstance(fault, OSError) else str(fault)
         wrong = ConfigurationFailed if given is None else UsageError

@@ -18,7 +18,7 @@ from pathlib import Path
 
 from glacier_purge.archive import EXACT, IdRule
 from glacier_purge.errors import PlanRefused, UsageError
-from glacier_purge.host_faults import reading
+from glacier_purge.host_faults import if_the_host_fails
 from glacier_purge.inventory.batch import Batch
 from glacier_purge.inventory.dates import Period
 from glacier_purge.inventory.format import Format
@@ -47,7 +47,7 @@ class SnapshotFile:
         format.
         """
         try:
-            with reading(self.path):
+            with if_the_host_fails(f"{self.path} can't be read"):
                 file = os.fdopen(open_own(self.path), "rb")
         except OSError as error:
             raise PlanRefused(

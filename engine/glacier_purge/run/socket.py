@@ -46,6 +46,8 @@ _LINE_BYTES_MAX = 16_384
 _CLIENT_SECONDS = 10.0
 """How long a client may take for its line, and how long one waits for its answer."""
 _CLIENTS_MAX = 16
+_AGAIN_SECONDS = 2.0
+"""When a client that could not be taken is tried again: soon enough for its answer."""
 
 
 async def serve(folder: Path, obey: Callable[[Order], Facts]) -> None:
@@ -58,10 +60,23 @@ async def serve(folder: Path, obey: Callable[[Order], Facts]) -> None:
             async with await SocketListener.from_socket(raw) as listener, anyio.create_task_group() as conversations:
                 room = anyio.CapacityLimiter(_CLIENTS_MAX)
                 while True:
-                    stream = await listener.accept()
+                    stream = await _accepted(listener, folder)
                     conversations.start_soon(_converse, stream, obey, room)
     except* OSError as errors:
         _log.warning("control.unavailable", folder=str(folder), because=str(errors.exceptions[0]))
+
+
+async def _accepted(listener: SocketListener, folder: Path) -> SocketStream:
+    """The next client, however long this process may open no more files; that is told once."""
+    is_told = False
+    while True:
+        try:
+            return await listener.accept()
+        except anyio.BrokenResourceError as error:
+            if not is_told:
+                _log.warning("control.unavailable", folder=str(folder), because=str(error.__cause__))
+            is_told = True
+            await anyio.sleep(_AGAIN_SECONDS)
 
 
 def send_order(folder: Path, order: Order) -> Facts | None:

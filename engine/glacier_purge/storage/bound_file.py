@@ -19,7 +19,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from glacier_purge.errors import FileChanged, FileUnreadable, NotOurs, first_sentence
-from glacier_purge.host_faults import reading
+from glacier_purge.host_faults import if_the_host_fails
 from glacier_purge.long_work import Unit, long_work
 from glacier_purge.storage.ownership import check_own_file, open_own
 
@@ -120,13 +120,13 @@ def bound(path: Path, digest: hashlib._Hash) -> Iterator[BoundFile]:
     ``digest`` may have taken in other files before.  Raises ``NotOurs``, ``OSError``, and ``HostFailed`` where that
     says nothing of the file.
     """
-    with reading(path):
+    with if_the_host_fails(what := f"{path} can't be read"):
         descriptor = open_own(path)
     try:
         begin, states, size_bytes = digest.copy(), bytearray(), 0
-        with reading(path):
+        with if_the_host_fails(what):
             facts = os.fstat(descriptor)
-        with reading(path), long_work(f"checking {path.name}", total=facts.st_size, unit=Unit.BYTES) as work:
+        with if_the_host_fails(what), long_work(f"checking {path.name}", total=facts.st_size, unit=Unit.BYTES) as work:
             while block := os.pread(descriptor, BLOCK_BYTES, size_bytes):
                 digest.update(block)
                 states += digest.digest()[:_KEPT_BYTES]

@@ -20,6 +20,8 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, BinaryIO
 
+from glacier_purge.host_faults import if_the_host_fails
+
 TEXT_BYTES_MAX = 16 * 1024 * 1024
 """The longest text that is read whole: a fleet of a hundred thousand vaults, each with an entry of its own."""
 
@@ -69,9 +71,13 @@ class GivenFileWrong(ValueError):
 
 
 def open_given(path: Path) -> BinaryIO:
-    """Open a file to read its bytes once, or a pipe. Raises ``GivenFileWrong``."""
+    """Open a file to read its bytes once, or a pipe.
+
+    Raises ``GivenFileWrong``, and ``HostFailed`` where that says nothing of the file.
+    """
     try:
-        file = _opened(path)
+        with if_the_host_fails(f"{path} can't be read"):
+            file = _opened(path)
     except GivenFileWrong:
         raise
     except IsADirectoryError:

@@ -12,9 +12,8 @@ from __future__ import annotations
 
 import re
 from codecs import getincrementaldecoder
-from pathlib import Path
 
-from glacier_purge.host_faults import reading
+from glacier_purge.host_faults import if_the_host_fails
 from glacier_purge.storage.disk import Files, writing
 
 _SECTOR_BYTES = 512
@@ -28,7 +27,7 @@ def read_lines(files: Files, name: str) -> list[bytes]:
     Raises ``OSError``, ``NotOurs``, and ``HostFailed`` where that says nothing of the file.
     """
     try:
-        with reading(Path(files.place(name))):
+        with if_the_host_fails(f"{files.place(name)} can't be read"):
             return whole_lines(files.read(name))
     except FileNotFoundError:
         return []

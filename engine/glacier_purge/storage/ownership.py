@@ -16,7 +16,7 @@ import stat
 from pathlib import Path
 
 from glacier_purge.errors import NotOurs
-from glacier_purge.host_faults import reading
+from glacier_purge.host_faults import if_the_host_fails
 from glacier_purge.storage.file_system import described
 
 _OTHERS_WRITE = stat.S_IWGRP | stat.S_IWOTH
@@ -49,7 +49,7 @@ def read_own(path: Path) -> bytes:
 
     Raises as ``open_own`` does, and ``HostFailed`` for a limit, or a disk that fails: that says nothing of the file.
     """
-    with reading(path), os.fdopen(open_own(path), "rb") as file:
+    with if_the_host_fails(f"{path} can't be read"), os.fdopen(open_own(path), "rb") as file:
         return file.read()
 
 
