@@ -100,7 +100,7 @@ async def test_a_helper_is_not_blamed_for_a_limit_and_is_asked_again_later(tmp_p
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (3, hard))
     try:
-        with pytest.raises(HostFailed, match="cannot be started: .*Too many open files") as told:
+        with pytest.raises(HostFailed, match=r"cannot be started: .*Too many open files") as told:
             await begun.load()
     finally:
         resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
