@@ -1,18 +1,28 @@
-"""``demo``: a simulated vault, a plan and a purge, in one process tree and over real HTTP. Touches no AWS account."""
+"""``demo``: a simulated vault, a plan and a purge, in one process tree and over real HTTP. Touches no AWS account.
+
+It leaves nothing behind but the run folder that was asked for, however it ends: what it makes besides lies in one
+temporary folder, also the limit that it found of a service that nobody meets again.
+"""
 
 from __future__ import annotations
 
-import tempfile
+import os
+import signal
+from contextlib import contextmanager
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Annotated
 
 from cyclopts import Parameter, validators
 
+from glacier_purge.cli.exit_codes import ExitCode
 from glacier_purge.cli.options import LogOptions, Logs, Output
 from glacier_purge.cli.output import OutputFormat
 from glacier_purge.cli.voice import say
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from glacier_purge.cli.simulated import StartedSimulator
 
 
@@ -26,7 +36,7 @@ def demo(
 ) -> int:
     """Purge a simulated vault over real HTTP, from its inventory to the last audit line.
 
-    Needs and reads no AWS credentials; nothing leaves this machine.
+    Needs and reads no AWS credentials; nothing leaves this machine, and nothing stays on it.
 
     Parameters
     ----------
@@ -35,7 +45,7 @@ def demo(
     rate
         Deletes a second the simulated service takes before it throttles.
     run_dir
-        Where to keep the run folder; otherwise it is made in the temporary folder and its name printed.
+        Where to keep the run folder; otherwise it is checked and removed.
 
     Examples
     --------
@@ -45,12 +55,44 @@ def demo(
     from glacier_purge.cli.event_loop import in_event_loop
     from glacier_purge.cli.simulated import started_simulator
 
-    path = run_dir if run_dir is not None else Path(tempfile.mkdtemp(prefix="glacier-purge-demo-")) / "run"
-    _say(f"starting a simulated Amazon Glacier with a vault of {archives:,} archives, {rate:g} deletes/s")
-    with started_simulator(
-        "--archives", str(archives), "--rate", f"{rate:g}", "--burst", f"{max(1.0, rate / 10):g}"
-    ) as glacier:
-        return in_event_loop(lambda: _purge(glacier, path, output))
+    options = ("--archives", str(archives), "--rate", f"{rate:g}", "--burst", f"{max(1.0, rate / 10):g}")
+    with _nothing_left() as folder:
+        _say(f"starting a simulated Amazon Glacier with a vault of {archives:,} archives, {rate:g} deletes/s")
+        with started_simulator(*options) as glacier:
+            exit_code = in_event_loop(lambda: _purge(glacier, run_dir or folder / "run", output))
+        if run_dir is not None:
+            _say(f"check the proof with: glacier-purge audit verify {run_dir}")
+        elif exit_code == ExitCode.DONE:
+            exit_code = _check(folder / "run")
+    return exit_code
+
+
+@contextmanager
+def _nothing_left() -> Iterator[Path]:
+    """A folder for what is made, removed at the end, also where a signal is the end."""
+    state = os.environ.get("XDG_STATE_HOME")
+    before = {number: signal.signal(number, signal.default_int_handler) for number in (signal.SIGTERM, signal.SIGHUP)}
+    try:
+        with TemporaryDirectory(prefix="glacier-purge-demo-") as folder:
+            os.environ["XDG_STATE_HOME"] = folder
+            yield Path(folder)
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+        if state is None:
+            os.environ.pop("XDG_STATE_HOME", None)
+        else:
+            os.environ["XDG_STATE_HOME"] = state
+
+
+def _check(run_dir: Path) -> int:
+    """Do what `audit verify` does, to a run folder that nobody will see; return its exit code."""
+    from glacier_purge.audit.verification import verify_folder
+
+    ((*_, found),) = verify_folder(run_dir)
+    word = "damaged" if found.faults else "as it was written"
+    _say(f"the run folder is {word}, {found.records:,} records in a chain; it is removed now. --run-dir DIR keeps one")
+    return found.exit_code
 
 
 async def _purge(glacier: StartedSimulator, run_dir: Path, output: OutputFormat) -> int:
@@ -87,7 +129,6 @@ async def _purge(glacier: StartedSimulator, run_dir: Path, output: OutputFormat)
         f"the simulator received {ledger['deletes_received']:,} deletes of {ledger['distinct_ids']:,} archives, "
         f"throttled {ledger['throttled']:,}, and has {ledger['archives_left']:,} archives left"
     )
-    _say(f"check the proof with: glacier-purge audit verify {run_dir}")
     return exit_code
 
 

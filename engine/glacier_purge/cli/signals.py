@@ -25,7 +25,7 @@ from glacier_purge.errors import Interrupted, RunStopped
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterator
 
-_STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
 class StopSignals:
@@ -47,7 +47,7 @@ class StopSignals:
             else:
                 loop.call_soon_threadsafe(_stop_at_once, _name(number), everything)
 
-        with heard(_STOP_SIGNALS, hear):
+        with heard(STOP_SIGNALS, hear):
             await anyio.sleep_forever()
 
     def _stop(self, name: str, counts_as: type[RunStopped]) -> None:
@@ -75,7 +75,7 @@ async def until_stopped(work: Callable[[], Awaitable[int]]) -> int:
         stopped_by = number
         loop.call_soon_threadsafe(everything.cancel)
 
-    with anyio.CancelScope() as everything, heard(_STOP_SIGNALS, hear):
+    with anyio.CancelScope() as everything, heard(STOP_SIGNALS, hear):
         return await work()
     assert stopped_by is not None, "nothing else cancels it"
     raise _counts_as(stopped_by)(f"stopped by {_name(stopped_by)}. The same command goes on.")

@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import os
 import shutil
+import signal
 import ssl
 import subprocess
 import sys
@@ -18,6 +19,7 @@ from typing import IO, TYPE_CHECKING, Any
 from urllib.request import HTTPSHandler, OpenerDirector, ProxyHandler, build_opener
 
 from glacier_purge.archive import Vault, check_vault_name
+from glacier_purge.cli.signals import STOP_SIGNALS, heard
 from glacier_purge.errors import GlacierPurgeError, UsageError
 
 if TYPE_CHECKING:
@@ -103,21 +105,30 @@ def started_simulator(*options: str) -> Iterator[StartedSimulator]:
     """Start ``glacier-purge simulate`` with ``options``; end it on leaving."""
     command = [sys.executable, "-m", "glacier_purge", "simulate", "--region", _REGION, *options]
     environment = {name: value for name, value in os.environ.items() if not name.startswith("AWS_")}
-    # A session of its own: Ctrl-C is for the purge, which still needs the simulator to settle what is in flight.
-    with (
-        TemporaryFile() as log,
-        subprocess.Popen(  # noqa: S603 - our own command
-            command, stdout=subprocess.PIPE, stderr=log, env=environment, start_new_session=True
-        ) as process,
-    ):
+    stopped_by: list[signal.Signals] = []
+    process: subprocess.Popen[bytes] | None = None
+    with TemporaryFile() as log:
         try:
+            with heard(STOP_SIGNALS, stopped_by.append):  # one that is begun and not known yet would be left behind
+                # A session of its own: Ctrl-C is for the purge, which still needs it to settle what is in flight.
+                process = subprocess.Popen(  # noqa: S603 - our own command
+                    command, stdout=subprocess.PIPE, stderr=log, env=environment, start_new_session=True
+                )
+            if stopped_by:
+                raise KeyboardInterrupt
             yield _read_address(process, log)
         finally:
-            process.terminate()
-            try:
-                process.wait(_ENDING_SECONDS_MAX)
-            except subprocess.TimeoutExpired:
-                process.kill()
+            if process is not None:
+                _end(process)
+
+
+def _end(process: subprocess.Popen[bytes]) -> None:
+    with process:
+        process.terminate()
+        try:
+            process.wait(_ENDING_SECONDS_MAX)
+        except subprocess.TimeoutExpired:
+            process.kill()
 
 
 def _read_address(process: subprocess.Popen[bytes], log: IO[bytes]) -> StartedSimulator:

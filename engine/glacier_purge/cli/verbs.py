@@ -234,7 +234,7 @@ VERBS: dict[str, Verb] = {
     "demo": Verb(
         "glacier_purge.cli.demo:demo",
         "Purge a simulated vault; touches no AWS account.",
-        _ends(_LOCAL, {0: "every simulated archive is deleted and on record", 1: "finished, but archives failed"}),
+        _ends(_FOLDER, {0: "every simulated archive is deleted and on record", 1: "finished, but archives failed"}),
     ),
     "bench": Verb(
         "glacier_purge.cli.benching.bench:bench",
