@@ -27,7 +27,7 @@ from tests.recording import drawn, screens
 ROOT = Path(__file__).parent.parent
 DOCS = ROOT / "docs"
 PAGES = sorted(page for page in DOCS.rglob("*.md") if page.parent.name != "reference")
-BESIDE = sorted([*ROOT.glob("*.md"), *(ROOT / ".github").rglob("*.md")])
+BESIDE = sorted([*ROOT.glob("*.md"), ROOT / "config" / "iam" / "README.md"])
 
 
 def named(page: Path) -> str:
@@ -114,6 +114,12 @@ def test_every_command_of_a_page_is_one(page: Path, monkeypatch: pytest.MonkeyPa
         except Exception as error:  # whatever is wrong with it
             wrong.append(f"{command}: {error}")
     assert wrong == []
+
+
+def test_every_policy_has_its_row() -> None:
+    page = (DOCS / "how-to" / "roles.md").read_text("utf-8")
+    rows = re.findall(r"^\| `([\w-]+\.json)` \|", page, re.MULTILINE)
+    assert sorted(rows) == sorted(file.name for file in (ROOT / "config" / "iam").glob("*.json"))
 
 
 def test_a_scheduler_is_told_what_to_do_for_whatever_is_needed() -> None:

@@ -24,13 +24,15 @@ BETWEEN = rf"""
 exec 2>&1
 between() {{ local code=$?; printf '{STEP}'; return $code; }}
 sleep() {{
-    command sleep "$1"
-    until [ -s simulator.json ] && {{ [ ! -e apply.log ] || grep -q run.opened apply.log; }}; do command sleep 0.1; done
+    until [ -s simulator.json ] && {{ [ "$(jobs -pr | wc -l)" = 1 ] || [ -e photos-run/control ]; }}; do
+        command sleep 0.1
+    done
 }}
 """
 """``between`` parts what commands print, and leaves the exit code for the next one to see.
 
-Where a page sleeps, what it started before has begun afterwards, however slow the machine.
+Where a page sleeps, it is waited for that the simulator serves, and that a run beside it takes orders, be the machine
+fast or slow.
 """
 TYPED = re.compile(r"(to go on, anything else to stop: )(.+)")
 """What a person types stands on the page behind the question."""

@@ -1,4 +1,4 @@
-"""What the command ends with: one table, printed by ``--help``, quoted by the README, tested to be complete.
+"""What the command ends with: one table, printed by ``--help``, quoted by the documentation, tested to be complete.
 
 75 is EX_TEMPFAIL of sysexits.h, "later".  The high numbers are those of the AWS CLI (253 configuration or credentials,
 254 refused by the service, 255 anything else), so that scripts around it need not be taught new ones.
