@@ -12,6 +12,7 @@ from glacier_purge.audit import recovery, segments
 from glacier_purge.audit.checkpoint import read_checkpoint
 from glacier_purge.audit.recovery import (
     Believed,
+    FollowedLog,
     LogIdentity,
     check_reached,
     read_log,
@@ -23,7 +24,18 @@ from glacier_purge.audit.segments import seal, unsealed
 from glacier_purge.errors import AuditDamaged, RunStopped
 from glacier_purge.storage.disk import FileDisk
 from glacier_purge.storage.pretend_disk import PretendDisk
-from tests.audit.logs import PLAN, RUN, commit, copy_of, dump, finished_run, log_bytes, open_journal, plain_segments
+from tests.audit.logs import (
+    PLAN,
+    RUN,
+    commit,
+    copy_of,
+    dump,
+    finished_run,
+    log_bytes,
+    open_journal,
+    outcome,
+    plain_segments,
+)
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -283,3 +295,24 @@ async def test_a_checkpoint_is_borne_out_however_the_log_is_cut_into_pieces(monk
     for piece_bytes in (1, 100, 333, 5_000):
         monkeypatch.setattr(segments, "_CHUNK_BYTES", piece_bytes)
         assert read_log(PretendDisk(files), IDENTITY).ledger.counts["deleted"] == 26
+
+
+async def test_a_log_that_is_followed_says_what_one_read_anew_says(tmp_path: Path) -> None:
+    """Also over segments that end and are sealed between two looks, and a checkpoint that comes."""
+    followed = FollowedLog(tmp_path, PLAN)
+    assert followed.look() is None
+    journal = await open_journal(FileDisk(tmp_path), records=400, segment_records=50)
+    for first in range(0, 400, 40):
+        journal.record([outcome(ordinal) for ordinal in range(first, first + 40)])
+        journal.note("telemetry", cause="at_limit", active_seconds=float(first), throttled=first)
+        await journal.durable()
+        if first == 200:
+            await journal.checkpoint({})
+        if first in {120, 280}:
+            for number in unsealed(FileDisk(tmp_path)):
+                seal(FileDisk(tmp_path), number)
+        now = followed.look()
+        anew = replay(tmp_path)
+        assert now is not None
+        assert (now.counts, now.bitmap(), now.timeline) == (anew.counts, anew.bitmap(), anew.timeline)
+    await journal.aclose()

@@ -103,7 +103,8 @@ def test_a_region_without_vaults_is_refused_except_on_loopback() -> None:
         ),
         (
             "[report]\nzzz = 1\n",
-            "report.zzz is not a setting. There are: page, progress_seconds, waiting_long_seconds.",
+            "report.zzz is not a setting. There are: live_page, metrics_textfile, page, progress_seconds, "  # noqa: ISC004
+            "waiting_long_seconds.",
         ),
         (
             '[pace]\nprocesses = "auto"\n',
@@ -259,6 +260,7 @@ def test_the_standard_profile_spells_out_every_default() -> None:
     known = {(section, name) for section, values in Settings().model_dump().items() for name in values}
     none = ("profile", "region", "endpoint_url", "account_id", "ca_bundle", "record_wire", "use_fips_endpoint")
     unsaid = {("aws", name) for name in none}
+    unsaid |= {("report", "live_page"), ("report", "metrics_textfile")}
     assert known - spelt == unsaid | {("estimate", "prices_file"), ("audit", "anchor_file"), ("audit", "sign_key")}
 
 

@@ -11,8 +11,9 @@ import anyio
 from glacier_purge.api.addresses import vaults_there
 from glacier_purge.api.lifecycle import LifecycleOrder
 from glacier_purge.api.member import Member
-from glacier_purge.api.reporting import reported
+from glacier_purge.api.person import as_warning
 from glacier_purge.api.values import endpoint, purge_settings
+from glacier_purge.api.watching import shown
 from glacier_purge.archive import Vault
 from glacier_purge.errors import PlanRefused, UsageError
 from glacier_purge.fleet.budgets import Budgets
@@ -111,7 +112,7 @@ async def opened_fleet(
     for the vaults there are.
     """
     content = _read(file)
-    async with reported(folder, settings_for(None, None, None)):
+    async with shown(folder, settings_for(None, None, None), as_warning):
         with folder.held():
             roster = await _settled(folder, file, content, settings_for, clients)
             orders.check([Vault.from_arn(one.vault_arn) for one in roster.vaults])
@@ -119,9 +120,16 @@ async def opened_fleet(
             members = {}
             for one in roster.vaults:
                 vault = Vault.from_arn(one.vault_arn)
-                settings = settings_for(one.profile, vault.region, vault.account_id)
+                settings = _without_page(settings_for(one.profile, vault.region, vault.account_id))
                 members[one.vault_arn] = _member(folder, one, settings, clients, people, budgets, orders)
             yield OpenedFleet(roster, members)
+
+
+def _without_page(settings: Settings) -> Settings:
+    """A member's settings: the fleet's page and metrics show all of them."""
+    return settings.model_copy(
+        update={"report": settings.report.model_copy(update={"live_page": None, "metrics_textfile": None})}
+    )
 
 
 def _member(

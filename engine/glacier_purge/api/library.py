@@ -18,9 +18,9 @@ from glacier_purge.api.person import as_warning
 from glacier_purge.api.planning import NO_WAIT, plan_in_new_folder
 from glacier_purge.api.proving import proven
 from glacier_purge.api.purging import opened_run, was_approved
-from glacier_purge.api.reporting import reported
 from glacier_purge.api.run_dirs import check_is_no_stream, open_run, open_run_to_prove
 from glacier_purge.api.telling import telling
+from glacier_purge.api.watching import shown
 from glacier_purge.approval.typed import approve_by_digest
 from glacier_purge.errors import PlanRefused, one_error
 from glacier_purge.fleet.roster import settled_roster
@@ -191,7 +191,7 @@ async def purge(
     settings = settings if settings is not None else Settings()
     folder = open_run(Path(run_dir))
     plan = read_plan(folder.plan_file)
-    async with reported(folder, settings), telling(settings, as_warning) as told:
+    async with shown(folder, settings, as_warning), telling(settings, as_warning) as told:
         with one_error():
             async with news_of_run(folder, plan, told) as news:
                 was_approved(folder, plan)

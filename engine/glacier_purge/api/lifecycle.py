@@ -18,8 +18,8 @@ from glacier_purge.api.not_waiting import not_waiting
 from glacier_purge.api.person import ApprovalRequest
 from glacier_purge.api.planning import decide_round
 from glacier_purge.api.purging import opened_run
-from glacier_purge.api.reporting import reported
 from glacier_purge.api.values import access, anchor_file, capped, endpoint, rules, sign_key
+from glacier_purge.api.watching import shown
 from glacier_purge.archive import Vault
 from glacier_purge.audit.recovery import replay
 from glacier_purge.errors import UsageError
@@ -97,7 +97,7 @@ async def opened_lifecycle(
     name = vault.name if isinstance(vault, Vault) else vault
     again = f"glacier-purge run {shlex.quote(name)} --run-dir {shlex.quote(str(folder.path.absolute()))}"
     async with AsyncExitStack() as held:
-        await held.enter_async_context(reported(folder, settings))
+        await held.enter_async_context(shown(folder, settings, person.say))
         held.enter_context(folder.held())
         news = await held.enter_async_context(news_of(folder, name, telling, now=waiter.now, again=again))
         held.enter_context(noting_the_end(folder))

@@ -20,6 +20,7 @@ from glacier_purge.storage.disk import FileDisk
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Iterator
+    from pathlib import Path
 
     from glacier_purge.api.clients import Clients
     from glacier_purge.aws.access import StaticCredentials
@@ -100,5 +101,18 @@ async def opened_run(
             anchors=anchor_file(settings),
             on_hold=on_hold,
         )
+        place = folder.path.resolve()
         with clients.telling_renewals(reached, plan.vault.region, run.credentials_renewed):
-            yield run
+            _AT_WORK[place] = run
+            try:
+                yield run
+            finally:
+                del _AT_WORK[place]
+
+
+_AT_WORK: dict[Path, PurgeRun] = {}
+
+
+def at_work_here(folder: Path) -> PurgeRun | None:
+    """The run that this very process carries out in ``folder``: whoever looks need not read what it knows by heart."""
+    return _AT_WORK.get(folder.resolve())

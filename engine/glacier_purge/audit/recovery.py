@@ -105,6 +105,27 @@ def replay_log(folder: Path, *, plan_digest: str | None = None) -> ReadLog | Non
     raise RunStopped(f"{folder}: the audit log changes faster than it can be read. Try again.")
 
 
+class FollowedLog:
+    """A run's log while another process writes it: read once, and from then on only what came since."""
+
+    def __init__(self, folder: Path, plan_digest: str) -> None:
+        self._folder = folder
+        self._plan_digest = plan_digest
+        self._log: ReadLog | None = None
+
+    def look(self) -> Ledger | None:
+        """How the run stands now; None before there is a log. Raises as ``replay`` does."""
+        if self._log is None:
+            self._log = replay_log(self._folder, plan_digest=self._plan_digest)
+        else:
+            disk = FileDisk(self._folder)
+            with suppress(FileNotFoundError):  # a segment was sealed in between: the next look finds it
+                identity = read_log_identity(disk)
+                if identity is not None:
+                    read_further(disk, identity, self._log)
+        return None if self._log is None else self._log.ledger
+
+
 def read_log_identity(disk: Disk) -> LogIdentity | None:
     """Learn whose log this is, or was: from its first record, else from a checkpoint; None when there is none yet.
 
@@ -162,16 +183,22 @@ def read_whole_log(disk: Disk, identity: LogIdentity) -> ReadLog:
 
 
 def _read_on(disk: Disk, identity: LogIdentity, begin: list[Believed], checkpoints: list[Believed]) -> ReadLog:
+    log = _start(disk, identity, find_segments(disk), begin)
+    read_further(disk, identity, log)
+    check_reached(checkpoints, log.position)
+    return log
+
+
+def read_further(disk: Disk, identity: LogIdentity, log: ReadLog) -> None:
+    """Take in what was written since ``log`` was read. Raises as ``read_log`` does; what was taken in stays so."""
+    log.torn = b""
     segments = find_segments(disk)
     manifest = listed(disk, segments)
-    log = _start(disk, identity, segments, begin)
     left = segments[max(0, log.position.segment - 1) :]
     with log_read(disk, left) as work:
         for segment in left:
             may_be_torn = segment is segments[-1] and not segment.compressed and segment.number > manifest
             _read_segment(disk, identity, log, segment, work, may_be_torn=may_be_torn)
-    check_reached(checkpoints, log.position)
-    return log
 
 
 def check_reached(checkpoints: list[Believed], end: Position) -> None:

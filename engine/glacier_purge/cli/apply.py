@@ -21,6 +21,8 @@ from glacier_purge.cli.options import (
     SafetyOptions,
     SettingsOptions,
     SettingsSource,
+    Watch,
+    WatchOptions,
 )
 from glacier_purge.cli.output import OutputFormat, tell
 
@@ -40,6 +42,7 @@ def apply(
     safety: Safety = SafetyOptions(),
     proof: Proof = ProofOptions(),
     hooks: Hooks = HookOptions(),
+    watch: Watch = WatchOptions(),
     aws: Aws = AwsOptions(),
     source: SettingsSource = SettingsOptions(),
     logs: Logs = LogOptions(),
@@ -70,7 +73,14 @@ def apply(
     from glacier_purge.plan.document import read_plan
 
     configure_logs(logs)
-    settings = source.load(aws, hooks=hooks, pace=pace.overrides(), audit=proof.overrides(), safety=safety.overrides())
+    settings = source.load(
+        aws,
+        hooks=hooks,
+        pace=pace.overrides(),
+        audit=proof.overrides(),
+        report=watch.overrides(),
+        safety=safety.overrides(),
+    )
     folder = open_run(run_dir)
     plan = read_plan(folder.plan_file)
 
@@ -93,16 +103,16 @@ async def apply_plan(
     from glacier_purge.api.clients import Clients
     from glacier_purge.api.news import news_of_run
     from glacier_purge.api.purging import opened_run
-    from glacier_purge.api.reporting import reported
     from glacier_purge.api.telling import telling
     from glacier_purge.api.values import access, rules
+    from glacier_purge.api.watching import shown
     from glacier_purge.cli.confirmation import approval_for
     from glacier_purge.cli.terminal_session import TerminalSession
     from glacier_purge.cli.waiting import host
     from glacier_purge.guard.rules import check_plan
 
     async with (
-        reported(folder, settings),
+        shown(folder, settings, tell),
         telling(settings, tell) as told,
         news_of_run(folder, plan, told) as news,
     ):

@@ -25,6 +25,8 @@ from glacier_purge.cli.options import (
     ProofOptions,
     SettingsOptions,
     SettingsSource,
+    Watch,
+    WatchOptions,
 )
 from glacier_purge.cli.output import OutputFormat, print_page, tell
 from glacier_purge.cli.signals import StopSignals
@@ -56,6 +58,7 @@ def fleet(
     pace: Pace = PaceOptions(),
     proof: Proof = ProofOptions(),
     hooks: Hooks = HookOptions(),
+    watch: Watch = WatchOptions(),
     aws: Aws = AwsOptions(),
     source: SettingsSource = SettingsOptions(),
     logs: Logs = LogOptions(),
@@ -107,7 +110,7 @@ def fleet(
             region=region or aws.region,
             account_id=account_id or aws.account_id,
         )
-        return source.load(here, hooks=hooks, pace=pace.overrides(), audit=proof.overrides())
+        return source.load(here, hooks=hooks, pace=pace.overrides(), audit=proof.overrides(), report=watch.overrides())
 
     terminal = _Terminal(confirm_digest or (), settings_for, no_wait=no_wait)
     orders = JobOrders(wanted=WantedJob(is_new=new_inventory), by_vault=_by_vault(job_id or ()))

@@ -289,6 +289,21 @@ class HookOptions:
         return [{"url" if "://" in one.partition(" ")[0] else "command": one} for one in self.hook]
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WatchOptions:
+    """How others can look on. None leaves it to the settings."""
+
+    page: str | None = None
+    """Show how it goes on a live page, for a browser on this machine: 127.0.0.1:8377, a port, unix:/run/purge.sock, or
+    any. The address, with a secret in it, is printed."""
+    metrics_textfile: str | None = None
+    """Write metrics into this file every 15 seconds, for node_exporter's textfile collector."""
+
+    def overrides(self) -> dict[str, object]:
+        """The options as a section of the settings; None where one was not given."""
+        return {"live_page": self.page, "metrics_textfile": self.metrics_textfile}
+
+
 Aws = Annotated[AwsOptions, Parameter(name="*", group="AWS")]
 Places = Annotated[PlaceOptions, Parameter(name="*", group="Where")]
 SettingsSource = Annotated[SettingsOptions, Parameter(name="*", group="Settings")]
@@ -296,6 +311,7 @@ Logs = Annotated[LogOptions, Parameter(name="*", group="Log")]
 Pace = Annotated[PaceOptions, Parameter(name="*", group="Pace")]
 Hooks = Annotated[HookOptions, Parameter(name="*", group="Told")]
 Proof = Annotated[ProofOptions, Parameter(name="*", group="Proof")]
+Watch = Annotated[WatchOptions, Parameter(name="*", group="Looking on")]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

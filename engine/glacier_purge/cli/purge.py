@@ -19,6 +19,8 @@ from glacier_purge.cli.options import (
     SafetyOptions,
     SettingsOptions,
     SettingsSource,
+    Watch,
+    WatchOptions,
 )
 from glacier_purge.cli.output import OutputFormat
 from glacier_purge.cli.waiting import NoWaitOption
@@ -36,6 +38,7 @@ def purge(
     safety: Safety = SafetyOptions(),
     proof: Proof = ProofOptions(),
     hooks: Hooks = HookOptions(),
+    watch: Watch = WatchOptions(),
     aws: Aws = AwsOptions(),
     source: SettingsSource = SettingsOptions(),
     logs: Logs = LogOptions(),
@@ -69,6 +72,7 @@ def purge(
         hooks=hooks,
         pace=pace.overrides(),
         audit=proof.overrides(),
+        report=watch.overrides(),
         safety=safety.overrides(),
         inventory=records.overrides(),
     )

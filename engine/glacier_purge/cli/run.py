@@ -26,6 +26,8 @@ from glacier_purge.cli.options import (
     SafetyOptions,
     SettingsOptions,
     SettingsSource,
+    Watch,
+    WatchOptions,
 )
 from glacier_purge.cli.output import OutputFormat, as_text, print_page, tell
 from glacier_purge.cli.waiting import NoWaitOption
@@ -62,6 +64,7 @@ def run(
     safety: Safety = SafetyOptions(),
     proof: Proof = ProofOptions(),
     hooks: Hooks = HookOptions(),
+    watch: Watch = WatchOptions(),
     aws: Aws = AwsOptions(),
     source: SettingsSource = SettingsOptions(),
     logs: Logs = LogOptions(),
@@ -124,6 +127,7 @@ def run(
         hooks=hooks,
         pace=pace.overrides(),
         audit=proof.overrides(),
+        report=watch.overrides(),
         safety=safety.overrides(),
         inventory=records.overrides(),
     )

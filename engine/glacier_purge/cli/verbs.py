@@ -154,6 +154,11 @@ VERBS: dict[str, Verb] = {
         "Say how far a run is, also while it is going on.",
         _ends(_FOLDER, {0: "said", 4: "files of the folder do not hold together; which, is said"}),
     ),
+    "watch": Verb(
+        "glacier_purge.cli.watch:watch",
+        "Show on a live page how a run, a lifecycle or a fleet goes.",
+        _ends((*_FOLDER, ExitCode.CREDENTIALS), {0: "the time asked for is over"}),
+    ),
     "pause": Verb(
         "glacier_purge.cli.orders:pause",
         "Let a run that is going on send nothing for now.",

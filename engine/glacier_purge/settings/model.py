@@ -210,6 +210,10 @@ class ReportSettings(_Section):
     waiting_long_seconds: Duration = 172_800.0
     """A wait that takes longer is told to hooks, and again each time as much has passed; one that only a person ends is
     told after a quarter of an hour at most."""
+    live_page: str | None = None
+    """Where to show how it goes: ``127.0.0.1:8377``, a port, ``unix:/run/purge.sock``, or ``any`` that is free."""
+    metrics_textfile: str | None = None
+    """File for node_exporter's textfile collector, written anew every 15 seconds."""
 
 
 class HookSettings(_Section):

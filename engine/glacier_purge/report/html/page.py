@@ -99,9 +99,20 @@ def _fleet(report: FleetReport, now: datetime) -> str:
 
 
 def _rendered(template: str, report: VaultReport | FleetReport, **more: object) -> str:
+    return page_of(template, report.endpoint_url, it=report, **more)
+
+
+def page_of(template: str, endpoint_url: str, **facts: object) -> str:
+    """A page made of a template and what it asks for."""
     page = _environment().get_template(template)
-    rehearsal = rehearsed_at(report.endpoint_url)
-    return page.render(it=report, rehearsal=rehearsal, version=version("glacier-purge"), **more)
+    return page.render(rehearsal=rehearsed_at(endpoint_url), version=version("glacier-purge"), **facts)
+
+
+def script(name: str) -> str:
+    """The text of a script among the templates."""
+    loader = _environment().loader
+    assert loader is not None
+    return loader.get_source(_environment(), name)[0]
 
 
 def rehearsed_at(endpoint_url: str) -> str | None:
@@ -288,39 +299,17 @@ def pace(run: RunReport, round_number: int) -> dict[str, Any] | None:
     shape = run.shape
     if shape is None or not shape.points:
         return None
-    rates = [point.rate_per_second or 0.0 for point in shape.points]
-    tops = sorted(max(rate, point.limit_per_second or 0.0) for rate, point in zip(rates, shape.points, strict=True))
-    top = _cut(tops, _RATE_SHOWN) * 1.08 or 1.0
+    tops, top = _tops(shape)
     p99s = sorted(point.p99_ms for point in shape.points if point.p99_ms is not None)
     p50s = sorted(point.p50_ms for point in shape.points if point.p50_ms is not None)
     slowest = _cut(p99s, _LATENCY_SHOWN) * 1.05 if p99s else 0.0
-    waits = ", ".join(
-        f"{row.name[0].lower()}{row.name[1:]} {duration(row.seconds)}"
-        for row in shape.held
-        if row.kind in {PAUSED, FAILING}
-    )
-    throttled = f"Marks on the floor: {number(run.throttled)} throttled requests." if run.throttled else ""
     return {
         "has_limit": any(point.limit_per_second is not None for point in shape.points),
         "rate_is_cut": tops[-1] > top,
         "latency_is_cut": bool(p99s) and p99s[-1] > slowest,
         "p99_worst_ms": p99s[-1] if p99s else 0.0,
         "shades": {kind for _, _, kind in shape.waits},
-        "rate": _over_time(
-            shape,
-            name=f"rate-{round_number}",
-            title="Deletes a second, and the limit found",
-            text=f"Deletes accepted a second, up to {number(max(rates))}, from {when(shape.begin)} UTC for "
-            f"{duration(shape.seconds)}, beside the limit found. Shaded: {waits or 'nothing, it never waited'}. "
-            f"{throttled}",
-            top=top,
-            height=230,
-            lines=(
-                ("limit", [(point.at_seconds, point.limit_per_second) for point in shape.points]),
-                ("line", [(point.at_seconds, point.rate_per_second) for point in shape.points]),
-            ),
-            marks=tuple((point.at_seconds, point.throttled) for point in shape.points if point.throttled),
-        ),
+        "rate": rate_chart(shape, throttled=run.throttled, name=f"rate-{round_number}"),
         "deleted": _over_time(
             shape,
             name=f"deleted-{round_number}",
@@ -346,6 +335,38 @@ def pace(run: RunReport, round_number: int) -> dict[str, Any] | None:
             ),
         ),
     }
+
+
+def rate_chart(shape: Shape, *, throttled: int, name: str) -> Markup:
+    """Deletes a second beside the limit found, with waits shaded and throttles marked."""
+    _, top = _tops(shape)
+    waits = ", ".join(
+        f"{row.name[0].lower()}{row.name[1:]} {duration(row.seconds)}"
+        for row in shape.held
+        if row.kind in {PAUSED, FAILING}
+    )
+    fastest = max((point.rate_per_second or 0.0 for point in shape.points), default=0.0)
+    marks = f" Marks on the floor: {number(throttled)} throttled requests." if throttled else ""
+    return _over_time(
+        shape,
+        name=name,
+        title="Deletes a second, and the limit found",
+        text=f"Deletes accepted a second, up to {number(fastest)}, from {when(shape.begin)} UTC for "
+        f"{duration(shape.seconds)}, beside the limit found. Shaded: {waits or 'nothing, it never waited'}.{marks}",
+        top=top,
+        height=230,
+        lines=(
+            ("limit", [(point.at_seconds, point.limit_per_second) for point in shape.points]),
+            ("line", [(point.at_seconds, point.rate_per_second) for point in shape.points]),
+        ),
+        marks=tuple((point.at_seconds, point.throttled) for point in shape.points if point.throttled),
+    )
+
+
+def _tops(shape: Shape) -> tuple[list[float], float]:
+    """The higher of rate and limit of each point, ascending, and where the chart is cut."""
+    tops = sorted(max(point.rate_per_second or 0.0, point.limit_per_second or 0.0) for point in shape.points)
+    return tops, _cut(tops, _RATE_SHOWN) * 1.08 or 1.0
 
 
 def _over_time(shape: Shape, **more: Any) -> Markup:
