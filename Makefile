@@ -4,6 +4,7 @@ PYTHON ?= python3
 VENV := .venv
 WITNESS := .venv-witness
 JAVASCRIPT := .witness-javascript
+BROWSER := .venv-browser
 BIN := $(VENV)/bin
 UV = $(eval UV := env $(shell $(WHOM_PIP_TRUSTS)) $(BIN)/uv)$(UV)
 WHEELS := build/wheel
@@ -28,7 +29,7 @@ SHELL := /bin/bash
 .SUFFIXES:
 MAKEFLAGS += --no-print-directory
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-pythons strace install uninstall check format reference docs recording wheel conformance rehearsal reliability nightly soak mutants coverage bench guard bench-simulator witness javascript schemas lock clean
+.PHONY: help demo test test-pythons strace install uninstall check format reference docs recording pages wheel conformance rehearsal reliability nightly soak mutants coverage bench guard bench-simulator witness javascript schemas lock clean
 
 help: ## Say what there is.
 	@sed -nE 's/^([a-z-]+):.*## (.*)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 24
@@ -99,6 +100,11 @@ wheel: $(VENV)/.ready ## Build the wheel and try it in a clean environment, the 
 	@$(UV) pip install --quiet --python $(CLEAN_ROOM)/bin/python --constraint requirements.lock $(WHEELS)/*.whl
 	@$(CLEAN_ROOM)/bin/python -I tests/check_wheel.py $(WHEELS)/*.whl
 
+pages: $(VENV)/.ready $(BROWSER)/.ready ## Look at report and live page with a real browser; installs Chromium on Debian and Ubuntu.
+	@command -v chromium >/dev/null || { [ "$$(id -u)" = 0 ] || sudo=sudo; \
+	    $${sudo:-} apt-get -qq update && $${sudo:-} apt-get -qq install -y chromium >/dev/null; }
+	@$(BIN)/python -m pytest -n 0 tests/browser/pages.py $(ARGUMENTS)
+
 conformance: $(VENV)/.ready $(WITNESS)/.ready javascript ## Hold the simulator against AWS's own model and clients.
 	@$(BIN)/python -m tests.conformance.coverage
 	@$(BIN)/python -m pytest -n 2 tests/conformance
@@ -149,9 +155,10 @@ lock: $(VENV)/.ready ## Write the lock files again from pyproject.toml.
 	@$(COMPILE) --group dev pyproject.toml --output-file requirements.lock
 	@$(COMPILE) --group witness --output-file requirements-witness.lock
 	@$(COMPILE) --group bootstrap --output-file requirements-bootstrap.lock
+	@$(COMPILE) --group browser --output-file requirements-browser.lock
 
 clean: ## Remove everything make made.
-	@rm -rf $(VENV) $(WITNESS) $(JAVASCRIPT) build dist docs/reference .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	@rm -rf $(VENV) $(WITNESS) $(JAVASCRIPT) $(BROWSER) build dist docs/reference .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
 	@find engine config tests benchmarks examples -name __pycache__ -type d -prune -exec rm -rf {} +
 
 $(VENV)/.uv: requirements-bootstrap.lock
@@ -171,6 +178,12 @@ $(VENV)/.ready: $(VENV)/.uv requirements.lock pyproject.toml
 $(WITNESS)/.ready: $(VENV)/.uv requirements-witness.lock
 	@$(UV) venv --quiet --allow-existing --python $(BIN)/python $(WITNESS)
 	@$(UV) pip sync --quiet --require-hashes --python $(WITNESS)/bin/python requirements-witness.lock
+	@touch $@
+
+$(BROWSER)/.ready: $(VENV)/.uv requirements-browser.lock
+	@$(UV) venv --quiet --allow-existing --python $(BIN)/python $(BROWSER)
+	@$(UV) pip sync --quiet --require-hashes --python $(BROWSER)/bin/python requirements-browser.lock
+	@npm install --silent --no-save --ignore-scripts --no-audit --no-fund --prefix $(BROWSER) axe-core@4.14.1
 	@touch $@
 
 $(JAVASCRIPT)/.ready: tests/conformance/javascript/package.json tests/conformance/javascript/package-lock.json
