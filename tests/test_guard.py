@@ -26,4 +26,5 @@ def test_loopback_is_allowed(host: str) -> None:
 
 def test_no_account_of_the_person_running_the_tests_is_seen() -> None:
     allowed = {"AWS_CONFIG_FILE", "AWS_SHARED_CREDENTIALS_FILE", "AWS_EC2_METADATA_DISABLED"}
-    assert {name for name in os.environ if name.startswith(("AWS_", "GLACIER_PURGE_"))} == allowed
+    ours = {"GLACIER_PURGE_REPORT__PAGE"}
+    assert {name for name in os.environ if name.startswith(("AWS_", "GLACIER_PURGE_"))} == allowed | ours

@@ -91,7 +91,13 @@ def test_plan_apply_and_verify_load_what_they_need_and_nothing_else(bench: Bench
     digest = json.loads((bench.run_dir / "plan.json").read_bytes())["digest"]
     applying = loaded(bench, *bench.apply_arguments(digest))
     assert foreign(applying) == packages(RUNNING)
+    assert not (bench.run_dir / "report.html").exists()
     assert not applying & FOR_OTHERS
+
+    bench.variables["GLACIER_PURGE_REPORT__PAGE"] = "true"
+    once_more = loaded(bench, *bench.apply_arguments(digest))
+    assert foreign(once_more) == packages(RUNNING) | {"jinja2", "markupsafe"}  # at its very end
+    assert "<h1>Purge of vault photos</h1>" in (bench.run_dir / "report.html").read_text("utf-8")
 
     verifying = loaded(bench, "audit", "verify", str(bench.run_dir))
     assert foreign(verifying) <= packages(PARSING)
