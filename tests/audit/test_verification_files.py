@@ -218,6 +218,52 @@ def test_what_is_no_file_is_named_and_not_waited_for(what: str, tmp_path: Path) 
     assert verify_folder(folder)[0].found.faults == ()
 
 
+LAST_ENTRIES: dict[str, tuple[Callable[[bytes], bytes], bool]] = {
+    "cut": (lambda line: line[:50], False),
+    "cut in its name": (lambda line: line[:12], False),
+    "cut before its end": (lambda line: line[:-1], False),
+    "zeros to its end": (lambda line: line[:50] + bytes(len(line) - 50), False),
+    "zeros in it, and its end": (lambda line: line[:50] + bytes(len(line) - 51) + b"\n", False),
+    "a space in it": (lambda line: line.replace(b'"records":', b'"records": '), True),
+    "a member more": (lambda line: line.replace(b"}", b',"more":1}'), True),
+    "another number": (lambda line: line.replace(b"000002", b"000003"), True),
+    "another beginning, cut": (lambda line: b"[" + line[1:50], True),
+    "no text, cut": (lambda line: line[:50] + b"\xff", True),
+    "something behind it": (lambda line: line + b"{", False),
+    "something behind it that is none": (lambda line: line + b"#", True),
+    "something behind it in its line": (lambda line: line[:-1] + b"#", True),
+}
+
+
+@pytest.mark.parametrize("name", LAST_ENTRIES)
+def test_of_the_manifests_last_line_a_crash_leaves_a_beginning_and_nothing_else(
+    name: str, files: dict[str, bytes], tmp_path: Path
+) -> None:
+    change, is_change = LAST_ENTRIES[name]
+    *before, last = files["audit/manifest.jsonl"].splitlines(keepends=True)
+    packed = "audit/000002.jsonl.zst"  # which is there once its entry is durable
+    there = {one: content for one, content in files.items() if one != packed}
+    there["audit/000002.jsonl"] = plain_segments(files)["audit/000002.jsonl"]
+    changed = b"".join([*before, change(last)])
+    assert changed != there["audit/manifest.jsonl"]
+    [unchanged] = verify_folder(dump(there, tmp_path / "unchanged"))
+    [verdict] = verify_folder(dump(there | {"audit/manifest.jsonl": changed}, tmp_path / "changed"))
+    told = [fault for fault in verdict.found.faults if fault not in unchanged.found.faults]
+    assert [(fault.kind, fault.file) for fault in told] == [("manifest", "audit/manifest.jsonl")] * is_change, told
+    assert all(fault.offset_bytes >= len(before[0]) for fault in told)
+
+
+def test_what_is_no_file_leaves_no_file_open(files: dict[str, bytes], tmp_path: Path) -> None:
+    dump(files, tmp_path)
+    (tmp_path / "checkpoint").unlink()
+    os.mkfifo(tmp_path / "checkpoint")
+    verify_folder(tmp_path)
+    before = len(os.listdir("/proc/self/fd"))  # noqa: PTH208 - names of numbers, not paths
+    for _ in range(3):
+        verify_folder(tmp_path)
+    assert len(os.listdir("/proc/self/fd")) == before  # noqa: PTH208 - as above
+
+
 def test_a_line_without_end_is_not_held_in_memory(
     files: dict[str, bytes], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
