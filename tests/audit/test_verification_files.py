@@ -253,6 +253,31 @@ def test_of_the_manifests_last_line_a_crash_leaves_a_beginning_and_nothing_else(
     assert all(fault.offset_bytes >= len(before[0]) for fault in told)
 
 
+@pytest.mark.parametrize("number", [1, 2])
+@pytest.mark.parametrize("key", ["records", "first_seq", "last_seq", "sha256", "last_hash", "packed_crc32"])
+def test_a_manifest_that_says_something_else_of_a_segment_is_told(
+    key: str, number: int, files: dict[str, bytes], tmp_path: Path
+) -> None:
+    """Also where whoever changed it put its lines right again; of a segment's bytes its successor's line knows more."""
+    entries = [json.loads(line) for line in files["audit/manifest.jsonl"].splitlines()]
+    value = entries[number - 1][key]
+    entries[number - 1][key] = value + 1 if isinstance(value, int) else ("1" if value[0] == "0" else "0") + value[1:]
+    lines = list[bytes]()
+    for entry in entries:
+        entry["previous"] = hashlib.sha256(lines[-1] if lines else b"").hexdigest()
+        lines.append(json.dumps(entry, separators=(",", ":")).encode() + b"\n")
+    [unchanged] = verify_folder(dump(files, tmp_path / "unchanged"))
+    [verdict] = verify_folder(dump(files | {"audit/manifest.jsonl": b"".join(lines)}, tmp_path / "changed"))
+    told = [fault for fault in verdict.found.faults if fault not in unchanged.found.faults]
+    if (key, number) == ("sha256", 1):
+        assert told == []
+        return
+    name = f"audit/{number:06d}.jsonl"
+    kind, file = ("changed", f"{name}.zst") if key == "packed_crc32" else ("manifest", name)
+    assert [(fault.kind, fault.file) for fault in told] == [(kind, file)]
+    assert key in told[0].message or kind == "changed"
+
+
 def test_what_is_no_file_leaves_no_file_open(files: dict[str, bytes], tmp_path: Path) -> None:
     dump(files, tmp_path)
     (tmp_path / "checkpoint").unlink()
