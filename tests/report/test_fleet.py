@@ -96,13 +96,13 @@ def fleet_of(*pressing: Pressing) -> list[Row]:
             fleet_of(*[Pressing.WAITS] * 9, Pressing.WORKS, Pressing.DONE, Pressing.ASKS),
             5,
             ["vault-9", "vault-11"],
-            "10 more: 9 wait (next look 2026-11-23 01:02 UTC), 1 are done",
+            "10 more: 9 waiting (next look 2026-11-23 01:02 UTC), 1 done",
         ),
         (
             fleet_of(*[Pressing.WORKS] * 9, Pressing.FAILED, Pressing.ASKS),
             3,
             ["vault-0", "vault-9", "vault-10"],
-            "8 more: 8 have news that finds no room",
+            "8 more: 8 with news for which there is no room",
         ),
         (
             [
@@ -111,7 +111,7 @@ def fleet_of(*pressing: Pressing) -> list[Row]:
             ],
             2,
             ["vault-7", "vault-8"],
-            "7 more: 7 wait (next look 2026-11-22 19:02 UTC)",
+            "7 more: 7 waiting (next look 2026-11-22 19:02 UTC)",
         ),
     ],
 )
@@ -134,7 +134,7 @@ def test_a_fleet_of_twelve_is_whole_on_24_lines(columns: int) -> None:
     text = "".join(segment.text for line in lines for segment in line)
     for vault in ("vault-9", "vault-10", "vault-11"):
         assert vault in text
-    assert "9 more: 9 wait" in text
+    assert "9 more: 9 waiting" in text
     assert "more:" not in "".join(
         segment.text for line in console.render_lines(_fitting(rows[9:], console)) for segment in line
     )

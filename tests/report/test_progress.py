@@ -40,7 +40,7 @@ def test_what_is_not_known_yet_is_not_made_up() -> None:
         MOMENT, deleted=0, deleted_bytes=0, selected_bytes=0, rate_per_second=None, limit_per_second=None, why="x"
     )
     assert sentence(start, NOW) == (
-        "0 of 12,000 (0.0%), -, no limit met, 12 in flight, 3 throttled, 41 s so far, time left unknown - x"
+        "0 of 12,000 (0.0%), no limit met, 12 in flight, 3 throttled, 41 s so far, time left unknown - x"
     )
     assert times(replace(MOMENT, is_steady=False), NOW)[1] == "time left unknown"
 

@@ -195,4 +195,4 @@ def test_a_slow_source_is_read_without_a_gap_of_more_than_ten_seconds_and_told_w
     assert seconds[0] <= 2
     assert max(later - earlier for earlier, later in pairwise(seconds)) <= 10
     assert "left" in lines[2]
-    assert lines[-1].endswith(f"reading {file} took {clock.seconds:.0f} s")
+    assert lines[-1].endswith(f"reading inventory.json took {clock.seconds:.0f} s")

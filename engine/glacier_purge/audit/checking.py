@@ -14,5 +14,5 @@ from glacier_purge.long_work import Unit, long_work
 def check_watched(folder: Path) -> Iterator[None]:
     """Have what the verifier reads in the context counted, of all the bytes that lie in ``folder``."""
     total = sum(path.lstat().st_size for path in folder.rglob("*") if path.is_file())
-    with long_work(f"checking {folder}", total=total, unit=Unit.BYTES) as work, reading_told(work.add):
+    with long_work(f"checking {folder.resolve().name}", total=total, unit=Unit.BYTES) as work, reading_told(work.add):
         yield

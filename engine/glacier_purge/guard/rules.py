@@ -86,7 +86,7 @@ def check_archives(files: PlanFiles, rules: Rules, is_done: Callable[[int], bool
     with ExitStack() as opened:
         denied = read_ids(rules.deny_id_files, files.path, opened, id_rule)
         assert denied is not None
-        what = "holding the plan against the deny lists"
+        what = "checking deny lists"
         total = files.plan.counts.inventory
         for batch in counted(what, files.decided(), lambda batch: len(batch.decisions), total=total):
             for archive in batch.archives:

@@ -93,7 +93,8 @@ class Source:
         stream = self._stream
         assert stream is not None, "entered"
         total = None if self._path is None else os.fstat(stream.fileno()).st_size
-        with long_work(f"reading {self.name}", total=total or None, unit=Unit.BYTES) as work:
+        what = f"reading {self.name if self._path is None else self._path.name}"
+        with long_work(what, total=total or None, unit=Unit.BYTES) as work:
             while True:
                 try:
                     chunk = stream.read(CHUNK_BYTES)

@@ -187,7 +187,7 @@ class Verifying:
         with plan_files(self._folder.path, self._plan) as files:
             return reconcile(
                 lambda: counted(
-                    "looking for the plan's archives in the later inventory",
+                    "comparing with the later inventory",
                     files.records(),
                     lambda batch: batch.records,
                     total=self._plan.counts.inventory,

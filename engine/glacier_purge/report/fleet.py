@@ -107,9 +107,9 @@ def folded(rows: Sequence[Row], lines: int) -> tuple[list[Row], str]:
     chosen = (news or waits)[:lines]
     left = [row for row in rows if row not in chosen]
     kinds = [
-        (sum(row.pressing is Pressing.WAITS for row in left), "wait"),
-        (sum(row.pressing is Pressing.DONE for row in left), "are done"),
-        (sum(row.pressing < Pressing.WAITS for row in left), "have news that finds no room"),
+        (sum(row.pressing is Pressing.WAITS for row in left), "waiting"),
+        (sum(row.pressing is Pressing.DONE for row in left), "done"),
+        (sum(row.pressing < Pressing.WAITS for row in left), "with news for which there is no room"),
     ]
     told = [f"{number:,} {kind}" for number, kind in kinds if number]
     first = next((row.until for row in waits if row in left and row.until is not None), None)

@@ -81,7 +81,7 @@ def bytes_done(moment: Progress) -> str:
 def pace(moment: Progress) -> str:
     """How fast it goes and what became of the requests, separated by commas."""
     parts = [
-        f"{rate(moment.rate_per_second)}",
+        "" if moment.rate_per_second is None else f"{rate(moment.rate_per_second)}",
         f"limit found {rate(moment.limit_per_second)}" if moment.limit_per_second else "no limit met",
         f"{moment.in_flight:,} in flight",
         f"{moment.throttled:,} throttled",
@@ -90,7 +90,7 @@ def pace(moment: Progress) -> str:
         parts.append(f"{moment.waiting:,} wait for another turn")
     if moment.failed:
         parts.append(f"{moment.failed:,} FAILED")
-    return ", ".join(parts)
+    return ", ".join(filter(None, parts))
 
 
 def times(moment: Progress, now: datetime) -> list[str]:
