@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import http.server
 import json
+import os
 import subprocess
 import sys
 import threading
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -24,7 +27,10 @@ if TYPE_CHECKING:
 
 def bench(*arguments: str) -> dict[str, Any]:
     command = [sys.executable, "-m", "glacier_purge", "bench", *arguments, "--output", "json"]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=50, check=False)
+    with TemporaryDirectory() as state:
+        environment = {**os.environ, "XDG_STATE_HOME": state}
+        done = subprocess.run(command, capture_output=True, text=True, timeout=50, check=False, env=environment)
+        assert not list(Path(state).rglob("*")), "a limit was learnt of a service that nobody meets again"
     assert done.returncode == 0, done.stderr
     result: dict[str, Any] = json.loads(done.stdout)
     return result

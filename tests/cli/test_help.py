@@ -11,7 +11,7 @@ import pytest
 from glacier_purge.cli import main
 from glacier_purge.cli.app import build, parse
 from glacier_purge.cli.exit_codes import ExitCode, table
-from glacier_purge.cli.verbs import GROUPS, VERBS
+from glacier_purge.cli.verbs import GROUPS, HEADINGS, VERBS
 
 if TYPE_CHECKING:
     from glacier_purge.cli.verb_parser import VerbParser
@@ -75,6 +75,10 @@ def test_the_list_of_verbs_is_a_line_each_also_after_a_verbs_help(
         assert f"{name} " in told
         assert summary in told
     assert parser("apply").description not in told
+
+
+def test_every_verb_stands_under_one_heading_in_the_list() -> None:
+    assert sorted(word for words in HEADINGS.values() for word in words) == sorted({verb.split()[0] for verb in VERBS})
 
 
 def test_what_one_command_line_gave_is_not_there_for_the_next() -> None:

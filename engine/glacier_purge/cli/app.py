@@ -8,13 +8,14 @@ is imported when somebody asks for help, and not before.
 from __future__ import annotations
 
 from functools import cache, cached_property, partial
+from itertools import chain
 from typing import TYPE_CHECKING, Any
 
-from cyclopts import App, CycloptsError, Parameter
+from cyclopts import App, CycloptsError, Group, Parameter
 
 from glacier_purge.cli import exit_codes, version
 from glacier_purge.cli.verb_parser import VerbParser
-from glacier_purge.cli.verbs import GROUPS, VERBS
+from glacier_purge.cli.verbs import GROUPS, HEADINGS, VERBS
 from glacier_purge.cli.wrong_usage import explained
 from glacier_purge.errors import UsageError
 
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
     from rich.console import Console, ConsoleOptions
 
 _COMMAND = "glacier-purge"
+_MORE = "A verb's --help has all of its options, examples, and what it ends with; `manual` has all of it on one page."
 
 
 def build() -> App:
@@ -32,20 +34,31 @@ def build() -> App:
     app = App(
         name=_COMMAND,
         help="Empties Amazon Glacier vaults: streamed, paced, resumable, every deletion recorded and provable.",
-        help_epilogue=f"Exit codes:\n\n{exit_codes.table()}",
+        help_epilogue=f"{_MORE}\n\nExit codes:\n\n{exit_codes.table()}",
         help_format="plaintext",
         version_flags=("--version", "-V"),
         version=lambda: f"{_COMMAND} {version()}",
         help_formatter=HelpPanels(),
         default_parameter=Parameter(negative=""),
     )
-    groups = {name: App(name=name, help=summary) for name, summary in GROUPS.items()}
+    order = {word: number for number, word in enumerate(chain.from_iterable(HEADINGS.values()))}
+    headings = [(Group.create_ordered(heading), words) for heading, words in HEADINGS.items()]
+    parts = {word: heading for heading, words in headings for word in words}
+    groups = {
+        name: App(name=name, help=summary, group=parts[name], sort_key=order[name]) for name, summary in GROUPS.items()
+    }
     for called, verb in VERBS.items():
         *group, name = called.split()
-        above = groups[group[0]] if group else app
-        above.command(f"glacier_purge.cli.verb_parser:{called}", name=name, help=verb.summary)
-    for group_parser in groups.values():
-        app.command(group_parser)
+        place = f"glacier_purge.cli.verb_parser:{called}"
+        if group:
+            groups[group[0]].command(place, name=name, help=verb.summary)
+        else:
+            app.command(place, name=name, help=verb.summary, group=parts[name], sort_key=order[name])
+    for parser in groups.values():
+        app.command(parser)
+    options = Group.create_ordered("Options")
+    for flag in ("--help", "--version"):
+        app[flag].group = options
     return app
 
 

@@ -253,6 +253,17 @@ VERBS: dict[str, Verb] = {
     ),
 }
 
+HEADINGS = {
+    "Look first": ("vaults", "estimate", "doctor"),
+    "A purge, step by step": ("inventory", "plan", "show", "apply", "purge", "verify", "delete-vault"),
+    "All of it, over days": ("run", "fleet", "thaw", "abandon"),
+    "While it goes on": ("status", "pause", "resume", "rate", "stop"),
+    "Afterwards": ("report", "why", "audit"),
+    "Without AWS": ("demo", "simulate", "bench"),
+    "The command itself": ("config", "completion", "manual"),
+}
+"""How the list of verbs is parted, by their first words; within a part they stand as one would need them."""
+
 GROUPS = {
     "inventory": "Get vault inventories and look into them.",
     "audit": "Prove what a run did.",

@@ -137,17 +137,19 @@ class Stopwatch:
 
 
 def in_own_process(order: RoundOrder, environment: Mapping[str, str]) -> Measured:
-    """Do one round in a process with this environment.
+    """Do one round in a process with this environment, and nothing learnt from it for later runs.
 
     Raises ``GlacierPurgeError`` when it fails; its message went to stderr.
     """
-    done = subprocess.run(
-        [sys.executable, "-m", "glacier_purge.cli.benching.round"],
-        input=msgspec.json.encode(order),
-        stdout=subprocess.PIPE,
-        env=environment,
-        check=False,
-    )
+    with tempfile.TemporaryDirectory(prefix="glacier-purge-bench-") as state:
+        done = subprocess.run(
+            [sys.executable, "-m", "glacier_purge.cli.benching.round"],
+            input=msgspec.json.encode(order),
+            capture_output=True,
+            env={**environment, "XDG_STATE_HOME": state},
+            check=False,
+        )
+    sys.stderr.write(done.stderr.decode(errors="replace"))  # in whatever form stderr has here
     if done.returncode:
         raise GlacierPurgeError(f"a round ended with exit code {done.returncode}; its message is above.")
     return msgspec.json.decode(done.stdout, type=Measured)
