@@ -88,7 +88,7 @@ def in_one_shell(commands: list[str], typed: str, folder: Path) -> list[str]:
     shell = subprocess.Popen(
         ["bash", "--norc", str(script)],
         cwd=folder,
-        env=environment(HOME=str(home), PATH=f"{programs}:{os.environ['PATH']}"),
+        env=environment(GLACIER_PURGE_REPORT__PAGE="true", HOME=str(home), PATH=f"{programs}:{os.environ['PATH']}"),
         stdin=terminal,
         stdout=subprocess.PIPE,
         text=True,
