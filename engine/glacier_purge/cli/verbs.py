@@ -257,7 +257,7 @@ HEADINGS = {
     "Look first": ("vaults", "estimate", "doctor"),
     "A purge, step by step": ("inventory", "plan", "show", "apply", "purge", "verify", "delete-vault"),
     "All of it, over days": ("run", "fleet", "thaw", "abandon"),
-    "While it goes on": ("status", "pause", "resume", "rate", "stop"),
+    "While it goes on": ("status", "watch", "pause", "resume", "rate", "stop"),
     "Afterwards": ("report", "why", "audit"),
     "Without AWS": ("demo", "simulate", "bench"),
     "The command itself": ("config", "completion", "manual"),
