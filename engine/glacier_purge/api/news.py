@@ -150,7 +150,7 @@ class News:
         """Tell that something holds the run that was set meanwhile."""
         self._tell(
             Held,
-            found,
+            f"{since} {found}",
             f"The purge of {self._vault} is held since {since}: {found}. It goes on by itself when nothing holds it.",
             then=f"glacier-purge status {shlex.quote(str(self._folder.path.absolute()))}",
             since=since,
@@ -290,7 +290,7 @@ class News:
         times = 1 + int((waited - first) // long)
         self._tell(
             WaitingLong,
-            f"{key} {times}",
+            f"{key} {in_words(since)} {times}",
             f"The work on {self._vault} waits since {in_words(since)} for {what}.",
             then=self._command() if needs is not Needs.TIME else None,
             waiting_for=what,
