@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from glacier_purge.cli.options import LogOptions, Logs
 from glacier_purge.cli.output import tell
 
 
-def watch(run_dir: Path, *, page: str = "any", seconds: float | None = None) -> int:
+def watch(run_dir: Path, *, page: str = "any", seconds: float | None = None, logs: Logs = LogOptions()) -> int:
     """Show on a page in a browser how a run, a lifecycle or a fleet goes, whoever works on it, until Ctrl-C.
 
     The page is for this machine alone, and only looks: orders are given on the command line. Its address, which is
