@@ -16,12 +16,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from glacier_purge.archive import Vault
 from glacier_purge.audit.ledger import Ledger
 from glacier_purge.audit.recovery import read_log_identity, read_whole_log
 from glacier_purge.audit.timeline import FailedArchive, Saying
 from glacier_purge.cli import main
+from glacier_purge.fleet.fleet import folder_name
+from glacier_purge.fleet.roster import settled_roster, write_roster
 from glacier_purge.plan.choices import Choices
 from glacier_purge.plan.cost import read_price_table
+from glacier_purge.report.fleet_report import FleetReport
 from glacier_purge.report.html.chart import rounded_ticks, time_ticks
 from glacier_purge.report.html.page import as_html, percent, stranger, when
 from glacier_purge.report.run_report import RunReport
@@ -31,9 +35,9 @@ from glacier_purge.storage.disk import FileDisk
 from glacier_purge.storage.folder import RunFolder
 from tests.answers import check_answer
 from tests.audit.test_timeline import at, beat
-from tests.clients import simulated
+from tests.clients import VAULT, simulated
 from tests.e2e.claimed import certified, planned
-from tests.lifecycle.lifecycles import carried, ids_of, listed
+from tests.lifecycle.lifecycles import carried, ids_of, listed, listing
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -179,6 +183,32 @@ def test_a_page_made_of_sums_is_the_page_made_of_the_whole_log(made: Path, tmp_p
     assert identity is not None
     whole = read_whole_log(disk, identity)
     assert whole.ledger.timeline.sayings
+
+
+@pytest.mark.usefixtures("credentials")
+async def test_a_fleet_shows_first_who_waits_for_a_person(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    fleet = RunFolder.create(tmp_path / "fleet")
+    films, reels = (Vault(account_id=VAULT.account_id, region=VAULT.region, name=name) for name in ("films", "reels"))
+    async with simulated(archives=30) as (glacier, _):
+        glacier.service.generate_vault("films", 20, 1_000_000_000.0)
+        write_roster(fleet, listing(VAULT, films, reels, endpoint_url=glacier.endpoint_url))
+        await carried(glacier, fleet.path / folder_name(VAULT))
+        await carried(glacier, fleet.path / folder_name(films), approve=None, vault=films)
+    (fleet.path / folder_name(reels)).mkdir()
+    (fleet.path / folder_name(reels) / "lifecycle.jsonl").write_bytes(b"<script>\n")
+    roster = settled_roster(fleet)
+    assert roster is not None
+    it = FleetReport.of(fleet, roster)
+    html = as_html(it, NOW)
+    page = Page(html)
+    assert [row.vault.name for row in it.rows] == ["reels", "films", "photos"]
+    assert "1 of them can’t go on before somebody looks" in page.text
+    assert page.links == [f"{folder_name(vault)}/report.html" for vault in (films, VAULT)]
+    assert str(it.wanted[0].confirm_digest) in page.text
+    assert page.tags.isdisjoint({"script", "link", "iframe", "img", "form"})
+    assert main(["report", str(fleet.path), "--output", "json"]) == 0
+    answer = check_answer("report", capsys.readouterr().out)
+    assert (answer["result"], answer["done"], answer["vaults"]) == ("fleet", 1, 3)
 
 
 def busy(it: VaultReport, text: str) -> VaultReport:
