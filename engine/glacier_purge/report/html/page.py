@@ -10,7 +10,7 @@ import math
 import re
 import shlex
 from datetime import datetime
-from functools import cache
+from functools import cache, partial
 from importlib.metadata import version
 from itertools import groupby
 from typing import TYPE_CHECKING, Any
@@ -38,7 +38,8 @@ if TYPE_CHECKING:
     from glacier_purge.report.shape import Shape
     from glacier_purge.report.vault_report import VaultReport
 
-_SHOWN_CHARACTERS_MAX = 96
+_SHOWN_CHARACTERS_MAX, _MESSAGE_CHARACTERS_MAX = 96, 500
+"""Of what strangers wrote, and of our own messages, which end with what to do."""
 _ISO = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d+)?Z")
 _RATE_SHOWN, _LATENCY_SHOWN = 0.985, 0.97
 """Spikes above this share of the points are cut, so that the rest can be seen; the page says so."""
@@ -138,6 +139,7 @@ def _environment() -> Environment:
         "percent": percent,
         "money": money,
         "stranger": stranger,
+        "message": partial(stranger, characters_max=_MESSAGE_CHARACTERS_MAX),
         "digest": digest,
         "capital": capital,
         "shell": shlex.quote,
@@ -185,12 +187,12 @@ def capital(sentence: str) -> str:
     return sentence[:1].upper() + sentence[1:]
 
 
-def stranger(text: object) -> Markup:
+def stranger(text: object, characters_max: int = _SHOWN_CHARACTERS_MAX) -> Markup:
     """A stranger's text: isolated in its direction, cut, and what cannot be seen shown as its code."""
     words = str(text)
     if not words:
         return Markup('<span class="quiet">empty</span>')
-    cut, rest = words[:_SHOWN_CHARACTERS_MAX], len(words) - _SHOWN_CHARACTERS_MAX
+    cut, rest = words[:characters_max], len(words) - characters_max
     shown = Markup("").join(
         escape("".join(run)) if visible else Markup("").join(map(_code, run))
         for visible, run in groupby(cut, is_visible)
