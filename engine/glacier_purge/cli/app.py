@@ -84,7 +84,8 @@ _shared = cache(build)
 
 def _print_help(tokens: list[str]) -> None:
     """Print the list of verbs, or a verb's whole text, which is more than its line there."""
-    app = build()
+    app = _shared()
+    _shared.cache_clear()  # the list has lines again when the next command line asks for it
     *_, asked = app.parse_commands(tokens)[1]
     if isinstance(asked, VerbParser):
         examples = "\n".join(f"  {line}" for line in asked.examples)
