@@ -203,4 +203,7 @@ class _Terminal:
 
 
 def _say(vault: Vault, message: str) -> None:
-    tell(f"{vault.name}: {message}")
+    from glacier_purge.clock import utc_now
+    from glacier_purge.text import stamp
+
+    tell(f"{stamp(utc_now())} {vault.name}: {message}")
