@@ -92,6 +92,19 @@ async def test_whoever_does_not_or_comes_from_elsewhere_gets_nothing(
         assert (answer.status, await answer.text()) == (404, "nothing is here\n")
 
 
+async def test_what_can_not_be_read_is_told_and_is_not_nothing(tmp_path: Path) -> None:
+    folder = tmp_path / "lifecycle"
+    folder.mkdir(mode=0o700)
+    (folder / "lifecycle.jsonl").write_bytes(b"{}\n")
+    async with page(folder) as (where, session):
+        news = await told(session, where.address)
+        async with session.get(f"{where.address}metrics") as answer:
+            metrics = await answer.text()
+    assert news["phase"] == "Unknown, damaged"
+    assert "terms.json" in str(news["why"])
+    assert 'state="damaged",vault="lifecycle"} 1.0' in metrics
+
+
 @pytest.mark.parametrize("method", ["POST", "PUT", "DELETE", "PATCH", "OPTIONS"])
 async def test_nothing_can_be_changed_by_it(method: str, run_dir: Path) -> None:
     before = files_of(run_dir)

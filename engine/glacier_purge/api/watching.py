@@ -28,7 +28,7 @@ from glacier_purge.fleet.roster import settled_roster
 from glacier_purge.lifecycle.state import is_lifecycle, read_state
 from glacier_purge.plan.document import read_plan
 from glacier_purge.report.lifecycle_view import LifecycleView, moment_of
-from glacier_purge.report.snapshot import of_lifecycle, of_run
+from glacier_purge.report.snapshot import of_lifecycle, of_run, of_unreadable
 from glacier_purge.report.summary import progress
 from glacier_purge.storage.documents import DocumentUnreadable, encoded, read_document
 from glacier_purge.storage.folder import RunFolder
@@ -62,27 +62,29 @@ class Looking:
         self._one_at_a_time = asyncio.Lock()
 
     async def look(self) -> Sequence[Snapshot]:
-        """How everything stands now. What can't be read is left out, and told in the operator log."""
+        """How everything stands now. What can't be read is told in its place; what was not begun is left out."""
         loop = asyncio.get_running_loop()
         async with self._one_at_a_time:
             if loop.time() - self._last_at >= _FRESH_SECONDS:
-                self._last = [one for place in self._places() if (one := await self._tried(place)) is not None]
+                tried = [await self._tried(place, vault) for place, vault in self._places()]
+                self._last = [one for one in tried if one is not None]
                 self._last_at = loop.time()
             return self._last
 
-    def _places(self) -> list[RunFolder]:
+    def _places(self) -> list[tuple[RunFolder, Vault | None]]:
+        """Folders, and the vaults they are of where that is known without looking into them."""
         roster = settled_roster(self._folder)
         if roster is None:
-            return [self._folder]
-        names = [folder_name(Vault.from_arn(one.vault_arn)) for one in roster.vaults]
-        return [RunFolder(self._folder.path / name) for name in names if (self._folder.path / name).exists()]
+            return [(self._folder, None)]
+        vaults = [Vault.from_arn(one.vault_arn) for one in roster.vaults]
+        places = [(RunFolder(self._folder.path / folder_name(vault)), vault) for vault in vaults]
+        return [(place, vault) for place, vault in places if place.path.exists()]
 
-    async def _tried(self, place: RunFolder) -> Snapshot | None:
+    async def _tried(self, place: RunFolder, vault: Vault | None) -> Snapshot | None:
         try:
             return await (self._lifecycle(place) if is_lifecycle(place.path) else self._run(place))
         except (GlacierPurgeError, OSError) as fault:
-            _log.warning("page.unreadable", folder=str(place.path), why=str(fault))
-            return None
+            return of_unreadable(place.path.resolve().name, str(place.path), str(fault), utc_now(), vault)
 
     async def _run(self, place: RunFolder) -> Snapshot | None:
         if not place.plan_file.exists():

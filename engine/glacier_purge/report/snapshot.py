@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from glacier_purge.archive import Vault
 from glacier_purge.audit.timeline import UNTOLD
-from glacier_purge.report.shape import CAUSES, PAUSED, WORKING
+from glacier_purge.report.shape import CAUSES, FAILING, PAUSED, WORKING
 from glacier_purge.report.summary import progress
 
 if TYPE_CHECKING:
@@ -85,6 +85,25 @@ def of_run(folder: str, plan: Plan, ledger: Ledger, telemetry: Mapping[str, Any]
         kind=kind,
         until=None if telemetry is None else telemetry.get("until"),
         sent=sent,
+    )
+
+
+def of_unreadable(name: str, folder: str, why: str, now: datetime, vault: Vault | None = None) -> Snapshot:
+    """What can't be read, which is not nothing: it is told in the place of what is not known."""
+    return Snapshot(
+        vault=name if vault is None else vault.name,
+        account_id="unknown" if vault is None else vault.account_id,
+        region="unknown" if vault is None else vault.region,
+        endpoint_url="",
+        folder=folder,
+        at=now,
+        phase="unknown",
+        round=1,
+        state="damaged",
+        why=why,
+        kind=FAILING,
+        until=None,
+        sent=None,
     )
 
 

@@ -40,7 +40,7 @@ def live_page(snapshots: Sequence[Snapshot], folder: str) -> tuple[str, str]:
     is_one = len(snapshots) == 1
     html = page_of(
         "live.html.j2",
-        endpoint_url="" if first is None else first.endpoint_url,
+        endpoint_url=next((one.endpoint_url for one in snapshots if one.endpoint_url), ""),
         script=Markup(code),  # noqa: S704 - our own file
         script_hash=digest,
         facts=facts_of(snapshots),
@@ -98,7 +98,8 @@ def facts_of(snapshots: Sequence[Snapshot]) -> dict[str, object]:
 
 def _phase(one: Snapshot) -> str:
     number = f", round {one.round}" if one.round > 1 else ""
-    return safe(f"{one.phase.capitalize()}{number}, {one.state}")
+    state = "" if one.state == one.phase else f", {one.state}"
+    return safe(f"{one.phase.capitalize()}{number}{state}")
 
 
 def _until(one: Snapshot) -> str:
