@@ -337,6 +337,29 @@ def test_a_plan_with_any_description_has_the_digest_it_says(description: str, tm
     assert found.faults == ()
 
 
+@pytest.mark.parametrize(
+    ("key", "value", "said"),
+    [
+        ("vault_arn", "arn:aws:glacier:us-east-1:123456789012:vaults/others", "is not the plan's vault"),
+        ("endpoint_url", "https://glacier.us-west-2.amazonaws.com", "is not the plan's vault"),
+        ("plan_digest", "0" * 64, "is not this run's"),
+        ("audit_anchor", "3:" + "0" * 64, "certificate.json"),
+    ],
+)
+def test_a_certificate_that_speaks_of_another_run_is_told_though_it_is_whole_in_itself(
+    key: str, value: str, said: str, tmp_path: Path
+) -> None:
+    folder = asyncio.run(certified(tmp_path / "run")).path
+    file = folder / "certificate.json"
+    document = json.loads(file.read_bytes())
+    assert document["certificate"][key] != value
+    document["certificate"][key] = value
+    document["digest"] = hashlib.sha256(msgspec.json.encode(document["certificate"], order="sorted")).hexdigest()
+    file.write_bytes(msgspec.json.format(msgspec.json.encode(document), indent=2))
+    [verdict] = verify_folder(folder)
+    assert any(said in str(fault) for fault in verdict.found.faults), verdict.found.faults
+
+
 def test_a_folder_without_any_of_ours_is_no_damage(tmp_path: Path) -> None:
     for folder in (tmp_path, tmp_path / "nowhere"):
         with pytest.raises(NotToBeChecked, match="not the folder of a run, a script's log, a lifecycle or a fleet"):
