@@ -16,6 +16,7 @@ from tests.audit.logs import PLAN, RUN
 from tests.e2e.claimed import certified
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
 
 AT = datetime(2026, 11, 22, 15, 14, 3, tzinfo=UTC)
@@ -41,6 +42,21 @@ def test_a_file_has_one_note_after_the_other_signed_or_not() -> None:
     notes = [note(anchor().text(), SIGNATURE), note(anchor(plan=OTHER).text()), note(anchor(seq=3).text(), SIGNATURE)]
     assert read_notes(notes_bytes(notes)) == notes
     assert [(one.seq, one.digest, one.plan) for one in notes][1] == (70, "ab" * 32, OTHER)
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        (lambda content: content.replace(b"\n", b"\r\n"), "from byte 0 on, its line ends were converted"),
+        (lambda content: content + b"#", "on, it is not as one was written"),
+        (lambda _: b"", "from byte 0 on, it is not as one was written"),
+    ],
+)
+def test_a_file_of_anchors_that_is_none_is_refused_with_what_became_of_it(
+    change: Callable[[bytes], bytes], said: str
+) -> None:
+    with pytest.raises(NotToBeChecked, match=said):
+        read_notes(change(notes_bytes([note(anchor().text())])))
 
 
 @pytest.mark.parametrize(
