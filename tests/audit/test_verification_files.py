@@ -360,6 +360,40 @@ def test_a_certificate_that_speaks_of_another_run_is_told_though_it_is_whole_in_
     assert any(said in str(fault) for fault in verdict.found.faults), verdict.found.faults
 
 
+def test_the_text_of_a_certificate_is_held_against_it(tmp_path: Path) -> None:
+    file = asyncio.run(certified(tmp_path / "run")).path / "certificate.txt"
+    file.write_text(file.read_text().replace("deleted", "kept"))
+    [verdict] = verify_folder(file.parent)
+    assert [(fault.file, fault.kind) for fault in verdict.found.faults] == [("certificate.txt", "changed")]
+
+
+@pytest.mark.parametrize("name", ["checkpoint", "checkpoint.previous"])
+@pytest.mark.parametrize("other", [{"run": "videos-2026-11-22T15-14-03Z"}, {"records": 61}])
+def test_a_checkpoint_of_another_run_is_told(
+    other: dict[str, Any], name: str, files: dict[str, bytes], tmp_path: Path
+) -> None:
+    disk = PretendDisk()
+    asyncio.run(finished_run(disk, **other))
+    [unchanged] = verify_folder(dump(files, tmp_path / "unchanged"))
+    [verdict] = verify_folder(dump(files | {name: disk.contents()["checkpoint"]}, tmp_path / "changed"))
+    told = [fault for fault in verdict.found.faults if fault not in unchanged.found.faults]
+    assert [(fault.kind, fault.file) for fault in told] == [("checkpoint", name)]
+    assert "of another run or plan" in told[0].message
+
+
+def test_a_record_that_stands_twice_is_told_once_with_its_number(files: dict[str, bytes], tmp_path: Path) -> None:
+    name = "audit/000003.jsonl"
+    lines = files[name].splitlines(keepends=True)
+    [unchanged] = verify_folder(dump(files, tmp_path / "unchanged"))
+    twice = b"".join([*lines[:4], lines[1], *lines[4:]])
+    [verdict] = verify_folder(dump(files | {name: twice}, tmp_path / "changed"))
+    told = [fault for fault in verdict.found.faults if fault not in unchanged.found.faults]
+    number = json.loads(lines[1])["seq"]
+    assert [(fault.kind, fault.record, fault.offset_bytes) for fault in told] == [
+        ("inserted", number, len(b"".join(lines[:4])))
+    ]
+
+
 def test_a_folder_without_any_of_ours_is_no_damage(tmp_path: Path) -> None:
     for folder in (tmp_path, tmp_path / "nowhere"):
         with pytest.raises(NotToBeChecked, match="not the folder of a run, a script's log, a lifecycle or a fleet"):
