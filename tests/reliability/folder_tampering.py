@@ -149,7 +149,7 @@ def blamed(name: str) -> set[str]:
     segments = {f"{folder}/{number:06d}.jsonl" for number in range(1, 20)}
     also = {
         "duplicates": {f"{below}decisions"},
-        "certificate.json": {f"{below.rpartition('round-')[0]}lifecycle.jsonl"},
+        "certificate.json": {f"{below.rpartition('round-')[0]}lifecycle.jsonl", f"{below}certificate.txt"},
         "manifest.jsonl": segments,
     }
     if stem in segments:  # one that is gone is missed by the one before, and by the folder

@@ -54,7 +54,7 @@ class ConnectionPool:
         self._idle_until = self._now + KEEP_ALIVE_SECONDS
         self._sweeping: asyncio.TimerHandle | None = None
         self._places_taken = 0
-        self._connections: set[Connection] = set()
+        self._connections: dict[Connection, None] = {}  # in order: what ends at once does so in the order it began
         self._idle: list[Connection] = []
         self._queue: deque[asyncio.Future[Connection | None]] = deque()
 
@@ -99,7 +99,7 @@ class ConnectionPool:
         """Forget a connection and give its place away."""
         if connection not in self._connections:
             return
-        self._connections.remove(connection)
+        del self._connections[connection]
         if connection in self._idle:
             self._idle.remove(connection)
         self._give_place_away()
@@ -147,7 +147,7 @@ class ConnectionPool:
         except BaseException:
             self._give_place_away()
             raise
-        self._connections.add(connection)
+        self._connections[connection] = None
         if self._sweeping is None:
             self._sweep()
         return connection
