@@ -14,7 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from glacier_purge.audit import verification
-from glacier_purge.audit.verification import verify_folder
+from glacier_purge.audit.verification import NotToBeChecked, verify_folder
 from glacier_purge.cli import main
 from glacier_purge.lifecycle.phases import ANOTHER_ROUND, TRANSITIONS, Event
 from glacier_purge.storage.lines import whole_lines
@@ -297,6 +297,16 @@ def test_swapped_members_and_a_changed_fleet_are_found(fleet: Path) -> None:
     assert [file for _, file, _, _ in faults(fleet)] == [f"{one.name}/terms.json", f"{two.name}/terms.json"]
     (fleet / "fleet.json").write_bytes((fleet / "fleet.json").read_bytes().replace(b"videos", b"letters"))
     assert "fleet.json" in [file for _, file, _, _ in faults(fleet)]
+
+
+def test_a_fleet_whose_list_is_gone_is_known_by_its_members(fleet: Path) -> None:
+    (fleet / "fleet.json").unlink()
+    assert [(one.what, one.found.exit_code) for one in verify_folder(fleet)][:2] == [("fleet", 4), ("lifecycle", 0)]
+    assert [(kind, file) for kind, file, _, _ in faults(fleet)] == [("missing", "fleet.json")]
+    for place in sorted(path for path in fleet.iterdir() if path.is_dir()):
+        place.rename(place.with_name(place.name.removeprefix("123456789012-us-east-1-")))
+    with pytest.raises(NotToBeChecked):  # somebody's lifecycles side by side are no fleet
+        verify_folder(fleet)
 
 
 def test_one_damaged_round_is_the_fleets_exit_code(fleet: Path, capsys: pytest.CaptureFixture[str]) -> None:

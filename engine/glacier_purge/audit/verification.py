@@ -299,7 +299,7 @@ def _told_gone(note: AnchorNote) -> Fault:
 
 def _verdicts(folder: Path, name: str, asked: _Asked) -> Iterator[FolderVerdict]:
     """Give a verdict on everything the folder claims to be, so that no file more can hide what another one says."""
-    if _is_any_there(folder, "fleet.json"):
+    if _is_of_fleet(folder):
         yield FolderVerdict(name, "fleet", _verify_fleet(folder))
         for member in _folders(folder):
             yield from _lifecycle_verdicts(folder / member, member, asked)
@@ -308,6 +308,18 @@ def _verdicts(folder: Path, name: str, asked: _Asked) -> Iterator[FolderVerdict]
         yield FolderVerdict(name, "script", _verify_script(folder, asked))
     elif _is_any_there(folder, "plan.json", "run.json", "audit", "checkpoint"):
         yield FolderVerdict(name, "run", _verify_run(folder, asked))
+
+
+def _is_of_fleet(folder: Path) -> bool:
+    """Tell whether it is a fleet's; where its list is gone, by a member that is named as a fleet names it."""
+    return _is_any_there(folder, "fleet.json") or any(_is_member(folder / name) for name in _folders(folder))
+
+
+def _is_member(folder: Path) -> bool:
+    try:
+        return folder.name == _member_name(str(_document(_read(folder / "terms.json"))["vault_arn"]))
+    except (_Bad, *_WRONG):
+        return False
 
 
 def _is_of_script(folder: Path) -> bool:
