@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 from glacier_purge.audit import verification
 from glacier_purge.audit.verification import NotToBeChecked, verify_folder
 from glacier_purge.cli import main
+from glacier_purge.fleet.fleet import folder_name
 from glacier_purge.lifecycle.phases import ANOTHER_ROUND, TRANSITIONS, Event
 from glacier_purge.storage.lines import whole_lines
 from tests.e2e.claimed import ENDPOINT, certified, vault
@@ -307,6 +308,13 @@ def test_a_fleet_whose_list_is_gone_is_known_by_its_members(fleet: Path) -> None
         place.rename(place.with_name(place.name.removeprefix("123456789012-us-east-1-")))
     with pytest.raises(NotToBeChecked):  # somebody's lifecycles side by side are no fleet
         verify_folder(fleet)
+
+
+@pytest.mark.parametrize("length", [1, 176, 177, 178, 255])
+def test_the_check_names_a_members_folder_as_the_fleet_does(length: int) -> None:
+    """At 177 characters the folder's name has 200, the most that is not cut."""
+    member = vault("v" * length)
+    assert verification._member_name(member.arn) == folder_name(member)
 
 
 def test_one_damaged_round_is_the_fleets_exit_code(fleet: Path, capsys: pytest.CaptureFixture[str]) -> None:
