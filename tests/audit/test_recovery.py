@@ -280,6 +280,22 @@ async def test_a_torn_tail_is_kept_once_whatever_a_repair_cut_short_has_left(alr
     assert [note.event for note in owed] == ["recovered"] * len(expected)
 
 
+async def test_a_torn_tail_is_kept_durably_before_it_is_cut_off() -> None:
+    """Whoever cut it first would lose it at a power cut, and with it what a crash left."""
+    files = (await killed_run()).contents()
+    *before_it, last = files[LAST].splitlines(keepends=True)
+    torn, kept = last[:50], list[bytes | None]()
+    disk = PretendDisk(files | {LAST: b"".join(before_it) + torn})
+
+    def before(verb: str, name: str) -> None:
+        if (verb, name) == ("truncate", LAST):
+            kept.append(disk.promised().get(f"{LAST}.torn-1"))
+
+    disk.before = before
+    repair(disk, read_log(disk, IDENTITY))
+    assert kept == [torn]
+
+
 async def test_what_stands_behind_a_torn_line_is_no_crash_however_long_it_is(monkeypatch: pytest.MonkeyPatch) -> None:
     files = (await killed_run()).contents()
     *before, last = files[LAST].splitlines(keepends=True)
