@@ -39,7 +39,8 @@ TEXTS = [
     ),
     *(f"{scheme}:{FLAGGED}" for scheme in ("javascript", "data:text/html", "vbscript", "JaVaScRiPt")),
     *("\u202e" * n + "evil" for n in (1, 5, 40)),
-    *(chr(code) * 3 for code in (*range(32), 0x7F, 0x85, 0x2028, 0x2029, 0xFEFF, 0xE0001, 0x3164, 0x200D)),
+    *(chr(code) * 3 for code in (*range(32), *range(0x7F, 0xA0), *range(0x200B, 0x2010), *range(0x2028, 0x202F))),
+    *(chr(code) * 3 for code in (*range(0x2060, 0x206A), 0x061C, 0xAD, 0x3164, 0xFEFF, 0xE0001, 0xE0041)),
     *(f"https://example.org/{n}.png" for n in range(3)),
 ]
 
@@ -65,7 +66,7 @@ def run_dir(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def test_a_hundred_and_fifty_hostile_texts_stay_text(run_dir: Path, tmp_path: Path, repository: Path) -> None:
-    assert len(TEXTS) >= 100
+    assert len(TEXTS) >= 150
     for number in range(0, len(TEXTS), 25):
         text = " ".join(TEXTS[number : number + 25])
         for part, shown in enumerate((text, TEXTS[number])):
