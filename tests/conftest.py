@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import gc
+import logging
 import os
 import signal
 import sys
@@ -12,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
+import structlog
 
 from glacier_purge import clock
 from glacier_simulator import clock as simulator_clock
@@ -31,6 +33,8 @@ seclusion.stay_on_loopback()
 seclusion.check_no_company_file()
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # by a shell, as of all that it starts with "&" in a script
     signal.signal(signal.SIGINT, signal.default_int_handler)  # or what the tests start would never hear it
+if signal.getsignal(signal.SIGHUP) is signal.SIG_IGN:  # by nohup
+    signal.signal(signal.SIGHUP, signal.SIG_DFL)
 
 
 def pytest_configure() -> None:
@@ -75,6 +79,17 @@ def loopback_only() -> Iterator[None]:
     seclusion.reached_out.clear()
     yield
     assert not seclusion.reached_out, f"tried to leave loopback: {seclusion.reached_out}"
+
+
+@pytest.fixture(autouse=True)
+def own_log_settings() -> Iterator[None]:
+    """Put back where logs go: every verb says anew how it wants them, for the process it runs in."""
+    root = logging.getLogger()
+    handlers, level = root.handlers[:], root.level
+    yield
+    root.handlers[:] = handlers
+    root.setLevel(level)
+    structlog.reset_defaults()
 
 
 @pytest.fixture(params=[0, 366], ids=["today", "in a year"])

@@ -18,6 +18,7 @@ from cyclopts import Parameter, validators
 from glacier_purge.cli.exit_codes import ExitCode
 from glacier_purge.cli.options import LogOptions, Logs, Output
 from glacier_purge.cli.output import OutputFormat
+from glacier_purge.cli.signals import heard
 from glacier_purge.cli.voice import say
 
 if TYPE_CHECKING:
@@ -71,18 +72,22 @@ def demo(
 def _nothing_left() -> Iterator[Path]:
     """A folder for what is made, removed at the end, also where a signal is the end."""
     state = os.environ.get("XDG_STATE_HOME")
-    before = {number: signal.signal(number, signal.default_int_handler) for number in (signal.SIGTERM, signal.SIGHUP)}
     try:
-        with TemporaryDirectory(prefix="glacier-purge-demo-") as folder:
+        with (
+            heard((signal.SIGTERM, signal.SIGHUP), _interrupted),
+            TemporaryDirectory(prefix="glacier-purge-demo-") as folder,
+        ):
             os.environ["XDG_STATE_HOME"] = folder
             yield Path(folder)
     finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
         if state is None:
             os.environ.pop("XDG_STATE_HOME", None)
         else:
             os.environ["XDG_STATE_HOME"] = state
+
+
+def _interrupted(_number: signal.Signals) -> None:
+    raise KeyboardInterrupt
 
 
 def _check(run_dir: Path) -> int:
