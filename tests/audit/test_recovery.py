@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import shutil
 from typing import TYPE_CHECKING
 
 import msgspec
 import pytest
 
 from glacier_purge.audit import recovery, segments
-from glacier_purge.audit.checkpoint import read_checkpoint
+from glacier_purge.audit.checkpoint import encode_head, read_checkpoint, write_checkpoint
 from glacier_purge.audit.recovery import (
     Believed,
     FollowedLog,
@@ -17,6 +18,7 @@ from glacier_purge.audit.recovery import (
     check_reached,
     read_log,
     read_log_identity,
+    read_whole_log,
     repair,
     replay,
 )
@@ -332,3 +334,25 @@ async def test_a_log_that_is_followed_says_what_one_read_anew_says(tmp_path: Pat
         assert now is not None
         assert (now.counts, now.bitmap(), now.timeline) == (anew.counts, anew.bitmap(), anew.timeline)
     await journal.aclose()
+    for name in ("checkpoint", "checkpoint.previous"):
+        (tmp_path / name).unlink()
+    shutil.rmtree(tmp_path / "audit")
+    gone = followed.look()
+    assert gone is not None
+    assert gone.counts["deleted"] == 400
+
+
+async def test_a_checkpoint_without_a_timeline_is_passed_over(tmp_path: Path) -> None:
+    """A version that kept none wrote it: read from its beginning, the log says the same."""
+    disk, identity = FileDisk(tmp_path), LogIdentity(RUN, PLAN, 40)
+    journal = await open_journal(disk, records=40)
+    journal.record([outcome(ordinal) for ordinal in range(40)])
+    journal.note("telemetry", cause="at_limit", active_seconds=5.0)
+    await journal.aclose()
+    found = read_checkpoint(disk, "checkpoint")
+    assert found is not None
+    older = msgspec.structs.replace(found[0].ledger, timeline=None)
+    head = msgspec.structs.replace(found[0], ledger=older)
+    write_checkpoint(disk, encode_head(head), found[1])
+    assert read_log(disk, identity).ledger.timeline == read_whole_log(disk, identity).ledger.timeline
+    assert len(read_log(disk, identity).ledger.timeline.beats) == 1

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import platform
+import re
 import subprocess
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -109,13 +110,18 @@ def kept_seeds() -> dict[str, list[int]]:
     return {name: [int(seed) for seed in seeds] for name, seeds in read_kept().items()}
 
 
+_FOLDERS = re.compile(r"(?:/[^/\s,:'\"]+)*/seed-\w+/?")
+"""Where a seed had its folder on the machine that tried it, which says nothing to anybody else."""
+
+
 def keep(reached: Mapping[str, Reached], commit: str, file: Path = KEPT_SEEDS) -> None:
     """Keep the seeds that did not hold, with the last line of why and the commit at which they were found."""
     kept = read_kept(file)
     for name, part in reached.items():
         for seed, fault in part.violations.items():
             said = next((line for line in reversed(fault.splitlines()) if line.strip()), "")
-            kept.setdefault(name, {}).setdefault(str(seed), f"{commit}: {said.strip()[:200]}")
+            said = _FOLDERS.sub("", said).strip()[:200]
+            kept.setdefault(name, {}).setdefault(str(seed), f"{commit}: {said}")
     if kept:
         _write(file, msgspec.json.encode(kept, order="deterministic"))
 

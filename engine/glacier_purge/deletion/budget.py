@@ -37,10 +37,6 @@ class Pacing(Protocol):
     def limit_per_second(self) -> float | None:
         """The service's limit as far as it is believed in."""
 
-    @property
-    def accepted_per_second(self) -> float:
-        """Deletes per second the service took over the last second."""
-
     def take(self, now: float) -> float:
         """Take a slot: 0.0 means send now; otherwise ask again in that many seconds."""
 
@@ -164,11 +160,6 @@ class Lane:
     def limit_per_second(self) -> float | None:
         """The service's limit, which is the budget's."""
         return self._shared.limit_per_second
-
-    @property
-    def accepted_per_second(self) -> float:
-        """Deletes per second the service took from all lanes over the last second."""
-        return self._shared.accepted_per_second
 
     def take(self, now: float) -> float:
         """Take a slot of the budget, unless this lane's own cap says later."""
