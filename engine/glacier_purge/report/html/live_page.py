@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 from markupsafe import Markup
 
-from glacier_purge.report.html.page import page_of, rate_chart, script, when
+from glacier_purge.report.html.page import page_of, rate_chart, said, script, when
 from glacier_purge.report.shape import shape_of
 from glacier_purge.report.terminal import safe
 from glacier_purge.text import duration
@@ -116,28 +116,12 @@ def _row(one: Snapshot) -> list[str]:
 
 def _news(one: Snapshot) -> list[list[str]]:
     sayings = [] if one.sent is None else one.sent.timeline.sayings
-    return [[str(when(saying.ts)), safe(_said(saying))] for saying in sayings[-_NEWS_MAX:][::-1]]
+    return [[str(when(saying.ts)), safe(_by(saying))] for saying in sayings[-_NEWS_MAX:][::-1]]
 
 
-def _said(saying: Saying) -> str:
-    facts = saying.facts
-    match saying.event:
-        case "approved":
-            return f"{facts.get('by')} approved the plan"
-        case "opened":
-            return f"{facts.get('by')} started a process, version {facts.get('tool_version')}"
-        case "ordered":
-            return f"{facts.get('by')} ordered: {facts.get('order')}"
-        case "held":
-            return f"held: {facts.get('found')}"
-        case "hold_lifted":
-            return "the hold was lifted"
-        case "stopped":
-            return f"stopped: {facts.get('reason')}"
-        case "canary":
-            return f"the first {facts.get('archives')} archives are settled, {facts.get('failed')} of them failed"
-        case _:
-            return "a torn tail of the log was saved and cut off, as a crash leaves one"
+def _by(saying: Saying) -> str:
+    by = saying.facts.get("by")
+    return said(saying) if by is None else f"{by}: {said(saying)}"
 
 
 def _chart(snapshots: Sequence[Snapshot]) -> Markup | None:

@@ -211,36 +211,28 @@ def digest(hexadecimal: str) -> Markup:
     return Markup('<code class="digest">{}</code>').format(Markup("<wbr>").join(groups))
 
 
-def said(saying: Saying) -> Markup:
-    """What a record of the log says, as a sentence."""
+def said(saying: Saying) -> str:
+    """What a record of the log says, as a sentence; not safe yet, as strangers' words are in it."""
     facts = saying.facts
     match saying.event:
         case "approved":
-            return Markup("Approved the plan by giving its {}").format(stranger(facts.get("how", "digest")))
+            return f"Approved the plan by giving its {facts.get('how', 'digest')}"
         case "opened":
-            return Markup("Started a process, version {}").format(stranger(facts.get("tool_version", "unknown")))
+            return f"Started a process, version {facts.get('tool_version', 'unknown')}"
         case "ordered":
-            return Markup("Ordered: {}{}").format(stranger(facts.get("order", "")), _rate(facts.get("max_per_second")))
+            rate = facts.get("max_per_second")
+            most = f", {rate:,.4g} a second at most" if isinstance(rate, int | float) else ""
+            return f"Ordered: {facts.get('order', '')}{most}"
         case "held":
-            return Markup("Held: {}").format(stranger(facts.get("found", "")))
+            return f"Held: {facts.get('found', '')}"
         case "hold_lifted":
-            return Markup("The hold was lifted")
+            return "The hold was lifted"
         case "recovered":
-            return Markup("A torn tail of the log was saved and cut off, as a crash leaves one")
+            return "A torn tail of the log was saved and cut off, as a crash leaves one"
         case "canary":
-            return Markup("The first {} archives were settled; {} of them failed").format(
-                number(_figure(facts.get("archives"))), number(_figure(facts.get("failed")))
-            )
+            return f"The first {facts.get('archives')} archives are settled; {facts.get('failed')} of them failed"
         case _:
-            return Markup("Stopped: {}").format(stranger(facts.get("reason", "")))
-
-
-def _rate(per_second: object) -> str:
-    return f", {per_second:,.4g} a second at most" if isinstance(per_second, int | float) else ""
-
-
-def _figure(value: object) -> float:
-    return float(value) if isinstance(value, int | float) else 0.0
+            return f"Stopped: {facts.get('reason', '')}"
 
 
 # -- what is drawn ----------------------------------------------------------------------------------------------------
