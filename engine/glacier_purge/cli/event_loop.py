@@ -34,7 +34,7 @@ def in_event_loop(work: Callable[[], Awaitable[int]]) -> int:
     Raises ``OSError`` where the host has no room for a loop, of which loops say all kinds of things as they break down,
     and ``RunStopped`` when a signal ended it that the verb does not listen for itself.
     """
-    from glacier_purge.cli.signals import until_stopped
+    from glacier_purge.cli.signals import deaf_at_the_end, until_stopped
 
     try:
         import uvloop  # noqa: F401
@@ -50,10 +50,14 @@ def in_event_loop(work: Callable[[], Awaitable[int]]) -> int:
         nonlocal is_begun
         is_begun = True
         _give_memory_back()
-        return await until_stopped(work)
+        try:
+            return await until_stopped(work)
+        finally:
+            become_deaf()
 
     try:
-        exit_code: int = anyio.run(begun, backend_options=options)
+        with deaf_at_the_end() as become_deaf:
+            exit_code: int = anyio.run(begun, backend_options=options)
     except RuntimeError as error:
         if not is_begun and (refused := _refused_below(error)) is not None:
             raise refused from None

@@ -90,6 +90,30 @@ def _counts_as(number: signal.Signals) -> type[RunStopped]:
 
 
 @contextmanager
+def deaf_at_the_end() -> Iterator[Callable[[], None]]:
+    """Gives what makes the process deaf to Ctrl-C until the context is left.
+
+    Once its work is done its exit code is known, and a Ctrl-C in the middle of closing a loop leaves tracebacks only.
+    """
+    if threading.current_thread() is not threading.main_thread():
+        yield lambda: None
+        return
+    before, is_deaf = signal.getsignal(signal.SIGINT), False
+
+    def become_deaf() -> None:
+        nonlocal is_deaf
+        if signal.getsignal(signal.SIGINT) is not signal.SIG_IGN:
+            is_deaf = True
+            signal.signal(signal.SIGINT, signal.SIG_IGN)
+
+    try:
+        yield become_deaf
+    finally:
+        if is_deaf:
+            signal.signal(signal.SIGINT, before)
+
+
+@contextmanager
 def heard(numbers: tuple[signal.Signals, ...], hear: Callable[[signal.Signals], object]) -> Iterator[None]:
     """Call ``hear`` for each of these signals, but for those that are ignored. When one came, they are ignored after
     this was left: the process has its exit code.
