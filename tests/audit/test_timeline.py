@@ -105,6 +105,13 @@ def test_a_clock_that_goes_back_or_is_none_takes_no_time(first: str, second: str
     assert ledger.timeline.held["at_limit"].seconds == 0.0
 
 
+def test_a_stamp_that_is_no_moment_ends_nobody_who_reads_how_long_a_run_worked() -> None:
+    ledger = Ledger(1)
+    ledger.apply([beat(active_seconds=5.0)], ts="2026-13-45T99:99:99.000Z", epoch=1)
+    ledger.apply([outcome(0)], ts=at(0), epoch=1)
+    assert ledger.active_seconds == 5.0
+
+
 @given(st.lists(st.tuples(st.integers(0, 3), st.booleans()), max_size=40), st.integers(0, 40))
 @settings(deadline=None, max_examples=50)
 def test_it_is_the_same_however_the_records_come_and_wherever_a_checkpoint_was_taken(

@@ -10,13 +10,12 @@ It never guesses: a second outcome for one ordinal, or an ordinal the plan does 
 from __future__ import annotations
 
 from collections.abc import Iterable
-from datetime import datetime
 from typing import Any
 
 import msgspec
 
 from glacier_purge.audit.record import OUTCOMES, Note, Outcome
-from glacier_purge.audit.timeline import Timeline, Totals
+from glacier_purge.audit.timeline import Timeline, Totals, seconds_between
 
 
 class RefusedRecordError(Exception):
@@ -227,8 +226,8 @@ class Ledger:
         """How long the current epoch's process worked."""
         state = self._state
         told, last = state.worked_until_ts, state.last_deletion_ts
-        since = _seconds_between(told, last) if told is not None and last is not None else 0.0
-        return state.current.active_seconds + max(0.0, since)
+        since = seconds_between(told, last) if told is not None and last is not None else 0.0
+        return state.current.active_seconds + since
 
     def _take(self, records: Iterable[Outcome | Note], ts: str) -> None:
         state, counts = self._state, self._state.counts
@@ -318,10 +317,6 @@ class Ledger:
     def bitmap(self) -> bytes:
         """One bit per ordinal, least significant first: set when it has its outcome."""
         return bytes(self._bitmap)
-
-
-def _seconds_between(ts: str, later_ts: str) -> float:
-    return (datetime.fromisoformat(later_ts) - datetime.fromisoformat(ts)).total_seconds()
 
 
 def _none_yet() -> dict[str, int]:

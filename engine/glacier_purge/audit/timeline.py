@@ -120,7 +120,7 @@ class Timeline(msgspec.Struct):
     def _hold(self, last: Beat, beat: Beat) -> None:
         cause = last.cause if last.epoch == beat.epoch else NOBODY
         held = self.held.setdefault(cause, Held(last.ts))
-        held.seconds = round(held.seconds + _seconds_between(last.ts, beat.ts), 3)
+        held.seconds = round(held.seconds + seconds_between(last.ts, beat.ts), 3)
         held.deleted += beat.deleted - last.deleted
         held.throttled += beat.throttled - last.throttled
         held.faults += beat.faults - last.faults
@@ -191,7 +191,7 @@ def _ends_nothing(*_beats: Beat) -> bool:
     return False
 
 
-def _seconds_between(first: str, second: str) -> float:
+def seconds_between(first: str, second: str) -> float:
     """Seconds of the log's clock; none where it was put back, or where a stamp is no moment."""
     try:
         return max(0.0, (datetime.fromisoformat(second) - datetime.fromisoformat(first)).total_seconds())
