@@ -99,10 +99,15 @@ def begin_and(
 
 
 def written(folder: Path, what: str) -> int:
-    """How often something stands in the lines of a folder, or when such a file was written last."""
-    if what in FILES:
-        return sum(file.stat().st_mtime_ns for file in folder.rglob(what))
-    return sum(file.read_bytes().count(what.encode()) for file in folder.rglob("*.jsonl"))
+    """How often something stands in the lines of a folder, or when such a file was written last. The command goes on
+    meanwhile and may put a new file in the place of one that was just listed: then it is looked at again."""
+    while True:
+        try:
+            if what in FILES:
+                return sum(file.stat().st_mtime_ns for file in folder.rglob(what))
+            return sum(file.read_bytes().count(what.encode()) for file in folder.rglob("*.jsonl"))
+        except FileNotFoundError:
+            continue
 
 
 def phases(folder: Path) -> str:
