@@ -2,8 +2,8 @@
 
 A bucket has no append and no lock, but it promises two things: an object is created once (``If-None-Match: *``), and
 replaced only as it was last seen (``If-Match``).  On these two rest the replica, whose chunks nobody can write a second
-time, and the lease, which one of several takers gets.  ``aws.bucket`` asks a real one; ``pretend_bucket`` keeps one in
-memory, for tests.
+time, and the lease, which one of several takers gets.  ``s3_bucket`` asks a real one; ``pretend_bucket`` keeps one in
+memory, for tests.  The port lies here and not with the disk, as an adapter over AWS's SDK has to know its errors.
 
 Whoever writes puts something of its own into what it writes.  A write whose answer was lost may have been done, and
 asked again it meets its own object: the adapter reads that one, and bytes that are the same are this writer's.
@@ -11,18 +11,25 @@ asked again it meets its own object: the adapter reads that one, and bytes that 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import NamedTuple, Protocol
+import re
+from typing import TYPE_CHECKING, NamedTuple, Protocol, Self
 
-from glacier_purge.errors import GlacierPurgeError, HostFailed
+from glacier_purge.errors import GlacierPurgeError, HostFailed, Needs, UsageError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 
 class BucketAway(HostFailed):
-    """The bucket gives no answer, or is denied: nothing is known of what it holds. ``is_denied`` tells which."""
+    """The bucket gives no answer, or is denied: nothing is known of what it holds. ``is_denied`` tells which.
+
+    One that gives no answer may give one later; what is denied stays so until somebody changes it.
+    """
 
     def __init__(self, reason: str, *, is_denied: bool = False) -> None:
         super().__init__(reason)
         self.is_denied = is_denied
+        self.needs = Needs.OPERATOR if is_denied else Needs.TIME
 
 
 class ObjectTaken(GlacierPurgeError):
@@ -31,6 +38,34 @@ class ObjectTaken(GlacierPurgeError):
     def __init__(self, key: str) -> None:
         super().__init__(f"{key} was written by somebody else meanwhile")
         self.key = key
+
+
+_ADDRESS = re.compile(r"s3://(?P<name>[a-z0-9][a-z0-9.-]{1,61}[a-z0-9])(?:/(?P<prefix>[!-~]*?))?/?", re.ASCII)
+
+
+class BucketAddress(NamedTuple):
+    """Where objects lie: a bucket, and the prefix all their keys begin with, without the slash behind it."""
+
+    name: str
+    prefix: str
+
+    @classmethod
+    def parse(cls, text: str) -> Self:
+        """Read ``s3://bucket/prefix``. Raises ``UsageError``, which says what is wrong with it."""
+        match = _ADDRESS.fullmatch(text)
+        if match is None:
+            raise UsageError(f"{text!r} is no place in a bucket; write s3://bucket/prefix")
+        prefix = match["prefix"] or ""
+        if prefix and not all(part.strip(".") for part in prefix.split("/")):
+            raise UsageError(f"{text!r} has a prefix with an empty or dotted part; write s3://bucket/prefix")
+        return cls(match["name"], prefix)
+
+    def key(self, key: str) -> str:
+        """The whole key of an object."""
+        return f"{self.prefix}/{key}" if self.prefix else key
+
+    def __str__(self) -> str:
+        return f"s3://{self.name}/{self.prefix}" if self.prefix else f"s3://{self.name}"
 
 
 class Stored(NamedTuple):

@@ -7,10 +7,13 @@ away, or whose answer is lost although it did as asked.  Several hosts are sever
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Sequence
 from hashlib import md5
+from typing import TYPE_CHECKING
 
-from glacier_purge.storage.bucket import ObjectTaken, Stored
+from glacier_purge.aws.bucket import ObjectTaken, Stored
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable, Sequence
 
 
 async def fair_weather(call: str, key: str, *, is_done: bool) -> None:
