@@ -53,7 +53,17 @@ def actions(statement: dict[str, Any]) -> set[str]:
 
 
 def test_these_are_all_the_policies(repository: Path) -> None:
-    assert {file.name for file in (repository / "config/iam").glob("*.json")} == set(ALLOWED)
+    assert {file.name for file in (repository / "config/iam").glob("*.json")} == {*ALLOWED, "replica.json"}
+
+
+def test_the_bucket_is_read_and_written_below_a_prefix_and_nothing_is_deleted(repository: Path) -> None:
+    objects, listing = statements(repository / "config/iam/replica.json")
+    assert (actions(objects), objects["Resource"]) == ({"s3:GetObject", "s3:PutObject"}, "arn:aws:s3:::BUCKET/PREFIX/*")
+    assert (actions(listing), listing["Resource"]) == ({"s3:ListBucket"}, "arn:aws:s3:::BUCKET")
+    assert listing["Condition"]["StringLike"] == {"s3:prefix": "PREFIX/*"}
+    for statement in (objects, listing):
+        assert statement["Effect"] == "Allow"
+        assert statement["Condition"]["StringEquals"] == {"aws:RequestedRegion": "REGION"}
 
 
 @pytest.mark.parametrize("name", ALLOWED)

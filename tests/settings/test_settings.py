@@ -8,10 +8,11 @@ from typing import TYPE_CHECKING
 import pytest
 from pydantic import ValidationError
 
-from glacier_purge.api.values import access, purge_settings
+from glacier_purge.api.values import access, purge_settings, replica_bucket
 from glacier_purge.archive import EXACT
 from glacier_purge.aws.access import Access
 from glacier_purge.cli import main
+from glacier_purge.cli.options import option_of_setting
 from glacier_purge.errors import ConfigurationFailed, UsageError
 from glacier_purge.run.settings import PurgeSettings
 from glacier_purge.settings import Settings, load_settings
@@ -261,6 +262,7 @@ def test_the_standard_profile_spells_out_every_default() -> None:
     none = ("profile", "region", "endpoint_url", "account_id", "ca_bundle", "record_wire", "use_fips_endpoint")
     unsaid = {("aws", name) for name in none}
     unsaid |= {("report", "live_page"), ("report", "metrics_textfile")}
+    unsaid |= {("replica", name) for name in ("url", "endpoint_url", "region")}
     assert known - spelt == unsaid | {("estimate", "prices_file"), ("audit", "anchor_file"), ("audit", "sign_key")}
 
 
@@ -270,6 +272,28 @@ def test_the_defaults_are_the_rooms_own() -> None:
     assert access(Settings(), "https://glacier.eu-west-1.amazonaws.com", id_rule=EXACT) == Access(
         endpoint_url="https://glacier.eu-west-1.amazonaws.com"
     )
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "why"),
+    [
+        ("url", "s3://Purges", "'s3://Purges' is no place in a bucket; write s3://bucket/prefix"),
+        ("url", "s3://purges/../a", "'s3://purges/../a' has a prefix with an empty or dotted part"),
+        ("endpoint_url", "https://minio.company.example", "neither an endpoint of S3"),
+        ("endpoint_url", "https://glacier.eu-west-1.amazonaws.com", "neither an endpoint of S3"),
+        ("lease_seconds", 0.5, "greater than or equal to 1"),
+    ],
+)
+def test_a_bucket_that_is_none_is_refused_by_what_asks_for_it(name: str, value: object, why: str) -> None:
+    with pytest.raises(UsageError, match=f"^--replica.*{why}" if name == "url" else why):
+        load_settings(arguments={"replica": {name: value}}, called=option_of_setting)
+
+
+def test_a_bucket_is_s3s_or_on_loopback() -> None:
+    given = {"url": "s3://purges/photos/", "endpoint_url": "http://127.0.0.1:9000", "region": "eu-west-1"}
+    settings = load_settings(arguments={"replica": given})
+    assert replica_bucket(settings) == (("purges", "photos"), "eu-west-1", "http://127.0.0.1:9000")
+    assert replica_bucket(Settings()) is None
 
 
 # glacier-purge config schema

@@ -47,6 +47,7 @@ if TYPE_CHECKING:
     from glacier_purge.api.transport import Transport, WantedTransport
     from glacier_purge.archive import Vault
     from glacier_purge.aws.access import Access
+    from glacier_purge.aws.bucket import Bucket, BucketAccess
     from glacier_purge.aws.credentials import Caller, CredentialSource, Issued, Lifetime
     from glacier_purge.aws.session import AwsSession
     from glacier_purge.glacier.control import GlacierControl
@@ -54,6 +55,7 @@ if TYPE_CHECKING:
     from glacier_purge.glacier.recording import Recording
 
 _PATIENT = ControlRetry()
+_BUCKET_REQUESTS_MAX = 4
 _log: Any = structlog.wrap_logger(logging.getLogger(__name__))
 
 
@@ -76,6 +78,7 @@ class Clients:
         self._regions: dict[tuple[Access, str], _Region] = {}
         self._sources: dict[tuple[object, ...], CredentialSource] = {}
         self._recordings: dict[Path, Recording] = {}
+        self._buckets: dict[tuple[BucketAccess, Access, str], Bucket] = {}
         self._seen = SeenRequestIds()
         """The request ids of all replies, to whatever and of whichever vault."""
 
@@ -208,6 +211,26 @@ class Clients:
             scan_table=lambda table: scan_table(table, self._region(access, region).session),
             open_copies=lambda: open_s3(self._region(access, region).session),
         )
+
+    async def bucket(self, wanted: BucketAccess, access: Access, region: str) -> Bucket:
+        """Open a bucket with the credentials that reach ``region``'s vaults, for as long as this is open.
+
+        Raises ``ConfigurationFailed`` for an endpoint that is neither S3's nor loopback, before anything is sent.
+        """
+        from glacier_purge.aws.s3_bucket import ANSWER_SECONDS, CONNECT_SECONDS, open_bucket  # noqa: PLC0415 - heavy
+
+        key = (wanted, access, region)
+        if key not in self._buckets:
+            in_time = replace(
+                access,
+                max_in_flight=_BUCKET_REQUESTS_MAX,
+                connect_timeout_seconds=min(access.connect_timeout_seconds, CONNECT_SECONDS),
+                request_timeout_seconds=min(access.request_timeout_seconds, ANSWER_SECONDS),
+                record_wire=None,
+            )
+            opened = open_bucket(self._region(in_time, region).session, wanted)
+            self._buckets[key] = await self._opened.enter_async_context(opened)
+        return self._buckets[key]
 
     def _region(self, access: Access, name: str) -> _Region:
         from glacier_purge.aws.session import AwsSession  # noqa: PLC0415 - heavy

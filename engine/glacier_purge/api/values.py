@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from glacier_purge.archive import EXACT, IdRule
 from glacier_purge.aws.access import Access
+from glacier_purge.aws.bucket import BucketAccess
 from glacier_purge.aws.endpoints import check_fips, check_region, endpoint_of
 from glacier_purge.deletion.pace import PacerSettings
 from glacier_purge.deletion.retry import RetryPolicySettings
@@ -76,6 +77,12 @@ def anchor_file(settings: Settings) -> AnchorFile | None:
     anchors = AnchorFile(Path(settings.audit.anchor_file).expanduser(), sign_key(settings))
     anchors.check()
     return anchors
+
+
+def replica_bucket(settings: Settings) -> BucketAccess | None:
+    """The bucket that keeps what must outlive this host; None where there is none."""
+    replica = settings.replica
+    return None if replica.address is None else BucketAccess(replica.address, replica.region, replica.endpoint_url)
 
 
 def in_flight_max(settings: Settings) -> int:

@@ -68,6 +68,14 @@ class BucketAddress(NamedTuple):
         return f"s3://{self.name}/{self.prefix}" if self.prefix else f"s3://{self.name}"
 
 
+class BucketAccess(NamedTuple):
+    """How a bucket is reached; None is the vault's region, and the endpoint that AWS's own configuration says."""
+
+    address: BucketAddress
+    region: str | None = None
+    endpoint_url: str | None = None
+
+
 class Stored(NamedTuple):
     """An object's bytes, and the ETag by which it is replaced."""
 

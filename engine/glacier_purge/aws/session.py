@@ -95,10 +95,31 @@ class AwsSession:
     async def client(self, service: str) -> AsyncIterator[Any]:
         """Open a client, which sends nothing. Raises ``ConfigurationFailed`` for what the SDK can't go by."""
         endpoint_url = self._endpoint_url if service == "glacier" else self._endpoint_of_other(service)
+        async with self._client(service, self._region, endpoint_url) as client:
+            yield client
+
+    @asynccontextmanager
+    async def bucket_client(self, region: str | None, endpoint_url: str | None) -> AsyncIterator[Any]:
+        """Open a client of S3 for a bucket of ours, which may be another region's, or on loopback beside a real vault.
+
+        None is the session's region, and what the user's AWS configuration says of S3, or S3's own endpoint.  Raises
+        ``ConfigurationFailed`` for an endpoint that is neither S3's nor loopback.
+        """
+        if endpoint_url is not None:
+            check_other_endpoint("s3", endpoint_url, "replica.endpoint_url", pretended=True)
+        else:
+            endpoint_url = self._endpoint_of_other("s3", on_loopback=True)
+        async with self._client("s3", region or self._region, endpoint_url) as client:
+            yield client
+
+    @asynccontextmanager
+    async def _client(self, service: str, region: str, endpoint_url: str | None) -> AsyncIterator[Any]:
         async with AsyncExitStack() as opened:
             with configured():
                 client = await opened.enter_async_context(
-                    self._session.client(service, endpoint_url=endpoint_url, config=self._config(endpoint_url))
+                    self._session.client(
+                        service, region_name=region, endpoint_url=endpoint_url, config=self._config(endpoint_url)
+                    )
                 )
             yield client
 
@@ -115,15 +136,16 @@ class AwsSession:
         """The one context that everything of this session is sent with, made when the first connection is."""
         return client_context(self.bundle, checks=self._access.verify_certificates)
 
-    def _endpoint_of_other(self, service: str) -> str | None:
+    def _endpoint_of_other(self, service: str, *, on_loopback: bool = False) -> str | None:
         """Where a service beside Amazon Glacier is asked; None: where the SDK finds it.
 
-        A pretended AWS is asked for every service for which nothing else is said.
+        A pretended AWS is asked for every service for which nothing else is said.  ``on_loopback``: it may be pretended
+        beside a real vault, too.
         """
         said = self._configuration.endpoint(service)
         if said is None:
             return self._endpoint_url if self._is_pretended else None
-        check_other_endpoint(service, said.value, said.place, pretended=self._is_pretended)
+        check_other_endpoint(service, said.value, said.place, pretended=on_loopback or self._is_pretended)
         return said.value
 
     def _check_what_is_said(self) -> None:
@@ -149,6 +171,7 @@ class AwsSession:
             own_endpoint = {"use_fips_endpoint": False, "use_dualstack_endpoint": False}
             if is_loopback(endpoint_url):
                 own_endpoint["proxies"] = {}
+                own_endpoint["s3"] = {"addressing_style": "path"}  # "bucket.localhost" is nobody's name
         return AioConfig(
             retries={"total_max_attempts": 1, "mode": "standard"},
             max_pool_connections=access.max_in_flight,

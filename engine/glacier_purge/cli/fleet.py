@@ -23,6 +23,8 @@ from glacier_purge.cli.options import (
     PaceOptions,
     Proof,
     ProofOptions,
+    Replica,
+    ReplicaOptions,
     SettingsOptions,
     SettingsSource,
     Watch,
@@ -57,6 +59,7 @@ def fleet(
     job_id: list[Hyphened] | None = None,
     pace: Pace = PaceOptions(),
     proof: Proof = ProofOptions(),
+    replica: Replica = ReplicaOptions(),
     hooks: Hooks = HookOptions(),
     watch: Watch = WatchOptions(),
     aws: Aws = AwsOptions(),
@@ -110,7 +113,14 @@ def fleet(
             region=region or aws.region,
             account_id=account_id or aws.account_id,
         )
-        return source.load(here, hooks=hooks, pace=pace.overrides(), audit=proof.overrides(), report=watch.overrides())
+        return source.load(
+            here,
+            hooks=hooks,
+            pace=pace.overrides(),
+            audit=proof.overrides(),
+            replica=replica.overrides(),
+            report=watch.overrides(),
+        )
 
     terminal = _Terminal(confirm_digest or (), settings_for, no_wait=no_wait)
     orders = JobOrders(wanted=WantedJob(is_new=new_inventory), by_vault=_by_vault(job_id or ()))

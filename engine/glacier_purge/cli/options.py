@@ -39,6 +39,7 @@ _OPTIONS = {
     "windows": "--window",
     "inventory_max_age_seconds": "--inventory-max-age",
     "max_duration_seconds": "--max-duration",
+    "url": "--replica",
 }
 """The options that are not called as their settings are: of a part, a list or a span of time they say it in words."""
 
@@ -277,6 +278,19 @@ class ProofOptions:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ReplicaOptions:
+    """What outlives this host, and keeps other hosts out. None leaves it to the settings."""
+
+    replica: str | None = None
+    """Bucket and prefix, s3://bucket/prefix, that says which of several hosts may send to the vault, and keeps what
+    must outlive this one; the same for all of them."""
+
+    def overrides(self) -> dict[str, object]:
+        """The options as a section of the settings; None where one was not given."""
+        return {"url": self.replica}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class HookOptions:
     """Who is told of what happens while nobody watches."""
 
@@ -311,6 +325,7 @@ Logs = Annotated[LogOptions, Parameter(name="*", group="Log")]
 Pace = Annotated[PaceOptions, Parameter(name="*", group="Pace")]
 Hooks = Annotated[HookOptions, Parameter(name="*", group="Told")]
 Proof = Annotated[ProofOptions, Parameter(name="*", group="Proof")]
+Replica = Annotated[ReplicaOptions, Parameter(name="*", group="Several hosts")]
 Watch = Annotated[WatchOptions, Parameter(name="*", group="Looking on")]
 
 

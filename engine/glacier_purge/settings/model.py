@@ -19,7 +19,9 @@ from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, Settings
 
 from glacier_purge.archive import IdRule, id_rule_for
 from glacier_purge.aws.access import Access
-from glacier_purge.aws.endpoints import check_endpoint_url, check_region, is_loopback
+from glacier_purge.aws.bucket import BucketAddress
+from glacier_purge.aws.endpoints import check_endpoint_url, check_other_endpoint, check_region, is_loopback
+from glacier_purge.errors import GlacierPurgeError
 from glacier_purge.happenings import Happening
 from glacier_purge.run.settings import PurgeSettings
 from glacier_purge.run.windows import Window
@@ -37,6 +39,21 @@ def _none_from_text(value: object) -> object:
 def _checked_window(text: str) -> str:
     Window.parse(text)
     return text
+
+
+def _checked_bucket(text: str) -> str:
+    try:
+        return str(BucketAddress.parse(text))
+    except GlacierPurgeError as refused:
+        raise ValueError(str(refused)) from refused
+
+
+def _checked_bucket_endpoint(url: str) -> str:
+    try:
+        check_other_endpoint("s3", url, "it", pretended=True)
+    except GlacierPurgeError as refused:
+        raise ValueError("neither an endpoint of S3 (https://s3.REGION.amazonaws.com) nor loopback") from refused
+    return url
 
 
 def _checked_absolute(path: str) -> str:
@@ -150,6 +167,24 @@ class AuditSettings(_Section):
     """File, better on another disk, to keep the log's head in at each checkpoint; it shows a log cut back later."""
     sign_key: str | None = None
     """SSH key that signs anchors: a private one without a passphrase, or the public key of one that an agent has."""
+
+
+class ReplicaSettings(_Section):
+    """A bucket outside of this host, which keeps what must outlive it, and says which host may send."""
+
+    url: Annotated[str, AfterValidator(_checked_bucket)] | None = None
+    """Bucket and prefix, s3://bucket/prefix; the same for all hosts that may work on a vault."""
+    endpoint_url: Annotated[str, AfterValidator(_checked_bucket_endpoint)] | None = None
+    """Where S3 is asked, at its own endpoint or on loopback; otherwise as AWS_ENDPOINT_URL_S3 or the profile says."""
+    region: str | None = None
+    """Region of the bucket; otherwise the vault's."""
+    lease_seconds: Annotated[float, Field(ge=1, le=3_600)] = 60.0
+    """How long a vault's lease holds without being renewed; sending stops when three quarters of it have passed."""
+
+    @property
+    def address(self) -> BucketAddress | None:
+        """The bucket and its prefix; None where there is none."""
+        return None if self.url is None else BucketAddress.parse(self.url)
 
 
 class InventorySettings(_Section):
@@ -298,6 +333,7 @@ class Settings(BaseSettings):
     pace: PaceSettings = PaceSettings()
     retry: RetrySettings = RetrySettings()
     audit: AuditSettings = AuditSettings()
+    replica: ReplicaSettings = ReplicaSettings()
     inventory: InventorySettings = InventorySettings()
     safety: SafetySettings = SafetySettings()
     estimate: EstimateSettings = EstimateSettings()

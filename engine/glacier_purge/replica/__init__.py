@@ -1,0 +1,1 @@
+"""What outlives this host, and which of several hosts may send."""
