@@ -44,7 +44,10 @@ class Part(msgspec.Struct, frozen=True, omit_defaults=True):
 
 
 class Run(msgspec.Struct, frozen=True, omit_defaults=True):
-    """One run: when, of what, how, where and for how long; and either its campaigns or its figures in words."""
+    """One run: when it ended, of what, how, where and for how long; and either its campaigns or its figures in words.
+
+    ``date`` goes to the minute, so that of two runs the later is known: its text sorts after the other's.
+    """
 
     kind: str
     date: str
@@ -75,8 +78,10 @@ class Record(msgspec.Struct):
     totals: dict[str, Total] = {}
 
     def add(self, run: Run) -> None:
-        """Take in a run that has ended."""
-        self.runs[run.kind] = run
+        """Take in a run that has ended; it may have ended before the last of its kind, and be of another record."""
+        last = self.runs.get(run.kind)
+        if last is None or last.date <= run.date:
+            self.runs[run.kind] = run
         for name, part in run.campaigns.items():
             total = self.totals.setdefault(name, Total())
             total.units += part.units
@@ -146,7 +151,7 @@ def a_run(
     """A run that ended now on this machine."""
     return Run(
         kind=kind,
-        date=clock.utc_now().date().isoformat(),
+        date=f"{clock.utc_now():%Y-%m-%d %H:%M}",
         commit=commit,
         command=command,
         seconds=round(seconds, 1),

@@ -6,6 +6,7 @@ import re
 from collections import Counter
 from typing import TYPE_CHECKING
 
+import msgspec
 import pytest
 
 from tests.reliability.campaign import Campaign, every_campaign
@@ -75,6 +76,17 @@ def test_runs_add_up_and_the_furthest_seed_is_remembered(tmp_path: Path) -> None
     assert again.totals["crashes"].violations == 1
     assert again.furthest() == {"crashes": NIGHTS_BEGIN + 9}
     assert len(again.runs) == 1
+
+
+def test_a_run_of_another_record_that_ended_before_does_not_take_the_place_of_the_last() -> None:
+    record = a_night(NIGHTS_BEGIN + 9)
+    last = record.runs["night"] = msgspec.structs.replace(record.runs["night"], date="2026-11-02 03:04")
+    for earlier in ("2026-11-02 03:03", "2026-11-02", "2026-10-30 12:00"):
+        record.add(msgspec.structs.replace(last, date=earlier, commit="def"))
+    assert record.runs["night"] == last
+    assert record.totals["crashes"].units == 28  # what it reached counts all the same
+    record.add(later := msgspec.structs.replace(last, date="2026-11-02 03:05", commit="def"))
+    assert record.runs["night"] == later
 
 
 def test_seeds_that_failed_are_kept_with_what_they_showed_and_never_lost(tmp_path: Path) -> None:
