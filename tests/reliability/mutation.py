@@ -1,6 +1,7 @@
 """Would the tests see a mistake? Tries a sample of mutants of the rooms where one would cost archives.
 
     python -m tests.reliability.mutation [--sample 300] [--seed N] [--record]
+    python -m tests.reliability.mutation --only "audit/recovery: _start:" "limit_search: grow:"
 
 Each mutant lies in a copy of the engine, one copy a core, and is tried against the tests of its room that reach its
 line (coverage.py says which), until one fails.  A process is forked for each, in which all that is not ours is loaded
@@ -82,10 +83,12 @@ class Place:
         return list(ROOMS[self.room][1]) if "" in tests else tests
 
 
-def places() -> list[Place]:
-    """Run the tests of each room once, as they are, and look what they reach."""
+def places(only: Sequence[str]) -> list[Place]:
+    """Run the tests of each room once, as they are, and look what they reach; of rooms with mutants named so alone."""
     found = []
     for room, (modules, tests) in ROOMS.items():
+        if not any(_mutants(module, only) for module in modules):
+            continue
         with tempfile.TemporaryDirectory() as folder:
             data = Path(folder) / "data"
             child = os.fork()
@@ -240,6 +243,12 @@ def check_that_copies_are_tried(place: Place) -> None:
         raise SystemExit(f"{place.module} was broken altogether, and its tests pass: they try something else")
 
 
+def _mutants(module: str, only: Sequence[str]) -> list[Mutant]:
+    """A module's mutants whose names hold one of these texts; all of them where there is none."""
+    found = mutants_of(_file(ROOT, module).read_text("utf-8"))
+    return [mutant for mutant in found if not only or any(text in f"{module}: {mutant.name}" for text in only)]
+
+
 def _name(place: Place, mutant: Mutant) -> str:
     return f"{place.module}: {mutant.name}"
 
@@ -250,18 +259,23 @@ def main() -> int:
     parser.add_argument("--sample", type=int, default=300)
     parser.add_argument("--seed", type=int, default=0, help="another sample")
     parser.add_argument(
+        "--only", nargs="+", default=[], metavar="TEXT", help="of the mutants whose names hold one of these texts"
+    )
+    parser.add_argument(
         "--limit-seconds", type=float, default=200.0, help="a mutant that computes for longer goes on for ever"
     )
     parser.add_argument("--record", action="store_true", help="write the run into RELIABILITY.md")
     asked = parser.parse_args()
+    if asked.only and asked.record:
+        parser.error("on record goes a sample of all")
     for name in LOADED:
         importlib.import_module(name)
     commit, began = commit_here(), time.monotonic()
-    tried = places()
+    tried = places(asked.only)
+    if not tried:
+        parser.error("no mutant is named so")
     check_that_copies_are_tried(tried[0])
-    everything = [
-        (place, mutant) for place in tried for mutant in mutants_of(_file(ROOT, place.module).read_text("utf-8"))
-    ]
+    everything = [(place, mutant) for place in tried for mutant in _mutants(place.module, asked.only)]
     chosen = random.Random(asked.seed).sample(everything, min(asked.sample, len(everything)))
     say(f"{len(chosen)} of {len(everything)} mutants")
     with Stop().on_signals() as stop:
