@@ -69,7 +69,13 @@ async def commit(journal: Journal, ordinals: Iterable[int], word: str = "deleted
 
 
 async def finished_run(
-    disk: Disk, *, records: int = 60, segment_records: int = 25, run: str = RUN, plan_digest: str = PLAN
+    disk: Disk,
+    *,
+    records: int = 60,
+    segment_records: int = 25,
+    run: str = RUN,
+    plan_digest: str = PLAN,
+    word: str = "deleted",
 ) -> str:
     """Write a whole run: 10 records a commit, two segments sealed at 60; return its last anchor."""
     journal = await open_journal(
@@ -79,7 +85,7 @@ async def finished_run(
     for first in range(0, records, 10):
         last = min(first + 9, records - 1)
         journal.note("released", first=first, last=last)
-        await commit(journal, range(first, last + 1))
+        await commit(journal, range(first, last + 1), word)
     journal.note("finished", counts=journal.ledger.counts, attempts=records, active_seconds=2.5)
     await journal.aclose()
     for number in unsealed(disk):

@@ -37,6 +37,7 @@ from tests.audit.logs import (
     open_journal,
     outcome,
     plain_segments,
+    rechained,
 )
 
 if TYPE_CHECKING:
@@ -114,6 +115,20 @@ def test_a_log_that_never_stands_still_is_given_up(tmp_path: Path, monkeypatch: 
     monkeypatch.setattr(recovery, "FileDisk", Vanishing)
     with pytest.raises(RunStopped, match="Try again"):
         replay(tmp_path)
+
+
+@pytest.mark.parametrize("place", [3, 14, 40])
+async def test_a_record_that_can_not_be_is_named_in_whatever_commit_it_stands(place: int, tmp_path: Path) -> None:
+    """With every hash recomputed; ten outcomes are a commit."""
+    disk = PretendDisk()
+    await finished_run(disk, segment_records=1000)
+    lines = log_bytes(disk.contents()).splitlines(keepends=True)
+    [at] = [at for at, line in enumerate(lines) if b'"ordinal":%d,' % place in line]
+    lines[at] = lines[at].replace(b'"ordinal":%d,' % place, b'"ordinal":0,')
+    forged = rechained(lines)
+    with pytest.raises(AuditDamaged) as damaged:
+        replay(dump({"audit/000001.jsonl": b"".join(forged)}, tmp_path))
+    assert (damaged.value.record, damaged.value.offset_bytes) == (at, len(b"".join(forged[:at])))
 
 
 async def test_damage_is_refused_here_too(tmp_path: Path) -> None:

@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import asyncio
+import hashlib
 import json
 import shutil
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
 import glacier_purge.audit.verification as standalone
-from glacier_purge.audit.verification import PlanFacts, Verification, verify
+from glacier_purge.audit.verification import FolderVerdict, PlanFacts, Verification, verify
 from glacier_purge.storage.pretend_disk import PretendDisk
 from tests.audit.logs import (
     PLAN,
@@ -26,6 +28,9 @@ from tests.audit.logs import (
 )
 from tests.e2e.claimed import certified
 from tests.reliability.log_tampering import lines_of, packed, unvouched, whole_run
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 
 def test_a_whole_run_is_as_it_was_written(tmp_path: Path) -> None:
@@ -105,12 +110,112 @@ def test_a_saved_torn_tail_that_was_changed_is_found(tmp_path: Path) -> None:
         return crashed
 
     files = asyncio.run(crash_and_go_on()).contents()
-    assert verify(dump(files, tmp_path)).faults == ()
+    found = verify(dump(files, tmp_path))
+    assert found.faults == ()
+    assert "record 2: a crash left 9 bytes unfinished, kept in audit/000001.jsonl.torn-1" in found.notices
     (tmp_path / "audit" / "000001.jsonl.torn-1").write_bytes(b'{"seq":3,')
     [fault] = verify(tmp_path).faults
     assert fault.file == "audit/000001.jsonl.torn-1"
     (tmp_path / "audit" / "000001.jsonl.torn-1").unlink()
-    assert verify(tmp_path).faults == ()
+    found = verify(tmp_path)
+    assert found.faults == ()
+    assert "audit/000001.jsonl.torn-1 is not there any more" in found.notices
+
+
+def test_that_a_log_once_ended_too_early_is_said_for_ever(tmp_path: Path) -> None:
+    files, _ = whole_run()
+    lines = lines_of(files)
+    cut_back = {"checkpoint": "checkpoint", "claimed_seq": 7, "claimed_hash": "0" * 64}
+    said = json.loads(lines[-2]) | {"event": "recovered"}
+    kept = {key: value for key, value in said.items() if key in {"seq", "ts", "event", "run"}}
+    lines[-1:] = [json.dumps({**kept, **cut_back, "epoch": 1, "prev": ""}).encode() + b"\n"]
+    found = verify(dump(unvouched(packed(files, rechained(lines))), tmp_path))
+    assert [fault.kind for fault in found.faults] == ["manifest"]
+    assert [notice for notice in found.notices if "the log once ended before record 7, which 'checkpoint'" in notice]
+
+
+def test_without_a_checkpoint_it_is_said_what_can_not_be_seen(tmp_path: Path) -> None:
+    files, _ = whole_run()
+    told = "no checkpoint: a log cut back at its end shows only against an anchor"
+    assert told not in verify(dump(files, tmp_path)).notices
+    (tmp_path / "checkpoint").unlink()
+    assert told in verify(tmp_path).notices
+
+
+def in_the_last_segment(files: dict[str, bytes]) -> int:
+    return len(lines_of(files)) - 10
+
+
+def test_records_that_are_gone_are_told_alone(tmp_path: Path) -> None:
+    """And not also what the run then ended without: what they said is not known."""
+    files, _ = whole_run()
+    lines, seq = lines_of(files), in_the_last_segment(files)
+    del lines[seq : seq + 2]
+    assert [(fault.kind, fault.record) for fault in verify(dump(packed(files, lines), tmp_path)).faults] == [
+        ("missing", seq)
+    ]
+
+
+def test_of_a_broken_link_the_side_is_named_that_the_anchor_does_not_bear_out(tmp_path: Path) -> None:
+    files, _ = whole_run()
+    lines, seq = lines_of(files), in_the_last_segment(files)
+    anchor = f"{seq}:{hashlib.sha256(lines[seq]).hexdigest()}"
+    lines[seq] = lines[seq][:-67] + b"0" * 64 + lines[seq][-3:]
+    faults = verify(dump(packed(files, lines), tmp_path), anchor=anchor).faults
+    assert {fault.record for fault in faults} == {seq}
+
+
+def test_a_record_behind_a_broken_link_that_is_one_too_many_is_told_beside_it(tmp_path: Path) -> None:
+    files, _ = whole_run()
+    lines, seq = lines_of(files), in_the_last_segment(files)
+    lines[seq] = lines[seq].replace(b'"ms":41.25', b'"ms":14.52')
+    lines.insert(seq + 2, lines[seq - 1])
+    faults = verify(dump(packed(files, lines), tmp_path)).faults
+    assert [(fault.kind, fault.record) for fault in faults] == [("changed", seq), ("inserted", seq - 1)]
+
+
+@pytest.mark.parametrize(
+    ("changed", "told"),
+    [
+        (lambda said: said | {"ts": 5}, "ts, event, run or prev is no text"),
+        (lambda said: said | {"event": None}, "ts, event, run or prev is no text"),
+        (lambda said: said | {"epoch": "1"}, "seq or epoch is no number of a record"),
+        (lambda said: said | {"epoch": -1}, "seq or epoch is no number of a record"),
+        (lambda said: said | {"epoch": True}, "seq or epoch is no number of a record"),
+        (lambda said: said | {"run": "others-2026-11-22T15-14-03Z"}, "a record of another run"),
+        (lambda said: {"more": 1, **said}, "not the keys of a record, or not in their order"),
+        (lambda said: {key: said[key] for key in said if key != "epoch"}, "not the keys of a record, or not"),
+    ],
+)
+def test_what_is_no_record_is_told(
+    changed: Callable[[dict[str, Any]], dict[str, Any]], told: str, tmp_path: Path
+) -> None:
+    files, _ = whole_run()
+    lines = lines_of(files)
+    lines[-1] = json.dumps(changed(json.loads(lines[-1]))).encode() + b"\n"
+    faults = verify(dump(unvouched(packed(files, rechained(lines))), tmp_path)).faults
+    assert [fault.message.startswith(told) for fault in faults if fault.record is not None] == [True]
+
+
+def test_a_verdict_is_told_in_a_line_each_and_by_name_where_there_are_several() -> None:
+    run = Verification(faults=(), notices=(), records=1_071, counts={"deleted": 60}, finished=False, anchor="7:ab")
+    damage = standalone.Fault(kind="changed", file="a", offset_bytes=0, record=None, message="b")
+    steps = replace(run, records=3, finished=True, anchor=None, faults=(damage,))
+    told = "1,071 records, {'deleted': 60}, as it was written, not finished; anchor 7:ab"
+    one, other = FolderVerdict("round-1", "run", run), FolderVerdict(".", "lifecycle", steps)
+    assert standalone.verdict_lines([one]) == [told]
+    assert standalone.verdict_lines([other, one]) == [".: lifecycle of 3 lines, DAMAGED", f"round-1: {told}"]
+
+
+def test_who_wants_to_be_told_of_the_reading_is_told_as_long_as_he_said(tmp_path: Path) -> None:
+    files, _ = whole_run()
+    folder, told = dump(files, tmp_path), list[int]()
+    with standalone.reading_told(told.append):
+        verify(folder)
+    assert sum(told) >= sum((folder / name).stat().st_size for name in files if "jsonl" in name)
+    before = len(told)
+    verify(folder)
+    assert len(told) == before
 
 
 @pytest.mark.parametrize("change", [{"counts": {"deleted": 59}}, {"counts": None}, {"counts": {"deleted": "many"}}])

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from glacier_purge.audit import verification
 from glacier_purge.audit.verification import PlanFacts, verify
 from glacier_purge.storage.pretend_disk import PretendDisk
 from tests.audit.logs import PLAN, RUN, dump, log_bytes, open_journal, outcome, rechained
@@ -83,6 +84,34 @@ FORGERIES: dict[str, Callable[[list[bytes], int], list[bytes]]] = {
 def test_a_log_that_is_as_it_was_written_passes(order: str, tmp_path: Path) -> None:
     verdict = verify(dump({"audit/000001.jsonl": b"".join(log(order))}, tmp_path))
     assert (verdict.faults, verdict.records, verdict.counts) == ((), FIRST + OUTCOMES, {"deleted": OUTCOMES})
+
+
+@pytest.mark.parametrize("order", ORDINALS)
+@pytest.mark.parametrize(("every", "most"), [(OUTCOMES, 5), (40, 5 + OUTCOMES // 40), (2, 5)])
+def test_hardly_a_line_is_read_by_itself(
+    every: int, most: int, order: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A line read as JSON takes as long as thirty others: a few are, at the ends, and where one is no deletion."""
+    lines, parsed = list(log(order)), list[bytes]()
+    for seq in range(FIRST, len(lines), every):
+        lines = with_facts(lines, seq, outcome="skipped")
+    parse = verification._parse
+    monkeypatch.setattr(verification, "_parse", lambda line, run: (parsed.append(line), parse(line, run))[1])
+    verdict = verify(dump({"audit/000001.jsonl": b"".join(rechained(lines))}, tmp_path))
+    assert verdict.faults == ()
+    assert len(parsed) <= most, [line[:80] for line in parsed]
+
+
+def test_a_changed_record_is_named_wherever_in_a_block_it_stands(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Only the next record's hash tells, which may be the next block's."""
+    monkeypatch.setattr(verification, "_BLOCK_BYTES", 5_000)
+    for seq in range(FIRST + 1, FIRST + 40):
+        lines = list(log("in order"))
+        lines[seq] = lines[seq].replace(b'"ms":41.25', b'"ms":14.52')
+        [fault] = verify(dump({"audit/000001.jsonl": b"".join(lines)}, tmp_path)).faults
+        assert (fault.kind, fault.record, fault.offset_bytes) == ("changed", seq, len(b"".join(lines[:seq])))
 
 
 @pytest.mark.parametrize("order", ORDINALS)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
+import io
 import json
 import os
 import shutil
@@ -132,6 +133,62 @@ FRAMES = {
 }
 
 
+def block(kind: int, length: int, *, is_last: bool = True) -> bytes:
+    return (is_last | kind << 1 | length << 3).to_bytes(3, "little") + b"x" * (1 if kind == RUN_OF_ONE else length)
+
+
+RAW, RUN_OF_ONE, RESERVED = 0, 1, 3
+LONGEST = 1 << 17
+HEADS = {
+    "a size of 1 byte": b"\x20\x07",
+    "a size of 2 bytes": b"\x60\x07\x00",
+    "a size of 4 bytes, the most there is": b"\xa0" + verification._FRAME_BYTES_MAX.to_bytes(4, "little"),
+    "a size of 8 bytes": b"\xe0\x07" + bytes(7),
+    "a window and no size": b"\x00\x38",
+    "a window and a size of 2 bytes": b"\x40\x38\x07\x00",
+    "the widest window": b"\x00\x68",
+    "a dictionary of 1 byte": b"\x21\x05\x07",
+    "a dictionary of 2 bytes": b"\x22\x05\x05\x07",
+    "a dictionary of 4 bytes": b"\x23\x05\x05\x05\x05\x07",
+}
+BLOCKS = {
+    "no byte": [block(RAW, 0)],
+    "one of the full length": [block(RAW, LONGEST)],
+    "a run of one byte": [block(RUN_OF_ONE, LONGEST, is_last=False), block(RAW, 3)],
+    "as many as there may be": [*[block(RAW, 1, is_last=False)] * 63, block(RAW, 1)],
+}
+
+
+@pytest.mark.parametrize("checksum", [b"", b"sums"])
+@pytest.mark.parametrize("blocks", BLOCKS)
+@pytest.mark.parametrize("head", HEADS)
+def test_a_frame_ends_where_the_next_one_begins(head: str, blocks: str, checksum: bytes) -> None:
+    """Of every form that RFC 8878 has for a head, and of every kind of block."""
+    flags = HEADS[head][0] | 4 * bool(checksum)
+    frame = b"\x28\xb5\x2f\xfd" + bytes([flags]) + HEADS[head][1:] + b"".join(BLOCKS[blocks]) + checksum
+    found = list(verification._frames(io.BytesIO(frame + frame)))
+    assert [(one.offset, bytes(one.content)) for one in found] == [(0, frame), (len(frame), frame)]
+    assert {one.blocks for one in found} == {len(BLOCKS[blocks])}
+
+
+@pytest.mark.parametrize(
+    "behind_magic",
+    [
+        b"\x28\x07" + block(RAW, 7),
+        b"\x30\x07" + block(RAW, 7),
+        b"\x00\x70" + block(RAW, 7),
+        b"\xa0" + (verification._FRAME_BYTES_MAX + 1).to_bytes(4, "little") + block(RAW, 7),
+        b"\x20\x07" + block(RESERVED, 7),
+        b"\x00\x38" + block(RAW, LONGEST + 1),
+        b"\x00\x38" + block(RAW, 1, is_last=False) * 64 + block(RAW, 1),
+        b"\x24\x07" + block(RAW, 7) + b"sum",
+    ],
+)
+def test_a_frame_that_claims_what_the_log_never_needs_is_none(behind_magic: bytes) -> None:
+    with pytest.raises(verification._Bad, match="can't be read"):
+        list(verification._frames(io.BytesIO(b"\x28\xb5\x2f\xfd" + behind_magic)))
+
+
 @pytest.mark.parametrize("by", WAYS_TO_UNPACK)
 @pytest.mark.parametrize("case", FRAMES)
 def test_a_frame_that_is_none_is_named_with_its_byte(
@@ -253,6 +310,45 @@ def test_of_the_manifests_last_line_a_crash_leaves_a_beginning_and_nothing_else(
     assert all(fault.offset_bytes >= len(before[0]) for fault in told)
 
 
+@pytest.mark.parametrize("number", [0, 1])
+@pytest.mark.parametrize(("old", "new", "at"), [(b'"records":', b'"records": ', 0), (b'{"name":', b'{"name";', 7)])
+def test_a_line_of_the_manifest_that_is_none_is_named_alone_by_line_and_byte(
+    old: bytes, new: bytes, at: int, number: int, files: dict[str, bytes], tmp_path: Path
+) -> None:
+    """What it says of segments is not believed any more, nor held against them."""
+    lines = files["audit/manifest.jsonl"].splitlines(keepends=True)
+    begin = len(b"".join(lines[:number]))
+    lines[number] = lines[number].replace(old, new)
+    [fault] = verify(dump(files | {"audit/manifest.jsonl": b"".join(lines)}, tmp_path)).faults
+    assert (fault.kind, fault.file, fault.record) == ("manifest", "audit/manifest.jsonl", number)
+    assert fault.offset_bytes == begin + at
+
+
+def test_a_segment_that_is_there_plain_and_sealed_as_a_crash_may_leave_it_is_sound(
+    files: dict[str, bytes], tmp_path: Path
+) -> None:
+    name = "audit/000002.jsonl"
+    assert verify(dump(files | {name: plain_segments(files)[name]}, tmp_path)).faults == ()
+
+
+def test_an_empty_segment_before_another_is_told(files: dict[str, bytes], tmp_path: Path) -> None:
+    faults = verify(dump(files | {"audit/000002.jsonl": b""}, tmp_path)).faults
+    assert ("segment", "audit/000002.jsonl", "this segment is empty") in [
+        (fault.kind, fault.file, fault.message) for fault in faults
+    ]
+
+
+@pytest.mark.parametrize(("gone", "told"), [((1,), ""), ((2,), ""), ((1, 2), ", and 1 after it"), ((3,), "")])
+def test_it_is_told_how_many_segments_are_missing(
+    gone: tuple[int, ...], told: str, files: dict[str, bytes], tmp_path: Path
+) -> None:
+    left = {name: data for name, data in files.items() if not any(f"{number:06d}.jsonl" in name for number in gone)}
+    faults = verify(dump(left, tmp_path)).faults
+    assert ("segment", f"audit/{gone[0]:06d}.jsonl", f"this segment is missing{told}") in [
+        (fault.kind, fault.file, fault.message) for fault in faults
+    ]
+
+
 @pytest.mark.parametrize("number", [1, 2])
 @pytest.mark.parametrize("key", ["records", "first_seq", "last_seq", "sha256", "last_hash", "packed_crc32"])
 def test_a_manifest_that_says_something_else_of_a_segment_is_told(
@@ -360,6 +456,21 @@ def test_a_certificate_that_speaks_of_another_run_is_told_though_it_is_whole_in_
     assert any(said in str(fault) for fault in verdict.found.faults), verdict.found.faults
 
 
+@pytest.mark.parametrize("word", ["deleted", "failed"])
+def test_a_certificate_says_how_many_were_deleted_by_the_log(word: str, tmp_path: Path) -> None:
+    """Or that none was."""
+    folder = asyncio.run(certified(tmp_path / "run", word=word)).path
+    [verdict] = verify_folder(folder)
+    assert (verdict.found.faults, verdict.found.counts) == ((), {word: 60})
+    file = folder / "certificate.json"
+    document = json.loads(file.read_bytes())
+    document["certificate"]["deleted"] += 1
+    document["digest"] = hashlib.sha256(msgspec.json.encode(document["certificate"], order="sorted")).hexdigest()
+    file.write_bytes(msgspec.json.encode(document))
+    [verdict] = verify_folder(folder)
+    assert [(fault.file, fault.kind) for fault in verdict.found.faults] == [("certificate.json", "changed")]
+
+
 def test_the_text_of_a_certificate_is_held_against_it(tmp_path: Path) -> None:
     file = asyncio.run(certified(tmp_path / "run")).path / "certificate.txt"
     file.write_text(file.read_text().replace("deleted", "kept"))
@@ -398,6 +509,29 @@ def test_a_folder_without_any_of_ours_is_no_damage(tmp_path: Path) -> None:
     for folder in (tmp_path, tmp_path / "nowhere"):
         with pytest.raises(NotToBeChecked, match="not the folder of a run, a script's log, a lifecycle or a fleet"):
             verify_folder(folder)
+
+
+def test_other_duplicates_than_those_that_were_planned_with_are_told(tmp_path: Path) -> None:
+    """The archives that stand twice are part of what was planned."""
+    folder = asyncio.run(certified(tmp_path / "run")).path
+    with (folder / "duplicates").open("ab") as file:
+        file.write(b"7\n")
+    [verdict] = verify_folder(folder)
+    assert [(fault.file, fault.kind) for fault in verdict.found.faults] == [("decisions", "changed")]
+
+
+def test_a_run_that_is_of_another_vault_than_its_plan_is_told_though_the_plan_names_its_hash(tmp_path: Path) -> None:
+    folder = asyncio.run(certified(tmp_path / "run")).path
+    run, plan = folder / "run.json", folder / "plan.json"
+    before = hashlib.sha256(run.read_bytes()).hexdigest()
+    run.write_bytes(run.read_bytes().replace(b"vaults/photos", b"vaults/others"))
+    content = plan.read_text()
+    assert before in content
+    plan.write_text(content.replace(before, hashlib.sha256(run.read_bytes()).hexdigest()))
+    [verdict] = verify_folder(folder)
+    [fault] = verdict.found.faults
+    assert (fault.file, fault.kind) == ("run.json", "changed")
+    assert "which is not the plan's vault" in fault.message
 
 
 def test_a_checkpoint_with_other_outcomes_than_the_log_is_found(files: dict[str, bytes], tmp_path: Path) -> None:

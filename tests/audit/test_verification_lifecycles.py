@@ -249,6 +249,83 @@ def test_what_a_step_settled_is_held_against_it(case: str, made: Path, folder: P
     assert blamed in [file for _, file, _, _ in faults(folder)]
 
 
+def test_changed_terms_are_named_by_the_first_step(folder: Path) -> None:
+    (folder / "terms.json").write_bytes((folder / "terms.json").read_bytes() + b" ")
+    assert faults(folder) == [("changed", "terms.json", 0, 0)]
+
+
+@pytest.mark.parametrize(
+    ("change", "told"),
+    [
+        (lambda file, _: file.unlink(), "but round-1/plan.json is gone or was changed"),
+        (lambda file, other: shutil.copy(other, file), "but round-1/plan.json has the digest "),
+    ],
+)
+def test_it_is_told_whether_a_plan_is_gone_or_another(
+    change: Callable[[Path, Path], object], told: str, made: Path, folder: Path
+) -> None:
+    change(folder / "round-1/plan.json", made / "videos/round-1/plan.json")
+    [(_, _, found), *_] = verify_folder(folder)
+    assert [told in fault.message for fault in found.faults if "planned with digest" in fault.message] == [True]
+
+
+def test_a_plans_step_of_an_older_version_which_says_nothing_of_the_run_is_no_damage(folder: Path) -> None:
+    steps = [json.loads(line) for line in lines(folder)]
+    del steps[2]["facts"]["run_json"]
+    chained(folder, steps)
+    assert faults(folder) == []
+
+
+def test_a_round_that_no_step_leads_to_is_found(folder: Path) -> None:
+    (folder / "round-2").mkdir()
+    assert faults(folder) == [("truncated", "lifecycle.jsonl", 0, None)]
+
+
+def test_a_lifecycle_that_was_given_up_may_have_what_its_next_step_would_have_told(folder: Path) -> None:
+    """A plan is written before its step."""
+    steps = [json.loads(line) for line in lines(folder)][:3]
+    chained(folder, [*steps[:2], steps[2] | {"event": "abandoned", "facts": {}}])
+    assert faults(folder) == []
+
+
+NOT_THAWED = b'{\n  "policy": null,\n  "thawed": false\n}\n'
+THAWED = NOT_THAWED.replace(b"false", b"true")
+CHANGED_FREEZE = ("changed", "freeze.json", 0, None)
+GONE_FREEZE = ("missing", "freeze.json", 0, None)
+FREEZES: dict[str, tuple[int, bytes | None, list[tuple[str, str, int, int | None]]]] = {
+    "before its step": (4, NOT_THAWED, []),
+    "as its step has it": (5, NOT_THAWED, []),
+    "put back": (8, THAWED, []),
+    "changed": (5, NOT_THAWED.replace(b"null", b"{}"), [CHANGED_FREEZE]),
+    "changed and put back": (8, THAWED.replace(b"null", b"{}"), [CHANGED_FREEZE]),
+    "gone while denied": (5, None, [GONE_FREEZE]),
+    "gone when all was done": (8, None, []),
+    "without any step of it": (3, NOT_THAWED, [("truncated", "lifecycle.jsonl", 0, None)]),
+}
+"""How many steps there are, the file, and what is told."""
+
+
+@pytest.mark.parametrize("case", FREEZES)
+def test_what_the_policy_was_is_held_against_the_step_that_denied_uploads(case: str, folder: Path) -> None:
+    number, content, told = FREEZES[case]
+    steps = [json.loads(line) for line in lines(folder)]
+    steps[4] |= {"event": "uploads denied", "facts": {"freeze_json": hashlib.sha256(NOT_THAWED).hexdigest()}}
+    chained(folder, steps[:number])
+    if content is not None:
+        (folder / "freeze.json").write_bytes(content)
+    assert faults(folder) == told
+
+
+def test_a_policy_that_was_noted_for_a_second_denial_is_not_held_against_the_first(folder: Path) -> None:
+    first = [json.loads(line) for line in lines(folder)][:7]
+    first[4] |= {"event": "uploads denied", "facts": {"freeze_json": "0" * 64}}
+    first[6] |= {"event": "something is left", "facts": {}}
+    second = [step | {"round": 2, "facts": {}} for step in first[1:4]]
+    chained(folder, first + second)
+    (folder / "freeze.json").write_bytes(NOT_THAWED)
+    assert faults(folder) == []
+
+
 def test_another_lifecycles_round_is_found(made: Path, folder: Path) -> None:
     shutil.rmtree(folder / "round-1")
     shutil.copytree(made / "videos" / "round-1", folder / "round-1")
@@ -288,6 +365,21 @@ def test_a_fleet_is_checked_with_its_members_and_their_rounds(fleet: Path) -> No
         ("lifecycle", 0),
         ("run", 0),
     ]
+
+
+def test_a_member_that_is_not_there_is_said_and_is_no_damage(fleet: Path) -> None:
+    shutil.rmtree(fleet / "123456789012-us-east-1-videos")
+    [(_, _, found), *_] = verify_folder(fleet)
+    assert (found.faults, found.finished) == ((), False)
+    assert found.notices == (f"{vault('videos').arn!r} has not begun, or its folder is gone",)
+
+
+def test_a_fleet_of_an_older_version_is_said_and_is_no_damage(fleet: Path) -> None:
+    document = json.loads((fleet / "fleet.json").read_bytes())
+    (fleet / "fleet.json").write_text(json.dumps(document["fleet"]))
+    [(_, _, found), *_] = verify_folder(fleet)
+    assert (found.faults, found.finished) == ((), True)
+    assert found.notices == ("fleet.json: of an older version, which did not write its digest",)
 
 
 def test_swapped_members_and_a_changed_fleet_are_found(fleet: Path) -> None:

@@ -56,6 +56,7 @@ def test_a_fall_has_to_be_seen_twice() -> None:
 
 def test_faults_known_from_before_may_be_left_at_the_slow_pace() -> None:
     assert tried(*[(0.8, 0.4)] * 6, borne=0.4).verdict is Verdict.FALLS
+    assert tried(*[(0.65, 0.4)] * 6, borne=0.4).verdict is Verdict.FALLS
 
 
 def test_where_something_else_holds_sending_back_nothing_is_concluded_from_a_fall() -> None:

@@ -363,6 +363,20 @@ def test_a_few_faults_change_nothing() -> None:
         assert it.fault_factor == 1.0
 
 
+def test_what_is_neither_success_nor_fault_counts_for_neither_pace() -> None:
+    it, now = pacer(100.0, rate_max=100.0), 0.0
+    while it._faults.trial is None:
+        sends(it, now, now + 0.1, FAULT)
+        sends(it, now + 0.1, now + 0.2, ACCEPTED)
+        now += 0.2
+    trial = it._faults.trial
+    counted = [trial.replies]
+    for signal in (OTHER, THROTTLED, FAULT, ACCEPTED):
+        it.replied(now, now, signal, 0.0)
+        counted.append(trial.replies)
+    assert [later - sooner for sooner, later in itertools.pairwise(counted)] == [0, 0, 1, 1]
+
+
 def test_an_outage_leaves_one_probe_every_five_seconds() -> None:
     it = pacer(100.0, rate_max=100.0)
     sends(it, 0.0, 2.0)

@@ -64,10 +64,14 @@ def planned(place: Path, name: str = "photos", description: str = "a film") -> t
     return folder, plan
 
 
-async def certified(place: Path, name: str = "photos") -> RunFolder:
-    """A run folder with everything a run can claim: two sealed segments and an open one, checkpoints, a certificate."""
+async def certified(place: Path, name: str = "photos", word: str = "deleted") -> RunFolder:
+    """A run folder with everything a run can claim: two sealed segments and an open one, checkpoints, a certificate.
+
+    Of each archive the log says this ``word``.
+    """
     folder, plan = planned(place, name)
-    anchor = await finished_run(FileDisk(folder.path), records=RECORDS, run=place.name, plan_digest=plan.digest)
+    disk, deleted = FileDisk(folder.path), RECORDS if word == "deleted" else 0
+    anchor = await finished_run(disk, records=RECORDS, run=place.name, plan_digest=plan.digest, word=word)
     shutil.copy(folder.path / "checkpoint", folder.path / "checkpoint.previous")
     later = folder.path / "verification"
     later.mkdir()
@@ -83,7 +87,7 @@ async def certified(place: Path, name: str = "photos") -> RunFolder:
         tool_version="0.1.0",
         audit_anchor=anchor,
         planned=RECORDS,
-        deleted=RECORDS,
+        deleted=deleted,
         bytes_deleted=sum(1000 + ordinal for ordinal in range(RECORDS)),
         first_deletion="2026-11-22T15:14:03.040Z",
         last_deletion="2026-11-22T15:14:05.000Z",

@@ -148,6 +148,7 @@ def test_counts_that_people_approve_are_held_against_the_decisions(tmp_path: Pat
     plan = plan_of(snapshot(tmp_path / "run", [archive(number) for number in range(3)]))
     with bound_decisions(tmp_path / "run", plan.decisions_sha256) as files:
         check_counts(files, plan)
+        check_counts(files, msgspec.structs.replace(plan, reasons=[one for one in plan.reasons if one.records]))
         counts = msgspec.structs.replace(plan.counts, **changed)
         with pytest.raises(PlanRefused, match="Plan again"):
             check_counts(files, msgspec.structs.replace(plan, counts=counts))
