@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import signal
 from typing import TYPE_CHECKING
 
 import anyio
 import pytest
 
+from glacier_purge.cli import event_loop
 from glacier_purge.cli.signals import StopSignals, heard, until_stopped
 from glacier_purge.errors import Interrupted, RunStopped
 
@@ -46,6 +48,30 @@ def test_what_is_ignored_stays_ignored_and_the_others_are_heard() -> None:
         signal.raise_signal(signal.SIGUSR2)
     assert came == [signal.SIGUSR2]
     assert signal.getsignal(signal.SIGUSR1) is signal.SIG_IGN
+
+
+def test_ctrl_c_while_a_loop_is_closed_changes_nothing_any_more(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The exit code is known by then; and whoever comes after hears Ctrl-C as before."""
+    monkeypatch.setattr(event_loop, "_GARBAGE", gc.get_threshold())
+    before, left = signal.getsignal(signal.SIGINT), list[object]()
+
+    async def left_over() -> None:
+        try:
+            await anyio.sleep(60.0)
+        finally:
+            signal.raise_signal(signal.SIGINT)
+            left.append("ended")
+
+    async def work() -> int:
+        left.append(asyncio.create_task(left_over()))
+        await anyio.sleep(0.0)
+        return 75
+
+    assert event_loop.in_event_loop(work) == 75
+    assert left[1:] == ["ended"]
+    assert signal.getsignal(signal.SIGINT) is before
+    with pytest.raises(KeyboardInterrupt):
+        signal.raise_signal(signal.SIGINT)
 
 
 def test_after_one_came_all_are_ignored_also_by_whoever_listened_around() -> None:
