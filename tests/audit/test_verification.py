@@ -165,13 +165,16 @@ def test_of_a_broken_link_the_side_is_named_that_the_anchor_does_not_bear_out(tm
     assert {fault.record for fault in faults} == {seq}
 
 
-def test_a_record_behind_a_broken_link_that_is_one_too_many_is_told_beside_it(tmp_path: Path) -> None:
+@pytest.mark.parametrize("many", [1, 2])
+def test_a_record_behind_a_broken_link_that_is_one_too_many_is_told_beside_it(many: int, tmp_path: Path) -> None:
     files, _ = whole_run()
     lines, seq = lines_of(files), in_the_last_segment(files)
-    lines[seq] = lines[seq].replace(b'"ms":41.25', b'"ms":14.52')
+    for changed in range(seq, seq + many):
+        lines[changed] = lines[changed].replace(b'"ms":41.25', b'"ms":14.52')
     lines.insert(seq + 2, lines[seq - 1])
     faults = verify(dump(packed(files, lines), tmp_path)).faults
-    assert [(fault.kind, fault.record) for fault in faults] == [("changed", seq), ("inserted", seq - 1)]
+    expected = [("changed", changed) for changed in range(seq, seq + many)]
+    assert [(fault.kind, fault.record) for fault in faults] == [*expected, ("inserted", seq - 1)]
 
 
 @pytest.mark.parametrize(

@@ -96,7 +96,12 @@ def test_hardly_a_line_is_read_by_itself(
     for seq in range(FIRST, len(lines), every):
         lines = with_facts(lines, seq, outcome="skipped")
     parse = verification._parse
-    monkeypatch.setattr(verification, "_parse", lambda line, run: (parsed.append(line), parse(line, run))[1])
+
+    def parsing(line: bytes, run: str | None) -> tuple[dict[str, Any] | None, str]:
+        parsed.append(line)
+        return parse(line, run)
+
+    monkeypatch.setattr(verification, "_parse", parsing)
     verdict = verify(dump({"audit/000001.jsonl": b"".join(rechained(lines))}, tmp_path))
     assert verdict.faults == ()
     assert len(parsed) <= most, [line[:80] for line in parsed]
