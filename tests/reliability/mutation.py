@@ -4,11 +4,11 @@
     python -m tests.reliability.mutation --only "audit/recovery: _start:" "limit_search: grow:"
 
 Each mutant lies in a copy of the engine, one copy a core, and is tried against the tests of its room that reach its
-line (coverage.py says which), until one fails.  A process is forked for each, in which all that is not ours is loaded
-already, and is ended once it has computed for too long, however busy the machine is.  A mutant that no test fails, or
-that no test reaches, has survived: it is told, with the reason when one is written down in `survivors.json`.  Nine in
-ten have to be killed, not counting those whose reason says that they change nothing that anybody sees; it begins with
-"a test is missing" where they do.
+line (coverage.py says which), the shortest first, until one fails.  A process is forked for each, in which all that is
+not ours is loaded already, and is ended once it has computed for too long, however busy the machine is.  A mutant that
+no test fails, or that no test reaches, has survived: it is told, with the reason when one is written down in
+`survivors.json`.  Nine in ten have to be killed, not counting those whose reason says that they change nothing that
+anybody sees; it begins with "a test is missing" where they do.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ import signal
 import sys
 import tempfile
 import time
-from collections import Counter
+from collections import Counter, defaultdict
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -98,23 +98,39 @@ def places(only: Sequence[str]) -> list[Place]:
                 raise SystemExit(f"the tests of {room} fail without any mutant: {' '.join(tests)}")
             read = coverage.CoverageData(str(data))
             read.read()
+            seconds = defaultdict[str, float](float, json.loads(data.with_suffix(".json").read_text("utf-8")))
             for module in modules:
                 lines = read.contexts_by_lineno(str(_file(ROOT, module)))
-                reached = {line: [_test(context) for context in contexts] for line, contexts in lines.items()}
+                reached = {
+                    line: sorted(map(_test, contexts), key=seconds.__getitem__) for line, contexts in lines.items()
+                }
                 found.append(Place(room=room, module=module, reached_by=reached))
             say(f"{room}: its tests pass")
     return found
 
 
 def _covered(modules: Sequence[str], tests: Sequence[str], data: Path) -> int:
-    """The tests' exit code, with what they reached in a file."""
+    """The tests' exit code, with what they reached in a file, and how long each took in another."""
+    took = _Took()
     measured = coverage.Coverage(data_file=str(data), include=[str(_file(ROOT, module)) for module in modules])
     measured.set_option("run:dynamic_context", "test_function")
     measured.start()
-    code = _pytest(tests)
+    code = _pytest(tests, took)
     measured.stop()
     measured.save()
+    data.with_suffix(".json").write_text(json.dumps(took.seconds), "utf-8")
     return code
+
+
+class _Took:
+    """Hears from pytest how long each test took, with all its parameters: a mutant is tried by the shortest first."""
+
+    def __init__(self) -> None:
+        self.seconds = defaultdict[str, float](float)
+
+    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
+        """A test's set-up, itself, or its end."""
+        self.seconds[report.nodeid.partition("[")[0]] += report.duration
 
 
 def _test(context: str) -> str:
@@ -127,11 +143,11 @@ def _file(root: Path, module: str) -> Path:
     return root / f"engine/glacier_purge/{module}.py"
 
 
-def _pytest(tests: Sequence[str]) -> int:
+def _pytest(tests: Sequence[str], *plugins: object) -> int:
     os.chdir(ROOT)
     loaded_already = "ignore::pytest.PytestAssertRewriteWarning"
     options = ("-x", "-q", "-n", "0", "-p", "no:cacheprovider", "-W", loaded_already, "--timeout", "0")
-    return int(pytest.main([*options, *tests]))
+    return int(pytest.main([*options, *tests], plugins=plugins))
 
 
 def _leave(code: int) -> None:
