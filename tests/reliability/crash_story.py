@@ -166,7 +166,7 @@ class Story:
 
     async def _process(self, root: Path, work: Callable[[Path], Any]) -> Any:
         self._disk.before = self._before
-        with mirrored(root, self._disk), world_of(root), _mortal(self._check_alive):
+        with mirrored(root, self._disk), world_of(root), mortal(self._check_alive):
             ending = await work(root)
         if self._dead:
             self._disk = self._images.pop().disk
@@ -267,7 +267,7 @@ class Story:
             if digest not in steps or b'"uploads' not in steps:
                 continue
             listed = json.loads(promised[f"{folder}/inventory.json"])["ArchiveList"]
-            for line in log_bytes(_below(folder, promised)).splitlines():
+            for line in log_bytes(below(folder, promised)).splitlines():
                 said = json.loads(line)
                 if said["event"] == "released":
                     yield from (one["ArchiveId"] for one in listed[said["first"] : said["last"] + 1])
@@ -303,7 +303,7 @@ class Story:
             gone = [one for one in image.promised if one.endswith(name) and one not in found]
             assert not gone, f"lost: {gone}"
         for folder in {name.partition("/audit/")[0] for name in image.promised if "/audit/" in name}:
-            _check_log(image, folder)
+            check_log(image, folder)
         place = laid_out(image.disk, root) / "photos"
         if not (place / "terms.json").exists():
             assert "photos/terms.json" not in image.promised
@@ -320,10 +320,10 @@ class Story:
             assert "photos/lifecycle.jsonl" not in image.promised
 
 
-def _check_log(image: Image, folder: str) -> None:
+def check_log(image: Image, folder: str) -> None:
     """I7 and I8 for the log of one run of the folder."""
-    disk = PretendDisk(_below(folder, image.disk.contents()))
-    promised, written = log_bytes(_below(folder, image.promised)), log_bytes(_below(folder, image.written))
+    disk = PretendDisk(below(folder, image.disk.contents()))
+    promised, written = log_bytes(below(folder, image.promised)), log_bytes(below(folder, image.written))
     identity = read_log_identity(disk)
     if identity is None:
         assert not _records(promised), "I7: the log is gone"
@@ -341,7 +341,7 @@ def _records(log: bytes) -> bytes:
     return b"" if whole is None else whole[0]
 
 
-def _below(folder: str, files: dict[str, bytes]) -> dict[str, bytes]:
+def below(folder: str, files: dict[str, bytes]) -> dict[str, bytes]:
     return {name.removeprefix(f"{folder}/"): data for name, data in files.items() if name.startswith(f"{folder}/")}
 
 
@@ -366,7 +366,7 @@ def world_of(root: Path) -> Iterator[None]:
 
 
 @contextmanager
-def _mortal(check_alive: Callable[[], None]) -> Iterator[None]:
+def mortal(check_alive: Callable[[], None]) -> Iterator[None]:
     """Without power nothing is asked of the service."""
 
     def mortal(ask: Callable[..., Any]) -> Callable[..., Any]:

@@ -1,7 +1,8 @@
 """Power cuts: every legal disk a crash can leave is read back as a prefix of what was written, and gone on with (T1).
 
 A seed cuts the power in a log, at every operation and once at every byte of a commit, in the folders of a whole
-lifecycle (``crash_story``), and in one into which inventories are fetched (``fetch_story``).
+lifecycle (``crash_story``), in one into which inventories are fetched (``fetch_story``), and in those of a fleet and of
+a script's log (``fleet_story``).
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ from glacier_purge.audit.recovery import LogIdentity, read_log, repair
 from glacier_purge.audit.segments import seal, unsealed
 from glacier_purge.storage.pretend_disk import PretendDisk, Survival
 from tests.audit.logs import PLAN, RUN, Clock, commit, log_bytes, open_journal
-from tests.reliability import crash_story, fetch_story
+from tests.reliability import crash_story, fetch_story, fleet_story
 from tests.reliability.campaign import Campaign
 from tests.reliability.power import KINDS, power_cut
 
@@ -36,7 +37,7 @@ def try_seed(seed: int, folder: Path) -> Counter[str]:
     try:
         with redirect_stderr(said):
             looked_at = _logs(random.Random(seed)) + crash_story.told(seed, folder)
-            return looked_at + fetch_story.told(seed, folder)
+            return looked_at + fetch_story.told(seed, folder) + fleet_story.told(seed, folder)
     except BaseException:
         sys.stderr.write(said.getvalue())
         raise
@@ -131,9 +132,9 @@ def _check_without_checkpoint(image: PretendDisk) -> None:
 CAMPAIGN = Campaign(
     name="crash-images",
     asks=(
-        "Cuts the power between any two operations on any file of a run's and a lifecycle's folder, and of one into "
-        "which inventories are fetched: every disk that it may leave is read as a prefix of what was written, raises "
-        "no alarm, and is gone on with to the right end."
+        "Cuts the power between any two operations on any file of a run's, a lifecycle's and a fleet's folder, of one "
+        "into which inventories are fetched, and of a script's log: every disk that it may leave is read as a prefix "
+        "of what was written, raises no alarm, and is gone on with to the right end."
     ),
     programme=("T1",),
     invariants=("I1", "I2", "I3", "I5", "I7", "I8", "I9"),
