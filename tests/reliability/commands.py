@@ -132,6 +132,10 @@ class Toll:
     def stopped(self) -> set[str]:
         """Look at what a process left that has just ended, however it ended, and say what has no outcome."""
         self._world.service.let_everybody_go()
+        return self.in_doubt()
+
+    def in_doubt(self) -> set[str]:
+        """What has no outcome now may be sent again: whoever sent it has ended, or waits for its replies no more."""
         recorded, commits, latencies = set[str](), [], [0.0]
         for run in runs_in(self._world.folder):
             for record in outcomes_of(run):

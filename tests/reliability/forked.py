@@ -116,7 +116,7 @@ class Forked:
         """How it ended: an exit code, or a signal's number below zero; None while it has not."""
         return self._twin.ended(self.pid)
 
-    def wait(self, timeout: float = 120.0) -> int:
+    def wait(self, timeout: float = 240.0) -> int:
         """Wait for its end, ``timeout`` seconds at most. Raises ``TimeoutError``."""
         if (ended := self._twin.ended(self.pid, timeout)) is None:
             raise TimeoutError(f"{self.order.arguments} has not ended after {timeout:g} s: {self.err()}")

@@ -8,7 +8,7 @@ import signal
 import time
 from collections import Counter
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from threading import Timer
 from typing import TYPE_CHECKING
 
@@ -16,6 +16,7 @@ from glacier_purge.cli.exit_codes import ExitCode
 from tests.reliability.campaign import Campaign
 from tests.reliability.commands import named_unknown, world
 from tests.reliability.places import STARTS, VERBS_AND_PLACES, begin_and, phases
+from tests.reliability.schedule import NIGHTS_BEGIN
 from tests.reliability.tasks import carry
 
 if TYPE_CHECKING:
@@ -30,6 +31,12 @@ QUIET_SECONDS = 0.1
 SLOW_SECONDS = 0.4
 """What a machine with more to do than it has cores may add to that."""
 STOPPED_SECONDS = 1.5
+REPLY_SECONDS = 30.0
+"""For less a reply is waited."""
+LONG_SECONDS = 120.0
+LONG_EVERY = 100
+"""Of so many seeds of a night one has its process stopped for that long: every lease, timeout and connection of it is
+over by then."""
 LATENCY_MS = 80.0
 """So long that a purge is not about to end wherever a signal finds it."""
 
@@ -52,6 +59,7 @@ class Way:
         return self.exit_code in {ExitCode.STOPPED, ExitCode.INTERRUPTED}
 
 
+STOPPED = Way("STOP, then CONT", (signal.SIGSTOP, signal.SIGCONT), STOPPED_SECONDS)
 WAYS = (
     Way("TERM", (signal.SIGTERM,), exit_code=ExitCode.STOPPED),
     Way("INT", (signal.SIGINT,), exit_code=ExitCode.INTERRUPTED),
@@ -62,7 +70,7 @@ WAYS = (
     Way("QUIT", (signal.SIGQUIT,), exit_code=-signal.SIGQUIT),
     Way("PIPE", (signal.SIGPIPE,)),
     Way("WINCH", (signal.SIGWINCH, signal.SIGWINCH), 0.01),
-    Way("STOP, then CONT", (signal.SIGSTOP, signal.SIGCONT), STOPPED_SECONDS),
+    STOPPED,
     Way("USR1", (signal.SIGUSR1,), exit_code=-signal.SIGUSR1),
 )
 
@@ -70,8 +78,9 @@ WAYS = (
 class Sent:
     """The signals of one way, on their way to one process; ``began`` is when the first was sent."""
 
-    def __init__(self, way: Way) -> None:
+    def __init__(self, way: Way, toll: Toll) -> None:
         self._way = way
+        self._toll = toll
         self._timers: list[Timer] = []
         self.began: float | None = None
 
@@ -82,9 +91,14 @@ class Sent:
             if turn == 0:
                 _send(process, number)
                 continue
-            timer = Timer(self._way.after_seconds * turn, _send, (process, number))
+            timer = Timer(self._way.after_seconds * turn, self._send_later, (process, number))
             self._timers.append(timer)
             timer.start()
+
+    def _send_later(self, process: Forked, number: int) -> None:
+        if self._way.after_seconds > REPLY_SECONDS:
+            self._toll.in_doubt()
+        _send(process, number)
 
     def end(self) -> None:
         """Send no more."""
@@ -105,6 +119,8 @@ def try_seed(seed: int, folder: Path) -> Counter[str]:
     verb, all_places = VERBS_AND_PLACES[which]
     turns = sorted({(round_ * SIGNALS_A_SEED + each) % len(all_places) for each in range(SIGNALS_A_SEED)})
     ways = [WAYS[(SIGNALS_A_SEED * seed + each) % len(WAYS)] for each in range(SIGNALS_A_SEED)]
+    if seed >= NIGHTS_BEGIN and (seed - NIGHTS_BEGIN) % LONG_EVERY == 0:
+        ways[0] = replace(STOPPED, name="STOP for two minutes, then CONT", after_seconds=LONG_SECONDS)
     coming = [(all_places[turn], way) for turn, way in zip(turns, ways, strict=False)]
     with world(folder, seed=seed, **(verb.options | {"latency_ms": LATENCY_MS})) as here:
         here.variables["GLACIER_PURGE_AUDIT__CHECKPOINT_SECONDS"] = "0.15"
@@ -116,7 +132,7 @@ def try_seed(seed: int, folder: Path) -> Counter[str]:
                 assert process.wait() in {ExitCode.DONE, ExitCode.PENDING}, process.err()[-2000:]
                 return process.wait()
             place, way = coming.pop(0)
-            sent = Sent(way)
+            sent = Sent(way, toll)
             ended = begin_and(sent, here, process, place, chance)
             took = 0.0 if sent.began is None else time.monotonic() - sent.began
             sent.end()
