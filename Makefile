@@ -29,7 +29,7 @@ SHELL := /bin/bash
 .SUFFIXES:
 MAKEFLAGS += --no-print-directory
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-pythons strace install uninstall check format reference docs recording pages wheel conformance rehearsal reliability nightly soak mutants coverage bench guard bench-simulator witness javascript schemas lock clean
+.PHONY: help demo test test-pythons strace install uninstall check format reference docs recording pages wheel conformance rehearsal reliability nightly soak mutants planted coverage bench guard bench-simulator witness javascript schemas lock clean
 
 help: ## Say what there is.
 	@sed -nE 's/^([a-z-]+):.*## (.*)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 24
@@ -130,6 +130,9 @@ coverage: $(VENV)/.ready ## Fail unless the tests of the rooms that only decide 
 SEED ?= 0
 mutants: $(VENV)/.ready ## Would the tests see a mistake? Try 300 of them, a sample that SEED=0 decides; recorded as a night is.
 	@$(BIN)/python -m tests.reliability.mutation --seed $(SEED) --record
+
+planted: $(VENV)/.ready ## Would the simulation see a bug? Plant some, one at a time, and say which seed finds each.
+	@$(BIN)/python -m tests.reliability.planted --record
 
 bench: $(VENV)/.ready ## Measure, as ratios, in at most five minutes.
 	@$(BIN)/python -m benchmarks

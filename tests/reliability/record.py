@@ -119,14 +119,18 @@ _FOLDERS = re.compile(r"(?:/[^/\s,:'\"]+)*/seed-\w+/?")
 """Where a seed had its folder on the machine that tried it, which says nothing to anybody else."""
 
 
+def last_line(fault: str) -> str:
+    """The last line of what did not hold, short enough to be kept."""
+    said = next((line for line in reversed(fault.splitlines()) if line.strip()), "")
+    return _FOLDERS.sub("", said).strip()[:200]
+
+
 def keep(reached: Mapping[str, Reached], commit: str, file: Path = KEPT_SEEDS) -> None:
     """Keep the seeds that did not hold, with the last line of why and the commit at which they were found."""
     kept = read_kept(file)
     for name, part in reached.items():
         for seed, fault in part.violations.items():
-            said = next((line for line in reversed(fault.splitlines()) if line.strip()), "")
-            said = _FOLDERS.sub("", said).strip()[:200]
-            kept.setdefault(name, {}).setdefault(str(seed), f"{commit}: {said}")
+            kept.setdefault(name, {}).setdefault(str(seed), f"{commit}: {last_line(fault)}")
     if kept:
         _write(file, msgspec.json.encode(kept, order="deterministic"))
 

@@ -26,6 +26,7 @@ KINDS = {
     "night": "The last night",
     "soak": "The last soak",
     "mutation": "The last mutants",
+    "planted": "Planted bugs",
 }
 
 BEGINNING = """\
@@ -38,7 +39,7 @@ for which the answer was not "it held". `I1` to `I20` are the invariants, in wor
 - `make reliability` tries each campaign as often as every change is held to. `make nightly HOURS=2` goes on with seeds
   that were never tried. Seeds that failed are kept for ever and tried first.
 - `python -m tests.reliability NAME --seed N` tries one seed again.
-- `make soak`, `make mutants` and `make coverage` are the rest of the programme.
+- `make soak`, `make mutants`, `make planted` and `make coverage` are the rest of the programme.
 
 Everything is tried on the project's own simulator, pretended disks and real ones; nobody here has the real service.
 """

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from tests.reliability.workers import wait_for_one, workers
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
 
     from tests.reliability.campaign import Campaign
     from tests.reliability.schedule import Reached, Schedule, Seeds
@@ -41,10 +41,15 @@ class Stop:
         self.asked = True
 
 
-def carry_out(schedule: Schedule, at_once: int, stop: Stop) -> dict[str, Reached]:
-    """What was reached of each campaign. What is under way when the end is asked for is ended, and does not count."""
+def carry_out(
+    schedule: Schedule, at_once: int, stop: Stop, variables: Mapping[str, str] | None = None
+) -> dict[str, Reached]:
+    """What was reached of each campaign. What is under way when the end is asked for is ended, and does not count.
+
+    ``variables`` are added to the environment of the processes.
+    """
     told = time.monotonic()
-    with workers(at_once) as made:
+    with workers(at_once, variables) as made:
         while not stop.asked:
             for worker in made:
                 if worker.campaign is None and (seeds := schedule.choose(time.monotonic())):

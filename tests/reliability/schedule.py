@@ -141,4 +141,18 @@ class One:
         return self.all[0] if self.all[0].reached.last is None else None
 
 
-Schedule = Column | Night | One
+class UntilFound:
+    """Seeds of one campaign from 0 on, ``most`` of them, until one does not hold."""
+
+    def __init__(self, campaign: Campaign, most: int) -> None:
+        self.all = [Seeds(campaign, (), 0)]
+        self._most = most
+
+    def choose(self, _now: float) -> Seeds | None:
+        """The campaign's next seed, as long as all held."""
+        [seeds] = self.all
+        last = -1 if seeds.reached.last is None else seeds.reached.last
+        return None if seeds.reached.violations or last + 1 >= self._most else seeds
+
+
+Schedule = Column | Night | One | UntilFound

@@ -21,7 +21,7 @@ from tests import seclusion
 from tests.reliability.processes import end_all, orphans_adopted
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
     from multiprocessing.connection import Connection
 
     from tests.reliability.campaign import Campaign
@@ -146,11 +146,15 @@ def _death(code: int) -> str:
 
 
 @contextmanager
-def workers(count: int) -> Iterator[list[Worker]]:
-    """So many workers, without the account of whoever runs them; nothing that they started outlives the block."""
+def workers(count: int, variables: Mapping[str, str] | None = None) -> Iterator[list[Worker]]:
+    """So many workers, without the account of whoever runs them; nothing that they started outlives the block.
+
+    ``variables`` are added to their environment.
+    """
     with tempfile.TemporaryDirectory(prefix="tried-", ignore_cleanup_errors=True) as name, orphans_adopted():
         folder = Path(name)
         environment = seclusion.clean_environment(os.environ, folder, seclusion.authority_of(folder))
+        environment |= variables or {}
         made = [Worker(environment, folder / str(number)) for number in range(count)]
         try:
             yield made
