@@ -58,4 +58,6 @@ def inert(text: str) -> str:
     """Foreign text for a cell of a table: no spreadsheet takes it for a formula and no terminal for a command."""
     if not text:
         return text
+    if text.isprintable():
+        return "'" + text
     return "'" + "".join(character if character.isprintable() else repr(character)[1:-1] for character in text)

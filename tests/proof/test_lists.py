@@ -16,6 +16,8 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 import pytest
 import zstandard
+from hypothesis import given
+from hypothesis import strategies as st
 
 from glacier_purge.cli import main
 from glacier_purge.errors import AuditDamaged, PlanRefused
@@ -27,6 +29,7 @@ from glacier_purge.report.list_file import write_list
 from glacier_purge.run.planned import keep_plan
 from glacier_purge.storage.disk import FileDisk
 from glacier_purge.storage.folder import RunFolder
+from glacier_purge.text import inert
 from tests.audit.logs import open_journal, outcome
 from tests.inventory.test_description import NAME, cloudberry, fastglacier
 from tests.plan.archives import archive, archive_id, plan_of, snapshot
@@ -135,6 +138,16 @@ def test_no_foreign_text_is_a_formula_or_a_control_character(text: str) -> None:
     write_list([(7, text, None, text)], columns, "jsonl", written, vault="photos")
     assert written.getvalue().isascii()
     assert json.loads(written.getvalue()) == {"ordinal": 7, "archive_id": text, "code": None, "description": text}
+
+
+@given(st.lists(st.text(alphabet="a'\",\t\u202e\r ", max_size=6), min_size=3, max_size=3))
+def test_a_table_has_what_was_in_it(texts: list[str]) -> None:
+    columns, written = ("ordinal", "archive_id", "code", "description"), io.StringIO(newline="")
+    write_list([(7, *texts), (8, "", None, "")], columns, "csv", written, vault="photos")
+    assert list(csv.reader(io.StringIO(written.getvalue(), newline="")))[1:] == [
+        ["7", *map(inert, texts)],
+        ["8", "", "", ""],
+    ]
 
 
 @pytest.fixture

@@ -25,8 +25,10 @@ def readable(description: str) -> str:
     What comes back may hold any characters, like the description: it is not yet safe for a terminal.
     """
     read = _READERS.get(description[:3])
+    if read is None:
+        return description
     try:
-        name = None if read is None else read(description)
+        name = read(description)
         (name or "").encode()  # half of a pair of surrogates is no text
     except (binascii.Error, UnicodeError, ValueError, RecursionError):
         name = None

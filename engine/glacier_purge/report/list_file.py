@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import csv
 import json
+from operator import add
 from typing import TYPE_CHECKING, Literal, TypeAlias
 
 import orjson
@@ -46,6 +47,7 @@ _FOREIGN = frozenset(
     }
 )
 _CSV_LINE_ENDS = "\r\n"
+_SEPARATOR, _MARK_ALONE, _EMPTY = '","', '"\'"', '""'
 _TASKS = {"deleted": "succeeded", "failed": "failed"}
 
 
@@ -58,14 +60,17 @@ def _csv(rows: Iterable[Row], columns: Sequence[str], target: TextIO, _vault: st
     before = ["'" if column in _FOREIGN else "" for column in columns]
     writer = csv.writer(target, quoting=csv.QUOTE_ALL, lineterminator=_CSV_LINE_ENDS)
     writer.writerow(columns)
+    quotes = _SEPARATOR.count('"') * (len(columns) - 1)
     for row in rows:
-        cells = ["" if cell is None else cell if type(cell) is str else str(cell) for cell in row]
-        together = "".join(cells)
-        if together.isprintable() and '"' not in together:  # nearly always, and then in half the time
-            cells = [mark + cell if cell else cell for mark, cell in zip(before, cells, strict=True)]
-            target.write('"' + '","'.join(cells) + '"' + _CSV_LINE_ENDS)
-        else:
+        cells = [cell if type(cell) is str else "" if cell is None else str(cell) for cell in row]
+        line = _SEPARATOR.join(map(add, before, cells))
+        if not line.isprintable():
             writer.writerow([inert(cell) if mark else cell for mark, cell in zip(before, cells, strict=True)])
+        elif line.count('"') == quotes:  # nearly always, and then in half the time
+            target.write(f'"{line}"'.replace(_MARK_ALONE, _EMPTY) + _CSV_LINE_ENDS)
+        else:
+            marked = (mark + cell if cell else cell for mark, cell in zip(before, cells, strict=True))
+            target.write('"' + _SEPARATOR.join(cell.replace('"', '""') for cell in marked) + '"' + _CSV_LINE_ENDS)
 
 
 def _jsonl(rows: Iterable[Row], columns: Sequence[str], target: TextIO, _vault: str) -> None:
