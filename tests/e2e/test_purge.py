@@ -11,6 +11,7 @@ import pytest
 import zstandard
 
 from glacier_purge.audit.verification import read_notes, verify_folder
+from glacier_purge.clock import utc_now
 from glacier_purge.report.plan_shown import plan_shown
 from glacier_purge.report.run_view import run_status
 from glacier_purge.settings import Settings
@@ -208,7 +209,7 @@ def test_who_reads_while_a_run_writes_and_seals_its_log_sees_no_damage(bench: Be
         verdicts = verify_folder(bench.run_dir)
         assert [verdict.found.faults for verdict in verdicts] == [()]
         folder = RunFolder.look(bench.run_dir)
-        assert run_status(folder).selected == 3_000
+        assert run_status(folder, utc_now()).selected == 3_000
         assert plan_shown(folder, Settings()).view.plan.counts.selected == 3_000
         looks += 1
     assert process.returncode == 0, process.communicate()[1]

@@ -22,6 +22,7 @@ from glacier_purge.api.run_dirs import check_is_no_stream, open_run, open_run_to
 from glacier_purge.api.telling import telling
 from glacier_purge.api.watching import shown
 from glacier_purge.approval.typed import approve_by_digest
+from glacier_purge.clock import utc_now
 from glacier_purge.errors import PlanRefused, one_error
 from glacier_purge.fleet.roster import settled_roster
 from glacier_purge.glacier.waiting import SleepingWaiter
@@ -255,7 +256,7 @@ def status(run_dir: str | Path) -> RunStatus | LifecycleStatus | FleetStatus:
     if is_lifecycle(folder.path):
         return LifecycleView.of(folder).as_result()
     check_is_no_stream(folder)
-    return run_status(folder)
+    return run_status(folder, utc_now())
 
 
 async def _approval(

@@ -10,6 +10,7 @@ import asyncio
 import logging
 import os
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -22,19 +23,18 @@ from glacier_purge.archive import Vault
 from glacier_purge.audit.ledger import Ledger
 from glacier_purge.audit.recovery import FollowedLog
 from glacier_purge.clock import utc_now
-from glacier_purge.errors import GlacierPurgeError, UsageError
+from glacier_purge.errors import GlacierPurgeError
 from glacier_purge.fleet.fleet import folder_name
 from glacier_purge.fleet.roster import settled_roster
 from glacier_purge.lifecycle.state import is_lifecycle, read_state
 from glacier_purge.plan.document import read_plan
-from glacier_purge.report.lifecycle_view import LifecycleView, moment_of
-from glacier_purge.report.snapshot import of_lifecycle, of_run, of_unreadable
-from glacier_purge.report.summary import progress
+from glacier_purge.report.lifecycle_view import LifecycleView, of_lifecycle, told_of
+from glacier_purge.report.snapshot import Told, of_run, of_unreadable, sent_by
 from glacier_purge.storage.documents import DocumentUnreadable, encoded, read_document
 from glacier_purge.storage.folder import RunFolder
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+    from collections.abc import AsyncIterator, Callable, Sequence
 
     from glacier_purge.page.door import Place
     from glacier_purge.plan.document import Plan
@@ -48,7 +48,6 @@ PAGE_FILE = "page.json"
 _FRESH_SECONDS = 0.5
 """However many look, the files are looked at no oftener than this."""
 _TEXTFILE_SECONDS = 15.0
-_BETWEEN = {"state": "running", "cause": "checking", "why": "the process begins or ends"}
 
 
 class Looking:
@@ -90,35 +89,28 @@ class Looking:
         if not place.plan_file.exists():
             return None
         plan = await anyio.to_thread.run_sync(read_plan, place.plan_file)
-        ledger, telemetry = await self._sent(place, plan)
-        return of_run(str(place.path), plan, ledger, telemetry, utc_now())
+        ledger, told = await self._sent(place, plan, Told.asked)
+        return of_run(str(place.path), plan, ledger, told, utc_now())
 
     async def _lifecycle(self, place: RunFolder) -> Snapshot | None:
         standing = await anyio.to_thread.run_sync(read_state, place)
-        if standing.planned is None:
-            view = LifecycleView(folder=place, standing=standing, ledger=None, moment=None)
-            return of_lifecycle(view, None, None, utc_now())
-        run, plan = standing.planned
-        ledger, telemetry = await self._sent(run, plan)
-        facts = telemetry if telemetry is not None else ledger.last_telemetry or {}
-        moment = progress(ledger, facts, plan)
-        view = LifecycleView(folder=place, standing=standing, ledger=ledger, moment=moment)
-        return of_lifecycle(view, plan, telemetry, utc_now())
+        sent = None
+        if standing.planned is not None:
+            run, plan = standing.planned
+            ledger, told = await self._sent(run, plan, partial(told_of, standing))
+            sent = sent_by(str(run.path), plan, ledger, told)
+        return of_lifecycle(LifecycleView(folder=place, standing=standing, sent=sent), utc_now())
 
-    async def _sent(self, place: RunFolder, plan: Plan) -> tuple[Ledger, Mapping[str, Any] | None]:
+    async def _sent(self, place: RunFolder, plan: Plan, asked: Callable[[RunFolder], Told]) -> tuple[Ledger, Told]:
         run = at_work_here(place.path)
         if run is not None and run.ledger is not None:
-            return run.ledger, run.telemetry()
-        return await anyio.to_thread.run_sync(self._followed_by, place, plan)
+            return run.ledger, Told(True, run.telemetry())
+        return await anyio.to_thread.run_sync(self._followed_by, place, plan, asked)
 
-    def _followed_by(self, place: RunFolder, plan: Plan) -> tuple[Ledger, Mapping[str, Any] | None]:
+    def _followed_by(self, place: RunFolder, plan: Plan, asked: Callable[[RunFolder], Told]) -> tuple[Ledger, Told]:
+        told = asked(place)  # before the log is read, or one that ends between the two would seem not to have ended
         followed = self._followed.setdefault(place.path, FollowedLog(place.path, plan.digest))
-        ledger = followed.look() or Ledger(plan.counts.inventory)
-        if not place.is_locked():
-            return ledger, None
-        with suppress(UsageError):  # a process that is busy has an older word in the log
-            return ledger, moment_of(place) or ledger.last_telemetry or _BETWEEN
-        return ledger, ledger.last_telemetry or _BETWEEN
+        return followed.look() or Ledger(plan.counts.inventory), told
 
 
 @asynccontextmanager

@@ -26,6 +26,7 @@ def status(run_dir: Path, *, logs: Logs = LogOptions(), output: Output = OutputF
     glacier-purge status vaults-run --output json
     """
     from glacier_purge.api.run_dirs import check_is_no_stream
+    from glacier_purge.clock import utc_now
     from glacier_purge.errors import AuditDamaged
     from glacier_purge.fleet.roster import settled_roster
     from glacier_purge.lifecycle.state import is_lifecycle
@@ -43,7 +44,7 @@ def status(run_dir: Path, *, logs: Logs = LogOptions(), output: Output = OutputF
         return max((getattr(vault, "exit_code", 0) for vault in facts.vaults), default=0)
     if not is_lifecycle(run_dir):
         check_is_no_stream(folder)
-        print_result(run_status(folder), output)
+        print_result(run_status(folder, utc_now()), output)
         return 0
     try:
         view = LifecycleView.of(folder)

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from glacier_purge.archive import Vault
 from glacier_purge.audit.recovery import replay
-from glacier_purge.errors import AuditDamaged, GlacierPurgeError, UsageError
+from glacier_purge.errors import AuditDamaged, GlacierPurgeError
 from glacier_purge.fleet.fleet import folder_name
 from glacier_purge.lifecycle.endings import abandonment
 from glacier_purge.lifecycle.phases import Event, Phase
@@ -21,48 +21,43 @@ from glacier_purge.lifecycle.state import denial, read_state
 from glacier_purge.report.fleet import Row, as_table
 from glacier_purge.report.results.lifecycles import FleetStatus, LifecycleStatus, LifecycleUnreadable, NotBegun
 from glacier_purge.report.results.result import UNSET, UnsetType
-from glacier_purge.report.summary import progress
+from glacier_purge.report.shape import PAUSED, WORKING
+from glacier_purge.report.snapshot import NOBODY, Snapshot, Told, sent_by
 from glacier_purge.report.way import Way, way
-from glacier_purge.run.host import who
-from glacier_purge.run.socket import send_order
-from glacier_purge.run.steering import AskStatus
 from glacier_purge.storage.folder import TERMS_FILE, RunFolder
 from glacier_purge.text import share
 
 if TYPE_CHECKING:
+    from datetime import datetime
     from pathlib import Path
 
-    from glacier_purge.audit.ledger import Ledger
     from glacier_purge.fleet.roster import Enlisted, Roster
     from glacier_purge.lifecycle.state import LifecycleState
     from glacier_purge.report.results.lifecycles import FleetState, State
-    from glacier_purge.report.summary import Progress
+    from glacier_purge.report.snapshot import Sent
 
 _STATES = ("done", "abandoned", "running", "waiting", "pending", "stopped", "not begun", "damaged", "refused")
+_WAITS = frozenset({"waiting", "pending", "stopped"})
 _GO_ON = "nobody works on it; the same command goes on"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LifecycleView:
-    """One lifecycle now. ``ledger`` and ``moment`` are of its last planned round; None before there is one."""
+    """One lifecycle now. ``sent`` are the deletes of its last planned round; None before there is one."""
 
     folder: RunFolder
     standing: LifecycleState
-    ledger: Ledger | None
-    moment: Progress | None
+    sent: Sent | None
 
     @classmethod
     def of(cls, folder: RunFolder) -> LifecycleView:
         """Look at the lifecycle in ``folder``. Raises what its files raise when they can't be read."""
         standing = read_state(folder)
         if standing.planned is None:
-            return cls(folder=folder, standing=standing, ledger=None, moment=None)
+            return cls(folder=folder, standing=standing, sent=None)
         place, plan = standing.planned
-        live = moment_of(place) if standing.phase is Phase.PURGE and place.is_locked() else None
-        ledger = replay(place.path)
-        facts = live if live is not None else ledger.last_telemetry or {}
-        moment = progress(ledger, facts, plan)
-        return cls(folder=folder, standing=standing, ledger=ledger, moment=moment)
+        told = told_of(standing, place)
+        return cls(folder=folder, standing=standing, sent=sent_by(str(place.path), plan, replay(place.path), told))
 
     @property
     def state(self) -> State:
@@ -89,8 +84,8 @@ class LifecycleView:
             return f"waiting for somebody's approval: --confirm-digest {self._approval_wanted}"
         if standing.waiting is not None:
             return f"waiting for {standing.waiting.what}"
-        if standing.phase is Phase.PURGE and self.moment is not None:
-            return f"{self._part()} - {self.moment.why if standing.at_work else _GO_ON}"
+        if standing.phase is Phase.PURGE and self.sent is not None:
+            return f"{self._part()} - {self.sent.progress.why if standing.at_work else _GO_ON}"
         return "at work" if standing.at_work else _GO_ON
 
     @property
@@ -129,15 +124,15 @@ class LifecycleView:
         )
 
     def _counts(self) -> dict[str, Any]:
-        if self.standing.planned is None or self.ledger is None:
+        if self.standing.planned is None or self.sent is None:
             return {}
         place, plan = self.standing.planned
         return {
             "inventory": plan.counts.inventory,
             "selected": plan.counts.selected,
             "kept": plan.counts.skipped,
-            "deleted": self.ledger.counts["deleted"],
-            "failed": self.ledger.counts["failed"],
+            "deleted": self.sent.counts["deleted"],
+            "failed": self.sent.counts["failed"],
             "digest": plan.digest,
             "round_dir": str(place.path),
         }
@@ -162,15 +157,16 @@ class LifecycleView:
         return self.standing.planned[1].digest
 
     def _part(self) -> str:
-        assert self.moment is not None
-        done = self.moment.deleted + self.moment.failed
-        return f"{done:,} of {self.moment.selected:,} ({share(done, self.moment.selected)})"
+        assert self.sent is not None
+        moment = self.sent.progress
+        done = moment.deleted + moment.failed
+        return f"{done:,} of {moment.selected:,} ({share(done, moment.selected)})"
 
     def _outcome(self) -> str:
         abandoned = abandonment(self.standing.steps)
         if abandoned is not None:
             return f"abandoned at {abandoned.at} by {abandoned.facts.get('by', 'somebody')}; nothing more is sent"
-        parts = [self.standing.steps[-1].event.value if self.ledger is None else f"deleted {self._part()}"]
+        parts = [self.standing.steps[-1].event.value if self.sent is None else f"deleted {self._part()}"]
         if kept := self._fact("kept"):
             parts.append(f"{kept:,} kept")
         if self.standing.steps[-1].event is Event.DELETED:
@@ -181,6 +177,35 @@ class LifecycleView:
         """What the lifecycle's end said of ``name``; None when it said nothing, or has not come."""
         ends = {Event.PROVEN, Event.KEPT_REST, Event.NOTHING_CHOSEN}
         return next((step.facts.get(name) for step in reversed(self.standing.steps) if step.event in ends), None)
+
+
+def of_lifecycle(view: LifecycleView, now: datetime) -> Snapshot | None:
+    """A lifecycle at ``now`` (UTC) as one object; None for one that was not begun."""
+    terms, sent = view.standing.terms, view.sent
+    if terms is None:
+        return None
+    vault = Vault.from_arn(terms.vault_arn)
+    by_itself = PAUSED if view.state in _WAITS else WORKING
+    return Snapshot(
+        vault=vault.name,
+        account_id=vault.account_id,
+        region=vault.region,
+        endpoint_url=terms.endpoint_url,
+        folder=str(view.folder.path),
+        at=now,
+        phase=view.standing.phase.value,
+        round=view.standing.round,
+        state=view.state,
+        why=view.why,
+        kind=by_itself if sent is None else sent.kind or by_itself,
+        until=view.until,
+        sent=sent,
+    )
+
+
+def told_of(standing: LifecycleState, place: RunFolder) -> Told:
+    """What the process says that sends the deletes of a round: in its phase alone does one."""
+    return Told.asked(place) if standing.phase is Phase.PURGE else NOBODY
 
 
 def fleet_view(folder: RunFolder, roster: Roster) -> tuple[FleetStatus, str]:
@@ -247,11 +272,3 @@ def _fleet_state(counts: Counter[str], *, at_work: bool) -> FleetState:
     if counts["damaged"] or counts["refused"]:
         return "damaged"
     return "pending" if counts["pending"] else "stopped"
-
-
-def moment_of(folder: RunFolder) -> dict[str, Any] | None:
-    """The moment as the process at work tells it; None when it tells nothing."""
-    try:
-        return send_order(folder.path, AskStatus(by=who()))
-    except UsageError:  # it ends, or hangs: what it wrote last has to do
-        return None

@@ -7,63 +7,60 @@ from typing import TYPE_CHECKING, Any
 
 from glacier_purge.audit.recovery import replay
 from glacier_purge.plan.document import read_plan
-from glacier_purge.report.lifecycle_view import moment_of
 from glacier_purge.report.results.running import RunStatus
-from glacier_purge.report.summary import progress, summarise
+from glacier_purge.report.snapshot import PLANNED, STOPPED, Told, of_run
+from glacier_purge.report.summary import summarise
 from glacier_purge.text import duration
 
 if TYPE_CHECKING:
+    from datetime import datetime
     from pathlib import Path
 
     from glacier_purge.audit.ledger import Ledger
-    from glacier_purge.report.summary import Progress
+    from glacier_purge.report.snapshot import Sent
     from glacier_purge.storage.folder import RunFolder
 
 
-def run_status(folder: RunFolder) -> RunStatus:
-    """Look at the run in ``folder``, whoever works on it. Raises what its files raise when they can't be read."""
+def run_status(folder: RunFolder, now: datetime) -> RunStatus:
+    """Look at the run in ``folder`` at ``now`` (UTC), whoever works on it.
 
+    Raises what its files raise when they can't be read.
+    """
     run_dir, plan = folder.path, read_plan(folder.plan_file)
-    at_work = folder.is_locked()
-    live = moment_of(folder) if at_work else None
+    told = Told.asked(folder)
     ledger = replay(folder.path, plan_digest=plan.digest)
+    snapshot = of_run(str(run_dir), plan, ledger, told, now)
     summary = summarise(ledger, inventory=plan.counts.inventory, selected=plan.counts.selected, run_dir=str(run_dir))
-    facts = live if live is not None else ledger.last_telemetry or {}
     more: dict[str, Any] = {}
-    if at_work:
-        more = _at_work(facts, progress(ledger, facts, plan), live=live is not None)
+    if told.is_at_work and snapshot.sent is not None:
+        more = _at_work(snapshot.sent)
     elif ledger.finished is None:
         more = _at_rest(ledger, run_dir)
     return RunStatus(
         **asdict(summary),
-        state=_state(ledger, at_work=at_work, live=live),
-        vault=plan.vault_name,
+        state=_STATES.get(snapshot.state, snapshot.state),
+        vault=snapshot.vault,
         digest=plan.digest,
         last_deletion=ledger.last_deletion_ts,
         **more,
     )
 
 
-def _state(ledger: Ledger, *, at_work: bool, live: dict[str, Any] | None) -> str:
-    if ledger.finished is not None:
-        return "finished"
-    if at_work:
-        return "running" if live is None else str(live["state"])
-    return "stopped, resumable with apply" if ledger.epoch > 0 else "planned, not begun"
+_STATES = {STOPPED: "stopped, resumable with apply", PLANNED: "planned, not begun"}
 
 
-def _at_work(facts: dict[str, Any], moment: Progress, *, live: bool) -> dict[str, Any]:
-
+def _at_work(sent: Sent) -> dict[str, Any]:
+    moment = sent.progress
     return {
         "rate_per_second": moment.rate_per_second,
         "limit_per_second": moment.limit_per_second,
-        "max_rate": facts.get("max_per_second"),
+        "max_rate": sent.rate_per_second_max,
         "in_flight": moment.in_flight,
         "left": duration(moment.remaining_seconds),
-        "why": moment.why or "the process begins or ends",
-        "until": facts.get("until"),
-        "window_closes": facts.get("window_closes"),
-        "as_of": "now" if live else "what was written last",
+        "why": moment.why,
+        "until": sent.until,
+        "window_closes": sent.window_closes,
+        "as_of": "now" if sent.is_now else "what was written last",
     }
 
 

@@ -1,33 +1,65 @@
-"""How a vault stands at one moment: the one object that live page and metrics take their figures from.
+"""How a vault stands at one moment: the one object that ``status``, live page and metrics take their figures from.
 
-It is put together from what is durable (the ledger) and from what the process that sends says of itself (telemetry),
-both of which are handed in; ``status`` and the terminal show the same ``Progress``.
+It is put together from what is durable (the ledger) and from what the process that sends says of itself: ``Told``, the
+answer of its control socket, which is what it writes into its log as telemetry too.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
-from glacier_purge.archive import Vault
 from glacier_purge.audit.timeline import UNTOLD
+from glacier_purge.errors import UsageError
 from glacier_purge.report.shape import CAUSES, FAILING, PAUSED, WORKING
 from glacier_purge.report.summary import progress
+from glacier_purge.run.host import who
+from glacier_purge.run.socket import send_order
+from glacier_purge.run.steering import AskStatus
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from datetime import datetime
 
+    from glacier_purge.archive import Vault
     from glacier_purge.audit.ledger import Ledger
     from glacier_purge.audit.timeline import Timeline
     from glacier_purge.plan.document import Plan
-    from glacier_purge.report.lifecycle_view import LifecycleView
     from glacier_purge.report.summary import Progress
+    from glacier_purge.storage.folder import RunFolder
+
+
+_BETWEEN = {"state": "running", "cause": "checking", "why": "the process begins or ends"}
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """What the process that sends says of itself; ``facts`` is None while one is at work and gives no answer."""
+
+    is_at_work: bool
+    facts: Mapping[str, Any] | None
+
+    @classmethod
+    def asked(cls, folder: RunFolder) -> Told:
+        """Ask the process that works on the run in ``folder``, if one does."""
+        if not folder.is_locked():
+            return NOBODY
+        try:
+            return cls(True, send_order(folder.path, AskStatus(by=who())))
+        except UsageError:  # it begins, ends or hangs: what it wrote last has to do
+            return cls(True, None)
+
+
+NOBODY = Told(False, None)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Sent:
-    """The deletes of one plan: how far they are, and the run's days. ``folder`` is where orders go."""
+    """The deletes of one plan: how far they are, and the run's days. ``folder`` is where orders go.
+
+    ``kind`` is the colour of why they go as they do, None where nobody sends; ``is_now`` whether the process said so
+    now, or wrote it last.
+    """
 
     folder: str
     progress: Progress
@@ -38,7 +70,13 @@ class Sent:
     active_seconds: float
     last_deletion: str | None
     limit_per_second: float | None
+    rate_per_second_max: float | None
     paused_by: tuple[str, ...]
+    state: str
+    kind: str | None
+    until: str | None
+    window_closes: str | None
+    is_now: bool
     timeline: Timeline
 
 
@@ -61,16 +99,15 @@ class Snapshot:
     sent: Sent | None
 
 
-def of_run(folder: str, plan: Plan, ledger: Ledger, telemetry: Mapping[str, Any] | None, now: datetime) -> Snapshot:
-    """A run by itself; ``telemetry`` is what the process that sends says now, None where nobody does."""
-    sent = sent_by(folder, plan, ledger, telemetry)
-    if ledger.finished is not None:
-        state, why, kind = "finished", sent.progress.why, WORKING
-    elif telemetry is not None:
-        state, why, kind = str(telemetry.get("state", "running")), sent.progress.why, _kind(telemetry)
-    else:
+def of_run(folder: str, plan: Plan, ledger: Ledger, told: Told, now: datetime) -> Snapshot:
+    """A run by itself."""
+    sent = sent_by(folder, plan, ledger, told)
+    state, why, kind = sent.state, sent.progress.why, sent.kind or PAUSED
+    if state == FINISHED:
+        kind = WORKING
+    elif not told.is_at_work:
         because = f" ({ledger.stop_reason})" if ledger.stop_reason else ""
-        state, why, kind = "stopped", f"nobody works on it{because}; go on with: glacier-purge apply {folder}", PAUSED
+        why = f"nobody works on it{because}; go on with: glacier-purge apply {folder}"
     return Snapshot(
         vault=plan.vault_name,
         account_id=plan.account_id,
@@ -83,7 +120,7 @@ def of_run(folder: str, plan: Plan, ledger: Ledger, telemetry: Mapping[str, Any]
         state=state,
         why=why,
         kind=kind,
-        until=None if telemetry is None else telemetry.get("until"),
+        until=sent.until,
         sent=sent,
     )
 
@@ -107,41 +144,18 @@ def of_unreadable(name: str, folder: str, why: str, now: datetime, vault: Vault 
     )
 
 
-def of_lifecycle(
-    view: LifecycleView, plan: Plan | None, telemetry: Mapping[str, Any] | None, now: datetime
-) -> Snapshot | None:
-    """A lifecycle; ``plan`` is that of its last planned round. None for one that was not begun."""
-    terms = view.standing.terms
-    if terms is None:
-        return None
-    vault = Vault.from_arn(terms.vault_arn)
-    sent = None
-    if plan is not None and view.ledger is not None and view.standing.planned is not None:
-        sent = sent_by(str(view.standing.planned[0].path), plan, view.ledger, telemetry)
-    return Snapshot(
-        vault=vault.name,
-        account_id=vault.account_id,
-        region=vault.region,
-        endpoint_url=terms.endpoint_url,
-        folder=str(view.folder.path),
-        at=now,
-        phase=view.standing.phase.value,
-        round=view.standing.round,
-        state=view.state,
-        why=view.why,
-        kind=_kind(telemetry) if telemetry is not None else PAUSED if view.state in _WAITS else WORKING,
-        until=view.until,
-        sent=sent,
-    )
+FINISHED, STOPPED, PLANNED = "finished", "stopped", "planned"
+"""How a run stands on which nobody works; of others, the process says."""
 
 
-_WAITS = frozenset({"waiting", "pending", "stopped"})
-
-
-def sent_by(folder: str, plan: Plan, ledger: Ledger, telemetry: Mapping[str, Any] | None) -> Sent:
-    """The deletes of a plan as its ledger has them, and as the process that sends says."""
-    facts = telemetry if telemetry is not None else ledger.last_telemetry or {}
+def sent_by(folder: str, plan: Plan, ledger: Ledger, told: Told) -> Sent:
+    """The deletes of a plan as its ledger has them, and as the process that sends says, or wrote last."""
+    last = ledger.last_telemetry or {}
+    facts = told.facts if told.facts is not None else last or (_BETWEEN if told.is_at_work else {})
     moment = progress(ledger, facts, plan)
+    if not told.is_at_work:  # the last line's rate is of when it was written
+        moment = replace(moment, rate_per_second=None, in_flight=0, waiting=0)
+    now: Mapping[str, Any] = facts if told.is_at_work else {}
     return Sent(
         folder=folder,
         progress=moment,
@@ -152,10 +166,20 @@ def sent_by(folder: str, plan: Plan, ledger: Ledger, telemetry: Mapping[str, Any
         active_seconds=moment.elapsed_seconds,
         last_deletion=ledger.last_deletion_ts,
         limit_per_second=moment.limit_per_second,
-        paused_by=tuple(facts.get("paused_by") or ()) if telemetry is not None else (),
+        rate_per_second_max=now.get("max_per_second"),
+        paused_by=tuple(now.get("paused_by") or ()),
+        state=_state(ledger, told),
+        kind=CAUSES.get(str(now.get("cause")), CAUSES[UNTOLD])[1] if told.is_at_work else None,
+        until=now.get("until"),
+        window_closes=now.get("window_closes"),
+        is_now=told.facts is not None,
         timeline=ledger.timeline,
     )
 
 
-def _kind(telemetry: Mapping[str, Any]) -> str:
-    return CAUSES.get(str(telemetry.get("cause")), CAUSES[UNTOLD])[1]
+def _state(ledger: Ledger, told: Told) -> str:
+    if ledger.finished is not None:
+        return FINISHED
+    if told.is_at_work:
+        return str((told.facts or _BETWEEN).get("state", "running"))
+    return STOPPED if ledger.epoch > 0 else PLANNED
