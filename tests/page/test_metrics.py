@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import dataclasses
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
 from glacier_purge.audit.ledger import Ledger
+from glacier_purge.audit.record import Note
 from glacier_purge.page.metrics import exposition
 from glacier_purge.report.html.live_page import facts_of, live_page, news_of
-from glacier_purge.report.snapshot import Snapshot, of_run
+from glacier_purge.report.snapshot import NOBODY, Snapshot, Told, of_run, of_unreadable
 from tests.audit.logs import outcome
 from tests.audit.test_timeline import at, beat
 from tests.e2e.claimed import planned
@@ -45,7 +47,7 @@ def snapshot(plan: Plan, telemetry: dict[str, object] | None = None, **changes: 
     ledger.apply([beat(), outcome(0), outcome(1), outcome(2, "failed")], ts=at(0), epoch=1)
     ledger.apply([outcome(3), beat("window", throttled=5, server_faults=2, active_seconds=60.0)], ts=at(60), epoch=1)
     told = None if telemetry is None else telemetry | changes
-    return of_run("photos-run", plan, ledger, told, NOW)
+    return of_run("photos-run", plan, ledger, Told(told is not None, told), NOW)
 
 
 def families(*snapshots: Snapshot) -> dict[str, dict[tuple[str, ...], float]]:
@@ -111,3 +113,28 @@ def test_a_run_that_nobody_works_on_says_what_to_type(plan: Plan) -> None:
     facts = facts_of([snapshot(plan)])
     assert "go on with: glacier-purge apply photos-run" in str(facts["why"])
     assert (facts["rate"], facts["left"]) == ("none", "unknown")
+
+
+def test_the_last_rate_of_a_process_that_has_ended_is_nobodys(plan: Plan) -> None:
+    ledger = Ledger(plan.counts.inventory)
+    ledger.apply([outcome(0), Note("telemetry", RUNNING)], ts=at(0), epoch=1)
+    rested = of_run("photos-run", plan, ledger, NOBODY, NOW)
+    assert families(rested)["glacier_purge_deletes_per_second"] == {}
+    assert families(rested)["glacier_purge_requests_in_flight"] == {(): 0.0}
+    silent = of_run("photos-run", plan, ledger, Told(True, None), NOW)
+    assert families(silent)["glacier_purge_deletes_per_second"] == {(): 95.5}
+
+
+def test_a_fleets_page_says_first_what_needs_a_person_and_when_the_last_is_over(plan: Plan) -> None:
+    calm = snapshot(plan, RUNNING)
+    asks = dataclasses.replace(snapshot(plan), vault="asks", phase="approval", state="waiting")
+    spoilt = of_unreadable("spoilt", "folder", "its log is damaged", NOW)
+    facts = facts_of([calm, asks, spoilt])
+    assert [row[0] for row in cast("list[list[str]]", facts["rows"])] == ["spoilt", "asks", calm.vault]
+    sent = calm.sent
+    assert sent is not None
+    left = sent.progress.remaining_seconds
+    assert left is not None
+    slower = dataclasses.replace(sent, progress=dataclasses.replace(sent.progress, rate_per_second=1.0))
+    later = dataclasses.replace(calm, sent=slower)
+    assert facts_of([calm, later])["left"] == facts_of([later])["left"] != facts_of([calm])["left"]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import dataclasses
 import shlex
 import shutil
 import subprocess
@@ -28,12 +29,14 @@ from glacier_purge.plan.cost import read_price_table
 from glacier_purge.report.fleet_report import FleetReport
 from glacier_purge.report.html.chart import rounded_ticks, time_ticks
 from glacier_purge.report.html.page import as_html, percent, stranger, when
+from glacier_purge.report.html.page import said as page_said
 from glacier_purge.report.run_report import RunReport
 from glacier_purge.report.shape import shape_of
 from glacier_purge.report.vault_report import VaultReport, Verdict
 from glacier_purge.storage.disk import FileDisk
 from glacier_purge.storage.folder import RunFolder
 from tests.answers import check_answer
+from tests.audit.logs import outcome
 from tests.audit.test_timeline import at, beat
 from tests.clients import VAULT, simulated
 from tests.e2e.claimed import certified, planned
@@ -194,6 +197,11 @@ async def test_a_fleet_shows_first_who_waits_for_a_person(tmp_path: Path, capsys
         write_roster(fleet, listing(VAULT, films, reels, endpoint_url=glacier.endpoint_url))
         await carried(glacier, fleet.path / folder_name(VAULT))
         await carried(glacier, fleet.path / folder_name(films), approve=None, vault=films)
+        with RunFolder.look(fleet.path / folder_name(films)).locked(
+            films, glacier.endpoint_url
+        ):  # one that waits for it at a terminal
+            waits = FleetReport.of(fleet, listing(films, VAULT, endpoint_url=glacier.endpoint_url))
+    assert [(row.vault.name, row.standing.state) for row in waits.rows] == [("films", "waiting"), ("photos", "done")]
     (fleet.path / folder_name(reels)).mkdir()
     (fleet.path / folder_name(reels) / "lifecycle.jsonl").write_bytes(b"<script>\n")
     roster = settled_roster(fleet)
@@ -209,6 +217,24 @@ async def test_a_fleet_shows_first_who_waits_for_a_person(tmp_path: Path, capsys
     assert main(["report", str(fleet.path), "--output", "json"]) == 0
     answer = check_answer("report", capsys.readouterr().out)
     assert (answer["result"], answer["done"], answer["vaults"]) == ("fleet", 1, 3)
+
+
+def test_counts_of_the_log_are_written_as_counts() -> None:
+    said = page_said(Saying(at(0), "canary", {"archives": 10.0, "failed": 0.0}))
+    assert said == "The first 10 archives are settled; 0 of them failed"
+
+
+def test_a_line_of_one_point_is_not_drawn(made: Path) -> None:
+    calm = report(made / "run")
+    [run] = calm.rounds
+    ledger = Ledger(10)
+    ledger.apply([beat("first_delete", active_seconds=0.0)], ts=at(0), epoch=1)
+    ledger.apply([outcome(0), beat("first_delete", active_seconds=0.1)], ts=at(1), epoch=1)
+    short = dataclasses.replace(calm, rounds=(dataclasses.replace(run, shape=shape_of(ledger.timeline)),))
+    page = check(as_html(short, NOW))
+    assert "Deletes a second" not in page.text
+    assert "Time to a reply" not in page.text
+    assert "Archives deleted" in page.text
 
 
 def busy(it: VaultReport, text: str) -> VaultReport:

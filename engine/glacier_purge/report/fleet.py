@@ -24,6 +24,15 @@ COLUMNS = ("vault", "where", "phase", "next look (UTC)", "what it does or waits 
 """The long one is the last, so that the others stay in line where it is broken."""
 
 
+_WANTED = "wanted"
+_RANK = ("damaged", "refused", _WANTED, "stopped", "running", "pending", "waiting", "not begun", "abandoned", "done")
+
+
+def rank(state: str, *, is_wanted: bool) -> int:
+    """Where a vault stands on a page: what needs a person first, and so does a plan whose approval ``is_wanted``."""
+    return _RANK.index(_WANTED if is_wanted else state)
+
+
 class Pressing(IntEnum):
     """How much it wants to be seen, the most first."""
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from glacier_purge.archive import Vault
 from glacier_purge.audit.recovery import replay
 from glacier_purge.errors import GlacierPurgeError
+from glacier_purge.report.fleet import rank
 from glacier_purge.report.lifecycle_view import fleet_view
 from glacier_purge.report.results.lifecycles import LifecycleStatus
 from glacier_purge.report.shape import shape_of
@@ -19,9 +20,6 @@ if TYPE_CHECKING:
     from glacier_purge.fleet.roster import Roster
     from glacier_purge.report.results.lifecycles import FleetStatus, LifecycleUnreadable, NotBegun
     from glacier_purge.storage.folder import RunFolder
-
-_RANK = ("damaged", "refused", "pending", "stopped", "running", "waiting", "not begun", "abandoned", "done")
-"""Which state needs a person first."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,7 +51,7 @@ class FleetReport:
             _row(Vault.from_arn(one.vault_arn), standing)
             for one, standing in zip(roster.vaults, status.vaults, strict=True)
         ]
-        rows.sort(key=lambda row: _RANK.index(row.standing.state))
+        rows.sort(key=_rank)
         return cls(
             folder=str(folder.path),
             name=folder.path.resolve().name,
@@ -81,6 +79,12 @@ class FleetReport:
     def standing(self, *states: str) -> int:
         """How many vaults are in one of these states."""
         return sum(row.standing.state in states for row in self.rows)
+
+
+def _rank(row: FleetRow) -> int:
+    return rank(
+        row.standing.state, is_wanted=isinstance(row.standing, LifecycleStatus) and bool(row.standing.confirm_digest)
+    )
 
 
 def _row(vault: Vault, standing: LifecycleStatus | LifecycleUnreadable | NotBegun) -> FleetRow:

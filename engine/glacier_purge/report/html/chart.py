@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 _WIDE, _NARROW = 720, 328
 _LEFT, _TOP, _RIGHT, _BELOW = 56, 10, 20, 28
 _MARK = 4
+_COLUMN_MAX = 110
+"""Of one of a few columns: a single one would be a wall."""
 _STEPS_SECONDS = (
     *(1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 1_800, 3_600, 7_200, 21_600, 43_200),
     *(86_400 * days for days in (1, 2, 7, 14, 28, 91, 364, 1_820)),
@@ -105,7 +107,7 @@ def _lines(it: Chart, width: int, height: int) -> Markup:
 def _columns(it: Columns, width: int, height: int) -> Markup:
     ticks = rounded_ticks(max(count for _, count in it.columns))
     up = _scale(ticks[-1], -height, height)
-    place = width / len(it.columns)
+    place = min(width / len(it.columns), _COLUMN_MAX)
     every = -(-len(it.columns) * 44 // width)
     bars = [
         _rect(place * (at + 0.14), up(count), place * 0.72, height - up(count))

@@ -14,6 +14,8 @@ from typing import TYPE_CHECKING
 
 from markupsafe import Markup
 
+from glacier_purge.lifecycle.phases import Phase
+from glacier_purge.report.fleet import rank
 from glacier_purge.report.html.page import page_of, rate_chart, said, script, when
 from glacier_purge.report.shape import shape_of
 from glacier_purge.report.terminal import safe
@@ -47,8 +49,10 @@ def live_page(snapshots: Sequence[Snapshot], folder: str) -> tuple[str, str]:
         heading=f"Purging vault {first.vault}" if is_one and first is not None else f"Fleet of {len(snapshots)} vaults",
         where=f"Account {first.account_id}, {first.region}." if is_one and first is not None else folder,
         chart=_chart(snapshots),
+        is_one=is_one,
         table="What happened" if is_one else "Vaults",
         columns=("UTC", "What") if is_one else ("Vault", "Phase", "Deleted", "A second", "Does or waits for"),
+        named=() if is_one else (2, 3),
         orders=list(_orders(snapshots, folder)),
     )
     return html, policy
@@ -68,7 +72,7 @@ def facts_of(snapshots: Sequence[Snapshot]) -> dict[str, object]:
     percent = 100 * deleted / selected if selected else 0.0
     rates = [one.progress.rate_per_second for one in sent if one.progress.rate_per_second is not None]
     first = snapshots[0] if len(snapshots) == 1 else None
-    left = first.sent.progress.remaining_seconds if first is not None and first.sent is not None else None
+    left = _left(snapshots)
     limits = [one.limit_per_second for one in sent if one.limit_per_second is not None]
     name = f"{len(snapshots)} vaults" if first is None else first.vault
     again = sum(one.throttled + one.faults for one in sent)
@@ -85,15 +89,22 @@ def facts_of(snapshots: Sequence[Snapshot]) -> dict[str, object]:
         if first is not None and limits
         else "none yet"
         if first is not None
-        else "see below",
+        else "by account and region",
         "left": duration(left),
-        "ends": f"until {when(first.at + timedelta(seconds=left))}" if first is not None and left is not None else "",
+        "ends": "" if left is None else f"until {when(snapshots[0].at + timedelta(seconds=left))}",
         "failed": f"{sum(one.progress.failed for one in sent):,}",
         "again": f"{again:,}",
         "throttled": f"{sum(one.throttled for one in sent):,}",
         "faults": f"{sum(one.faults for one in sent):,}",
-        "rows": _news(first) if first is not None else [_row(one) for one in snapshots],
+        "rows": _news(first) if first is not None else [_row(one) for one in sorted(snapshots, key=_rank)],
     }
+
+
+def _left(snapshots: Sequence[Snapshot]) -> float | None:
+    """How long the vaults that send take: a fleet's is the longest of them, and unknown where one's is."""
+    sending = [one.sent.progress for one in snapshots if one.sent is not None and one.sent.progress.rate_per_second]
+    lefts = [moment.remaining_seconds for moment in sending]
+    return None if None in lefts else max((left for left in lefts if left is not None), default=None)
 
 
 def _phase(one: Snapshot) -> str:
@@ -104,6 +115,10 @@ def _phase(one: Snapshot) -> str:
 
 def _until(one: Snapshot) -> str:
     return f" (until {when(one.until)})" if one.until else ""
+
+
+def _rank(one: Snapshot) -> int:
+    return rank(one.state, is_wanted=one.phase == Phase.APPROVAL.value)
 
 
 def _row(one: Snapshot) -> list[str]:

@@ -30,7 +30,7 @@ from glacier_purge.report.vault_report import Verdict
 from glacier_purge.text import duration, money, size
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from glacier_purge.audit.timeline import Saying
     from glacier_purge.plan.document import Plan
@@ -230,9 +230,16 @@ def said(saying: Saying) -> str:
         case "recovered":
             return "A torn tail of the log was saved and cut off, as a crash leaves one"
         case "canary":
-            return f"The first {facts.get('archives')} archives are settled; {facts.get('failed')} of them failed"
+            settled, failed = _counted(facts, "archives"), _counted(facts, "failed")
+            return f"The first {settled} archives are settled; {failed} of them failed"
         case _:
             return f"Stopped: {facts.get('reason', '')}"
+
+
+def _counted(facts: Mapping[str, object], name: str) -> str:
+    """A count that a record of the log has; JSON's numbers come as floats."""
+    value = facts.get(name)
+    return number(value) if isinstance(value, int | float) else str(value)
 
 
 # -- what is drawn ----------------------------------------------------------------------------------------------------
@@ -303,7 +310,8 @@ def pace(run: RunReport, round_number: int) -> dict[str, Any] | None:
         "latency_is_cut": bool(p99s) and p99s[-1] > slowest,
         "p99_worst_ms": p99s[-1] if p99s else 0.0,
         "shades": {kind for _, _, kind in shape.waits},
-        "rate": rate_chart(shape, throttled=run.throttled, name=f"rate-{round_number}"),
+        "rate": sum(point.rate_per_second is not None for point in shape.points) > 1
+        and rate_chart(shape, throttled=run.throttled, name=f"rate-{round_number}"),
         "deleted": _over_time(
             shape,
             name=f"deleted-{round_number}",
@@ -314,7 +322,7 @@ def pace(run: RunReport, round_number: int) -> dict[str, Any] | None:
             height=170,
             lines=(("line", [(0.0, 0.0), *((point.at_seconds, float(point.deleted)) for point in shape.points)]),),
         ),
-        "latency": p50s
+        "latency": len(p50s) > 1
         and _over_time(
             shape,
             name=f"latency-{round_number}",

@@ -17,9 +17,17 @@ news.onmessage = (message) => {
   }
   if (facts.rows) {
     const body = document.querySelector("[data-rows]");
+    const names = Array.from(body.parentNode.querySelectorAll("thead th"), (one) => one.textContent);
+    const named = body.dataset.named.split(" ");
     body.replaceChildren(...facts.rows.map((cells) => {
       const row = document.createElement("tr");
-      for (const cell of cells) row.appendChild(document.createElement("td")).textContent = cell;
+      cells.forEach((words, place) => {
+        const cell = row.appendChild(document.createElement(place ? "td" : "th"));
+        cell.textContent = words;
+        if (!place) cell.scope = "row";
+        else if (named.includes(String(place))) cell.dataset.name = names[place];
+        if (place && !words) cell.className = "void";
+      });
       return row;
     }));
   }
