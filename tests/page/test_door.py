@@ -4,8 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
+import shutil
 import stat
+import sys
 from contextlib import asynccontextmanager
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
 import aiohttp
@@ -14,6 +19,7 @@ import pytest
 from glacier_purge.api.watching import Looking, page_open, shown
 from glacier_purge.errors import UsageError
 from glacier_purge.page.door import Place, place
+from glacier_purge.run import socket as control
 from glacier_purge.settings import Settings
 from glacier_purge.storage.folder import RunFolder
 from tests.e2e.claimed import certified
@@ -21,7 +27,6 @@ from tests.report.test_html import Page
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
-    from pathlib import Path
 
 ANY = Place(secret="s" * 32)
 
@@ -123,6 +128,66 @@ async def test_over_a_unix_socket_it_is_its_owners_alone(run_dir: Path, tmp_path
         ):
             assert answer.status == 200
     assert not file.exists()
+
+
+STRANGER = """
+import encodings.idna, http.client, json, os, socket, sys  # read before this is a user who may not read it
+port, folder, *sockets = sys.argv[1:]
+os.setgroups([]), os.setgid(65_534), os.setuid(65_534)
+got = []
+
+def tried(what):
+    try:
+        got.append(what())
+    except PermissionError:
+        got.append("refused")
+
+def asked(path, host):
+    connection = http.client.HTTPConnection("127.0.0.1", int(port))
+    connection.request("GET", path, headers={"Host": host})
+    answer = connection.getresponse()
+    return [answer.status, answer.read().decode()]
+
+def reached(path):
+    with socket.socket(socket.AF_UNIX) as link:
+        link.connect(path)
+        return "reached"
+
+tried(lambda: sorted(os.listdir(folder)))
+tried(lambda: open(folder + "/page.json").read())
+for path in ("/", "/metrics", "/events", "/" + "x" * 32 + "/", "/" + "x" * 32 + "/metrics"):
+    tried(lambda: asked(path, "127.0.0.1:" + port))
+for path in sockets:
+    tried(lambda: reached(path))
+print(json.dumps(got))
+"""
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="NOT SHOWN HERE: only root can become another user")
+async def test_another_user_of_the_host_gets_nothing(run_dir: Path) -> None:
+    with TemporaryDirectory(prefix="glacier-purge-strangers-") as place:  # pytest's own folders let no stranger in
+        outside, folder = Path(place), Path(place) / "run"
+        outside.chmod(0o755)  # noqa: ASYNC240 - a moment
+        shutil.copytree(run_dir, folder)
+        link, settings = outside / "page.sock", {"report": {"live_page": "any", "page": False}}
+        serving = asyncio.create_task(control.serve(folder, lambda _: {"state": "running"}))
+        async with (
+            shown(RunFolder.look(folder), Settings.model_validate(settings), lambda _: None),
+            page(folder, Place(unix=str(link), secret="s" * 32)),
+        ):
+            folder.chmod(0o755)  # as its owner may have, to show what is in it
+            port = json.loads((folder / "page.json").read_bytes())["port"]
+            asked = [str(port), str(folder), str(link), str(folder / control.CONTROL_FILE)]
+            stranger = await asyncio.create_subprocess_exec(
+                sys.executable, "-I", "-c", STRANGER, *asked, stdout=asyncio.subprocess.PIPE
+            )
+            out, _ = await stranger.communicate()
+        serving.cancel()
+    listed, kept, *answers, page_socket, control_socket = json.loads(out)
+    assert {"page.json", control.CONTROL_FILE} <= set(listed), "the stranger was kept out before, and shows nothing"
+    assert (kept, page_socket, control_socket) == ("refused",) * 3
+    assert answers == [[404, answer] for _, answer in answers]
+    assert not [answer for _, answer in answers if "photos" in answer or "glacier_purge" in answer]
 
 
 async def test_who_looks_is_let_go_at_the_end(run_dir: Path) -> None:

@@ -107,6 +107,21 @@ def test_a_change_of_any_file_of_the_evidence_is_found(made: Path, tmp_path: Pat
     assert len(evidence) > 12
 
 
+def test_the_pages_are_beside_the_evidence_and_lead_to_each_other(made: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "fleet"
+    shutil.copytree(made / "fleet", folder)
+    members = sorted(member.name for member in folder.iterdir() if member.is_dir())
+    assert members
+    for place in (folder, *(folder / name for name in members)):
+        (place / "report.html").write_text(f"the page of {place.name}")
+    assert main(["audit", "bundle", str(folder), "--to", str(tmp_path / "proof.zip")]) == 0
+    readme = unpacked(tmp_path / "proof.zip", tmp_path / "unpacked")
+    assert "pages/report.html" in readme
+    pages = {file.relative_to(tmp_path / "unpacked/pages").as_posix() for file in tmp_path.rglob("pages/**/*.html")}
+    assert pages == {"report.html", *(f"{name}/report.html" for name in members)}
+    assert not list((tmp_path / "unpacked/evidence").rglob("*.html"))
+
+
 def test_nothing_is_in_it_that_is_not_known_and_no_inventory(made: Path, tmp_path: Path) -> None:
     assert main(["audit", "bundle", str(made / "run"), "--to", str(tmp_path / "proof.zip")]) == 0
     with zipfile.ZipFile(tmp_path / "proof.zip") as bundle:

@@ -8,11 +8,12 @@ from textwrap import indent
 from typing import TYPE_CHECKING
 
 from glacier_purge.api.anchoring import heads, sound_folder
+from glacier_purge.api.reporting import REPORT_FILE
 from glacier_purge.audit.anchor import NAMESPACE, notes_bytes
 from glacier_purge.audit.verification import verdict_lines
 from glacier_purge.clock import utc_now
 from glacier_purge.errors import HostFailed, RunLocked, UsageError
-from glacier_purge.proof.bundle import ANCHORS_FILE, EVIDENCE, SUMS_FILE, write_bundle
+from glacier_purge.proof.bundle import ANCHORS_FILE, EVIDENCE, PAGES, SUMS_FILE, write_bundle
 from glacier_purge.report.results.auditing import Bundled
 from glacier_purge.report.results.result import UNSET
 from glacier_purge.run.anchor_file import signed
@@ -65,7 +66,7 @@ it is called shasum -a 256):
 
     sha256sum -c {sums}
 
-What is not here: the inventories, which list the archives with their descriptions.
+{pages}What is not here: the inventories, which list the archives with their descriptions.
 Their SHA-256 is in the plan and in the files that end in .sha256; who has them can
 lay them beside those files, and leave --without-inventories away.
 
@@ -74,6 +75,13 @@ names of users and hosts, archive ids, and the descriptions of the few archives 
 the plan shows are in it on purpose. Credentials are not.
 
 What it proves, and what it does not, is said in the certificate (certificate.txt).
+"""
+
+_LOOK = """\
+To look at first, with a browser: {pages}/report.html, what was deleted, kept and failed,
+and how it went. It is no evidence, and nothing vouches for it: each of its figures
+names the file of the evidence that has it.
+
 """
 
 _SIGNATURE = """
@@ -110,7 +118,13 @@ def bundled(folder: Path, target: Path, key: Path | None) -> Bundled:
     partial.unlink(missing_ok=True)  # of one that was killed
     try:
         with partial.open("xb") as file:
-            write_bundle(folder, places, file, _readme(verdicts, signed_with), notes_bytes(notes))
+            write_bundle(
+                folder,
+                places,
+                file,
+                _readme(verdicts, signed_with, has_page=(folder / REPORT_FILE).is_file()),
+                notes_bytes(notes),
+            )
         partial.rename(target)
     except OSError as error:
         raise HostFailed(f"{target} can't be written: {error.strerror}. Make room, or give another file.") from error
@@ -126,7 +140,7 @@ def bundled(folder: Path, target: Path, key: Path | None) -> Bundled:
     )
 
 
-def _readme(verdicts: list[FolderVerdict], signed_with: str | None) -> str:
+def _readme(verdicts: list[FolderVerdict], signed_with: str | None, *, has_page: bool) -> str:
     signature = ""
     if signed_with is not None:
         signature = _SIGNATURE.format(anchors=ANCHORS_FILE, key=signed_with, namespace=NAMESPACE)
@@ -137,6 +151,7 @@ def _readme(verdicts: list[FolderVerdict], signed_with: str | None) -> str:
         anchored="" if signed_with is None else f" --anchor {ANCHORS_FILE}",
         expected=indent("\n".join(verdict_lines(verdicts)), "    "),
         signature=signature,
+        pages=_LOOK.format(pages=PAGES) if has_page else "",
         sums=SUMS_FILE,
     )
 

@@ -20,7 +20,9 @@ from glacier_purge.storage.disk import FileDisk
 
 EVIDENCE = "evidence"
 """The folder in the bundle that has the files of the run, lifecycle or fleet, where they lay."""
-SUMS_FILE, ANCHORS_FILE = "SHA256SUMS", "anchors.txt"
+PAGES = "pages"
+"""The folder with the pages for people, beside the evidence: nothing vouches for them."""
+SUMS_FILE, ANCHORS_FILE, _PAGE = "SHA256SUMS", "anchors.txt", "report.html"
 _VERIFIER, _FORMAT = "verify.py", "audit-format.md"
 _KNOWN = re.compile(
     r"plan\.json|run\.json|decisions|duplicates|(?:verification/)?inventory\.(?:json|csv)\.sha256|stream\.json"
@@ -47,7 +49,10 @@ def write_bundle(folder: Path, places: Iterable[str], target: IO[bytes], readme:
         if anchors:
             _put(bundle, sums, ANCHORS_FILE, [anchors])
         for place in places:
-            inside = EVIDENCE if place == "." else f"{EVIDENCE}/{place}"
+            below = "" if place == "." else f"/{place}"
+            inside = EVIDENCE + below
+            if (folder / place / _PAGE).is_file():
+                _put(bundle, sums, f"{PAGES}{below}/{_PAGE}", _read(FileDisk(folder / place), _PAGE))
             for name, chunks in _evidence(folder / place):
                 _put(bundle, sums, f"{inside}/{name}", chunks)
         _put(bundle, [], SUMS_FILE, ["".join(sums).encode()])
