@@ -118,13 +118,13 @@ async def test_a_lifecycle_tells_once_that_its_approval_is_wanted_and_how_it_end
 
 
 @pytest.mark.usefixtures("credentials")
-async def test_a_fleet_tells_of_each_vault(tmp_path: Path) -> None:
+async def test_a_fleet_tells_of_each_vault_and_once_of_them_all(tmp_path: Path) -> None:
     fleet_file = tmp_path / "fleet.toml"
     fleet_file.write_text('[[vaults]]\nname = "*"\n', "utf-8")
     async with simulated(archives=4) as (glacier, _), receiving() as receiver:
         glacier.service.generate_vault("films", 5, 1_000_000_000.0)
         settings = settings_for(glacier, {"url": receiver.url})
-        for approve in (None, yes):
+        for approve in (None, yes, None):
             await glacier_purge.run_fleet(
                 fleet_file,
                 run_dir=tmp_path / "fleet",
@@ -134,9 +134,31 @@ async def test_a_fleet_tells_of_each_vault(tmp_path: Path) -> None:
             )
     told = [(event["data"]["vault"], event["data"]["result"]) for event in receiver.events]
     assert sorted(told[:2]) == [("films", "approval_wanted"), ("photos", "approval_wanted")]
-    assert sorted(told[2:]) == [("films", "finished"), ("photos", "finished")]
+    assert sorted(told[2:4]) == [("films", "finished"), ("photos", "finished")]
+    assert told[4:] == [("fleet", "finished")]
+    whole = receiver.events[-1]
+    check_data(whole)
+    assert whole["data"]["message"] == "The fleet in fleet is done, all 2 vaults of it."
+    assert (whole["data"]["vault_arn"], whole["data"]["exit_code"], whole["data"]["next"]) == (None, 0, None)
+    assert not [one for one in verify_folder(tmp_path / "fleet") if one.found.faults]
     assert f"--confirm-digest {receiver.events[0]['data']['digest']}" in receiver.events[0]["data"]["next"]
     assert receiver.events[0]["data"]["next"].startswith(f"glacier-purge fleet {fleet_file} --run-dir {tmp_path}/fleet")
+
+
+@pytest.mark.usefixtures("credentials")
+async def test_a_fleet_of_which_a_vault_needs_somebody_tells_how_many_are_done(tmp_path: Path) -> None:
+    fleet_file = tmp_path / "fleet.toml"
+    fleet_file.write_text('[[vaults]]\nname = "photos"\n[[vaults]]\nname = "films"\nmax_archives = 3\n', "utf-8")
+    async with simulated(archives=4) as (glacier, _), receiving() as receiver:
+        glacier.service.generate_vault("films", 5, 1_000_000_000.0)
+        settings = settings_for(glacier, {"url": receiver.url})
+        await glacier_purge.run_fleet(
+            fleet_file, run_dir=tmp_path / "fleet", approve=yes, settings=settings, waiter=Stepping(glacier)
+        )
+    whole = receiver.events[-1]["data"]
+    assert (whole["vault"], whole["result"]) == ("fleet", "stopped")
+    assert "1 of its 2 vaults are done, 1 failed." in whole["message"]
+    assert f"glacier-purge fleet {fleet_file} --run-dir {tmp_path}/fleet" == whole["next"]
 
 
 @pytest.mark.usefixtures("credentials")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import shlex
+from collections import Counter
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
@@ -11,10 +13,12 @@ import anyio
 from glacier_purge.api.addresses import vaults_there
 from glacier_purge.api.lifecycle import LifecycleOrder
 from glacier_purge.api.member import Member
+from glacier_purge.api.news import news_of
 from glacier_purge.api.person import as_warning
 from glacier_purge.api.values import endpoint, purge_settings
 from glacier_purge.api.watching import shown
 from glacier_purge.archive import Vault
+from glacier_purge.clock import utc_now
 from glacier_purge.errors import PlanRefused, UsageError
 from glacier_purge.fleet.budgets import Budgets
 from glacier_purge.fleet.file import expand, read_fleet
@@ -33,6 +37,7 @@ if TYPE_CHECKING:
     from typing import Self
 
     from glacier_purge.api.clients import Clients
+    from glacier_purge.api.news import News
     from glacier_purge.api.person import Approve
     from glacier_purge.api.telling import Telling
     from glacier_purge.fleet.roster import Enlisted
@@ -122,7 +127,27 @@ async def opened_fleet(
                 vault = Vault.from_arn(one.vault_arn)
                 settings = _without_page(settings_for(one.profile, vault.region, vault.account_id))
                 members[one.vault_arn] = _member(folder, one, settings, clients, people, budgets, orders)
-            yield OpenedFleet(roster, members)
+            again = f"glacier-purge fleet {shlex.join([str(file), '--run-dir', str(folder.path.absolute())])}"
+            name = folder.path.resolve().name
+            async with news_of(folder, name, people.telling, now=utc_now, again=again) as news:
+                opened = OpenedFleet(roster, members)
+                yield opened
+                _tell_end(opened.fleet, news)
+
+
+def _tell_end(fleet: Fleet, news: News) -> None:
+    """Tell that the whole fleet is done, or that what is left of it waits for nothing by itself."""
+    endings, left = fleet.endings, Counter[str]()
+    for ending in endings.values():
+        left[ending.state.value] += ending.state is not State.DONE
+    if not endings or left[State.PENDING.value]:
+        return  # of which each vault has told why
+    done = len(endings) - left.total()
+    if done == len(endings):
+        news.finished(f"The fleet in {news.vault} is done, all {done:,} vaults of it.", exit_code=fleet.exit_code)
+        return
+    others = ", ".join(f"{number:,} {state}" for state, number in sorted(left.items()) if number)
+    news.stopped(f"{done:,} of its {len(endings):,} vaults are done, {others}.", fleet.exit_code)
 
 
 def _without_page(settings: Settings) -> Settings:

@@ -103,6 +103,11 @@ class News:
         self.stand: Callable[[], Stand] = Stand
 
     @property
+    def vault(self) -> str:
+        """The vault's name; of a fleet as a whole, that of its folder."""
+        return self._vault
+
+    @property
     def is_told(self) -> bool:
         """Whether anybody is told."""
         return self._telling is not None

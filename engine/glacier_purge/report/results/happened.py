@@ -11,12 +11,14 @@ from glacier_purge.report.results.result import Result, about, moment
 class Happened(Result, frozen=True, kw_only=True):
     """What every event says."""
 
-    vault: Annotated[str, about("The vault's name.")]
-    vault_arn: Annotated[str | None, about("The vault; null where it is not known yet which account's it is.")]
+    vault: Annotated[str, about("The vault's name; of a fleet as a whole, that of its folder.")]
+    vault_arn: Annotated[
+        str | None, about("The vault; null where it is not known yet which account's it is, and of a fleet.")
+    ]
     endpoint_url: Annotated[
         str | None, about("Where deletes are sent, loopback in a rehearsal; null where it is not known yet.")
     ]
-    run_dir: Annotated[str, about("The folder of the run or the lifecycle, from the root.")]
+    run_dir: Annotated[str, about("The folder of the run, the lifecycle or the fleet, from the root.")]
     by: Annotated[str, about("Whose process tells this: user and host.")]
     message: Annotated[str, about("What happened, in words for people.")]
     next: Annotated[str | None, about("The command that goes on from here; null where there is nothing to do.")]
