@@ -25,6 +25,7 @@ from tests.reliability.runner import Stop, carry_out
 from tests.reliability.schedule import UntilFound
 
 ENGINE = ROOT / "engine"
+NOT_FOUND = "by none"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -220,31 +221,32 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m tests.reliability.planted", description=__doc__.splitlines()[0])
     parser.add_argument("names", nargs="*", metavar="NAME", help="those whose names hold one of these texts")
     parser.add_argument("--seeds", type=int, default=CAMPAIGN.wanted, help="so many are tried at most")
-    parser.add_argument("--record", action="store_true", help="write the run into RELIABILITY.md")
+    parser.add_argument("--record", action="store_true", help="write it into RELIABILITY.md, in the rows of these")
     asked = parser.parse_args()
-    if asked.names and asked.record:
-        parser.error("on record go all of them")
     chosen = [bug for bug in BUGS if not asked.names or any(text in bug.name for text in asked.names)]
-    commit, began, figures, not_found = commit_here(), time.monotonic(), dict[str, str](), list[str]()
+    commit, began, figures = commit_here(), time.monotonic(), dict[str, str]()
     with Stop().on_signals() as stop:
         for bug in chosen:
             found = find(bug, asked.seeds, stop)
             if stop.asked:
                 break
             name = f"{bug.name} ({bug.breaks})"
-            figures[name] = f"seed {found[0]}: {found[1]}" if found else f"by none of {asked.seeds} seeds"
+            figures[name] = f"seed {found[0]}: {found[1]}" if found else f"{NOT_FOUND} of {asked.seeds} seeds"
             print(f"{name}: {figures[name]}", flush=True)
-            not_found += [] if found else [f"{name}: not found"]
+    not_found = [f"{name}: not found" for name, told in figures.items() if told.startswith(NOT_FOUND)]
     if asked.record:
         record = read_record()
+        before = record.runs["planted"].figures if "planted" in record.runs else {}
+        now = {name: value.replace("|", "\\|") + f" ({commit})" for name, value in figures.items()}
+        figures = before | now
         record.add(
             a_run(
                 "planted",
                 commit=commit,
                 command="make planted",
                 seconds=time.monotonic() - began,
-                figures={name: value.replace("|", "\\|") for name, value in figures.items()},
-                violations=not_found,
+                figures=figures,
+                violations=[f"{name}: not found" for name, told in figures.items() if told.startswith(NOT_FOUND)],
                 ended_early=stop.asked,
             )
         )

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 from bisect import bisect_right
 from collections import Counter
-from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 from glacier_purge.audit.segments import find_segments, read_lines
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from glacier_purge.archive import Vault
+    from glacier_purge.audit.ledger import Ledger
     from glacier_purge.fleet.fleet import Ending
     from glacier_purge.plan.document import Plan
     from glacier_purge.storage.folder import RunFolder
@@ -128,6 +129,20 @@ class Checks:
             return False
         return self._lives.machine.wall_seconds() % HOUR > OPEN_SECONDS + UNDER_WAY_SECONDS
 
+    def died(self, ledger: Ledger) -> None:
+        """What counted for a process that has just died, and so was shown, is promised on its disk (I6)."""
+        places = [place for place in self._folder.glob("round-*") if (place / "audit").exists()]
+        place = max(places, key=lambda one: int(one.name.removeprefix("round-")))
+        disk, promised = FileDisk(place), 0
+        for segment in find_segments(disk):
+            bytes_left = self._lives.machine.promised_bytes(place / segment.name)
+            for line in itertools.chain.from_iterable(read_lines(disk, segment)):
+                if bytes_left is not None:
+                    bytes_left -= len(line)
+                promised += (bytes_left is None or bytes_left >= 0) and b'"event":"outcome"' in line
+        counted = sum(ledger.counts.values())
+        assert counted <= promised, f"{counted} outcomes counted when it died, and {promised} were durable"
+
     def after_a_life(self, ending: Ending | None) -> None:
         """Look at how it ended for the vault."""
         if ending is None:
@@ -152,6 +167,8 @@ class Checks:
         deleted = set(recorded) - {"failed"}
         assert deleted <= gone, "recorded as deleted, and the service never took it"
         assert not deleted & left, "recorded as deleted, and still there"
+        twice = [one for one in deleted if recorded[one] > 1]
+        assert not twice, f"recorded as deleted by two rounds, and so the first time falsely: {twice[:3]}"
         if is_there:
             kept = set(self._there_at_first) - self._approved
             assert kept <= left, "an archive is gone that was to be kept"
@@ -203,7 +220,7 @@ class Checks:
         for archive_id, times in self._lives.service.seen.times.items():
             if times[0].vault != self._vault.name:
                 continue
-            for first, again in pairwise(times):
+            for first, again in itertools.pairwise(times):
                 if not (first.told and first.accepted) or self._is_cut(first.seconds, reply_seconds):
                     continue
                 if any(first.seconds <= death <= first.seconds + unknown_seconds for death in self._deaths):

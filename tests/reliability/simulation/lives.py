@@ -96,6 +96,7 @@ class Lives:
         self.asked_before = not fate.asks_later
         self.checks = {each.name: Checks(self, each, self._folder(each)) for each in self.vaults}
         self.service.seen.on_delete += [self._sent, self._object_to]
+        self.machine.died = self._died
         self.lives = 0
         self.deaths = 0
 
@@ -208,6 +209,10 @@ class Lives:
             raise request.pending()
         self.checks[request.plan.vault.name].approved(request.folder, request.plan)
         return approve_by_digest(request.plan, request.plan.digest, "me@here")
+
+    def _died(self) -> None:
+        if self.run is not None and self.run.ledger is not None:
+            self.checks[VAULT].died(self.run.ledger)
 
     def _object_to(self, seconds: float, vault: str, archive_id: str) -> str | None:
         checks = self.checks.get(vault)

@@ -26,7 +26,7 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from heapq import heappop, heappush
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NoReturn
 from unittest.mock import patch
 
 import anyio
@@ -101,6 +101,8 @@ class Machine:
     death: Death = NEVER
     passed: dict[str, int] = field(default_factory=dict)
     unhandled: list[str] = field(default_factory=list)
+    died: Callable[[], None] = lambda: None
+    """Called at the moment in which a process dies."""
     until: float = math.inf
     """When it is no use to go on: whoever still waits is stuck."""
     _booted_at: float = 0.0
@@ -238,7 +240,12 @@ class Machine:
         """Count a turn of the loop, in the middle of which it may have been decided that it is the last."""
         was_last_sent = self.death.kind == "sent" and self.passed.get("sent", 0) >= self.death.at
         if self._is_last_turn("turn") or was_last_sent:
-            raise KilledError
+            self._die()
+
+    def _die(self) -> NoReturn:
+        self.is_dead = True
+        self.died()
+        raise KilledError
 
     def sent(self) -> None:
         """Count a delete that reached the service. Not to die at once: a parser of HTTP is on the stack."""
@@ -263,13 +270,11 @@ class Machine:
             self.passed["disk"] = count = self.passed.get("disk", 0) + 1
             dies = self.death.kind == "disk" and count == self.death.at
             if dies and not self.death.afterwards:
-                self.is_dead = True
-                raise KilledError
+                self._die()
             self.tell(f"disk {what} {name}")
             result = self._keep_account(operation, what, arguments, more)
             if dies:
-                self.is_dead = True
-                raise KilledError
+                self._die()
             return result
 
         return operate
@@ -295,6 +300,11 @@ class Machine:
         elif what == "cut":
             self._unsynced[name] = min(self._unsynced.get(name, arguments[1]), arguments[1])
         return result
+
+    def promised_bytes(self, file: Path) -> int | None:
+        """How much of a file would outlast a power cut now; None for all of it."""
+        name = self._name(file)
+        return None if name is None else self._unsynced.get(name)
 
     def _lose_power(self) -> None:
         """Take what was not synced, or a part of it."""
