@@ -7,6 +7,7 @@ have to agree with AWS's clock to five minutes, whatever a rehearsal or a test t
 
 from __future__ import annotations
 
+import sys
 import time
 from datetime import UTC, datetime
 
@@ -16,6 +17,15 @@ _read = time.time
 def wall_seconds() -> float:
     """Seconds since 1970."""
     return _read()
+
+
+def awake_or_asleep_seconds() -> float:
+    """Monotonic seconds that also count while this host sleeps, which ``time.monotonic`` does on no system."""
+    return time.clock_gettime(_COUNTS_SLEEP)
+
+
+_COUNTS_SLEEP = time.CLOCK_BOOTTIME if sys.platform == "linux" else time.CLOCK_MONOTONIC
+"""macOS counts it in the clock of this name, and has another for ``time.monotonic``."""
 
 
 def utc_now() -> datetime:

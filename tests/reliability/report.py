@@ -34,7 +34,7 @@ BEGINNING = """\
 
 Written by the runs themselves, from `tests/reliability/record.json`; edits are overwritten. A *campaign* asks one
 question over and over, each time with another *seed* that decides all that is left to chance. A *violation* is a seed
-for which the answer was not "it held". `I1` to `I20` are the invariants, in words in `engine/DESIGN.md`.
+for which the answer was not "it held". `I1` to `I21` are the invariants, in words in `engine/DESIGN.md`.
 
 - `make reliability` tries each campaign as often as every change is held to. `make nightly HOURS=2` goes on with seeds
   that were never tried. Seeds that failed are kept for ever and tried first.

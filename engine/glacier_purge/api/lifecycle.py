@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from glacier_purge.api.addresses import vault_by_name
 from glacier_purge.api.examining import check_none_left_over, examined, look_for_writers, look_over
+from glacier_purge.api.leasing import leasing
 from glacier_purge.api.news import Stand, news_of
 from glacier_purge.api.not_waiting import not_waiting
 from glacier_purge.api.person import ApprovalRequest
@@ -43,6 +44,7 @@ if TYPE_CHECKING:
     from typing import Self
 
     from glacier_purge.api.clients import Clients
+    from glacier_purge.api.leasing import VaultLease
     from glacier_purge.api.news import News
     from glacier_purge.api.person import Person
     from glacier_purge.api.telling import Telling
@@ -127,6 +129,7 @@ async def opened_lifecycle(
         for line in what_holds(file, terms, order.options):
             person.say(line)
         reached = access(settings, target.endpoint_url, id_rule=target.id_rule, credentials=credentials)
+        lease = await held.enter_async_context(leasing(vault, settings, clients, reached, folder.path))
         composed = _Composed(
             folder=folder,
             target=target,
@@ -141,6 +144,7 @@ async def opened_lifecycle(
             never_waits=isinstance(waiter, NoWait),
             credentials=credentials,
             lane=lane,
+            lease=lease,
         )
         lifecycle = Lifecycle(composed.context(file))
         yield lifecycle
@@ -165,6 +169,7 @@ class _Composed:
     never_waits: bool
     credentials: StaticCredentials | None
     lane: OpenLane
+    lease: VaultLease
 
     @property
     def on_service_time(self) -> OnServiceTime:
@@ -195,6 +200,7 @@ class _Composed:
                     credentials=self.credentials,
                 ),
                 approve=self._approve,
+                keep_others_out=self.lease.hold,
                 carry_out=self._carry_out,
                 say=self.person.say,
                 tell=self._reached,
@@ -230,7 +236,7 @@ class _Composed:
             return await self.person.approve(request)
 
     async def _carry_out(self, place: RunFolder, plan: Plan, approval: Approval) -> Ledger:
-        host = Host(wall_clock=lambda: self.waiter.now().timestamp())
+        host = self.lease.on(Host(wall_clock=lambda: self.waiter.now().timestamp()))
         with self.lane() as lane:
             async with (
                 opened_run(

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
 _LOOK_SECONDS = 1.0
 _HOLD_LOOKED_AT_AFTER = timedelta(minutes=15)
+_LEASE_LOOKED_AT_AFTER = timedelta(minutes=5)
 
 
 @asynccontextmanager
@@ -56,5 +57,9 @@ def waited_for(moment: Mapping[str, Any], now: datetime) -> Iterator[Waiting]:
     if Side.HOLD.value in sides:
         what = f"the hold on the vault to be lifted ({moment['hold']})"
         yield Waiting(what=what, until=now + _HOLD_LOOKED_AT_AFTER, needs=Needs.OPERATOR)
+    elif Side.LEASE.value in sides:
+        yield Waiting(
+            what=f"the bucket that says which host may send ({moment['why']})", until=now + _LEASE_LOOKED_AT_AFTER
+        )
     elif sides == [Side.WINDOW.value]:
         yield Waiting(what="the hours in which it may send", until=datetime.fromisoformat(moment["until"]))

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import structlog
 
+from glacier_purge.api.leasing import leasing
 from glacier_purge.api.values import access, anchor_file, purge_settings
 from glacier_purge.audit.recovery import replay
 from glacier_purge.audit.segments import last_request_ids
@@ -76,8 +77,9 @@ async def opened_run(
     """Open what a run needs, for a caller that is alone with it; nothing is deleted before its ``carry_out``.
 
     ``pacer_for`` gives the pace where it is shared with other runs; ``around`` puts something between the run and the
-    service, as what takes the time of each delete; ``on_hold`` is called as ``PurgeRun`` says.  Raises as
-    ``Clients.service`` does, and ``AuditDamaged``.
+    service, as what takes the time of each delete; ``on_hold`` is called as ``PurgeRun`` says.  Where a bucket says
+    which host may send and ``host`` has no lease, one is held meanwhile.  Raises as ``Clients.service`` and
+    ``VaultLease.hold`` do, and ``AuditDamaged``.
     """
     reached = access(settings, plan.endpoint_url, id_rule=plan.snapshot.id_rule, credentials=credentials)
     clients.know(last_request_ids(FileDisk(folder.path)))
@@ -88,7 +90,14 @@ async def opened_run(
             now=reached.max_in_flight,
             because="this process may open no more files; ulimit -n says how many",
         )
-    async with clients.service(plan.vault, reached, settings.aws.transport) as service:
+    async with (
+        leasing(plan.vault, settings, clients, reached, folder.path) as lease,
+        clients.service(plan.vault, reached, settings.aws.transport) as service,
+    ):
+        guarded = await clients.control(plan.vault, reached)
+        if host.lease is None:
+            await lease.hold(folder.path)
+            host = lease.on(host)
         run = PurgeRun(
             folder,
             plan,
@@ -96,7 +105,7 @@ async def opened_run(
             purge_settings(settings),
             FileDisk(folder.path),
             host,
-            guarded=await clients.control(plan.vault, reached),
+            guarded=guarded,
             pacer_for=pacer_for,
             anchors=anchor_file(settings),
             on_hold=on_hold,

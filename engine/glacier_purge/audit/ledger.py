@@ -56,6 +56,8 @@ class LedgerState(msgspec.Struct, omit_defaults=True):
     approved_digest: str | None = None
     run_sha256: str | None = None
     """Of the ``run.json`` that lay beside the plan when it was approved."""
+    lease_epoch: int = 0
+    """The highest number of a lease that a process held; 0 where none did."""
     finished: dict[str, Any] | None = None
     stop_reason: str | None = None
     last_telemetry: dict[str, Any] | None = None
@@ -146,6 +148,11 @@ class Ledger:
     def run_sha256(self) -> str | None:
         """SHA-256 of the ``run.json`` beside the plan that was approved first; None where the log does not tell."""
         return self._state.run_sha256
+
+    @property
+    def lease_epoch(self) -> int:
+        """The number of the vault's lease that the last process had which held one; 0 where none did."""
+        return self._state.lease_epoch
 
     @property
     def finished(self) -> dict[str, Any] | None:
@@ -279,9 +286,8 @@ class Ledger:
                 self._release(int(facts["first"]), int(facts["last"]))
             elif note.event == "recovered":
                 state.saved_tails += [str(facts["saved_as"])] if "saved_as" in facts else []
-            elif note.event == "approved":
-                state.approved_digest = str(facts["digest"])
-                state.run_sha256 = state.run_sha256 or (str(facts["run_sha256"]) if "run_sha256" in facts else None)
+            elif note.event in {"opened", "approved"}:
+                self._begin_work(note.event, facts)
             elif note.event == "telemetry":
                 state.last_telemetry = facts
                 self._count(facts)
@@ -300,6 +306,18 @@ class Ledger:
         if not 0 <= first <= last < self._records:
             raise ValueError(f"ordinals {first} to {last} of {self._records}")
         self._state.released_through = max(self._state.released_through, last)
+
+    def _begin_work(self, event: str, facts: dict[str, Any]) -> None:
+        """Who has a lower number of the lease than one before sent while another host might."""
+        state = self._state
+        if event == "approved":
+            state.approved_digest = str(facts["digest"])
+            state.run_sha256 = state.run_sha256 or (str(facts["run_sha256"]) if "run_sha256" in facts else None)
+            return
+        epoch = int(facts.get("lease_epoch", 0))
+        if 0 < epoch < state.lease_epoch:
+            raise ValueError(f"lease epoch {epoch} after lease epoch {state.lease_epoch}")
+        state.lease_epoch = max(state.lease_epoch, epoch)
 
     def _count(self, facts: dict[str, Any]) -> None:
         """Take over an epoch's cumulative counters; they only ever grow."""

@@ -854,7 +854,7 @@ class _Account:
         """One bit an ordinal, least significant first: set when it has its outcome."""
         self._counts: Counter[bytes] = Counter()
         self._released_through: int | None = None
-        self._ts, self._epoch = "", 0
+        self._ts, self._epoch, self._lease_epoch = "", 0, 0
         self.plan_digest = plan.digest if plan else None
         self.run: str | None = None
         self.written_for: object = None
@@ -951,6 +951,7 @@ class _Account:
                     self._take_outcome(said["ordinal"], str(said["outcome"]).encode())
                 case "opened" | "approved":
                     self.said_of_run.append(said)
+                    self._take_lease(said.get("lease_epoch"))
                 case "released":
                     self._take_release(int(said["first"]), int(said["last"]), said)
                 case "recovered":
@@ -975,6 +976,15 @@ class _Account:
         if said["epoch"] < self._epoch:
             findings.fault("changed", f"epoch {said['epoch']} after epoch {self._epoch}")
         self._ts, self._epoch = said["ts"], max(self._epoch, said["epoch"])
+
+    def _take_lease(self, epoch: object) -> None:
+        """The number of the vault's lease that a process held: one with a lower number sent while another might."""
+        if epoch is None:
+            return
+        if type(epoch) is not int or epoch < max(1, self._lease_epoch):
+            self._findings.fault("changed", f"lease epoch {epoch!a} after lease epoch {self._lease_epoch}")
+            return
+        self._lease_epoch = epoch
 
     def _take_segment(self, said: dict[str, Any], number: int) -> None:
         if self.run is None:

@@ -14,6 +14,7 @@ itself: ``deleted`` after a 204 for that id, ``failed`` after the retry policy g
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from enum import Enum
 from functools import partial
@@ -107,6 +108,7 @@ class Pool:
         self._refused_by: GlacierPurgeError | None = None
         self._broken_by: Exception | None = None
         self._pauses = Pauses()
+        self._sends_until = math.inf
         service.deliver_to(self._replied)
 
     # -- for those who watch and steer ------------------------------------------------------------------------------
@@ -171,6 +173,13 @@ class Pool:
         """Let go for ``side``; sending goes on unless another side still holds it."""
         self._pauses.end(side)
         self._wake()
+
+    def send_until(self, moment: float) -> None:
+        """Send nothing from ``moment`` of the pool's clock on, until another one is said: another host may send then.
+
+        Whoever says so pauses, too; this holds where it had no turn to.
+        """
+        self._sends_until = moment
 
     @property
     def vault(self) -> Vault:
@@ -238,7 +247,7 @@ class Pool:
         return BlockedBy.POOL
 
     def _send(self, turns: Sequence[Turn], now: float) -> None:
-        if self._stop_reason is not None or self._pauses:
+        if self._stop_reason is not None or self._pauses or now >= self._sends_until:
             raise InvariantBroken(Invariant.MAY_SEND, requests=len(turns), because=self._what_holds().words)
         archives = [turn.archive for turn in turns]
         for turn, archive in zip(turns, archives, strict=True):
@@ -340,6 +349,8 @@ class Pool:
     def _room(self, now: float) -> int:
         """How many more deletes a stop, a pause, the disk and the requests in flight let be sent."""
         if self._tasks is None or self._stop_reason is not None or self._pauses or self._waits_for_disk:
+            return 0
+        if now >= self._sends_until:
             return 0
         most = self._pacer.in_flight_cap(now) if self._tally.accepted else 1
         return most - len(self._in_flight)

@@ -31,6 +31,8 @@ class Cause(Enum):
     """The service fails: slower, or a probe now and then."""
     OPERATOR = "operator"
     HOLD = "hold"
+    LEASE = "lease"
+    """Which host may send is not known any more: the bucket that says so is away."""
     WINDOW = "window"
     CREDENTIALS = "credentials"
     STOPPING = "stopping"

@@ -31,6 +31,7 @@ from glacier_purge.plan.choosing import Earlier
 from glacier_purge.plan.document import Plan, read_plan
 from glacier_purge.plan.first_reading import Target
 from glacier_purge.plan.making import DecidedPlan
+from glacier_purge.replica.lease import LeaseLost
 from glacier_purge.storage.folder import RunFolder
 
 PhaseResult = tuple[Event, dict[str, Any]]
@@ -44,7 +45,8 @@ class LifecycleCallbacks:
     """What only whoever opens a lifecycle can do: check beforehand, decide, ask a person, carry out, and tell.
 
     ``look_at`` gets each inventory that was fetched, and tells what a person should know of it.  ``approve`` returns
-    when somebody has said yes to the plan; it raises ``Pending`` where nobody can be asked now.  ``say`` tells what
+    when somebody has said yes to the plan; it raises ``Pending`` where nobody can be asked now.  ``keep_others_out``
+    returns when no other host changes anything at the vault; it gets the folder of the round.  ``say`` tells what
     nobody should miss, ``tell`` a step.
     """
 
@@ -52,6 +54,7 @@ class LifecycleCallbacks:
     look_at: Callable[[Snapshot], Awaitable[None]]
     decide: Callable[[Snapshot, Earlier | None], Awaitable[DecidedPlan]]
     approve: Callable[[RunFolder, Plan], Awaitable[Approval]]
+    keep_others_out: Callable[[Path], Awaitable[None]]
     carry_out: Callable[[RunFolder, Plan, Approval], Awaitable[Ledger]]
     say: Callable[[str], None]
     tell: Callable[[Step], None]
@@ -123,6 +126,22 @@ class LifecycleContext:
     async def hold(self, place: RunFolder) -> None:
         """Take the locks of the round and of the vault, to keep until the round is sent; wait for who has them."""
         await self.locks.take(place, self.target, self.waiter)
+        await self.keep_others_out()
+
+    async def keep_others_out(self) -> None:
+        """Have other hosts change nothing at the vault, where that is wanted; wait for one that does.
+
+        Raises ``LeaseLost`` once another host did, of which this folder does not know.
+        """
+        while True:
+            try:
+                await self.callbacks.keep_others_out(self.round_path)
+            except LeaseLost:
+                raise
+            except RunLocked as locked:
+                await _wait_for(locked, self.waiter)
+            else:
+                return
 
     def check_vault_may_go(self, kept: int, because: str) -> None:
         """Raise ``PlanRefused`` where the vault is to be removed and ``kept`` archives would be in it."""
@@ -155,6 +174,12 @@ def _was_asked_for(place: Path) -> bool:
     return progress is not None and progress.job_id in progress.asked
 
 
+async def _wait_for(locked: RunLocked, waiter: Waiter) -> None:
+    until = waiter.now() + _LOCKED_LOOK_EVERY
+    what = f"the process that holds the vault to end ({first_sentence(locked)})"
+    await waiter.wait(Waiting(what=what, until=until))
+
+
 class RoundLocks:
     """The locks of one round and of its vault, from the first phase that needs them to the one that lets them go."""
 
@@ -168,9 +193,7 @@ class RoundLocks:
             try:
                 self._locks.enter_context(place.locked(target.vault, target.endpoint_url))
             except RunLocked as locked:
-                until = waiter.now() + _LOCKED_LOOK_EVERY
-                what = f"the process that holds the vault to end ({first_sentence(locked)})"
-                await waiter.wait(Waiting(what=what, until=until))
+                await _wait_for(locked, waiter)
             else:
                 self._held = place.path
 

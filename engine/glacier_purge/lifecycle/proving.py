@@ -78,7 +78,13 @@ async def delete_vault(here: LifecycleContext) -> PhaseResult:
     place = proof.folder if isinstance(proof, Certified) else RunFolder.open(here.round_path)
     await here.hold(place)
     removal = VaultRemoval(
-        here.control, place.path, proof, here.waiter, by=here.by, even_the_last=here.options.even_the_last
+        here.control,
+        place.path,
+        proof,
+        here.waiter,
+        by=here.by,
+        even_the_last=here.options.even_the_last,
+        keep_others_out=here.keep_others_out,
     )
     try:
         answer = await removal.remove(here.options.remove_vault)
@@ -93,6 +99,7 @@ async def allow_uploads(here: LifecycleContext) -> PhaseResult:
     """Take back what denied uploads, if anything did."""
     if not may_be_frozen(here.folder, here.file.steps):
         return Event.THAWED, {}
+    await here.keep_others_out()
     still_denied_by = await thaw(here.control, here.folder)
     return Event.THAWED, {"still_denied_by": still_denied_by} if still_denied_by else {}
 

@@ -60,6 +60,7 @@ _NOT_LOOKED_AT = (
 )
 _NOT_NOTICED = "NOTE: nobody wrote down whether somebody still writes to the vault (glacier-purge doctor looks)"
 _ONE_SENDER = "one process at a time on this host; other hosts and containers are not kept out"
+_ONE_OF_SEVERAL = "one at a time of all hosts that are given {}; others are not kept out"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -75,6 +76,7 @@ class PlanView:
     retrievals_looked_at: bool
     estimate: Estimate
     forecast: Forecast
+    sender: str = _ONE_SENDER
     noticed: tuple[Noticed, ...] | None = ()
     """What was noticed about the vault when it was planned for; no part of the plan, as it changes by the hour. None
     where nobody wrote it down."""
@@ -91,6 +93,7 @@ class PlanView:
             retrievals_looked_at=read_identity(folder, plan).retrievals_looked_at is True,
             estimate=estimate,
             forecast=ahead,
+            sender=_ONE_SENDER if settings.replica.url is None else _ONE_OF_SEVERAL.format(settings.replica.url),
             noticed=read_noticed(folder),
         )
 
@@ -111,7 +114,7 @@ class PlanView:
             newest=plan.newest,
             digest=plan.digest,
             retrievals_looked_at=self.retrievals_looked_at,
-            sender=_ONE_SENDER,
+            sender=self.sender,
             **{name: getattr(plan, name) for name in ("reasons", "findings", "uploads", "sizes", "samples")},
             vault_findings=None if self.noticed is None else [as_result(noticed) for noticed in self.noticed],
             estimate=self.estimate,
@@ -153,7 +156,7 @@ class PlanView:
             f"  stays       {counts.inventory - counts.selected:,} records",
             *stays,
             f"  retrievals  {self._retrievals()}",
-            f"  sender      {_ONE_SENDER}",
+            f"  sender      {self.sender}",
         ]
 
     def _retrievals(self) -> str:

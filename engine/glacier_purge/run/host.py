@@ -18,6 +18,7 @@ import anyio.to_thread
 
 from glacier_purge.clock import wall_seconds
 from glacier_purge.plan.files import Elsewhere
+from glacier_purge.replica.holder import LeaseHolder
 
 _T = TypeVar("_T")
 
@@ -28,7 +29,7 @@ async def _left_behind(work: Callable[[], _T], /) -> _T:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Host:
-    """Clocks, chance, and a place for slow work.
+    """Clocks, chance, a place for slow work, and what keeps other hosts from the vault meanwhile.
 
     ``clock`` is monotonic seconds; ``wall_clock`` is Unix seconds, written down and held against windows of hours, and
     decides nothing else.
@@ -40,6 +41,8 @@ class Host:
     elsewhere: Elsewhere = anyio.to_thread.run_sync
     aside: Elsewhere = _left_behind
     """A place for work that may never come to its end, as on a share that hangs: it is left behind then."""
+    lease: LeaseHolder | None = None
+    """Held by the caller, and kept; its moments are those of ``clock``. None: other hosts are not kept out."""
 
 
 def who() -> str:

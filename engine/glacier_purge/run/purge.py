@@ -106,6 +106,8 @@ class PurgeRun:
             identity, run_sha256 = hashed_identity(self._folder, self._plan)
             self._run = identity.run
             journal = self._journal = await self._open_journal(identity.run)
+            if self._host.lease is not None:
+                self._host.lease.chain_head = lambda: journal.anchor
             try:
                 if self._anchors is not None:
                     await self._with_anchors(self._anchors, self._anchors.hold_against, journal)
@@ -252,6 +254,7 @@ class PurgeRun:
         return Pacer(self._settings.pace, now=now, random=self._host.random, resumed=resumed)
 
     def _opening(self) -> dict[str, object]:
+        lease = {} if self._host.lease is None else {"lease_epoch": self._host.lease.epoch}
         return {
             "plan_digest": self._plan.digest,
             "vault_arn": self._plan.vault.arn,
@@ -260,6 +263,7 @@ class PurgeRun:
             "package_sha256": package_sha256(),
             "by": who(),
             "pid": os.getpid(),
+            **lease,
         }
 
     async def _last_words(self, sending: Sending, journal: Journal) -> None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Awaitable, Callable
-from contextlib import suppress
+from contextlib import nullcontext, suppress
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -131,7 +131,8 @@ class Sending:
         self.note_telemetry()
         if self._drain_reason is not None:
             return
-        with self._work:
+        lease = self._context.host.lease
+        with self._work, nullcontext() if lease is None else lease.holding(self._pool, self.drain):
             async with anyio.create_task_group() as tasks:
                 tasks.start_soon(self._feed)
                 tasks.start_soon(self._hours.keep)
@@ -150,6 +151,8 @@ class Sending:
         await self._look_at_files()
         if self.fault is not None:
             raise self.fault
+        if lease is not None:
+            lease.check()
 
     def drain(self, reason: str) -> None:
         """Send nothing new; give requests in flight ``DRAIN_SECONDS`` to settle, then end."""

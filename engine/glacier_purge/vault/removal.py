@@ -11,11 +11,13 @@ make another; the last vault therefore needs a word of its own.
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable
 from datetime import datetime, timedelta
 from pathlib import Path
 
 import anyio.to_thread
 import msgspec
+from anyio.lowlevel import checkpoint
 
 from glacier_purge.errors import AuditDamaged, GivenUp, PlanRefused, ServiceRefused
 from glacier_purge.glacier.control import ControlRefused, GlacierControl, Removal
@@ -53,7 +55,7 @@ class WrittenTo(ServiceRefused):
 
 class VaultRemoval:
     """The removal of one vault, noted in ``place``. ``by`` is who confirmed it; ``even_the_last`` that the last vault
-    may go too."""
+    may go too; ``keep_others_out`` returns when no other host changes anything at it."""
 
     def __init__(
         self,
@@ -64,6 +66,7 @@ class VaultRemoval:
         *,
         by: str,
         even_the_last: bool = False,
+        keep_others_out: Callable[[], Awaitable[None]] = checkpoint,
     ) -> None:
         self._control = control
         self._place = place
@@ -72,6 +75,7 @@ class VaultRemoval:
         self._waiter = waiter
         self._by = by
         self._even_the_last = even_the_last
+        self._keep_others_out = keep_others_out
 
     async def remove(self, confirmed_name: str) -> Removal:
         """Ask until the service lets the vault go; return its last answer (done, missing, or no longer supported).
@@ -95,6 +99,7 @@ class VaultRemoval:
 
     async def _ask(self, empty_as_of: datetime | None) -> Removal:
         await self._check_nothing_stands_in_the_way(empty_as_of)
+        await self._keep_others_out()
         self._note(ASKED)
         answer = await self._control.delete_vault()
         self._note(ANSWERED, answer)
