@@ -103,6 +103,7 @@ class Log {
   constructor(digest, records, decisions) {
     Object.assign(this, { digest, records, decisions, seq: 0, prev: digest, run: null, epoch: 0, finished: false });
     this.released = -1;
+    this.lease = 0;
     this.done = new Set();
     this.outcomes = {};
     this.hashes = [];
@@ -177,6 +178,13 @@ class Log {
         expect(said.get("plan_digest") === this.digest, "of another plan");
         expect(number(said.get("records")) === this.records, "of another inventory");
         break;
+      case "opened": {
+        const lease = said.get("lease_epoch") ?? null;
+        if (lease === null) break;
+        expect(whole(lease) && number(lease) >= Math.max(1, this.lease), "the lease's epoch goes back");
+        this.lease = number(lease);
+        break;
+      }
       case "released": {
         const [first, last] = [number(said.get("first")), number(said.get("last"))];
         expect(first <= last && last < this.records, "a release of what is not there");

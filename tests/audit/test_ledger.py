@@ -47,13 +47,25 @@ def test_outcomes_are_counted_by_kind_with_bytes_and_attempts() -> None:
         (make_note("released", {"first": 9, "last": 8}), "released"),
         (make_note("released", {}), "released"),
         (make_note("stopped", {}), "stopped"),
+        (make_note("opened", {"lease_epoch": 4}), "lease epoch 4 after lease epoch 5"),
+        (make_note("opened", {"lease_epoch": "many"}), "opened"),
     ],
 )
 def test_what_cannot_follow_is_refused_with_its_place(record: Record, reason: str) -> None:
-    ledger = ledger_of(outcome(7))
+    ledger = ledger_of(make_note("opened", {"lease_epoch": 5}), outcome(7))
     with pytest.raises(RefusedRecordError, match=reason) as refused:
         ledger.apply([outcome(50), record], ts=TS, epoch=1)
     assert refused.value.index == 1
+
+
+def test_the_number_of_the_lease_is_the_last_processs_that_held_one() -> None:
+    assert ledger_of(make_note("opened", {})).lease_epoch == 0
+    held = ledger_of(make_note("opened", {"lease_epoch": 5}), make_note("opened", {"lease_epoch": 5}))
+    assert held.lease_epoch == 5
+    held.apply([make_note("opened", {})], ts=TS, epoch=2)
+    assert Ledger(100, held.state(), held.bitmap()).lease_epoch == 5
+    held.apply([make_note("opened", {"lease_epoch": 9})], ts=TS, epoch=3)
+    assert held.lease_epoch == 9
 
 
 def test_an_earlier_epoch_cannot_follow_a_later_one() -> None:

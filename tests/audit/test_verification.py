@@ -230,6 +230,30 @@ def test_an_end_that_does_not_add_up_is_found(change: dict[str, Any], tmp_path: 
     assert [fault.record for fault in verdict.faults if fault.kind != "manifest"] == [len(lines) - 1]
 
 
+@pytest.mark.parametrize(
+    ("epochs", "fault"),
+    [
+        ([1, 2], None),
+        ([3, 3, 7], None),
+        ([None, 2, None, 2], None),
+        ([5, 4], "lease epoch 4 after lease epoch 5"),
+        ([5, None, 4], "lease epoch 4 after lease epoch 5"),
+        ([0], "lease epoch 0 after lease epoch 0"),
+        (["2"], "lease epoch '2' after lease epoch 0"),
+        ([True], "lease epoch True after lease epoch 0"),
+    ],
+)
+def test_the_number_of_the_lease_never_goes_back(epochs: list[object], fault: str | None, tmp_path: Path) -> None:
+    """I21."""
+    files, _ = whole_run()
+    lines = lines_of(files)
+    opened = next(json.loads(line) for line in lines if json.loads(line)["event"] == "opened")
+    end = {key: opened.pop(key) for key in ("epoch", "prev")}
+    more = [json.dumps(opened | ({} if epoch is None else {"lease_epoch": epoch}) | end).encode() for epoch in epochs]
+    faults = verify(dump(unvouched(packed(files, rechained([*lines[:2], *more, *lines[2:]]))), tmp_path)).faults
+    assert [found.message for found in faults if "lease" in found.message] == ([] if fault is None else [fault])
+
+
 def test_records_without_an_outcome_at_the_end_are_found(tmp_path: Path) -> None:
     """I1."""
     disk = PretendDisk()

@@ -951,7 +951,7 @@ class _Account:
                     self._take_outcome(said["ordinal"], str(said["outcome"]).encode())
                 case "opened" | "approved":
                     self.said_of_run.append(said)
-                    self._take_lease(said.get("lease_epoch"))
+                    self._take_lease(said.get("lease_epoch") if said["event"] == "opened" else None)
                 case "released":
                     self._take_release(int(said["first"]), int(said["last"]), said)
                 case "recovered":
