@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import io
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
+
+import pytest
 
 from glacier_purge.plan.choices import Choices
 from glacier_purge.plan.choosing import PlanContext, open_selection
 from glacier_purge.plan.cost import estimate, read_price_table
 from glacier_purge.plan.forecast import forecast
+from glacier_purge.report.bars import bar_on, blocks, hashes
 from glacier_purge.report.plan_view import PlanView
 from tests.plan.archives import TARGET, archive, plan_of, snapshot
 
@@ -90,3 +94,29 @@ def test_what_strangers_wrote_cannot_steer_the_terminal(tmp_path: Path) -> None:
     assert "\x1b" not in page
     assert "\u202e" not in page
     assert "\\x1b[2J\\u202enasty\\nNothing stays" in page
+
+
+@pytest.mark.parametrize(
+    ("part", "of_hashes", "of_blocks"),
+    [(0, "", ""), (1, "#", "▏"), (32, "#" * 16, "█" * 16), (33, "#" * 17, "█" * 16 + "▌"), (64, "#" * 32, "█" * 32)],
+)
+def test_bars_show_something_for_something_and_halves_as_halves(part: int, of_hashes: str, of_blocks: str) -> None:
+    assert hashes(part, 64) == of_hashes
+    assert blocks(part, 64 if part != 1 else 10_000) == of_blocks
+
+
+def test_blocks_are_for_terminals_that_have_them(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Terminal(io.StringIO):
+        encoding = "utf-8"
+
+        def isatty(self) -> bool:
+            return True
+
+    monkeypatch.setenv("TERM", "xterm-256color")
+    assert bar_on(Terminal()) is blocks
+    assert bar_on(io.StringIO()) is hashes
+    monkeypatch.setattr(Terminal, "encoding", "latin-1")
+    assert bar_on(Terminal()) is hashes
+    monkeypatch.setattr(Terminal, "encoding", "utf-8")
+    monkeypatch.setenv("TERM", "dumb")
+    assert bar_on(Terminal()) is hashes

@@ -11,6 +11,7 @@ import structlog
 
 from glacier_purge.clock import utc_now
 from glacier_purge.fleet.roster import ROSTER_FILE, settled_roster
+from glacier_purge.long_work import long_work
 from glacier_purge.plan.cost import read_price_table
 from glacier_purge.report.fleet_report import FleetReport
 from glacier_purge.report.vault_report import VaultReport
@@ -57,7 +58,8 @@ def _write(folder: RunFolder, settings: Settings) -> None:
 
     try:
         if _is_begun(folder):
-            folder.replace(REPORT_FILE, as_html(report_of(folder, settings), utc_now()).encode())
+            with long_work(f"writing {REPORT_FILE}"):
+                folder.replace(REPORT_FILE, as_html(report_of(folder, settings), utc_now()).encode())
     except Exception as fault:  # whatever it is: what was deleted is deleted, and the verb says how that went
         _log.warning("report.not_written", file=str(folder.path / REPORT_FILE), why=str(fault))
 

@@ -22,6 +22,7 @@ from glacier_purge.clock import utc_now
 from glacier_purge.errors import NobodyToAsk
 from glacier_purge.guard.rules import check_fresh
 from glacier_purge.plan.identity import planned_at
+from glacier_purge.report.bars import bar_on
 from glacier_purge.report.plan_view import PlanView
 from glacier_purge.report.terminal import safe
 from glacier_purge.run.host import who
@@ -105,7 +106,7 @@ class TerminalApproval:
 
 def _put_before(view: PlanView) -> None:
     """Show the whole plan to whoever is to say yes to it."""
-    put(f"{fitted_to(sys.stderr, view.as_text())}\n\n")
+    put(f"{fitted_to(sys.stderr, view.as_text(bar=bar_on(sys.stderr)))}\n\n")
 
 
 def _ask(plan: Plan) -> None:

@@ -27,7 +27,7 @@ else:
     import structlog
 
 from glacier_purge.redaction import HIDDEN, SECRET_NAMES, redact
-from glacier_purge.report.displays import is_drawn_on
+from glacier_purge.report.drawn import is_drawn_on
 from glacier_purge.report.terminal import safe, safe_lines
 
 if TYPE_CHECKING:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sys
+
 from glacier_purge.cli.choice_options import ChoiceOptions, From, RecordOptions, Records, Which
 from glacier_purge.cli.options import Aws, AwsOptions, LogOptions, Logs, Output, SettingsOptions, SettingsSource
 from glacier_purge.cli.output import OutputFormat, print_page, print_result
@@ -39,6 +41,7 @@ def plan(
     from glacier_purge.cli.event_loop import in_event_loop
     from glacier_purge.cli.options import age_seconds
     from glacier_purge.cli.waiting import settled
+    from glacier_purge.report.bars import bar_on
     from glacier_purge.report.plan_view import PlanView, to_delete
 
     settings = source.load(
@@ -59,7 +62,7 @@ def plan(
         if output is OutputFormat.JSON:
             print_result(view.as_result(), output)
         else:
-            print_page(view.as_text(to_delete(folder)))
+            print_page(view.as_text(to_delete(folder), bar=bar_on(sys.stdout)))
         return 0
 
     return in_event_loop(lambda: settled(make, output))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
@@ -51,6 +52,7 @@ def show(
     """
     from glacier_purge.api.run_dirs import check_is_no_stream
     from glacier_purge.fleet.roster import settled_roster
+    from glacier_purge.report.bars import bar_on
     from glacier_purge.report.plan_shown import plan_shown, plans_waiting
     from glacier_purge.storage.folder import RunFolder
 
@@ -67,7 +69,7 @@ def show(
     if output is OutputFormat.JSON:
         print_result(shown.as_result(), output)
     else:
-        print_page(shown.as_text())
+        print_page(shown.as_text(bar_on(sys.stdout)))
     return 0
 
 
@@ -94,10 +96,11 @@ def _list(folder: RunFolder, which: str, form: ListForm, to: Path | None) -> int
 
 
 def _show_all(folder: RunFolder, waiting: list[PlanShown], output: OutputFormat) -> None:
+    from glacier_purge.report.bars import bar_on
     from glacier_purge.report.plan_shown import all_shown
 
     if output is OutputFormat.JSON:
         print_result(all_shown(folder, waiting), output)
         return
     none = f"No plan in {folder.path} waits for an approval. How its vaults stand: glacier-purge status {folder.path}"
-    print_page("\n\n\n".join(shown.as_text() for shown in waiting) or none)
+    print_page("\n\n\n".join(shown.as_text(bar_on(sys.stdout)) for shown in waiting) or none)

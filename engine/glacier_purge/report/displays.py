@@ -6,9 +6,9 @@ The plain ones and the drawn ones know nothing of each other, and rich is only l
 
 from __future__ import annotations
 
-import os
 from typing import TYPE_CHECKING, Protocol, TextIO
 
+from glacier_purge.report.drawn import is_drawn_on
 from glacier_purge.report.fleet import PlainFleet
 from glacier_purge.report.progress import PlainDisplay
 from glacier_purge.report.works import PlainWorks
@@ -83,15 +83,6 @@ class _Aside(Protocol):
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> bool | None: ...
-
-
-_NO_CURSOR = {"dumb", "unknown"}
-"""What TERM is where text can only be added."""
-
-
-def is_drawn_on(stream: TextIO) -> bool:
-    """Whether something can be drawn in place there."""
-    return stream.isatty() and os.environ.get("TERM", "").lower() not in _NO_CURSOR
 
 
 def works_display(stream: TextIO, *, plain_every_seconds: float, now: Callable[[], datetime]) -> WorksDisplay:

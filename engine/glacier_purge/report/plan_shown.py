@@ -15,6 +15,7 @@ from glacier_purge.lifecycle.phases import Phase
 from glacier_purge.lifecycle.state import is_lifecycle, read_state
 from glacier_purge.plan.document import read_plan
 from glacier_purge.plan.files import check_plan_files
+from glacier_purge.report.bars import hashes
 from glacier_purge.report.plan_view import PlanView, to_delete
 from glacier_purge.report.results.planning import AllShown, Shown
 from glacier_purge.storage.folder import RunFolder
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
 
     from glacier_purge.fleet.roster import Roster
     from glacier_purge.plan.document import Plan
+    from glacier_purge.report.bars import Bar
     from glacier_purge.settings import Settings
 
 
@@ -34,10 +36,10 @@ class PlanShown:
     view: PlanView
     go_on: str | None
 
-    def as_text(self) -> str:
-        """The plan for people."""
+    def as_text(self, bar: Bar = hashes) -> str:
+        """The plan for people; ``bar`` draws how many archives there are of each age and size."""
         how_far = f"Approved. How far it is: glacier-purge status {self.view.run_dir}"
-        return self.view.as_text(self.go_on or how_far)
+        return self.view.as_text(self.go_on or how_far, bar=bar)
 
     def as_result(self) -> Shown:
         """The plan for programs."""

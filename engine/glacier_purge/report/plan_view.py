@@ -20,6 +20,7 @@ from glacier_purge.plan.cost import estimate as estimated
 from glacier_purge.plan.forecast import forecast
 from glacier_purge.plan.identity import read_identity
 from glacier_purge.plan.reasons import IN_RETRIEVAL, TOO_LARGE, TOO_SMALL
+from glacier_purge.report.bars import hashes
 from glacier_purge.report.findings import as_lines, as_result
 from glacier_purge.report.results.planning import Forecast as ForecastResult
 from glacier_purge.report.results.planning import ForecastStep, Planned
@@ -36,10 +37,10 @@ if TYPE_CHECKING:
     from glacier_purge.plan.cost import Estimate
     from glacier_purge.plan.document import Plan, PlanFinding, Reason
     from glacier_purge.plan.forecast import Forecast
+    from glacier_purge.report.bars import Bar
     from glacier_purge.settings import Settings
     from glacier_purge.storage.folder import RunFolder
 
-_BAR_CHARACTERS = 32
 _MONTHS_SHOWN_MAX = 24
 _SAMPLES_SHOWN = 5
 _DESCRIPTION_CHARACTERS = 43
@@ -124,12 +125,12 @@ class PlanView:
             ),
         )
 
-    def as_text(self, *closing: str) -> str:
-        """The plan as a page, with the lines ``closing`` below its digest."""
+    def as_text(self, *closing: str, bar: Bar = hashes) -> str:
+        """The plan as a page, with the lines ``closing`` below its digest. ``bar`` draws how many there are of each."""
         sections = [
             self._head(),
-            _histogram("Uploaded in", [(uploads.when, uploads) for uploads in _by_period(self.plan.uploads)]),
-            _histogram("Sizes", list(zip(size_names(self.plan.sizes), self.plan.sizes, strict=True))),
+            _histogram("Uploaded in", [(uploads.when, uploads) for uploads in _by_period(self.plan.uploads)], bar),
+            _histogram("Sizes", list(zip(size_names(self.plan.sizes), self.plan.sizes, strict=True)), bar),
             self._samples(),
             self._estimate(),
             self._forecast(),
@@ -223,7 +224,7 @@ def _short(description: str) -> str:
     return text if len(text) <= _DESCRIPTION_CHARACTERS else text[: _DESCRIPTION_CHARACTERS - 3] + "..."
 
 
-def _histogram(title: str, bars: list[tuple[str, Uploads | SizeClass]]) -> list[str]:
+def _histogram(title: str, bars: list[tuple[str, Uploads | SizeClass]], draw: Bar) -> list[str]:
     largest = max((bar.archives for _, bar in bars), default=0)
     if not largest:
         return []
@@ -231,8 +232,7 @@ def _histogram(title: str, bars: list[tuple[str, Uploads | SizeClass]]) -> list[
     return [
         title,
         *(
-            f"  {name:<{width}}  {bar.archives:>13,}  {size(bar.bytes):>11}  "
-            f"{'#' * -(-bar.archives * _BAR_CHARACTERS // largest)}".rstrip()
+            f"  {name:<{width}}  {bar.archives:>13,}  {size(bar.bytes):>11}  {draw(bar.archives, largest)}".rstrip()
             for name, bar in bars
         ),
     ]
