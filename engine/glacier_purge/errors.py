@@ -135,6 +135,16 @@ class RunLocked(Pending):
         self.needs = Needs.TIME
 
 
+class Superseded(Pending):
+    """Another process, on this host or another, went on with what this one worked on. Nothing more is sent here."""
+
+    def __init__(self, what: str) -> None:
+        GlacierPurgeError.__init__(self, what)
+        self.what = what
+        self.until = None
+        self.needs = Needs.OPERATOR
+
+
 class HostFailed(RunStopped):
     """A disk, limit, network or locale of this host stands in the way. What is on disk is whole."""
 

@@ -64,6 +64,7 @@ class World(Bench):
         limits: dict[int, int] | None = None,
         descriptors: int | None = None,
         has_own_clock: bool = False,
+        doors: dict[int, Path] | None = None,
         closed: bool = False,
         **variables: str,
     ) -> Forked:
@@ -80,6 +81,7 @@ class World(Bench):
                 limits=limits or {},
                 descriptors=descriptors,
                 has_own_clock=has_own_clock,
+                doors=doors,
             ),
             held=held,
         )

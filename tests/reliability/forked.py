@@ -26,6 +26,7 @@ from typing import TYPE_CHECKING, TextIO
 import glacier_purge
 from glacier_purge import clock
 from glacier_purge.cli import main
+from tests.reliability.apart import live_apart
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -46,7 +47,8 @@ class Order:
 
     ``limits`` are by their number in ``resource``, ``descriptors`` is how many more it may open; ``out`` and ``err``
     are files, or None where it begins without that descriptor.  The wall clock of one that ``has_own_clock`` can be
-    stepped (``Twin.wall_ahead``).
+    stepped (``Twin.wall_ahead``).  One with ``doors`` lives in a network of its own (``apart``), where these ports lead
+    to bridges.
     """
 
     arguments: tuple[str, ...]
@@ -57,6 +59,7 @@ class Order:
     limits: dict[int, int] = field(default_factory=dict)
     descriptors: int | None = None
     has_own_clock: bool = False
+    doors: dict[int, Path] | None = None
 
 
 class Twin:
@@ -205,6 +208,8 @@ def _carry_out(order: Order, line: Connection, wall_ahead: c_double) -> None:
     for number in (signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT):
         signal.signal(number, signal.SIG_DFL)
     signal.signal(signal.SIGINT, signal.default_int_handler)
+    if order.doors is not None:
+        live_apart(order.doors)
     if order.has_own_clock:  # what dates signatures reads it past ``clock``
         wall = time.time
         time.time = clock._read = lambda: wall() + wall_ahead.value

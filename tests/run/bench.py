@@ -27,7 +27,7 @@ from glacier_purge.inventory.source import Source
 from glacier_purge.plan.first_reading import Target
 from glacier_purge.run.host import Host
 from glacier_purge.run.planned import keep_plan
-from glacier_purge.run.purge import PurgeRun
+from glacier_purge.run.purge import KeptElsewhere, PurgeRun
 from glacier_purge.run.settings import PurgeSettings
 from glacier_purge.storage.folder import RunFolder
 from glacier_purge.storage.pretend_disk import PretendDisk
@@ -43,6 +43,7 @@ if TYPE_CHECKING:
     from glacier_purge.deletion.budget import PacerFor
     from glacier_purge.glacier.control import ControlRefused, VaultLock
     from glacier_purge.plan.making import Selection
+    from glacier_purge.replica.log_replica import LogKeeping
     from glacier_purge.run.anchor_file import AnchorFile
 
 T = TypeVar("T")
@@ -99,6 +100,8 @@ class Bench:
         """Where work is done that may never come to its end."""
         self.anchors: AnchorFile | None = None
         """Where the log's head is kept; None is nowhere."""
+        self.replica: LogKeeping | None = None
+        """Where the log is kept; None is nowhere."""
         self.protection = Protection()
         self.held: list[tuple[str, str]] = []
         """What the run said that holds it, each with since when."""
@@ -137,7 +140,7 @@ class Bench:
             host,
             guarded=self.protection,
             pacer_for=self.pacer_for,
-            anchors=self.anchors,
+            kept=KeptElsewhere(anchors=self.anchors, replica=self.replica),
             on_hold=lambda since, found: self.held.append((since, found)),
         )
         return self._run

@@ -48,6 +48,11 @@ class VaultLease:
         self._run = run
         self._holder: LeaseHolder | None = None
 
+    @property
+    def epoch(self) -> int:
+        """The lease's number; 0 while there is none."""
+        return 0 if self._holder is None else self._holder.epoch
+
     async def hold(self, log: Path) -> None:
         """Keep other hosts out from now on; wait until it is known that they are. ``log`` is the run folder's.
 

@@ -19,6 +19,7 @@ from glacier_purge.api.not_waiting import not_waiting
 from glacier_purge.api.person import ApprovalRequest
 from glacier_purge.api.planning import decide_round
 from glacier_purge.api.purging import opened_run
+from glacier_purge.api.replicating import of_lifecycle, opened_bucket
 from glacier_purge.api.values import access, anchor_file, capped, endpoint, rules, sign_key
 from glacier_purge.api.watching import shown
 from glacier_purge.archive import Vault
@@ -58,6 +59,7 @@ if TYPE_CHECKING:
     from glacier_purge.lifecycle.terms import Terms
     from glacier_purge.plan.choices import Caps, Choices
     from glacier_purge.plan.document import Plan
+    from glacier_purge.replica.folder_replica import FolderReplica
     from glacier_purge.settings import Settings
     from glacier_purge.storage.folder import RunFolder
 
@@ -130,6 +132,8 @@ async def opened_lifecycle(
             person.say(line)
         reached = access(settings, target.endpoint_url, id_rule=target.id_rule, credentials=credentials)
         lease = await held.enter_async_context(leasing(vault, settings, clients, reached, folder.path))
+        bucket = await opened_bucket(settings, clients, reached, vault.region)
+        replica = None if bucket is None else of_lifecycle(bucket, folder, vault, lambda: lease.epoch)
         composed = _Composed(
             folder=folder,
             target=target,
@@ -145,6 +149,7 @@ async def opened_lifecycle(
             credentials=credentials,
             lane=lane,
             lease=lease,
+            replica=replica,
         )
         lifecycle = Lifecycle(composed.context(file))
         yield lifecycle
@@ -170,6 +175,7 @@ class _Composed:
     credentials: StaticCredentials | None
     lane: OpenLane
     lease: VaultLease
+    replica: FolderReplica | None
 
     @property
     def on_service_time(self) -> OnServiceTime:
@@ -202,6 +208,7 @@ class _Composed:
                 approve=self._approve,
                 keep_others_out=self.lease.hold,
                 carry_out=self._carry_out,
+                keep=self._keep,
                 say=self.person.say,
                 tell=self._reached,
             ),
@@ -225,6 +232,10 @@ class _Composed:
             await check_none_left_over(self.control)
         return counted
 
+    async def _keep(self) -> None:
+        if self.replica is not None:
+            await self.replica.keep()
+
     def _reached(self, step: Step) -> None:
         self.person.reached(step)
         if step.event is Event.DELETED:
@@ -247,6 +258,7 @@ class _Composed:
                     host,
                     credentials=self.credentials,
                     pacer_for=None if lane is None else lane.begin,
+                    replica=self.replica,
                     on_hold=self.news.held,
                 ) as run,
                 not_waiting(run, self.waiter) if self.never_waits else nullcontext(),

@@ -271,6 +271,7 @@ class News:
             moment = run.telemetry()
             sides = set(moment.get("paused_by") or []) - {Side.WINDOW.value}  # type: ignore[call-overload]  # names
             needs = Needs.CREDENTIALS if Side.CREDENTIALS.value in sides else Needs.OPERATOR
+            needs = Needs.TIME if sides == {Side.REPLICA.value} else needs
             self._waits = {key: since for key, since in self._waits.items() if key.split()[-1] in sides}
             for side in sides:
                 self._wait(side, str(moment["why"]), None, needs)

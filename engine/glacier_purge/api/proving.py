@@ -9,7 +9,9 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from glacier_purge.api.news import news_of
+from glacier_purge.api.replicating import of_run, opened_bucket
 from glacier_purge.api.values import access, sign_key
+from glacier_purge.aws.bucket import BucketAway
 from glacier_purge.glacier.service_clock import OnServiceTime
 from glacier_purge.inventory.fetching.job_choice import ANY_JOB, WantedJob
 from glacier_purge.lifecycle.readiness import drop_unusable
@@ -67,6 +69,11 @@ async def proven(
         waiter = OnServiceTime(news.waiting(waiter), clients.clock, say)
         verifying = Verifying(control, folder, plan, waiter, say, by=who(), wanted=wanted, sign_key=sign_key(settings))
         verified = _told(folder, await verifying.verify())
+        if (bucket := await opened_bucket(settings, clients, reached, plan.vault.region)) is not None:
+            try:
+                await of_run(bucket, folder, plan).keep()
+            except BucketAway as away:
+                say(f"the certificate is not in the replica: {away} The same command writes it there.")
         news.finished(
             f"A later inventory of {plan.vault_name} was held against what was deleted: {verified.state}.",
             exit_code=0 if is_as_it_should_be(verified) else 1,

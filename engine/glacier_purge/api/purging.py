@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import structlog
 
 from glacier_purge.api.leasing import leasing
+from glacier_purge.api.replicating import log_of, of_run, opened_bucket
 from glacier_purge.api.values import access, anchor_file, purge_settings
 from glacier_purge.audit.recovery import replay
 from glacier_purge.audit.segments import last_request_ids
@@ -16,7 +17,7 @@ from glacier_purge.clock import utc_now
 from glacier_purge.guard.rules import check_fresh
 from glacier_purge.lifecycle.endings import check_round
 from glacier_purge.plan.identity import planned_at
-from glacier_purge.run.purge import PurgeRun
+from glacier_purge.run.purge import KeptElsewhere, PurgeRun
 from glacier_purge.storage.disk import FileDisk
 
 if TYPE_CHECKING:
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
     from glacier_purge.deletion.budget import PacerFor
     from glacier_purge.glacier.port import Glacier
     from glacier_purge.plan.document import Plan
+    from glacier_purge.replica.folder_replica import FolderReplica
     from glacier_purge.run.host import Host
     from glacier_purge.settings import Settings
     from glacier_purge.storage.folder import RunFolder
@@ -72,14 +74,16 @@ async def opened_run(
     credentials: StaticCredentials | None = None,
     pacer_for: PacerFor | None = None,
     around: Callable[[Glacier], Glacier] = lambda service: service,
+    replica: FolderReplica | None = None,
     on_hold: Callable[[str, str], None] = lambda since, found: None,
 ) -> AsyncIterator[PurgeRun]:
     """Open what a run needs, for a caller that is alone with it; nothing is deleted before its ``carry_out``.
 
     ``pacer_for`` gives the pace where it is shared with other runs; ``around`` puts something between the run and the
-    service, as what takes the time of each delete; ``on_hold`` is called as ``PurgeRun`` says.  Where a bucket says
-    which host may send and ``host`` has no lease, one is held meanwhile.  Raises as ``Clients.service`` and
-    ``VaultLease.hold`` do, and ``AuditDamaged``.
+    service, as what takes the time of each delete; ``replica`` is what keeps the folder that the run's lies in, where
+    it is a round of a lifecycle's; ``on_hold`` is called as ``PurgeRun`` says.  Where a bucket says which host may send
+    and ``host`` has no lease, one is held meanwhile.  Raises as ``Clients.service`` and ``VaultLease.hold`` do, and
+    ``AuditDamaged``.
     """
     reached = access(settings, plan.endpoint_url, id_rule=plan.snapshot.id_rule, credentials=credentials)
     clients.know(last_request_ids(FileDisk(folder.path)))
@@ -98,6 +102,11 @@ async def opened_run(
         if host.lease is None:
             await lease.hold(folder.path)
             host = lease.on(host)
+        bucket = await opened_bucket(settings, clients, reached, plan.vault.region)
+        if bucket is not None and replica is None:
+            replica = of_run(bucket, folder, plan, lambda: lease.epoch)
+        if replica is not None:
+            _log.info("replica.kept", place=replica.place)
         run = PurgeRun(
             folder,
             plan,
@@ -107,7 +116,10 @@ async def opened_run(
             host,
             guarded=guarded,
             pacer_for=pacer_for,
-            anchors=anchor_file(settings),
+            kept=KeptElsewhere(
+                anchors=anchor_file(settings),
+                replica=None if replica is None else log_of(replica, folder, settings),
+            ),
             on_hold=on_hold,
         )
         place = folder.path.resolve()

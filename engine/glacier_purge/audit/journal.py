@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Sequence
-from typing import Any, Self
+from typing import Any, NamedTuple, Self
 
 import anyio
 
@@ -36,6 +36,18 @@ _ONE_WRITE_MOST = 1024
 
 _PENDING_COMMITS = 4
 """``room`` waits while more than this many full commits are not durable: some 2 MB."""
+
+
+class Commit(NamedTuple):
+    """One commit that is durable: its exact bytes, where they stand, and what the chain says before and behind them."""
+
+    segment: int
+    offset: int
+    first_seq: int
+    next_seq: int
+    prev: str
+    last_hash: str
+    data: bytes
 
 
 class Journal:
@@ -80,6 +92,7 @@ class Journal:
         self._one_at_a_time = anyio.Lock()
         self._closing = False
         self._failure: DiskFailed | None = None
+        self._listener: Callable[[Commit], None] | None = None
 
     @classmethod
     async def open(
@@ -125,6 +138,20 @@ class Journal:
         if journal.ledger.epoch != journal.epoch:
             journal.ledger.begin(journal.epoch)
         return journal
+
+    @property
+    def identity(self) -> LogIdentity:
+        """Which log it is."""
+        return self._identity
+
+    @property
+    def position(self) -> Position:
+        """Where it ends on disk."""
+        return self._position
+
+    def listen(self, listener: Callable[[Commit], None]) -> None:
+        """Call ``listener`` with each commit from now on, once it is durable and counts. It must not raise."""
+        self._listener = listener
 
     @property
     def pending(self) -> int:
@@ -317,6 +344,9 @@ class Journal:
         self.ledger.apply(opening + batch, ts=rendered.ts, epoch=self.epoch)
         del self._buffer[: len(batch)]
         self._durable += len(batch)
+        if self._listener is not None:
+            end = self._position
+            self._listener(Commit(at.segment, at.offset, at.seq, end.seq, at.last_hash, end.last_hash, rendered.data))
         self._tell_progress()
 
     async def _seal_closed_segments(self) -> None:

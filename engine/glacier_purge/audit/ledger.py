@@ -48,7 +48,7 @@ class LedgerState(msgspec.Struct, omit_defaults=True):
     drained: bool = False
     """The current epoch ended with nothing in flight but what it named."""
     maybe_through: int = -1
-    """An earlier process may have sent any released ordinal up to this one that has no outcome."""
+    """An earlier process may have sent any ordinal up to this one that has no outcome."""
     unknown: list[int] = []
     """Ordinals that earlier processes named as sent with no reply known."""
     past: EpochCounters = msgspec.field(default_factory=EpochCounters)
@@ -165,6 +165,11 @@ class Ledger:
         return self._state.stop_reason
 
     @property
+    def is_settled(self) -> bool:
+        """Whether the last process ended with nothing in flight but what it named."""
+        return self._state.drained
+
+    @property
     def last_telemetry(self) -> dict[str, Any] | None:
         """The facts of the last telemetry record."""
         return self._state.last_telemetry
@@ -202,7 +207,7 @@ class Ledger:
         """Enter the epoch of a new process. What the one before left open may have been sent."""
         state = self._state
         if state.epoch and not state.drained:
-            state.maybe_through = state.released_through
+            state.maybe_through = max(state.maybe_through, state.released_through)  # a replica knew of more, perhaps
         past, now = state.past, state.current
         past.told_attempts += max(now.told_attempts, now.summed_attempts)
         past.throttled += now.throttled
@@ -284,8 +289,8 @@ class Ledger:
         try:
             if note.event == "released":
                 self._release(int(facts["first"]), int(facts["last"]))
-            elif note.event == "recovered":
-                state.saved_tails += [str(facts["saved_as"])] if "saved_as" in facts else []
+            elif note.event in {"recovered", "restored"}:
+                self._mend(note)
             elif note.event in {"opened", "approved"}:
                 self._begin_work(note.event, facts)
             elif note.event == "telemetry":
@@ -301,6 +306,18 @@ class Ledger:
                 self._count(facts)
         except (ArithmeticError, KeyError, TypeError, ValueError) as wrong:
             raise RefusedRecordError(f"a record {note.event!r} that says {wrong}", index) from wrong
+
+    def _mend(self, note: Note) -> None:
+        """Take in that the log lost its end: what is known of that, and what may have been sent by it."""
+        state, facts = self._state, note.facts
+        if note.event == "recovered":
+            state.saved_tails += [str(facts["saved_as"])] if "saved_as" in facts else []
+            return
+        may_reach = int(facts["may_reach"])
+        if not -1 <= may_reach < self._records:
+            raise ValueError(f"ordinal {may_reach} of {self._records}")
+        state.maybe_through = max(state.maybe_through, may_reach)
+        state.drained = True  # who restores sends nothing
 
     def _release(self, first: int, last: int) -> None:
         if not 0 <= first <= last < self._records:

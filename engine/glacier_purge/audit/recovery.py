@@ -30,9 +30,9 @@ from glacier_purge.audit.segments import (
     LINE_BYTES_MAX,
     Segment,
     find_segments,
+    line_before,
     listed,
     log_read,
-    read_chunks,
     read_lines,
     segment_name,
 )
@@ -41,7 +41,6 @@ from glacier_purge.errors import AuditDamaged, RunStopped
 from glacier_purge.long_work import LongWork
 from glacier_purge.storage.disk import Disk, FileDisk
 
-_LINE_BYTES_MAX = 1 << 20
 _LOOKS_MAX = 5
 _RECORDS_MAX = 1 << 33
 """A hundred times what a vault can be expected to hold; a bit of memory each."""
@@ -275,15 +274,9 @@ def _check_borne_out(disk: Disk, segments: list[Segment], name: str, claimed: Po
     if claimed.segment > len(segments):
         raise _cut_back(name, claimed, claimed)
     segment = segments[claimed.segment - 1]
-    start = max(0, claimed.offset - _LINE_BYTES_MAX)
-    before = bytearray()
-    for chunk in read_chunks(disk, segment, start):
-        before += chunk[: claimed.offset - start - len(before)]
-        if len(before) == claimed.offset - start:
-            break
-    else:
-        raise _cut_back(name, claimed, msgspec.structs.replace(claimed, offset=start + len(before)))
-    line = bytes(before[before.rfind(b"\n", 0, -1) + 1 :])
+    line, end = line_before(disk, segment, claimed.offset)
+    if end != claimed.offset:
+        raise _cut_back(name, claimed, msgspec.structs.replace(claimed, offset=end))
     if digest(line) != claimed.last_hash:
         raise AuditDamaged(
             f"the record that ends here is not the one that {name} was written after."

@@ -47,6 +47,7 @@ _PACKED_BYTES = 1 << 12
 """What is unpacked at a time: a block of 4 bytes may become 128 KiB, and a damaged file must not fill the memory."""
 LINE_BYTES_MAX = 1 << 26
 """More than any one commit writes, and so than any line."""
+_LAST_LINE_BYTES = 1 << 20
 _ZSTD_LEVEL = 3  # 116 of 432 bytes a record; level 9 saves 3 more and costs five times the time
 
 
@@ -181,6 +182,20 @@ def read_lines(disk: Disk, segment: Segment, offset: int = 0, work: LongWork | N
             yield lines
     if parts:
         yield [b"".join(parts)]
+
+
+def line_before(disk: Disk, segment: Segment, offset: int) -> tuple[bytes, int]:
+    """The last line that ends by ``offset`` in a segment's plain bytes, and where the bytes end that there are of it.
+
+    A line of more than 1 MiB is given in part. Raises as ``read_chunks`` does.
+    """
+    start = max(0, offset - _LAST_LINE_BYTES)
+    before = bytearray()
+    for chunk in read_chunks(disk, segment, start):
+        before += chunk[: offset - start - len(before)]
+        if len(before) == offset - start:
+            break
+    return bytes(before[before.rfind(b"\n", 0, -1) + 1 :]), start + len(before)
 
 
 def last_request_ids(disk: Disk) -> list[str]:

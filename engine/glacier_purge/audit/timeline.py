@@ -31,8 +31,22 @@ UNTOLD = ""
 """What held it where the log does not say: a version before 0.2.0 wrote it."""
 
 _BEATS = frozenset({"telemetry", "stopped", "finished"})
-_SAYINGS = frozenset({"approved", "opened", "ordered", "held", "hold_lifted", "recovered", "canary", "stopped"})
-_SAID = ("by", "how", "order", "found", "since", "reason", "tool_version", "archives", "failed", "max_per_second")
+_SAYINGS = frozenset(
+    {"approved", "opened", "ordered", "held", "hold_lifted", "recovered", "restored", "canary", "stopped"}
+)
+_SAID = (
+    "by",
+    "origin",
+    "how",
+    "order",
+    "found",
+    "since",
+    "reason",
+    "tool_version",
+    "archives",
+    "failed",
+    "max_per_second",
+)
 
 
 class Beat(msgspec.Struct, array_like=True):

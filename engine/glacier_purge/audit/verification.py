@@ -954,8 +954,8 @@ class _Account:
                     self._take_lease(said.get("lease_epoch") if said["event"] == "opened" else None)
                 case "released":
                     self._take_release(int(said["first"]), int(said["last"]), said)
-                case "recovered":
-                    self._take_repair(said)
+                case "recovered" | "restored":
+                    self._take_loss(said)
                 case "finished":
                     self._take_end(said["counts"])
             self._check_counters(said)
@@ -1034,6 +1034,13 @@ class _Account:
             for ordinal in ordinals:
                 self._selected[ordinal >> 3] |= 1 << (ordinal & 7)
 
+    def _take_loss(self, said: dict[str, Any]) -> None:
+        """Take that the end of the log was lost, in a crash or with a disk."""
+        if said["event"] == "restored":
+            self._take_restoring(said)
+        else:
+            self._take_repair(said)
+
     def _take_repair(self, said: dict[str, Any]) -> None:
         at = f"record {self._findings.seq:,}"
         if "claimed_seq" in said:
@@ -1052,6 +1059,16 @@ class _Account:
         with self._findings.judging(f"audit/{name}"):
             if _sha256(self._folder / "audit" / name) != (said["bytes"], said["sha256"]):
                 raise _Bad("changed", "this is not what was saved here")
+
+    def _take_restoring(self, said: dict[str, Any]) -> None:
+        """Take that the folder was lost and made again from a replica: what may have been sent is said, and no more."""
+        may_reach = said["may_reach"]
+        if type(may_reach) is not int or not -1 <= may_reach < self.records:
+            raise ValueError(f"may_reach {may_reach!a}")
+        self._findings.notice(
+            f"record {self._findings.seq:,}: all before it was restored from {str(said['origin'])!a}; up to ordinal"
+            f" {may_reach:,}, what had no outcome by then may have been sent before"
+        )
 
     def _take_end(self, told: dict[str, int]) -> None:
         self.finished = True

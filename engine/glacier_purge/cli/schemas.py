@@ -24,6 +24,7 @@ from glacier_purge.report.results.happened import (
 )
 from glacier_purge.report.results.lifecycles import Abandoned, FleetStatus, LifecycleStatus, LifecycleUnreadable, Thawed
 from glacier_purge.report.results.planning import AllShown, Diagnosed, Fetched, Inspected, Planned, Shown
+from glacier_purge.report.results.replicas import HandedOverAnswer, RestoredAnswer
 from glacier_purge.report.results.reporting import FleetReported, VaultReported
 from glacier_purge.report.results.result import Result
 from glacier_purge.report.results.running import Ordered, Purged, Removed, RunStatus, Verified, Waits
@@ -51,6 +52,7 @@ _ANSWERS: dict[str, tuple[type[msgspec.Struct], ...]] = {
     "doctor": (Diagnosed,),
     "estimate": (Estimated,),
     "fleet": (FleetStepped,),
+    "handover": (HandedOverAnswer,),
     "inventory fetch": (Fetched, Waits),
     "inventory inspect": (Inspected,),
     "pause": (Ordered,),
@@ -58,12 +60,14 @@ _ANSWERS: dict[str, tuple[type[msgspec.Struct], ...]] = {
     "purge": (Purged, Waits),
     "rate": (Ordered,),
     "report": (VaultReported, FleetReported),
+    "restore": (RestoredAnswer,),
     "resume": (Ordered,),
     "run": (Stepped,),
     "show": (Shown, AllShown),
     "simulate": (Announcement,),
     "status": (RunStatus, LifecycleStatus, LifecycleUnreadable, FleetStatus),
     "stop": (Ordered,),
+    "take": (Purged, Stepped),
     "thaw": (Thawed,),
     "vaults": (VaultsSeen,),
     "verify": (Verified, Waits),

@@ -139,6 +139,28 @@ VERBS: dict[str, Verb] = {
         "End a lifecycle before its end, in good order and for good.",
         _ends(_RUN, {0: "ended; uploads are as they were before"}),
     ),
+    "handover": Verb(
+        "glacier_purge.cli.handover:handover",
+        "Stop in good order and have all of it in the bucket.",
+        _ends(_RUN, {0: "all of it is in the replica, and nobody works on it here"}),
+    ),
+    "take": Verb(
+        "glacier_purge.cli.take:take",
+        "Go on here with what another host handed over or was lost with.",
+        _ends(
+            _RUN,
+            {
+                0: "what was taken is done, as apply or run says it",
+                1: "done, but archives failed, are listed still, or are gone though kept",
+                75: "another host works on the vault, or it waits for time or for an approval",
+            },
+        ),
+    ),
+    "restore": Verb(
+        "glacier_purge.cli.restore:restore",
+        "Make a folder again from what a bucket keeps of it.",
+        _ends(_RUN, {0: "the folder is there, whole and checked"}),
+    ),
     "report": Verb(
         "glacier_purge.cli.report:report",
         "Say what became of a vault, also as a page for a manager.",
@@ -257,6 +279,7 @@ HEADINGS = {
     "Look first": ("vaults", "estimate", "doctor"),
     "A purge, step by step": ("inventory", "plan", "show", "apply", "purge", "verify", "delete-vault"),
     "All of it, over days": ("run", "fleet", "thaw", "abandon"),
+    "On another host": ("handover", "take", "restore"),
     "While it goes on": ("status", "watch", "pause", "resume", "rate", "stop"),
     "Afterwards": ("report", "why", "audit"),
     "Without AWS": ("demo", "simulate", "bench"),

@@ -1,7 +1,7 @@
 """Who holds dispatch now, and why: each side by itself, so that the end of one pause does not lift another's.
 
-An operator, a hold on the vault, a lease that may have run out, expired credentials and a closed window may all want a
-run to pause at the same time.
+An operator, a hold on the vault, a lease that may have run out, a replica that is behind, expired credentials and a
+closed window may all want a run to pause at the same time.
 Sending goes on when the last of them lets go.  Never waits and never tells anyone: the pool asks.
 """
 
@@ -18,6 +18,7 @@ class Side(Enum):
     OPERATOR = "operator"
     HOLD = "hold"
     LEASE = "lease"
+    REPLICA = "replica"
     WINDOW = "window"
     CREDENTIALS = "credentials"
 

@@ -33,6 +33,8 @@ class Cause(Enum):
     HOLD = "hold"
     LEASE = "lease"
     """Which host may send is not known any more: the bucket that says so is away."""
+    REPLICA = "replica"
+    """A replica that lacks more of the log than a lost disk may cost."""
     WINDOW = "window"
     CREDENTIALS = "credentials"
     STOPPING = "stopping"

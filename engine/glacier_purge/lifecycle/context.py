@@ -45,9 +45,9 @@ class LifecycleCallbacks:
     """What only whoever opens a lifecycle can do: check beforehand, decide, ask a person, carry out, and tell.
 
     ``look_at`` gets each inventory that was fetched, and tells what a person should know of it.  ``approve`` returns
-    when somebody has said yes to the plan; it raises ``Pending`` where nobody can be asked now.  ``keep_others_out``
-    returns when no other host changes anything at the vault; it gets the folder of the round.  ``say`` tells what
-    nobody should miss, ``tell`` a step.
+    when somebody has said yes to the plan; it raises ``Pending`` where nobody can be asked now.  ``keep`` has what lies
+    in the folder kept elsewhere, where that is wanted.  ``keep_others_out`` returns when no other host changes anything
+    at the vault; it gets the folder of the round.  ``say`` tells what nobody should miss, ``tell`` a step.
     """
 
     preflight: Callable[[], Awaitable[dict[str, Any]]]
@@ -56,6 +56,7 @@ class LifecycleCallbacks:
     approve: Callable[[RunFolder, Plan], Awaitable[Approval]]
     keep_others_out: Callable[[Path], Awaitable[None]]
     carry_out: Callable[[RunFolder, Plan, Approval], Awaitable[Ledger]]
+    keep: Callable[[], Awaitable[None]]
     say: Callable[[str], None]
     tell: Callable[[Step], None]
 

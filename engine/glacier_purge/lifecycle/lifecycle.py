@@ -16,13 +16,15 @@ that was carried out long ago.
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
+from datetime import timedelta
 
 import anyio.to_thread
 
 from glacier_purge.archive import Vault
-from glacier_purge.errors import Pending
+from glacier_purge.aws.bucket import BucketAway
+from glacier_purge.errors import Pending, first_sentence
 from glacier_purge.glacier.control import NoAnswer
-from glacier_purge.glacier.waiting import answer_again, outlasting
+from glacier_purge.glacier.waiting import Waiting, answer_again, outlasting
 from glacier_purge.lifecycle import planning, proving, sending
 from glacier_purge.lifecycle.context import LifecycleContext, PhaseResult
 from glacier_purge.lifecycle.endings import check_removed, refuse_abandoned
@@ -48,6 +50,9 @@ _DO: dict[Phase, Callable[[LifecycleContext], Awaitable[PhaseResult]]] = {
 }
 
 
+_BUCKET_LOOKED_AT_AFTER = timedelta(minutes=1)
+
+
 class Lifecycle:
     """One vault's lifecycle, as this process carries it."""
 
@@ -67,12 +72,14 @@ class Lifecycle:
             await self._check_earlier_rounds()
             while file.phase is not Phase.DONE:
                 self._check_fits()
+                await self._keep()
                 event, facts = await self._allowed() or await self._outlasting_outages(_DO[file.phase])
                 file.advance(event, **facts)
                 self._was_answered = True
                 if event in ANOTHER_ROUND:
                     here.locks.let_go()
                 here.callbacks.tell(file.steps[-1])
+            await self._keep()
         finally:
             here.locks.let_go()
         check_fits(here.folder.path, file.steps, here.terms)
@@ -112,6 +119,23 @@ class Lifecycle:
                     await waiter.wait(answer_again(fault, waiter.now()))
                 except Pending:
                     raise fault from None
+
+    async def _keep(self) -> None:
+        """Have the step that was made kept elsewhere before the next phase, so that another host goes on behind it.
+
+        A bucket that is away is waited for, unless all that is left is to let the owner's uploads again.
+        """
+        here, waiter = self._context, self._context.waiter
+        while True:
+            try:
+                return await here.callbacks.keep()
+            except BucketAway as away:
+                if self.file.phase in {Phase.THAW, Phase.DONE}:
+                    return here.callbacks.say(f"the replica of this folder is behind: {away}")
+                if away.is_denied or not self._was_answered:
+                    raise
+                what = f"the bucket that keeps this folder ({first_sentence(away)})"
+                await waiter.wait(Waiting(what=what, until=waiter.now() + _BUCKET_LOOKED_AT_AFTER))
 
     async def _check_earlier_rounds(self) -> None:
         """Raise ``AuditDamaged`` unless the rounds that were purged before this one are there as they were left.

@@ -41,6 +41,7 @@ CAUSES: dict[str, tuple[str, str]] = {
     Cause.OPERATOR.value: ("Paused by a person", PAUSED),
     Cause.HOLD.value: ("Held: the vault was protected", PAUSED),
     Cause.LEASE.value: ("Paused: which host may send was not known", PAUSED),
+    Cause.REPLICA.value: ("Paused: the replica was behind", PAUSED),
     Cause.WINDOW.value: ("Outside the hours set", PAUSED),
     Cause.CREDENTIALS.value: ("Paused: credentials had expired", PAUSED),
     Cause.STOPPING.value: ("Stopping", WORKING),

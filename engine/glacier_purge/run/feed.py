@@ -8,7 +8,7 @@ doubt stays small at any rate.
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 
 import anyio
 from anyio.streams.memory import MemoryObjectSendStream
@@ -32,6 +32,7 @@ class Feed:
     """Feeds the pool from decided batches, as fast as ``canary`` lets it.
 
     ``rate_per_second`` tells the pace now; ``reasons`` names decisions; ``allowance`` is what the plan lets go.
+    ``reach`` returns once it is known elsewhere that ordinals up to the one given may be sent; None asks nobody.
     """
 
     def __init__(
@@ -44,6 +45,7 @@ class Feed:
         reasons: dict[int, str],
         canary: Canary,
         allowance: Allowance,
+        reach: Callable[[int], Awaitable[None]] | None = None,
     ) -> None:
         self._decided = decided
         self._journal = journal
@@ -52,6 +54,7 @@ class Feed:
         self._reasons = reasons
         self._canary = canary
         self._allowance = allowance
+        self._reach = reach
         self._released_through = journal.ledger.released_through
         self._resumed = sum(journal.ledger.counts.values()) > 0
 
@@ -101,6 +104,8 @@ class Feed:
         """Make durable that everything up to ``last`` may be sent from now on (I3)."""
         if last <= self._released_through:
             return
+        if self._reach is not None:
+            await self._reach(last)
         self._journal.note("released", first=max(first, self._released_through + 1), last=last)
         self._released_through = last
         await self._journal.durable()

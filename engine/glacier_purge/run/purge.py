@@ -12,6 +12,7 @@ import logging
 import os
 from collections.abc import Callable
 from contextlib import ExitStack, closing, suppress
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
@@ -22,6 +23,7 @@ from glacier_purge.approval.typed import Approval
 from glacier_purge.audit.anchor import Anchor
 from glacier_purge.audit.journal import Journal
 from glacier_purge.audit.ledger import Ledger
+from glacier_purge.aws.bucket import BucketAway
 from glacier_purge.deletion.budget import PacerFor, Pacing
 from glacier_purge.deletion.pacer import Pacer, PacerState
 from glacier_purge.errors import DiskFailed, UsageError
@@ -32,6 +34,7 @@ from glacier_purge.guard.rules import check_archives, check_inventory, check_pla
 from glacier_purge.plan.document import Plan
 from glacier_purge.plan.files import PlanFiles, plan_files
 from glacier_purge.plan.identity import check_same_as_logged, hashed_identity
+from glacier_purge.replica.log_replica import LogKeeping, LogReplica
 from glacier_purge.run.anchor_file import AnchorFile
 from glacier_purge.run.bounds import DenyLists, check_outcomes
 from glacier_purge.run.host import Host, package_sha256, who
@@ -47,8 +50,18 @@ _log: Any = structlog.wrap_logger(logging.getLogger(__name__))
 """For the operator, through the standard library's logging: silent in a program that configured none."""
 
 _LAST_WORDS_SECONDS = 2.0
+_REPLICA_SECONDS_MAX = 3.0
 _ANCHOR_SECONDS_MAX = 5.0
 """What a share that hangs may cost at a run's end, which comes within ten seconds of being told to stop (I17)."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class KeptElsewhere:
+    """What is kept of a log outside of its folder: its head, at each checkpoint and at the end; all of it, by chunks,
+    and then nothing is sent that these would not know of. None is nothing."""
+
+    anchors: AnchorFile | None = None
+    replica: LogKeeping | None = None
 
 
 class PurgeRun:
@@ -56,8 +69,8 @@ class PurgeRun:
 
     ``guarded`` is asked what protects the vault, before anything is sent and again meanwhile.
     ``pacer_for`` gives the pace where it is shared with other runs, from the time now and from what an earlier process
-    left; otherwise the run has a pacer of its own.  ``anchors`` keeps the log's head elsewhere: at each checkpoint, and
-    at the end.  ``on_hold`` is called with since when something holds the run that was set meanwhile, and what.
+    left; otherwise the run has a pacer of its own.  ``kept`` says what outlives the folder.  ``on_hold`` is called with
+    since when something holds the run that was set meanwhile, and what.
     """
 
     def __init__(
@@ -71,7 +84,7 @@ class PurgeRun:
         *,
         guarded: Guarded,
         pacer_for: PacerFor | None = None,
-        anchors: AnchorFile | None = None,
+        kept: KeptElsewhere = KeptElsewhere(),
         on_hold: Callable[[str, str], None] = lambda since, found: None,
     ) -> None:
         self._folder = folder
@@ -82,7 +95,8 @@ class PurgeRun:
         self._host = host
         self._guarded = guarded
         self._pacer_for = pacer_for or self._own_pacer
-        self._anchors = anchors
+        self._anchors, self._keeping = kept.anchors, kept.replica
+        self._replica: LogReplica | None = None
         self._on_hold = on_hold
         self._run = ""
         self._began = host.clock()
@@ -111,6 +125,8 @@ class PurgeRun:
             try:
                 if self._anchors is not None:
                     await self._with_anchors(self._anchors, self._anchors.hold_against, journal)
+                if self._keeping is not None:
+                    self._replica = await self._keeping.attached(journal, self._disk, self._host.clock)
                 check_same_as_logged(self._folder.path / IDENTITY_FILE, run_sha256, journal.ledger.run_sha256)
                 check_outcomes(self._plan, journal.ledger)
                 if journal.ledger.finished is None:
@@ -123,6 +139,8 @@ class PurgeRun:
                     approved = {"digest": approval.digest, "run_sha256": run_sha256}
                     approved |= {"how": approval.how, "by": approval.by}
                     await self._carry_out(self._context(files, journal), approved, first_look)
+                else:
+                    await self._flush_replica()
             finally:
                 with anyio.CancelScope(shield=True), suppress(DiskFailed):
                     await journal.aclose()
@@ -209,6 +227,7 @@ class PurgeRun:
             began=self._began,
             deny_lists=self._deny_lists,
             on_hold=self._on_hold,
+            replica=self._replica,
         )
 
     async def _carry_out(self, context: SendingContext, approved: dict[str, str], first_look: Look) -> None:
@@ -218,6 +237,8 @@ class PurgeRun:
             journal.note("opened", **self._opening())
             journal.note("approved", **approved)
             await journal.durable()
+            if self._replica is not None:
+                await self._replica.flush()
             _log.info("run.opened", vault=self._plan.vault.arn, epoch=journal.epoch, endpoint=self._plan.endpoint_url)
             with closing(Sending(context, self._make_pacer(journal), first_look, self._drain_reason)) as sending:
                 self._sending = sending
@@ -229,7 +250,23 @@ class PurgeRun:
                 finally:
                     with anyio.CancelScope(shield=True), suppress(DiskFailed):
                         await self._last_words(sending, journal)
+                        await self._flush_replica()
             tasks.cancel_scope.cancel()
+
+    async def _flush_replica(self) -> None:
+        """Have the replica take the last lines; one that can't is told and not waited for."""
+        if self._replica is None or self._replica.has_ended:
+            return
+        try:
+            with anyio.fail_after(_REPLICA_SECONDS_MAX):
+                await self._replica.flush(drained=True)
+        except (BucketAway, TimeoutError) as away:
+            _log.warning(
+                "replica.behind",
+                place=self._replica.place,
+                because=str(away) or f"no answer in {_REPLICA_SECONDS_MAX:g} s",
+                then="the log here is whole; the next start of the same command, or handover, has it there",
+            )
 
     async def _keep_anchor(self, journal: Journal) -> None:
         """Keep the log's head elsewhere, where that is wanted and there is one."""

@@ -26,7 +26,7 @@ from glacier_purge.deletion.pool import Pool
 from glacier_purge.deletion.retry import RetryPolicy
 from glacier_purge.deletion.tally import Tally
 from glacier_purge.deletion.turns import Turns
-from glacier_purge.errors import DiskFailed, FileUnreadable, InvariantBroken, NotAsApproved
+from glacier_purge.errors import AuditDamaged, DiskFailed, FileUnreadable, InvariantBroken, NotAsApproved, Superseded
 from glacier_purge.glacier.port import Glacier
 from glacier_purge.guard.clearance import Look, check_renewed, look
 from glacier_purge.guard.fuse import Canary
@@ -34,6 +34,7 @@ from glacier_purge.guard.protection import Guarded
 from glacier_purge.plan.document import Plan
 from glacier_purge.plan.files import PlanFiles, read_decided
 from glacier_purge.plan.forecast import KnownRate
+from glacier_purge.replica.log_replica import LogReplica
 from glacier_purge.run import socket as control
 from glacier_purge.run.accounts import Accounts
 from glacier_purge.run.bounds import Allowance, DenyLists, check_outcomes
@@ -56,6 +57,10 @@ _FRESH_BATCHES = 2
 """Released ranges that wait between the feed and the pool; the only buffer."""
 
 
+Fault = NotAsApproved | FileUnreadable | Superseded | AuditDamaged
+"""What ends sending for this process: what is approved is not known, or another process went on."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SendingContext:
     """What a run sends by. ``path`` is its folder's; ``files`` hold its plan's, bound to what was approved."""
@@ -73,6 +78,8 @@ class SendingContext:
     deny_lists: DenyLists
     on_hold: Callable[[str, str], None]
     """Called with since when something holds the run, and what."""
+    replica: LogReplica | None = None
+    """What keeps the log elsewhere, and holds sending where it can't; None is nothing."""
 
 
 class Sending:
@@ -114,8 +121,8 @@ class Sending:
         )
         self._work = anyio.CancelScope()
         self._drain_reason = drain_reason
-        self.fault: NotAsApproved | FileUnreadable | None = None
-        """Why nothing more can be sent that is known to be approved; None while all is as it should be."""
+        self.fault: Fault | None = None
+        """Why nothing more may be sent, whatever becomes of it; None while all is as it should be."""
 
     def close(self) -> None:
         """Take no more archives."""
@@ -125,7 +132,8 @@ class Sending:
     async def work(self) -> None:
         """Delete what the plan lets go and has no outcome yet, until all is done or something stops it.
 
-        Raises ``NotAsApproved``, ``CredentialsFailed``, ``ServiceRefused`` and ``RunStopped``, alone or in a group.
+        Raises ``NotAsApproved``, ``Superseded``, ``CredentialsFailed``, ``ServiceRefused`` and ``RunStopped``, alone
+        or in a group.
         """
         self._hours.look()
         self.note_telemetry()
@@ -139,6 +147,7 @@ class Sending:
                 tasks.start_soon(self._holds.keep)
                 tasks.start_soon(control.serve, self._context.path, self.obey)
                 tasks.start_soon(self._stop_in_time)
+                tasks.start_soon(self._keep_replica)
                 tasks.start_soon(self._keep_accounts)
                 tasks.start_soon(every, SAMPLE_SECONDS, self._sample_rate)
                 tasks.start_soon(every, _LOOK_AT_FILES_SECONDS, self._look_at_files)
@@ -242,6 +251,7 @@ class Sending:
             reasons=context.plan.codes,
             canary=self._canary,
             allowance=Allowance(context.plan.counts.selected, context.journal.ledger),
+            reach=None if context.replica is None else context.replica.reach,
         )
         try:
             await feed.run()
@@ -280,7 +290,32 @@ class Sending:
                 "goes on where it lets all of it go"
             )
 
-    def _stop_because_of(self, fault: NotAsApproved | FileUnreadable) -> None:
+    async def _keep_replica(self) -> None:
+        """Have the log kept elsewhere, while there is such a place, and stop where somebody else goes on with it."""
+        replica, pool = self._context.replica, self._pool
+        if replica is None:
+            return
+
+        def pause(why: str) -> None:
+            is_news = Side.REPLICA not in pool.paused_by
+            pool.pause(Side.REPLICA, why)
+            if is_news:
+                _log.warning("replica.behind", because=why)
+                self.note_telemetry()
+
+        def resume() -> None:
+            pool.resume(Side.REPLICA)
+            _log.info("replica.has_all")
+            self.note_telemetry()
+
+        await replica.run(
+            rate_per_second=lambda: self._pacer.rate_per_second,
+            on_pause=pause,
+            on_resume=resume,
+            on_end=self._stop_because_of,
+        )
+
+    def _stop_because_of(self, fault: Fault) -> None:
         if self.fault is not None:
             return
         self.fault = fault

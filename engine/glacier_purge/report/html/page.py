@@ -227,8 +227,9 @@ def said(saying: Saying) -> str:
             return f"Held: {facts.get('found', '')}"
         case "hold_lifted":
             return "The hold was lifted"
-        case "recovered":
-            return "A torn tail of the log was saved and cut off, as a crash leaves one"
+        case "recovered" | "restored":
+            torn = "A torn tail of the log was saved and cut off, as a crash leaves one"
+            return f"The folder was restored from {facts['origin']}" if "origin" in facts else torn
         case "canary":
             settled, failed = _counted(facts, "archives"), _counted(facts, "failed")
             return f"The first {settled} archives are settled; {failed} of them failed"

@@ -1,0 +1,133 @@
+"""``take``: go on here with what another host handed over or was lost with."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from glacier_purge.cli.options import (
+    Aws,
+    AwsOptions,
+    HookOptions,
+    Hooks,
+    LogOptions,
+    Logs,
+    Output,
+    Pace,
+    PaceOptions,
+    Proof,
+    ProofOptions,
+    Replica,
+    ReplicaOptions,
+    Safety,
+    SafetyOptions,
+    SettingsOptions,
+    SettingsSource,
+    Watch,
+    WatchOptions,
+)
+from glacier_purge.cli.output import OutputFormat, as_text, tell
+from glacier_purge.cli.restore import Origin, answered
+from glacier_purge.cli.waiting import NoWaitOption
+
+if TYPE_CHECKING:
+    from glacier_purge.api.restoring import RestoredFolder
+
+
+def take(
+    run_dir: Path,
+    *,
+    origin: Origin,
+    no_wait: NoWaitOption = False,
+    confirm_digest: str | None = None,
+    freeze: bool = False,
+    delete_vault: str | None = None,
+    pace: Pace = PaceOptions(),
+    safety: Safety = SafetyOptions(),
+    proof: Proof = ProofOptions(),
+    replica: Replica = ReplicaOptions(),
+    hooks: Hooks = HookOptions(),
+    watch: Watch = WatchOptions(),
+    aws: Aws = AwsOptions(),
+    source: SettingsSource = SettingsOptions(),
+    logs: Logs = LogOptions(),
+    output: Output = OutputFormat.TEXT,
+) -> int:
+    """Restore a run or a lifecycle from its replica, take its vault's lease, and go on as `apply` or `run` does.
+
+    After `handover` it goes on at once. After a host was lost it waits until that one's lease has run out. While the
+    other host still works, it ends with 75 and nothing is sent; the folder stays behind then and is no longer the
+    newest state: give a new one the next time.
+
+    Parameters
+    ----------
+    run_dir
+        The folder to make; it must be new.
+    origin
+        Where the replica lies: s3://bucket/prefix/... A prefix will do that has only one below.
+    confirm_digest
+        Digest of the plan that may be carried out, where nobody approved it before.
+    freeze
+        Of a lifecycle: deny uploads while it is purged. Give what the other host was given.
+    delete_vault
+        Of a lifecycle: remove the vault itself in the end. Give what the other host was given.
+
+    Examples
+    --------
+    glacier-purge take photos-run --from s3://purges/vaults
+    """
+    from glacier_purge.api.clients import Clients
+    from glacier_purge.api.restoring import restored_folder
+    from glacier_purge.cli.apply import apply_plan
+    from glacier_purge.cli.event_loop import in_event_loop
+    from glacier_purge.cli.logs import configure_logs
+    from glacier_purge.cli.run import run
+    from glacier_purge.plan.document import read_plan
+    from glacier_purge.report.results.result import as_members
+
+    configure_logs(logs)
+    settings = source.load(
+        aws,
+        hooks=hooks,
+        pace=pace.overrides(),
+        audit=proof.overrides(),
+        replica=replica.overrides(),
+        report=watch.overrides(),
+        safety=safety.overrides(),
+    )
+
+    lifecycles: list[RestoredFolder] = []
+
+    async def work() -> int:
+        async with Clients() as clients:
+            found = await restored_folder(origin, run_dir, settings, clients)
+        tell(as_text(as_members(answered(found))))
+        if found.is_lifecycle:
+            lifecycles.append(found)
+            return 0
+        plan = read_plan(found.folder.plan_file)
+        return await apply_plan(found.folder, plan, found.settings, confirm_digest=confirm_digest, output=output)
+
+    exit_code = in_event_loop(work)
+    if not lifecycles:
+        return exit_code
+    found = lifecycles[0]
+    return run(
+        found.vault.name,
+        run_dir=run_dir,
+        no_wait=no_wait,
+        confirm_digest=confirm_digest,
+        freeze=freeze,
+        delete_vault=delete_vault,
+        pace=pace,
+        safety=safety,
+        proof=proof,
+        replica=replace(replica, replica=found.settings.replica.url),
+        hooks=hooks,
+        watch=watch,
+        aws=aws,
+        source=source,
+        logs=logs,
+        output=output,
+    )

@@ -1,0 +1,203 @@
+"""Hosts with a bucket between them: killed, lost with their disks, cut off; the purge goes on elsewhere (T3).
+
+Each host has a network namespace of its own, so locks and ports of one are none of the other's, as on two machines;
+what it reaches are the service and the bucket, by bridges that can be taken up.  Leases are of seconds, not of minutes.
+"""
+
+from __future__ import annotations
+
+import random
+import shutil
+import time
+from collections import Counter
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
+
+from glacier_purge.cli.exit_codes import ExitCode
+from tests.reliability import buckets
+from tests.reliability.apart import Bridge
+from tests.reliability.campaign import Campaign
+from tests.reliability.commands import check_sound, inventory_ids, outcomes_of, world
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from tests.reliability.commands import World
+    from tests.reliability.forked import Forked
+
+ARCHIVES = 2_000
+RATE = 200
+LEASE_SECONDS = 5.0
+URL = "s3://purges/vaults"
+STRIKES = ("kill", "kill", "kill", "kill", "lost disk", "cut off")
+"""What happens in each seed, in an order of its own."""
+_BUSY_SECONDS = 15.0
+"""What starting a process and reading a folder may take besides where two dozen processes want two cores."""
+_SEND_AGAIN_SECONDS_MAX = 2 * LEASE_SECONDS + _BUSY_SECONDS
+
+
+@dataclass
+class Hosts:
+    """The hosts of one seed: the one that has the run now, and how many there were."""
+
+    here: World
+    bucket_url: str
+    chance: random.Random
+    number: int = 0
+    bridges: list[Bridge] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        self.another()
+
+    @property
+    def run_dir(self) -> Path:
+        """Where this host has the run."""
+        return self.here.folder / f"host-{self.number}" / "run"
+
+    def another(self) -> None:
+        """Be another host from now on: nothing of the one before is here."""
+        self.number += 1
+        place = self.here.folder / f"host-{self.number}"
+        place.mkdir()
+        self.bridges = [
+            Bridge(self.here.folder / f"{what}-{self.number}", urlsplit(url).port or 0)
+            for what, url in (("g", self.here.simulator.endpoint_url), ("s", self.bucket_url))
+        ]
+
+    def start(self, *arguments: str) -> Forked:
+        """Give a command on this host."""
+        ports = (self.here.simulator.endpoint_url, self.bucket_url)
+        return self.here.forked(
+            *arguments,
+            doors={urlsplit(url).port or 0: bridge.path for url, bridge in zip(ports, self.bridges, strict=True)},
+            XDG_STATE_HOME=str(self.here.folder / f"host-{self.number}" / "state"),
+            GLACIER_PURGE_REPLICA__ENDPOINT_URL=self.bucket_url,
+            GLACIER_PURGE_REPLICA__LEASE_SECONDS=str(LEASE_SECONDS),
+        )
+
+
+def try_seed(seed: int, folder: Path) -> Counter[str]:
+    """One purge that goes from host to host."""
+    chance, hit = random.Random(seed), Counter[str]()
+    strikes = [*STRIKES]
+    chance.shuffle(strikes)
+    with ExitStack() as opened:
+        here = opened.enter_context(world(folder, seed=seed, archives=ARCHIVES))
+        bucket_name, bucket_url = opened.enter_context(_bucket(seed, folder))
+        hosts = Hosts(here, bucket_url, chance)
+        digest = here.plan()["digest"]
+        here.run_dir.rename(hosts.run_dir)
+        wanted = set(inventory_ids(hosts.run_dir))
+        apply = ("apply", str(hosts.run_dir), "--replica", URL, "--max-rate", str(RATE), "--confirm-digest", digest)
+        process = hosts.start(*apply)
+        before = 0
+        for strike in strikes:
+            _sent_more(here, process, before + chance.randrange(20, ARCHIVES // (len(strikes) + 2)))
+            before = len(here.service.deletes())
+            process = _STRIKES[strike](hosts, process)
+            hit[f"{strike}, {bucket_name}"] += 1
+        ended = process.wait()
+        assert ended == ExitCode.DONE, process.err()[-3000:]
+        _check(here, hosts, wanted, strikes)
+    return hit
+
+
+@contextmanager
+def _bucket(seed: int, folder: Path) -> Iterator[tuple[str, str]]:
+    """One of the buckets there are here, by its name and place."""
+    there = [one for one in (buckets.ours, buckets.moto, buckets.seaweed) if buckets.is_here(one)]
+    chosen = there[seed % len(there)]
+    with chosen(folder) as bucket_url:
+        yield chosen.__name__, bucket_url
+
+
+def _killed(hosts: Hosts, process: Forked) -> Forked:
+    """The process dies, and the same command is given again on the same host."""
+    process.kill()
+    return _sends_in_time(hosts, time.monotonic(), hosts.start(*_apply(hosts)))
+
+
+def _lost_disk(hosts: Hosts, process: Forked) -> Forked:
+    """The host is gone with its disk; another one takes the run."""
+    process.kill()
+    shutil.rmtree(hosts.run_dir)
+    at = time.monotonic()
+    hosts.another()
+    return _sends_in_time(hosts, at, hosts.start(*_take(hosts)))
+
+
+def _cut_off(hosts: Hosts, process: Forked) -> Forked:
+    """The host does not reach the bucket any more, and goes on living; another one takes the run; the first ends."""
+    for bridge in hosts.bridges[1:]:
+        bridge.cut()
+    at, bridges = time.monotonic(), hosts.bridges
+    hosts.another()
+    later = _sends_in_time(hosts, at, hosts.start(*_take(hosts)))
+    for bridge in bridges:
+        bridge.mend()
+    ended = process.wait(60.0)
+    assert ended == ExitCode.PENDING, f"cut off, and ended with {ended}: {process.err()[-2000:]}"
+    return later
+
+
+_STRIKES = {"kill": _killed, "lost disk": _lost_disk, "cut off": _cut_off}
+
+
+def _apply(hosts: Hosts) -> tuple[str, ...]:
+    return ("apply", str(hosts.run_dir), "--replica", URL, "--max-rate", str(RATE))
+
+
+def _take(hosts: Hosts) -> tuple[str, ...]:
+    return ("take", str(hosts.run_dir), "--from", URL, "--max-rate", str(RATE))
+
+
+def _sent_more(here: World, process: Forked, deletes: int) -> None:
+    assert here.until(lambda: len(here.service.deletes()) >= deletes, process), process.err()[-3000:]
+
+
+def _sends_in_time(hosts: Hosts, at: float, process: Forked) -> Forked:
+    """Wait for the next delete, which the process sends within two terms."""
+    before = len(hosts.here.service.deletes())
+    while len(hosts.here.service.deletes()) <= before:
+        assert process.poll() is None, process.err()[-3000:]
+        assert time.monotonic() - at < _SEND_AGAIN_SECONDS_MAX, (
+            f"not sent again within two terms: {process.err()[-3000:]}"
+        )
+        time.sleep(0.01)
+    return process
+
+
+def _check(here: World, hosts: Hosts, wanted: set[str], strikes: list[str]) -> None:
+    """At the service: all of it once, nothing else, and little of it twice; the last folder is whole."""
+    sent = Counter(came.archive_id for came in here.service.deletes())
+    assert sent.keys() <= wanted, "I2: sent what is not planned"
+    outcomes = outcomes_of(hosts.run_dir)
+    assert {record["archive_id"] for record in outcomes if record["outcome"] == "deleted"} == wanted == sent.keys()
+    twice = sum(sent.values()) - len(sent)
+    assert twice <= _toll(strikes), f"{twice} deletes were sent twice"
+    told = {record["archive_id"]: record.get("redelete", False) for record in outcomes}
+    untold = [archive_id for archive_id, times in sent.items() if times > 1 and not told[archive_id]]
+    assert not untold, f"sent again, and the log does not say so: {untold[:3]}"
+    check_sound(hosts.run_dir, finished=True)
+
+
+def _toll(strikes: list[str]) -> int:
+    """What may be sent twice: at a kill what waited for the disk, with a disk what waited for the bucket."""
+    lost = len([strike for strike in strikes if strike != "kill"])
+    return len(strikes) * (RATE // 4 + 16) + lost * round(RATE * (LEASE_SECONDS / 12 + 0.5))
+
+
+CAMPAIGN = Campaign(
+    name="lost-machines",
+    asks="processes are killed, hosts lost with their disks or cut off from the bucket that keeps the run, and another "
+    "goes on within two terms of the lease: every archive is deleted once, nothing outside of the plan is sent, and "
+    "what is sent again is bounded and said in the log.",
+    programme=("T3",),
+    invariants=("I1", "I2", "I4", "I5"),
+    unit="strikes",
+    wanted=12,
+    try_seed=try_seed,
+)
