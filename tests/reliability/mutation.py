@@ -86,27 +86,29 @@ class Place:
 def places(only: Sequence[str]) -> list[Place]:
     """Run the tests of each room once, as they are, and look what they reach; of rooms with mutants named so alone."""
     found = []
-    for room, (modules, tests) in ROOMS.items():
-        if not any(_mutants(module, only) for module in modules):
+    for tests in dict.fromkeys(tests for _, tests in ROOMS.values()):
+        rooms = {module: room for room, (modules, theirs) in ROOMS.items() if theirs == tests for module in modules}
+        if not any(_mutants(module, only) for module in rooms):
             continue
         with tempfile.TemporaryDirectory() as folder:
             data = Path(folder) / "data"
             child = os.fork()
             if child == 0:
-                _leave(_covered(modules, tests, data))
+                _leave(_covered([*rooms], tests, data))
             if os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) != 0:
-                raise SystemExit(f"the tests of {room} fail without any mutant: {' '.join(tests)}")
+                raise SystemExit(f"tests fail without any mutant: {' '.join(tests)}")
             read = coverage.CoverageData(str(data))
             read.read()
             seconds = defaultdict[str, float](float, json.loads(data.with_suffix(".json").read_text("utf-8")))
-            for module in modules:
+            for module, room in rooms.items():
                 lines = read.contexts_by_lineno(str(_file(ROOT, module)))
                 reached = {
                     line: sorted(map(_test, contexts), key=seconds.__getitem__) for line, contexts in lines.items()
                 }
                 found.append(Place(room=room, module=module, reached_by=reached))
-            say(f"{room}: its tests pass")
-    return found
+            say(f"{' and '.join(dict.fromkeys(rooms.values()))}: the tests pass")
+    order = [module for modules, _ in ROOMS.values() for module in modules]
+    return sorted(found, key=lambda place: order.index(place.module))
 
 
 def _covered(modules: Sequence[str], tests: Sequence[str], data: Path) -> int:
