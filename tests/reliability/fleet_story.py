@@ -239,6 +239,6 @@ def _look_at_a_script(image: Image, place: Path) -> None:
 def told(seed: int, folder: Path) -> Counter[str]:
     """Tell the stories; how many folders were looked at and gone on with."""
     counted = asyncio.run(_script(random.Random(f"script {seed}"), folder))
-    if seed % _FLEETS_EVERY == 0:
+    if seed % _FLEETS_EVERY == _FLEETS_EVERY - 1:
         counted += asyncio.run(_fleet(random.Random(f"fleet {seed}"), folder))
     return counted
