@@ -505,6 +505,33 @@ def test_a_record_that_stands_twice_is_told_once_with_its_number(files: dict[str
     ]
 
 
+def test_behind_a_record_that_stands_twice_places_are_still_right(files: dict[str, bytes], tmp_path: Path) -> None:
+    name = "audit/000003.jsonl"
+    lines = files[name].splitlines(keepends=True)
+    changed = [*lines[:3], lines[1], *lines[3:]]
+    changed[7] = changed[7].replace(b'"ms":41.25', b'"ms":14.52')
+    faults = verify(dump(files | {name: b"".join(changed)}, tmp_path)).faults
+    assert ("changed", json.loads(lines[6])["seq"], len(b"".join(changed[:7]))) in [
+        (fault.kind, fault.record, fault.offset_bytes) for fault in faults
+    ]
+
+
+@pytest.mark.parametrize("number", [0, 1])
+@pytest.mark.parametrize(("old", "new", "at"), [(b'"by"', b'"of"', 0), (b'{"at":', b'{"at";', 5)])
+def test_a_line_about_the_vaults_removal_that_is_none_is_named_with_its_byte(
+    old: bytes, new: bytes, at: int, number: int, tmp_path: Path
+) -> None:
+    file = asyncio.run(certified(tmp_path / "run")).path / "removal.jsonl"
+    lines = file.read_bytes().splitlines(keepends=True)
+    begin = len(b"".join(lines[:number]))
+    lines[number] = lines[number].replace(old, new)
+    file.write_bytes(b"".join(lines))
+    [verdict] = verify_folder(file.parent)
+    assert [(fault.kind, fault.file, fault.offset_bytes) for fault in verdict.found.faults] == [
+        ("changed", "removal.jsonl", begin + at)
+    ]
+
+
 def test_a_folder_without_any_of_ours_is_no_damage(tmp_path: Path) -> None:
     for folder in (tmp_path, tmp_path / "nowhere"):
         with pytest.raises(NotToBeChecked, match="not the folder of a run, a script's log, a lifecycle or a fleet"):
