@@ -72,8 +72,8 @@ BUGS = (
         name="what a dead process had released is taken for not sent",
         breaks="I5",
         file="audit/ledger.py",
-        was="            state.maybe_through = state.released_through\n",
-        instead="            pass\n",
+        was="max(state.maybe_through, state.released_through)",
+        instead="state.maybe_through",
     ),
     Bug(
         name="a 204 that names an error is believed",
