@@ -19,13 +19,16 @@ def step(page: Any, name: str, *arguments: Any) -> Any:
     match name:
         case "wait":
             return page.wait_for_timeout(arguments[0] * 1000)
-        case "until":  # a selector's text differs from what it was
+        case "changed":  # a selector's text differs from what it is now
             page.wait_for_function(
                 "([selector, was]) => document.querySelector(selector).textContent !== was",
-                arg=list(arguments),
-                timeout=60_000,
+                arg=[arguments[0], page.text_content(arguments[0])],
+                timeout=120_000,
             )
             return page.text_content(arguments[0])
+        case "turn":  # whoever drives does something meanwhile
+            print("turn", file=sys.stderr, flush=True)
+            return sys.stdin.readline()
         case "text":
             return page.text_content(arguments[0])
         case "evaluate":
