@@ -205,6 +205,6 @@ CAMPAIGN = Campaign(
     programme=("T3",),
     invariants=("I1", "I2", "I4", "I5"),
     unit="strikes",
-    wanted=12,
+    wanted=6,
     try_seed=try_seed,
 )
