@@ -18,6 +18,7 @@ import structlog
 from glacier_purge import clock
 from glacier_simulator import clock as simulator_clock
 from tests import seclusion
+from tests.approval.people import People, made_people
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -120,6 +121,12 @@ def clean_environment(
         monkeypatch.delenv(name)
     for name, value in clean.items() - os.environ.items():
         monkeypatch.setenv(name, value)
+
+
+@pytest.fixture(scope="session")
+def people(tmp_path_factory: pytest.TempPathFactory) -> People:
+    """People with keys, which take a tenth of a second each to make."""
+    return made_people(tmp_path_factory.mktemp("people"))
 
 
 @pytest.fixture

@@ -114,11 +114,16 @@ class Pending(GlacierPurgeError):
 
 
 class ApprovalWanted(Pending):
-    """A plan waits for somebody's yes, and nobody is there to give it now. ``digest`` is what the yes has to quote."""
+    """A plan waits for somebody's yes, and nobody is there to give it now. ``digest`` is what the yes has to quote.
 
-    def __init__(self, what: str, *, digest: str) -> None:
+    ``needed`` people have to approve, and ``approved_by`` are those who did; 0 where one person's typed yes will do.
+    """
+
+    def __init__(self, what: str, *, digest: str, needed: int = 0, approved_by: tuple[str, ...] = ()) -> None:
         super().__init__(what, until=None, needs=Needs.APPROVAL)
         self.digest = digest
+        self.needed = needed
+        self.approved_by = approved_by
 
 
 class RunLocked(Pending):

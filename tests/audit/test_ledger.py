@@ -13,6 +13,10 @@ from tests.audit.logs import outcome
 TS = "2026-11-22T15:14:03.123Z"
 
 
+APPROVERS = {"needed": 2, "allowed_signers": "", "not_the_planner": False, "revoked": [], "planner": None}
+APPROVAL = {"who": "anna", "key": "ED25519 key SHA256:x", "counted": "2026-11-22T15:14:03Z", "document": "yes"}
+
+
 def ledger_of(*records: Record, size: int = 100, epoch: int = 1) -> Ledger:
     ledger = Ledger(size)
     ledger.apply(records, ts=TS, epoch=epoch)
@@ -49,6 +53,13 @@ def test_outcomes_are_counted_by_kind_with_bytes_and_attempts() -> None:
         (make_note("stopped", {}), "stopped"),
         (make_note("opened", {"lease_epoch": 4}), "lease epoch 4 after lease epoch 5"),
         (make_note("opened", {"lease_epoch": "many"}), "opened"),
+        (make_note("approvers", {**APPROVERS, "needed": "2"}), "needed is no int"),
+        (make_note("approvers", {**APPROVERS, "needed": True}), "needed is no int"),
+        (make_note("approvers", {"needed": 2}), "allowed_signers"),
+        (make_note("approval", {**APPROVAL, "document": None}), "document is no str"),
+        (make_note("approval", {**APPROVAL, "document": "n\u00e4"}), "approval"),
+        (make_note("approval", {**APPROVAL, "counted": "soon"}), "approval"),
+        (make_note("approved", {"how": "signed"}), "digest"),
     ],
 )
 def test_what_cannot_follow_is_refused_with_its_place(record: Record, reason: str) -> None:
@@ -66,6 +77,16 @@ def test_the_number_of_the_lease_is_the_last_processs_that_held_one() -> None:
     assert Ledger(100, held.state(), held.bitmap()).lease_epoch == 5
     held.apply([make_note("opened", {"lease_epoch": 9})], ts=TS, epoch=3)
     assert held.lease_epoch == 9
+
+
+def test_who_approved_is_who_did_and_not_who_went_on() -> None:
+    typed = make_note("approved", {"digest": "d" * 64, "how": "typed", "by": "me@here"})
+    resumed = make_note("approved", {"digest": "d" * 64, "how": "resumed", "by": "you@there"})
+    ledger = ledger_of(typed, resumed)
+    assert (ledger.approved_by, ledger.approvers, ledger.approvals) == ("me@here (typed)", None, [])
+    signed = make_note("approved", {"digest": "d" * 64, "how": "signed", "by": "anna"})
+    ledger.apply([make_note("approvers", APPROVERS), make_note("approval", APPROVAL), signed], ts=TS, epoch=2)
+    assert (ledger.approved_by, ledger.approvers, ledger.approvals) == ("anna (signed)", APPROVERS, [APPROVAL])
 
 
 def test_an_earlier_epoch_cannot_follow_a_later_one() -> None:

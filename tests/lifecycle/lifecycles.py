@@ -12,6 +12,7 @@ from glacier_purge.api.clients import Clients
 from glacier_purge.api.lifecycle import LifecycleOrder
 from glacier_purge.api.member import Member
 from glacier_purge.approval.typed import approve_by_digest
+from glacier_purge.errors import RunStopped
 from glacier_purge.fleet.fleet import Ending, Fleet
 from glacier_purge.fleet.roster import Enlisted, Roster
 from glacier_purge.lifecycle.options import LifecycleOptions
@@ -22,7 +23,7 @@ from tests.clients import VAULT, Stepping
 from tests.glacier_simulator.raw_client import ask
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Mapping
+    from collections.abc import Awaitable, Callable, Collection, Mapping
     from pathlib import Path
 
     from glacier_purge.api.person import ApprovalRequest
@@ -67,14 +68,20 @@ async def carried(
     waiter: Waiter | None = None,
     vault: Vault = VAULT,
     audit: Mapping[str, object] | None = None,
+    approval: Mapping[str, object] | None = None,
+    documents: Collection[bytes] = (),
+    ends_after: Event | None = None,
 ) -> Ending:
-    """One process's part of a lifecycle in ``place``; ``audit`` is that section of the settings."""
+    """One process's part of a lifecycle in ``place``; ``audit`` and ``approval`` are those sections of the settings,
+    ``documents`` approvals that are brought along. It ends behind the step ``ends_after``, as if it were killed."""
     aws, pace = {"endpoint_url": glacier.endpoint_url}, {"first_per_second": 1000.0}
-    settings = Settings.model_validate({"aws": aws, "pace": pace, "audit": audit or {}})
+    settings = Settings.model_validate({"aws": aws, "pace": pace, "audit": audit or {}, "approval": approval or {}})
     waits = waiter or Stepping(glacier)
 
     def say(message: str) -> None:
         sys.stderr.write(f"{vault.name}: {message}\n")
+        if ends_after is not None and message.endswith(f": {ends_after.value}"):
+            raise RunStopped("it was killed. The same command goes on.")
 
     async def asked(request: ApprovalRequest) -> Approval:
         if approve is None:
@@ -92,6 +99,7 @@ async def carried(
             approve=asked,
             say=say,
             waiter_for=lambda _: waits,
+            documents=documents,
         )
         fleet = Fleet({vault.name: member})
         await fleet.go_on()

@@ -96,6 +96,10 @@ _LAXER = {
     "canary": ("[10, 100]", "[1000]", r"\[1000\]"),
     "fuse_failed_max": ("5", "6", "6"),
     "fuse_failed_share": ("0.1", "0.2", "0.2"),
+    "approvals": ("2", "1", "1"),
+    "allowed_signers": ('"/etc/signers"', '"/tmp/mine"', "/tmp/mine"),
+    "revoked": ('"/etc/revoked"', '"/tmp/none"', "/tmp/none"),
+    "not_the_planner": ("true", "false", "False"),
 }
 
 

@@ -263,6 +263,7 @@ def test_the_standard_profile_spells_out_every_default() -> None:
     unsaid = {("aws", name) for name in none}
     unsaid |= {("report", "live_page"), ("report", "metrics_textfile")}
     unsaid |= {("replica", name) for name in ("url", "endpoint_url", "region")}
+    unsaid |= {("approval", "allowed_signers"), ("approval", "revoked")}
     assert known - spelt == unsaid | {("estimate", "prices_file"), ("audit", "anchor_file"), ("audit", "sign_key")}
 
 

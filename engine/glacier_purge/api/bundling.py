@@ -55,6 +55,9 @@ Where to look in a run's folder (a lifecycle has one for each round, round-1 ...
     plan.json            what was approved: vault, counts, rules, the plan's digest
     audit/*.jsonl        the log, a line for each archive; who approved which digest,
                          when and how are the lines with "event":"approved"
+    approvals/           where several people had to sign: their documents, and who may.
+                         Those that counted are in the log, too, which verify.py checks
+                         with ssh-keygen where that is installed
     inventory.*.sha256   which inventory was planned with; verification/ has that of
                          the one it was proven by
     certificate.txt      what a later inventory showed, and what that proves

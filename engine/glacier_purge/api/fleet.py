@@ -9,13 +9,14 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import anyio
+import msgspec
 
 from glacier_purge.api.addresses import vaults_there
 from glacier_purge.api.lifecycle import LifecycleOrder
 from glacier_purge.api.member import Member
 from glacier_purge.api.news import news_of
 from glacier_purge.api.person import as_warning
-from glacier_purge.api.values import endpoint, purge_settings
+from glacier_purge.api.values import approvers, endpoint, purge_settings
 from glacier_purge.api.watching import shown
 from glacier_purge.archive import Vault
 from glacier_purge.clock import utc_now
@@ -24,7 +25,14 @@ from glacier_purge.fleet.budgets import Budgets
 from glacier_purge.fleet.file import expand, read_fleet
 from glacier_purge.fleet.fleet import Fleet, State, folder_name
 from glacier_purge.fleet.job_orders import ANY_JOBS, JobOrders
-from glacier_purge.fleet.roster import Roster, enlisted, fingerprint, read_roster, write_roster
+from glacier_purge.fleet.roster import (
+    Roster,
+    enlisted,
+    fingerprint,
+    read_roster,
+    settled_approvers,
+    write_roster,
+)
 from glacier_purge.lifecycle.options import LifecycleOptions
 from glacier_purge.report.fleet import Pressing
 from glacier_purge.run.windows import in_words
@@ -32,7 +40,7 @@ from glacier_purge.storage.file_system import described, takes_names_for_one
 from glacier_purge.storage.given_file import GivenFileWrong, as_text, read_given
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable, Sequence
+    from collections.abc import AsyncIterator, Callable, Collection, Sequence
     from pathlib import Path
     from typing import Self
 
@@ -40,6 +48,7 @@ if TYPE_CHECKING:
     from glacier_purge.api.news import News
     from glacier_purge.api.person import Approve
     from glacier_purge.api.telling import Telling
+    from glacier_purge.approval.signers import Approvers
     from glacier_purge.fleet.roster import Enlisted
     from glacier_purge.glacier.waiting import Waiter, Waiting
     from glacier_purge.report.fleet import Row
@@ -60,6 +69,8 @@ class FleetPeople:
     approve: Approve
     say: Callable[[Vault, str], None]
     waiter_for: Callable[[Settings, Callable[[Waiting], None]], Waiter]
+    documents: Collection[bytes] = ()
+    """People's approvals of any of their plans."""
     telling: Telling | None = None
     """What hooks are told by; None tells nobody."""
 
@@ -119,14 +130,16 @@ async def opened_fleet(
     content = _read(file)
     async with shown(folder, settings_for(None, None, None), as_warning):
         with folder.held():
-            roster = await _settled(folder, file, content, settings_for, clients)
+            asked = approvers(settings_for(None, None, None))
+            roster = await _settled(folder, file, content, settings_for, clients, asked)
+            signing = settled_approvers(folder, roster, asked)
             orders.check([Vault.from_arn(one.vault_arn) for one in roster.vaults])
             budgets = Budgets()
             members = {}
             for one in roster.vaults:
                 vault = Vault.from_arn(one.vault_arn)
                 settings = _without_page(settings_for(one.profile, vault.region, vault.account_id))
-                members[one.vault_arn] = _member(folder, one, settings, clients, people, budgets, orders)
+                members[one.vault_arn] = _member(folder, one, settings, clients, people, budgets, orders, signing)
             again = f"glacier-purge fleet {shlex.join([str(file), '--run-dir', str(folder.path.absolute())])}"
             name = folder.path.resolve().name
             async with news_of(folder, name, people.telling, now=utc_now, again=again) as news:
@@ -165,6 +178,7 @@ def _member(
     people: FleetPeople,
     budgets: Budgets,
     orders: JobOrders,
+    signing: Approvers | None,
 ) -> Member:
     vault = Vault.from_arn(one.vault_arn)
     endpoint_url = endpoint(settings, vault.region)
@@ -183,7 +197,7 @@ def _member(
     return Member(
         vault,
         folder.path / folder_name(vault),
-        LifecycleOrder(options=options, choices=one.choices, caps=one.caps),
+        LifecycleOrder(options=options, choices=one.choices, caps=one.caps, approvers=signing),
         settings,
         clients,
         lane=budgets.lane(vault, endpoint_url, purge_settings(settings).pace, one.max_rate),
@@ -191,6 +205,7 @@ def _member(
         say=lambda message: people.say(vault, message),
         waiter_for=lambda tell: people.waiter_for(settings, tell),
         telling=people.telling,
+        documents=people.documents,
     )
 
 
@@ -217,7 +232,7 @@ def _read(file: Path) -> bytes:
 
 
 async def _settled(
-    folder: RunFolder, file: Path, content: bytes, settings_for: SettingsFor, clients: Clients
+    folder: RunFolder, file: Path, content: bytes, settings_for: SettingsFor, clients: Clients, asked: Approvers | None
 ) -> Roster:
     """The fleet as it was settled; the first time, that is now."""
     known = read_roster(folder, file, content)
@@ -231,6 +246,7 @@ async def _settled(
     roster = Roster(
         fleet_file_sha256=fingerprint(content),
         findings=found.findings,
+        approvers=msgspec.UNSET if asked is None else asked,
         vaults=tuple(enlisted(one, endpoint(settings[one.place], one.vault.region)) for one in found.chosen),
     )
     write_roster(folder, roster)

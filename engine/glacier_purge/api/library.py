@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, overload
 
 import anyio
 
+from glacier_purge.api.approving import approved_by_documents, documents_wanted
 from glacier_purge.api.clients import Clients
 from glacier_purge.api.fetching import Fetching
 from glacier_purge.api.news import news_of_run
@@ -39,7 +40,7 @@ from glacier_purge.settings import Settings
 from glacier_purge.storage.folder import RunFolder
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Collection
     from datetime import timedelta
 
     from glacier_purge.api.scripts import ApprovePlan
@@ -152,6 +153,7 @@ async def purge(
     run_dir: str | Path,
     *,
     confirm_digest: str,
+    documents: Collection[bytes] = (),
     settings: Settings | None = None,
     credentials: StaticCredentials | None = None,
     on_progress: OnProgress | None = None,
@@ -163,6 +165,18 @@ async def purge(
     run_dir: str | Path,
     *,
     approve: ApprovePlan,
+    documents: Collection[bytes] = (),
+    settings: Settings | None = None,
+    credentials: StaticCredentials | None = None,
+    on_progress: OnProgress | None = None,
+) -> Report: ...
+
+
+@overload
+async def purge(
+    run_dir: str | Path,
+    *,
+    documents: Collection[bytes],
     settings: Settings | None = None,
     credentials: StaticCredentials | None = None,
     on_progress: OnProgress | None = None,
@@ -174,6 +188,7 @@ async def purge(
     *,
     confirm_digest: str | None = None,
     approve: ApprovePlan | None = None,
+    documents: Collection[bytes] = (),
     settings: Settings | None = None,
     credentials: StaticCredentials | None = None,
     on_progress: OnProgress | None = None,
@@ -181,9 +196,11 @@ async def purge(
     """Carry out the plan in ``run_dir``, or go on with it where an earlier process stopped; return its report.
 
     No yes is ever assumed.  Either ``confirm_digest`` is the plan's digest: whoever calls this has seen the plan.  Or
-    ``approve`` is handed the view of the plan, and answers with its digest.  ``Report.seconds`` are the seconds
-    processes worked on it, ``Report.complete`` tells whether every inventory record is accounted for.  ``on_progress``
-    is called about once a second; what it raises stops the run, in good order.
+    ``approve`` is handed the view of the plan, and answers with its digest.  Where people have to sign (the settings'
+    ``approval``) neither will do, and ``documents`` are their approvals, besides those in the folder.
+
+    ``Report.seconds`` are the seconds processes worked on it, ``Report.complete`` tells whether every inventory record
+    is accounted for.  ``on_progress`` is called about once a second; what it raises stops the run, in good order.
 
     Raises ``PlanRefused``, ``UsageError`` and ``RunLocked`` (nothing was sent), ``CredentialsFailed``,
     ``ServiceRefused``, ``RunStopped``, ``DiskFailed`` (resumable: call it again), ``AuditDamaged`` and
@@ -196,7 +213,11 @@ async def purge(
         with one_error():
             async with news_of_run(folder, plan, told) as news:
                 was_approved(folder, plan)
-                approval = await _approval(folder, plan, settings, confirm_digest, approve)
+                wanted = documents_wanted(folder, plan, settings, documents=documents)
+                if wanted is not None:
+                    approval = await approved_by_documents(wanted)
+                else:
+                    approval = await _approval(folder, plan, settings, confirm_digest, approve)
                 async with (
                     Clients() as clients,
                     opened_run(

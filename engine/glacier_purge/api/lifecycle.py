@@ -12,6 +12,7 @@ from importlib.metadata import version
 from typing import TYPE_CHECKING, Any
 
 from glacier_purge.api.addresses import vault_by_name
+from glacier_purge.api.approving import approved_by_documents, documents_wanted
 from glacier_purge.api.examining import check_none_left_over, examined, look_for_writers, look_over
 from glacier_purge.api.leasing import leasing
 from glacier_purge.api.news import Stand, news_of
@@ -20,14 +21,14 @@ from glacier_purge.api.person import ApprovalRequest
 from glacier_purge.api.planning import decide_round
 from glacier_purge.api.purging import opened_run
 from glacier_purge.api.replicating import of_lifecycle, opened_bucket
-from glacier_purge.api.values import access, anchor_file, capped, endpoint, rules, sign_key
+from glacier_purge.api.values import access, anchor_file, approvers, capped, endpoint, rules, sign_key
 from glacier_purge.api.watching import shown
 from glacier_purge.archive import Vault
 from glacier_purge.audit.recovery import replay
 from glacier_purge.errors import UsageError
 from glacier_purge.glacier.service_clock import OnServiceTime
 from glacier_purge.glacier.waiting import NoWait
-from glacier_purge.lifecycle.beginning import check_allowed, settled_terms, what_holds
+from glacier_purge.lifecycle.beginning import check_allowed, check_planner_known, settled_terms, what_holds
 from glacier_purge.lifecycle.context import LifecycleCallbacks, LifecycleContext, RoundLocks
 from glacier_purge.lifecycle.lifecycle import Lifecycle
 from glacier_purge.lifecycle.options import LifecycleOptions
@@ -49,6 +50,7 @@ if TYPE_CHECKING:
     from glacier_purge.api.news import News
     from glacier_purge.api.person import Person
     from glacier_purge.api.telling import Telling
+    from glacier_purge.approval.signers import Approvers
     from glacier_purge.approval.typed import Approval
     from glacier_purge.audit.ledger import Ledger
     from glacier_purge.aws.access import StaticCredentials
@@ -69,11 +71,15 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LifecycleOrder:
-    """What is ordered: which archives go, how much at most, and what to do besides. Settled when it begins."""
+    """What is ordered: which archives go, how much at most, and what to do besides. Settled when it begins.
+
+    ``approvers`` are those whom a fleet has settled already; None leaves it to the settings.
+    """
 
     options: LifecycleOptions = field(default_factory=LifecycleOptions)
     choices: Choices = EVERY_ARCHIVE
     caps: Caps = UNCAPPED
+    approvers: Approvers | None = None
 
 
 @asynccontextmanager
@@ -127,8 +133,10 @@ async def opened_lifecycle(
         news.endpoint_url = target.endpoint_url
         anchor_file(settings)  # tried before anything begins
         check_allowed(target, file, rules(settings), order.options)
-        terms = await settled_terms(folder, target, file, order.choices, order.caps)
-        for line in what_holds(file, terms, order.options):
+        asked = order.approvers or approvers(settings)
+        terms = await settled_terms(folder, target, file, order.choices, order.caps, asked)
+        check_planner_known(terms, sign_key(settings))
+        for line in what_holds(file, terms, order.options, asked):
             person.say(line)
         reached = access(settings, target.endpoint_url, id_rule=target.id_rule, credentials=credentials)
         lease = await held.enter_async_context(leasing(vault, settings, clients, reached, folder.path))
@@ -242,11 +250,20 @@ class _Composed:
             self.news.vault_deleted(step.facts["answer"])
 
     async def _approve(self, place: RunFolder, plan: Plan) -> Approval:
-        request = ApprovalRequest.of(place, plan, self.settings)
+        request = ApprovalRequest.of(place, plan, self.settings, self._documents_of(plan))
         async with self.news.asking(plan, place.path):
-            return await self.person.approve(request)
+            answer = await self.person.approve(request)
+            return await request.by_documents() or answer  # whatever somebody answered: people have to have signed
+
+    def _documents_of(self, plan: Plan) -> list[bytes]:
+        """Those of the documents brought along that are of this plan: others are of other rounds, or other vaults."""
+        return [one for one in self.person.documents if f"\nplan {plan.digest}\n".encode() in one]
 
     async def _carry_out(self, place: RunFolder, plan: Plan, approval: Approval) -> Ledger:
+        wanted = documents_wanted(place, plan, self.settings, documents=self._documents_of(plan))
+        if wanted is not None:  # once more in each process: a key may have been revoked, or a file taken away
+            async with self.news.asking(plan, place.path):
+                approval = await approved_by_documents(wanted)
         host = self.lease.on(Host(wall_clock=lambda: self.waiter.now().timestamp()))
         with self.lane() as lane:
             async with (

@@ -18,7 +18,7 @@ from glacier_purge.storage.folder import LIFECYCLE_FILE, RunFolder
 from glacier_purge.text import share
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable
+    from collections.abc import AsyncIterator, Callable, Collection
     from pathlib import Path
 
     from glacier_purge.api.clients import Clients
@@ -47,7 +47,7 @@ class Member:
     ``approve`` gets the yes to a plan, ``say`` is told what nobody should miss, ``lane`` is its part of the budget.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - what a fleet has for each
         self,
         vault: Vault,
         path: Path,
@@ -60,6 +60,7 @@ class Member:
         say: Callable[[str], None],
         waiter_for: WaiterFor,
         telling: Telling | None = None,
+        documents: Collection[bytes] = (),
     ) -> None:
         self.vault = vault
         self.path = path
@@ -72,6 +73,7 @@ class Member:
         self._waiter_for = waiter_for
         self._works = Works(time.monotonic)
         self._telling = telling
+        self.documents = documents
         self._waiting: Waiting | None = None
         self.taken: list[Step] = []
         """The steps it took in this process."""

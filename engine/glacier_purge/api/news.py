@@ -51,7 +51,7 @@ from glacier_purge.run.windows import in_words
 from glacier_purge.text import size
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable, Iterator
+    from collections.abc import AsyncIterator, Callable, Iterator, Sequence
     from datetime import datetime
     from pathlib import Path
 
@@ -131,24 +131,29 @@ class News:
                 try:
                     yield
                 except NobodyApproved as nobody:
-                    self.approval_wanted(plan, place)
+                    self.approval_wanted(plan, place, nobody.needed, nobody.approved_by)
                     self._wait("approval", first_sentence(nobody.what), None, Needs.APPROVAL)
                     raise
                 finally:
                     tasks.cancel_scope.cancel()
 
-    def approval_wanted(self, plan: Plan, place: Path) -> None:
-        """Tell that a plan waits for somebody's yes."""
+    def approval_wanted(self, plan: Plan, place: Path, needed: int = 0, approved_by: Sequence[str] = ()) -> None:
+        """Tell that a plan waits for somebody's yes; of several who have to sign, anew whenever one did."""
         self._plan, counts = plan, plan.counts
+        whose, then, folder = "somebody's approval", self._command(plan.digest), shlex.quote(str(place.absolute()))
+        if needed:
+            whose = f"approvals, of which {len(approved_by)} of {needed} are there"
+            then = f"glacier-purge approve {folder} --key FILE --who NAME"
         self._tell(
             ApprovalWanted,
-            plan.digest,
-            f"A plan for {plan.vault_name} waits for somebody's approval: {counts.selected:,} archives "
-            f"({size(plan.selected_bytes)}) would be deleted for ever. glacier-purge show "
-            f"{shlex.quote(str(place.absolute()))} prints it.",
-            then=self._command(plan.digest),
+            " ".join([plan.digest, *approved_by]),
+            f"A plan for {plan.vault_name} waits for {whose}: {counts.selected:,} archives "
+            f"({size(plan.selected_bytes)}) would be deleted for ever. glacier-purge show {folder} prints it.",
+            then=then,
             bytes=plan.selected_bytes,
             kept=counts.inventory - counts.selected,
+            approvals_needed=needed,
+            approved_by=list(approved_by),
         )
 
     def held(self, since: str, found: str) -> None:

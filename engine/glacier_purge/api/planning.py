@@ -17,7 +17,9 @@ import anyio.to_thread
 
 from glacier_purge.api.addresses import vault_of
 from glacier_purge.api.person import as_warning
-from glacier_purge.api.values import access, endpoint, recent, rules
+from glacier_purge.api.values import access, endpoint, recent, rules, sign_key
+from glacier_purge.approval.documents import sign_plan
+from glacier_purge.approval.statement import NAMESPACES
 from glacier_purge.archive import check_vault_name
 from glacier_purge.clock import utc_now
 from glacier_purge.errors import GlacierPurgeError
@@ -36,8 +38,10 @@ from glacier_purge.plan.first_reading import FirstReading, Target
 from glacier_purge.plan.in_retrieval import held_back
 from glacier_purge.plan.making import DecidedPlan, decide_all
 from glacier_purge.plan.migration.proofs import gathered
+from glacier_purge.run.host import who
 from glacier_purge.run.planned import keep_plan, new_folder
 from glacier_purge.storage.folder import run_name
+from glacier_purge.storage.ssh_signature import sign
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -79,10 +83,13 @@ async def plan_in_new_folder(
     ``waiter`` waits for archives that are being retrieved, where ``choices`` ask for that; ``say`` is told when this
     host's clock is off, by which no ages are counted once the service was heard.  Kept beside the plan is
     what shows whether somebody still writes to the vault, of which the service is asked where it was reached anyway.
+    Where there is a key that signs (``audit.sign_key``), the folder says by it who made the plan.
     """
     check_vault_name(vault_name)
     check_standard_input(inventory, choices)
-    id_rule = settings.inventory.id_rule
+    id_rule, key = settings.inventory.id_rule, sign_key(settings)
+    if key is not None:
+        sign(b"", key, NAMESPACES["plan"])  # tried before anything is read
     path = run_dir if run_dir is not None else Path("runs") / run_name(vault_name, utc_now())
     with (
         Source(inventory) as content,
@@ -115,6 +122,8 @@ async def plan_in_new_folder(
         control = sources.control if decided.retrievals_looked_at else None
         keep_noticed(folder, await signs_of_writers(snapshot, control, waiter.now(), recent(settings)))
         keep_plan(folder, decided.plan, retrievals_looked_at=decided.retrievals_looked_at)
+        if key is not None:
+            sign_plan(folder, decided.plan, key, who(), utc_now())
     return folder, decided.plan
 
 

@@ -28,7 +28,7 @@ from glacier_purge.settings import Settings
 from glacier_purge.storage.folder import RunFolder
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+    from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Sequence
 
     from glacier_purge.api.person import ApprovalRequest
     from glacier_purge.approval.typed import Approval
@@ -84,6 +84,7 @@ async def run_lifecycle(
     *,
     run_dir: str | Path,
     approve: ApprovePlan | None = None,
+    documents: Collection[bytes] = (),
     order: LifecycleOrder = EVERYTHING,
     settings: Settings | None = None,
     credentials: StaticCredentials | None = None,
@@ -95,6 +96,7 @@ async def run_lifecycle(
     Takes days, most of them waiting.  Stopped at any point, the same call goes on in ``run_dir``, and so does
     ``glacier-purge run``.  ``order`` says which archives go, and is settled when the lifecycle begins.  ``approve`` is
     handed each plan and returns its digest to have it carried out; without it a plan waits until it is given.
+    Where people have to sign, ``documents`` are their approvals, besides those that lie in the folder.
     ``waiter`` waits; ``NoWait()`` raises ``Pending`` instead of waiting.
 
     Raises ``Pending`` (also for an approval that nobody gives), ``PlanRefused``, ``RunLocked`` and other
@@ -102,7 +104,7 @@ async def run_lifecycle(
     ``AuditDamaged``.  Where uploads are denied meanwhile, the error says so.
     """
     folder = RunFolder.open_or_create(Path(run_dir))
-    person = _Script(approve, listener)
+    person = _Script(approve, listener, documents)
     settings = settings if settings is not None else Settings()
     async with (
         Clients() as clients,
@@ -128,6 +130,7 @@ async def run_fleet(
     *,
     run_dir: str | Path,
     approve: ApprovePlan | None = None,
+    documents: Collection[bytes] = (),
     settings: Settings | None = None,
     orders: JobOrders = ANY_JOBS,
     waiter: Waiter | None = None,
@@ -159,6 +162,7 @@ async def run_fleet(
             approve=approved,
             say=lambda vault, message: listener.say(f"{vault.name}: {message}"),
             waiter_for=lambda _, tell: waiter if waiter is not None else SleepingWaiter(tell=tell),
+            documents=documents,
             telling=await held.enter_async_context(telling(given, listener.say, approving(again))),
         )
         clients = await held.enter_async_context(Clients())
@@ -176,7 +180,8 @@ async def run_fleet(
 class _Script:
     """The person that a script's functions make."""
 
-    def __init__(self, approve: ApprovePlan | None, listener: LifecycleListener) -> None:
+    def __init__(self, approve: ApprovePlan | None, listener: LifecycleListener, documents: Collection[bytes]) -> None:
+        self.documents = documents
         self._approve = approve
         self._listener = listener
         self.say = listener.say
@@ -208,6 +213,8 @@ class _Script:
 
 
 async def _approved(approve: ApprovePlan | None, request: ApprovalRequest) -> Approval:
+    if (signed := await request.by_documents()) is not None:
+        return signed
     digest = None if approve is None else await approve(request.view)
     if digest is None:
         raise request.pending()

@@ -60,6 +60,7 @@ async def step(
     run_dir: str | Path,
     order: LifecycleOrder = EVERYTHING,
     confirm_digests: Collection[str] = (),
+    documents: Collection[bytes] = (),
     settings: Settings | None = None,
     credentials: StaticCredentials | None = None,
     clock: Callable[[], datetime] = utc_now,
@@ -67,10 +68,11 @@ async def step(
     """Go on with the lifecycle of ``vault`` in ``run_dir``, or begin it, as far as it goes now; say what it needs then.
 
     ``order`` is settled in the first call.  ``confirm_digests`` are the plans that somebody approved, all 64 characters
-    each.  Nobody is asked and nothing is waited for: what is pending, refused, damaged or in another process's hands
-    comes back as the document, as it does from ``run --no-wait --output json``.  Only bugs are raised.
+    each; ``documents`` are the approvals that people signed, where that is wanted.  Nobody is asked and nothing is
+    waited for: what is pending, refused, damaged or in another process's hands comes back as the document, as it does
+    from ``run --no-wait --output json``.  Only bugs are raised.
     """
-    path, person, waiter = Path(run_dir), _Nobody(confirm_digests), NoWait(clock=clock)
+    path, person, waiter = Path(run_dir), _Nobody(confirm_digests, documents), NoWait(clock=clock)
     ending = Ending(state=State.DONE)
     settings = settings if settings is not None else Settings()
     try:
@@ -79,7 +81,15 @@ async def step(
             Clients() as clients,
             telling(settings, as_warning) as told,
             opened_lifecycle(
-                folder, vault, order, settings, clients, person, waiter=waiter, credentials=credentials, telling=told
+                folder,
+                vault,
+                order,
+                settings,
+                clients,
+                person,
+                waiter=waiter,
+                credentials=credentials,
+                telling=told,
             ) as lifecycle,
         ):
             await lifecycle.go_on()
@@ -93,11 +103,14 @@ async def step(
 class _Nobody:
     """Whoever can't be asked now, and approved beforehand what they approved."""
 
-    def __init__(self, digests: Iterable[str]) -> None:
+    def __init__(self, digests: Iterable[str], documents: Collection[bytes]) -> None:
+        self.documents = documents
         self._digests = frozenset(digest.strip().lower() for digest in digests)
         self.taken: list[Step] = []
 
     async def approve(self, request: ApprovalRequest) -> Approval:
+        if (signed := await request.by_documents()) is not None:
+            return signed
         if request.plan.digest not in self._digests:
             raise request.pending()
         return approve_by_digest(request.plan, request.plan.digest, who())

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import os
 import resource
 from dataclasses import asdict
 from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from glacier_purge.approval.signers import SIGNERS_BYTES_MAX
+from glacier_purge.approval.signers import approvers as settled_approvers
 from glacier_purge.archive import EXACT, IdRule
 from glacier_purge.aws.access import Access
 from glacier_purge.aws.bucket import BucketAccess
@@ -20,8 +23,10 @@ from glacier_purge.guard.rules import Rules
 from glacier_purge.run.anchor_file import AnchorFile
 from glacier_purge.run.settings import PurgeSettings
 from glacier_purge.run.windows import Window
+from glacier_purge.storage.ownership import check_writable_by_us_alone
 
 if TYPE_CHECKING:
+    from glacier_purge.approval.signers import Approvers
     from glacier_purge.aws.access import StaticCredentials
     from glacier_purge.plan.choices import Caps
     from glacier_purge.settings import Settings
@@ -83,6 +88,42 @@ def replica_bucket(settings: Settings) -> BucketAccess | None:
     """The bucket that keeps what must outlive this host; None where there is none."""
     replica = settings.replica
     return None if replica.address is None else BucketAccess(replica.address, replica.region, replica.endpoint_url)
+
+
+def approvers(settings: Settings) -> Approvers | None:
+    """Who has to approve by documents, as is asked for now; None where a typed yes will do. Raises ``UsageError``."""
+    asked = settings.approval
+    if not asked.approvals:
+        for name in ("allowed_signers", "not_the_planner"):
+            if getattr(asked, name):
+                option = "--" + name.replace("_", "-")
+                raise UsageError(f"{option} is about approvals that people sign. Say how many: --approvals 2.")
+        return None
+    if asked.allowed_signers is None:
+        raise UsageError(
+            f"{asked.approvals} approvals are wanted, and nobody is named who may give them. Give --allowed-signers "
+            "FILE, with NAME KEY-TYPE KEY in each line."
+        )
+    file = Path(asked.allowed_signers).expanduser()
+    try:
+        with file.open("rb") as opened:
+            check_writable_by_us_alone(file, os.fstat(opened.fileno()))
+            content = opened.read(SIGNERS_BYTES_MAX + 1)
+    except OSError as error:
+        raise UsageError(f"{file}, which says who may approve, can't be read: {error.strerror}.") from error
+    return settled_approvers(
+        asked.approvals,
+        content,
+        called=str(file),
+        revoked=revoked(settings),
+        not_the_planner=asked.not_the_planner,
+    )
+
+
+def revoked(settings: Settings) -> tuple[str, ...]:
+    """The files of keys that count no more, from the root."""
+    named = settings.approval.revoked
+    return () if named is None else (str(Path(named).expanduser().absolute()),)
 
 
 def in_flight_max(settings: Settings) -> int:

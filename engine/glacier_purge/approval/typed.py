@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 from glacier_purge.errors import PlanRefused
 from glacier_purge.plan.document import Plan
@@ -10,11 +11,16 @@ from glacier_purge.plan.document import Plan
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Approval:
-    """A yes to the plan with this digest. ``how`` is "typed", "digest" or "call"; ``by`` names user and host."""
+    """A yes to the plan with this digest. ``how`` is "typed", "digest", "resumed" or "signed"; ``by`` names user and
+    host, or who signed.
+
+    ``notes`` are what the log says before it says so: who may approve, and the documents of those who did.
+    """
 
     digest: str
     how: str
     by: str
+    notes: tuple[tuple[str, dict[str, Any]], ...] = ()
 
 
 def approve_by_digest(plan: Plan, digest: str, by: str) -> Approval:

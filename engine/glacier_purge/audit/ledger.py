@@ -10,12 +10,15 @@ It never guesses: a second outcome for one ordinal, or an ordinal the plan does 
 from __future__ import annotations
 
 from collections.abc import Iterable
+from datetime import datetime
 from typing import Any
 
 import msgspec
 
 from glacier_purge.audit.record import OUTCOMES, Note, Outcome
 from glacier_purge.audit.timeline import Timeline, Totals, seconds_between
+
+_OPENING = frozenset({"opened", "approvers", "approval", "approved"})
 
 
 class RefusedRecordError(Exception):
@@ -54,10 +57,15 @@ class LedgerState(msgspec.Struct, omit_defaults=True):
     past: EpochCounters = msgspec.field(default_factory=EpochCounters)
     current: EpochCounters = msgspec.field(default_factory=EpochCounters)
     approved_digest: str | None = None
+    approved_by: str | None = None
     run_sha256: str | None = None
     """Of the ``run.json`` that lay beside the plan when it was approved."""
     lease_epoch: int = 0
     """The highest number of a lease that a process held; 0 where none did."""
+    approvers: dict[str, Any] | None = None
+    """Who may approve, where documents do, as the log said last."""
+    approvals: list[dict[str, Any]] = []
+    """The documents that counted, each as it was when it did."""
     finished: dict[str, Any] | None = None
     stop_reason: str | None = None
     last_telemetry: dict[str, Any] | None = None
@@ -145,6 +153,11 @@ class Ledger:
         return self._state.approved_digest
 
     @property
+    def approved_by(self) -> str | None:
+        """Who approved the plan, and how, in words; None before that."""
+        return self._state.approved_by
+
+    @property
     def run_sha256(self) -> str | None:
         """SHA-256 of the ``run.json`` beside the plan that was approved first; None where the log does not tell."""
         return self._state.run_sha256
@@ -153,6 +166,16 @@ class Ledger:
     def lease_epoch(self) -> int:
         """The number of the vault's lease that the last process had which held one; 0 where none did."""
         return self._state.lease_epoch
+
+    @property
+    def approvers(self) -> dict[str, Any] | None:
+        """Who may approve the plan; None where somebody's typed yes did, or nobody's yet."""
+        return self._state.approvers
+
+    @property
+    def approvals(self) -> list[dict[str, Any]]:
+        """The approvals that counted: ``who``, ``key``, when each ``counted``, and its ``document``."""
+        return list(self._state.approvals)
 
     @property
     def finished(self) -> dict[str, Any] | None:
@@ -291,7 +314,7 @@ class Ledger:
                 self._release(int(facts["first"]), int(facts["last"]))
             elif note.event in {"recovered", "restored"}:
                 self._mend(note)
-            elif note.event in {"opened", "approved"}:
+            elif note.event in _OPENING:
                 self._begin_work(note.event, facts)
             elif note.event == "telemetry":
                 state.last_telemetry = facts
@@ -319,6 +342,22 @@ class Ledger:
         state.maybe_through = max(state.maybe_through, may_reach)
         state.drained = True  # who restores sends nothing
 
+    def _approve(self, event: str, facts: dict[str, Any]) -> None:
+        state = self._state
+        if event == "approved":
+            state.approved_digest = str(facts["digest"])
+            if facts.get("how") != "resumed":
+                state.approved_by = f"{facts.get('by')} ({facts.get('how')})"
+            state.run_sha256 = state.run_sha256 or (str(facts["run_sha256"]) if "run_sha256" in facts else None)
+        elif event == "approvers":
+            _check_kinds(facts, needed=int, allowed_signers=str, not_the_planner=bool, revoked=list)
+            state.approvers = facts
+        else:
+            _check_kinds(facts, who=str, key=str, counted=str, document=str)
+            datetime.fromisoformat(facts["counted"]).astimezone()
+            facts["document"].encode("ascii")
+            state.approvals.append(facts)
+
     def _release(self, first: int, last: int) -> None:
         if not 0 <= first <= last < self._records:
             raise ValueError(f"ordinals {first} to {last} of {self._records}")
@@ -327,9 +366,8 @@ class Ledger:
     def _begin_work(self, event: str, facts: dict[str, Any]) -> None:
         """Who has a lower number of the lease than one before sent while another host might."""
         state = self._state
-        if event == "approved":
-            state.approved_digest = str(facts["digest"])
-            state.run_sha256 = state.run_sha256 or (str(facts["run_sha256"]) if "run_sha256" in facts else None)
+        if event != "opened":
+            self._approve(event, facts)
             return
         epoch = int(facts.get("lease_epoch", 0))
         if 0 < epoch < state.lease_epoch:
@@ -352,6 +390,12 @@ class Ledger:
     def bitmap(self) -> bytes:
         """One bit per ordinal, least significant first: set when it has its outcome."""
         return bytes(self._bitmap)
+
+
+def _check_kinds(facts: dict[str, Any], **kinds: type) -> None:
+    for name, kind in kinds.items():
+        if type(facts[name]) is not kind:
+            raise TypeError(f"{name} is no {kind.__name__}")
 
 
 def _none_yet() -> dict[str, int]:

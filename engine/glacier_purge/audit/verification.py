@@ -52,6 +52,7 @@ import re
 import stat
 import subprocess
 import sys
+import tempfile
 import zlib
 from bisect import bisect_left
 from collections import Counter
@@ -103,6 +104,26 @@ _NOTE = re.compile(
     rb"\n?"
 )
 """An anchor kept as a note: what is signed, an empty line, the signature if there is one, and another empty line."""
+_STATEMENT = re.compile(
+    rb"(?P<text>glacier-purge-(?P<purpose>approval|plan) (?P<format>[0-9]{1,6})\nplan (?P<plan>[0-9a-f]{64})\n"
+    rb"run (?P<run>[0-9a-f]{64})\nvault (?P<vault>arn:[!-~]{1,400})\narchives (?P<archives>[0-9]{1,18})\n"
+    rb"bytes (?P<bytes>[0-9]{1,25})\nkept (?P<kept>[0-9]{1,18})\nwho (?P<who>[!-~]{1,200})\nat (?P<at>[0-9TZ:-]{20})\n"
+    rb"(?:until (?P<until>[0-9TZ:-]{20})\n)?)\n"
+    rb"(?P<signature>-----BEGIN SSH SIGNATURE-----\n(?:[A-Za-z0-9+/=]{1,100}\n){1,500}-----END SSH SIGNATURE-----\n)?"
+    rb"\n?"
+)
+"""What somebody says of a plan: that they approve it, or made it. What is signed, an empty line, the signature."""
+_STATEMENT_FORMAT = 1
+_STATEMENT_BYTES_MAX = 1 << 16
+_SIGNER = re.compile(
+    r"(?P<names>[^\s\"]+)\s+(?P<options>(?:(?:[^\s\"]|\"[^\"]*\")+\s+)?)(?:ssh|ecdsa|sk)-\S+\s+"
+    r"(?P<key>AAAA[A-Za-z0-9+/=]+)(?:\s.*)?"
+)
+"""A line of ssh's file of allowed signers: names, options, the key."""
+_SIGNATURE_SECONDS_MAX = 5.0
+_APPROVAL_FILE = re.compile(r".+-([0-9a-f]{12})\.approval")
+"""A document that was put there by us: its name ends with the beginning of its hash."""
+_GOOD = re.compile(rb" with (\S+ key (SHA256:\S+))")
 _SELECTED_AS_DIGIT = b"1" + b"0" * 255
 """A decision's byte is 0 where the plan sends a delete."""
 _ABANDONED = "abandoned"
@@ -221,12 +242,40 @@ class AnchorNote(NamedTuple):
     plan: str
 
 
+class Statement(NamedTuple):
+    """What somebody says of one plan, and their signature over it (empty where nobody signed).
+
+    ``purpose`` is "approval" or "plan": that it may be carried out, ``until`` some moment, or who made it.  ``run`` is
+    the hash of the ``run.json`` beside the plan; moments are UTC, ISO 8601.
+    """
+
+    text: bytes
+    signature: bytes
+    purpose: str
+    plan: str
+    run: str
+    vault_arn: str
+    archives: int
+    size_bytes: int
+    kept: int
+    who: str
+    at: str
+    until: str | None
+
+    @property
+    def content(self) -> bytes:
+        """All of it, as it stands in its file."""
+        return self.text + b"\n" + self.signature
+
+
 class _Asked(NamedTuple):
-    """What is asked for: anchors to hold logs against, and whether inventories are there to be checked."""
+    """What is asked for: anchors to hold logs against, whether inventories are there to be checked, and what the terms
+    of a lifecycle say of who has to approve (None: that a typed yes will do)."""
 
     anchor: str | None = None
     notes: tuple[AnchorNote, ...] = ()
     inventories: bool = True
+    approvers: dict[str, Any] | None = None
 
 
 class NotToBeChecked(ValueError):
@@ -255,6 +304,83 @@ def read_anchor(given: str) -> tuple[str | None, list[AnchorNote]]:
         return None, read_notes(_read(Path(given)))
     except (_Bad, ValueError) as bad:
         raise NotToBeChecked(f"{given[:200]!a} is not an anchor (SEQ:HASH), and as a file: {bad}") from bad
+
+
+def read_statement(content: bytes) -> Statement:
+    """Read what somebody says of a plan. Raises ``NotToBeChecked`` for anything else."""
+    if len(content) > _STATEMENT_BYTES_MAX:
+        raise NotToBeChecked(f"it has more than {_STATEMENT_BYTES_MAX:,} bytes")
+    head = re.match(rb"glacier-purge-(?:approval|plan) ([0-9]{1,6})\n", content)
+    if head is not None and int(head[1]) != _STATEMENT_FORMAT:
+        raise NotToBeChecked(f"it has format {int(head[1])}, and format {_STATEMENT_FORMAT} is what is known here")
+    match = _STATEMENT.fullmatch(content)
+    if match is None:
+        because = "its line ends were converted" if b"\r\n" in content else "it is not as one was written"
+        raise NotToBeChecked(f"no approval: {because}")
+    said = {name: value.decode() for name, value in match.groupdict(b"").items()}
+    return Statement(
+        text=match["text"],
+        signature=match["signature"] or b"",
+        purpose=said["purpose"],
+        plan=said["plan"],
+        run=said["run"],
+        vault_arn=said["vault"],
+        archives=int(said["archives"]),
+        size_bytes=int(said["bytes"]),
+        kept=int(said["kept"]),
+        who=said["who"],
+        at=said["at"],
+        until=said["until"] or None,
+    )
+
+
+class Signers(NamedTuple):
+    """The people in a file of allowed signers: each by all names and the fingerprints of all keys that are theirs."""
+
+    people: tuple[tuple[frozenset[str], frozenset[str]], ...]
+    patterns: tuple[str, ...]
+    """Names that are patterns and stand beside a key, so that whoever has it could be anybody."""
+    vouches: bool
+    """Whether certificates of an authority count, too: then there may be people whom the file does not name."""
+
+    def person(self, name: str, key: str) -> frozenset[str]:
+        """All names and keys of whoever has this name or this key; both are two people's only by a certificate."""
+        mine = {name, key}
+        for names, keys in self.people:
+            if names & mine or keys & mine:
+                mine |= names | keys
+        return frozenset(mine)
+
+
+def read_signers(text: str) -> Signers:
+    """Read ssh's own file of allowed signers. Raises ``NotToBeChecked``, with the line, for anything else."""
+    people: list[tuple[frozenset[str], frozenset[str]]] = []
+    patterns: list[str] = []
+    vouches = False
+    for number, line in enumerate(text.splitlines(), 1):
+        if not line.strip() or line.lstrip().startswith("#"):
+            continue
+        match = _SIGNER.fullmatch(line.strip())
+        if match is None:
+            raise NotToBeChecked(f"line {number} is none of allowed signers: NAME KEY-TYPE KEY")
+        if "cert-authority" in match["options"].lower():
+            vouches = True
+            continue
+        names, keys = frozenset(match["names"].split(",")), frozenset([_fingerprint(match["key"], number)])
+        patterns += [name for name in sorted(names) if re.search(r"[*?!]", name)]
+        same = [one for one in people if one[0] & names or one[1] & keys]
+        people = [one for one in people if one not in same]
+        people.append((names.union(*(one[0] for one in same)), keys.union(*(one[1] for one in same))))
+    return Signers(tuple(people), tuple(patterns), vouches)
+
+
+def _fingerprint(key: str, number: int) -> str:
+    """What ssh calls a key by."""
+    try:
+        blob = binascii.a2b_base64(key, strict_mode=True)
+    except ValueError as bad:
+        raise NotToBeChecked(f"line {number}: its key is cut off or changed") from bad
+    return f"SHA256:{binascii.b2a_base64(hashlib.sha256(blob).digest(), newline=False).decode().rstrip('=')}"
 
 
 _count_bytes: ContextVar[Callable[[int], None]] = ContextVar("count_bytes", default=lambda _: None)
@@ -337,11 +463,21 @@ def _lifecycle_verdicts(folder: Path, name: str, asked: _Asked) -> Iterator[Fold
     if not _is_any_there(folder, "lifecycle.jsonl", "terms.json"):
         return
     yield FolderVerdict(name, "lifecycle", _verify_lifecycle(folder))
+    asked = asked._replace(approvers=_approvers_of(folder))
     for place in _folders(folder):
         begun = _is_any_there(folder / place, "plan.json", "audit", "checkpoint")
         if place.startswith("round-") and begun:  # a plan that is gone is missed by the step that made it
             found = _verify_run(folder / place, asked)
             yield FolderVerdict(place if name == "." else f"{name}/{place}", "run", found)
+
+
+def _approvers_of(folder: Path) -> dict[str, Any] | None:
+    """What a lifecycle's terms say of who has to approve; what they can't say, their own check tells."""
+    try:
+        said = _document(_read(folder / "terms.json")).get("approvers")
+    except _Bad:
+        return None
+    return said if isinstance(said, dict) else None
 
 
 def verify_run(folder: Path, *, notes: Iterable[AnchorNote] = ()) -> Verification:
@@ -359,7 +495,7 @@ def _verify_run(folder: Path, asked: _Asked) -> Verification:
         files.read_identity()
         files.read_certificate(vouchers)
         files.check_lines_and_lists()
-        verdict = _check_log(findings, vouchers, folder, plan, files)
+        verdict = _check_log(findings, vouchers, folder, plan, files, asked.approvers)
         files.check_snapshot(snapshot.result)
     return replace(verdict, faults=findings.in_order(), notices=tuple(findings.notices))
 
@@ -391,6 +527,7 @@ def _check_log(
     folder: Path,
     plan: PlanFacts | None,
     files: _RunFiles | _ScriptFiles | None,
+    approvers: dict[str, Any] | None = None,
 ) -> Verification:
     _keep_freed_memory()
     # Read before the log: a run that goes on only ever adds to what they vouch for.
@@ -400,6 +537,7 @@ def _check_log(
     chain.read(folder)
     if files is not None:
         files.check_against(account)
+    account.approvals.check(approvers)
     return Verification(
         faults=findings.in_order(),
         notices=tuple(findings.notices),
@@ -777,6 +915,15 @@ class _RunFiles:
                 raise _Bad("plan", f"the log is of another plan, {account.written_for!a}")
         with self._findings.judging("run.json"):
             self._check_run(account)
+        if self._plan and self._identity:
+            plan, counts = self._plan, self._plan["counts"]
+            stays = counts["inventory"] - counts["selected"]
+            account.approvals.hold(
+                str(self._identity["vault_arn"]),
+                str(self._identity_sha256),
+                (counts["selected"], plan["selected_bytes"], stays),
+            )
+            self._check_documents(account.approvals)
         with self._findings.judging("certificate.json"):
             if self._certificate and account.run not in (None, self._certificate["run"]):
                 raise _Bad("changed", f"of run {self._certificate['run']!a}, not {account.run!a}")
@@ -786,6 +933,45 @@ class _RunFiles:
                 and self._certificate["deleted"] != account.counted().get("deleted", 0)
             ):
                 raise _Bad("changed", f"{self._certificate['deleted']!a} deleted, which is not what the log says")
+
+    def _check_documents(self, approvals: _Approvals) -> None:
+        """Hold the files of those who approved, and of who made the plan, against the log that has what counted."""
+        findings = self._findings
+        if _is_any_there(self._folder, "plan.signed"):
+            with findings.judging("plan.signed"):
+                self._check_signed_plan(_read(self._folder / "plan.signed"), approvals)
+        if not _is_any_there(self._folder, "approvals"):
+            return
+        place = self._folder / "approvals"
+        with findings.judging("approvals"):
+            for name in _names(place):
+                if (match := _APPROVAL_FILE.fullmatch(name)) is not None:
+                    with findings.judging(f"approvals/{name}"):
+                        if _sha256(place / name)[1][:12] != match[1]:
+                            raise _Bad("changed", "not what was written: its name has another hash")
+                elif name.endswith(".approval"):
+                    findings.notice(f"approvals/{name}: brought by somebody; what counted is in the log")
+        if approvals.allowed_signers is not None and _is_any_there(place, "allowed_signers"):
+            with findings.judging("approvals/allowed_signers"):
+                _expect_bytes(place / "allowed_signers", approvals.allowed_signers.encode())
+
+    def _check_signed_plan(self, content: bytes, approvals: _Approvals) -> None:
+        statement = read_statement(content)
+        counts = self._plan["counts"]
+        stays = counts["inventory"] - counts["selected"]
+        said = (statement.purpose, statement.plan, statement.run, statement.archives, statement.kept)
+        if said != ("plan", self._digest, self._identity_sha256, counts["selected"], stays):
+            raise _Bad("changed", "it does not say of this plan who made it")
+        if approvals.planner not in (None, statement):
+            raise _Bad("changed", "not what it was when the run was approved")
+        try:
+            key, told = _ssh_keygen(["-Y", "check-novalidate", "-n", "glacier-purge-plan"], statement, None)
+        except _NotChecked as why:
+            self._findings.notice(f"plan.signed: signature not checked: {why}")
+            return
+        if key is None:
+            raise _Bad("changed", f"its signature does not hold: {told}")
+        self._findings.notice(f"plan.signed: by {statement.who!a}, with {told}")
 
     def _check_run(self, account: _Account) -> None:
         if not self._identity:
@@ -861,6 +1047,7 @@ class _Account:
         """The plan's digest as the log itself says it."""
         self.said_of_run: list[dict[str, Any]] = []
         """What processes said of the run when they opened it, and when it was approved."""
+        self.approvals = _Approvals(findings)
         self.is_whole = True
         """Whether all of the log so far could be read; else nobody can say what is missing."""
         self.finished = False
@@ -949,9 +1136,8 @@ class _Account:
                     self._take_segment(said, number)
                 case "outcome":
                     self._take_outcome(said["ordinal"], str(said["outcome"]).encode())
-                case "opened" | "approved":
-                    self.said_of_run.append(said)
-                    self._take_lease(said.get("lease_epoch") if said["event"] == "opened" else None)
+                case "opened" | "approvers" | "approval" | "approved":
+                    self._take_opening(said)
                 case "released":
                     self._take_release(int(said["first"]), int(said["last"]), said)
                 case "recovered" | "restored":
@@ -1014,6 +1200,13 @@ class _Account:
             fault("outcome", f"ordinal {ordinal} was sent {why}")
         self._mark([ordinal])
         self._counts[word] += 1
+
+    def _take_opening(self, said: dict[str, Any]) -> None:
+        self.said_of_run.append(said)
+        if said["event"] == "opened":
+            self._take_lease(said.get("lease_epoch"))
+        else:
+            self.approvals.take(said, str(self.plan_digest), is_whole=self.is_whole)
 
     def _take_release(self, first: int, last: int, said: dict[str, Any]) -> None:
         if self.names_ids:
@@ -1082,6 +1275,186 @@ class _Account:
         if missing:
             first = f"the first is ordinal {(~done & (done + 1)).bit_length() - 1}"
             self._findings.fault("outcome", f"the run ended with {missing} records unaccounted for; {first}")
+
+
+class _Signed(NamedTuple):
+    """A statement in the log, where that stands, the key that is said to have signed it, and when it counted."""
+
+    statement: Statement
+    place: _Place
+    key: str
+    at: str
+
+
+class _Approvals:
+    """By whose documents a run was approved, where such were wanted: who may, and each document of those who did.
+
+    That the documents say what they should is seen here; that the keys of these people signed them, ``ssh-keygen``
+    sees, with the allowed signers that the log has.  Whose keys those are nobody can tell from a folder: names and
+    keys are told, for who knows them from elsewhere.
+    """
+
+    def __init__(self, findings: _Findings) -> None:
+        self._findings = findings
+        self._settled: tuple[object, object, object] | None = None
+        """How many have to sign, the file of allowed signers, and whether nobody approves their own plan."""
+        self._signers = Signers((), (), vouches=False)
+        self.planner: Statement | None = None
+        self._planners: frozenset[str] = frozenset()
+        self._signed: list[_Signed] = []
+        self._people: set[str] = set()
+        self._typed: _Place | None = None
+        """Where the log says that somebody approved without a document."""
+
+    @property
+    def allowed_signers(self) -> str | None:
+        """The file of allowed signers, where people had to sign."""
+        return None if self._settled is None else str(self._settled[1])
+
+    def take(self, said: dict[str, Any], plan_digest: str, *, is_whole: bool) -> None:
+        """Take what a record says of who may approve, of somebody's approval, or that the run was approved.
+
+        Of a log that is not ``is_whole`` nobody can say which approvals are missing.
+        """
+        match said["event"]:
+            case "approvers":
+                self._take_approvers(said)
+            case "approval":
+                self._take_approval(said, plan_digest)
+            case _:
+                self._take_yes(said, plan_digest, is_whole=is_whole)
+
+    def _take_approvers(self, said: dict[str, Any]) -> None:
+        settled = needed, allowed, not_the_planner = said["needed"], said["allowed_signers"], said["not_the_planner"]
+        if self._settled not in (None, settled):
+            self._findings.fault("approval", "other people, or fewer, may approve here than when the run was begun")
+            return
+        if type(needed) is not int or needed < 1:
+            raise ValueError(f"{needed!a} approvals")
+        self._settled, self._signers = settled, read_signers(str(allowed))
+        if said["planner"] is not None:
+            self.planner = read_statement(str(said["planner"]).encode())
+            if self.planner.purpose != "plan":
+                raise ValueError("planner")
+        if not_the_planner and self.planner is None:
+            self._findings.fault("approval", "nobody may approve their own plan, and nothing says whose it is")
+        elif not_the_planner and self.planner is not None and (key := _signing_key(self.planner)):
+            self._planners = self._signers.person(key, key)
+
+    def _take_approval(self, said: dict[str, Any], plan_digest: str) -> None:
+        statement = read_statement(str(said["document"]).encode())
+        key, at, who = str(said["key"]).rpartition(" ")[2], str(said["counted"]), statement.who
+        person = self._signers.person(who, key)
+        wrong = {
+            f"not the approval of this plan by {said['who']!a}": (statement.purpose, statement.plan, who)
+            != ("approval", plan_digest, said["who"]),
+            "signed by nobody": not statement.signature,
+            f"it expired at {statement.until}, and counted at {at}": at >= str(statement.until),
+            "repeated: this person, or this key, approved already and counts once": bool(person & self._people),
+            "it is of who made the plan, and nobody may approve their own": bool(person & self._planners),
+        }
+        for told in (told for told, is_so in wrong.items() if is_so):
+            self._findings.fault("approval", f"the approval of {who!a}: {told}")
+        self._people |= person
+        self._signed.append(_Signed(statement, self._findings.here(), key, at))
+
+    def _take_yes(self, said: dict[str, Any], plan_digest: str, *, is_whole: bool) -> None:
+        """Take the yes that a process goes by: where people have to sign, enough of them did before."""
+        needed = 0 if self._settled is None else self._settled[0]
+        if said.get("how") != "signed":
+            self._typed = self._typed or self._findings.here()
+            if needed:
+                self._findings.fault("approval", f"approved by {said.get('how')!a}, and {needed} people have to sign")
+        elif said["digest"] != plan_digest:
+            self._findings.fault("approval", f"digest {said['digest']!a} was approved, which is not the plan's")
+        elif is_whole and not 0 < int(str(needed)) <= len(self._signed):
+            there = f"{len(self._signed)} of {needed} approvals are on record before it"
+            self._findings.fault("approval", f"approved by signatures, and {there}")
+
+    def hold(self, vault_arn: str, run_sha256: str, counts: tuple[int, int, int]) -> None:
+        """Hold what was signed against the files of the run: its vault, its ``run.json``, its plan's counts."""
+        documents = [(one.statement, one.place) for one in self._signed]
+        documents += [] if self.planner is None else [(self.planner, self._findings.here())]
+        for statement, place in documents:
+            said = statement.archives, statement.size_bytes, statement.kept
+            if (statement.vault_arn, statement.run, said) != (vault_arn, run_sha256, counts):
+                told = f"what {statement.who!a} signed is of another vault or run, or of other counts than the plan's"
+                self._findings.fault("approval", told, place=place)
+
+    def check(self, terms: dict[str, Any] | None) -> None:
+        """Hold who approved against a lifecycle's terms, and have ``ssh-keygen`` look at what was signed."""
+        if terms is not None:
+            wanted = terms.get("needed"), terms.get("allowed_signers"), terms.get("not_the_planner", False)
+            if self._settled not in (None, wanted):
+                told = "not those may approve whom the lifecycle's terms name, or not so many"
+                self._findings.file_fault("approval", "audit", told)
+            if self._settled is None and self._typed is not None:
+                told = f"approved without documents, and the lifecycle's terms want {terms.get('needed')!a} of them"
+                self._findings.fault("approval", told, place=self._typed)
+        for one in self._signed:
+            self._check_signature(one)
+
+    def _check_signature(self, one: _Signed) -> None:
+        statement, name = one.statement, f"the approval of {one.statement.who!a}"
+        at = re.sub("[^0-9]", "", one.at)
+        asked = ["-Y", "verify", "-I", statement.who, "-n", "glacier-purge-approval", "-O", f"verify-time={at}"]
+        try:
+            key, told = _ssh_keygen(asked, statement, self.allowed_signers)
+        except _NotChecked as why:
+            self._findings.notice(f"{name}: signature not checked: {why}")
+            return
+        if key is None:
+            self._findings.fault("approval", f"{name}: its signature does not hold: {told!a}", place=one.place)
+        elif key != one.key:
+            self._findings.fault("approval", f"{name}: signed with {key}, and not with {one.key!a}", place=one.place)
+        else:
+            self._findings.notice(f"{name}: holds until {statement.until}, signed with {told}")
+
+
+class _NotChecked(Exception):
+    """Why nobody could look at a signature."""
+
+
+def _signing_key(statement: Statement) -> str:
+    """The key that signed a statement, whosever that is; empty where nobody can look, or none did."""
+    try:
+        key, _ = _ssh_keygen(["-Y", "check-novalidate", "-n", f"glacier-purge-{statement.purpose}"], statement, None)
+    except _NotChecked:
+        return ""
+    return key or ""
+
+
+def _ssh_keygen(asked: list[str], statement: Statement, allowed_signers: str | None) -> tuple[str | None, str]:
+    """The key of a signature that OpenSSH finds good, with its kind; else None and what it says.
+
+    Raises ``_NotChecked`` where nothing can be concluded.
+    """
+    with tempfile.TemporaryDirectory() as folder:
+        signature, allowed = Path(folder, "signature"), Path(folder, "allowed_signers")
+        signature.write_bytes(statement.signature)
+        allowed.write_text(allowed_signers or "", "utf-8")
+        named = [] if allowed_signers is None else ["-f", str(allowed)]
+        kept = {name: value for name, value in os.environ.items() if name not in ("DISPLAY", "SSH_ASKPASS")}
+        try:
+            done = subprocess.run(  # noqa: S603 - arguments, and no shell
+                ["ssh-keygen", *asked, "-s", str(signature), *named],  # noqa: S607 - whichever the auditor has
+                input=statement.text,
+                capture_output=True,
+                timeout=_SIGNATURE_SECONDS_MAX,
+                env=kept | {"LC_ALL": "C", "TZ": "UTC"},
+                check=False,
+            )
+        except FileNotFoundError:
+            raise _NotChecked("ssh-keygen is not on this host") from None
+        except (OSError, ValueError, subprocess.TimeoutExpired) as error:
+            raise _NotChecked(f"ssh-keygen: {error}") from error
+        said = " ".join((done.stdout + done.stderr).decode("utf-8", "replace").replace(folder, "").split())
+    good = _GOOD.search(done.stdout)
+    if done.returncode == 0 and good is not None:
+        return good[2].decode(), good[1].decode()
+    if re.search("(?i)(?:unknown|illegal|invalid|unsupported)[^:]* option|usage:", said):
+        raise _NotChecked(f"this ssh-keygen is too old: {said[:100]!a}")
+    return None, said
 
 
 # -- 6. the log: line by line, segment by segment ---------------------------------------------------------------------
@@ -1632,6 +2005,8 @@ def _verify_lifecycle(folder: Path) -> Verification:
     for place, step in steps:
         with findings.judging("lifecycle.jsonl"):
             _check_step(folder, findings, place, step)
+            if terms.get("approvers") and step.get("event") == "approved" and step["facts"].get("how") != "signed":
+                findings.fault("approval", "approved without documents, which the terms want", place=place)
     phase, number = _position(findings, steps)
     _check_nothing_is_missing(folder, findings, [step for _, step in steps], phase, number)
     plans = [

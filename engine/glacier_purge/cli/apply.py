@@ -6,6 +6,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from glacier_purge.cli.options import (
+    ApprovalOptions,
+    Approvals,
     Aws,
     AwsOptions,
     HookOptions,
@@ -42,6 +44,7 @@ def apply(
     confirm_digest: str | None = None,
     pace: Pace = PaceOptions(),
     safety: Safety = SafetyOptions(),
+    approvals: Approvals = ApprovalOptions(),
     proof: Proof = ProofOptions(),
     replica: Replica = ReplicaOptions(),
     hooks: Hooks = HookOptions(),
@@ -54,7 +57,8 @@ def apply(
     """Carry out the plan in a run folder. A run that was begun goes on where it stopped.
 
     Shows the whole plan on stderr and asks for the vault's name and the number of archives on a terminal; elsewhere
-    --confirm-digest has to quote the plan's digest. A run that was approved before is not asked about again.
+    --confirm-digest has to quote the plan's digest. A run that was approved before is not asked about again. With
+    --approvals nobody is asked here: so many people have to sign (`approve`), and until they did it ends with 75.
 
     Parameters
     ----------
@@ -69,6 +73,8 @@ def apply(
     glacier-purge apply photos-run
     # From a script, and no more than 50 a second.
     glacier-purge apply photos-run --confirm-digest "$digest" --max-rate 50
+    # Only when two of those in the file have signed an approval.
+    glacier-purge apply photos-run --approvals 2 --allowed-signers signers
     """
     from glacier_purge.api.run_dirs import open_run
     from glacier_purge.cli.event_loop import in_event_loop
@@ -79,6 +85,7 @@ def apply(
     settings = source.load(
         aws,
         hooks=hooks,
+        approval=approvals.overrides(),
         pace=pace.overrides(),
         audit=proof.overrides(),
         replica=replica.overrides(),

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 import anyio
 
+from glacier_purge.api.approving import approved_by_documents, documents_wanted
 from glacier_purge.api.purging import was_approved
 from glacier_purge.approval.typed import Approval, approve_by_digest, approve_by_words
 from glacier_purge.cli.output import fitted_to
@@ -47,11 +48,19 @@ async def approval_for(
     ``news`` is told where nobody gives it.  Raises ``PlanRefused`` when there is none, ``ConfigurationFailed`` as the
     plan's estimates do.
     """
-    if was_approved(folder, plan) and confirm_digest is None:
+    is_resumed = was_approved(folder, plan)
+    wanted = documents_wanted(folder, plan, settings)
+    if is_resumed and wanted is None and confirm_digest is None:
         return Approval(digest=plan.digest, how="resumed", by=who())
-    _put_before(PlanView.of(folder, plan, settings))
+    if wanted is None or not is_resumed:
+        put_before(PlanView.of(folder, plan, settings))
     if confirm_digest is not None:
-        return approve_by_digest(plan, confirm_digest, who())
+        quoted = approve_by_digest(plan, confirm_digest, who())
+        if wanted is None:
+            return quoted
+    if wanted is not None:
+        async with news.asking(plan, folder.path):
+            return await approved_by_documents(wanted)
     if not sys.stdin.isatty():
         news.approval_wanted(plan, folder.path)
         raise NobodyToAsk(
@@ -59,7 +68,7 @@ async def approval_for(
             f"sent. If the plan above is what you want, run: glacier-purge apply {folder.path} "
             f"--confirm-digest {plan.digest}"
         )
-    _ask(plan)
+    ask(plan)
     async with news.asking(plan, folder.path):
         typed = await typed_line()
     approval = approve_by_words(plan, typed, who())
@@ -88,35 +97,41 @@ class TerminalApproval:
         was asked about, and ``PlanRefused`` for any answer but vault name and archive count.
         """
         plan = request.plan
+        if request.wanted is not None:
+            with self._aside():
+                put_before(request.view)
+        if (signed := await request.by_documents()) is not None:
+            return signed
         is_approved = plan.digest in self._digests
         if is_approved or not sys.stdin.isatty():
             with self._aside():
-                _put_before(request.view)
+                put_before(request.view)
             if is_approved:
                 return approve_by_digest(plan, plan.digest, who())
             raise request.pending()
         async with self._turn:
             check_fresh(planned_at(request.folder, plan), utc_now())
             with self._aside():
-                _put_before(request.view)
-                _ask(plan)
+                put_before(request.view)
+                ask(plan)
                 with held_back():
                     return approve_by_words(plan, await typed_line(), who())
 
 
-def _put_before(view: PlanView) -> None:
+def put_before(view: PlanView) -> None:
     """Show the whole plan to whoever is to say yes to it."""
     put(f"{fitted_to(sys.stderr, view.as_text(bar=bar_on(sys.stderr)))}\n\n")
 
 
-def _ask(plan: Plan) -> None:
-    """Ask for the yes to a plan that was shown."""
-    put(f"{fitted_to(sys.stderr, safe(_what(plan)))}\n{safe(_asked(plan))}")
+def ask(plan: Plan, what: str = "delete") -> None:
+    """Ask for the yes to a plan that was shown: to delete by it now, or to sign that it may be."""
+    put(f"{fitted_to(sys.stderr, safe(_what(plan, what)))}\n{safe(_asked(plan))}")
 
 
-def _what(plan: Plan) -> str:
+def _what(plan: Plan, what: str) -> str:
+    about = "delete" if what == "delete" else f"{what} that others delete"
     return (
-        f"About to delete {plan.counts.selected:,} archives ({size(plan.selected_bytes)}) for ever from vault "
+        f"About to {about} {plan.counts.selected:,} archives ({size(plan.selected_bytes)}) for ever from vault "
         f"{plan.vault_name} in {plan.region}, account {plan.account_id}."
     )
 

@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING
 import anyio
 
 from glacier_purge.cli.options import (
+    ApprovalOptions,
+    Approvals,
     Aws,
     AwsOptions,
     HookOptions,
@@ -58,6 +60,7 @@ def fleet(
     new_inventory: bool = False,
     job_id: list[Hyphened] | None = None,
     pace: Pace = PaceOptions(),
+    approvals: Approvals = ApprovalOptions(),
     proof: Proof = ProofOptions(),
     replica: Replica = ReplicaOptions(),
     hooks: Hooks = HookOptions(),
@@ -71,7 +74,8 @@ def fleet(
 
     All inventories are asked for at once; vaults of one account and region share its limit; one that fails does not
     stop the others. Each plan has to be approved: typed on a terminal, or by giving the command again with the
-    --confirm-digest that it asks for. Ends with the worst code of all, or with 75 while anything is pending.
+    --confirm-digest that it asks for; with --approvals, each by so many people who sign. Ends with the worst code of
+    all, or with 75 while anything is pending.
 
     Parameters
     ----------
@@ -116,6 +120,7 @@ def fleet(
         return source.load(
             here,
             hooks=hooks,
+            approval=approvals.overrides(),
             pace=pace.overrides(),
             audit=proof.overrides(),
             replica=replica.overrides(),

@@ -318,12 +318,31 @@ class WatchOptions:
         return {"live_page": self.page, "metrics_textfile": self.metrics_textfile}
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ApprovalOptions:
+    """Whose yes a plan takes, where that is not one person's at this terminal. None leaves it to the settings."""
+
+    approvals: Whole | None = None
+    """So many people have to sign an approval of each plan (`approve`). Settled when it begins."""
+    allowed_signers: str | None = None
+    """File of who may, as ssh-keygen reads it: NAME KEY-TYPE KEY. Its content is settled when it begins."""
+    revoked: str | None = None
+    """File of keys that count no more: OpenSSH's own (KRL), or public keys. Read whenever an approval is used."""
+    not_the_planner: bool = False
+    """Nobody approves the plan that they made; plans have to be signed (--sign-key)."""
+
+    def overrides(self) -> dict[str, object]:
+        """The options as a section of the settings; None where one was not given."""
+        return asdict(self) | {"not_the_planner": self.not_the_planner or None}
+
+
 Aws = Annotated[AwsOptions, Parameter(name="*", group="AWS")]
 Places = Annotated[PlaceOptions, Parameter(name="*", group="Where")]
 SettingsSource = Annotated[SettingsOptions, Parameter(name="*", group="Settings")]
 Logs = Annotated[LogOptions, Parameter(name="*", group="Log")]
 Pace = Annotated[PaceOptions, Parameter(name="*", group="Pace")]
 Hooks = Annotated[HookOptions, Parameter(name="*", group="Told")]
+Approvals = Annotated[ApprovalOptions, Parameter(name="*", group="Approval")]
 Proof = Annotated[ProofOptions, Parameter(name="*", group="Proof")]
 Replica = Annotated[ReplicaOptions, Parameter(name="*", group="Several hosts")]
 Watch = Annotated[WatchOptions, Parameter(name="*", group="Looking on")]

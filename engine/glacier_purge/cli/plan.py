@@ -18,6 +18,7 @@ def plan(
     inventory_max_age: str | None = None,
     which: Which = ChoiceOptions(),
     no_wait: NoWaitOption = False,
+    sign_key: str | None = None,
     aws: Aws = AwsOptions(),
     source: SettingsSource = SettingsOptions(),
     logs: Logs = LogOptions(),
@@ -31,6 +32,9 @@ def plan(
         Name of the vault.
     inventory_max_age
         Take an older inventory than this only if it is still the vault's last: 7d (the default), 12h; none takes any.
+    sign_key
+        Say with this SSH key who made the plan: a private one without a passphrase, or the .pub of one that an agent
+        has. Then others can be wanted to approve it (--not-the-planner).
 
     Examples
     --------
@@ -46,6 +50,7 @@ def plan(
 
     settings = source.load(
         aws,
+        audit={"sign_key": sign_key},
         inventory=records.overrides(),
         safety={"inventory_max_age_seconds": age_seconds(inventory_max_age)},
     )

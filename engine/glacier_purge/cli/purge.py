@@ -26,6 +26,7 @@ from glacier_purge.cli.options import (
 )
 from glacier_purge.cli.output import OutputFormat
 from glacier_purge.cli.waiting import NoWaitOption
+from glacier_purge.errors import UsageError
 
 
 def purge(
@@ -80,6 +81,12 @@ def purge(
         safety=safety.overrides(),
         inventory=records.overrides(),
     )
+
+    if settings.approval.approvals:
+        raise UsageError(
+            f"{settings.approval.approvals} people have to approve each plan, so one command can't plan and delete. "
+            "Give plan, then have them approve it, then apply. Nothing was planned or sent."
+        )
 
     async def plan_and_carry_out() -> int:
         folder, plan = await planned_from.plan(

@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING
 from glacier_purge.cli.choice_options import ChoiceOptions, RecordOptions, Records, Which
 from glacier_purge.cli.exit_codes import ExitCode
 from glacier_purge.cli.options import (
+    ApprovalOptions,
+    Approvals,
     Aws,
     AwsOptions,
     HookOptions,
@@ -64,6 +66,7 @@ def run(
     which: Which = ChoiceOptions(),
     pace: Pace = PaceOptions(),
     safety: Safety = SafetyOptions(),
+    approvals: Approvals = ApprovalOptions(),
     proof: Proof = ProofOptions(),
     replica: Replica = ReplicaOptions(),
     hooks: Hooks = HookOptions(),
@@ -76,7 +79,8 @@ def run(
     """Carry a vault through preflight, inventory, plan, approval, purge and verification; if wanted, remove it.
 
     Takes days, most of them waiting, and says for what and until when. Stopped at any point, the same command goes on.
-    The plan has to be approved: typed on a terminal, or by giving the command again with --confirm-digest.
+    The plan has to be approved: typed on a terminal, or by giving the command again with --confirm-digest; with
+    --approvals, by so many people who sign (`approve`).
 
     Which archives go, and how much at most, is settled when it begins and holds for every round: ages count from that
     moment, and another choice later is refused. Archives that the plan keeps are kept, and said to be in the
@@ -128,6 +132,7 @@ def run(
     settings = source.load(
         aws,
         hooks=hooks,
+        approval=approvals.overrides(),
         pace=pace.overrides(),
         audit=proof.overrides(),
         replica=replica.overrides(),
@@ -212,6 +217,9 @@ class _Terminal:
             self._show(f"waiting for {waiting.what}. Ctrl-C stops, the same command goes on.", waiting.until)
         else:
             self._tell_wait(waiting)
+
+    documents: tuple[bytes, ...] = ()
+    """Nobody brings any along at a terminal: `approve` puts them into the folder."""
 
     async def approve(self, request: ApprovalRequest) -> Approval:
         """By the digest that was given, else asked."""

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from glacier_purge.cli.benching.result import Benched
+from glacier_purge.report.results.approving import ApprovalMade
 from glacier_purge.report.results.auditing import AllAudited, Anchored, Audited, Bundled
 from glacier_purge.report.results.happened import (
     ApprovalWanted,
@@ -43,6 +44,7 @@ _SETTINGS = "config show"
 _ANSWERS: dict[str, tuple[type[msgspec.Struct], ...]] = {
     "abandon": (Abandoned,),
     "apply": (Purged,),
+    "approve": (ApprovalMade,),
     "audit anchor": (Anchored,),
     "audit bundle": (Bundled,),
     "audit verify": (Audited, AllAudited),

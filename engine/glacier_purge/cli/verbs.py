@@ -71,6 +71,11 @@ VERBS: dict[str, Verb] = {
         "Print a plan again, whole; sends nothing.",
         _ends((*_FOLDER, ExitCode.CREDENTIALS), {0: "shown"}),
     ),
+    "approve": Verb(
+        "glacier_purge.cli.approve:approve",
+        "Approve a plan with a key of one's own, for those that several have to.",
+        _ends((*_FOLDER, ExitCode.CREDENTIALS), {0: "the approval is made, or handed in, and lies where it was to"}),
+    ),
     "apply": Verb(
         "glacier_purge.cli.apply:apply",
         "Carry out a plan, or resume one that was begun.",
@@ -277,7 +282,7 @@ VERBS: dict[str, Verb] = {
 
 HEADINGS = {
     "Look first": ("vaults", "estimate", "doctor"),
-    "A purge, step by step": ("inventory", "plan", "show", "apply", "purge", "verify", "delete-vault"),
+    "A purge, step by step": ("inventory", "plan", "show", "approve", "apply", "purge", "verify", "delete-vault"),
     "All of it, over days": ("run", "fleet", "thaw", "abandon"),
     "On another host": ("handover", "take", "restore"),
     "While it goes on": ("status", "watch", "pause", "resume", "rate", "stop"),

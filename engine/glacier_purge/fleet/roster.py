@@ -15,6 +15,7 @@ from typing import Any
 
 import msgspec
 
+from glacier_purge.approval.signers import Approvers, asks_the_same
 from glacier_purge.archive import Vault
 from glacier_purge.errors import AuditDamaged, PlanRefused
 from glacier_purge.fleet.file import Chosen
@@ -45,11 +46,14 @@ class Enlisted(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
 
 
 class Roster(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """The fleet. ``findings`` is what was noticed when it was listed."""
+    """The fleet. ``findings`` is what was noticed when it was listed, ``approvers`` who has to sign each plan, where
+    a typed yes will not do: also of a vault that begins days after the others.
+    """
 
     fleet_file_sha256: str
     findings: tuple[str, ...]
     vaults: tuple[Enlisted, ...]
+    approvers: Approvers | msgspec.UnsetType = msgspec.UNSET
 
     @property
     def digest(self) -> str:
@@ -128,6 +132,22 @@ def settled_roster(folder: RunFolder) -> Roster | None:
     if strange:
         raise _damaged(place, f"{min(strange)} was begun here, and it does not name that vault")
     return document.fleet
+
+
+def settled_approvers(folder: RunFolder, roster: Roster, asked: Approvers | None) -> Approvers | None:
+    """Who has to sign the fleet's plans; None where nobody has to.
+
+    Raises ``PlanRefused`` where something else is ``asked`` for now than when it began.
+    """
+    settled = None if roster.approvers is msgspec.UNSET else roster.approvers
+    if asked is not None and (settled is None or not asks_the_same(settled, asked)):
+        began = "no --approvals" if settled is None else f"--approvals {settled.needed}"
+        raise PlanRefused(
+            f"the fleet in {folder.path} began with {began}, and --approvals {asked.needed} is asked for now, or "
+            "others' approvals. Who approves is settled when a fleet begins: leave that out to go on, or begin another "
+            "fleet with another --run-dir. Nothing was sent."
+        )
+    return settled
 
 
 def fingerprint(content: bytes) -> str:

@@ -9,6 +9,8 @@ from __future__ import annotations
 import hashlib
 from pathlib import Path
 
+import msgspec
+
 from glacier_purge.errors import AuditDamaged, PlanRefused, first_sentence
 from glacier_purge.lifecycle.phases import Event, Phase
 from glacier_purge.lifecycle.steps import Step, denied_since, position
@@ -47,6 +49,7 @@ def check_fits(folder: Path, steps: list[Step], terms: Terms) -> None:
         place = round_path(folder, number)
         if number in planned:
             _check_planned(place, planned[number], terms)
+            _check_approved(folder, steps, number, terms)
         elif (place / PLAN_FILE).exists():
             if (number, phase) != (last, Phase.PLAN):
                 raise _damaged(
@@ -118,6 +121,19 @@ def _check_planned(place: Path, step: Step, terms: Terms) -> None:
     _check_whose(place / PLAN_FILE, (plan.vault.arn, plan.endpoint_url), terms)
     if identity_sha256(place) != step.facts["run_json"]:
         raise _damaged(place / IDENTITY_FILE, f"it is not the one of the plan that was made at {step.at}")
+
+
+def _check_approved(folder: Path, steps: list[Step], number: int, terms: Terms) -> None:
+    """A typed yes is none where the terms want documents, whoever wrote that step."""
+    if terms.approvers is msgspec.UNSET:
+        return
+    for step in steps:
+        if step.event is Event.APPROVED and step.round == number and step.facts["how"] != "signed":
+            raise _damaged(
+                folder / LIFECYCLE_FILE,
+                f"its step of {step.at} approves by {step.facts['how']!r}, and the terms want {terms.approvers.needed} "
+                "signed approvals",
+            )
 
 
 def _check_whose(file: Path, whose: tuple[str, str], terms: Terms) -> None:

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
+from glacier_purge.approval.documents import sign_plan
 from glacier_purge.errors import PlanOutdated, first_sentence
 from glacier_purge.inventory.fetching.job_choice import ANY_JOB, WantedJob
 from glacier_purge.inventory.fetching.progress import read_progress
@@ -64,6 +65,8 @@ async def plan(here: LifecycleContext) -> PhaseResult:
         if nothing is not None:
             return nothing
     made = read_plan(place.plan_file)
+    if here.sign_key is not None:
+        sign_plan(place, made, here.sign_key, here.by, here.waiter.now())
     return Event.PLANNED, {
         "digest": made.digest,
         "vault": made.vault.arn,

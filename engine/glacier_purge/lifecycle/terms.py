@@ -23,6 +23,7 @@ from typing import Any
 
 import msgspec
 
+from glacier_purge.approval.signers import Approvers, asks_the_same
 from glacier_purge.archive import EXACT, IdRule, Vault
 from glacier_purge.errors import PlanRefused, UsageError
 from glacier_purge.lifecycle.steps_file import of_an_earlier_version
@@ -45,7 +46,7 @@ from glacier_purge.plan.migration.manifest_files import Tables, read_file
 from glacier_purge.plan.rows import Rows
 from glacier_purge.plan.selection import instant
 from glacier_purge.storage.documents import DocumentUnreadable, decoded, encoded, read_document
-from glacier_purge.storage.folder import TERMS_FILE, RunFolder
+from glacier_purge.storage.folder import LIFECYCLE_FILE, TERMS_FILE, RunFolder
 from glacier_purge.storage.given_file import GivenFileWrong, open_given
 from glacier_purge.storage.ownership import read_own
 
@@ -58,6 +59,7 @@ class Terms(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     """What holds for a lifecycle. ``begun`` is UTC, ISO 8601; ``files`` maps absolute paths to SHA-256 in hex.
 
     ``nonce`` tells it from others that began alike in the same second: a lifecycle is known by its terms.
+    ``approvers`` are who has to approve each round's plan by documents, where a typed yes will not do.
     """
 
     vault_arn: str
@@ -67,6 +69,7 @@ class Terms(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     choices: Choices = EVERY_ARCHIVE
     caps: Caps = UNCAPPED
     files: dict[str, str] = {}
+    approvers: Approvers | msgspec.UnsetType = msgspec.UNSET
 
     @property
     def began(self) -> datetime:
@@ -76,6 +79,10 @@ class Terms(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     def told(self) -> list[str]:
         """What was chosen, as options, each age with the moment it stands for."""
         return [_told(name, self) for name in _meanings(self.choices, self.caps, self.began)]
+
+    def told_approvers(self) -> list[str]:
+        """What was settled about who approves, as options; nothing where a typed yes will do."""
+        return [] if self.approvers is msgspec.UNSET else _told_approvers(self.approvers)
 
 
 def settle(
@@ -87,8 +94,10 @@ def settle(
     choices: Choices = EVERY_ARCHIVE,
     caps: Caps = UNCAPPED,
     id_rule: IdRule = EXACT,
+    approvers: Approvers | None = None,
 ) -> Terms:
-    """Read what the lifecycle in ``folder`` was begun with, or settle it; ``choices`` and ``caps`` are those given now.
+    """Read what the lifecycle in ``folder`` was begun with, or settle it; ``choices``, ``caps`` and ``approvers`` are
+    those given now.
 
     To be called after its steps were read: those refuse a folder whose terms were lost.  ``id_rule`` lets ids of
     any length into lists.  Raises ``UsageError`` for choices that mean nothing or cannot be kept, and ``PlanRefused``
@@ -98,6 +107,8 @@ def settle(
     if terms is None:
         terms = Terms(vault_arn=vault.arn, endpoint_url=endpoint_url, begun=instant(now), nonce=token_hex(8))
         terms = _chosen(terms, choices, caps, folder.path, id_rule=id_rule)
+        if approvers is not None:
+            terms = msgspec.structs.replace(terms, approvers=approvers)
         folder.write_once(TERMS_FILE, encoded(terms))
     if (terms.vault_arn, terms.endpoint_url) != (vault.arn, endpoint_url):
         raise PlanRefused(
@@ -105,7 +116,20 @@ def settle(
             f"{endpoint_url}. Give what it began with, or another --run-dir. Nothing was sent."
         )
     _check_same(folder.path, terms, choices, caps)
+    _check_same_approvers(folder.path, terms, approvers)
     return terms
+
+
+def approvers_of_round(round_folder: Path) -> Approvers | None:
+    """Who has to approve the plan in a folder by the terms of the lifecycle above it; None where nobody's terms do.
+
+    Raises as ``read_terms`` does.
+    """
+    folder = round_folder.resolve().parent
+    if not (folder / LIFECYCLE_FILE).exists():
+        return None
+    terms = read_terms(folder)
+    return None if terms is None or terms.approvers is msgspec.UNSET else terms.approvers
 
 
 def read_terms(folder: Path) -> Terms | None:
@@ -183,6 +207,24 @@ def _check_same(folder: Path, terms: Terms, choices: Choices, caps: Caps) -> Non
         f"{', '.join(_told(name, now) for name in other)}. What it deletes was settled at {terms.begun}, when it "
         "began: leave the option out to go on, or begin another lifecycle with another --run-dir. Nothing was sent."
     )
+
+
+def _check_same_approvers(folder: Path, terms: Terms, given_now: Approvers | None) -> None:
+    """What the file of allowed signers says now is no other choice: those of then approve."""
+    begun = terms.approvers
+    if given_now is None or (begun is not msgspec.UNSET and asks_the_same(begun, given_now)):
+        return
+    began = "no --approvals" if begun is msgspec.UNSET else ", ".join(_told_approvers(begun))
+    raise PlanRefused(
+        f"the lifecycle in {folder} began with {began}; given now is {', '.join(_told_approvers(given_now))}, by an "
+        f"option or by the settings. Who approves was settled at {terms.begun}, when it began: leave that out to go "
+        "on, or begin another lifecycle with another --run-dir. Nothing was sent."
+    )
+
+
+def _told_approvers(approvers: Approvers) -> list[str]:
+    told = [f"--approvals {approvers.needed}"]
+    return [*told, "--not-the-planner"] if approvers.not_the_planner else told
 
 
 def _meanings(choices: Choices, caps: Caps, began: datetime) -> dict[str, object]:

@@ -26,7 +26,7 @@ SUMS_FILE, ANCHORS_FILE, _PAGE = "SHA256SUMS", "anchors.txt", "report.html"
 _VERIFIER, _FORMAT = "verify.py", "audit-format.md"
 _KNOWN = re.compile(
     r"plan\.json|run\.json|decisions|duplicates|(?:verification/)?inventory\.(?:json|csv)\.sha256|stream\.json"
-    r"|checkpoint(?:\.previous)?|certificate\.(?:json|txt)|removal\.jsonl|verification/(?:retrieval\.json|[a-z-]+\.ids)"
+    r"|plan\.signed|approvals/(?:allowed_signers|[!-.0-~]+\.approval)|checkpoint(?:\.previous)?|certificate\.(?:json|txt)|removal\.jsonl|verification/(?:retrieval\.json|[a-z-]+\.ids)"
     r"|audit/(?:manifest\.jsonl|[0-9]{6,9}\.jsonl\.torn-[0-9]{1,9})|lifecycle\.jsonl|terms\.json|freeze\.json|fleet\.json"
 )
 _CHUNK_BYTES = 1 << 20
@@ -61,7 +61,7 @@ def write_bundle(folder: Path, places: Iterable[str], target: IO[bytes], readme:
 def _evidence(place: Path) -> Iterator[tuple[str, Iterable[bytes]]]:
     """The known files of one folder by their names in it, and its log's segments in their plain form."""
     disk = FileDisk(place)
-    for below in ("", "audit/", "verification/"):
+    for below in ("", "audit/", "approvals/", "verification/"):
         for name in disk.names(below or "."):
             if _KNOWN.fullmatch(below + name):
                 yield below + name, _read(disk, below + name)

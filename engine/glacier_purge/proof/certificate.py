@@ -65,6 +65,8 @@ class Certificate(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
     found: Reconciliation
     by: str
     at: str
+    approved_by: str | msgspec.UnsetType = msgspec.UNSET
+    """Who approved the plan, and how, as the log has it; certificates of older versions do not say it."""
     anchor_note: str | msgspec.UnsetType = msgspec.UNSET
     """The anchor as a signed note, where it was signed, and the key that did."""
     anchor_signed_with: str | msgspec.UnsetType = msgspec.UNSET
@@ -139,6 +141,7 @@ def certificate_text(certificate: Certificate) -> str:
         f"Endpoint       {it.endpoint_url}",
         f"Run            {it.run}",
         f"Plan digest    {it.plan_digest}",
+        *([] if it.approved_by is msgspec.UNSET else [f"  approved by  {it.approved_by}"]),
         f"Audit anchor   {it.audit_anchor}",
         *([] if it.anchor_signed_with is msgspec.UNSET else [f"  signed with  {it.anchor_signed_with}"]),
         f"Deleted        {it.deleted:,} of {it.planned:,} archives planned ({it.bytes_deleted:,} bytes)",

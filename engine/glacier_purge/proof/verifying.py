@@ -15,6 +15,7 @@ from importlib.metadata import version
 from pathlib import Path
 
 import anyio.to_thread
+import msgspec
 from msgspec import UNSET
 from msgspec.structs import replace as with_fields
 
@@ -234,6 +235,7 @@ class Verifying:
             inventory_sha256=snapshot.sha256,
             found=found,
             by=self._by,
+            approved_by=ledger.approved_by or msgspec.UNSET,
             at=f"{self._waiter.now():%Y-%m-%dT%H:%M:%SZ}",
         )
 

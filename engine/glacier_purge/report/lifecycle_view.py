@@ -18,6 +18,7 @@ from glacier_purge.fleet.fleet import folder_name
 from glacier_purge.lifecycle.endings import abandonment
 from glacier_purge.lifecycle.phases import Event, Phase
 from glacier_purge.lifecycle.state import denial, read_state
+from glacier_purge.report.approvals import NOT_LOOKED_AT, ApprovalsThere, approvals_there
 from glacier_purge.report.fleet import Row, as_table
 from glacier_purge.report.results.lifecycles import FleetStatus, LifecycleStatus, LifecycleUnreadable, NotBegun
 from glacier_purge.report.results.result import UNSET, UnsetType
@@ -36,6 +37,7 @@ if TYPE_CHECKING:
     from glacier_purge.report.results.lifecycles import FleetState, State
     from glacier_purge.report.snapshot import Sent
 
+_BEFORE_SENDING = frozenset({Phase.FREEZE, Phase.PURGE})
 _STATES = ("done", "abandoned", "running", "waiting", "pending", "stopped", "not begun", "damaged", "refused")
 _WAITS = frozenset({"waiting", "pending", "stopped"})
 _GO_ON = "nobody works on it; the same command goes on"
@@ -48,6 +50,7 @@ class LifecycleView:
     folder: RunFolder
     standing: LifecycleState
     sent: Sent | None
+    there: ApprovalsThere = NOT_LOOKED_AT
 
     @classmethod
     def of(cls, folder: RunFolder) -> LifecycleView:
@@ -56,8 +59,9 @@ class LifecycleView:
         if standing.planned is None:
             return cls(folder=folder, standing=standing, sent=None)
         place, plan = standing.planned
-        told = told_of(standing, place)
-        return cls(folder=folder, standing=standing, sent=sent_by(str(place.path), plan, replay(place.path), told))
+        told, ledger = told_of(standing, place), replay(place.path)
+        there = approvals_there(place, plan, ledger)
+        return cls(folder=folder, standing=standing, sent=sent_by(str(place.path), plan, ledger, told), there=there)
 
     @property
     def state(self) -> State:
@@ -80,6 +84,8 @@ class LifecycleView:
             return self._outcome()
         if standing.ended is not None and not standing.at_work:
             return standing.ended.message
+        if self._approval_wanted is not None and self.there.needed:
+            return f"waiting for people to approve: {self.there.sentence()}"
         if self._approval_wanted is not None:
             return f"waiting for somebody's approval: --confirm-digest {self._approval_wanted}"
         if standing.waiting is not None:
@@ -115,6 +121,7 @@ class LifecycleView:
             until=self.until,
             confirm_digest=self._approval_wanted,
             chosen="unknown" if terms is None else ", ".join(terms.told()) or "every archive",
+            **self._approvals(),
             **self._counts(),
             uploads=standing.denied or "as the vault's owner has it",
             certificate=self._fact("certificate"),
@@ -122,6 +129,10 @@ class LifecycleView:
             last_step=None if not standing.steps else standing.steps[-1].at,
             run_dir=str(self.folder.path),
         )
+
+    def _approvals(self) -> dict[str, Any]:
+        wanted = {"approvals_needed": self.there.needed, "approvals_there": list(self.there.by)}
+        return {"approved_by": self.there.given} | (wanted if self.there.needed else {})
 
     def _counts(self) -> dict[str, Any]:
         if self.standing.planned is None or self.sent is None:
@@ -152,7 +163,10 @@ class LifecycleView:
     @property
     def _approval_wanted(self) -> str | None:
         """The digest of the plan that nobody has said yes to yet."""
-        if self.standing.phase is not Phase.APPROVAL or self.standing.planned is None:
+        if self.standing.planned is None:
+            return None
+        missing = self.there.given is None and len(self.there.by) < self.there.needed  # somebody's key was revoked
+        if self.standing.phase is not Phase.APPROVAL and not (missing and self.standing.phase in _BEFORE_SENDING):
             return None
         return self.standing.planned[1].digest
 

@@ -9,16 +9,20 @@ import msgspec
 
 from glacier_purge.archive import Vault
 from glacier_purge.audit.recovery import replay
-from glacier_purge.errors import UsageError
+from glacier_purge.errors import PlanRefused, UsageError
 from glacier_purge.fleet.fleet import folder_name
+from glacier_purge.fleet.roster import settled_roster
 from glacier_purge.lifecycle.phases import Phase
 from glacier_purge.lifecycle.state import is_lifecycle, read_state
 from glacier_purge.plan.document import read_plan
 from glacier_purge.plan.files import check_plan_files
+from glacier_purge.report.approvals import ApprovalsThere, approvals_there
 from glacier_purge.report.bars import hashes
 from glacier_purge.report.plan_view import PlanView, to_delete
 from glacier_purge.report.results.planning import AllShown, Shown
 from glacier_purge.storage.folder import RunFolder
+
+_APPROVABLE = {Phase.APPROVAL, Phase.FREEZE, Phase.PURGE}
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -35,16 +39,25 @@ class PlanShown:
 
     view: PlanView
     go_on: str | None
+    there: ApprovalsThere
 
     def as_text(self, bar: Bar = hashes) -> str:
         """The plan for people; ``bar`` draws how many archives there are of each age and size."""
-        how_far = f"Approved. How far it is: glacier-purge status {self.view.run_dir}"
-        return self.view.as_text(self.go_on or how_far, bar=bar)
+        by = "" if self.there.given is None else f" by {self.there.given}"
+        how_far = f"Approved{by}. How far it is: glacier-purge status {self.view.run_dir}"
+        signed = [f"approved by {', '.join(self.there.by) or 'nobody'}, of {self.there.needed} who have to"]
+        return self.view.as_text(*(signed if self.there.needed else []), self.go_on or how_far, bar=bar)
 
     def as_result(self) -> Shown:
         """The plan for programs."""
         planned = msgspec.structs.asdict(self.view.as_result())
-        return Shown(**planned, approval="given" if self.go_on is None else "wanted")
+        return Shown(
+            **planned,
+            approval="given" if self.go_on is None else "wanted",
+            approved_by=self.there.given,
+            approvals_needed=self.there.needed,
+            approvals_there=list(self.there.by),
+        )
 
 
 def plan_shown(folder: RunFolder, settings: Settings) -> PlanShown:
@@ -54,7 +67,10 @@ def plan_shown(folder: RunFolder, settings: Settings) -> PlanShown:
     """
     place, plan, go_on = planned(folder)
     check_plan_files(place.path, plan)
-    return PlanShown(view=PlanView.of(place, plan, settings), go_on=go_on)
+    there = approvals_there(place, plan, replay(place.path))
+    if go_on is not None and there.needed:
+        go_on = f"Nothing was sent. To approve: glacier-purge approve {place.path} --key FILE --who NAME"
+    return PlanShown(view=PlanView.of(place, plan, settings), go_on=go_on, there=there)
 
 
 def plans_waiting(folder: RunFolder, roster: Roster, settings: Settings) -> list[PlanShown]:
@@ -88,6 +104,21 @@ def planned(folder: RunFolder) -> tuple[RunFolder, Plan, str | None]:
         return place, plan, None
     again = "Nobody has approved it. To delete: give the command it was begun with again, and --confirm-digest"
     return place, plan, f"{again} {plan.digest}"
+
+
+def to_be_approved(folder: RunFolder) -> tuple[RunFolder, Plan]:
+    """The folder and the plan that people approve: a run's, or that of a lifecycle's round which was not begun.
+
+    Raises as ``planned`` does, ``UsageError`` for a fleet, and ``PlanRefused`` where nothing is left to approve.
+    """
+    roster = settled_roster(folder)
+    if roster is not None:
+        members = ", ".join(str(member.path) for member in _waiting(folder, roster)) or "none of them waits for one"
+        raise UsageError(f"{folder.path} is a fleet's, and each plan is approved by itself: {members}.")
+    place, plan, _ = planned(folder)
+    if is_lifecycle(folder.path) and read_state(folder).phase not in _APPROVABLE:
+        raise PlanRefused(f"no plan in {folder.path} waits for an approval: see glacier-purge status {folder.path}")
+    return place, plan
 
 
 def _waiting(folder: RunFolder, roster: Roster) -> Iterator[RunFolder]:

@@ -51,6 +51,8 @@ def verdict_in_words(report: VaultReport) -> str:
 def _round(run: RunReport, title: str) -> Iterator[str]:
     plan, counts, savings = run.plan, run.counts, run.savings
     yield title
+    if run.approved_by is not None:
+        yield f"  approved by     {run.approved_by}"
     yield f"  deleted         {counts['deleted']:,} of {plan.counts.selected:,} planned, {size(run.bytes_deleted)}"
     yield f"  failed          {counts['failed']:,}"
     yield f"  kept            {plan.counts.skipped:,} of {plan.counts.inventory:,} listed"
@@ -100,6 +102,7 @@ def _round_answer(run: RunReport) -> Round:
     return Round(
         run_dir=run.folder,
         digest=run.plan.digest,
+        approved_by=run.approved_by,
         inventory=run.plan.counts.inventory,
         selected=run.plan.counts.selected,
         counts=run.counts,

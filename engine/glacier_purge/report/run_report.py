@@ -50,6 +50,7 @@ class RunReport:
     plan: Plan
     retrievals_looked_at: bool | None
     at_work: bool
+    approved_by: str | None
     counts: dict[str, int]
     bytes_deleted: int
     attempts: int
@@ -86,6 +87,7 @@ class RunReport:
             plan=plan,
             retrievals_looked_at=read_identity(folder, plan).retrievals_looked_at,
             at_work=at_work,
+            approved_by=ledger.approved_by,
             counts=ledger.counts,
             bytes_deleted=ledger.bytes_deleted,
             attempts=ledger.attempts,

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from glacier_purge.audit.recovery import replay
 from glacier_purge.plan.document import read_plan
+from glacier_purge.report.approvals import approvals_there
 from glacier_purge.report.results.running import RunStatus
 from glacier_purge.report.snapshot import PLANNED, STOPPED, Told, of_run
 from glacier_purge.report.summary import summarise
@@ -36,12 +37,16 @@ def run_status(folder: RunFolder, now: datetime) -> RunStatus:
         more = _at_work(snapshot.sent)
     elif ledger.finished is None:
         more = _at_rest(ledger, run_dir)
+    there = approvals_there(folder, plan, ledger)
+    if there.needed:
+        more |= {"approvals_needed": there.needed, "approvals_there": list(there.by)}
     return RunStatus(
         **asdict(summary),
         state=_STATES.get(snapshot.state, snapshot.state),
         vault=snapshot.vault,
         digest=plan.digest,
         last_deletion=ledger.last_deletion_ts,
+        approved_by=ledger.approved_by,
         **more,
     )
 

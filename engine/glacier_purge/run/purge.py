@@ -138,7 +138,8 @@ class PurgeRun:
                         return journal.ledger
                     approved = {"digest": approval.digest, "run_sha256": run_sha256}
                     approved |= {"how": approval.how, "by": approval.by}
-                    await self._carry_out(self._context(files, journal), approved, first_look)
+                    opening = [*approval.notes, ("approved", approved)]
+                    await self._carry_out(self._context(files, journal), opening, first_look)
                 else:
                     await self._flush_replica()
             finally:
@@ -230,12 +231,15 @@ class PurgeRun:
             replica=self._replica,
         )
 
-    async def _carry_out(self, context: SendingContext, approved: dict[str, str], first_look: Look) -> None:
+    async def _carry_out(
+        self, context: SendingContext, opening: list[tuple[str, dict[str, Any]]], first_look: Look
+    ) -> None:
         journal, settings = context.journal, self._settings
         async with anyio.create_task_group() as tasks:
             tasks.start_soon(journal.run)
             journal.note("opened", **self._opening())
-            journal.note("approved", **approved)
+            for event, facts in opening:
+                journal.note(event, **facts)
             await journal.durable()
             if self._replica is not None:
                 await self._replica.flush()

@@ -47,6 +47,10 @@ WALLS: Mapping[_Path, Callable[[Any, Any], bool]] = {
     ("safety", "canary"): _the_same,
     ("safety", "fuse_failed_max"): _at_most,
     ("safety", "fuse_failed_share"): _at_most,
+    ("approval", "approvals"): _at_least,
+    ("approval", "allowed_signers"): _the_same,
+    ("approval", "revoked"): _the_same,
+    ("approval", "not_the_planner"): _at_least,
 }
 """What a company's file settles, each with what tells whether a figure is as strict as the limit."""
 

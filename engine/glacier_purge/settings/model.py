@@ -228,6 +228,19 @@ class SafetySettings(_Section):
     """A larger part of failed archives than this stops the run, once there are 1,000 outcomes."""
 
 
+class ApprovalSettings(_Section):
+    """Whose yes a plan takes: one that is typed, or documents that several people signed."""
+
+    approvals: Annotated[int, Field(ge=0, le=100)] = 0
+    """So many people have to sign an approval of each plan; with 0 one typed or quoted yes will do."""
+    allowed_signers: str | None = None
+    """File of who may, as ssh-keygen reads it: NAME KEY-TYPE KEY; its content is settled when work begins."""
+    revoked: str | None = None
+    """File of keys that count no more, OpenSSH's own (KRL) or public keys; read whenever an approval is used."""
+    not_the_planner: bool = False
+    """Nobody approves a plan that they made; it has to be signed (sign_key)."""
+
+
 class EstimateSettings(_Section):
     """What estimates of a plan are made from."""
 
@@ -336,6 +349,7 @@ class Settings(BaseSettings):
     replica: ReplicaSettings = ReplicaSettings()
     inventory: InventorySettings = InventorySettings()
     safety: SafetySettings = SafetySettings()
+    approval: ApprovalSettings = ApprovalSettings()
     estimate: EstimateSettings = EstimateSettings()
     report: ReportSettings = ReportSettings()
     hooks: tuple[HookSettings, ...] = ()

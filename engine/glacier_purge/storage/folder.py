@@ -26,9 +26,10 @@ from glacier_purge.storage.ownership import check_own_folder, check_owner, check
 PLAN_FILE = "plan.json"
 IDENTITY_FILE = "run.json"
 AUDIT_FOLDER = "audit"
+APPROVALS_FOLDER = "approvals"
 TERMS_FILE = "terms.json"
 LIFECYCLE_FILE = "lifecycle.jsonl"
-_FOLDERS = (AUDIT_FOLDER, "verification")
+_FOLDERS = (AUDIT_FOLDER, "verification", APPROVALS_FOLDER)
 """Folders in a run folder, whose files are held to the same."""
 _OURS = (
     PLAN_FILE,
@@ -130,6 +131,17 @@ class RunFolder:
     def replace(self, name: str, content: bytes) -> None:
         """Put a file in place in one step: no reader and no crash ever sees half of it."""
         documents.replace(self.files, name, content)
+
+    def make_folder(self, name: str) -> None:
+        """Have a folder in it, durably, rights 0700. Raises ``NotOurs`` where others could write there."""
+        place = self.path / name
+        try:
+            place.mkdir(mode=0o700)
+            sync_name(place)
+        except FileExistsError:
+            check_own_folder(place)
+        except OSError as error:
+            raise of_place(error, f"{place} cannot be made", "Nothing was written.") from error
 
     @contextmanager
     def locked(self, vault: Vault, endpoint_url: str) -> Iterator[None]:

@@ -11,17 +11,22 @@ from __future__ import annotations
 import os
 import re
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from datetime import UTC, datetime
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from glacier_purge.errors import UsageError
+from glacier_purge.storage.ownership import check_writable_by_us_alone
 
 _PROGRAM = "ssh-keygen"
 _SECONDS_MAX = 5.0
 """A signature takes 10 ms; a process that is told to stop has ten seconds (I17)."""
 _KEY = re.compile(r" with (\S+ key \S+)")
+_REVOKED_BYTES_MAX = 1 << 24
+_KRL = b"SSHKRL\n\0"
+_PUBLIC_KEY = re.compile(rb"(?:ssh|ecdsa|sk)-\S+\s+AAAA[A-Za-z0-9+/=]+(?:\s.*)?")
 
 
 class SignatureWrong(ValueError):
@@ -76,6 +81,74 @@ def signer_of(text: bytes, signature: bytes, namespace: str, allowed_signers: Pa
     raise wrong
 
 
+def verified(
+    text: bytes,
+    signature: bytes,
+    namespace: str,
+    name: str,
+    *,
+    allowed_signers: str,
+    at: datetime,
+    revoked: Mapping[Path, bytes],
+) -> str:
+    """The key by which ``name`` signed, by what a file of allowed signers says of the moment ``at``.
+
+    ``revoked`` are files of keys that count no more, as ``revoked_keys`` read them.  Raises ``SignatureWrong``.
+    """
+    try:
+        key = key_of(text, signature, namespace)
+    except SignatureWrong as refused:
+        if "namespace does not match" in str(refused):
+            raise SignatureWrong("it was signed for another purpose") from refused
+        raise SignatureWrong("its signature is damaged, or over other words: it was changed") from refused
+    with _as_file(signature) as file, _as_file(allowed_signers.encode()) as allowed:
+        asked = ["-Y", "verify", "-f", allowed, "-I", name, "-n", namespace, "-s", file]
+        asked += ["-O", f"verify-time={at.astimezone(UTC):%Y%m%d%H%M%S}"]
+        try:
+            _answer(asked, text)
+        except SignatureWrong as refused:
+            why = str(refused).replace(f"{allowed}:", "line ").removesuffix("Could not verify signature.").strip()
+            raise SignatureWrong(
+                f"the allowed signers do not have {key} as {name}'s" + (f" ({why})" if why else "")
+            ) from refused
+        for path, content in revoked.items():
+            with _as_file(content) as these:
+                try:
+                    _answer([*asked, "-r", these], text)
+                except SignatureWrong as refused:
+                    raise SignatureWrong(f"{key} was revoked, by {path}") from refused
+    return key
+
+
+def revoked_keys(path: Path) -> bytes:
+    """Read a file of revoked keys: OpenSSH's own (KRL), or public keys, a line each.
+
+    Raises ``UsageError`` for anything else and where it can't be read: what was revoked is not known then.
+    """
+    advice = "Nobody knows which keys count then, so nothing was sent. Give the file as ssh-keygen -k makes it."
+    try:
+        with path.open("rb") as file:
+            check_writable_by_us_alone(path, os.fstat(file.fileno()))
+            content = file.read(_REVOKED_BYTES_MAX + 1)
+    except OSError as error:
+        raise UsageError(
+            f"{path}, which says what keys are revoked, can't be read: {error.strerror}. {advice}"
+        ) from error
+    if len(content) > _REVOKED_BYTES_MAX:
+        raise UsageError(f"{path} has more than {_REVOKED_BYTES_MAX:,} bytes. {advice}")
+    if content.startswith(_KRL):
+        with _as_file(content) as file:
+            try:
+                _answer(["-Q", "-l", "-f", file], b"")
+            except SignatureWrong as refused:
+                raise UsageError(f"{path} is damaged ({str(refused).replace(file, path.name)}). {advice}") from refused
+        return content
+    for number, line in enumerate(content.splitlines(), 1):
+        if line.strip() and not line.lstrip().startswith(b"#") and not _PUBLIC_KEY.fullmatch(line.strip()):
+            raise UsageError(f"{path}, line {number}, is no public key. {advice}")
+    return content
+
+
 @contextmanager
 def _as_file(content: bytes) -> Iterator[str]:
     """A file of that content, which is how the program takes it."""
@@ -88,7 +161,7 @@ def _as_file(content: bytes) -> Iterator[str]:
 def _answer(arguments: list[str], text: bytes) -> bytes:
     """What the program prints. Raises ``SignatureWrong`` with its complaint, ``UsageError`` where it is missing."""
     kept = {name: value for name, value in os.environ.items() if name not in {"DISPLAY", "SSH_ASKPASS"}}
-    quiet = kept | {"LC_ALL": "C", "SSH_ASKPASS_REQUIRE": "never"}
+    quiet = kept | {"LC_ALL": "C", "TZ": "UTC", "SSH_ASKPASS_REQUIRE": "never"}
     try:
         done = subprocess.run(  # noqa: S603 - arguments, and no shell
             [_PROGRAM, *arguments],

@@ -216,7 +216,12 @@ def said(saying: Saying) -> str:
     facts = saying.facts
     match saying.event:
         case "approved":
-            return f"Approved the plan by giving its {facts.get('how', 'digest')}"
+            how = facts.get("how", "digest")
+            return (
+                "Approved the plan, each by a signature"
+                if how == "signed"
+                else f"Approved the plan by giving its {how}"
+            )
         case "opened":
             return f"Started a process, version {facts.get('tool_version', 'unknown')}"
         case "ordered":

@@ -35,6 +35,8 @@ class ApprovalWanted(Happened, frozen=True, kw_only=True, tag="approval_wanted")
 
     bytes: Annotated[int, about("Bytes that go.")]
     kept: Annotated[int, about("Archives of the inventory that stay.")]
+    approvals_needed: Annotated[int, about("So many people have to sign; 0 where one person's yes will do.")]
+    approved_by: Annotated[list[str], about("Who has signed by now.")]
 
 
 class Held(Happened, frozen=True, kw_only=True, tag="held"):

@@ -32,6 +32,13 @@ class LifecycleStatus(_OfMember, frozen=True, kw_only=True, tag="lifecycle-statu
     why: Annotated[str, about("What it does, or why it does nothing, in words.")]
     until: Annotated[str | None, moment("When what it waits for is looked at again (UTC).")]
     confirm_digest: Annotated[str | None, about("The digest of the plan that waits for an approval.")]
+    approved_by: Annotated[
+        str | None, about("Who approved the plan of the last planned round, and how; null before work on it began.")
+    ]
+    approvals_needed: Annotated[int | UnsetType, about("Where people have to sign: how many.")] = UNSET
+    approvals_there: Annotated[list[str] | UnsetType, about("Where people have to sign: whose approvals count.")] = (
+        UNSET
+    )
     chosen: Annotated[str, about("Which archives go, in words.")]
     inventory: Annotated[int | UnsetType, about("Once there is a plan: records of the inventory.")] = UNSET
     selected: Annotated[int | UnsetType, about("Once there is a plan: archives that go.")] = UNSET

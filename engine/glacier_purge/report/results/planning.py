@@ -76,6 +76,9 @@ class Shown(Planned, frozen=True, kw_only=True, tag="shown-plan"):
     """A plan again, as it was made, with what is computed for today."""
 
     approval: Annotated[Literal["given", "wanted"], about("Whether somebody has approved it.")]
+    approved_by: Annotated[str | None, about("Who approved it, and how; null before work began.")]
+    approvals_needed: Annotated[int, about("So many people have to sign; 0 where one person's yes will do.")]
+    approvals_there: Annotated[list[str], about("Whose signed approvals count.")]
 
 
 class AllShown(Result, frozen=True, kw_only=True, tag="shown-plans"):

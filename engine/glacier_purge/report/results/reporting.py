@@ -25,6 +25,7 @@ class Round(msgspec.Struct, frozen=True, kw_only=True):
 
     run_dir: Annotated[str, about("Its folder.")]
     digest: Annotated[str, about("The plan's digest.")]
+    approved_by: Annotated[str | None, about("Who approved it, and how; null before work began.")]
     inventory: Annotated[int, about("Records of the inventory it was made from.")]
     selected: Annotated[int, about("Archives that the plan lets go.")]
     counts: Annotated[dict[str, int], about("Records by what became of them.")]

@@ -41,6 +41,11 @@ class RunStatus(_Numbers, frozen=True, kw_only=True, tag="run-status"):
     vault: Annotated[str, about("The vault's name.")]
     digest: Annotated[str, about("The plan's digest.")]
     last_deletion: Annotated[str | None, moment("When the last archive was deleted (UTC).")]
+    approved_by: Annotated[str | None, about("Who approved the plan, and how; null before work began.")]
+    approvals_needed: Annotated[int | UnsetType, about("Where people have to sign: how many.")] = UNSET
+    approvals_there: Annotated[list[str] | UnsetType, about("Where people have to sign: whose approvals count.")] = (
+        UNSET
+    )
     rate_per_second: Annotated[
         float | UnsetType | None, about("While a process works on it: deletes a second now.")
     ] = UNSET
