@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import msgspec
 import pytest
 
-from glacier_purge.approval.documents import SUFFIX, Wanted, of_log, put_approval
+from glacier_purge.approval.documents import SIGNED_PLAN_FILE, SIGNERS_FILE, SUFFIX, Wanted, of_log, put_approval
 from glacier_purge.approval.judging import Brought, Judged, judge
 from glacier_purge.approval.signers import Approvers, approvers, asks_the_same
 from glacier_purge.approval.statement import NAMESPACES, as_name, making_of, signed
@@ -22,6 +22,7 @@ from glacier_purge.audit.recovery import replay
 from glacier_purge.audit.verification import NotToBeChecked, read_statement
 from glacier_purge.errors import ApprovalWanted, PlanRefused, UsageError
 from glacier_purge.plan.identity import hashed_identity
+from glacier_purge.replica.places import is_kept
 from glacier_purge.storage.folder import APPROVALS_FOLDER, RunFolder
 from glacier_purge.storage.ssh_signature import sign
 from tests.approval.people import NOW, People
@@ -476,5 +477,8 @@ def test_what_was_made_is_put_once_and_by_its_hash(desk: Desk) -> None:
     statement = read_statement(desk.by("anna"))
     first, second = put_approval(desk.folder, statement), put_approval(desk.folder, statement)
     assert first == second
+    for name in (first.name, SIGNERS_FILE):
+        assert is_kept(f"round-1/{APPROVALS_FOLDER}/{name}")
+    assert is_kept(SIGNED_PLAN_FILE)
     assert msgspec.structs.asdict(desk.people.approvers())["revoked"] == ()
     assert desk.wanted(desk.people.approvers(1)).judged(NOW).by == "anna@example"

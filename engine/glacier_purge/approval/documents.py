@@ -148,7 +148,7 @@ def wanting(folder: RunFolder, plan: Plan, judged: Judged) -> ApprovalWanted:
 
 def put_approval(folder: RunFolder, statement: Statement) -> Path:
     """Put an approval among those of a run, durably, and give its file; the same once more is no second one."""
-    name = f"{re.sub(r'[^A-Za-z0-9@._-]', '_', statement.who)[:80]}-{_short(statement.content)}{SUFFIX}"
+    name = f"{re.sub(r'[^A-Za-z0-9._-]', '_', statement.who)[:80]}-{_short(statement.content)}{SUFFIX}"
     folder.make_folder(APPROVALS_FOLDER)
     replace(FolderFiles(folder.path / APPROVALS_FOLDER), name, statement.content)
     return folder.path / APPROVALS_FOLDER / name
