@@ -17,7 +17,7 @@ import structlog
 
 from glacier_purge import clock
 from glacier_simulator import clock as simulator_clock
-from tests import seclusion
+from tests import at_length, many_commands, seclusion
 from tests.approval.people import People, made_people
 
 if TYPE_CHECKING:
@@ -30,6 +30,8 @@ sys.dont_write_bytecode = False  # or each worker, and each command that is star
 os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 gc.disable()  # while modules and tests are only being collected: nothing of them is ever garbage
 asyncio.set_event_loop(None)  # or looptime, looking for a loop around each sync test, makes one and leaves it open
+many_commands.parse_as_if_alone()
+many_commands.know_botocores_names_once()
 seclusion.stay_on_loopback()
 seclusion.check_no_company_file()
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # by a shell, as of all that it starts with "&" in a script
@@ -38,17 +40,35 @@ if signal.getsignal(signal.SIGHUP) is signal.SIG_IGN:  # by nohup
     signal.signal(signal.SIGHUP, signal.SIG_DFL)
 
 
-def pytest_configure() -> None:
+def pytest_configure(config: pytest.Config) -> None:
     """Let tests write to memory, where there is enough of it and programs may lie in it: they make tens of thousands of
     lines durable, and each time a disk takes milliseconds, which no test is about."""
+    _let_looptime_look_at_loops_only(config)
     if MEMORY.is_dir() and os.access(MEMORY, os.W_OK | os.X_OK):
         there = os.statvfs(MEMORY)
         if not there.f_flag & os.ST_NOEXEC and there.f_bavail * there.f_frsize > MEMORY_BYTES_MIN:
             os.environ.setdefault("PYTEST_DEBUG_TEMPROOT", str(MEMORY))
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Let virtual time pass at once: looptime turns its loop 42 times before each step, hours then take minutes."""
+def _let_looptime_look_at_loops_only(config: pytest.Config) -> None:
+    """It goes through the 130 names of pytest-asyncio for each fixture of each test: a third of what pytest costs.
+    What it looks for, the runners of loops, are fixtures of that module, and no others."""
+    theirs = config.pluginmanager.get_plugin("looptime_plugin")
+    assert theirs is not None
+    assert callable(theirs._should_patch)
+    theirs._should_patch = lambda fixture, _request: fixture.func.__module__ == "pytest_asyncio.plugin"
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """What `make reliability` asks for."""
+    parser.addoption("--at-length", action="store_true", help="try what the suite leaves out, and nothing else")
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Part what is tried at length from the suite, and let virtual time pass at once: looptime turns its loop 42 times
+    before each step, hours then take minutes."""
+    at_length.part(config, items)
     for item in items:
         if item.get_closest_marker("looptime"):
             item.add_marker(pytest.mark.looptime(noop_cycles=0))
@@ -93,7 +113,7 @@ def own_log_settings() -> Iterator[None]:
     structlog.reset_defaults()
 
 
-@pytest.fixture(params=[0, 366], ids=["today", "in a year"])
+@pytest.fixture(params=[pytest.param(0, id="today"), pytest.param(366, id="in a year", marks=pytest.mark.at_length)])
 def today(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
     """Let a test run twice, the second time with our clock and the pretended service's a year ahead.
 
@@ -110,17 +130,17 @@ def trusted_authority(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return seclusion.authority_of(tmp_path_factory.mktemp("authorities"))
 
 
-@pytest.fixture(autouse=True)
-def clean_environment(
-    monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathFactory, trusted_authority: Path
-) -> None:
+@pytest.fixture(scope="session", autouse=True)
+def clean_environment(tmp_path_factory: pytest.TempPathFactory, trusted_authority: Path) -> Iterator[None]:
     """Hide the AWS account, proxies, settings and authorities of whoever runs the tests, from them and from what they
-    start."""
+    start; once, for what a test sets is taken back with that test."""
     clean = seclusion.clean_environment(os.environ, tmp_path_factory.getbasetemp(), trusted_authority)
-    for name in os.environ.keys() - clean.keys():
-        monkeypatch.delenv(name)
-    for name, value in clean.items() - os.environ.items():
-        monkeypatch.setenv(name, value)
+    with pytest.MonkeyPatch.context() as patch:
+        for name in os.environ.keys() - clean.keys():
+            patch.delenv(name)
+        for name, value in clean.items() - os.environ.items():
+            patch.setenv(name, value)
+        yield
 
 
 @pytest.fixture(scope="session")

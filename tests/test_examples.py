@@ -168,6 +168,7 @@ def each_hour(glacier: Simulator, first: Example, run: Example, *call: str | Pat
     return code, output
 
 
+@pytest.mark.at_length
 @pytest.mark.slow
 def test_a_vault_goes_its_whole_way_in_calls_that_wait_for_nothing(
     standing: Simulator, script: Example, example: Example, tmp_path: Path
@@ -206,6 +207,7 @@ def test_a_step_says_what_it_needs_until_nothing_is_needed(
     assert (standing.ledger()["deletes_received"], standing.ledger()["archives_left"]) == (ARCHIVES, 0)
 
 
+@pytest.mark.at_length
 @pytest.mark.slow
 def test_a_fleet_goes_its_way_in_calls_that_wait_for_nothing(
     standing: Simulator, script: Example, example: Example, tmp_path: Path

@@ -102,6 +102,7 @@ def test_the_house_stands_as_it_is(copied: Path) -> None:
     assert passed(copied, [nothing]) == [nothing], "a contract is broken: see `lint-imports`"
 
 
+@pytest.mark.at_length
 @pytest.mark.timeout(220)
 def test_no_room_opens_an_adapter(copied: Path) -> None:
     closed = {name: file for name, file in rooms().items() if name not in MAY_OPEN_ADAPTERS}
@@ -113,6 +114,7 @@ def test_no_room_opens_an_adapter(copied: Path) -> None:
     assert passed(copied, lines) == []
 
 
+@pytest.mark.at_length
 @pytest.mark.timeout(220)
 def test_no_room_reaches_up(copied: Path) -> None:
     lines = [line("layers", file, f"glacier_purge.{above(name)}") for name, file in rooms().items()]

@@ -62,6 +62,7 @@ def made(clone: Path, **variables: str) -> str:
     return first.strip()
 
 
+@pytest.mark.at_length(one_in=3)
 @pytest.mark.parametrize(
     ("variables", "settings", "told"),
     [

@@ -102,6 +102,7 @@ def in_one_shell(commands: list[str], typed: str, folder: Path) -> list[str]:
     return printed.split(STEP)[:-1]
 
 
+@pytest.mark.at_length
 @pytest.mark.slow
 @pytest.mark.timeout(180)  # a loaded machine takes five times as long as a quiet one
 @pytest.mark.parametrize("name", ["tutorial.md", "how-to/rehearse.md"])

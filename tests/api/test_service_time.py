@@ -68,6 +68,7 @@ async def fetched_by(
             return pending.what, pending.until or utc_now()
 
 
+@pytest.mark.at_length(one_in=3)
 @pytest.mark.parametrize(
     ("hours_ago", "hours_max", "taken"),
     [(7, None, True), (27.7, None, False), (7, 8, True), (7, 6, False)],

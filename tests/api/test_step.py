@@ -200,6 +200,7 @@ async def tag(scheduler: Scheduler) -> None:
 SOON, COME_AGAIN, NEVER = "when the service has it", "in ten minutes", None
 
 
+@pytest.mark.at_length(one_in=2)
 @pytest.mark.parametrize(
     ("situation", "phase", "needs", "until", "exit_code"),
     [

@@ -20,6 +20,7 @@ from glacier_purge.audit.segments import MANIFEST
 from glacier_purge.audit.verification import verify
 from glacier_purge.errors import AuditDamaged, DiskFailed, InvariantBroken
 from glacier_purge.storage.pretend_disk import PretendDisk, Survival
+from tests.at_length import examples
 from tests.audit.logs import (
     PLAN,
     RUN,
@@ -527,7 +528,7 @@ steps = st.lists(
 )
 
 
-@settings(deadline=None, max_examples=150)
+@settings(deadline=None, max_examples=examples(150))
 @given(steps, st.integers(0, 2**32))
 def test_replay_is_live_state_for_any_records_and_crashes(done: list[tuple[str, int]], seed: int) -> None:
     asyncio.run(live_against_replay(done, random.Random(seed)))

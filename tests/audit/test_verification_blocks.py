@@ -86,6 +86,7 @@ def test_a_log_that_is_as_it_was_written_passes(order: str, tmp_path: Path) -> N
     assert (verdict.faults, verdict.records, verdict.counts) == ((), FIRST + OUTCOMES, {"deleted": OUTCOMES})
 
 
+@pytest.mark.at_length(one_in=4)
 @pytest.mark.parametrize("order", ORDINALS)
 @pytest.mark.parametrize(("every", "most"), [(OUTCOMES, 5), (40, 5 + OUTCOMES // 40), (2, 5)])
 def test_hardly_a_line_is_read_by_itself(

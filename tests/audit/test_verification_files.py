@@ -24,6 +24,7 @@ from glacier_purge.audit.recovery import replay
 from glacier_purge.audit.verification import NotToBeChecked, verify, verify_folder
 from glacier_purge.errors import AuditDamaged
 from glacier_purge.storage.pretend_disk import PretendDisk
+from tests.at_length import examples
 from tests.audit.logs import dump, finished_run, log_bytes, plain_segments, rechained
 from tests.e2e.claimed import certified, planned
 
@@ -206,6 +207,7 @@ def test_a_frame_that_is_none_is_named_with_its_byte(
     assert damaged.value.file == name
 
 
+@pytest.mark.at_length(one_in=3)
 @pytest.mark.parametrize("by", WAYS_TO_UNPACK)
 def test_a_flipped_bit_in_a_sealed_segment_is_named_by_frame_and_record(
     by: str, files: dict[str, bytes], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
@@ -414,7 +416,7 @@ JSON = st.recursive(
 
 
 @given(JSON)
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=examples(300), deadline=None)
 def test_the_digest_of_a_document_is_what_its_writer_computes(content: Any) -> None:
     """From the file alone, as msgspec indents it: escapes, order of keys, and numbers as they are written."""
     document = {"digest": "", "content": {"it": content}}

@@ -47,6 +47,7 @@ def files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path
 
 
+@pytest.mark.at_length(one_in=4)
 @pytest.mark.parametrize("service", ["glacier", "sts", "s3", "sso_oidc"])
 @pytest.mark.parametrize("profile", [None, "both", "others", "empty", "nobody"])
 @pytest.mark.parametrize("environment", [{}, GENERAL, OWN, GENERAL | OWN, {"AWS_ENDPOINT_URL": ""}])

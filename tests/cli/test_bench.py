@@ -44,6 +44,7 @@ def check(row: dict[str, Any], archives: int) -> None:
         assert list(latencies.values()) == sorted(latencies.values())
 
 
+@pytest.mark.at_length
 # glacier-purge bench --archives 300 --compare sdk,rest --tls
 def test_both_transports_are_measured_in_interleaved_rounds() -> None:
     result = bench("--archives", "300", "--compare", "sdk,rest", "--tls")
@@ -53,6 +54,7 @@ def test_both_transports_are_measured_in_interleaved_rounds() -> None:
     assert result["results"][0]["cpu_to_first"] == 1
 
 
+@pytest.mark.at_length
 # glacier-purge bench --archives 100 --rate 400 --endpoint-url http://127.0.0.1:... --rounds 2
 def test_a_running_simulator_is_measured_and_loses_what_was_asked_for() -> None:
     with started_simulator("--archives", "250", "--rate", "0", "--error-rate", "0", "--latency-ms", "2") as glacier:

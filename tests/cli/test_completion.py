@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import shutil
 import subprocess
+from contextlib import redirect_stdout
+from io import StringIO
 from typing import TYPE_CHECKING
 
 import pytest
@@ -14,11 +16,17 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 
-def script(shell: str, place: Path, capsys: pytest.CaptureFixture[str]) -> Path:
-    assert main(["completion", shell]) == 0
+def script(shell: str, place: Path) -> Path:
+    with redirect_stdout(StringIO()) as out:
+        assert main(["completion", shell]) == 0
     file = place / f"completion.{shell}"
-    file.write_text(capsys.readouterr().out)
+    file.write_text(out.getvalue())
     return file
+
+
+@pytest.fixture(scope="module")
+def for_bash(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return script("bash", tmp_path_factory.mktemp("bash"))
 
 
 def offered_by_bash(file: Path, *words: str) -> list[str]:
@@ -42,18 +50,14 @@ def offered_by_bash(file: Path, *words: str) -> list[str]:
     ],
     ids=lambda value: " ".join(value) if isinstance(value, tuple) else "",
 )
-def test_bash_completes(
-    words: tuple[str, ...], among: set[str], not_among: set[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    offered = set(offered_by_bash(script("bash", tmp_path, capsys), *words))
+def test_bash_completes(words: tuple[str, ...], among: set[str], not_among: set[str], for_bash: Path) -> None:
+    offered = set(offered_by_bash(for_bash, *words))
     assert among <= offered
     assert not not_among & offered
 
 
-def test_zsh_finds_it_by_name_and_reads_it_where_it_is_installed(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    file = script("zsh", tmp_path, capsys).rename(tmp_path / "_glacier-purge")
+def test_zsh_finds_it_by_name_and_reads_it_where_it_is_installed(tmp_path: Path) -> None:
+    file = script("zsh", tmp_path).rename(tmp_path / "_glacier-purge")
     assert file.read_text().startswith("#compdef glacier-purge\n")
     if shutil.which("zsh"):
         asking = (
@@ -65,7 +69,7 @@ def test_zsh_finds_it_by_name_and_reads_it_where_it_is_installed(
         assert "delete-vault" in told.stdout
 
 
-def test_fish_gets_every_verb(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    said = script("fish", tmp_path, capsys).read_text()
+def test_fish_gets_every_verb(tmp_path: Path) -> None:
+    said = script("fish", tmp_path).read_text()
     assert all("complete -c glacier-purge" in line for line in said.splitlines() if line.startswith("complete "))
     assert "delete-vault" in said

@@ -32,6 +32,7 @@ def commands(line: str) -> list[list[str]]:
     return [part[1:] for part in parts if part[0] == "glacier-purge"]
 
 
+@pytest.mark.at_length(one_in=3)
 # glacier-purge VERB --help
 @pytest.mark.parametrize("verb", VERBS)
 def test_help_is_the_whole_text_of_the_verb_with_its_examples_and_its_own_exit_codes(

@@ -42,6 +42,7 @@ def test_an_error_nobody_reads_keeps_its_exit_code() -> None:
     assert (answer.returncode, answer.stdout) == (2, b"")
 
 
+@pytest.mark.at_length(one_in=2)
 @pytest.mark.parametrize("closed", ["0<&-", "1>&-", "2>&-", "0<&- 1>&- 2>&-"])
 def test_a_command_started_with_closed_descriptors_works(closed: str, tmp_path: Path) -> None:
     script = f'"$0" config schema {closed}; echo $? > {tmp_path}/exit'

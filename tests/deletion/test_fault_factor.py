@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from glacier_purge.deletion.fault_factor import FACTOR_MIN, FaultFactor
 from glacier_purge.deletion.traffic import Slice, Traffic
+from tests.at_length import examples
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -71,6 +72,7 @@ def test_everyday_faults_are_not_worth_a_trial(share: float) -> None:
     assert set(weather.factors) == {1.0}
 
 
+@pytest.mark.at_length(one_in=5)
 @pytest.mark.parametrize("seed", range(5))
 @pytest.mark.parametrize("share", [0.15, 0.2, 0.25, 0.3, 0.45, 0.6, 0.75])
 def test_faults_that_come_at_any_pace_are_borne_and_tried_anew_now_and_then(share: float, seed: int) -> None:
@@ -84,6 +86,7 @@ def test_faults_that_come_at_any_pace_are_borne_and_tried_anew_now_and_then(shar
         assert 3 <= trials <= 40
 
 
+@pytest.mark.at_length(one_in=5)
 @pytest.mark.parametrize("seed", range(5))
 @pytest.mark.parametrize("most_per_second", [70.0, 50.0, 30.0, 15.0])
 def test_an_overloaded_service_is_sent_little_more_than_it_serves(most_per_second: float, seed: int) -> None:
@@ -173,7 +176,7 @@ def test_two_faults_with_a_long_silence_between_are_not_an_outage() -> None:
     assert not weather.replies(0.1, answered=1, faulted=1).breaker_open
 
 
-@settings(deadline=None, max_examples=60, derandomize=True)
+@settings(deadline=None, max_examples=examples(60), derandomize=True)
 @given(
     weathers=st.lists(
         st.tuples(st.sampled_from([0.2, 3.0, 25.0]), st.floats(0.0, 1.0), st.floats(1.0, 200.0)), min_size=1, max_size=8
@@ -190,7 +193,7 @@ def test_whatever_the_weather_the_pace_comes_back_when_it_is_over(
     assert weather.blow(90.0, always(0.0)).factor == 1.0
 
 
-@settings(deadline=None, max_examples=30, derandomize=True)
+@settings(deadline=None, max_examples=examples(30), derandomize=True)
 @given(most_per_second=st.floats(12.0, 70.0), seed=st.integers(0, 999))
 def test_whatever_is_served_no_more_than_a_third_more_is_sent_in_the_end(most_per_second: float, seed: int) -> None:
     weather = Weather(seed=seed)
@@ -199,7 +202,7 @@ def test_whatever_is_served_no_more_than_a_third_more_is_sent_in_the_end(most_pe
     assert FULL_PER_SECOND * sum(settled) / len(settled) < 1.34 * most_per_second
 
 
-@settings(deadline=None, max_examples=30, derandomize=True)
+@settings(deadline=None, max_examples=examples(30), derandomize=True)
 @given(share=st.floats(0.0, 0.75), seed=st.integers(0, 999))
 def test_whatever_share_comes_at_any_pace_most_of_the_pace_is_kept(share: float, seed: int) -> None:
     weather = Weather(seed=seed)

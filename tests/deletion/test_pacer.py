@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 from glacier_purge.deletion.pacer import Pacer, PacerSettings, PacerState, Signal
 from glacier_purge.errors import UsageError
+from tests.at_length import examples
 
 ACCEPTED, THROTTLED, FAULT, OTHER = Signal.ACCEPTED, Signal.THROTTLED, Signal.FAULT, Signal.OTHER
 ROUND_TRIP_SECONDS = 0.05
@@ -74,7 +75,7 @@ def test_a_refused_take_takes_nothing() -> None:
     assert len(set(waits)) == 1
 
 
-@settings(deadline=None, max_examples=200, derandomize=True)
+@settings(deadline=None, max_examples=examples(200), derandomize=True)
 @given(
     rate=st.sampled_from([0.5, 10.0, 400.0, 3000.0, 1e6]),
     gaps=st.lists(st.tuples(st.floats(0.0, 0.3), st.integers(1, 80)), min_size=1, max_size=40),
@@ -91,7 +92,7 @@ def test_slots_taken_together_are_those_taken_one_by_one(rate: float, gaps: list
         assert abs(together - one_by_one) <= 1, "a slot that falls on this very moment is there or not by a rounding"
 
 
-@settings(deadline=None, max_examples=100, derandomize=True)
+@settings(deadline=None, max_examples=examples(100), derandomize=True)
 @given(batches=st.lists(st.lists(st.floats(0.0, 2.0), max_size=9), max_size=20))
 def test_replies_learnt_from_together_teach_what_they_teach_one_by_one(batches: list[list[float]]) -> None:
     together, one_by_one, now = pacer(10.0), pacer(10.0), 0.0
@@ -125,7 +126,7 @@ def test_a_long_wait_is_cut_so_that_changes_are_noticed() -> None:
     assert it.take(0.5) == 1.0
 
 
-@settings(deadline=None, max_examples=60, derandomize=True)
+@settings(deadline=None, max_examples=examples(60), derandomize=True)
 @given(
     rate=st.floats(0.5, 3000.0),
     first=st.floats(0.5, 1e6),
@@ -144,7 +145,7 @@ def test_never_more_than_the_cap_in_any_window(rate: float, first: float, gaps: 
             assert last_index - first_index + 1 <= allowed + 1e-6
 
 
-@settings(deadline=None, max_examples=60, derandomize=True)
+@settings(deadline=None, max_examples=examples(60), derandomize=True)
 @given(data=st.data())
 def test_whatever_comes_back_the_answers_make_sense(data: st.DataObject) -> None:
     """Waits are never negative or NaN and at most a second, the rate stays positive."""

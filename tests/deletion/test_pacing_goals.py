@@ -28,6 +28,7 @@ def ours(random: Random, settings: PacerSettings | None = None) -> Anchored:
     return Anchored(settings or PacerSettings(in_flight_max=1000), random.random)
 
 
+@pytest.mark.at_length(one_in=3)
 @pytest.mark.parametrize("seed", [1, 2])
 @pytest.mark.parametrize(
     ("rate_per_second", "throttled_max", "cold_seconds_max"),
@@ -45,6 +46,7 @@ def test_a_steady_limit_is_used_and_hardly_ever_exceeded(
     assert measured.settled_seconds[0] <= cold_seconds_max
 
 
+@pytest.mark.at_length(one_in=4)
 @pytest.mark.parametrize("seed", range(4))
 def test_it_follows_a_drop_within_5_s_and_a_tenfold_rise_within_25(seed: int) -> None:
     cold, drop, rise = measure_one(CHANGING, ours, seed=seed).settled_seconds
@@ -64,6 +66,7 @@ def test_other_limiters_and_latencies_make_no_difference(scenario: object) -> No
     assert measured.peak <= 1.15
 
 
+@pytest.mark.at_length(one_in=2)
 @pytest.mark.parametrize("seed", [1, 2])
 def test_two_instances_share_a_limit_fairly(seed: int) -> None:
     clients = run(STEADY, [ours, ours], seed=seed)
@@ -72,6 +75,7 @@ def test_two_instances_share_a_limit_fairly(seed: int) -> None:
     assert sum(shares) >= 0.98
 
 
+@pytest.mark.at_length(one_in=3)
 @pytest.mark.parametrize(("apart_seconds", "median", "least"), [(0.7, 0.98, 0.9), (5.0, 0.97, 0.7), (30.0, 0.97, 0.7)])
 def test_whoever_comes_later_gets_its_share(apart_seconds: float, median: float, least: float) -> None:
     """Chance decides who is throttled first, and what it did wears off: looked at from half a minute on, for 100 s."""
@@ -85,6 +89,7 @@ def test_whoever_comes_later_gets_its_share(apart_seconds: float, median: float,
     assert min(indices) >= least
 
 
+@pytest.mark.at_length(one_in=2)
 @pytest.mark.parametrize("seed", [1, 2])
 def test_after_an_outage_of_a_minute_the_limit_is_used_again_within_20_s(seed: int) -> None:
     (client,) = run(OUTAGE, [ours], seed=seed)
@@ -92,6 +97,7 @@ def test_after_an_outage_of_a_minute_the_limit_is_used_again_within_20_s(seed: i
     assert client.given_up == 0
 
 
+@pytest.mark.at_length(one_in=3)
 @pytest.mark.parametrize("seed", [1, 2])
 @pytest.mark.parametrize(
     ("name", "used_min"), [("3%", 0.95), ("10%", 0.87), ("30%", 0.67), ("60%", 0.38), ("slow", 0.6), ("gusts", 0.8)]
@@ -103,6 +109,7 @@ def test_faults_that_do_not_come_of_the_rate_do_not_lower_it(name: str, used_min
     assert measured.throttled <= 0.005
 
 
+@pytest.mark.at_length(one_in=3)
 @pytest.mark.parametrize("seed", [1, 2])
 @pytest.mark.parametrize(
     ("name", "served_per_second", "served_min", "faults_max"),
@@ -119,6 +126,7 @@ def test_an_overloaded_service_is_sent_what_it_serves(
     assert used_between(BY_NAME[name], client, OVERLOADED[1] + 30, 300) >= 0.95
 
 
+@pytest.mark.at_length(one_in=2)
 @pytest.mark.parametrize("share", [0.3, 0.6])
 def test_two_that_meet_faults_share_a_limit_fairly(share: float) -> None:
     clients = run(BY_NAME[f"{share:.0%}"], [ours, ours])
@@ -127,6 +135,7 @@ def test_two_that_meet_faults_share_a_limit_fairly(share: float) -> None:
     assert sum(shares) >= 0.95 * (1.0 - share)
 
 
+@pytest.mark.at_length(one_in=2)
 @pytest.mark.parametrize("share", [0.3, 0.6])
 def test_a_cold_start_among_faults_takes_seconds(share: float) -> None:
     (client,) = run(BY_NAME[f"{share:.0%}"], [ours])
@@ -151,6 +160,7 @@ def test_without_a_limit_full_speed_is_reached_and_the_rate_does_not_run_away() 
     assert client.throttled == [0] * len(client.throttled)
 
 
+@pytest.mark.at_length(one_in=2)
 @pytest.mark.parametrize("first", [1_000.0, 30_000.0])
 def test_a_bold_first_rate_finds_a_low_limit_within_seconds(first: float) -> None:
     bold = partial(ours, settings=PacerSettings(rate_per_second_first=first, in_flight_max=1000))

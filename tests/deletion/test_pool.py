@@ -142,6 +142,7 @@ async def test_faults_of_the_service_use_up_no_attempts() -> None:
     assert max(outcome.attempts for outcome in work.kept.outcomes) > 3
 
 
+@pytest.mark.at_length(one_in=3)
 @pytest.mark.parametrize(("share", "seconds_max"), [(0.0, 12.0), (0.3, 20.0), (0.6, 32.0)])
 @pytest.mark.parametrize("seed", [1, 2, 3])
 async def test_a_steady_share_of_faults_takes_little_longer(share: float, seconds_max: float, seed: int) -> None:
@@ -398,6 +399,7 @@ async def test_memory_stays_bounded_while_everything_is_refused() -> None:
     work.check()
 
 
+@pytest.mark.at_length(one_in=4)
 @pytest.mark.parametrize("seed", range(20))
 async def test_no_archive_is_lost_or_doubled_in_any_weather(seed: int) -> None:
     chance = random.Random(seed)

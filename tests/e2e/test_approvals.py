@@ -114,6 +114,7 @@ def typing(desk: Desk, text: str | None) -> AbstractContextManager[None]:
     return nullcontext() if text is None else desk.typing(text)
 
 
+@pytest.mark.at_length(one_in=3)
 @pytest.mark.parametrize("way", WAYS)
 @pytest.mark.parametrize("verb", ["apply", "purge", "run", "fleet"])
 def test_the_whole_plan_stands_before_every_approval(verb: str, way: str, desk: Desk) -> None:
@@ -188,6 +189,7 @@ MEANWHILE: dict[str, Callable[[Path, Path], object]] = {
 }
 
 
+@pytest.mark.at_length(one_in=3)
 @pytest.mark.parametrize("meanwhile", MEANWHILE)
 def test_what_is_typed_approves_what_was_shown_and_nothing_that_was_put_there_meanwhile(
     meanwhile: str, desk: Desk

@@ -481,6 +481,7 @@ ENDPOINTS = {
 }
 
 
+@pytest.mark.at_length(one_in=4)
 @pytest.mark.parametrize(
     "row", [*TLS.values(), *PROXIES.values(), *ENDPOINTS.values()], ids=[*TLS, *PROXIES, *ENDPOINTS]
 )

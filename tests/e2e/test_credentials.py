@@ -107,6 +107,7 @@ def accepting(glacier: SimulatedGlacier, accepted: dict[str, Credential]) -> Non
     known.update(accepted)
 
 
+@pytest.mark.at_length
 @pytest.mark.slow
 async def test_expired_credentials_pause_the_run_until_there_are_new_ones(tmp_path: Path) -> None:
     # credential_process in the AWS configuration; glacier-purge apply DIR
@@ -187,6 +188,7 @@ async def test_no_delete_is_sent_with_another_accounts_key_that_was_had_early(tm
     assert "strange" not in said
 
 
+@pytest.mark.at_length
 @pytest.mark.slow
 async def test_a_helper_that_fails_at_the_start_sends_nothing(tmp_path: Path) -> None:
     login = Login(tmp_path)

@@ -163,6 +163,7 @@ DOCUMENTS: dict[str, Document] = {
 }
 
 
+@pytest.mark.at_length(one_in=3)
 @pytest.mark.parametrize("name", DOCUMENTS)
 def test_a_damaged_document_is_named_with_what_to_do(name: str, desk: Desk) -> None:
     document = DOCUMENTS[name]
@@ -193,6 +194,7 @@ def misspelt(value: Any) -> Iterator[tuple[str, Any]]:
             yield from ((name, [*value[:number], one, *value[number + 1 :]]) for name, one in misspelt(inner))
 
 
+@pytest.mark.at_length(one_in=3)
 @pytest.mark.parametrize("name", DOCUMENTS)
 def test_a_misspelt_key_is_refused_wherever_it_stands(name: str, desk: Desk) -> None:
     """Among others those of caps and choices, which would be lost without a word."""

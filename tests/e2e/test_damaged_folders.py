@@ -277,6 +277,7 @@ def check_verbs(name: str, ways: Sequence[Damage], made: Path, place: Path, ask:
         assert (run / "audit" / "000003.jsonl.torn-1").exists() is False, name
 
 
+@pytest.mark.at_length(one_in=3)
 @pytest.mark.parametrize("name", FILES)
 def test_damage_of_every_file_is_a_verdict_that_names_it(
     name: str, made: Path, alone: Any, tmp_path: Path, ask: Asks
@@ -284,6 +285,7 @@ def test_damage_of_every_file_is_a_verdict_that_names_it(
     check_verdicts(name, a_third(name), made, alone, tmp_path, ask)
 
 
+@pytest.mark.at_length(one_in=4)
 @pytest.mark.parametrize("name", FILES)
 def test_no_damage_of_any_file_is_a_bug_to_any_verb(name: str, made: Path, tmp_path: Path, ask: Asks) -> None:
     check_verbs(name, a_third(name), made, tmp_path, ask)
@@ -310,6 +312,7 @@ def begun(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Simulator,
         yield simulator, place
 
 
+@pytest.mark.at_length(one_in=3)
 @pytest.mark.parametrize("name", BEGUN_FILES)
 def test_whatever_file_is_damaged_nothing_outside_of_the_plan_is_sent(
     name: str, begun: tuple[Simulator, Path], tmp_path: Path, ask: Asks

@@ -347,6 +347,7 @@ OTHERS: dict[str, Situation] = {
 }
 
 
+@pytest.mark.at_length(one_in=3)
 @pytest.mark.parametrize("name", [*INVENTORIES, *OTHERS])
 def test_a_file_is_read_or_called_what_it_is(name: str, shell: Shell) -> None:
     check((INVENTORIES | OTHERS)[name], shell)

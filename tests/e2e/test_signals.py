@@ -37,6 +37,7 @@ def stopped(bench: Bench) -> dict[str, Any]:
     return last
 
 
+@pytest.mark.at_length(one_in=2)
 @pytest.mark.parametrize("bench", [{"archives": ARCHIVES, "latency-ms": 20}], indirect=True)
 @pytest.mark.parametrize(
     ("number", "exit_code", "name"),
@@ -62,6 +63,7 @@ def test_one_signal_lets_requests_in_flight_settle(bench: Bench, number: int, ex
     assert bench.simulator.ledger()["deletes_received"] == ARCHIVES
 
 
+@pytest.mark.at_length(one_in=2)
 @pytest.mark.parametrize("bench", [{"archives": ARCHIVES, "latency-ms": 20}], indirect=True)
 @pytest.mark.parametrize(("number", "exit_code"), [(signal.SIGINT, 130), (signal.SIGTERM, 3)])
 def test_a_second_signal_does_not_wait_and_names_what_is_in_doubt(bench: Bench, number: int, exit_code: int) -> None:

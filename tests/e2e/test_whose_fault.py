@@ -378,6 +378,7 @@ def host(shell: Shell, tmp_path_factory: pytest.TempPathFactory, monkeypatch: py
         yield Host(shell, tmp_path_factory.mktemp("away"), opened, monkeypatch)
 
 
+@pytest.mark.at_length(one_in=3)
 @pytest.mark.parametrize("name", [*AWS_FILES, *NETWORK, *ANSWERS, *HOSTS])
 def test_whose_fault_it_is(name: str, host: Host) -> None:
     row = (AWS_FILES | NETWORK | ANSWERS | HOSTS)[name]
@@ -536,6 +537,7 @@ def may_unshare(command: tuple[str, ...]) -> bool:
     return shutil.which("unshare") is not None and not subprocess.run([*command, "true"], check=False).returncode
 
 
+@pytest.mark.at_length(one_in=4)
 @pytest.mark.parametrize("name", PROCESSES)
 def test_whose_fault_it_is_that_a_process_ends(name: str, planned: Path, simulator: Simulator, tmp_path: Path) -> None:
     row = PROCESSES[name]

@@ -440,6 +440,7 @@ ROWS: dict[str, Row] = {
 }
 
 
+@pytest.mark.at_length(one_in=3)
 @pytest.mark.parametrize("wrong", ROWS)
 def test_a_wrong_request_is_refused_and_deletes_nothing(wrong: str, desk: Desk) -> None:
     row = ROWS[wrong]

@@ -223,6 +223,7 @@ EXCHANGES: dict[str, tuple[Answer, Meaning]] = {
 }
 
 
+@pytest.mark.at_length(one_in=3)
 @pytest.mark.parametrize("name", EXCHANGES)
 async def test_a_reply_means_the_same_over_every_transport(open_transport: Opener, name: str) -> None:
     answer, meaning = EXCHANGES[name]

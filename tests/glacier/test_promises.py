@@ -69,6 +69,7 @@ async def garbling() -> AsyncIterator[tuple[str, Callable[[bytes], None]]]:
         yield server.endpoint_url, tell
 
 
+@pytest.mark.at_length(one_in=3)
 @pytest.mark.parametrize("question", QUESTIONS)
 async def test_no_question_takes_what_is_no_answer_for_one(question: str) -> None:
     taken: dict[str, object] = {}

@@ -76,6 +76,7 @@ async def replies_under(kind: str, open_transport: Opener) -> list[Reply]:
     return got
 
 
+@pytest.mark.at_length(one_in=4)
 @pytest.mark.looptime
 @pytest.mark.parametrize("kind", sorted(KINDS))
 async def test_no_fault_makes_a_transport_lie_or_send_twice_and_both_say_the_same(kind: str) -> None:

@@ -156,6 +156,7 @@ def reached(endpoint_url: str) -> Access:
     return Access(endpoint_url=endpoint_url, credentials=KEYS)
 
 
+@pytest.mark.at_length(one_in=4)
 @pytest.mark.parametrize("row", ROWS, ids=str)
 async def test_a_refusal_of_a_first_question_ends_with_its_code(row: Row) -> None:
     found: dict[str, Ends] = {}
@@ -170,6 +171,7 @@ async def test_a_refusal_of_a_first_question_ends_with_its_code(row: Row) -> Non
     assert found == {"sts": row.sts, "look-up": row.lookup, "listing": row.lookup, "control": row.control}
 
 
+@pytest.mark.at_length(one_in=2)
 @pytest.mark.parametrize("opener", [open_sdk, open_rest], ids=["sdk", "rest"])
 async def test_a_refusal_of_a_delete_means_the_same_over_both_transports(opener: Callable[..., object]) -> None:
     found = {}

@@ -73,6 +73,7 @@ async def deleted_under(faults: Sequence[Rule], transport: str, seed: int) -> Si
     return glacier
 
 
+@pytest.mark.at_length(one_in=3)
 @pytest.mark.parametrize("transport", ["sdk", "rest"])
 @pytest.mark.parametrize(("kind", "share"), [*((kind, 0.3) for kind in NOT_DONE), ("repeated-anywhere", 0.05)])
 async def test_what_is_told_to_be_deleted_is_gone(kind: str, share: float, transport: str) -> None:

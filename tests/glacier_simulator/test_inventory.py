@@ -15,6 +15,7 @@ from glacier_simulator.inventory import InventoryFormat, InventoryText
 from glacier_simulator.jobs import InventoryRequest
 from glacier_simulator.selection import select
 from glacier_simulator.vault import PretendGlacier
+from tests.at_length import examples
 from tests.glacier_simulator.asking import NOW
 
 if TYPE_CHECKING:
@@ -132,7 +133,7 @@ VAULT = filled(2500, list(range(1000, 1100)), loaded=3)
 WHOLE = {wanted: bytes_of(text_of(VAULT, wanted)) for wanted in ("JSON", "CSV")}
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=examples(300), deadline=None)
 @given(wanted=st.sampled_from(["JSON", "CSV"]), data=st.data())
 def test_any_range_is_that_part_of_the_whole(wanted: InventoryFormat, data: st.DataObject) -> None:
     text, whole = text_of(VAULT, wanted), WHOLE[wanted]

@@ -15,6 +15,7 @@ from hypothesis.stateful import Bundle, RuleBasedStateMachine, invariant, precon
 
 from glacier_simulator import dates
 from glacier_simulator.vault import PretendGlacier
+from tests.at_length import examples
 from tests.glacier_simulator.asking import DAY, HOUR, Asker, header, parsed, refused, whole
 
 
@@ -191,5 +192,5 @@ class VaultMachine(RuleBasedStateMachine):
         assert self.asker.ask("DELETE", "/vaults/v").status == 204
 
 
-VaultMachine.TestCase.settings = settings(max_examples=500, stateful_step_count=15, deadline=None)
+VaultMachine.TestCase.settings = settings(max_examples=examples(500), stateful_step_count=15, deadline=None)
 TestVault = VaultMachine.TestCase

@@ -90,6 +90,7 @@ async def planned(place: Path, vault: Vault, endpoint_url: str) -> tuple[RunFold
     return RunFolder(place / "run"), plan
 
 
+@pytest.mark.at_length(one_in=2)
 @pytest.mark.parametrize("opener", [open_sdk, open_rest], ids=["sdk", "rest"])
 @pytest.mark.parametrize("question", QUESTIONS)
 async def test_no_garbled_answer_about_protection_lets_a_delete_go(question: str, opener: Any, tmp_path: Path) -> None:

@@ -21,9 +21,9 @@ pytestmark = IN_PROCESS
 STRANGE = Reply(Meaning.UNKNOWN, 400, "StrangeException")
 
 
-def failing(bad: Callable[[int], bool]) -> InProcessGlacier:
+def failing(bad: Callable[[int], bool], archives: int = 600) -> InProcessGlacier:
     """A service that has no good answer for some ordinals, however often it is asked."""
-    service = InProcessGlacier(2_000)
+    service = InProcessGlacier(archives)
     ordinals = {archive.archive_id: archive.ordinal for archive in service.archives()}
     service.weather = lambda _: STRANGE if service.last_sent and bad(ordinals[service.last_sent]) else None
     return service
@@ -43,6 +43,7 @@ async def test_ten_go_alone_then_a_hundred_then_all(tmp_path: Path) -> None:
             assert released <= (10 if settled < 10 else 110 if settled < 110 else 500)
 
 
+@pytest.mark.at_length(one_in=2)
 @pytest.mark.parametrize(("ordinal", "first"), [(3, 10), (50, 110)])
 async def test_one_failure_in_the_canary_stops_the_run_and_the_next_process_goes_on(
     tmp_path: Path, ordinal: int, first: int
@@ -76,7 +77,7 @@ async def test_one_failure_in_the_canary_stops_the_run_and_the_next_process_goes
 async def test_the_fuse_blows_when_too_many_fail(
     tmp_path: Path, caution: FuseSettings, bad: Callable[[int], bool], reason: str
 ) -> None:
-    bench = Bench(tmp_path, failing(bad))
+    bench = Bench(tmp_path, failing(bad, 2_000))
     await bench.carry_out(bench.purge_run(caution=caution))
     last = bench.log()[-1]
     assert last["event"] == "stopped"
@@ -87,7 +88,7 @@ async def test_the_fuse_blows_when_too_many_fail(
 async def test_without_limits_failures_end_nothing(tmp_path: Path) -> None:
     bench = Bench(tmp_path, failing(lambda number: number % 2 == 0))
     await bench.finish(caution=FuseSettings(stages=(), failed_max=None, failed_share_max=None))
-    assert sum(line["outcome"] == "failed" for line in bench.outcomes().values()) == 1_000
+    assert sum(line["outcome"] == "failed" for line in bench.outcomes().values()) == 300
 
 
 async def test_a_process_stops_when_its_time_is_over_and_the_next_goes_on(tmp_path: Path) -> None:

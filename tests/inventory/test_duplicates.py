@@ -10,6 +10,7 @@ from glacier_purge.archive import Archive, ArchiveId
 from glacier_purge.inventory import duplicates
 from glacier_purge.inventory.batch import Batch
 from glacier_purge.inventory.duplicates import DuplicateFinder, sorted_on_disk
+from tests.at_length import examples
 from tests.inventory.inventories import archive_id
 
 if TYPE_CHECKING:
@@ -48,7 +49,7 @@ def modelled(ids: list[str]) -> list[tuple[int, int]]:
 
 @pytest.mark.parametrize("sizes", [{}, SMALL], ids=["in memory", "on disk"])
 @given(numbers=st.lists(st.integers(0, 30), max_size=60))
-@settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=examples(100), deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_exactly_the_records_that_repeat_an_id_are_found(
     tmp_path: Path, sizes: dict[str, int], numbers: list[int]
 ) -> None:

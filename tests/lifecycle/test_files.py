@@ -1,6 +1,6 @@
 """Every file of a lifecycle's and of a fleet's folder, spoilt in every way at four stops: said, and nothing is sent.
 
-A lifecycle's are spoilt in a third of the ways here, in all of them by the campaign `damaged-folders`.
+A lifecycle's are spoilt in a sixth of the ways here, in all of them by the campaign `damaged-folders`.
 """
 
 from __future__ import annotations
@@ -135,9 +135,10 @@ def told(place: Path) -> tuple[int, str]:
     return exit_code, json.loads(said.getvalue())["state"]
 
 
+@pytest.mark.at_length(one_in=2)
 @pytest.mark.parametrize("name", STOPS)
 async def test_a_spoilt_file_is_said_or_made_anew_and_nothing_is_sent(name: str, tmp_path: Path) -> None:
-    assert await spoilt_at(name, tmp_path, every=3) > len(BOUND)
+    assert await spoilt_at(name, tmp_path, every=6) > 0
 
 
 async def spoilt_at(name: str, folder: Path, *, every: int) -> int:

@@ -304,6 +304,7 @@ def stopping_after(event: Event) -> Callable[..., None]:
     return tell
 
 
+@pytest.mark.at_length(one_in=3)
 @pytest.mark.parametrize(
     "name",
     ["terms.json", "retrieval.json", "run.json", "plan.json", "freeze.json", "certificate.json", "decisions"],

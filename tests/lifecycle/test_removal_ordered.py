@@ -115,6 +115,7 @@ async def test_an_upload_after_a_vault_was_found_empty_is_another_round(tmp_path
     assert events(place)[2:5] == [Event.EMPTY, Event.WRITTEN_TO, Event.FETCHED]
 
 
+@pytest.mark.at_length(one_in=2)
 @pytest.mark.parametrize(
     ("archives", "choices", "advice"),
     [
@@ -146,6 +147,7 @@ async def test_an_order_given_again_after_it_was_carried_out_is_done(tmp_path: P
             assert (ending.state, ending.exit_code) == (State.DONE, 0), ending.message
 
 
+@pytest.mark.at_length(one_in=2)
 @pytest.mark.parametrize(
     ("statement", "options", "exit_code", "said"),
     [

@@ -122,6 +122,7 @@ def test_a_seed_that_fails_is_told_with_what_it_printed_and_the_others_go_on(
     assert f"Again with: {replay(tried, 2)}" in said.err
 
 
+@pytest.mark.at_length(one_in=3)
 @pytest.mark.parametrize(
     ("try_seed", "said"),
     [
@@ -143,6 +144,7 @@ def test_no_process_outlives_its_seed(try_seed: Trying, said: str) -> None:
     assert set(children_of(os.getpid())) <= before
 
 
+@pytest.mark.at_length(one_in=2)
 @pytest.mark.parametrize(
     ("try_seed", "said"),
     [

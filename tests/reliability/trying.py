@@ -19,7 +19,7 @@ from pathlib import Path
 from traceback import format_exception
 from typing import TYPE_CHECKING
 
-from tests import seclusion
+from tests import many_commands, seclusion
 from tests.reliability.processes import children_of, end_all, orphans_adopted
 
 if TYPE_CHECKING:
@@ -79,6 +79,8 @@ def _reap() -> None:
 def main() -> None:
     """Answer each seed that comes through the connection whose descriptor is the argument, until it is closed."""
     runner = Connection(int(sys.argv[1]))
+    many_commands.parse_as_if_alone()
+    many_commands.know_botocores_names_once()
     seclusion.stay_on_loopback()
     sys.unraisablehook = _complain
     threading.excepthook = _complain

@@ -187,6 +187,7 @@ CHANGES: dict[Callable[[Path], None], str] = {
 }
 
 
+@pytest.mark.at_length(one_in=2)
 @pytest.mark.parametrize("change", CHANGES, ids=lambda change: change.__name__)
 @pytest.mark.parametrize("at_seconds", [1.6, 4.6], ids=["early", "late"])
 async def test_a_change_in_a_run_stops_it_and_deletes_nothing_that_is_kept(

@@ -84,6 +84,7 @@ def longest_gap(service: InProcessGlacier) -> float:
     return max(later - before for before, later in zip(service.sent_at, service.sent_at[1:], strict=False))
 
 
+@pytest.mark.at_length
 async def test_twenty_minutes_from_a_helper_that_hangs_every_third_time_are_as_fast_as_any(tmp_path: Path) -> None:
     archives = int(20 * 60 * PER_SECOND)
     service = Signed(archives, hanging_every_third_time)

@@ -63,6 +63,7 @@ async def fails_after(seconds: float, bench: Bench, error: Exception) -> None:
         bench.protection.fails = error
 
 
+@pytest.mark.at_length(one_in=3)
 @pytest.mark.parametrize(
     ("hold", "found"),
     [
@@ -88,7 +89,7 @@ async def test_a_hold_set_at_112_of_600_holds_the_rest_until_it_is_lifted(
         assert found in bench.held[0][1]
         sent = bench.service.requests
         assert sent <= 112 + 91
-        await anyio.sleep(2 * 3600)
+        await anyio.sleep(1800)
         assert bench.service.requests == sent
         lifted(bench)
         await anyio.sleep(61)
@@ -149,7 +150,7 @@ async def test_after_a_renewal_of_credentials_nothing_is_sent_before_another_loo
         await anyio.sleep(20)
         tagged(bench)
         sent = service.requests
-        await anyio.sleep(3600)
+        await anyio.sleep(1200)
         assert (service.renewals, service.requests) == (1, sent)
         assert run.telemetry()["paused_by"] == ["hold"]
         lifted(bench)
@@ -166,7 +167,7 @@ async def test_after_an_operators_pause_nothing_is_sent_before_another_look(tmp_
         tagged(bench)
         sent = bench.service.requests
         assert run.obey(Resume(by=BY))["paused_by"] == ["hold"]
-        await anyio.sleep(3600)
+        await anyio.sleep(1200)
         assert bench.service.requests == sent
         lifted(bench)
     assert bench.log()[-1]["event"] == "finished"
@@ -179,7 +180,7 @@ async def test_after_a_host_slept_nothing_is_sent_for_long_before_another_look(t
         tagged(bench)
         sent = bench.service.requests
         bench.clock_set_by_seconds = 8 * 3600.0  # what shows of it: the loop's clock stood still
-        await anyio.sleep(3600)
+        await anyio.sleep(1200)
         assert bench.service.requests - sent <= 4
         assert run.telemetry()["paused_by"] == ["hold"]
         lifted(bench)
@@ -187,7 +188,7 @@ async def test_after_a_host_slept_nothing_is_sent_for_long_before_another_look(t
 
 
 async def test_a_look_without_an_answer_holds_and_says_that_nothing_could_be_read(tmp_path: Path) -> None:
-    bench = Bench(tmp_path, InProcessGlacier(300))
+    bench = Bench(tmp_path, InProcessGlacier(120))
     async with bench.process(pace=SLOW, telemetry_seconds=600.0) as run:
         await anyio.sleep(890)
         bench.protection.fails = LATER
@@ -195,7 +196,7 @@ async def test_a_look_without_an_answer_holds_and_says_that_nothing_could_be_rea
         why = str(run.telemetry()["why"])
         assert "could not be read, which is not to say that it has none (later)" in why
         sent = bench.service.requests
-        await anyio.sleep(6 * 3600)
+        await anyio.sleep(3600)
         assert bench.service.requests == sent
         lifted(bench)
     assert [line["answered"] for line in bench.events("held")] == [False]
@@ -203,7 +204,7 @@ async def test_a_look_without_an_answer_holds_and_says_that_nothing_could_be_rea
 
 
 async def test_a_hold_is_not_lifted_by_a_look_without_an_answer_or_by_a_denied_one(tmp_path: Path) -> None:
-    bench = Bench(tmp_path, InProcessGlacier(300))
+    bench = Bench(tmp_path, InProcessGlacier(120))
     async with bench.process(pace=SLOW, telemetry_seconds=600.0) as run:
         await anyio.sleep(890)
         tagged(bench)
@@ -224,7 +225,7 @@ async def test_a_hold_is_not_lifted_by_a_look_without_an_answer_or_by_a_denied_o
 async def test_a_look_that_is_denied_is_told_once_and_holds_nothing(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
-    bench = Bench(tmp_path, InProcessGlacier(400))
+    bench = Bench(tmp_path, InProcessGlacier(200))
     async with bench.process(pace=SLOW, telemetry_seconds=600.0):
         await anyio.sleep(890)
         bench.protection.denies_tags = DENIED
@@ -233,7 +234,7 @@ async def test_a_look_that_is_denied_is_told_once_and_holds_nothing(
 
 
 async def test_an_operator_neither_lifts_a_hold_nor_is_kept_from_stopping(tmp_path: Path) -> None:
-    bench = Bench(tmp_path, InProcessGlacier(300))
+    bench = Bench(tmp_path, InProcessGlacier(120))
     async with bench.process(pace=SLOW) as run:
         await anyio.sleep(890)
         tagged(bench)
@@ -241,7 +242,7 @@ async def test_an_operator_neither_lifts_a_hold_nor_is_kept_from_stopping(tmp_pa
         run.obey(Pause(by=BY))
         assert run.obey(Resume(by=BY))["paused_by"] == ["hold"]
         sent = bench.service.requests
-        await anyio.sleep(3600)
+        await anyio.sleep(1200)
         assert bench.service.requests == sent
         began = now()
         run.obey(Stop(by=BY))
@@ -257,7 +258,7 @@ async def test_an_operator_neither_lifts_a_hold_nor_is_kept_from_stopping(tmp_pa
 
 @pytest.mark.parametrize("settings", [{"duration_seconds_max": 1800.0}, {}])
 async def test_a_run_that_ends_while_it_is_held_is_not_finished(settings: dict[str, Any], tmp_path: Path) -> None:
-    bench = Bench(tmp_path, InProcessGlacier(300))
+    bench = Bench(tmp_path, InProcessGlacier(120))
     async with bench.process(pace=SLOW, **settings) as run:
         await anyio.sleep(890)
         tagged(bench)
@@ -271,7 +272,7 @@ async def test_a_run_that_ends_while_it_is_held_is_not_finished(settings: dict[s
 
 async def test_a_vault_that_is_gone_ends_the_run(tmp_path: Path) -> None:
     gone = Reply(Meaning.VAULT_MISSING, 404, "ResourceNotFoundException", "Vault not found for ARN: x")
-    bench = Bench(tmp_path, InProcessGlacier(300))
+    bench = Bench(tmp_path, InProcessGlacier(120))
     with pytest.raises(ExceptionGroup) as caught:
         await fails_after(890, bench, ControlRefused("gone", operation="GetVaultLock", reply=gone))
     assert caught.group_contains(ServiceRefused, match="the vault was not found")
@@ -279,7 +280,7 @@ async def test_a_vault_that_is_gone_ends_the_run(tmp_path: Path) -> None:
 
 
 async def test_credentials_that_a_look_is_refused_with_are_renewed(tmp_path: Path) -> None:
-    bench = Bench(tmp_path, InProcessGlacier(300))
+    bench = Bench(tmp_path, InProcessGlacier(120))
     async with bench.process(pace=SLOW):
         await anyio.sleep(890)
         bench.protection.fails = CredentialsFailed("expired")
@@ -290,7 +291,7 @@ async def test_credentials_that_a_look_is_refused_with_are_renewed(tmp_path: Pat
 
 
 async def test_credentials_that_stay_refused_end_the_run_though_nothing_is_sent(tmp_path: Path) -> None:
-    bench = Bench(tmp_path, InProcessGlacier(300))
+    bench = Bench(tmp_path, InProcessGlacier(120))
     with pytest.raises(ExceptionGroup) as caught:
         await fails_after(890, bench, CredentialsFailed("expired"))
     assert caught.group_contains(CredentialsFailed, match="still refused")

@@ -75,6 +75,7 @@ async def test_expired_credentials_pause_the_run_until_new_ones_are_checked(tmp_
     assert {line["outcome"] for line in bench.outcomes().values()} == {"deleted"}
 
 
+@pytest.mark.at_length
 async def test_credentials_that_expire_all_the_time_fail_nothing(tmp_path: Path) -> None:
     class ShortLived(InProcessGlacier):
         renewed_at = 0.0
@@ -119,6 +120,7 @@ async def test_credentials_of_another_account_end_the_run_and_fail_nothing(tmp_p
     assert service.requests - requests >= 400
 
 
+@pytest.mark.at_length(one_in=3)
 @pytest.mark.parametrize("nth", range(1, 14))
 async def test_a_disk_that_fails_at_any_sync_ends_dispatch_and_the_run_can_be_resumed(tmp_path: Path, nth: int) -> None:
     service = InProcessGlacier(120)
@@ -206,6 +208,7 @@ async def test_a_second_process_begins_near_the_limit_the_first_one_found(tmp_pa
         run.drain("test")
 
 
+@pytest.mark.at_length
 async def test_a_share_of_the_limit_is_left_to_others(tmp_path: Path) -> None:
     bench = Bench(tmp_path, InProcessGlacier(6000, rate_per_second=50))
     async with bench.process(pace=PacerSettings(rate_per_second_first=40.0, leave_share=0.5)) as run:

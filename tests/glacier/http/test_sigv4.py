@@ -33,6 +33,7 @@ def by_botocore(keys: SigningKeys, region: str, url: str, now: datetime, monkeyp
     return str(request.headers["Authorization"])
 
 
+@pytest.mark.at_length(one_in=4)
 @pytest.mark.parametrize("seed", range(10))
 def test_every_signature_is_botocores(seed: int, monkeypatch: pytest.MonkeyPatch) -> None:
     chance = random.Random(seed)

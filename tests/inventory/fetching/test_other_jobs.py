@@ -467,6 +467,7 @@ async def _(world: World) -> None:
     assert (await world.call(Stepping(world.glacier), WantedJob(job_id=world.jobs["theirs"])))[0] == 0
 
 
+@pytest.mark.at_length(one_in=4)
 @pytest.mark.parametrize("row", ROWS, ids=lambda row: row.situation)
 async def test_no_part_is_ever_taken_for_the_vault(row: Row, tmp_path: Path) -> None:
     async with simulated(archives=100) as (glacier, client):

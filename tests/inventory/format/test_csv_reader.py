@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 from glacier_purge.archive import ANY_LENGTH
 from glacier_purge.errors import InventoryDamaged
 from glacier_purge.inventory.format.csv_reader import CsvReader
+from tests.at_length import examples
 from tests.inventory.inventories import (
     CSV_HEADER,
     HOSTILE_DESCRIPTIONS,
@@ -55,7 +56,7 @@ def test_a_description_that_ends_in_a_backslash_swallows_no_line() -> None:
     inventory=st.lists(records.filter(lambda one: not set(one["ArchiveDescription"]) & set("\n\r")), max_size=8),
     data=st.data(),
 )
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=examples(150), deadline=None)
 def test_any_chunking_gives_the_same_lines(inventory: list[Record], data: st.DataObject) -> None:
     for one in inventory:
         one["ArchiveDescription"] = one["ArchiveDescription"].encode("utf-8", "replace").decode()
@@ -162,6 +163,7 @@ def test_a_bad_size_is_a_defect_also_where_no_other_line_is_beside_it(size: byte
     assert [defect.ordinal for defect in result.defects] == [0]
 
 
+@pytest.mark.at_length(one_in=5)
 @pytest.mark.parametrize("cut", range(1, len(LINE)))
 def test_a_torn_last_line_is_damage(cut: int) -> None:
     data = as_csv([record(1)]) + LINE[:cut]

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from glacier_purge.errors import InventoryDamaged
 from glacier_purge.inventory.format.json_reader import JsonReader
+from tests.at_length import examples
 from tests.inventory.inventories import HEADER, HOSTILE_DESCRIPTIONS, as_glacier_json, read, record
 
 if TYPE_CHECKING:
@@ -61,7 +62,7 @@ changes = st.lists(
 
 
 @given(document=st.sampled_from([DOCUMENT, TURNED, SPACED, INDENTED]), changes=changes)
-@settings(max_examples=600, deadline=None)
+@settings(max_examples=examples(600), deadline=None)
 def test_a_space_in_front_changes_the_way_but_not_the_findings(
     document: bytes, changes: list[tuple[int, int, bytes]]
 ) -> None:

@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from glacier_purge.archive import ANY_LENGTH, EXACT, IdRule
 from glacier_purge.inventory.format.json_batch import BatchReader
 from glacier_purge.inventory.ids import all_are_archive_ids
+from tests.at_length import examples
 from tests.inventory.inventories import Record, descriptions, expected, plain, record, records
 
 if TYPE_CHECKING:
@@ -45,7 +46,7 @@ whole_records = records.map(lambda one: {**one, "ArchiveDescription": whole(one[
 
 
 @given(inventory=st.lists(whole_records, min_size=1, max_size=4), data=st.data())
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=examples(300), deadline=None)
 def test_no_batch_is_believed_that_holds_anything_but_the_five_keys(
     inventory: list[Record], data: st.DataObject
 ) -> None:
@@ -59,7 +60,7 @@ def test_no_batch_is_believed_that_holds_anything_but_the_five_keys(
 
 
 @given(inventory=st.lists(whole_records, min_size=1, max_size=4), data=st.data())
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=examples(100), deadline=None)
 def test_compact_records_are_believed_in_any_order_of_their_keys(inventory: list[Record], data: st.DataObject) -> None:
     objects = [written(data.draw(st.permutations(members_of(one)))) for one in inventory]
     archives = batch("[" + ",".join(objects) + "]")
@@ -78,7 +79,7 @@ def test_no_value_could_be_written_in_fewer_bytes() -> None:
 
 @pytest.mark.parametrize("id_rule", [EXACT, ANY_LENGTH])
 @given(ids=st.lists(st.one_of(st.just("x" * 138), st.just("-_aZ09"), descriptions.map(whole)), min_size=1, max_size=4))
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=examples(200), deadline=None)
 def test_ids_together_are_judged_as_each_alone(id_rule: IdRule, ids: list[str]) -> None:
     alone = all(id_rule.holds(one) for one in ids)
     assert all_are_archive_ids(orjson.dumps(ids), id_rule) == alone

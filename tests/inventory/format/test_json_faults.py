@@ -275,6 +275,7 @@ def outcome(reader: Reader, data: bytes, step: int) -> tuple[int | None, int, st
     return result.defects[0].ordinal, result.defects[0].offset_bytes, result.defects[0].reason
 
 
+@pytest.mark.at_length(one_in=3)
 @pytest.mark.parametrize("case", CASES, ids=[f"{case.family}: {case.name}" for case in CASES])
 def test_a_fault_is_named_with_its_byte(case: Case) -> None:
     ordinal, offset_bytes, reason = outcome(JsonReader(), case.data, 1 << 20)
@@ -282,6 +283,7 @@ def test_a_fault_is_named_with_its_byte(case: Case) -> None:
     assert (ordinal, offset_bytes) == (case.ordinal, case.offset_bytes)
 
 
+@pytest.mark.at_length(one_in=2)
 @pytest.mark.parametrize("step", [997, 4096])
 @pytest.mark.parametrize("family", sorted({case.family for case in CASES}))
 def test_a_fault_is_named_the_same_however_it_is_cut(family: str, step: int) -> None:

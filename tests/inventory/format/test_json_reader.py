@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from glacier_purge.archive import ANY_LENGTH
 from glacier_purge.inventory.format.json_reader import JsonReader
+from tests.at_length import examples
 from tests.inventory.inventories import (
     HEADER,
     HOSTILE_DESCRIPTIONS,
@@ -84,7 +85,7 @@ def test_white_space_and_keys_as_other_tools_put_them_are_read_fast(layout: str,
 
 
 @given(inventory=st.lists(records, max_size=8), data=st.data())
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=examples(150), deadline=None)
 def test_any_chunking_gives_what_the_standard_library_reads(inventory: list[Record], data: st.DataObject) -> None:
     document = as_glacier_json(inventory)
     cuts = data.draw(st.lists(st.integers(0, len(document)), max_size=10))
@@ -94,7 +95,7 @@ def test_any_chunking_gives_what_the_standard_library_reads(inventory: list[Reco
 
 
 @given(inventory=st.lists(records, min_size=10, max_size=30), data=st.data())
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=examples(60), deadline=None)
 def test_any_chunking_in_any_layout_gives_the_same(inventory: list[Record], data: st.DataObject) -> None:
     document = data.draw(st.sampled_from(list(laid_out_otherwise(inventory).values())))
     cuts = data.draw(st.lists(st.integers(0, len(document)), max_size=20))
@@ -104,13 +105,18 @@ def test_any_chunking_in_any_layout_gives_the_same(inventory: list[Record], data
 
 @pytest.mark.parametrize("layout", ["glacier", "spaced"])
 def test_a_cut_at_every_byte_changes_nothing(layout: str) -> None:
-    documents = {"glacier": as_glacier_json(HOSTILE), **laid_out_otherwise(HOSTILE)}
-    document = documents[layout]
-    whole = read(JsonReader(), document)
-    assert len(whole.archives) == len(HOSTILE)
-    for cut in range(0, len(document), 3 if layout == "spaced" else 1):
-        assert read(JsonReader(), document, [cut]) == whole
-    assert read(JsonReader(), document, range(len(document))) == whole
+    """Of the header, and of each record with what stands around it; its neighbours are plain, and all there is."""
+    before, behind = record(1000), record(1001)
+    for number, hostile in enumerate(HOSTILE):
+        inventory = [before, hostile, behind]
+        document = {"glacier": as_glacier_json(inventory), **laid_out_otherwise(inventory)}[layout]
+        whole = read(JsonReader(), document)
+        assert len(whole.archives) == len(inventory)
+        begin = document.index(before["SHA256TreeHash"].encode()) if number else 0
+        end = document.index(behind["ArchiveId"].encode())
+        for cut in range(begin, end, 3 if layout == "spaced" else 1):
+            assert read(JsonReader(), document, [cut]) == whole
+        assert read(JsonReader(), document, range(len(document))) == whole
 
 
 def test_raw_utf_8_and_escapes_are_the_same_text() -> None:
