@@ -31,7 +31,9 @@ def examples(wanted: int) -> int:
 
 def part(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Leave in ``items`` what this run tries."""
-    wanted = bool(config.getoption("--at-length"))
+    if (asked := config.getoption("--at-length")) == "too":
+        return
+    wanted = asked == "only"
     named = tuple(one for one in config.args if "[" in one)
     places = Places()
     left_out = {item for item in items if _is_at_length(item, places) is not wanted and item.nodeid not in named}

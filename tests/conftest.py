@@ -60,8 +60,8 @@ def _let_looptime_look_at_loops_only(config: pytest.Config) -> None:
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    """What `make reliability` asks for."""
-    parser.addoption("--at-length", action="store_true", help="try what the suite leaves out, and nothing else")
+    """What `make reliability` and `make mutants` ask for."""
+    parser.addoption("--at-length", choices=["only", "too"], help="try what the suite leaves out, alone or as well")
 
 
 @pytest.hookimpl(tryfirst=True)

@@ -33,6 +33,7 @@ from typing import TYPE_CHECKING
 import coverage
 import pytest
 
+from tests.at_length import PROFILE
 from tests.reliability import report
 from tests.reliability.mutants import Mutant, mutants_of
 from tests.reliability.processes import end_all
@@ -149,7 +150,8 @@ def _pytest(tests: Sequence[str], *plugins: object) -> int:
     os.chdir(ROOT)
     loaded_already = "ignore::pytest.PytestAssertRewriteWarning"
     options = ("-x", "-q", "-n", "0", "-p", "no:cacheprovider", "-W", loaded_already, "--timeout", "0")
-    return int(pytest.main([*options, *tests], plugins=plugins))
+    whole = ("--at-length=too", f"--hypothesis-profile={PROFILE}")
+    return int(pytest.main([*options, *whole, *tests], plugins=plugins))
 
 
 def _leave(code: int) -> None:

@@ -29,7 +29,7 @@ def files() -> list[Path]:
 def try_seed(seed: int, folder: Path) -> Counter[str]:
     """Try all that some files leave out of the suite."""
     part = seed % PARTS
-    how = ("-q", "-n", "0", "-p", "no:cacheprovider", "--at-length", f"--hypothesis-profile={PROFILE}")
+    how = ("-q", "-n", "0", "-p", "no:cacheprovider", "--at-length=only", f"--hypothesis-profile={PROFILE}")
     ended = subprocess.run(
         [sys.executable, "-m", "pytest", *how, f"--basetemp={folder / 'tests'}", *map(str, files()[part::PARTS])],
         cwd=ROOT,
