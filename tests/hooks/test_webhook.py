@@ -116,7 +116,7 @@ async def test_what_does_not_pass_is_told(answers: tuple[int | None, ...], why: 
     async with receiving() as elsewhere, receiving(*answers) as receiver:
         receiver.headers = {"Location": elsewhere.url} if answers[0] in (302, 307) else {}
         with pytest.raises(NotTold, match=f"^{why}") as told:
-            await call(receiver.url, timeout_seconds=0.05)
+            await call(receiver.url, timeout_seconds=0.05 if answers[0] is None else 5.0)
     assert len(receiver.came) == times
     assert not elsewhere.came
     assert "very-secret" not in str(told.value)
