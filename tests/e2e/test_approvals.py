@@ -232,7 +232,8 @@ def test_show_prints_what_plan_printed(desk: Desk) -> None:
 def test_show_gives_programs_what_plan_gave(desk: Desk) -> None:
     planned = json.loads(desk.plan_of("photos", *LIMIT, "--output", "json").out)
     shown = json.loads(desk.ask("show", str(desk.run_dir), "--output", "json").out)
-    assert shown.pop("approval") == "wanted"
+    assert (shown.pop("approval"), shown.pop("approved_by")) == ("wanted", None)
+    assert (shown.pop("approvals_needed"), shown.pop("approvals_there")) == (0, [])
     assert shown["vault_findings"]
     assert shown.pop("forecast")["assumed"] == planned.pop("forecast")["assumed"]
     assert (shown.pop("result"), planned.pop("result")) == ("shown-plan", "plan")
@@ -253,7 +254,8 @@ def test_show_of_a_lifecycle_is_of_the_round_that_waits(desk: Desk) -> None:
     assert asked_by(desk, "run", "--confirm-digest", digest).exit_code == 254
     given = json.loads(desk.ask("show", str(place.parent), "--output", "json").out)
     assert (given["digest"], given["approval"]) == (digest, "given")
-    assert "Approved. How far it is: glacier-purge status" in desk.ask("show", str(place.parent)).out
+    said = desk.ask("show", str(place.parent)).out.splitlines()[-1]
+    assert said == f"Approved by {given['approved_by']}. How far it is: glacier-purge status {place}"
 
 
 def test_show_of_a_fleet_is_every_plan_that_waits(desk: Desk) -> None:

@@ -237,6 +237,21 @@ def test_a_line_of_one_point_is_not_drawn(made: Path) -> None:
     assert "Archives deleted" in page.text
 
 
+def test_rounds_that_deleted_nothing_are_not_what_is_told_as_sent(made: Path) -> None:
+    proven = report(made / "run")
+    [run] = proven.rounds
+    ledger = Ledger(10)
+    ledger.apply([beat("first_delete", active_seconds=0.0)], ts=at(0), epoch=1)
+    nothing = dataclasses.replace(run, last_deletion=None, first_deletion=None, shape=shape_of(ledger.timeline))
+    never = dataclasses.replace(nothing, shape=None)
+    for rounds in ((nothing,), (never,), (nothing, never)):
+        assert "Deletes sent" not in check(as_html(dataclasses.replace(proven, rounds=rounds), NOW)).text
+    for rounds in ((nothing, run), (run, never), (never, run, nothing)):
+        assert f"Deletes sent {when(run.began or '')} to" in check(
+            as_html(dataclasses.replace(proven, rounds=rounds), NOW)
+        ).text.replace("\n", " ")
+
+
 def busy(it: VaultReport, text: str) -> VaultReport:
     """The report with a week behind it, and with what a stranger wrote wherever strangers write."""
     ledger = Ledger(100_000)
