@@ -15,12 +15,12 @@ _KEPT = re.compile(
     r"(?:terms\.json|lifecycle\.jsonl|freeze\.json|removal\.jsonl|fleet\.json|(?:round-[0-9]{1,4}/)?(?:"
     r"plan\.(?:json|signed)|run\.json|decisions|duplicates|unproven\.csv|noticed\.json|removal\.jsonl|certificate\.(?:json|txt)"
     r"|(?:verification/)?(?:inventory\.(?:json|csv)(?:\.sha256)?|retrieval\.json)|verification/[a-z-]+\.ids"
-    r"|approvals?/[A-Za-z0-9._-]{1,200}|audit/[0-9]{6,9}\.jsonl\.torn-[0-9]{1,9}))",
+    r"|approvals/[A-Za-z0-9._-]{1,200}|audit/[0-9]{6,9}\.jsonl\.torn-[0-9]{1,9}))",
     re.ASCII,
 )
 """The files of a run and of a lifecycle, by name; what somebody else put into a folder is theirs. Left out are the log,
 which goes by chunks, what a start makes again (checkpoints, the page and its secret, locks) and notes."""
-FOLDERS = re.compile(r"audit|verification|approvals?|round-[0-9]{1,4}(?:/(?:audit|verification|approvals?))?", re.ASCII)
+FOLDERS = re.compile(r"audit|verification|approvals|round-[0-9]{1,4}(?:/(?:audit|verification|approvals))?", re.ASCII)
 """The folders in which they lie."""
 
 
