@@ -127,7 +127,7 @@ async def opened_fleet(
     ``PlanRefused`` for another file, vault or endpoint than it began with, and what the service answers to being asked
     for the vaults there are.
     """
-    content = _read(file)
+    content = read_fleet_file(file)
     async with shown(folder, settings_for(None, None, None), as_warning):
         with folder.held():
             asked = approvers(settings_for(None, None, None))
@@ -222,7 +222,8 @@ def _check_names(folder: Path, vaults: Sequence[Vault]) -> None:
             )
 
 
-def _read(file: Path) -> bytes:
+def read_fleet_file(file: Path) -> bytes:
+    """The file's bytes, which are text. Raises ``UsageError``."""
     try:
         content = read_given(file)
         as_text(content)
@@ -238,19 +239,32 @@ async def _settled(
     known = read_roster(folder, file, content)
     if known is not None:
         return known
+    roster = await listed(content, settings_for, clients)
+    settle(folder, roster)
+    return roster
+
+
+async def listed(content: bytes, settings_for: SettingsFor, clients: Clients) -> Roster:
+    """The vaults that a fleet file of this ``content`` has now, as a fleet that begins; nothing is written.
+
+    Raises ``UsageError`` for a file that says nothing useful, and what the service answers to being asked.
+    """
     plan = read_fleet(as_text(content))
     settings = {place: settings_for(place.profile, place.region, None) for place in plan.places}
-    listed = {place: await vaults_there(settings[place], clients) for place in plan.places}
-    found = expand(plan, listed)
-    _check_names(folder.path, [one.vault for one in found.chosen])
-    roster = Roster(
+    there = {place: await vaults_there(settings[place], clients) for place in plan.places}
+    found = expand(plan, there)
+    return Roster(
         fleet_file_sha256=fingerprint(content),
         findings=found.findings,
         approvers=msgspec.UNSET if asked is None else asked,
         vaults=tuple(enlisted(one, endpoint(settings[one.place], one.vault.region)) for one in found.chosen),
     )
+
+
+def settle(folder: RunFolder, roster: Roster) -> None:
+    """Begin the fleet in ``folder``, once. Raises ``UsageError`` where two vaults would share a folder."""
+    _check_names(folder.path, [Vault.from_arn(one.vault_arn) for one in roster.vaults])
     write_roster(folder, roster)
-    return roster
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -70,6 +70,11 @@ class Looking:
                 self._last_at = loop.time()
             return self._last
 
+    def log_head(self, folder: str) -> str | None:
+        """The hash that the log of the run in ``folder`` ended with when it was last looked at."""
+        followed = self._followed.get(Path(folder))
+        return None if followed is None else followed.head
+
     def _places(self) -> list[tuple[RunFolder, Vault | None]]:
         """Folders, and the vaults they are of where that is known without looking into them."""
         roster = settled_roster(self._folder)

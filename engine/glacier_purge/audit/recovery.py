@@ -124,6 +124,11 @@ class FollowedLog:
                     read_further(disk, identity, self._log)
         return None if self._log is None else self._log.ledger
 
+    @property
+    def head(self) -> str | None:
+        """The hash of the last record of the last look; None before there is one."""
+        return None if self._log is None else self._log.position.last_hash
+
 
 def read_log_identity(disk: Disk) -> LogIdentity | None:
     """Learn whose log this is, or was: from its first record, else from a checkpoint; None when there is none yet.

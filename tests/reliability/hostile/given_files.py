@@ -18,7 +18,7 @@ from importlib import resources
 from io import StringIO
 from typing import TYPE_CHECKING, Any
 
-from glacier_purge.api.fleet import _read as read_fleet_file
+from glacier_purge.api.fleet import read_fleet_file
 from glacier_purge.archive import EXACT
 from glacier_purge.errors import ConfigurationFailed, UsageError
 from glacier_purge.fleet.file import read_fleet
