@@ -155,7 +155,7 @@ schemas: $(VENV)/.ready ## Write config/schema.json and config/schemas again fro
 	@$(BIN)/glacier-purge config schema --all-to config/schemas
 
 lock: $(VENV)/.ready ## Write the lock files again from pyproject.toml.
-	@$(COMPILE) --group dev pyproject.toml --output-file requirements.lock
+	@$(COMPILE) --group dev --extra temporal pyproject.toml --output-file requirements.lock
 	@$(COMPILE) --group witness --output-file requirements-witness.lock
 	@$(COMPILE) --group bootstrap --output-file requirements-bootstrap.lock
 	@$(COMPILE) --group browser --output-file requirements-browser.lock

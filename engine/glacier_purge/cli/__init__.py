@@ -13,7 +13,7 @@ import gc
 import os
 import sys
 from contextlib import suppress
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NoReturn
 
 from glacier_purge import ELSEWHERE
 from glacier_purge.cli.exit_codes import ExitCode
@@ -37,9 +37,22 @@ def main(argv: Sequence[str] | None = None) -> int:
     arguments = list(sys.argv[1:] if argv is None else argv)
     with dependable_streams(), speaking(voice_wanted(arguments)):
         exit_code = _answer(arguments)
+    if argv is None and "temporalio" in sys.modules:
+        _leave(exit_code)
     if argv is None:
         gc.freeze()  # or the interpreter looks through all of it for garbage before it ends: a sixth of a short command
     return exit_code
+
+
+def _leave(exit_code: int) -> NoReturn:
+    """End the process with no cleaning up of the interpreter, in which threads of Temporal's SDK may crash.
+
+    What they let go of after an answer needs the interpreter once more (sdk-python, issue 300); all is written by now.
+    """
+    for stream in (sys.stdout, sys.stderr):
+        with suppress(OSError, ValueError, AttributeError):
+            stream.flush()
+    os._exit(exit_code)
 
 
 def _answer(arguments: list[str]) -> int:

@@ -13,6 +13,7 @@ import msgspec
 from glacier_purge.cli.benching.result import Benched
 from glacier_purge.report.results.approving import ApprovalMade
 from glacier_purge.report.results.auditing import AllAudited, Anchored, Audited, Bundled
+from glacier_purge.report.results.clusters import ClusterOrdered, ClusterStarted, ClusterStatus
 from glacier_purge.report.results.happened import (
     ApprovalWanted,
     Failed,
@@ -49,6 +50,13 @@ _ANSWERS: dict[str, tuple[type[msgspec.Struct], ...]] = {
     "audit bundle": (Bundled,),
     "audit verify": (Audited, AllAudited),
     "bench": (Benched,),
+    "cluster approve": (ClusterOrdered,),
+    "cluster pause": (ClusterOrdered,),
+    "cluster rate": (ClusterOrdered,),
+    "cluster resume": (ClusterOrdered,),
+    "cluster start": (ClusterStarted,),
+    "cluster status": (ClusterStatus,),
+    "cluster stop": (ClusterOrdered,),
     "delete-vault": (Removed, Waits),
     "demo": (Purged,),
     "doctor": (Diagnosed,),

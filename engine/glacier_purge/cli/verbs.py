@@ -134,6 +134,46 @@ VERBS: dict[str, Verb] = {
             },
         ),
     ),
+    "cluster worker": Verb(
+        "glacier_purge.cli.cluster:worker",
+        "Take steps of a company's vaults until stopped.",
+        _ends(_SETTINGS, {0: "stopped by Ctrl-C or SIGTERM"}),
+    ),
+    "cluster start": Verb(
+        "glacier_purge.cli.cluster:start",
+        "Have the vaults of a fleet file carried by workers.",
+        _ends(_SERVICE, {0: "they are carried from now on"}),
+    ),
+    "cluster status": Verb(
+        "glacier_purge.cli.cluster:status",
+        "Say how every vault of a company stands.",
+        _ends(_LOCAL, {0: "said"}),
+    ),
+    "cluster approve": Verb(
+        "glacier_purge.cli.cluster:approve",
+        "Carry a yes to plans that wait for it.",
+        _ends(_LOCAL, {0: "the workers have it", 2: "wrong usage, or no such plan waits; nothing was approved"}),
+    ),
+    "cluster pause": Verb(
+        "glacier_purge.cli.cluster:pause",
+        "Drain a company, or one account and region of it.",
+        _ends(_LOCAL, {0: "it is drained"}),
+    ),
+    "cluster resume": Verb(
+        "glacier_purge.cli.cluster:resume",
+        "Go on after that, or look at once.",
+        _ends(_LOCAL, {0: "it goes on"}),
+    ),
+    "cluster rate": Verb(
+        "glacier_purge.cli.cluster:rate",
+        "Change the highest rate of accounts and regions.",
+        _ends(_LOCAL, {0: "it is changed"}),
+    ),
+    "cluster stop": Verb(
+        "glacier_purge.cli.cluster:stop",
+        "Drain a company and end; start goes on with it.",
+        _ends(_LOCAL, {0: "it ends"}),
+    ),
     "thaw": Verb(
         "glacier_purge.cli.thaw:thaw",
         "Let uploads again that a lost lifecycle denies.",
@@ -283,7 +323,7 @@ VERBS: dict[str, Verb] = {
 HEADINGS = {
     "Look first": ("vaults", "estimate", "doctor"),
     "A purge, step by step": ("inventory", "plan", "show", "approve", "apply", "purge", "verify", "delete-vault"),
-    "All of it, over days": ("run", "fleet", "thaw", "abandon"),
+    "All of it, over days": ("run", "fleet", "cluster", "thaw", "abandon"),
     "On another host": ("handover", "take", "restore"),
     "While it goes on": ("status", "watch", "pause", "resume", "rate", "stop"),
     "Afterwards": ("report", "why", "audit"),
@@ -295,6 +335,7 @@ HEADINGS = {
 GROUPS = {
     "inventory": "Get vault inventories and look into them.",
     "audit": "Prove what a run did.",
+    "cluster": "Have Temporal carry many vaults over workers that may die.",
     "config": "See the settings.",
 }
 """The first words of verbs of two."""
