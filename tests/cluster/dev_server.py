@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import socket
 import subprocess
@@ -12,6 +13,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
+from temporalio.client import Client
 
 PROGRAM = Path(sys.executable).with_name("temporal")
 
@@ -50,9 +52,10 @@ class DevServer:
             env={"PATH": os.environ["PATH"], "HOME": str(self.folder), "DO_NOT_TRACK": "1"},
         )
         for _ in range(600):
-            with suppress(OSError), closing(socket.create_connection(("127.0.0.1", self.port), 1.0)):
-                return
             assert self.process.poll() is None, "the server ended by itself"
+            with suppress(RuntimeError):  # nobody there yet, or somebody who is not ready
+                asyncio.run(_ask(self.address))
+                return
             time.sleep(0.1)
         raise AssertionError("the server did not answer in a minute")
 
@@ -68,3 +71,7 @@ class DevServer:
         assert self.process is None
         for file in self.folder.glob("engine.db*"):
             file.unlink()
+
+
+async def _ask(address: str) -> None:
+    await Client.connect(address)
