@@ -239,13 +239,15 @@ async def _settled(
     known = read_roster(folder, file, content)
     if known is not None:
         return known
-    roster = await listed(content, settings_for, clients)
+    roster = await listed(content, settings_for, clients, asked)
     settle(folder, roster)
     return roster
 
 
-async def listed(content: bytes, settings_for: SettingsFor, clients: Clients) -> Roster:
+async def listed(content: bytes, settings_for: SettingsFor, clients: Clients, asked: Approvers | None) -> Roster:
     """The vaults that a fleet file of this ``content`` has now, as a fleet that begins; nothing is written.
+
+    ``asked`` are those whose signed approvals it will take, where it takes any.
 
     Raises ``UsageError`` for a file that says nothing useful, and what the service answers to being asked.
     """

@@ -14,6 +14,7 @@ import msgspec
 from msgspec.structs import replace
 
 from glacier_purge.api.fleet import listed, read_fleet_file, settle
+from glacier_purge.api.values import approvers
 from glacier_purge.api.watching import Looking
 from glacier_purge.archive import Vault
 from glacier_purge.errors import GlacierPurgeError
@@ -42,7 +43,7 @@ async def parted(file: Path, settings_for: SettingsFor, clients: Clients) -> tup
     Raises what listing a fleet raises.
     """
     content = read_fleet_file(file)
-    whole = await listed(content, settings_for, clients)
+    whole = await listed(content, settings_for, clients, approvers(settings_for(None, None, None)))
     parts = groupby(sorted(whole.vaults, key=_pair), key=_pair)
     rosters = [(pair, replace(whole, vaults=tuple(vaults))) for pair, vaults in parts]
     return [
