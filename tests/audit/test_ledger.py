@@ -60,6 +60,9 @@ def test_outcomes_are_counted_by_kind_with_bytes_and_attempts() -> None:
         (make_note("approval", {**APPROVAL, "document": "n\u00e4"}), "approval"),
         (make_note("approval", {**APPROVAL, "counted": "soon"}), "approval"),
         (make_note("approved", {"how": "signed"}), "digest"),
+        (make_note("restored", {}), "restored"),
+        (make_note("restored", {"may_reach": 100}), "ordinal 100 of 100"),
+        (make_note("restored", {"may_reach": -2}), "ordinal -2 of 100"),
     ],
 )
 def test_what_cannot_follow_is_refused_with_its_place(record: Record, reason: str) -> None:
@@ -77,6 +80,17 @@ def test_the_number_of_the_lease_is_the_last_processs_that_held_one() -> None:
     assert Ledger(100, held.state(), held.bitmap()).lease_epoch == 5
     held.apply([make_note("opened", {"lease_epoch": 9})], ts=TS, epoch=3)
     assert held.lease_epoch == 9
+
+
+def test_what_was_restored_may_have_been_sent_as_far_as_its_replica_says() -> None:
+    ledger = ledger_of(outcome(3), make_note("released", {"first": 0, "last": 9}))
+    assert not ledger.is_settled
+    ledger.apply([make_note("restored", {"may_reach": 40})], ts=TS, epoch=1)
+    assert ledger.is_settled
+    ledger.begin(2)
+    assert [n for n in range(100) if ledger.maybe_sent(n)] == [n for n in range(41) if n != 3]
+    ledger.apply([make_note("restored", {"may_reach": -1})], ts=TS, epoch=2)
+    assert ledger.maybe_sent(40)
 
 
 def test_who_approved_is_who_did_and_not_who_went_on() -> None:

@@ -333,7 +333,7 @@ async def test_a_checkpoint_is_borne_out_however_the_log_is_cut_into_pieces(monk
 async def test_a_log_that_is_followed_says_what_one_read_anew_says(tmp_path: Path) -> None:
     """Also over segments that end and are sealed between two looks, and a checkpoint that comes."""
     followed = FollowedLog(tmp_path, PLAN)
-    assert followed.look() is None
+    assert (followed.look(), followed.head) == (None, None)
     journal = await open_journal(FileDisk(tmp_path), records=400, segment_records=50)
     for first in range(0, 400, 40):
         journal.record([outcome(ordinal) for ordinal in range(first, first + 40)])
@@ -348,6 +348,8 @@ async def test_a_log_that_is_followed_says_what_one_read_anew_says(tmp_path: Pat
         anew = replay(tmp_path)
         assert now is not None
         assert (now.counts, now.bitmap(), now.timeline) == (anew.counts, anew.bitmap(), anew.timeline)
+        assert journal.anchor is not None
+        assert followed.head == journal.anchor.partition(":")[2]
     await journal.aclose()
     for name in ("checkpoint", "checkpoint.previous"):
         (tmp_path / name).unlink()
