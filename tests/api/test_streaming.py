@@ -23,6 +23,7 @@ from glacier_purge.deletion.retry import RetryPolicy, RetryPolicySettings, own_p
 from glacier_purge.errors import AuditDamaged, DiskFailed, NotOurs, RunLocked, UsageError
 from glacier_purge.glacier.reply import Meaning
 from glacier_purge.storage.disk import FileDisk, FolderFiles
+from glacier_purge.storage.file_system import PROBE_FILE
 from glacier_purge.storage.folder import RunFolder
 from glacier_simulator.faults import Rule
 from glacier_simulator.kit import SimulatedGlacier
@@ -305,6 +306,17 @@ async def test_a_folder_that_is_not_as_it_was_written_is_refused(
     spoil(log)
     with nothing_sent(glacier), pytest.raises(error, match=said):
         await outcomes_of(glacier, ids, log)
+
+
+def as_a_crash_leaves_it(log: Path) -> None:
+    log.mkdir(0o700)
+    (log / PROBE_FILE).touch(0o600)
+
+
+async def test_a_log_begins_where_a_crash_left_only_what_was_tried_there(glacier: SimulatedGlacier, log: Path) -> None:
+    as_a_crash_leaves_it(log)
+    ids = ids_in(glacier)[:5]
+    assert len(await outcomes_of(glacier, ids, log)) == 5
 
 
 async def test_a_runs_folder_and_a_locked_one_are_refused(glacier: SimulatedGlacier, log: Path, tmp_path: Path) -> None:

@@ -50,7 +50,7 @@ def test_this_machines_own_is_called_something_and_is_enough(tmp_path: Path) -> 
 
 def test_names_that_are_one_are_found_by_trying(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """As on a Mac, where every spelling is there."""
-    monkeypatch.setattr(file_system, "_PROBE", ".1")
+    monkeypatch.setattr(file_system, "PROBE_FILE", ".1")
     assert takes_names_for_one(tmp_path)
     assert os.listdir(tmp_path) == []  # noqa: PTH208 - names, not paths
 

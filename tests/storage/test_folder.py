@@ -11,6 +11,7 @@ import pytest
 
 from glacier_purge.archive import Vault
 from glacier_purge.errors import HostFailed, UsageError
+from glacier_purge.storage import file_system
 from glacier_purge.storage.folder import RunFolder, run_name
 from glacier_purge.storage.pretend_disk import PretendDisk
 from tests.reliability.mirror import mirrored
@@ -75,6 +76,14 @@ def test_nothing_that_is_there_is_taken_over(tmp_path: Path) -> None:
             RunFolder.create(tmp_path / name)
     with pytest.raises(UsageError, match="cannot be made"):
         RunFolder.create(tmp_path / "file" / "run")
+
+
+def test_a_folder_in_which_a_crash_left_only_what_was_tried_there_is_as_empty(tmp_path: Path) -> None:
+    place = tmp_path / "run"
+    place.mkdir()
+    (place / file_system.PROBE_FILE).touch(0o600)
+    RunFolder.create(place)
+    assert list(place.iterdir()) == []
 
 
 def test_only_a_safe_folder_is_opened(tmp_path: Path) -> None:

@@ -31,7 +31,9 @@ from glacier_purge.run.feed import RELEASE_MAX
 from glacier_purge.run.host import package_sha256, who
 from glacier_purge.storage.disk import FileDisk
 from glacier_purge.storage.documents import encoded
+from glacier_purge.storage.file_system import PROBE_FILE
 from glacier_purge.storage.folder import PLAN_FILE, RunFolder, run_name
+from glacier_purge.storage.locks import LOCK_FILE
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Iterator, Sequence
@@ -77,7 +79,7 @@ def stream_folder(path: Path, vault: Vault, endpoint_url: str) -> Iterator[RunFo
 
 def _begin(folder: RunFolder, vault: Vault, endpoint_url: str) -> None:
     """Write down whose log it is, unless the folder is something else's; what a crash in here leaves is no matter."""
-    others = {entry.name for entry in folder.path.iterdir()} - {"lock", f".{STREAM_FILE}.new"}
+    others = {entry.name for entry in folder.path.iterdir()} - {LOCK_FILE, PROBE_FILE, f".{STREAM_FILE}.new"}
     if others:
         raise UsageError(_BESIDE.format(folder=folder.path, file=min(others)))
     now = utc_now()

@@ -23,7 +23,8 @@ _MOUNTS = Path("/proc/self/mountinfo")
 _LACKS = {errno.EINVAL, errno.ENOSYS, errno.EOPNOTSUPP, errno.ENOTSUP, errno.ENOLCK, errno.ENOTTY}
 """What a file system says of an operation that it does not have; all else is a fault of the disk."""
 _OTHERS_WRITE = stat.S_IWGRP | stat.S_IWOTH
-_PROBE = ".file-system"
+PROBE_FILE = ".file-system"
+"""Tried and removed again in a folder that is begun; a crash may leave it there, and it is no matter."""
 ADVICE = "Give a folder on a disk of this host (in WSL: not below /mnt/c; in a container: a volume)."
 
 
@@ -32,7 +33,7 @@ def check_file_system(folder: Path) -> None:
 
     Raises ``UsageError`` where something is lacking, and ``OSError`` as a disk that fails.
     """
-    probe = folder / _PROBE
+    probe = folder / PROBE_FILE
     descriptor = os.open(probe, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
     try:
         facts = os.fstat(descriptor)
@@ -76,10 +77,10 @@ def sync_name(folder: Path) -> None:
 
 def takes_names_for_one(folder: Path) -> bool:
     """Tell whether names that differ in upper and lower case only are one in a folder of ours, as macOS has it."""
-    probe = folder / _PROBE
+    probe = folder / PROBE_FILE
     probe.touch(mode=0o600)
     try:
-        return probe.with_name(_PROBE.upper()).exists()
+        return probe.with_name(PROBE_FILE.upper()).exists()
     finally:
         probe.unlink()
 

@@ -20,7 +20,7 @@ from glacier_purge.errors import DiskFailed, NotOurs, UsageError
 from glacier_purge.host_faults import of_place
 from glacier_purge.storage import documents, locks
 from glacier_purge.storage.disk import Files, FolderFiles
-from glacier_purge.storage.file_system import check_file_system, sync_name
+from glacier_purge.storage.file_system import PROBE_FILE, check_file_system, sync_name
 from glacier_purge.storage.ownership import check_own_folder, check_owner, check_way_to, open_own
 
 PLAN_FILE = "plan.json"
@@ -173,7 +173,7 @@ def _make_or_take(path: Path) -> None:
             for folder in made:
                 sync_name(folder)
     except FileExistsError:
-        if path.is_symlink() or not path.is_dir() or any(path.iterdir()):
+        if path.is_symlink() or not path.is_dir() or {entry.name for entry in path.iterdir()} - {PROBE_FILE}:
             raise UsageError(
                 f"{path} exists already and is not an empty folder. A run folder belongs to one run: give another "
                 "--run-dir, or go on with the run in it: glacier-purge apply " + str(path)
