@@ -52,9 +52,12 @@ def test_a_filter_lets_go_or_names_its_reason(one: s.Filter, facts: dict[str, ob
     assert decision == r.DELETE or decision in one.reasons
 
 
-def test_a_regular_expression_that_is_none_is_refused() -> None:
-    with pytest.raises(UsageError, match="--description /\\(/ is not a regular expression"):
-        s.described_like("/(/")
+@pytest.mark.parametrize("pattern", ["(", "[", "a{1,99999999999}", "(" * 5_000])
+def test_a_regular_expression_that_is_none_is_refused(pattern: str) -> None:
+    with pytest.raises(UsageError) as refused:
+        s.described_like(f"/{pattern}/")
+    said = refused.value.args[0]
+    assert said.startswith(f"--description /{pattern}/ is not a regular expression: ")
 
 
 def test_every_decision_has_a_name_of_its_own() -> None:

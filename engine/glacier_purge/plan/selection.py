@@ -98,7 +98,7 @@ def described_like(pattern: str, called: str = "--description") -> Filter:
     if len(pattern) > 1 and pattern.startswith("/") and pattern.endswith("/"):
         try:
             matches = re.compile(pattern[1:-1]).search
-        except re.error as error:
+        except (re.error, OverflowError, RecursionError) as error:  # it counts too far, or is nested too deeply
             raise UsageError(f"{called} {pattern} is not a regular expression: {error}.") from error
     else:
         matches = re.compile(fnmatch.translate(pattern)).match
