@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from glacier_purge.cli.exit_codes import ExitCode
+from glacier_purge.storage.file_system import PROBE_FILE
 from tests.reliability.commands import DAYS_PASS, PACED, Toll, check_purged, check_sound
 
 if TYPE_CHECKING:
@@ -46,7 +47,8 @@ def apply(world: World, _: random.Random) -> Task:
 
 
 def purge(world: World, _: random.Random) -> Task:
-    """Planned and carried out in one go; what was killed while it planned is begun anew, as it says itself."""
+    """Planned and carried out in one go; what was killed while it planned is begun anew, as it says itself, and
+    at once where it left nothing but what it tried of the disk."""
     inventory = world.simulator.inventory(world.folder / "inventory.json")
     at = ("--endpoint-url", world.simulator.endpoint_url)
     begin = ("purge", "photos", "--inventory", str(inventory), "--run-dir", str(world.run_dir), *at)
@@ -56,7 +58,7 @@ def purge(world: World, _: random.Random) -> Task:
     def arguments(_: list[str]) -> tuple[str, ...]:
         if (world.run_dir / "plan.json").exists():
             return (*world.resume_arguments(digest), *PACED, *JSON)
-        if world.run_dir.exists() and any(world.run_dir.iterdir()):
+        if world.run_dir.exists() and {entry.name for entry in world.run_dir.iterdir()} - {PROBE_FILE}:
             refused = world.run(*begin, exit_code=2)
             assert "exists already" in refused.stderr
             empty(world.run_dir)
