@@ -21,7 +21,7 @@ _VAULT_NAME = re.compile(r"[A-Za-z0-9_.-]{1,255}")
 class Credential(msgspec.Struct, frozen=True):
     """A key that may sign, for ``principal_arn``. Only session tokens have ``expires`` (epoch seconds).
 
-    Without a ``policy`` it may do everything.
+    Without a ``policy`` it may do everything.  A session of a role has the role's ARN, and the ``tags`` it was given.
     """
 
     secret: str
@@ -30,6 +30,8 @@ class Credential(msgspec.Struct, frozen=True):
     session_token: str | None = None
     expires: float | None = None
     policy: tuple[Statement, ...] | None = None
+    role_arn: str | None = None
+    tags: tuple[tuple[str, str], ...] = ()
 
 
 class Caller(msgspec.Struct, frozen=True):
@@ -39,6 +41,8 @@ class Caller(msgspec.Struct, frozen=True):
     principal_arn: str
     region: str
     policy: tuple[Statement, ...] | None = None
+    role_arn: str | None = None
+    tags: tuple[tuple[str, str], ...] = ()
 
 
 class Capacity(msgspec.Struct):

@@ -74,6 +74,8 @@ class Call:
             tags={} if vault is None else vault.facts.tags,
             age_days=None if created is None else (self.now - created) / _SECONDS_A_DAY,
             region=self.caller.region,
+            role_arn=self.caller.role_arn,
+            context={f"aws:principaltag/{key.lower()}": value for key, value in self.caller.tags},
         )
 
     def denied(self, resource: str, why: str = "") -> refusal.Refusal:

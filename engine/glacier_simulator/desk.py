@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import logging
 import re
+from collections.abc import Mapping
 from email.utils import formatdate
 from hashlib import sha256
 from itertools import chain
@@ -21,6 +22,7 @@ from urllib.parse import parse_qsl
 import msgspec
 
 from glacier_simulator import pages as control
+from glacier_simulator import sts
 from glacier_simulator.clock import SimulatorClock, wall_seconds
 from glacier_simulator.exchange import Request, Response
 from glacier_simulator.fault_kinds import KINDS
@@ -31,6 +33,7 @@ from glacier_simulator.outbox import Outgoing
 from glacier_simulator.refusal import Refusal
 from glacier_simulator.routing import route
 from glacier_simulator.scenario import Change, Limits, Scenario, Sent, Timeline
+from glacier_simulator.signature import region_of_scope
 from glacier_simulator.spoil import Whole
 from glacier_simulator.throttle import Limit
 from glacier_simulator.treehash import tree_hash
@@ -44,7 +47,10 @@ _log = logging.getLogger("glacier_simulator")
 
 
 class ServiceDesk:
-    """The pretended service as connections see it. ``vault`` is the name that a scenario means by ``{vault}``."""
+    """The pretended service as connections see it. ``vault`` is the name that a scenario means by ``{vault}``.
+
+    ``own_limits`` are those of single accounts in single regions, in place of ``limits``.
+    """
 
     def __init__(
         self,
@@ -53,6 +59,7 @@ class ServiceDesk:
         *,
         vault: str,
         limits: Limits,
+        own_limits: Mapping[tuple[str, str], Limits] | None = None,
         latency: Latency,
         faults: FaultPlan,
         scenario: Scenario,
@@ -65,6 +72,7 @@ class ServiceDesk:
         self.clock = clock
         self.faults = faults
         self.limits = limits
+        self.own_limits = dict(own_limits or {})
         self._latency = latency
         self._vault = vault
         self._timeline = Timeline(scenario)
@@ -83,7 +91,7 @@ class ServiceDesk:
             return None
         now = self._arrived("DeleteArchive")
         self._meter.count(self.clock.real_seconds())
-        fault = self.faults.decide("DeleteArchive", match[3], now - self._started)
+        fault = self.faults.decide("DeleteArchive", match[3], now - self._started, self.glacier.region)
         if fault is not None:
             return self._struck(fault, read_request(b"DELETE", url, headers, b""), now, keep_alive=True)
         refused = self.glacier.delete_archive(match[2].decode(), match[3].decode(), now)
@@ -103,7 +111,8 @@ class ServiceDesk:
         now = self._arrived(operation)
         if operation == "DeleteArchive":
             self._meter.count(self.clock.real_seconds())
-        fault = self.faults.decide(operation, key, now - self._started)
+        region = region_of_scope(request, self.glacier.region)
+        fault = self.faults.decide(operation, key, now - self._started, region)
         if fault is not None:
             return self._struck(fault, request, now, keep_alive=keep_alive)
         return self._served(self.glacier.handle(request, now, wall=wall_seconds()), keep_alive=keep_alive)
@@ -203,11 +212,29 @@ class ServiceDesk:
         self.clock.rescale(scale)
         self._set_limit()
 
-    def change_limits(self, limits: Limits) -> None:
-        """Put other limits in force; what is None stays as it is."""
+    def change_limits(self, limits: Limits, whose: tuple[str, str] | None = None) -> None:
+        """Put other limits in force; what is None stays as it is.
+
+        ``whose`` is one account and region that has its own from now on; None: all that have none.
+        """
         given = {name: value for name, value in msgspec.structs.asdict(limits).items() if value is not None}
-        self.limits = msgspec.structs.replace(self.limits, **given)
+        if whose is None:
+            self.limits = msgspec.structs.replace(self.limits, **given)
+        else:
+            self.own_limits[whose] = msgspec.structs.replace(self.own_limits.get(whose, self.limits), **given)
         self._set_limit()
+
+    def accounts(self) -> list[dict[str, Any]]:
+        """What there is in each account and region, and what has become of it."""
+        return [
+            {
+                "account_id": account.facts.account_id,
+                "region": account.facts.region,
+                "limits": self.own_limits.get((account.facts.account_id, account.facts.region), self.limits),
+                "vaults": {name: account.vaults[name].shelf.live for name in sorted(account.vaults)},
+            }
+            for account in self.glacier.accounts()
+        ]
 
     def ledger(self) -> dict[str, Any]:
         """What was asked of the service and what is left."""
@@ -224,17 +251,21 @@ class ServiceDesk:
         return self.glacier.inventory_now(vault, form, self._now())
 
     def _set_limit(self) -> None:
-        rate, burst = self.limits.rate, self.limits.burst
-        limit = None
-        if rate:
-            # A stopped clock has no real second to speak of: its limit is per simulated second.
-            limit = Limit(
-                rate / (self.clock.scale or 1.0),
-                burst or max(rate, 1.0),
-                self.limits.mode or "bucket",
-                bool(self.limits.charge_rejected),
-            )
-        self.glacier.set_limit(limit, self.clock.now())
+        now = self.clock.now()
+        self.glacier.set_limit(self._in_service_time(self.limits), now)
+        for (account_id, region), limits in self.own_limits.items():
+            self.glacier.set_own_limit(account_id, region, self._in_service_time(limits), now)
+
+    def _in_service_time(self, limits: Limits) -> Limit | None:
+        if not limits.rate:
+            return None
+        # A stopped clock has no real second to speak of: its limit is per simulated second.
+        return Limit(
+            limits.rate / (self.clock.scale or 1.0),
+            limits.burst or max(limits.rate, 1.0),
+            limits.mode or "bucket",
+            bool(limits.charge_rejected),
+        )
 
 
 class _Meter:
@@ -269,6 +300,8 @@ class _Date:
 
 def _whom(request: Request) -> tuple[str, bytes]:
     """The operation and the key by which faults are decided: for archives their id, so that both ways agree."""
+    if (action := sts.action_of(request)) is not None:
+        return action, request.body
     try:
         where = route(request)
     except Refusal:

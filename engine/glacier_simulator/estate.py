@@ -50,7 +50,7 @@ class EstateState(msgspec.Struct):
 class Estate:
     """What is there, and how it comes to be there."""
 
-    __slots__ = ("_accounts", "identifiers", "limit", "seed", "shelves", "tally")
+    __slots__ = ("_accounts", "_own_limits", "identifiers", "limit", "seed", "shelves", "tally")
 
     def __init__(self, seed: int, limit: Limit | None) -> None:
         self.seed = seed
@@ -59,12 +59,14 @@ class Estate:
         self.shelves: dict[int, Shelf] = {}
         self.tally = Tally()
         self._accounts: dict[tuple[str, str], Account] = {}
+        self._own_limits: dict[tuple[str, str], Limit | None] = {}
 
     def account(self, account_id: str, region: str) -> Account:
         """An account in a region; it is there as soon as somebody asks."""
         account = self._accounts.get((account_id, region))
         if account is None:
-            account = Account(AccountFacts(account_id, region), self.limit)
+            limit = self._own_limits.get((account_id, region), self.limit)
+            account = Account(AccountFacts(account_id, region), limit)
             self._accounts[account_id, region] = account
         return account
 
@@ -83,11 +85,25 @@ class Estate:
         """Tell whether any vault holds or held this archive."""
         return any(shelf.find(archive_id) is not None for shelf in self.shelves.values())
 
+    def has(self, account_id: str, region: str) -> bool:
+        """Tell whether anybody has asked for this account in this region before."""
+        return (account_id, region) in self._accounts
+
+    def accounts(self) -> list[Account]:
+        """Every account in every region that anybody asked for so far."""
+        return list(self._accounts.values())
+
     def change_limit(self, limit: Limit | None, now: float) -> None:
-        """Change what every account may send in every region, from now on."""
+        """Change what accounts without a limit of their own may send in a region, from now on."""
         self.limit = limit
-        for account in self._accounts.values():
-            account.throttle.change(limit, now)
+        for pair, account in self._accounts.items():
+            if pair not in self._own_limits:
+                account.throttle.change(limit, now)
+
+    def change_own_limit(self, account_id: str, region: str, limit: Limit | None, now: float) -> None:
+        """Change what one account may send in one region, whatever others may, from now on."""
+        self._own_limits[account_id, region] = limit
+        self.account(account_id, region).throttle.change(limit, now)
 
     def state(self) -> EstateState:
         """All there is to keep."""

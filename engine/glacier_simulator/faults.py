@@ -26,7 +26,7 @@ class Rule(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     ``share`` (0 to 1) of the requests of ``operation`` (a name of the service's API, or ``*``) that arrive from
     ``from_seconds`` until ``until_seconds`` (None: for ever) after the start, in simulated time; ``count`` of them at
     most.  With ``after``, the name of an operation, that time is counted from its first request: a purge may begin
-    whenever it likes and still meets what is meant for purges.
+    whenever it likes and still meets what is meant for purges.  With ``regions``, requests to others are left alone.
     ``seconds`` is how long the fault waits where it waits, in real time; None is the kind's own default.
     """
 
@@ -38,6 +38,7 @@ class Rule(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     count: int | None = None
     seconds: float | None = None
     after: str | None = None
+    regions: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         if self.kind not in KINDS:
@@ -85,8 +86,8 @@ class FaultPlan:
         self._struck = [0] * len(self._rules)
         self._concerning = {}
 
-    def decide(self, operation: str, key: bytes, at_seconds: float) -> Fault | None:
-        """The fault that strikes this request, if any. ``key`` is the archive id or the path."""
+    def decide(self, operation: str, key: bytes, at_seconds: float, region: str) -> Fault | None:
+        """The fault that strikes this request to ``region``, if any. ``key`` is the archive id or the path."""
         concerning = self._concerning.get(operation)
         if concerning is None:
             self._begun.setdefault(operation, at_seconds)
@@ -100,6 +101,8 @@ class FaultPlan:
         digest = crc32(key)
         for index, rule in concerning:
             if not rule.is_on(at_seconds - self._begun.get(rule.after, inf)):
+                continue
+            if rule.regions and region not in rule.regions:
                 continue
             if rule.count is not None and self._struck[index] >= rule.count:
                 continue

@@ -27,6 +27,7 @@ import msgspec
 from glacier_purge.archive import Vault
 from glacier_purge.errors import UsageError
 from glacier_simulator.account import Credential
+from glacier_simulator.accounts_file import Accounts
 from glacier_simulator.certificate import make_certificate
 from glacier_simulator.clock import SimulatorClock, wall_seconds
 from glacier_simulator.desk import ServiceDesk
@@ -66,9 +67,9 @@ class SimulatedGlacier:
     beginning at ``starts_at`` (seconds since 1970; None is the wall's now).  ``secret_keys`` (access key id to secret)
     switches the checking of signatures on; without it anybody may come in.  A key in ``policies`` may do only what that
     IAM policy (JSON) allows, the others may do everything.  ``inventory`` is a file (JSON) whose archives are pretended
-    instead of generated ones.  What ``state_dir`` holds wins over all of that, and a
-    ``scenario`` comes on top.  With ``tls`` clients have to trust ``ca_file``.  The same ``seed`` gives the same
-    archives and the same faults.
+    instead of generated ones.  With ``accounts`` the vaults are theirs, and their users sign.  What ``state_dir`` holds
+    wins over all of that, and a ``scenario`` comes on top.  With ``tls`` clients have to trust ``ca_file``.  The same
+    ``seed`` gives the same archives and the same faults.
     """
 
     archives: int = 0
@@ -87,6 +88,7 @@ class SimulatedGlacier:
     secret_keys: dict[str, str] | None = None
     policies: Mapping[str, str] = field(default_factory=dict)
     inventory: Path | None = None
+    accounts: Accounts | None = None
     state_dir: Path | None = None
     host: str = "127.0.0.1"
     port: int = 0
@@ -99,6 +101,9 @@ class SimulatedGlacier:
 
     async def __aenter__(self) -> Self:
         """Begin to serve. Raises ``UsageError`` for arguments that make no sense, and for a port that is taken."""
+        if self.accounts is not None:
+            home = self.accounts.home
+            self.account_id, self.region, self.vault = home.account_id, home.region, home.name
         Vault(account_id=self.account_id, region=self.region, name=self.vault)  # raises what is wrong with them
         with ExitStack() as opening:
             folder = None if self.state_dir is None else opening.enter_context(StateFolder(self.state_dir))
@@ -179,19 +184,24 @@ class SimulatedGlacier:
         return SimulatorClock(asyncio.get_running_loop().time, start=start, scale=self.time_scale)
 
     def _new_service(self, saved: Saved | None, now: float) -> PretendGlacier:
-        credentials = self._credentials()
+        credentials, roles = self._credentials(), None if self.accounts is None else self.accounts.roles
         if saved is not None:
-            return PretendGlacier.restored(saved.service, credentials=credentials)
+            return PretendGlacier.restored(saved.service, credentials=credentials, roles=roles)
         service = PretendGlacier(
-            seed=self.seed, region=self.region, account_id=self.account_id, credentials=credentials
+            seed=self.seed, region=self.region, account_id=self.account_id, credentials=credentials, roles=roles
         )
-        if self.inventory is None:
+        if self.accounts is not None:
+            for vault, archives in self.accounts.vaults:
+                service.generate_vault(vault.name, archives, now, owner=(vault.account_id, vault.region))
+        elif self.inventory is None:
             service.generate_vault(self.vault, self.archives, now)
         else:
             service.load_vault(self.vault, read_records(self.inventory), now)
         return service
 
     def _credentials(self) -> dict[str, Credential] | None:
+        if self.accounts is not None:
+            return dict(self.accounts.credentials)
         if self.secret_keys is None:
             return None
         principal = f"arn:aws:iam::{self.account_id}:user/simulated"
@@ -209,6 +219,7 @@ class SimulatedGlacier:
             clock,
             vault=self.vault,
             limits=Limits(rate=self.rate, burst=self.burst),
+            own_limits=None if self.accounts is None else self.accounts.limits,
             latency=Latency(self.latency_ms / 1000, self.seed),
             faults=FaultPlan([*self.faults, *scenario.fault, *errors], seed=self.seed),
             scenario=scenario,

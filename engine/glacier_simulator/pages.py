@@ -12,6 +12,8 @@ client needs to live on the simulator's time.
                              {"time_scale": 3600}             another speed; 0 stops it
     GET  /_simulator/limits, /_simulator/faults               what is in force
     POST /_simulator/limits  {"rate": 30, "burst": 30, "mode": "bucket"|"window", "charge_rejected": false}
+                             with "account_id" and "region": of that account there, and no other
+    GET  /_simulator/accounts                                 vaults of each account and region, and its limits
     POST /_simulator/faults  {"rules": [{"kind": "reset-after", "share": 0.01}, ...]}      instead of all before
     GET  /_simulator/vaults/{vault}/inventory?format=json|csv the state as of now, streamed
 """
@@ -52,6 +54,27 @@ class FaultOrder(msgspec.Struct, forbid_unknown_fields=True):
     rules: list[Rule]
 
 
+class LimitOrder(Limits, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """What ``POST /_simulator/limits`` takes."""
+
+    account_id: str | None = None
+    region: str | None = None
+
+    @property
+    def whose(self) -> tuple[str, str] | None:
+        """The account and region it is about; None: all that have no limits of their own. Raises ``ValueError``."""
+        if self.account_id is None and self.region is None:
+            return None
+        if self.account_id is None or self.region is None:
+            raise ValueError("account_id and region go together")
+        return self.account_id, self.region
+
+    @property
+    def limits(self) -> Limits:
+        """The limits alone."""
+        return Limits(**{name: getattr(self, name) for name in Limits.__struct_fields__})
+
+
 class Controls(Protocol):
     """What the pages read and turn: the desk, as far as they know it."""
 
@@ -62,8 +85,11 @@ class Controls(Protocol):
     def rescale(self, scale: float) -> None:
         """Let simulated time run at another speed."""
 
-    def change_limits(self, limits: Limits) -> None:
-        """Put other limits in force."""
+    def change_limits(self, limits: Limits, whose: tuple[str, str] | None = None) -> None:
+        """Put other limits in force, for one account and region or for all that have none of their own."""
+
+    def accounts(self) -> list[dict[str, Any]]:
+        """Tell what there is in each account and region."""
 
     def ledger(self) -> dict[str, Any]:
         """Tell what was asked of the service and what is left."""
@@ -109,8 +135,13 @@ def _limits(controls: Controls, request: Request) -> Response:
 
 
 def _set_limits(controls: Controls, request: Request) -> Response:
-    controls.change_limits(msgspec.json.decode(request.body, type=Limits))
+    order = msgspec.json.decode(request.body, type=LimitOrder)
+    controls.change_limits(order.limits, order.whose)
     return _limits(controls, request)
+
+
+def _accounts(controls: Controls, request: Request) -> Response:
+    return _json({"accounts": controls.accounts()})
 
 
 def _faults(controls: Controls, request: Request) -> Response:
@@ -138,6 +169,7 @@ _PAGES: dict[tuple[str, str], Callable[[Controls, Request], Response]] = {
     ("GET", "/_simulator/ledger"): _ledger,
     ("GET", "/_simulator/clock"): _clock,
     ("POST", "/_simulator/clock"): _set_clock,
+    ("GET", "/_simulator/accounts"): _accounts,
     ("GET", "/_simulator/limits"): _limits,
     ("POST", "/_simulator/limits"): _set_limits,
     ("GET", "/_simulator/faults"): _faults,

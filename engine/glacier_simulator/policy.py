@@ -3,9 +3,10 @@
 Understood are the parts the Developer Guide uses for vaults: Effect, Principal, Action, Resource (with their
 Not- forms) and Condition with the numeric, string, boolean, date and Null operators on
 ``glacier:ArchiveAgeInDays``, ``glacier:ResourceTag/KEY``, ``aws:CurrentTime``, ``aws:MultiFactorAuthPresent``,
-``aws:RequestedRegion`` and ``aws:PrincipalArn``.  A condition on a key the request does not carry does not hold,
-except for negated and ``...IfExists`` operators, as in IAM.  What this does not understand is refused when the policy
-is set, never ignored: a rehearsal must not be milder than the vault.
+``aws:RequestedRegion``, ``aws:PrincipalArn`` (of a session its role's) and ``aws:PrincipalTag/KEY``; where a role is
+taken ``sts:ExternalId``, ``sts:RoleSessionName`` and ``aws:RequestTag/KEY`` besides.  A condition on a key the request
+does not carry does not hold, except for negated and ``...IfExists`` operators, as in IAM.  What this does not
+understand is refused when the policy is set, never ignored: a rehearsal must not be milder than the vault.
 """
 
 from __future__ import annotations
@@ -29,7 +30,10 @@ class MalformedPolicyError(ValueError):
 
 
 class Question(msgspec.Struct, frozen=True):
-    """One request, as far as policies may ask. ``age_days`` is None unless the request names an archive."""
+    """One request, as far as policies may ask. ``age_days`` is None unless the request names an archive.
+
+    ``role_arn`` is the role whose session asks; ``context`` has further condition keys (lower case).
+    """
 
     action: str
     resource: str
@@ -39,6 +43,8 @@ class Question(msgspec.Struct, frozen=True):
     tags: Mapping[str, str]
     age_days: float | None = None
     region: str | None = None
+    role_arn: str | None = None
+    context: Mapping[str, str] = {}
 
 
 class Statement(msgspec.Struct, frozen=True):
@@ -82,6 +88,19 @@ def parse(text: str) -> list[Statement]:
 def parse_identity(text: str) -> tuple[Statement, ...]:
     """Read an identity's policy, which names no principal: it is about whoever has it. Raises as ``parse``."""
     return tuple(_statement(_about_its_bearer(one)) for one in _statements(text))
+
+
+def parse_trust(text: str) -> tuple[Statement, ...]:
+    """Read a role's trust policy, which names no resource: it is about the role that has it. Raises as ``parse``."""
+    return tuple(_statement(_about_its_role(one)) for one in _statements(text))
+
+
+def _about_its_role(raw: object) -> object:
+    if not isinstance(raw, dict):
+        return raw
+    if "Resource" in raw or "NotResource" in raw:
+        raise MalformedPolicyError("the trust policy of a role names no Resource")
+    return {**raw, "Resource": "*"}
 
 
 def _about_its_bearer(raw: object) -> object:
@@ -159,7 +178,9 @@ def _conditions(raw: object) -> list[tuple[str, str, tuple[str, ...]]]:
 def _is_principal(pattern: str, question: Question) -> bool:
     account = question.account_id
     root = f":iam::{account}:root"
-    return pattern in {"*", account, question.principal_arn} or (pattern.startswith("arn:") and pattern.endswith(root))
+    return pattern in {"*", account, question.principal_arn, question.role_arn} or (
+        pattern.startswith("arn:") and pattern.endswith(root)
+    )
 
 
 def _matches(text: str, patterns: tuple[str, ...]) -> bool:
@@ -173,10 +194,12 @@ def _value(key: str, question: Question) -> str | None:
         return next((value for tag, value in question.tags.items() if tag.lower() == wanted), None)
     if key == "glacier:archiveageindays":
         return None if question.age_days is None else str(int(question.age_days))
+    if key in question.context:
+        return question.context[key]
     return {
         "aws:currenttime": dates.in_seconds(question.now),
         "aws:epochtime": str(int(question.now)),
-        "aws:principalarn": question.principal_arn,
+        "aws:principalarn": question.role_arn or question.principal_arn,
         "aws:principalaccount": question.account_id,
         "aws:requestedregion": question.region,
     }.get(key)

@@ -13,8 +13,7 @@ from __future__ import annotations
 import hashlib
 import hmac
 import re
-from collections.abc import Mapping
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 from urllib.parse import quote
 
 from glacier_simulator import dates
@@ -42,11 +41,18 @@ _AUTHORIZATION = re.compile(
     r"Credential=(?P<key>[^/, ]+)/(?P<date>[0-9]{8})/(?P<region>[^/, ]+)/(?P<service>[^/, ]+)/aws4_request *, *"
     r"SignedHeaders=(?P<headers>[a-z0-9;_.-]+) *, *Signature=(?P<signature>[0-9a-f]{64})"
 )
-_SCOPE_REGION = re.compile(r"Credential=[^/, ]*/[0-9]{8}/([a-z0-9-]{1,32})/glacier/aws4_request")
+_SCOPE_REGION = re.compile(r"Credential=[^/, ]*/[0-9]{8}/([a-z0-9-]{1,32})/(?:glacier|sts)/aws4_request")
 _MISMATCH = (
     "The request signature we calculated does not match the signature you provided. Check your AWS Secret Access Key "
     "and signing method. Consult the service documentation for details."
 )
+
+
+class Keys(Protocol):
+    """The keys somebody may sign with."""
+
+    def get(self, key: str, /) -> Credential | None:
+        """Whose it is; None: nobody's."""
 
 
 class _Signed(NamedTuple):
@@ -64,19 +70,26 @@ def region_of_scope(request: Request, default: str) -> str:
     return match[1] if match and match[1] in REGIONS else default
 
 
-def check_signature(request: Request, credentials: Mapping[str, Credential], wall: float) -> Caller:
+def check_signature(request: Request, keys: Keys, wall: float, service: str = SERVICE) -> Caller:
     """Say who signed the request, or refuse it. ``wall`` is the time of signing, epoch seconds."""
     signed = _read(request)
-    credential = credentials.get(signed.key)
+    credential = keys.get(signed.key)
     if credential is None:
         raise Refusal("UnrecognizedClientException", "The security token included in the request is invalid.")
-    _check_scope(signed)
+    _check_scope(signed, service)
     moment = _check_date(request, signed, wall)
     expected = _signature(request, signed, moment, credential.secret)
     if not hmac.compare_digest(expected, signed.signature):
         raise Refusal("InvalidSignatureException", _MISMATCH)
     _check_token(request, credential, wall)
-    return Caller(credential.account_id, credential.principal_arn, signed.region, credential.policy)
+    return Caller(
+        account_id=credential.account_id,
+        principal_arn=credential.principal_arn,
+        region=signed.region,
+        policy=credential.policy,
+        role_arn=credential.role_arn,
+        tags=credential.tags,
+    )
 
 
 def _read(request: Request) -> _Signed:
@@ -92,9 +105,9 @@ def _read(request: Request) -> _Signed:
     return _Signed(match["key"], match["date"], match["region"], match["service"], headers, match["signature"])
 
 
-def _check_scope(signed: _Signed) -> None:
-    if signed.service != SERVICE:
-        raise Refusal("InvalidSignatureException", f"Credential should be scoped to correct service: '{SERVICE}'.")
+def _check_scope(signed: _Signed, service: str) -> None:
+    if signed.service != service:
+        raise Refusal("InvalidSignatureException", f"Credential should be scoped to correct service: '{service}'.")
     if signed.region not in REGIONS:
         raise Refusal(
             "InvalidSignatureException", f"Credential should be scoped to a valid region, not '{signed.region}'."

@@ -17,12 +17,13 @@ For whoever serves this:
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from typing import Any
+from functools import partial
+from typing import Any, NamedTuple
 
 import msgspec
 
-from glacier_simulator import refusal
-from glacier_simulator.account import Caller, Credential, is_vault_name
+from glacier_simulator import refusal, sts
+from glacier_simulator.account import Account, Caller, Credential, is_vault_name
 from glacier_simulator.archives import Record
 from glacier_simulator.call import Call
 from glacier_simulator.estate import Estate, EstateState
@@ -34,8 +35,9 @@ from glacier_simulator.ledger import Ledger
 from glacier_simulator.operations import OPERATIONS
 from glacier_simulator.operations.archives import note_throttled_delete
 from glacier_simulator.refusal import Refusal
+from glacier_simulator.roles import Role, Roles
 from glacier_simulator.routing import Route, route
-from glacier_simulator.signature import check_signature, region_of_scope
+from glacier_simulator.signature import SERVICE, check_signature, region_of_scope
 from glacier_simulator.stored import StoredVault
 from glacier_simulator.throttle import Limit
 
@@ -48,8 +50,8 @@ _AGES_DAYS = (1.5, 6 * 365.0)
 class PretendGlacier:
     """The service: every account, region and vault of it.
 
-    ``credentials`` maps access key ids to who may sign with them; None lets anybody in as ``account_id``.
-    ``limit`` is what every account may send in every region; None is no limit.
+    ``credentials`` maps access key ids to who may sign with them; None lets anybody in as ``account_id``.  ``roles``
+    are what they may take sessions of.  ``limit`` is what every account may send in every region; None is no limit.
     """
 
     def __init__(
@@ -59,13 +61,16 @@ class PretendGlacier:
         region: str = "us-east-1",
         account_id: str = "123456789012",
         credentials: Mapping[str, Credential] | None = None,
+        roles: Mapping[str, Role] | None = None,
         limit: Limit | None = None,
         estate: Estate | None = None,
+        sessions: dict[str, Credential] | None = None,
     ) -> None:
         self.region = region
         self.account_id = account_id
         self._credentials = credentials
         self._estate = estate or Estate(seed, limit)
+        self.roles = Roles(self._estate.identifiers, roles, sessions)
         self._home = self._estate.account(account_id, region)
         self._scope = f"/{region}/glacier/"
         self._anybody = Caller(account_id, f"arn:aws:iam::{account_id}:user/anybody", region)
@@ -73,8 +78,12 @@ class PretendGlacier:
 
     def handle(self, request: Request, now: float, *, wall: float | None = None) -> Response:
         """Answer one request. Never raises for anything a client can send."""
+        wall = now if wall is None else wall
+        if sts.action_of(request) is not None:
+            identify = partial(self._identify, request, wall, sts.SERVICE)
+            return self._named(sts.answer(request, identify, self.roles, wall, self.request_id))
         try:
-            caller = self._identify(request, now if wall is None else wall)
+            caller = self._identify(request, wall)
             where = route(request)
             response = self._perform(self._call(caller, where, request, now))
         except Refusal as no:
@@ -131,8 +140,16 @@ class PretendGlacier:
         return self._estate.limit
 
     def set_limit(self, limit: Limit | None, now: float) -> None:
-        """Change what every account may send in every region, from now on."""
+        """Change what accounts without a limit of their own may send in a region, from now on."""
         self._estate.change_limit(limit, now)
+
+    def set_own_limit(self, account_id: str, region: str, limit: Limit | None, now: float) -> None:
+        """Change what one account may send in one region, from now on."""
+        self._estate.change_own_limit(account_id, region, limit, now)
+
+    def accounts(self) -> list[Account]:
+        """Every account in every region that there is so far."""
+        return self._estate.accounts()
 
     def close_account(self) -> None:
         """Make the home account a customer without storage: NoLongerSupportedException for everything."""
@@ -172,11 +189,16 @@ class PretendGlacier:
         """Make an empty vault. Raises ``ValueError`` for a name it can't have, as do the two below."""
         return self._place(name, now)
 
-    def generate_vault(self, name: str, archives_count: int, now: float) -> StoredVault:
-        """Make a vault of generated archives uploaded over the past years, its last inventory half a day old."""
+    def generate_vault(
+        self, name: str, archives_count: int, now: float, *, owner: tuple[str, str] | None = None
+    ) -> StoredVault:
+        """Make a vault of generated archives uploaded over the past years, its last inventory half a day old.
+
+        ``owner`` is an account and region; None: the home.
+        """
         youngest, oldest = (now - days * _DAY_SECONDS for days in _AGES_DAYS)
         generated = Generated(self._estate.seed, archives_count, oldest, youngest)
-        vault = self._place(name, oldest - _DAY_SECONDS, generated)
+        vault = self._place(name, oldest - _DAY_SECONDS, generated, owner)
         vault.take_inventory(now - _DAY_SECONDS / 2)
         return vault
 
@@ -209,7 +231,8 @@ class PretendGlacier:
     def state(self) -> dict[str, Any]:
         """Everything to keep over a restart, as plain data with bytes in it (made for MessagePack)."""
         estate = msgspec.to_builtins(self._estate.state(), builtin_types=(bytes,))
-        return {"region": self.region, "account_id": self.account_id, "estate": estate}
+        sessions = msgspec.to_builtins(self.roles.sessions, builtin_types=(bytes,))
+        return {"region": self.region, "account_id": self.account_id, "estate": estate, "sessions": sessions}
 
     @classmethod
     def restored(
@@ -217,27 +240,36 @@ class PretendGlacier:
         state: dict[str, Any],
         *,
         credentials: Mapping[str, Credential] | None = None,
+        roles: Mapping[str, Role] | None = None,
         limit: Limit | None = None,
     ) -> PretendGlacier:
         """Build the service again from ``state()``. Raises ``ValueError`` for data that is not of this version."""
         try:
             kept = msgspec.convert(state["estate"], EstateState)
+            sessions = msgspec.convert(state.get("sessions", {}), dict[str, Credential])
             region, account_id = str(state["region"]), str(state["account_id"])
         except (KeyError, msgspec.ValidationError) as error:
             raise ValueError(f"this is not the state of a simulator of this version: {error}") from error
         estate = Estate.restored(kept, limit)
-        return cls(region=region, account_id=account_id, credentials=credentials, estate=estate)
+        return cls(
+            region=region,
+            account_id=account_id,
+            credentials=credentials,
+            roles=roles,
+            estate=estate,
+            sessions=sessions,
+        )
 
-    def _identify(self, request: Request, wall: float) -> Caller:
+    def _identify(self, request: Request, wall: float, service: str = SERVICE) -> Caller:
         if self._credentials is not None:
-            return check_signature(request, self._credentials, wall)
+            return check_signature(request, _Keys(self._credentials, self.roles.sessions), wall, service)
         return Caller(self.account_id, self._anybody.principal_arn, region_of_scope(request, self.region))
 
     def _call(self, caller: Caller, where: Route, request: Request, now: float) -> Call:
         _check_version(request)
         account_id = caller.account_id if where.account_id == "-" else where.account_id
-        known = {caller.account_id, *(one.account_id for one in (self._credentials or {}).values())}
-        account = self._estate.account(account_id if account_id in known else caller.account_id, caller.region)
+        is_known = account_id == caller.account_id or self._is_known(account_id, caller.region)
+        account = self._estate.account(account_id if is_known else caller.account_id, caller.region)
         call = Call(
             operation=where.operation,
             names=where.names,
@@ -247,9 +279,15 @@ class PretendGlacier:
             caller=caller,
             now=now,
         )
-        if account_id not in known:
+        if not is_known:
             raise refusal.foreign_account(account_id)
         return call
+
+    def _is_known(self, account_id: str, region: str) -> bool:
+        """Whether there is another account of this id for anybody to name."""
+        return self._estate.has(account_id, region) or any(
+            one.account_id == account_id for one in (self._credentials or {}).values()
+        )
 
     def _perform(self, call: Call) -> Response:
         if not call.account.throttle.admits(call.now):
@@ -279,10 +317,27 @@ class PretendGlacier:
         response.headers.append(("x-amzn-RequestId", self.request_id()))
         return response
 
-    def _place(self, name: str, created: float, generated: Generated | None = None) -> StoredVault:
+    def _place(
+        self,
+        name: str,
+        created: float,
+        generated: Generated | None = None,
+        owner: tuple[str, str] | None = None,
+    ) -> StoredVault:
         if not is_vault_name(name):
             raise ValueError(f"{name!r} is not a vault name")
-        return self._estate.place(self._home, name, created, generated)
+        account = self._home if owner is None else self._estate.account(*owner)
+        return self._estate.place(account, name, created, generated)
+
+
+class _Keys(NamedTuple):
+    """Who may sign: those who have keys for good, and sessions."""
+
+    lasting: Mapping[str, Credential]
+    sessions: Mapping[str, Credential]
+
+    def get(self, key: str, /) -> Credential | None:
+        return self.sessions.get(key) or self.lasting.get(key)
 
 
 def _check_version(request: Request) -> None:

@@ -157,6 +157,7 @@ def read(request: Any) -> Request:
     headers = {name.lower(): _text(value) for name, value in request.headers.items()}
     headers.setdefault("host", parts.netloc)
     body = request.body or b""
+    body = body.encode() if isinstance(body, str) else body
     body = body if isinstance(body, (bytes, bytearray)) else body.read()
     return Request(
         request.method, parts.path, dict(parse_qsl(parts.query, keep_blank_values=True)), headers, bytes(body)

@@ -18,7 +18,7 @@ KEYS = [f"archive-{number}".encode() for number in range(20_000)]
 
 
 def struck(plan: FaultPlan, keys: list[bytes], operation: str = "DeleteArchive", at: float = 0.0) -> dict[bytes, Fault]:
-    decided = {key: plan.decide(operation, key, at) for key in keys}
+    decided = {key: plan.decide(operation, key, at, "us-east-1") for key in keys}
     return {key: fault for key, fault in decided.items() if fault is not None}
 
 

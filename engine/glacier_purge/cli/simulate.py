@@ -21,6 +21,7 @@ from glacier_purge.cli.signals import heard
 if TYPE_CHECKING:
     from collections.abc import Coroutine
 
+    from glacier_simulator.accounts_file import Accounts
     from glacier_simulator.kit import SimulatedGlacier
     from glacier_simulator.scenario import Scenario
 
@@ -41,6 +42,7 @@ def simulate(
     host: str = "127.0.0.1",
     scenario: str | None = None,
     from_: Annotated[Path | None, Parameter(name="--from")] = None,
+    accounts: Path | None = None,
     state_dir: Path | None = None,
     tls: bool = False,
     auth: Annotated[list[str], Parameter(allow_leading_hyphen=True)] | None = None,
@@ -81,6 +83,9 @@ def simulate(
         or a TOML file. Its limits win.
     from_
         Inventory (JSON) whose archives to pretend instead of made-up ones; names vault, region and account too.
+    accounts
+        TOML file of accounts with vaults in regions, users who sign, and roles that they may assume at the same
+        endpoint (STS). Instead of --vault, --archives, --from, --region, --account-id and --auth.
     state_dir
         Folder to keep everything in, so that it survives a restart. What it holds wins over the options.
     tls
@@ -109,6 +114,8 @@ def simulate(
     if auth and no_auth:
         raise UsageError("--auth and --no-auth contradict each other. Give one of them.")
     signers = [_signer(one) for one in auth or ()]
+    if accounts is not None and (auth or from_ or vault or region or account_id):
+        raise UsageError("--accounts says which vaults there are and who signs. Leave out what says it once more.")
     owner = None if from_ is None else read_vault(from_)
     glacier = SimulatedGlacier(
         archives=archives,
@@ -125,6 +132,7 @@ def simulate(
         secret_keys={key: secret for key, secret, _ in signers} if signers else None,
         policies={key: policy for key, _, policy in signers if policy is not None},
         inventory=from_,
+        accounts=None if accounts is None else _accounts(accounts),
         state_dir=state_dir,
         host=host,
         port=port,
@@ -149,6 +157,24 @@ def _scenario(name: str) -> Scenario:
         raise UsageError(
             f"no scenario {name!r}: give one of {', '.join(SHIPPED)}, or a TOML file ({error})."
         ) from error
+
+
+def _accounts(file: Path) -> Accounts:
+    """The accounts of a TOML file, whose policies lie beside it. Raises ``UsageError``."""
+    from glacier_purge.errors import UsageError
+    from glacier_purge.storage.given_file import GivenFileWrong, read_text
+    from glacier_simulator.accounts_file import read_accounts
+
+    def beside(name: str) -> str:
+        try:
+            return read_text(file.parent / name)
+        except GivenFileWrong as error:
+            raise UsageError(f"{name} cannot be read: {error}.") from error
+
+    try:
+        return read_accounts(read_text(file), beside)
+    except (GivenFileWrong, UsageError) as error:
+        raise UsageError(f"the accounts of {file} cannot be pretended: {error}") from error
 
 
 def _signer(auth: str) -> tuple[str, str, str | None]:
