@@ -10,6 +10,7 @@ import anyio
 import pytest
 from anyio.from_thread import start_blocking_portal
 
+import glacier_purge.api.leasing
 from glacier_purge.api.clients import Clients
 from glacier_purge.api.leasing import leasing
 from glacier_purge.archive import Vault
@@ -42,8 +43,14 @@ lease_seconds = 4
 
 
 @contextmanager
-def held_elsewhere(settings: Path, vault: Vault, bench: Bench) -> Iterator[None]:
-    """Another host's process that has the vault's lease, as far as the bucket can tell."""
+def no_lock_here(*_: object) -> Iterator[str]:
+    """What a process on another host has of this one's locks."""
+    yield ""
+
+
+@contextmanager
+def held_elsewhere(settings: Path, vault: Vault, bench: Bench, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Another host's process that has the vault's lease, as far as bucket and locks can tell."""
     held, over = threading.Event(), list[anyio.Event]()
 
     async def hold() -> None:
@@ -58,8 +65,10 @@ def held_elsewhere(settings: Path, vault: Vault, bench: Bench) -> Iterator[None]
             await over[0].wait()
 
     with start_blocking_portal() as portal:
-        working = portal.start_task_soon(hold)
-        assert held.wait(20)
+        with monkeypatch.context() as elsewhere:
+            elsewhere.setattr(glacier_purge.api.leasing, "lease_locked", no_lock_here)
+            working = portal.start_task_soon(hold)
+            assert held.wait(20)
         yield
         portal.call(over[0].set)
         working.result(20)
@@ -67,7 +76,7 @@ def held_elsewhere(settings: Path, vault: Vault, bench: Bench) -> Iterator[None]
 
 @pytest.mark.parametrize("bench", [{"archives": 60}], indirect=True)
 def test_another_host_keeps_it_out_and_its_end_lets_it_in(
-    bench: Bench, moto: Simulator, witness: Path, tmp_path: Path
+    bench: Bench, moto: Simulator, witness: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     # glacier-purge apply DIR --replica s3://purges/photos
     by_boto3(witness, MAKE, moto.endpoint_url)
@@ -81,7 +90,7 @@ def test_another_host_keeps_it_out_and_its_end_lets_it_in(
     assert "NoSuchBucket" in missing.stderr
     assert "Nothing was sent, since another host may work on" in missing.stderr
     vault = Vault(account_id=plan["account_id"], region=plan["region"], name=plan["vault"])
-    with held_elsewhere(settings, vault, bench):
+    with held_elsewhere(settings, vault, bench, monkeypatch):
         refused = bench.run(*arguments, exit_code=75)
         assert "another host works on" in refused.stderr
         assert bench.simulator.ledger()["deletes_received"] == 0

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import shutil
+import sys
+import time
 from typing import TYPE_CHECKING
 
 import pytest
@@ -77,6 +79,22 @@ def test_a_run_is_handed_over_and_nothing_is_sent_twice(bench: Bench, s3: Preten
     assert bench.simulator.ledger()["deletes_received"] == 1000
     again = bench.json("handover", str(bench.run_dir), "--replica", URL)
     assert (again["was_at_work"], again["records"]) == (False, len(bench.log()))
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="elsewhere nobody knows that the other process is dead")
+@pytest.mark.parametrize("bench", [FEWER], indirect=True)
+def test_a_process_that_was_killed_has_its_lease_taken_at_once_on_the_same_host(bench: Bench, s3: PretendS3) -> None:
+    # glacier-purge apply DIR --replica URL, killed and given again while its lease would hold for ten minutes
+    bench.variables["GLACIER_PURGE_REPLICA__LEASE_SECONDS"] = "600"
+    process = begun(bench, "--replica", URL, deletes=100)
+    process.kill()
+    process.communicate()
+    began = time.monotonic()
+    bench.run("apply", str(bench.run_dir), "--replica", URL)
+    assert time.monotonic() - began < 300
+    bench.check_invariants()
+    assert [line["lease_epoch"] for line in bench.log() if line["event"] == "opened"] == [1, 2]
+    assert bench.json("audit", "verify", str(bench.run_dir))["verdict"] == "sound"
 
 
 @pytest.mark.parametrize("bench", [{"archives": 50}], indirect=True)

@@ -186,6 +186,7 @@ class Machine:
     process: Process | None = None
     is_done: bool = False
     starts: int = 0
+    boots: int = 1
     _awake: float = 0.0
     _asleep: float = 0.0
     _since: float = 0.0
@@ -224,11 +225,20 @@ class Machine:
 
     def start(self) -> None:
         """What cron does: begin, or go on, unless a process is there or nothing is left to be done."""
+        self.begin()
+        if not self.is_done:
+            self.world.after(CRON_SECONDS, self.start)
+
+    def begin(self) -> None:
+        """Begin, or go on; a process has this host's locks, so there is no second one."""
         if self.process is None and not self.is_done and not self.is_asleep:
             self.starts += 1
             self.process = Process(self)
-        if not self.is_done:
-            self.world.after(CRON_SECONDS, self.start)
+
+    def reboot(self) -> None:
+        """Have no process, and none of the locks of before: it is another boot."""
+        self.boots += 1
+        self.kill()
 
     def kill(self) -> None:
         """End the process in the middle of whatever it does; what it wrote stays."""
@@ -240,6 +250,7 @@ class Machine:
         self.process = None
         self.bench.disk = PretendDisk(self.bench.disk.contents())
         process.abandon()
+        self.world.after(self.world.chance.choice([0.001, 0.5, 20.0]), self.begin)
 
 
 class Process:
@@ -296,7 +307,14 @@ class Process:
         holder = self.holder = LeaseHolder(
             WorldBucket(self),
             VAULT,
-            Holder(host=machine.name, process=machine.starts, run="/run", tool_version="0.2.0", nonce=self.name),
+            Holder(
+                host=machine.name,
+                process=machine.starts,
+                run="/run",
+                tool_version="0.2.0",
+                nonce=self.name,
+                host_lock=f"{machine.name}'s, boot {machine.boots}",
+            ),
             LeaseTimes(TERM_SECONDS),
             clock=lambda: machine.boot_clock,
             wall_clock=lambda: machine.wall_clock,
@@ -552,9 +570,11 @@ class TwoHosts:
             machine = chance.choice(self.machines)
             begins = chance.uniform(0, CALM_AFTER_SECONDS * 0.6)
             ends = min(CALM_AFTER_SECONDS, begins + chance.choice([3, 20, 50, 70, 200, 400]) * chance.uniform(0.5, 1.5))
-            happening = chance.choice(["kill", "sleep", "sleep", "cut", "cut", "away", "wall"])
+            happening = chance.choice(["kill", "kill", "reboot", "sleep", "sleep", "cut", "cut", "away", "wall"])
             if happening == "kill":
                 world.at(begins, machine.kill)
+            elif happening == "reboot":
+                world.at(begins, machine.reboot)
             elif happening == "sleep":
                 world.at(begins, partial(machine.sleep, falls_asleep=True))
                 world.at(ends, partial(machine.sleep, falls_asleep=False))

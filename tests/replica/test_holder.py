@@ -64,6 +64,7 @@ class OneHost:
     slept_seconds: float = 0.0
     wall_set_by_seconds: float = 0.0
     term_seconds: float = 60.0
+    host_lock: str = ""
 
     def clock(self) -> float:
         return asyncio.get_running_loop().time() + self.slept_seconds
@@ -71,7 +72,12 @@ class OneHost:
     @property
     def me(self) -> Holder:
         return Holder(
-            host=self.name, process=1, run="/runs/photos", tool_version="0.2.0", nonce=f"nonce of {self.name}"
+            host=self.name,
+            process=1,
+            run="/runs/photos",
+            tool_version="0.2.0",
+            nonce=f"nonce of {self.name}",
+            host_lock=self.host_lock,
         )
 
     def holder(self) -> LeaseHolder:
@@ -258,6 +264,28 @@ async def test_who_comes_after_one_that_died_waits_one_term() -> None:
     async with two.leased() as holder:
         assert 60.0 <= two.clock() - began <= 63.0
         assert holder.epoch == 2
+
+
+async def test_who_comes_after_one_that_died_on_the_same_host_begins_at_once_and_others_are_kept_out() -> None:
+    one = OneHost(host_lock="its lock")
+    await one.holder().take()
+    await anyio.sleep(20)
+    waiting = OneHost(one.objects, "another host")
+    again = OneHost(one.objects, "again", host_lock="its lock")
+    async with anyio.create_task_group() as tasks:
+
+        async def wait() -> None:
+            with pytest.raises(RunLocked, match="another host works on"):
+                await waiting.holder().take()
+
+        tasks.start_soon(wait)
+        await anyio.sleep(5)
+        began = again.clock()
+        async with again.leased() as holder:
+            assert again.clock() - began < 1
+            assert holder.epoch == 2
+            await anyio.sleep(30)
+            assert holder.may_send
 
 
 async def test_of_several_who_wait_one_begins_and_the_others_are_told() -> None:

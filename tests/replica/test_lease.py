@@ -29,8 +29,15 @@ TIMES = LeaseTimes(60.0)
 PLACE = "s3://purges/leases/photos.json"
 
 
-def holder(name: str) -> Holder:
-    return Holder(host=name, process=7, run="/runs/photos", tool_version="0.2.0", nonce=f"{name}'s nonce")
+def holder(name: str, host_lock: str = "") -> Holder:
+    return Holder(
+        host=name,
+        process=7,
+        run="/runs/photos",
+        tool_version="0.2.0",
+        nonce=f"{name}'s nonce",
+        host_lock=host_lock,
+    )
 
 
 def lease(name: str = "one", epoch_known: int = 0) -> Lease:
@@ -114,6 +121,46 @@ def test_one_that_is_renewed_is_anothers_who_is_named() -> None:
     assert "another host works on" in str(mine.lost)
     assert "process 7 on two, in /runs/photos (glacier-purge 0.2.0), by lease number 4" in str(mine.lost)
     assert mine.lost.exit_code == 75
+
+
+HERE = "this boot's lock"
+
+
+def of_a_process_here(said: LeaseDocument, host_lock: str = HERE) -> LeaseDocument:
+    return msgspec.structs.replace(said, holder=msgspec.structs.replace(said.holder, host_lock=host_lock))
+
+
+def test_one_whose_process_is_dead_on_this_very_host_is_taken_at_once_by_a_higher_number() -> None:
+    mine = Lease(VAULT, holder("one", HERE), TIMES, PLACE)
+    mine.step(0.0, 0.5)
+    mine.was_read(0.0, stored(of_a_process_here(document(epoch=4))))
+    step = mine.step(0.0, 0.5)
+    assert isinstance(step, Write)
+    assert (step.etag, written(step).lease_epoch, written(step).holder.nonce) == ("4", 5, "one's nonce")
+
+
+def test_a_dead_processs_renewal_that_comes_late_is_no_sign_of_life() -> None:
+    mine = Lease(VAULT, holder("one", HERE), TIMES, PLACE)
+    mine.was_read(0.0, stored(of_a_process_here(document(epoch=4, renewal=1)), "4"))
+    mine.step(0.0, 0.5)
+    mine.was_taken()
+    assert mine.step(0.1, 0.5) == Read()
+    mine.was_read(0.1, stored(of_a_process_here(document(epoch=4, renewal=2)), "5"))
+    assert mine.lost is None
+    step = mine.step(0.1, 0.5)
+    assert isinstance(step, Write)
+    assert (step.etag, written(step).lease_epoch) == ("5", 5)
+
+
+@pytest.mark.parametrize(
+    ("mine", "theirs"),
+    [("", ""), ("", HERE), (HERE, ""), (HERE, "another boot's"), (HERE, HERE + " ")],
+    ids=["no locks", "mine has none", "theirs has none", "other boot", "nearly"],
+)
+def test_without_the_same_lock_nobody_is_known_to_be_dead(mine: str, theirs: str) -> None:
+    one = Lease(VAULT, holder("one", mine), TIMES, PLACE)
+    one.was_read(0.0, stored(of_a_process_here(document(), theirs)))
+    assert not isinstance(one.step(59.9, 0.0), Write)
 
 
 def test_who_loses_the_race_for_a_free_one_is_told_who_won() -> None:

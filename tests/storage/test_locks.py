@@ -5,6 +5,7 @@ from __future__ import annotations
 import fcntl
 import os
 import pwd
+import signal
 import socket
 import subprocess
 import sys
@@ -29,12 +30,18 @@ NOBODY = 65534
 HOLD = """
 import os, pathlib, sys
 from glacier_purge.archive import Vault
-from glacier_purge.storage.locks import run_locked, vault_locked
+from glacier_purge.storage.locks import lease_locked, run_locked, vault_locked
 from glacier_purge.aws import endpoints  # read before this is a user who may not read it
 what, user, run_dir, arn, url = sys.argv[1:]
 os.setuid(int(user))
 folder = pathlib.Path(run_dir)
-with vault_locked(Vault.from_arn(arn), url, folder) if what == "vault" else run_locked(folder):
+vault = Vault.from_arn(arn)
+held = {
+    "vault": lambda: vault_locked(vault, url, folder),
+    "lease": lambda: lease_locked(vault.name, vault, folder),
+    "run": lambda: run_locked(folder),
+}
+with held[what]():
     print("held", flush=True)
     sys.stdin.read()
 """
@@ -138,6 +145,54 @@ def test_a_vault_has_one_process_whatever_the_folder(tmp_path: Path, vault: Vaul
 )
 def test_a_vault_is_one_by_whatever_endpoint_it_is_reached(vault: Vault, url: str) -> None:
     assert locks.name_of_vault(vault, url) == locks.name_of_vault(vault, URL)
+
+
+@linux
+def test_a_leases_lock_has_one_word_on_this_boot_and_another_for_each_other_lease_boot_and_network(
+    vault: Vault, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def word(place: str = "s3://purges/leases/photos.json") -> str:
+        with locks.lease_locked(place, vault, tmp_path) as said:
+            return said
+
+    words = {word(), word()}
+    assert len(words) == 1
+    words |= {word("s3://purges/leases/films.json")}
+    other = tmp_path / "other"
+    other.write_text("9f7ba4a6-0000-4000-8000-000000000000\n")
+    with monkeypatch.context() as patched:
+        patched.setattr(locks, "_NETWORK", other)
+        words |= {word()}
+    monkeypatch.setattr(locks, "_BOOT", other)
+    words |= {word()}
+    assert len(words) == 4
+    for nothing in ("", "\n"):
+        other.write_text(nothing)
+        assert word() == "", "a host that does not tell its boots apart knows nothing of anybody"
+    other.unlink()
+    assert word() == ""
+    monkeypatch.setattr(locks, "_HAS_ABSTRACT_NAMES", False)
+    assert word() == ""
+
+
+@linux
+def test_who_wants_a_lease_that_a_process_here_has_is_refused_until_that_one_is_dead(
+    tmp_path: Path, vault: Vault
+) -> None:
+    with holder(tmp_path, vault, "lease") as process:
+        assert process.stdin is not None
+        with (
+            pytest.raises(RunLocked, match=rf"on this host works on .*, by the lease in .*process {process.pid} of"),
+            locks.lease_locked(vault.name, vault, tmp_path),
+        ):
+            pass
+        process.send_signal(signal.SIGSTOP)
+        with pytest.raises(RunLocked), locks.lease_locked(vault.name, vault, tmp_path):
+            pass
+        process.kill()
+        process.wait()
+        with locks.lease_locked(vault.name, vault, tmp_path) as word:
+            assert word
 
 
 def test_a_pretended_vault_is_its_services_own(vault: Vault) -> None:

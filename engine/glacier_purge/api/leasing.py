@@ -6,7 +6,7 @@ import os
 import random
 import secrets
 import socket
-from contextlib import asynccontextmanager
+from contextlib import ExitStack, asynccontextmanager
 from dataclasses import replace
 from importlib.metadata import version
 from typing import TYPE_CHECKING
@@ -17,8 +17,9 @@ from glacier_purge.api.values import replica_bucket
 from glacier_purge.audit.recovery import replay
 from glacier_purge.clock import awake_or_asleep_seconds, wall_seconds
 from glacier_purge.errors import one_error
-from glacier_purge.replica.holder import LeaseHolder
+from glacier_purge.replica.holder import LeaseHolder, lease_key
 from glacier_purge.replica.lease import Holder, LeaseTimes
+from glacier_purge.storage.locks import lease_locked
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -40,8 +41,17 @@ class VaultLease:
     Without a bucket there is none: this host's locks hold, and other hosts are not kept out.
     """
 
-    def __init__(self, tasks: TaskGroup, bucket: Bucket | None, vault: Vault, term_seconds: float, run: Path) -> None:
+    def __init__(
+        self,
+        tasks: TaskGroup,
+        locks: ExitStack,
+        bucket: Bucket | None,
+        vault: Vault,
+        term_seconds: float,
+        run: Path,
+    ) -> None:
         self._tasks = tasks
+        self._locks = locks
         self._bucket = bucket
         self._vault = vault
         self._times = LeaseTimes(term_seconds)
@@ -64,23 +74,29 @@ class VaultLease:
         if self._holder is not None:
             await self._holder.settled()
             return
-        holder = LeaseHolder(
-            self._bucket,
-            self._vault,
-            Holder(
-                host=socket.gethostname(),
-                process=os.getpid(),
-                run=str(self._run.absolute()),
-                tool_version=version("glacier-purge"),
-                nonce=secrets.token_hex(16),
-            ),
-            self._times,
-            clock=awake_or_asleep_seconds,
-            wall_clock=wall_seconds,
-            random=random.random,
-            epoch_known=replay(log).lease_epoch,
-        )
-        await holder.take()
+        with ExitStack() as until_taken:
+            host_lock = until_taken.enter_context(
+                lease_locked(self._bucket.place(lease_key(self._vault)), self._vault, self._run)
+            )
+            holder = LeaseHolder(
+                self._bucket,
+                self._vault,
+                Holder(
+                    host=socket.gethostname(),
+                    process=os.getpid(),
+                    run=str(self._run.absolute()),
+                    tool_version=version("glacier-purge"),
+                    nonce=secrets.token_hex(16),
+                    host_lock=host_lock,
+                ),
+                self._times,
+                clock=awake_or_asleep_seconds,
+                wall_clock=wall_seconds,
+                random=random.random,
+                epoch_known=replay(log).lease_epoch,
+            )
+            await holder.take()
+            self._locks.enter_context(until_taken.pop_all())
         self._holder = holder
         self._tasks.start_soon(holder.keep)
 
@@ -105,12 +121,13 @@ async def leasing(
     wanted = replica_bucket(settings)
     bucket = None if wanted is None else await clients.bucket(wanted, reached, vault.region)
     lease: VaultLease | None = None
-    try:
-        with one_error():
-            async with anyio.create_task_group() as tasks:
-                lease = VaultLease(tasks, bucket, vault, settings.replica.lease_seconds, run)
-                yield lease
-                tasks.cancel_scope.cancel()
-    finally:
-        if lease is not None:
-            await lease.let_go()
+    with ExitStack() as locks:
+        try:
+            with one_error():
+                async with anyio.create_task_group() as tasks:
+                    lease = VaultLease(tasks, locks, bucket, vault, settings.replica.lease_seconds, run)
+                    yield lease
+                    tasks.cancel_scope.cancel()
+        finally:
+            if lease is not None:
+                await lease.let_go()

@@ -8,22 +8,27 @@ else wrote the next list was superseded.
 from __future__ import annotations
 
 import hashlib
+import logging
 import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from secrets import token_hex
+from typing import Any
 
 import anyio.to_thread
 import msgspec
+import structlog
 
 from glacier_purge.aws.bucket import Bucket, BucketAway, ObjectTaken
-from glacier_purge.errors import AuditDamaged, Superseded
+from glacier_purge.errors import AuditDamaged, NotOurs, Superseded
 from glacier_purge.plan.files import Elsewhere
-from glacier_purge.replica.places import FOLDERS, is_kept, missing, number_of, numbered
+from glacier_purge.replica.places import FOLDERS, is_given, is_kept, missing, number_of, numbered
 from glacier_purge.replica.sealed import FORMAT, damaged, packed, seal, unpacked, unsealed
 from glacier_purge.storage.documents import DocumentUnreadable, decoded
 from glacier_purge.storage.folder import IDENTITY_FILE, LIFECYCLE_FILE, PLAN_FILE, TERMS_FILE
 from glacier_purge.storage.ownership import open_own
+
+_log: Any = structlog.wrap_logger(logging.getLogger(__name__))
 
 FILES, CONTENT = "files/", "content/"
 PART_BYTES = 1 << 22
@@ -76,7 +81,7 @@ class FolderReplica:
         self._number, self._previous = -1, ""
         self._kept: list[FileEntry] = []
         self._there: set[str] = set()
-        self._seen: dict[str, tuple[tuple[int, int, int], FileEntry]] = {}
+        self._seen: dict[str, tuple[tuple[int, ...], FileEntry | None]] = {}
         self._under_way: tuple[int, bytes, list[FileEntry], str] | None = None
 
     @property
@@ -95,20 +100,19 @@ class FolderReplica:
         if self._under_way is not None:
             await self._put(*self._under_way)
         entries = await self._elsewhere(lambda: sorted(self._entries(), key=lambda entry: entry.name))
-        if entries == self._kept and self._number > 0:
-            return
-        for entry in entries:
-            await self._upload(entry)
-        head = FilesHead(
-            tool_version=self.tool_version,
-            list=self._number + 1,
-            lease_epoch=self.lease_epoch(),
-            writer=self._writer,
-            previous=self._previous,
-        )
-        sealed = seal(head, msgspec.json.encode(entries))
-        self._under_way = (head.list, sealed.content, entries, sealed.sha256)
-        await self._put(*self._under_way)
+        while entries != self._kept or self._number == 0:  # until it is our list that is the last
+            for entry in entries:
+                await self._upload(entry)
+            head = FilesHead(
+                tool_version=self.tool_version,
+                list=self._number + 1,
+                lease_epoch=self.lease_epoch(),
+                writer=self._writer,
+                previous=self._previous,
+            )
+            sealed = seal(head, msgspec.json.encode(entries))
+            self._under_way = (head.list, sealed.content, entries, sealed.sha256)
+            await self._put(*self._under_way)
 
     # -- inside -------------------------------------------------------------------------------------------------------
 
@@ -116,20 +120,35 @@ class FolderReplica:
         key = numbered(self.key + FILES, number)
         try:
             await self.bucket.create(key, content)
-        except ObjectTaken as taken:
-            raise Superseded(
-                f"another process went on with what lies in {self.path}: it wrote {self.bucket.place(key)}. Nothing "
-                "more is done from here. Keep this folder; to go on on this host, give `take` a new folder."
-            ) from taken
+        except ObjectTaken:
+            self._under_way = None
+            await self._take_ours(number)
+            return
         self._under_way = None
         self._number, self._previous, self._kept = number, sha256, entries
+
+    async def _take_ours(self, number: int) -> None:
+        """Take the list that is in the way for one of an earlier process of this folder: killed, with that under way.
+
+        Raises ``Superseded`` where it is another host's: it follows something else, is of a later lease, or has steps
+        that are not here.  Ours comes behind it.
+        """
+        found = await read_list(self.bucket, self.key, number)
+        if found.previous != self._previous or found.lease_epoch > self.lease_epoch():
+            raise Superseded(
+                f"another process went on with what lies in {self.path}: it wrote {found.place} (lease "
+                f"{found.lease_epoch}). Nothing more is done from here. Keep this folder; to go on on this host, give "
+                "`take` a new folder."
+            )
+        await self._elsewhere(lambda: self._check_ours(found))
+        self._number, self._previous, self._kept = number, found.sha256, found.files
 
     async def _go_on_from_what_is_there(self) -> None:
         folder = self.key + FILES
         found = [number_of(key, folder) for key in await self.bucket.keys(folder)]
         numbers = sorted(number for number in found if number is not None)
         if numbers:
-            last = await read_list(self.bucket, self.key, numbers)
+            last = await last_list(self.bucket, self.key, numbers)
             await self._elsewhere(lambda: self._check_ours(last))
             self._number, self._previous, self._kept = last.number, last.sha256, last.files
         else:
@@ -174,22 +193,50 @@ class FolderReplica:
         for name in _names(self.path, ""):
             if not is_kept(name):
                 continue
-            facts = (self.path / name).stat()
-            state = (facts.st_ino, facts.st_size, facts.st_mtime_ns)
+            try:
+                facts = (self.path / name).lstat()
+            except FileNotFoundError:  # taken away since it was found
+                continue
+            state = (facts.st_ino, facts.st_size, facts.st_mtime_ns, facts.st_ctime_ns)
             seen = self._seen.get(name)
             if seen is None or seen[0] != state:
-                seen = self._seen[name] = (state, _entry(self.path, name))
-            yield seen[1]
+                entry = _entry(self.path, name) if not is_given(name) else self._given(name)
+                seen = self._seen[name] = (state, entry)
+            if seen[1] is not None:
+                yield seen[1]
+
+    def _given(self, name: str) -> FileEntry | None:
+        """A file that people may have put there; None for one in which others have a hand, or that can't be read.
+
+        Nobody goes by such a file (``approval``), so no other host needs it.  It is looked at anew once it was changed.
+        """
+        try:
+            return _entry(self.path, name)
+        except (NotOurs, OSError) as strange:
+            because = strange if isinstance(strange, NotOurs) else f"it can't be read: {strange.strerror}"
+            _log.warning("replica.left_out", file=str(self.path / name), because=str(because))
+            return None
 
     async def _upload(self, entry: FileEntry) -> None:
         for index, part in enumerate(entry.parts):
             if part in self._there:
                 continue
-            plain = await self._elsewhere(lambda index=index: _part(self.path / entry.name, index))  # type: ignore[misc]  # bound per loop
-            if hashlib.sha256(plain).hexdigest() != part:
+            plain = await self._elsewhere(lambda index=index: self._part(entry.name, index))  # type: ignore[misc]  # bound per loop
+            if plain is None or hashlib.sha256(plain).hexdigest() != part:
                 raise BucketAway(f"{self.path / entry.name} is being written; its replica is made when it is whole")
             await self._upload_part(self.key + CONTENT + part, plain)
             self._there.add(part)
+
+    def _part(self, name: str, index: int) -> bytes | None:
+        """A part of a file; None where somebody has had a hand in it, or taken it away, since it was looked at."""
+        try:
+            with os.fdopen(open_own(self.path / name), "rb") as opened:
+                opened.seek(index * PART_BYTES)
+                return opened.read(PART_BYTES)
+        except (NotOurs, FileNotFoundError):
+            if not is_given(name):
+                raise
+            return None
 
     async def _upload_part(self, key: str, plain: bytes) -> None:
         try:
@@ -206,15 +253,21 @@ class FileList(msgspec.Struct, frozen=True, kw_only=True):
     number: int
     place: str
     files: list[FileEntry]
+    lease_epoch: int
+    previous: str
     sha256: str
 
 
-async def read_list(bucket: Bucket, key: str, numbers: list[int]) -> FileList:
-    """The newest of the lists with these numbers. Raises ``AuditDamaged`` and ``PlanRefused``, which name it."""
-    folder = key + FILES
+async def last_list(bucket: Bucket, key: str, numbers: list[int]) -> FileList:
+    """The newest of the lists with these numbers. Raises as ``read_list`` does, and for one that is missing."""
     if (gap := missing(numbers)) is not None:
-        raise damaged(bucket.place(numbered(folder, gap)), "it is missing, and later ones are there")
-    number = max(numbers)
+        raise damaged(bucket.place(numbered(key + FILES, gap)), "it is missing, and later ones are there")
+    return await read_list(bucket, key, max(numbers))
+
+
+async def read_list(bucket: Bucket, key: str, number: int) -> FileList:
+    """One of the lists. Raises ``AuditDamaged`` and ``PlanRefused``, which name it."""
+    folder = key + FILES
     place, stored = bucket.place(numbered(folder, number)), await bucket.read(numbered(folder, number))
     if stored is None:
         raise BucketAway(f"{place} is listed and can't be read")
@@ -225,7 +278,14 @@ async def read_list(bucket: Bucket, key: str, numbers: list[int]) -> FileList:
         raise damaged(place, f"the list in it can't be read ({bad})") from bad
     if head.list != number or not all(map(is_kept, (entry.name for entry in files))):
         raise damaged(place, "it names what no replica holds")
-    return FileList(number=number, place=place, files=files, sha256=sha256)
+    return FileList(
+        number=number,
+        place=place,
+        files=files,
+        lease_epoch=head.lease_epoch,
+        previous=head.previous,
+        sha256=sha256,
+    )
 
 
 def _names(path: Path, below: str) -> Iterator[str]:
@@ -248,9 +308,3 @@ def _entry(path: Path, name: str) -> FileEntry:
             parts.append(hashlib.sha256(part).hexdigest())
             size += len(part)
     return FileEntry(name=name, size_bytes=size, sha256=whole.hexdigest(), parts=parts)
-
-
-def _part(file: Path, index: int) -> bytes:
-    with os.fdopen(open_own(file), "rb") as opened:
-        opened.seek(index * PART_BYTES)
-        return opened.read(PART_BYTES)

@@ -6,6 +6,9 @@ in the last quarter.  Who wants it waits a whole term, by a clock of its own, co
 showed the object as it is; if it is the same object still, its holder's term is over, and one of those who wait
 replaces it.  Each renewal is another object, so that it can be told from the one before.
 
+Nobody waits for a holder that is known to be dead: one that had a lock of this very host, which this process has now.
+Whatever it wrote last, and whatever of that comes late, is replaced at once, by a higher number.
+
 A write whose answer was lost may have been done.  So what was refused is looked into: an object with this holder's
 nonce is this holder's, and is renewed once more before anything counts from it.
 """
@@ -37,13 +40,18 @@ class LeaseLost(RunLocked):
 
 
 class Holder(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """Who holds a lease, for people; ``nonce`` alone is compared."""
+    """Who holds a lease, for people; ``nonce`` and ``host_lock`` alone are compared.
+
+    ``host_lock`` stands for a lock of its host's that one process there can have, and has as long as it may hold the
+    lease; empty where there is none.
+    """
 
     host: str
     process: int
     run: str
     tool_version: str
     nonce: str
+    host_lock: str
 
     def __str__(self) -> str:
         return f"process {self.process} on {self.host}, in {self.run} (glacier-purge {self.tool_version})"
@@ -119,11 +127,6 @@ class _Watched:
     """When it was first known to be as it is."""
     read_at: float
 
-    @property
-    def free_at(self) -> float:
-        """When whoever wrote it holds nothing any more."""
-        return self.since if self.document is None or self.document.let_go else self.since + self.document.term_seconds
-
 
 class Lease:
     """One holder's part. ``step`` says what to do, the methods that follow take what came of it.
@@ -167,11 +170,12 @@ class Lease:
         watched = self._watched
         if self._is_doubted or watched is None:
             return Read()
-        if now >= watched.free_at:
+        free_at = self._free_at(watched)
+        if now >= free_at:
             self._renewal = 0
             return self._write(let_go=False)
         look_at = watched.read_at + self._times.renew_seconds * (0.75 + random / 2)
-        return Read() if now >= look_at else Wait(min(look_at, watched.free_at) - now)
+        return Read() if now >= look_at else Wait(min(look_at, free_at) - now)
 
     def was_read(self, answered: float, stored: Stored | None) -> None:
         """Take what was found, which was known at ``answered``."""
@@ -223,6 +227,16 @@ class Lease:
         known = self._watched.document.lease_epoch if self._watched is not None and self._watched.document else 0
         return max(known, self._epoch_known) + 1
 
+    def _free_at(self, watched: _Watched) -> float:
+        """When whoever wrote it holds nothing any more."""
+        document = watched.document
+        is_free = document is None or document.let_go or self._is_dead(document)
+        return watched.since if document is None or is_free else watched.since + document.term_seconds
+
+    def _is_dead(self, document: LeaseDocument) -> bool:
+        """Whether the process that wrote it is known to be gone: it had the lock that this one has."""
+        return bool(self._holder.host_lock) and document.holder.host_lock == self._holder.host_lock
+
     def _write(self, *, let_go: bool) -> Write:
         self._renewal += 1
         document = LeaseDocument(
@@ -261,7 +275,8 @@ class Lease:
         was_seen = seen is not None or self._lost_race
         self._watched = _Watched(etag, document, seen.since if is_same and seen else answered, answered)
         self._is_doubted = self._lost_race = False
-        if document is not None and not document.let_go and was_seen and not is_same:
+        is_alive = document is not None and not document.let_go and not self._is_dead(document)
+        if document is not None and is_alive and was_seen and not is_same:
             self.lost = RunLocked(
                 f"another host works on {self._vault.arn}: {document.holder}, by lease number {document.lease_epoch} "
                 f"({self._place}). Nothing was sent. Try again when it has ended."

@@ -15,11 +15,12 @@ _KEPT = re.compile(
     r"(?:terms\.json|lifecycle\.jsonl|freeze\.json|removal\.jsonl|fleet\.json|(?:round-[0-9]{1,4}/)?(?:"
     r"plan\.(?:json|signed)|run\.json|decisions|duplicates|unproven\.csv|noticed\.json|removal\.jsonl|certificate\.(?:json|txt)"
     r"|(?:verification/)?(?:inventory\.(?:json|csv)(?:\.sha256)?|retrieval\.json)|verification/[a-z-]+\.ids"
-    r"|approvals/[A-Za-z0-9._-]{1,200}|audit/[0-9]{6,9}\.jsonl\.torn-[0-9]{1,9}))",
+    r"|approvals/(?!\.)[^/\x00-\x1f\x7f\ud800-\udfff]{1,200}|audit/[0-9]{6,9}\.jsonl\.torn-[0-9]{1,9}))",
     re.ASCII,
 )
 """The files of a run and of a lifecycle, by name; what somebody else put into a folder is theirs. Left out are the log,
 which goes by chunks, what a start makes again (checkpoints, the page and its secret, locks) and notes."""
+_GIVEN = re.compile(r"(?:round-[0-9]{1,4}/)?approvals/[^/]+", re.ASCII)
 FOLDERS = re.compile(r"audit|verification|approvals|round-[0-9]{1,4}(?:/(?:audit|verification|approvals))?", re.ASCII)
 """The folders in which they lie."""
 
@@ -53,6 +54,11 @@ def _of_vault(vault_arn: str) -> str:
 def is_kept(name: str) -> bool:
     """Whether a file of this name belongs into a replica; no other is ever written when one is restored."""
     return _KEPT.fullmatch(name) is not None
+
+
+def is_given(name: str) -> bool:
+    """Whether people put files of this name there: one that is not ours then is no file of the run's."""
+    return _GIVEN.fullmatch(name) is not None
 
 
 def numbered(folder: str, number: int) -> str:

@@ -24,7 +24,7 @@ from glacier_purge.errors import UsageError, one_error
 from glacier_purge.plan.document import read_plan
 from glacier_purge.plan.identity import read_identity
 from glacier_purge.replica.chunk import Chunk, End, beginning, read_chunk, why_not_next
-from glacier_purge.replica.folder_replica import CONTENT, FILES, PART_BYTES, FileEntry, read_list
+from glacier_purge.replica.folder_replica import CONTENT, FILES, PART_BYTES, FileEntry, last_list
 from glacier_purge.replica.places import missing, number_of, numbered, round_of
 from glacier_purge.replica.sealed import damaged, unpacked
 from glacier_purge.storage.disk import FileDisk, FolderFiles, writing
@@ -83,7 +83,7 @@ async def _restored(bucket: Bucket, key: str, folder: RunFolder, restorer: Resto
             f"{bucket.place(key.removesuffix('/'))} holds no replica: there is no list of files in it. Nothing was "
             "made."
         )
-    there = await read_list(bucket, key, numbers)
+    there = await last_list(bucket, key, numbers)
     files = FolderFiles(folder.path)
     for entry in there.files:
         await _restore_file(bucket, key, files, entry)

@@ -10,6 +10,9 @@ name taken asks its holder over it; which process and which user that is, the ke
   every real endpoint of a region leads to the same vault.
 - A run's lock is such a name, made of the folder's inode, and a ``flock`` on ``lock`` in it, which also keeps out other
   hosts where the folder lies on a disk that they share and that knows locks.
+- Who wants a vault's lease has such a name for it too, from before it asks until it has let go or is dead.  That name,
+  this boot of the kernel and this namespace come to one word, which a lease carries: a process that has the name knows
+  of a lease with the same word that whoever wrote it is gone.
 - Where there are no such names, a ``flock`` on a file stands in for them: in ``/var/tmp`` for a vault.  Its owner can
   remove that while it is held, and root can anywhere.
 
@@ -45,6 +48,8 @@ from glacier_purge.storage.file_system import described, is_lacking
 LOCK_FILE = "lock"
 _HAS_ABSTRACT_NAMES = sys.platform == "linux"
 _EVERYBODYS = Path("/var/tmp")  # noqa: S108 - for all users, and not emptied while a run goes on for days
+_BOOT, _NETWORK = Path("/proc/sys/kernel/random/boot_id"), Path("/proc/self/ns/net")
+"""By which one kernel's boot, and one namespace of names in it, are told from all others."""
 _ASKERS_MAX = 16
 _ANSWER_SECONDS = 1.0
 _ANSWER_BYTES_MAX = 8_192
@@ -100,6 +105,24 @@ def vault_locked(vault: Vault, endpoint_url: str, run_dir: Path | None) -> Itera
             yield
 
 
+@contextmanager
+def lease_locked(place: str, vault: Vault, run_dir: Path) -> Iterator[str]:
+    """Hold this host's lock for who wants the lease that lies at ``place``; give the word that stands for that lock.
+
+    Whoever has the lock, and finds a lease with the same word, knows that its holder's process is gone.  The word is
+    empty where this host has no such locks, or does not tell its boots apart; then nothing is known of anybody.  Raises
+    ``RunLocked`` when another process has it, ``DiskFailed`` when it can't be taken.
+    """
+    name = f"glacier-purge/lease/{hashlib.sha256(place.encode()).hexdigest()}"
+    here = _boot_and_namespace() if _HAS_ABSTRACT_NAMES else None
+    if here is None:
+        yield ""
+        return
+    taken = f"another process on this host works on {vault.arn}, by the lease in {place}"
+    with _name_held(name, _holding(run_dir), taken):
+        yield hashlib.sha256(f"{here} {name}".encode()).hexdigest()
+
+
 def run_is_locked(folder: Path) -> bool:
     """Tell whether a process works on the run in ``folder`` now. Its file is locked no longer than looking takes.
 
@@ -114,6 +137,18 @@ def name_of_vault(vault: Vault, endpoint_url: str) -> str:
 
     where = f" at loopback port {urlsplit(endpoint_url).port}" if is_loopback(endpoint_url) else ""
     return f"glacier-purge/vault/{hashlib.sha256(f'{vault.arn}{where}'.encode()).hexdigest()}"
+
+
+def _boot_and_namespace() -> str | None:
+    """What is the same for two processes only where one name can't be both of theirs; None where nobody tells.
+
+    A namespace's inode may come again, but only once all of its processes are gone.
+    """
+    try:
+        boot, network = _BOOT.read_text("ascii").strip(), _NETWORK.stat()
+    except (OSError, UnicodeDecodeError):
+        return None
+    return f"{socket.gethostname()} {boot} {network.st_dev}:{network.st_ino}" if boot else None
 
 
 def _name_of_run(folder: Path) -> str:
