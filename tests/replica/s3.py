@@ -6,6 +6,7 @@ Each host of a test reaches it by a port of its own, so that one can be cut off 
 from __future__ import annotations
 
 import hashlib
+import itertools
 import threading
 from contextlib import contextmanager, suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -13,8 +14,14 @@ from typing import TYPE_CHECKING, ClassVar
 from urllib.parse import parse_qs, unquote, urlsplit
 from xml.sax.saxutils import escape
 
+import msgspec
+
+from glacier_purge.replica.lease import Holder, LeaseDocument
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+    from glacier_purge.archive import Vault
 
 _PAGE = 1_000
 
@@ -155,3 +162,46 @@ def _unchunked(content: bytes) -> bytes:
             break
         plain, rest = plain + rest[:length], rest[length + 2 :]
     return plain
+
+
+@contextmanager
+def held_by_another_host(s3: PretendS3, key: str, vault: Vault, term_seconds: float) -> Iterator[None]:
+    """Another host, which holds a vault's lease and renews it, and lets it go in the end."""
+    over = threading.Event()
+
+    def write(renewal: int, *, let_go: bool = False) -> None:
+        s3.objects[key] = msgspec.json.encode(
+            LeaseDocument(
+                format="glacier-purge-lease-1",
+                vault_arn=vault.arn,
+                lease_epoch=7,
+                holder=Holder(
+                    host="elsewhere",
+                    process=7,
+                    run="/runs/theirs",
+                    tool_version="0.2.0",
+                    nonce="theirs",
+                    host_lock="another host's",
+                ),
+                renewal=renewal,
+                term_seconds=term_seconds,
+                let_go=let_go,
+                chain_head=None,
+            )
+        )
+
+    def renew() -> None:
+        for renewal in itertools.count(2):
+            if over.wait(term_seconds / 10):
+                return
+            write(renewal)
+
+    write(1)
+    renewing = threading.Thread(target=renew)
+    renewing.start()
+    try:
+        yield
+    finally:
+        over.set()
+        renewing.join()
+        write(0, let_go=True)

@@ -48,7 +48,7 @@ class VaultLease:
         bucket: Bucket | None,
         vault: Vault,
         term_seconds: float,
-        run: Path,
+        run: Path | None,
     ) -> None:
         self._tasks = tasks
         self._locks = locks
@@ -63,8 +63,10 @@ class VaultLease:
         """The lease's number; 0 while there is none."""
         return 0 if self._holder is None else self._holder.epoch
 
-    async def hold(self, log: Path) -> None:
+    async def hold(self, log: Path | None = None) -> None:
         """Keep other hosts out from now on; wait until it is known that they are. ``log`` is the run folder's.
+
+        What has no log, as a change of the policy alone, goes by the bucket's number.
 
         Raises ``RunLocked`` where another host works on the vault (``LeaseLost`` where it took this very lease),
         ``LeaseUnreadable``, and ``BucketAway``.
@@ -84,7 +86,7 @@ class VaultLease:
                 Holder(
                     host=socket.gethostname(),
                     process=os.getpid(),
-                    run=str(self._run.absolute()),
+                    run="" if self._run is None else str(self._run.absolute()),
                     tool_version=version("glacier-purge"),
                     nonce=secrets.token_hex(16),
                     host_lock=host_lock,
@@ -93,7 +95,7 @@ class VaultLease:
                 clock=awake_or_asleep_seconds,
                 wall_clock=wall_seconds,
                 random=random.random,
-                epoch_known=replay(log).lease_epoch,
+                epoch_known=0 if log is None else replay(log).lease_epoch,
             )
             await holder.take()
             self._locks.enter_context(until_taken.pop_all())
@@ -112,9 +114,11 @@ class VaultLease:
 
 @asynccontextmanager
 async def leasing(
-    vault: Vault, settings: Settings, clients: Clients, reached: Access, run: Path
+    vault: Vault, settings: Settings, clients: Clients, reached: Access, run: Path | None
 ) -> AsyncIterator[VaultLease]:
-    """Have a lease at hand for the work in ``run``; what of it is held at the end is let go. Sends nothing by itself.
+    """Have a lease at hand for the work in ``run``, if it is one's; what of it is held at the end is let go.
+
+    Sends nothing by itself.
 
     Raises ``ConfigurationFailed`` for a bucket that is nowhere objects may be sent to.
     """

@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 from collections.abc import AsyncGenerator, AsyncIterable, Coroutine, Iterable, Sequence
-from contextlib import AbstractAsyncContextManager, aclosing, suppress
+from contextlib import AbstractAsyncContextManager, aclosing, nullcontext, suppress
 from typing import TYPE_CHECKING, Protocol
 
 import anyio
@@ -201,17 +201,21 @@ class Engine:
             hours = Hours(settings.windows, pool, host.wall_clock, before_opening=_nothing)
             hours.look()
             try:
-                async with receive, anyio.create_task_group() as tasks:
-                    tasks.start_soon(hours.keep)
-                    tasks.start_soon(self._checkpoint, book, pacer)
-                    tasks.start_soon(feed.read, ids)
-                    tasks.start_soon(feed.send, send)
-                    await pool.run()
-                    tasks.cancel_scope.cancel()
+                held = nullcontext() if host.lease is None else host.lease.holding(pool, pool.drain)
+                with held:
+                    async with receive, anyio.create_task_group() as tasks:
+                        tasks.start_soon(hours.keep)
+                        tasks.start_soon(self._checkpoint, book, pacer)
+                        tasks.start_soon(feed.read, ids)
+                        tasks.start_soon(feed.send, send)
+                        await pool.run()
+                        tasks.cancel_scope.cancel()
             finally:
                 reason = pool.stop_reason or ("the ids ended" if feed.has_ended else "an error or the caller ended it")
                 book.note("stopped", reason=reason, drained=True, unknown=pool.unknown(), **self._counted())
             await book.checkpoint(pacer.state(host.wall_clock()))
+        if host.lease is not None:
+            host.lease.check()
         if feed.failure is not None:
             raise feed.failure
 

@@ -121,8 +121,14 @@ async def open_stream_log(
         async with anyio.create_task_group() as tasks:
             tasks.start_soon(journal.run)
             tasks.start_soon(log.hand_over)
+            lease = {} if host.lease is None else {"lease_epoch": host.lease.epoch}
             log.note(
-                "opened", vault_arn=document.vault_arn, endpoint_url=document.endpoint_url, by=who(), pid=os.getpid()
+                "opened",
+                vault_arn=document.vault_arn,
+                endpoint_url=document.endpoint_url,
+                by=who(),
+                pid=os.getpid(),
+                **lease,
             )
             try:
                 yield log

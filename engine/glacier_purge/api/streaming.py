@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from glacier_purge.api.clients import Clients
+from glacier_purge.api.leasing import leasing
 from glacier_purge.api.stream_engine import Book, Engine, NoLog, Unread
 from glacier_purge.api.stream_log import open_stream_log, stream_folder
 from glacier_purge.api.values import access, endpoint, purge_settings
@@ -61,6 +62,10 @@ async def delete_archives(
     ``stop`` and ``wait`` are asked, with the number of such replies and the time since the id was first sent; what
     they give up is "failed".
 
+    Where the settings name a bucket (``replica``), the vault's lease is held meanwhile: other hosts and other calls
+    that are given the same one end with ``RunLocked`` and send nothing, and so does this one where another has it.  The
+    log itself is not kept there.
+
     Raises ``ServiceRefused`` (denied, vault missing or wrong, no longer supported), ``CredentialsFailed`` and
     ``UsageError``; archives without an outcome then may or may not have been sent.  Deletes are idempotent, so all ids
     may be given again.  With an audit log also ``RunLocked`` while another process works on it or on the vault,
@@ -75,14 +80,23 @@ async def delete_archives(
     reached = access(settings, endpoint_url, id_rule=settings.inventory.id_rule, credentials=credentials)
     unread = Unread()
     with nullcontext() if audit_log is None else stream_folder(Path(audit_log), vault, endpoint_url) as folder:
-        book: AbstractAsyncContextManager[Book] = nullcontext(NoLog(unread))
-        if folder is not None:
-            book = open_stream_log(folder, unread.put, pace, host)
+        place = None if folder is None else folder.path
         async with Clients() as clients:
             clients.know([] if folder is None else last_request_ids(FileDisk(folder.path)))
             async with clients.service(vault, reached, settings.aws.transport) as service:
-                policy = RetryPolicy(pace.retry, host.random, own)
-                engine = Engine(service, pace, host, policy, is_id=settings.inventory.id_rule.holds)
-                async with aclosing(unread.beside(engine.delete(ids, book, unread))) as outcomes:
+
+                async def work() -> None:
+                    """Done in a task of its own: a lease is renewed by one, which must not stay open across a yield."""
+                    async with leasing(vault, settings, clients, reached, place) as lease:
+                        await lease.hold(place)
+                        here = lease.on(host)
+                        book: AbstractAsyncContextManager[Book] = nullcontext(NoLog(unread))
+                        if folder is not None:
+                            book = open_stream_log(folder, unread.put, pace, here)
+                        policy = RetryPolicy(pace.retry, here.random, own)
+                        engine = Engine(service, pace, here, policy, is_id=settings.inventory.id_rule.holds)
+                        await engine.delete(ids, book, unread)
+
+                async with aclosing(unread.beside(work())) as outcomes:
                     async for outcome in outcomes:
                         yield outcome

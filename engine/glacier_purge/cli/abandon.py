@@ -13,6 +13,8 @@ from glacier_purge.cli.options import (
     LogOptions,
     Logs,
     Output,
+    Replica,
+    ReplicaOptions,
     SettingsOptions,
     SettingsSource,
 )
@@ -22,7 +24,6 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from glacier_purge.archive import Vault
-    from glacier_purge.aws.access import Access
     from glacier_purge.lifecycle.steps_file import LifecycleFile
     from glacier_purge.lifecycle.terms import Terms
     from glacier_purge.storage.folder import RunFolder
@@ -32,6 +33,7 @@ def abandon(
     run_dir: Path,
     *,
     confirm_vault: Hyphened | None = None,
+    replica: Replica = ReplicaOptions(),
     aws: Aws = AwsOptions(),
     source: SettingsSource = SettingsOptions(),
     logs: Logs = LogOptions(),
@@ -39,7 +41,8 @@ def abandon(
 ) -> int:
     """End a lifecycle that `run` or `fleet` began, for good: allow uploads again, note it, and send nothing more.
 
-    What was deleted stays deleted and on record. Afterwards `run` and `apply` refuse to go on with it.
+    What was deleted stays deleted and on record. Afterwards `run` and `apply` refuse to go on with it, and so does
+    `take` on another host, where a bucket keeps the lifecycle.
 
     Parameters
     ----------
@@ -54,30 +57,29 @@ def abandon(
     glacier-purge abandon runs/photos --confirm-vault photos
     """
     from glacier_purge.api import values
+    from glacier_purge.api.clients import Clients
+    from glacier_purge.api.ending import abandoned
     from glacier_purge.api.run_dirs import check_is_no_stream
     from glacier_purge.cli.event_loop import in_event_loop
     from glacier_purge.cli.logs import configure_logs
+    from glacier_purge.cli.naming import confirm_by_name
     from glacier_purge.cli.waiting import waiter
-    from glacier_purge.lifecycle.endings import abandonment
-    from glacier_purge.lifecycle.steps_file import LifecycleFile
     from glacier_purge.report.results.lifecycles import Abandoned
     from glacier_purge.storage.folder import RunFolder
 
     configure_logs(logs)
-    settings = source.load(aws)
+    settings = source.load(aws, replica=replica.overrides())
     folder = RunFolder.open(run_dir)
     check_is_no_stream(folder)
     terms = _terms(folder)
     access = values.access(settings, terms.endpoint_url, id_rule=settings.inventory.id_rule)
 
+    async def confirm(vault: Vault, lifecycle: LifecycleFile) -> None:
+        await confirm_by_name(vault.name, confirm_vault, _shown(folder, vault, lifecycle))
+
     async def work() -> int:
-        with folder.held():
-            lifecycle = LifecycleFile(folder.path, waiter(True, access).now)
-            if abandonment(lifecycle.steps) is None:
-                still_denied_by = await _ended(folder, terms, lifecycle, access, confirm_vault)
-            else:
-                still_denied_by = []
-            step = lifecycle.steps[-1]
+        async with Clients() as clients:
+            step, still_denied_by = await abandoned(folder, terms, settings, clients, waiter(True, access), confirm)
         print_result(
             Abandoned(
                 state="abandoned",
@@ -113,30 +115,6 @@ def _terms(folder: RunFolder) -> Terms:
             "`plan` and `apply` is simply not gone on with. Nothing was sent."
         )
     return terms
-
-
-async def _ended(
-    folder: RunFolder, terms: Terms, lifecycle: LifecycleFile, access: Access, confirmed: str | None
-) -> list[str]:
-    from glacier_purge.api.clients import Clients
-    from glacier_purge.archive import Vault
-    from glacier_purge.cli.naming import confirm_by_name
-    from glacier_purge.errors import UsageError
-    from glacier_purge.lifecycle.endings import abandon
-    from glacier_purge.lifecycle.phases import Phase
-    from glacier_purge.run.host import who
-    from glacier_purge.storage.locks import vault_locked
-
-    vault = Vault.from_arn(terms.vault_arn)
-    if lifecycle.phase is Phase.DONE:
-        raise UsageError(
-            f"the lifecycle in {folder.path} ended at {lifecycle.steps[-1].at}: there is nothing to abandon. "
-            "Nothing was sent."
-        )
-    with vault_locked(vault, terms.endpoint_url, folder.path):
-        await confirm_by_name(vault.name, confirmed, _shown(folder, vault, lifecycle))
-        async with Clients() as clients:
-            return await abandon(await clients.control(vault, access), folder, lifecycle, by=who())
 
 
 def _shown(folder: RunFolder, vault: Vault, lifecycle: LifecycleFile) -> Iterator[str]:

@@ -14,6 +14,8 @@ from glacier_purge.cli.options import (
     LogOptions,
     Logs,
     Output,
+    Replica,
+    ReplicaOptions,
     SettingsOptions,
     SettingsSource,
 )
@@ -27,6 +29,7 @@ def delete_vault(
     confirm_vault: Hyphened,
     even_the_last_vault: bool = False,
     no_wait: NoWaitOption = False,
+    replica: Replica = ReplicaOptions(),
     hooks: Hooks = HookOptions(),
     aws: Aws = AwsOptions(),
     source: SettingsSource = SettingsOptions(),
@@ -51,6 +54,7 @@ def delete_vault(
     glacier-purge delete-vault photos-run --confirm-vault photos
     """
     from glacier_purge.api.clients import Clients
+    from glacier_purge.api.ending import removed
     from glacier_purge.api.news import news_of_run
     from glacier_purge.api.run_dirs import open_run
     from glacier_purge.api.telling import telling
@@ -59,15 +63,11 @@ def delete_vault(
     from glacier_purge.cli.event_loop import in_event_loop
     from glacier_purge.cli.logs import configure_logs
     from glacier_purge.cli.waiting import settled, waiter
-    from glacier_purge.glacier.service_clock import OnServiceTime
     from glacier_purge.plan.document import read_plan
     from glacier_purge.report.results.running import Removed
-    from glacier_purge.run.host import who
-    from glacier_purge.vault.emptiness import Certified
-    from glacier_purge.vault.removal import VaultRemoval
 
     configure_logs(logs)
-    settings = source.load(aws, hooks=hooks)
+    settings = source.load(aws, hooks=hooks, replica=replica.overrides())
     folder = open_run(run_dir)
     plan = read_plan(folder.plan_file)
     reached = access(settings, plan.endpoint_url, id_rule=plan.snapshot.id_rule)
@@ -78,11 +78,16 @@ def delete_vault(
             news_of_run(folder, plan, told) as news,
             Clients() as clients,
         ):
-            control = await clients.control(plan.vault, reached)
-            proof = Certified(folder=folder, plan=plan)
-            waits = OnServiceTime(news.waiting(waiter(no_wait, reached)), clients.clock, tell)
-            removal = VaultRemoval(control, folder.path, proof, waits, by=who(), even_the_last=even_the_last_vault)
-            answer = await removal.remove(confirm_vault)
+            answer = await removed(
+                folder,
+                plan,
+                settings,
+                clients,
+                news.waiting(waiter(no_wait, reached)),
+                tell,
+                confirmed_name=confirm_vault,
+                even_the_last=even_the_last_vault,
+            )
             news.vault_deleted(answer.value)
         print_result(Removed(state="removed", answer=answer.value, vault=plan.vault.arn, run_dir=str(run_dir)), output)
         return ExitCode.DONE

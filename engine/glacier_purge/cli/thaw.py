@@ -17,6 +17,8 @@ from glacier_purge.cli.options import (
     LogOptions,
     Logs,
     Output,
+    Replica,
+    ReplicaOptions,
     SettingsOptions,
     SettingsSource,
 )
@@ -25,6 +27,7 @@ from glacier_purge.cli.output import OutputFormat, print_result, tell
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from glacier_purge.api.leasing import VaultLease
     from glacier_purge.glacier.control import GlacierControl
 
 
@@ -38,6 +41,7 @@ def thaw(
     vault: str,
     *,
     confirm_vault: Hyphened | None = None,
+    replica: Replica = ReplicaOptions(),
     aws: Aws = AwsOptions(),
     source: SettingsSource = SettingsOptions(),
     logs: Logs = LogOptions(),
@@ -46,8 +50,9 @@ def thaw(
     """Let uploads to a vault again that a lost lifecycle denies: take its statement out of the vault's access policy.
 
     Shows the statements of ours and asks for the vault's name. Whatever else the policy says stays. While a process on
-    this host deletes from the vault, it is refused; a lifecycle whose folder is there is ended with `abandon`. One that
-    goes on all the same sees that uploads are allowed, notes it, and says so.
+    this host deletes from the vault, or one on any host that is given the same bucket, it is refused; a lifecycle whose
+    folder is there is ended with `abandon`. One that goes on all the same sees that uploads are allowed, notes it, and
+    says so.
 
     Parameters
     ----------
@@ -64,6 +69,7 @@ def thaw(
     from glacier_purge.api import values
     from glacier_purge.api.addresses import vault_by_name
     from glacier_purge.api.clients import Clients
+    from glacier_purge.api.leasing import leasing
     from glacier_purge.archive import check_vault_name
     from glacier_purge.cli.event_loop import in_event_loop
     from glacier_purge.cli.logs import configure_logs
@@ -72,7 +78,7 @@ def thaw(
 
     configure_logs(logs)
     check_vault_name(vault)
-    settings = source.load(aws)
+    settings = source.load(aws, replica=replica.overrides())
 
     async def work() -> int:
         async with Clients() as clients:
@@ -80,7 +86,8 @@ def thaw(
             endpoint_url = values.endpoint(settings, address.region)
             access = values.access(settings, endpoint_url)
             with vault_locked(address, endpoint_url, None):
-                taken = await _taken_out(await clients.control(address, access), confirm_vault)
+                async with leasing(address, settings, clients, access, None) as lease:
+                    taken = await _taken_out(await clients.control(address, access), confirm_vault, lease)
         if taken:
             tell(_IF_IT_LIVES, "warning")
         print_result(
@@ -96,7 +103,7 @@ def thaw(
     return in_event_loop(work)
 
 
-async def _taken_out(control: GlacierControl, confirmed: str | None) -> list[str]:
+async def _taken_out(control: GlacierControl, confirmed: str | None, lease: VaultLease) -> list[str]:
     """The ids of the statements that were taken out, which the service has no more."""
     from glacier_purge.cli.naming import confirm_by_name
     from glacier_purge.guard.upload_denial import ours_in, sids_of
@@ -106,6 +113,7 @@ async def _taken_out(control: GlacierControl, confirmed: str | None) -> list[str
     sids = sids_of(found)
     if found:
         await confirm_by_name(control.vault.name, confirmed, _shown(control.vault.arn, found))
+        await lease.hold()
         await take_out(control, sids)
     return sids
 

@@ -54,7 +54,8 @@ class Holder(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     host_lock: str
 
     def __str__(self) -> str:
-        return f"process {self.process} on {self.host}, in {self.run} (glacier-purge {self.tool_version})"
+        place = f", in {self.run}" if self.run else ""
+        return f"process {self.process} on {self.host}{place} (glacier-purge {self.tool_version})"
 
 
 class LeaseDocument(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

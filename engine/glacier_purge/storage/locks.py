@@ -106,7 +106,7 @@ def vault_locked(vault: Vault, endpoint_url: str, run_dir: Path | None) -> Itera
 
 
 @contextmanager
-def lease_locked(place: str, vault: Vault, run_dir: Path) -> Iterator[str]:
+def lease_locked(place: str, vault: Vault, run_dir: Path | None) -> Iterator[str]:
     """Hold this host's lock for who wants the lease that lies at ``place``; give the word that stands for that lock.
 
     Whoever has the lock, and finds a lease with the same word, knows that its holder's process is gone.  The word is
