@@ -53,7 +53,24 @@ def actions(statement: dict[str, Any]) -> set[str]:
 
 
 def test_these_are_all_the_policies(repository: Path) -> None:
-    assert {file.name for file in (repository / "config/iam").glob("*.json")} == {*ALLOWED, "replica.json"}
+    others = {"replica.json", "trust.json", "assume.json"}
+    assert {file.name for file in (repository / "config/iam").glob("*.json")} == {*ALLOWED, *others}
+
+
+def test_a_role_trusts_one_caller_who_gives_the_external_id(repository: Path) -> None:
+    taking, tagging = statements(repository / "config/iam/trust.json")
+    assert (actions(taking), actions(tagging)) == ({"sts:AssumeRole"}, {"sts:TagSession"})
+    for statement in (taking, tagging):
+        assert statement["Effect"] == "Allow"
+        assert statement["Principal"] == {"AWS": "arn:aws:iam::CALLERS_ACCOUNT:role/CALLER"}
+    assert taking["Condition"]["StringEquals"] == {"sts:ExternalId": "EXTERNAL_ID"}
+    assert taking["Condition"]["StringLike"] == {"sts:RoleSessionName": "glacier-purge-*"}
+
+
+def test_the_caller_may_take_roles_that_are_named_and_nothing_else(repository: Path) -> None:
+    (taking,) = statements(repository / "config/iam/assume.json")
+    assert (taking["Effect"], actions(taking)) == ("Allow", {"sts:AssumeRole", "sts:TagSession"})
+    assert taking["Resource"] == ["arn:aws:iam::ACCOUNT:role/ROLE"]
 
 
 def test_the_bucket_is_read_and_written_below_a_prefix_and_nothing_is_deleted(repository: Path) -> None:

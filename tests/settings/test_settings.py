@@ -260,7 +260,7 @@ def test_the_standard_profile_spells_out_every_default() -> None:
     spelt = {(section, name) for section, values in tomllib.loads(text).items() for name in values}
     known = {(section, name) for section, values in Settings().model_dump().items() for name in values}
     none = ("profile", "region", "endpoint_url", "account_id", "ca_bundle", "record_wire", "use_fips_endpoint")
-    unsaid = {("aws", name) for name in none}
+    unsaid = {("aws", name) for name in (*none, "role", "external_id")}
     unsaid |= {("report", "live_page"), ("report", "metrics_textfile")}
     unsaid |= {("replica", name) for name in ("url", "endpoint_url", "region")}
     unsaid |= {("approval", "allowed_signers"), ("approval", "revoked")}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from glacier_purge.api.values import access, endpoint
+from glacier_purge.api.values import access, account_id, endpoint
 from glacier_purge.archive import Vault, check_vault_name
 from glacier_purge.aws.endpoints import is_loopback
 from glacier_purge.errors import InventoryDamaged, UsageError
@@ -56,16 +56,16 @@ async def vaults_there(settings: Settings, clients: Clients) -> list[Vault]:
     """All vaults of the account and region that the settings, or the profile, say. Sends nothing but the question."""
     region = region_of(settings)
     reached = access(settings, endpoint(settings, region))
-    return [Vault.from_arn(one.arn) for one in await clients.list_vaults(reached, region, settings.aws.account_id)]
+    return [Vault.from_arn(one.arn) for one in await clients.list_vaults(reached, region, account_id(settings))]
 
 
 async def _find(
     name: str, listed: Vault | None, settings: Settings, clients: Clients, credentials: StaticCredentials | None
 ) -> Vault:
-    account_id = settings.aws.account_id or (listed and listed.account_id)
+    owner = account_id(settings) or (listed and listed.account_id)
     region = settings.aws.region or (listed and listed.region) or _region_of_profile(settings)
-    if account_id:
-        return Vault(account_id=account_id, region=region, name=name)
+    if owner:
+        return Vault(account_id=owner, region=region, name=name)
     reached = access(settings, endpoint(settings, region), credentials=credentials)
     return Vault.from_arn((await clients.find_vault(name, reached, region)).arn)
 

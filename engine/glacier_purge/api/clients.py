@@ -21,7 +21,7 @@ import anyio
 import structlog
 
 from glacier_purge.api.transport import choose
-from glacier_purge.aws.endpoints import check_endpoint_url, is_loopback
+from glacier_purge.aws.endpoints import check_endpoint_url
 from glacier_purge.clock import utc_now
 from glacier_purge.errors import (
     ConfigurationFailed,
@@ -258,7 +258,7 @@ class Clients:
         from glacier_purge.aws.chain import Chain  # noqa: PLC0415 - heavy
         from glacier_purge.aws.credentials import CredentialSource  # noqa: PLC0415 - heavy
 
-        key = (access.profile, access.credentials, access.endpoint_url, region)
+        key = (access.profile, access.credentials, access.role, access.endpoint_url, region)
         if key not in self._sources:
             self._sources[key] = CredentialSource(Chain(access, region).begin)
             self._opened.callback(self._sources[key].close)
@@ -278,7 +278,7 @@ class Clients:
         held_to = scrutiny(None, SeenRequestIds(), self.clock)
         session = AwsSession(access, vault.region, held_to, CredentialSource.of(issued))
         try:
-            if access.endpoint_url is None or not is_loopback(access.endpoint_url):
+            if access.knows_callers:
                 _check(await caller_identity(session, self._first_retry), vault)
                 return
             async with session.client("glacier") as client:  # it has no identities, but knows whose the vault is
@@ -298,7 +298,7 @@ class Clients:
             ) from fault
 
     async def _check_caller(self, vault: Vault, access: Access) -> None:
-        if access.endpoint_url is not None and is_loopback(access.endpoint_url):
+        if not access.knows_callers:
             return  # a pretended service has no identities
         _check(await self.caller(access, vault.region), vault)
 

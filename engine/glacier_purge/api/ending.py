@@ -49,7 +49,7 @@ async def abandoned(
     ``BucketAway``, and as ``confirm`` and ``thaw`` do.
     """
     vault = Vault.from_arn(terms.vault_arn)
-    reached = access(settings, terms.endpoint_url, id_rule=settings.inventory.id_rule)
+    reached = access(settings, terms.endpoint_url, vault=vault, id_rule=settings.inventory.id_rule)
     still_denied_by = list[str]()
     with folder.held():
         lifecycle = LifecycleFile(folder.path, waiter.now)
@@ -82,7 +82,7 @@ async def removed(
     even_the_last: bool,
 ) -> Removal:
     """Remove the vault of a proven run. Raises as ``VaultRemoval.remove`` and ``VaultLease.hold`` do."""
-    reached = access(settings, plan.endpoint_url, id_rule=plan.snapshot.id_rule)
+    reached = access(settings, plan.endpoint_url, vault=plan.vault, id_rule=plan.snapshot.id_rule)
     async with leasing(plan.vault, settings, clients, reached, folder.path) as lease:
         removal = VaultRemoval(
             await clients.control(plan.vault, reached),

@@ -6,7 +6,6 @@ import shutil
 from typing import TYPE_CHECKING, Any
 
 from glacier_purge.api.values import recent
-from glacier_purge.aws.endpoints import is_loopback
 from glacier_purge.clock import utc_now
 from glacier_purge.errors import PlanRefused
 from glacier_purge.guard.examination import Examination, Surroundings
@@ -52,9 +51,8 @@ async def examined(
     Raises as ``Examination.findings`` and ``Clients.try_way`` do, and ``ConfigurationFailed`` for a price table.
     """
     region = control.vault.region
-    pretended = access.endpoint_url is not None and is_loopback(access.endpoint_url)
     surroundings = Surroundings(
-        caller=None if pretended else await clients.caller(access, region),
+        caller=await clients.caller(access, region) if access.knows_callers else None,
         lifetime=await clients.lifetime(access, region),
         disk_free_bytes=shutil.disk_usage(_existing(place)).free,
         now=utc_now(),

@@ -76,7 +76,9 @@ class Fetching:
         settings, credentials = self.settings, self.credentials
         address = await vault_by_name(vault, settings, self.clients, credentials=credentials)
         id_rule = settings.inventory.id_rule
-        reached = access(settings, endpoint(settings, address.region), id_rule=id_rule, credentials=credentials)
+        reached = access(
+            settings, endpoint(settings, address.region), vault=address, id_rule=id_rule, credentials=credentials
+        )
         control = await self.clients.control(address, reached)
         waiter = OnServiceTime(self.waiter, self.clients.clock, self.say)
         how = RetrievalSettings(chunk_bytes=self.chunk_bytes, id_rule=id_rule)

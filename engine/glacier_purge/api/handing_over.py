@@ -108,7 +108,7 @@ async def _replica(folder: RunFolder, runs: list[RunFolder], settings: Settings,
         vault, endpoint_url = plan.vault, plan.endpoint_url
     else:
         plan, vault, endpoint_url = None, Vault.from_arn(terms.vault_arn), terms.endpoint_url
-    bucket = await opened_bucket(settings, clients, access(settings, endpoint_url), vault.region)
+    bucket = await opened_bucket(settings, clients, access(settings, endpoint_url, vault=vault), vault.region)
     if bucket is None:
         raise UsageError(
             "there is no bucket to hand it over in: give --replica s3://bucket/prefix, or replica.url in the settings. "

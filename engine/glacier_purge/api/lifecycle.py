@@ -138,7 +138,7 @@ async def opened_lifecycle(
         check_planner_known(terms, sign_key(settings))
         for line in what_holds(file, terms, order.options, asked):
             person.say(line)
-        reached = access(settings, target.endpoint_url, id_rule=target.id_rule, credentials=credentials)
+        reached = access(settings, target.endpoint_url, vault=vault, id_rule=target.id_rule, credentials=credentials)
         lease = await held.enter_async_context(leasing(vault, settings, clients, reached, folder.path))
         bucket = await opened_bucket(settings, clients, reached, vault.region)
         replica = None if bucket is None else of_lifecycle(bucket, folder, vault, lambda: lease.epoch)
@@ -230,7 +230,11 @@ class _Composed:
 
     async def _preflight(self) -> dict[str, Any]:
         reached = access(
-            self.settings, self.target.endpoint_url, id_rule=self.target.id_rule, credentials=self.credentials
+            self.settings,
+            self.target.endpoint_url,
+            vault=self.target.vault,
+            id_rule=self.target.id_rule,
+            credentials=self.credentials,
         )
         findings = await examined(
             self.control, self.clients, reached, self.folder.path, self.settings, self.on_service_time.now

@@ -171,7 +171,7 @@ def _sources(
     waiter: Waiter,
     credentials: StaticCredentials | None = None,
 ) -> _Sources:
-    reached = access(settings, target.endpoint_url, id_rule=target.id_rule, credentials=credentials)
+    reached = access(settings, target.endpoint_url, vault=target.vault, id_rule=target.id_rule, credentials=credentials)
     return _Sources(
         credentials=partial(clients.lifetime, reached, target.vault.region),
         control=partial(clients.control, target.vault, reached),

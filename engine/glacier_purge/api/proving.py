@@ -58,7 +58,9 @@ async def proven(
     ``wanted`` is the inventory job to take; ``say`` is told of those that are passed over.  Raises ``RunLocked``, as
     ``Verifying.verify`` and ``Clients.control`` do, and ``Pending`` as ``waiter`` has it.
     """
-    reached = access(settings, plan.endpoint_url, id_rule=plan.snapshot.id_rule, credentials=credentials)
+    reached = access(
+        settings, plan.endpoint_url, vault=plan.vault, id_rule=plan.snapshot.id_rule, credentials=credentials
+    )
     again = f"glacier-purge verify {shlex.quote(str(folder.path.absolute()))}"
     async with AsyncExitStack() as held:
         held.enter_context(folder.held())

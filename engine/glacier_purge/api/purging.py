@@ -85,7 +85,9 @@ async def opened_run(
     and ``host`` has no lease, one is held meanwhile.  Raises as ``Clients.service`` and ``VaultLease.hold`` do, and
     ``AuditDamaged``.
     """
-    reached = access(settings, plan.endpoint_url, id_rule=plan.snapshot.id_rule, credentials=credentials)
+    reached = access(
+        settings, plan.endpoint_url, vault=plan.vault, id_rule=plan.snapshot.id_rule, credentials=credentials
+    )
     clients.know(last_request_ids(FileDisk(folder.path)))
     if reached.max_in_flight < settings.pace.max_in_flight:
         _log.warning(

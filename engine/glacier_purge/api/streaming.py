@@ -77,7 +77,7 @@ async def delete_archives(
     settings = settings if settings is not None else Settings()
     pace, host, own = purge_settings(settings), Host(), own_policies(retry)
     endpoint_url = endpoint(settings, vault.region)
-    reached = access(settings, endpoint_url, id_rule=settings.inventory.id_rule, credentials=credentials)
+    reached = access(settings, endpoint_url, vault=vault, id_rule=settings.inventory.id_rule, credentials=credentials)
     unread = Unread()
     with nullcontext() if audit_log is None else stream_folder(Path(audit_log), vault, endpoint_url) as folder:
         place = None if folder is None else folder.path

@@ -11,25 +11,29 @@ from typing import TYPE_CHECKING
 
 from glacier_purge.approval.signers import SIGNERS_BYTES_MAX
 from glacier_purge.approval.signers import approvers as settled_approvers
-from glacier_purge.archive import EXACT, IdRule
+from glacier_purge.archive import EXACT, IdRule, partition_of
 from glacier_purge.aws.access import Access
 from glacier_purge.aws.bucket import BucketAccess
 from glacier_purge.aws.endpoints import check_fips, check_region, endpoint_of
+from glacier_purge.aws.roles import Role, account_of, session_name, tags
 from glacier_purge.deletion.pace import PacerSettings
 from glacier_purge.deletion.retry import RetryPolicySettings
 from glacier_purge.errors import UsageError
 from glacier_purge.guard.fuse import FuseSettings
 from glacier_purge.guard.rules import Rules
 from glacier_purge.run.anchor_file import AnchorFile
+from glacier_purge.run.host import who
 from glacier_purge.run.settings import PurgeSettings
 from glacier_purge.run.windows import Window
 from glacier_purge.storage.ownership import check_writable_by_us_alone
 
 if TYPE_CHECKING:
     from glacier_purge.approval.signers import Approvers
+    from glacier_purge.archive import Vault
     from glacier_purge.aws.access import StaticCredentials
     from glacier_purge.plan.choices import Caps
     from glacier_purge.settings import Settings
+    from glacier_purge.settings.model import AwsSettings
 
 
 _OTHER_FILES = 64
@@ -156,10 +160,13 @@ def access(
     settings: Settings,
     endpoint_url: str | None,
     *,
+    vault: Vault | None = None,
     id_rule: IdRule = EXACT,
     credentials: StaticCredentials | None = None,
 ) -> Access:
     """How the service at ``endpoint_url`` is reached, None: at the region's. ``credentials`` replace the chain.
+
+    ``vault`` is the one it is reached for, where that is known: whose account a role is in that is only named.
 
     Raises ``ConfigurationFailed`` where FIPS is asked for and the endpoint is none, and ``UsageError`` where another
     endpoint is asked for than the one that was settled before.
@@ -178,6 +185,7 @@ def access(
         use_fips_endpoint=bool(aws.use_fips_endpoint),
         profile=aws.profile,
         credentials=credentials,
+        role=_role(aws, vault),
         max_in_flight=in_flight_max(settings),
         ca_bundle=Path(aws.ca_bundle) if aws.ca_bundle else None,
         verify_certificates=aws.verify_ssl,
@@ -187,6 +195,26 @@ def access(
         id_rule=id_rule,
         record_wire=Path(aws.record_wire) if aws.record_wire else None,
     )
+
+
+def _role(aws: AwsSettings, vault: Vault | None) -> Role | None:
+    if aws.role is None:
+        return None
+    region = aws.region if vault is None else vault.region
+    return Role(
+        named=aws.role,
+        account_id=aws.account_id if vault is None else vault.account_id,
+        partition=partition_of(region or ""),
+        session_name=session_name(who()),
+        external_id=aws.external_id,
+        session_tags=tags(aws.session_tags),
+    )
+
+
+def account_id(settings: Settings) -> str | None:
+    """The account that the settings name, outright or by its role; None leaves it to the credentials."""
+    aws = settings.aws
+    return aws.account_id or (account_of(aws.role) if aws.role is not None else None)
 
 
 def endpoint(settings: Settings, region: str) -> str:

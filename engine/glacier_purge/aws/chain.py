@@ -5,7 +5,8 @@ is asked for a code) and all of it may hang.  What can be ended is ended when it
 
 Roles and logins are kept where the AWS CLI keeps them: whoever gave a code there a moment ago is not asked for another
 here, nor by the next command, and a run without a terminal has a place to be logged in from.  The region asked for
-reaches every client that the chain opens, STS of a role profile without a region among them.
+reaches every client that the chain opens, STS of a role profile without a region among them.  A role that is asked for
+besides is taken with what the chain gave, and its session stays in memory.
 """
 
 from __future__ import annotations
@@ -25,18 +26,21 @@ import aiohttp
 from aiobotocore.config import AioConfig
 from aiobotocore.credentials import (
     AioAssumeRoleProvider,
+    AioCredentials,
     AioProcessProvider,
     AioRefreshableCredentials,
     create_credential_resolver,
 )
 from aiobotocore.httpsession import AIOHTTPSession
 from aiobotocore.session import AioSession
+from aiobotocore.utils import create_nested_client
 from botocore.exceptions import BotoCoreError
 from botocore.loaders import create_loader
 from botocore.parsers import ResponseParserError
 from botocore.utils import JSONFileCache, parse_timestamp
 
-from glacier_purge.aws.credentials import Issued
+from glacier_purge.aws.assuming import assumed
+from glacier_purge.aws.credentials import Issued, Lifetime
 from glacier_purge.aws.helper import Helper
 from glacier_purge.aws.mfa import NotAnsweredError, asked_at_terminal
 from glacier_purge.aws.profiles import Configuration
@@ -49,7 +53,7 @@ if TYPE_CHECKING:
     import ssl
     from collections.abc import Awaitable, Callable, Mapping
 
-    from glacier_purge.aws.access import Access
+    from glacier_purge.aws.access import Access, StaticCredentials
     from glacier_purge.aws.credentials import Check
 
 _CODE = re.compile(r"[0-9]{6}", re.ASCII)
@@ -99,9 +103,8 @@ class Chain:
         """Begin to ask, past a kept session whose key was refused; ``check`` sees the set before it is given."""
         profile = self._access.profile or os.environ.get("AWS_PROFILE") or os.environ.get("AWS_DEFAULT_PROFILE")
         attempt = ChainAttempt(profile or "default", self._access.credentials_timeout_seconds)
-        if (given := self._access.credentials) is not None:
-            key, secret, token = given.access_key_id, given.secret_access_key, given.session_token
-            attempt.outcome.set_result(Issued(access_key=key, secret_key=secret, token=token, given_by="the caller"))
+        if self._access.credentials is not None and self._access.role is None:
+            attempt.outcome.set_result(_given_outright(self._access.credentials))
         else:
             attempt.start(partial(self._ask, attempt, profile, RoleCache(refused_key), check))
         return attempt
@@ -121,7 +124,8 @@ class Chain:
 
     async def _issued(self, core: AioSession, attempt: ChainAttempt, cache: RoleCache) -> Issued:
         access = self._access
-        bundle = bundle_in_force(access.ca_bundle, Configuration(core, os.environ))
+        configuration = Configuration(core, os.environ)
+        bundle = bundle_in_force(access.ca_bundle, configuration)
         core.set_default_client_config(
             _ChainConfig(
                 connect_timeout=access.connect_timeout_seconds,
@@ -133,6 +137,26 @@ class Chain:
         )
         core.register("before-call", attempt.asks)
         core.register("before-parse", _hold_to_promise)
+        if access.role is None:
+            return (await self._from_chain(core, attempt, cache))[0]
+        if access.credentials is not None:
+            base = _given_outright(access.credentials)
+            holder = AioCredentials(base.access_key, base.secret_key, base.token)
+        else:
+            base, holder = await self._from_chain(core, attempt, cache)
+        attempt.is_for(f"role {access.role.arn}")
+        session = await assumed(access.role, holder, partial(_sts, core, self._region, access, configuration))
+        return Issued(
+            access_key=_sendable(session.access_key),
+            secret_key=session.secret_key,
+            token=_sendable(session.token),
+            given_by=attempt.doing,
+            expires=session.expires.astimezone(UTC),
+            is_renewed=base.lifetime is not Lifetime.TEMPORARY,
+        )
+
+    async def _from_chain(self, core: AioSession, attempt: ChainAttempt, cache: RoleCache) -> tuple[Issued, Any]:
+        """Give the set that the chain comes to, and botocore's own holder of it."""
         resolver = create_credential_resolver(core, cache=cache, region_name=self._region)
         _put_in(resolver, core, attempt)
         provider = await resolver.load_credentials()
@@ -143,7 +167,7 @@ class Chain:
             provider._advisory_refresh_timeout = provider._mandatory_refresh_timeout = float("-inf")  # noqa: SLF001
         frozen = await provider.get_frozen_credentials()
         expires = getattr(provider, "_expiry_time", None)
-        return Issued(
+        issued = Issued(
             access_key=_sendable(frozen.access_key),
             secret_key=frozen.secret_key,
             token=None if frozen.token is None else _sendable(frozen.token),
@@ -151,6 +175,18 @@ class Chain:
             expires=None if expires is None else expires.astimezone(UTC),
             is_renewed=expires is not None and provider.method != _ENVIRONMENT,
         )
+        return issued, provider
+
+
+def _given_outright(given: StaticCredentials) -> Issued:
+    key, secret, token = given.access_key_id, given.secret_access_key, given.session_token
+    return Issued(access_key=key, secret_key=secret, token=token, given_by="the caller")
+
+
+def _sts(core: AioSession, region: str, access: Access, configuration: Configuration, service: str, **keys: Any) -> Any:
+    """Open a client of STS; a pretended AWS is asked for a role in it, where nothing else is said."""
+    here = access.endpoint_url if access.is_pretended and configuration.endpoint(service) is None else None
+    return create_nested_client(core, service, region_name=region, endpoint_url=here, **keys)
 
 
 class ChainAttempt:
@@ -160,7 +196,7 @@ class ChainAttempt:
         self.outcome: Future[Issued | CredentialsFailed] = Future()
         self.outcome.set_running_or_notify_cancel()
         self.doing = f"AWS's chain of credentials for profile {profile}"
-        self._profile = profile
+        self._whose = f"profile {profile}"
         self._seconds = seconds
         self._until = time.monotonic() + seconds
         self._given_up = Event()
@@ -186,7 +222,11 @@ class ChainAttempt:
 
     def asks(self, model: Any, **_: object) -> None:
         """Note that a service is asked (the SDK's event ``before-call``)."""
-        self.doing = f"{model.service_model.service_id}'s {model.name} for profile {self._profile}"
+        self.doing = f"{model.service_model.service_id}'s {model.name} for {self._whose}"
+
+    def is_for(self, whose: str) -> None:
+        """Note for whom services are asked from now on."""
+        self._whose = whose
 
     def ask_person(self, prompt: str) -> str:
         """Ask for a code, which takes as long as a person takes. Raises ``NotAnsweredError``."""

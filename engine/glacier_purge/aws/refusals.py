@@ -17,6 +17,8 @@ from glacier_purge.redaction import redact
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from glacier_purge.aws.roles import Role
+
 NO_PROFILES: Mapping[str, Mapping[str, Any]] = MappingProxyType({})
 _AWS_LOGIN = "login_session"
 """The key of a profile that `aws login` made."""
@@ -31,6 +33,18 @@ _ROLE_ADVICE: Mapping[str, str] = {
     "ExpiredToken": "Log in again",
     "ExpiredTokenException": "Whoever writes the identity token has to write a new one",
     "InvalidIdentityToken": "Whoever writes the identity token has to write a new one",
+}
+
+_ASSUMING_ADVICE: Mapping[str, str] = {
+    "AccessDenied": (
+        "Of a role that is missing AWS says the same. Both sides have to allow it: the trust policy of the role this "
+        "caller, with the external id and session tags that it gives (config/iam/trust.json), and the policy of this "
+        "caller the role (config/iam/assume.json). Correct --role, --external-id, --session-tag, or a policy"
+    ),
+    "ValidationError": "Correct --role, --external-id or --session-tag",
+    "InvalidParameterValue": "Correct --session-tag",
+    "PackedPolicyTooLarge": "Give fewer or shorter session tags (--session-tag)",
+    "RegionDisabledException": "Have the account's administrator activate STS in this region",
 }
 
 
@@ -48,6 +62,15 @@ def refusal(
     if isinstance(fault, GlacierPurgeError):
         return CredentialsFailed(str(fault))
     return _by_a_person(fault, said, name, profiles) or _by_what_was_asked(fault, said, asked, name)
+
+
+def role_refused(fault: Exception, role: Role) -> CredentialsFailed:
+    """Say that ``role`` is not given, to whom (AWS names them), and what lets it be."""
+    answer: Any = getattr(fault, "response", {})
+    said = redact(" ".join(told(fault).split())).replace(". ", "; ")
+    otherwise = "Renew the AWS credentials" if fault_of(fault) is Fault.CREDENTIALS else "Check --role"
+    advice = _ASSUMING_ADVICE.get(answer.get("Error", {}).get("Code", ""), otherwise)
+    return CredentialsFailed(f"the role {role.arn} is not given: {said}. {advice}, {_AGAIN}.")
 
 
 def _by_a_person(

@@ -78,7 +78,8 @@ class AwsSession:
         self._scrutiny = scrutiny
         check_region(region, access.endpoint_url)
         self._endpoint_url = None if access.endpoint_url is None else check_endpoint_url(access.endpoint_url)
-        self._is_pretended = self._endpoint_url is not None and is_loopback(self._endpoint_url)
+        if access.role is not None:
+            access.role.check()
         _quieten_sdk_logs()
         self.credentials = credentials
         with configured():
@@ -144,16 +145,17 @@ class AwsSession:
         """
         said = self._configuration.endpoint(service)
         if said is None:
-            return self._endpoint_url if self._is_pretended else None
-        check_other_endpoint(service, said.value, said.place, pretended=on_loopback or self._is_pretended)
+            return self._endpoint_url if self._access.is_pretended else None
+        check_other_endpoint(service, said.value, said.place, pretended=on_loopback or self._access.is_pretended)
         return said.value
 
     def _check_what_is_said(self) -> None:
         """Refuse what would send requests of this session elsewhere, by the name of what says so."""
-        for service in () if self._access.credentials else ("sts", "sso", "sso_oidc"):
+        chain = () if self._access.credentials else ("sts", "sso", "sso_oidc")
+        for service in chain if self._access.role is None else {*chain, "sts"}:
             self._endpoint_of_other(service)
         dual_stack = self._configuration.wants("AWS_USE_DUALSTACK_ENDPOINT", "use_dualstack_endpoint")
-        if dual_stack is not None and not self._is_pretended:
+        if dual_stack is not None and not self._access.is_pretended:
             raise ConfigurationFailed(
                 f"{dual_stack.place} asks for dual-stack endpoints, and Amazon Glacier has none. "
                 "Set AWS_USE_DUALSTACK_ENDPOINT=false for this command. Nothing was sent."

@@ -60,6 +60,7 @@ def abandon(
     from glacier_purge.api.clients import Clients
     from glacier_purge.api.ending import abandoned
     from glacier_purge.api.run_dirs import check_is_no_stream
+    from glacier_purge.archive import Vault
     from glacier_purge.cli.event_loop import in_event_loop
     from glacier_purge.cli.logs import configure_logs
     from glacier_purge.cli.naming import confirm_by_name
@@ -72,7 +73,8 @@ def abandon(
     folder = RunFolder.open(run_dir)
     check_is_no_stream(folder)
     terms = _terms(folder)
-    access = values.access(settings, terms.endpoint_url, id_rule=settings.inventory.id_rule)
+    vault, id_rule = Vault.from_arn(terms.vault_arn), settings.inventory.id_rule
+    access = values.access(settings, terms.endpoint_url, vault=vault, id_rule=id_rule)
 
     async def confirm(vault: Vault, lifecycle: LifecycleFile) -> None:
         await confirm_by_name(vault.name, confirm_vault, _shown(folder, vault, lifecycle))

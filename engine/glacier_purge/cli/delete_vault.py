@@ -70,7 +70,7 @@ def delete_vault(
     settings = source.load(aws, hooks=hooks, replica=replica.overrides())
     folder = open_run(run_dir)
     plan = read_plan(folder.plan_file)
-    reached = access(settings, plan.endpoint_url, id_rule=plan.snapshot.id_rule)
+    reached = access(settings, plan.endpoint_url, vault=plan.vault, id_rule=plan.snapshot.id_rule)
 
     async def work() -> int:
         async with (

@@ -71,7 +71,7 @@ async def _examined(name: str, settings: Settings, place: Path) -> list[Finding]
 
     async with Clients() as clients:
         vault = await vault_by_name(name, settings, clients)
-        access = values.access(settings, values.endpoint(settings, vault.region))
+        access = values.access(settings, values.endpoint(settings, vault.region), vault=vault)
         control = await clients.control_for_anybody(vault, access)
         time = OnServiceTime(waiter(True, access), clients.clock, lambda _: None)  # the clock is a finding here
         return await examined(control, clients, access, place, settings, time.now)

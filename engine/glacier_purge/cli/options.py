@@ -37,6 +37,7 @@ _OPTIONS = {
     "verify_ssl": "--no-verify-ssl",
     "leave_share": "--leave",
     "windows": "--window",
+    "session_tags": "--session-tag",
     "inventory_max_age_seconds": "--inventory-max-age",
     "max_duration_seconds": "--max-duration",
     "url": "--replica",
@@ -66,6 +67,12 @@ class AwsOptions:
     Shown, and part of the plan's digest."""
     account_id: Hyphened | None = None
     """12-digit account that owns the vault; - is the account of the credentials."""
+    role: str | None = None
+    """Role to assume and to work as: its name in the account of --account-id, or its ARN."""
+    external_id: Hyphened | None = None
+    """External id that the role's trust policy asks for."""
+    session_tag: tuple[str, ...] = ()
+    """KEY=VALUE, a session tag to assume the role with. May be repeated."""
     transport: Literal["auto", "sdk", "rest"] | None = None
     """How deletes travel: rest (connections of our own, a fortieth of the CPU), sdk, or auto."""
     ca_bundle: str | None = None
@@ -83,6 +90,9 @@ class AwsOptions:
                 "region": self.region,
                 "endpoint_url": self.endpoint_url,
                 "account_id": None if self.account_id == "-" else self.account_id,
+                "role": self.role,
+                "external_id": self.external_id,
+                "session_tags": self.session_tag or None,
                 "transport": self.transport,
                 "ca_bundle": self.ca_bundle,
                 "verify_ssl": False if self.no_verify_ssl else None,

@@ -84,7 +84,7 @@ def thaw(
         async with Clients() as clients:
             address = await vault_by_name(vault, settings, clients)
             endpoint_url = values.endpoint(settings, address.region)
-            access = values.access(settings, endpoint_url)
+            access = values.access(settings, endpoint_url, vault=address)
             with vault_locked(address, endpoint_url, None):
                 async with leasing(address, settings, clients, access, None) as lease:
                     taken = await _taken_out(await clients.control(address, access), confirm_vault, lease)

@@ -75,7 +75,7 @@ def verify(
     settings = source.load(aws, hooks=hooks, audit=proof.overrides())
     folder = open_run_to_prove(run_dir)
     plan = read_plan(folder.plan_file)
-    access = values.access(settings, plan.endpoint_url, id_rule=plan.snapshot.id_rule)
+    access = values.access(settings, plan.endpoint_url, vault=plan.vault, id_rule=plan.snapshot.id_rule)
 
     async def work() -> int:
         async with telling(settings, tell, same_command) as told, Clients() as clients:

@@ -9,9 +9,9 @@ from __future__ import annotations
 
 import re
 import shlex
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Any, Literal, Self, TypeVar
 from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, PrivateAttr, model_validator
@@ -21,6 +21,7 @@ from glacier_purge.archive import IdRule, id_rule_for
 from glacier_purge.aws.access import Access
 from glacier_purge.aws.bucket import BucketAddress
 from glacier_purge.aws.endpoints import check_endpoint_url, check_other_endpoint, check_region, is_loopback
+from glacier_purge.aws.roles import checked_external_id, checked_role, checked_tags
 from glacier_purge.errors import GlacierPurgeError
 from glacier_purge.happenings import Happening
 from glacier_purge.run.settings import PurgeSettings
@@ -28,6 +29,7 @@ from glacier_purge.run.windows import Window
 
 _ACCESS, _RUN = Access(), PurgeSettings()
 """The rooms' own figures, which are the defaults here: each stands once, where it is used."""
+_T = TypeVar("_T")
 ENVIRONMENT_PREFIX = "GLACIER_PURGE_"
 ENVIRONMENT_DELIMITER = "__"
 
@@ -60,6 +62,25 @@ def _checked_absolute(path: str) -> str:
     if not Path(path).is_absolute():
         raise ValueError("not an absolute path, so what it protects would depend on where a command is started")
     return path
+
+
+def _role(named: str) -> str:
+    return _as_value_error(checked_role, named)
+
+
+def _external_id(text: str) -> str:
+    return _as_value_error(checked_external_id, text)
+
+
+def _session_tags(written: tuple[str, ...]) -> tuple[str, ...]:
+    return _as_value_error(checked_tags, written)
+
+
+def _as_value_error(checked: Callable[[_T], _T], value: _T) -> _T:
+    try:
+        return checked(value)
+    except GlacierPurgeError as refused:
+        raise ValueError(str(refused).removesuffix(".")) from refused
 
 
 Seconds = Annotated[float, Field(gt=0, le=86_400)]
@@ -99,6 +120,12 @@ class AwsSettings(_Section):
     """Speak to FIPS endpoints; otherwise as AWS_USE_FIPS_ENDPOINT, or the profile, says."""
     account_id: Annotated[str, Field(pattern=r"^[0-9]{12}$")] | None = None
     """Account that owns the vault; otherwise the one of the credentials."""
+    role: Annotated[str, AfterValidator(_role)] | None = None
+    """Role to assume with the credentials and to work as: its name in the vault's account, or its ARN."""
+    external_id: Annotated[str, AfterValidator(_external_id)] | None = None
+    """External id that the trust policy of the role asks for."""
+    session_tags: Annotated[tuple[str, ...], AfterValidator(_session_tags)] = ()
+    """Session tags that the role is assumed with, each as KEY=VALUE."""
     transport: Literal["auto", "sdk", "rest"] = "auto"
     """How deletes travel: over connections of our own (rest), through the SDK, or as the surroundings ask for."""
     ca_bundle: str | None = None
@@ -119,6 +146,12 @@ class AwsSettings(_Section):
     def _check_region(self) -> Self:
         if self.region is not None:
             check_region(self.region, self.endpoint_url)
+        return self
+
+    @model_validator(mode="after")
+    def _check_role(self) -> Self:
+        if self.role is None and (self.external_id is not None or self.session_tags):
+            raise ValueError("external_id and session_tags are what a role is asked for with; name one (--role)")
         return self
 
 

@@ -1,0 +1,77 @@
+"""A purge as a role of the vault's account: taken by options, renewed as it goes, refused where it is not given."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tests.aws.company import EXTERNAL_ID, FILMS, OPERATOR, PHOTOS, pretended
+from tests.e2e.conftest import Bench
+from tests.e2e.simulator import simulating
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+AS_OPERATOR = {
+    "AWS_ACCESS_KEY_ID": OPERATOR.access_key_id,
+    "AWS_SECRET_ACCESS_KEY": OPERATOR.secret_access_key,
+}
+ROLE = ("--role", "purge", "--external-id", EXTERNAL_ID, "--session-tag", "ticket=OPS-7", "--account-id", PHOTOS)
+
+
+@pytest.fixture
+def bench(tmp_path: Path) -> Iterator[Bench]:
+    """The company, with sessions of two seconds; a purge of photos takes longer."""
+    with simulating(accounts=pretended(archives=60, lasts_seconds=2.0), rate=20, burst=1) as simulator:
+        yield Bench(tmp_path, simulator, variables=AS_OPERATOR)
+
+
+def test_a_purge_goes_on_over_the_ends_of_its_sessions(bench: Bench) -> None:
+    digest = bench.plan(*ROLE)["digest"]
+    done = bench.run(*bench.apply_arguments(digest, *ROLE, "--debug"))
+    bench.check_invariants()
+    ledger = bench.simulator.ledger()
+    assert ledger["operations"]["AssumeRole"] >= 2
+    left = {one["account_id"]: one["vaults"] for one in json.loads(bench.simulator.get("accounts"))["accounts"]}
+    assert left[PHOTOS] == {"photos": 0}
+    assert left[FILMS] == {"films": 60, "photos": 60}
+    assert OPERATOR.secret_access_key not in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("options", "exit_code", "said"),
+    [
+        (("--role", "purge"), 2, "may be any account's"),
+        (("--role", "purge", "--account-id", PHOTOS), 253, "not authorized to perform: sts:AssumeRole"),
+        (("--role", f"arn:aws:iam::{FILMS}:role/purge", "--account-id", PHOTOS), 2, f"is of account {FILMS}"),
+        (("--role", "p u r g e"), 2, "--role is 'p u r g e': 'p u r g e' is no role"),
+        (("--role", "purge", "--session-tag", "ticket"), 2, "'ticket' is no session tag: write KEY=VALUE"),
+        (("--external-id", EXTERNAL_ID), 2, "name one (--role)"),
+    ],
+)
+def test_a_role_that_cannot_be_had_is_refused_in_words(
+    bench: Bench, options: tuple[str, ...], exit_code: int, said: str
+) -> None:
+    done = bench.run(
+        *("doctor", "photos", "--region", "us-east-1", "--endpoint-url", bench.simulator.endpoint_url, *options),
+        exit_code=exit_code,
+    )
+    assert said in done.stderr
+    assert not {"DescribeVault", "ListVaults"} & set(bench.simulator.ledger()["operations"])
+
+
+def test_doctor_says_as_whom_it_works(bench: Bench) -> None:
+    told = bench.run("doctor", "photos", "--region", "us-east-1", "--endpoint-url", bench.simulator.endpoint_url, *ROLE)
+    assert f"arn:aws:sts::{PHOTOS}:assumed-role/purge/glacier-purge-" in told.stdout
+
+
+def test_a_role_may_stand_in_the_settings(bench: Bench) -> None:
+    (bench.folder / "settings.toml").write_text(
+        f'[aws]\nrole = "arn:aws:iam::{FILMS}:role/purge"\nexternal_id = "{EXTERNAL_ID}"\n'
+        f'session_tags = ["ticket=OPS-7"]\nregion = "us-east-1"\nendpoint_url = "{bench.simulator.endpoint_url}"\n'
+    )
+    listed = bench.json("vaults", "--config", "settings.toml")
+    assert [(one["account_id"], one["vault"]) for one in listed["vaults"]] == [(FILMS, "films"), (FILMS, "photos")]
