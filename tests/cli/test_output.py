@@ -51,6 +51,10 @@ def test_text_is_aligned_and_safe() -> None:
     assert as_text(RESULT) == ("vault    photos\\x1b[2J\ndeleted  1,234,567\nseconds  12.3\nresumed  yes\nregion   -")
 
 
+def test_a_list_is_named_one_by_one_and_none_is_a_dash() -> None:
+    assert as_text({"by": ["anna", "bert\n"], "refused": []}) == "by       anna, bert\\n\nrefused  -"
+
+
 def test_nothing_to_say_is_an_empty_line(capsys: pytest.CaptureFixture[str]) -> None:
     print_result(Nothing(), OutputFormat.TEXT)
     assert capsys.readouterr().out == "\n"

@@ -50,7 +50,7 @@ def test_a_host_is_lost_with_its_disk_and_another_takes_the_run(bench: Bench, s3
     inventory = (bench.run_dir / "inventory.json").read_bytes()
     redirected(bench, "other")
     told = bench.run("take", str(bench.run_dir), "--from", URL)
-    assert "in doubt" in told.stderr
+    assert "whole and checked" in told.stderr
     assert (bench.run_dir / "inventory.json").read_bytes() == inventory
     outcomes = bench.check_invariants()
     assert len(outcomes) == 1000

@@ -93,6 +93,8 @@ def _value(value: object) -> str:
             return f"{value:,}"
         case float():
             return f"{value:,.1f}"
+        case list():
+            return ", ".join(map(_value, value)) or "-"
         case _:
             return str(value)
 

@@ -27,7 +27,7 @@ from glacier_purge.cli.options import (
     Watch,
     WatchOptions,
 )
-from glacier_purge.cli.output import OutputFormat, as_text, tell
+from glacier_purge.cli.output import OutputFormat, tell
 from glacier_purge.cli.restore import Origin, answered
 from glacier_purge.cli.waiting import NoWaitOption
 
@@ -84,7 +84,6 @@ def take(
     from glacier_purge.cli.logs import configure_logs
     from glacier_purge.cli.run import run
     from glacier_purge.plan.document import read_plan
-    from glacier_purge.report.results.result import as_members
 
     configure_logs(logs)
     settings = source.load(
@@ -102,7 +101,12 @@ def take(
     async def work() -> int:
         async with Clients() as clients:
             found = await restored_folder(origin, run_dir, settings, clients)
-        tell(as_text(as_members(answered(found))))
+        there = answered(found)
+        tell(
+            f"{there.run_dir} is here, whole and checked, from {there.origin}: {there.records:,} records, the last of "
+            f"{there.last_record or '-'}; {there.in_doubt:,} archives may have been sent without a record of it "
+            "and are sent again."
+        )
         if found.is_lifecycle:
             lifecycles.append(found)
             return 0
