@@ -75,3 +75,53 @@ def test_a_role_may_stand_in_the_settings(bench: Bench) -> None:
     )
     listed = bench.json("vaults", "--config", "settings.toml")
     assert [(one["account_id"], one["vault"]) for one in listed["vaults"]] == [(FILMS, "films"), (FILMS, "photos")]
+
+
+FLEET = f"""
+role = "purge"
+external_id = "{EXTERNAL_ID}"
+session_tags = ["ticket=OPS-7"]
+
+[[vaults]]
+name = "photos"
+account = ["{PHOTOS}", "{FILMS}"]
+region = "us-east-1"
+"""
+
+
+@pytest.fixture
+def swift(tmp_path: Path) -> Iterator[Bench]:
+    """The company, ten hours a second."""
+    with simulating(accounts=pretended(archives=5), time_scale=36_000) as simulator:
+        (tmp_path / "fleet.toml").write_text(FLEET)
+        yield Bench(tmp_path, simulator, variables=AS_OPERATOR)
+
+
+def left(bench: Bench) -> dict[str, dict[str, int]]:
+    accounts = json.loads(bench.simulator.get("accounts"))["accounts"]
+    return {one["account_id"]: one["vaults"] for one in accounts}
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(180)
+def test_a_fleet_empties_vaults_of_two_accounts_each_as_its_role(swift: Bench) -> None:
+    fleet = ("fleet", "fleet.toml", "--run-dir", "run", "--endpoint-url", swift.simulator.endpoint_url)
+    planned = swift.json(*fleet, exit_code=75)
+    assert len(planned["confirm_digests"]) == 2
+    approved = [part for digest in planned["confirm_digests"] for part in ("--confirm-digest", digest)]
+    done = swift.json(*fleet, *approved)
+    assert {one["state"] for one in done["vaults"]} == {"done"}
+    assert (left(swift)[PHOTOS], left(swift)[FILMS]) == ({"photos": 0}, {"films": 5, "photos": 0})
+    for folder in (swift.folder / "run").glob("*-photos"):
+        swift.run("audit", "verify", str(next(folder.glob("round-*"))))
+
+
+@pytest.mark.parametrize("account", [PHOTOS, FILMS])
+def test_a_role_that_one_account_does_not_give_begins_no_fleet(swift: Bench, account: str) -> None:
+    (swift.folder / "fleet.toml").write_text(
+        FLEET + f'[[vaults]]\nname = "films"\nrole = "nobody"\naccount = "{account}"\nregion = "us-east-1"\n'
+    )
+    fleet = ("fleet", "fleet.toml", "--run-dir", "run", "--endpoint-url", swift.simulator.endpoint_url, "--no-wait")
+    refused = swift.run(*fleet, exit_code=253)
+    assert f"the role arn:aws:iam::{account}:role/nobody is not given" in refused.stderr
+    assert not list((swift.folder / "run").glob("fleet.json"))

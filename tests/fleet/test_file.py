@@ -8,7 +8,7 @@ import pytest
 
 from glacier_purge.archive import Vault
 from glacier_purge.errors import UsageError
-from glacier_purge.fleet.file import Entry, Place, expand, read_fleet
+from glacier_purge.fleet.file import Assumed, Entry, Place, expand, read_fleet
 from glacier_purge.plan.choices import Caps, Choices
 
 if TYPE_CHECKING:
@@ -101,7 +101,7 @@ def test_everything_an_entry_may_say_is_read() -> None:
         ("vaults = ['photos']", "names no vaults"),
         ("vault = 'photos'", "the fleet file: vault is nothing a fleet knows. Did you mean vaults?"),
         ("[[vaults]]\nname = 'a'\nregoin = 'x'", "entry 1: regoin is nothing a fleet knows. Did you mean region?"),
-        ("[[vaults]]\nname = 'a'\nzzzz = 1", "There are: name, profile, region, freeze"),
+        ("[[vaults]]\nname = 'a'\nzzzz = 1", "There are: name, profile, region, account, freeze"),
         ("[[vaults]]\nfreeze = true", "entry 1 of the fleet file has no name"),
         ("[[vaults]]\nname = ''", "entry 1: name has to be a text"),
         ("[[vaults]]\nname = 7", "entry 1: name has to be a text, not 7"),
@@ -187,3 +187,51 @@ def test_the_same_name_in_two_regions_is_two_vaults() -> None:
 def test_a_fleet_without_vaults_is_an_error() -> None:
     with pytest.raises(UsageError, match="the fleet has no vault: entry 1"):
         chosen("[[vaults]]\nname = 'photos'", vaults("films"))
+
+
+HEAD = """
+account = ["111111111111", "222222222222"]
+role = "purge"
+external_id = "corp-7"
+session_tags = ["ticket=OPS-7"]
+"""
+
+
+def test_a_role_and_accounts_at_the_head_are_every_entrys_that_says_nothing_else() -> None:
+    plan = read_fleet(
+        f"""{HEAD}
+        [[vaults]]
+        name = "photos"
+        [[vaults]]
+        name = "films"
+        account = "333333333333"
+        role = "arn:aws:iam::333333333333:role/other"
+        session_tags = []
+        """
+    )
+    purge = Assumed(role="purge", external_id="corp-7", session_tags=("ticket=OPS-7",))
+    other = Assumed(role="arn:aws:iam::333333333333:role/other", external_id="corp-7")
+    assert plan.places == (
+        Place(profile=None, region=None, account="111111111111", assumed=purge),
+        Place(profile=None, region=None, account="222222222222", assumed=purge),
+        Place(profile=None, region=None, account="333333333333", assumed=other),
+    )
+    assert str(plan.places[0]) == "the default region, account 111111111111, role purge, the default profile"
+
+
+@pytest.mark.parametrize(
+    ("head", "entry", "said"),
+    [
+        ("account = 111111111111", "", "the fleet file: account has to be a text"),
+        ("account = ['11']", "", "the fleet file: account: '11' is no account: write its 12 digits, in quotes"),
+        ("role = 'a b'", "", "the fleet file: role: 'a b' is no role"),
+        ("external_id = 'corp-7'", "", "the fleet file: external_id is what a role is asked for with"),
+        ("", "session_tags = ['a=b']", "entry 1: session_tags is what a role is asked for with"),
+        ("role = 'purge'", "external_id = 'x'", "entry 1: external_id: it is no external id"),
+        ("role = 'purge'", "session_tags = 'ticket'", "entry 1: session_tags: 'ticket' is no session tag"),
+        ("roles = 'purge'", "", "roles is nothing a fleet knows. Did you mean role"),
+    ],
+)
+def test_a_role_that_cannot_be_is_refused(head: str, entry: str, said: str) -> None:
+    with pytest.raises(UsageError, match=said):
+        read_fleet(f"{head}\n[[vaults]]\nname = 'photos'\n{entry}\n")

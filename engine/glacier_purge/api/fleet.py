@@ -16,7 +16,7 @@ from glacier_purge.api.lifecycle import LifecycleOrder
 from glacier_purge.api.member import Member
 from glacier_purge.api.news import news_of
 from glacier_purge.api.person import as_warning
-from glacier_purge.api.values import approvers, endpoint, purge_settings
+from glacier_purge.api.values import approvers, assuming, endpoint, purge_settings
 from glacier_purge.api.watching import shown
 from glacier_purge.archive import Vault
 from glacier_purge.clock import utc_now
@@ -138,7 +138,8 @@ async def opened_fleet(
             members = {}
             for one in roster.vaults:
                 vault = Vault.from_arn(one.vault_arn)
-                settings = _without_page(settings_for(one.profile, vault.region, vault.account_id))
+                own = settings_for(one.profile, vault.region, vault.account_id)
+                settings = _without_page(assuming(own, None if one.assumed is msgspec.UNSET else one.assumed))
                 members[one.vault_arn] = _member(folder, one, settings, clients, people, budgets, orders, signing)
             again = f"glacier-purge fleet {shlex.join([str(file), '--run-dir', str(folder.path.absolute())])}"
             name = folder.path.resolve().name
@@ -252,7 +253,10 @@ async def listed(content: bytes, settings_for: SettingsFor, clients: Clients, as
     Raises ``UsageError`` for a file that says nothing useful, and what the service answers to being asked.
     """
     plan = read_fleet(as_text(content))
-    settings = {place: settings_for(place.profile, place.region, None) for place in plan.places}
+    settings = {
+        place: assuming(settings_for(place.profile, place.region, place.account), place.assumed)
+        for place in plan.places
+    }
     there = {place: await vaults_there(settings[place], clients) for place in plan.places}
     found = expand(plan, there)
     return Roster(

@@ -9,6 +9,8 @@ from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import msgspec
+
 from glacier_purge.approval.signers import SIGNERS_BYTES_MAX
 from glacier_purge.approval.signers import approvers as settled_approvers
 from glacier_purge.archive import EXACT, IdRule, partition_of
@@ -31,6 +33,7 @@ if TYPE_CHECKING:
     from glacier_purge.approval.signers import Approvers
     from glacier_purge.archive import Vault
     from glacier_purge.aws.access import StaticCredentials
+    from glacier_purge.fleet.file import Assumed
     from glacier_purge.plan.choices import Caps
     from glacier_purge.settings import Settings
     from glacier_purge.settings.model import AwsSettings
@@ -209,6 +212,13 @@ def _role(aws: AwsSettings, vault: Vault | None) -> Role | None:
         external_id=aws.external_id,
         session_tags=tags(aws.session_tags),
     )
+
+
+def assuming(settings: Settings, assumed: Assumed | None) -> Settings:
+    """The settings with the role that a fleet names, and what it is asked for with; None leaves them as they are."""
+    if assumed is None:
+        return settings
+    return settings.model_copy(update={"aws": settings.aws.model_copy(update=msgspec.structs.asdict(assumed))})
 
 
 def account_id(settings: Settings) -> str | None:

@@ -80,9 +80,9 @@ def fleet(
     Parameters
     ----------
     fleet_file
-        TOML file: a [[vaults]] with name (a glob), profile, region, freeze, delete_vault, max_rate for each kind, and
-        the options of `run` that say which archives go and how much at most, as older_than = "90d"; and deny, globs
-        that are never touched. It is settled when the fleet begins.
+        TOML file: a [[vaults]] with name (a glob), profile, region, account, role, freeze, delete_vault, max_rate for
+        each kind, and the options of `run` that say which archives go and how much at most, as older_than = "90d"; and
+        deny, globs that are never touched. It is settled when the fleet begins.
     run_dir
         Folder of the fleet, with a folder for each vault in it.
     confirm_digest

@@ -18,7 +18,7 @@ import msgspec
 from glacier_purge.approval.signers import Approvers, asks_the_same
 from glacier_purge.archive import Vault
 from glacier_purge.errors import AuditDamaged, PlanRefused
-from glacier_purge.fleet.file import Chosen
+from glacier_purge.fleet.file import Assumed, Chosen
 from glacier_purge.fleet.fleet import folder_name
 from glacier_purge.lifecycle.state import is_lifecycle
 from glacier_purge.lifecycle.terms import absolute
@@ -31,7 +31,10 @@ _MEMBER = re.compile(r"\d{12}-[a-z-]+-\d+-.+")
 
 
 class Enlisted(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """One vault and what is wished for it. ``max_rate`` is in deletes a second; files are named by whole paths."""
+    """One vault and what is wished for it. ``max_rate`` is in deletes a second; files are named by whole paths.
+
+    ``assumed`` is the role it is worked on as, where that is not the command line's.
+    """
 
     vault_arn: str
     endpoint_url: str
@@ -43,6 +46,7 @@ class Enlisted(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     max_rate: float | None
     choices: Choices = EVERY_ARCHIVE
     caps: Caps = UNCAPPED
+    assumed: Assumed | msgspec.UnsetType = msgspec.UNSET
 
 
 class Roster(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -80,6 +84,7 @@ def enlisted(chosen: Chosen, endpoint_url: str) -> Enlisted:
         max_rate=entry.max_rate,
         choices=absolute(entry.choices),
         caps=entry.caps,
+        assumed=msgspec.UNSET if chosen.place.assumed is None else chosen.place.assumed,
     )
 
 
