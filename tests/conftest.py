@@ -19,12 +19,10 @@ from glacier_purge import clock
 from glacier_simulator import clock as simulator_clock
 from tests import at_length, many_commands, seclusion
 from tests.approval.people import People, made_people
+from tests.in_memory import folder_in_memory
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-
-MEMORY = Path("/dev/shm")
-MEMORY_BYTES_MIN = 2 << 30
 
 sys.dont_write_bytecode = False  # or each worker, and each command that is started, compiles hundreds of modules anew
 os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
@@ -32,6 +30,7 @@ gc.disable()  # while modules and tests are only being collected: nothing of the
 asyncio.set_event_loop(None)  # or looptime, looking for a loop around each sync test, makes one and leaves it open
 many_commands.parse_as_if_alone()
 many_commands.know_botocores_names_once()
+many_commands.know_our_version_once()
 seclusion.stay_on_loopback()
 seclusion.check_no_company_file()
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # by a shell, as of all that it starts with "&" in a script
@@ -41,13 +40,10 @@ if signal.getsignal(signal.SIGHUP) is signal.SIG_IGN:  # by nohup
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Let tests write to memory, where there is enough of it and programs may lie in it: they make tens of thousands of
-    lines durable, and each time a disk takes milliseconds, which no test is about."""
+    """Let tests write to memory, where there is enough of it."""
     _let_looptime_look_at_loops_only(config)
-    if MEMORY.is_dir() and os.access(MEMORY, os.W_OK | os.X_OK):
-        there = os.statvfs(MEMORY)
-        if not there.f_flag & os.ST_NOEXEC and there.f_bavail * there.f_frsize > MEMORY_BYTES_MIN:
-            os.environ.setdefault("PYTEST_DEBUG_TEMPROOT", str(MEMORY))
+    if (memory := folder_in_memory()) is not None:
+        os.environ.setdefault("PYTEST_DEBUG_TEMPROOT", str(memory))
 
 
 def _let_looptime_look_at_loops_only(config: pytest.Config) -> None:

@@ -32,7 +32,8 @@ def asked_for(words: Sequence[str] | None = None) -> argparse.Namespace:
     parser.add_argument("--seed", type=int, help="try this one seed of the one campaign named")
     parser.add_argument("--hours", type=float, help="go on beyond the column for so long")
     parser.add_argument("--record", action="store_true", help="write the run into RELIABILITY.md (a night always is)")
-    parser.add_argument("--at-once", type=int, default=len(os.sched_getaffinity(0)), help="processes; one a core")
+    cores = len(os.sched_getaffinity(0))
+    parser.add_argument("--at-once", type=int, default=cores + 1, help="processes; one more than cores, as some wait")
     asked = parser.parse_args(words)
     known = {campaign.name for campaign in every_campaign()}
     if unknown := set(asked.names) - known:
@@ -76,6 +77,7 @@ def summary(reached: dict[str, Reached], units: dict[str, str]) -> str:
             f"{len(each.kinds):,} kinds",
             f"{each.seeds:,} seeds ({each.first}-{each.last})",
             f"{each.seconds:,.0f} s",
+            f"{each.processor_seconds:,.0f} s of a processor",
             f"{len(each.violations)} violations",
         )
         for name, each in sorted(reached.items())

@@ -49,7 +49,8 @@ def carry_out(
     ``variables`` are added to the environment of the processes.
     """
     told = time.monotonic()
-    with workers(at_once, variables) as made:
+    measures = any(each.campaign.alone for each in schedule.all)  # a disk's time, too, and writes more than memory has
+    with workers(at_once, variables, on_disk=measures) as made:
         while not stop.asked:
             for worker in made:
                 if worker.campaign is None and (seeds := schedule.choose(time.monotonic())):

@@ -29,6 +29,7 @@ class Reached:
         last: The last that was begun of those.
         violations: The seeds that did not hold, with why.
         seconds: For how long, summed over its seeds.
+        processor_seconds: How much of a processor they took, with the processes that they started.
     """
 
     kinds: Counter[str] = field(default_factory=Counter)
@@ -37,12 +38,14 @@ class Reached:
     last: int | None = None
     violations: dict[int, str] = field(default_factory=dict)
     seconds: float = 0.0
+    processor_seconds: float = 0.0
 
     def add(self, tried: Tried) -> None:
         """Count a seed that has ended."""
         self.kinds += tried.answer[0]
         self.seeds += 1
         self.seconds += tried.seconds
+        self.processor_seconds += tried.processor_seconds
         if tried.answer[1]:
             self.violations[tried.seed] = tried.answer[1]
 
@@ -89,21 +92,26 @@ class Seeds:
 
 
 class Column:
-    """Each campaign, one after another, until as many units were tried as it wants."""
+    """All campaigns side by side, each until as many units were tried as it wants.
+
+    Whose units are the least part done is next: so what waits runs beside what computes, and all end together.
+    """
 
     def __init__(self, campaigns: Sequence[Campaign], kept: Mapping[str, Sequence[int]]) -> None:
         self.all = [Seeds(campaign, kept.get(campaign.name, ()), 0) for campaign in campaigns]
 
     def choose(self, _now: float) -> Seeds | None:
         """Whose seed is next, or None when enough are done or under way."""
-        return next((seeds for seeds in self.all if not seeds.found_enough and self._wants(seeds)), None)
+        left = [seeds for seeds in self.all if not seeds.found_enough]
+        left = [seeds for seeds in left if seeds.kept_ones_left or self._share(seeds) < 1.0]
+        return min(left, key=self._share, default=None)
 
     @staticmethod
-    def _wants(seeds: Seeds) -> bool:
+    def _share(seeds: Seeds) -> float:
+        """How much of what is wanted is done, with what is under way by what those before came to."""
         done = seeds.reached
-        each = done.kinds.total() / done.seeds if done.seeds else 0
-        expected = done.kinds.total() + each * len(seeds.under_way)
-        return seeds.kept_ones_left or expected < seeds.campaign.wanted
+        each = max(1.0, done.kinds.total() / done.seeds) if done.seeds else 1.0
+        return (done.kinds.total() + each * len(seeds.under_way)) / seeds.campaign.wanted
 
 
 class Night:

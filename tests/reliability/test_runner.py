@@ -11,6 +11,7 @@ import threading
 import time
 from collections import Counter
 from contextlib import suppress
+from itertools import pairwise
 from typing import TYPE_CHECKING
 
 import pytest
@@ -104,6 +105,16 @@ def test_a_column_goes_on_until_enough_was_tried() -> None:
     assert did.kinds.total() >= 7
     assert set(did.kinds) == {"even", "odd"}
     assert (did.first, did.last) == (0, did.seeds - 1)
+
+
+def test_the_campaigns_of_a_column_come_to_their_ends_together() -> None:
+    column, order = Column([campaign(holds, wanted=40), campaign(one_fails, wanted=4)], {}), list[str]()
+    while seeds := column.choose(0.0):
+        order.append(seeds.campaign.name)
+        seeds.end(Tried(seeds.campaign, seeds.begin(0.0), (Counter(tried=1), ""), 1.0))
+    assert Counter(order) == {"holds": 40, "one-fails": 4}
+    ends = [at for at, name in enumerate(order) if name == "one-fails"]
+    assert all(first + 5 <= at for first, at in pairwise(ends)), "one after the other, and not side by side"
 
 
 def test_a_seed_that_fails_is_told_with_what_it_printed_and_the_others_go_on(

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import gc
 import os
+import resource
 import sys
 import tempfile
 import threading
@@ -76,11 +77,18 @@ def _reap() -> None:
             pass
 
 
+def _processor_seconds() -> float:
+    """What this process has computed for, and those that it saw the end of."""
+    spent = (resource.getrusage(whose) for whose in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN))
+    return sum(each.ru_utime + each.ru_stime for each in spent)
+
+
 def main() -> None:
     """Answer each seed that comes through the connection whose descriptor is the argument, until it is closed."""
     runner = Connection(int(sys.argv[1]))
     many_commands.parse_as_if_alone()
     many_commands.know_botocores_names_once()
+    many_commands.know_our_version_once()
     seclusion.stay_on_loopback()
     sys.unraisablehook = _complain
     threading.excepthook = _complain
@@ -88,7 +96,8 @@ def main() -> None:
         while True:
             campaign, seed = runner.recv()
             gc.freeze()  # what is there for good, imports above all, is not looked through again after each seed
-            runner.send(try_seed(campaign, seed))
+            before = _processor_seconds()
+            runner.send((try_seed(campaign, seed), _processor_seconds() - before))
 
 
 if __name__ == "__main__":

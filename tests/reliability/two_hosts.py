@@ -15,6 +15,7 @@ import gc
 import hashlib
 import itertools
 import random
+import sys
 import warnings
 from collections import Counter
 from contextlib import ExitStack, contextmanager
@@ -144,9 +145,13 @@ class HostLoop(asyncio.BaseEventLoop):
         return self._machine.true_time_of(self._scheduled[0].when()) if self._scheduled else float("inf")  # type: ignore[attr-defined]
 
     def turn(self) -> None:
-        """Do it."""
-        self.call_soon(self.stop)
-        self.run_forever()
+        """Do it, as ``run_forever`` does, which costs a tenth more to begin and to stop for each turn."""
+        sys.set_asyncgen_hooks(self._asyncgen_firstiter_hook, self._asyncgen_finalizer_hook)  # type: ignore[attr-defined]
+        asyncio._set_running_loop(self)
+        try:
+            self._run_once()  # type: ignore[attr-defined]
+        finally:
+            asyncio._set_running_loop(None)
 
     def skip(self) -> None:
         """Let the next timer come, of one that is dead and has to come to its end."""
@@ -629,6 +634,7 @@ def nothing_by_chance() -> Iterator[None]:
     """Have what would be no function of the seed be one, and nothing of this host's be used."""
     with ExitStack() as owned, warnings.catch_warnings():
         warnings.filterwarnings("ignore", "coroutine .* was never awaited", RuntimeWarning)
+        owned.callback(sys.set_asyncgen_hooks, *sys.get_asyncgen_hooks())
         for target, name, ours in (
             (anyio._backends._asyncio, "CancelScope", NumberedScope),
             (tests.reliability.simulation.loop, "_numbers", itertools.count()),

@@ -18,6 +18,7 @@ from signal import Signals
 from typing import TYPE_CHECKING
 
 from tests import seclusion
+from tests.in_memory import folder_in_memory
 from tests.reliability.processes import end_all, orphans_adopted
 
 if TYPE_CHECKING:
@@ -34,12 +35,13 @@ SHOWN_BYTES = 4_000
 
 @dataclass(frozen=True, slots=True)
 class Tried:
-    """A seed's end: what it tried, what did not hold (or nothing), and how long it took."""
+    """A seed's end: what it tried, what did not hold (or nothing), how long it took, and how much of a processor."""
 
     campaign: Campaign
     seed: int
     answer: Answer
     seconds: float
+    processor_seconds: float = 0.0
 
 
 class Worker:
@@ -78,10 +80,11 @@ class Worker:
         seconds = time.monotonic() - self.began
         try:
             if self._connection.poll():
-                answer: Answer = self._connection.recv()
+                answer: Answer
+                answer, processor_seconds = self._connection.recv()
                 if answer[1]:
                     answer = (answer[0], answer[1] + self._printed())
-                return self._done(answer, seconds)
+                return self._done(answer, seconds, processor_seconds)
         except EOFError:
             return self._lost(f"Its process died: {_death(self._process.wait())}.", seconds)
         if (code := self._process.poll()) is not None:
@@ -134,9 +137,9 @@ class Worker:
         self.close()
         return tried
 
-    def _done(self, answer: Answer, seconds: float) -> Tried:
+    def _done(self, answer: Answer, seconds: float, processor_seconds: float = 0.0) -> Tried:
         assert self.campaign is not None
-        tried = Tried(self.campaign, self.seed, answer, seconds)
+        tried = Tried(self.campaign, self.seed, answer, seconds, processor_seconds)
         self.campaign = None
         return tried
 
@@ -146,12 +149,14 @@ def _death(code: int) -> str:
 
 
 @contextmanager
-def workers(count: int, variables: Mapping[str, str] | None = None) -> Iterator[list[Worker]]:
+def workers(count: int, variables: Mapping[str, str] | None = None, *, on_disk: bool = False) -> Iterator[list[Worker]]:
     """So many workers, without the account of whoever runs them; nothing that they started outlives the block.
 
-    ``variables`` are added to their environment.
+    ``variables`` are added to their environment. Their folders lie in memory where there is enough of it, unless they
+    are to be ``on_disk``.
     """
-    with tempfile.TemporaryDirectory(prefix="tried-", ignore_cleanup_errors=True) as name, orphans_adopted():
+    place = None if on_disk else folder_in_memory()
+    with tempfile.TemporaryDirectory(prefix="tried-", dir=place, ignore_cleanup_errors=True) as name, orphans_adopted():
         folder = Path(name)
         environment = seclusion.clean_environment(os.environ, folder, seclusion.authority_of(folder))
         environment |= variables or {}

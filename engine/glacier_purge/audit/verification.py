@@ -2304,6 +2304,7 @@ class _Float(float):
         self.text = text
 
 
+_quoted = json.encoder.encode_basestring
 _decode = json.JSONDecoder(object_pairs_hook=_each_once, parse_float=_Float, parse_constant=_Float).decode
 
 
@@ -2348,11 +2349,13 @@ def _document(content: bytes) -> dict[str, Any]:
 
 def _canonical(value: object) -> str:
     """JSON with sorted keys, no spaces and nothing escaped that need not be: what digests are of."""
+    if isinstance(value, str):
+        return _quoted(value)
     if isinstance(value, dict):
-        return "{" + ",".join(f"{_canonical(key)}:{_canonical(value[key])}" for key in sorted(value)) + "}"
+        return "{" + ",".join([f"{_quoted(key)}:{_canonical(value[key])}" for key in sorted(value)]) + "}"
     if isinstance(value, list):
         return "[" + ",".join(map(_canonical, value)) + "]"
-    return value.text if isinstance(value, _Float) else json.dumps(value, ensure_ascii=False)
+    return value.text if isinstance(value, _Float) else json.dumps(value)
 
 
 def _sealed(document: dict[str, Any], name: str, *, beside: str = "digest") -> tuple[dict[str, Any], str]:

@@ -15,6 +15,7 @@ from __future__ import annotations
 import errno
 import os
 from collections.abc import Callable, Iterable
+from functools import lru_cache
 from pathlib import PurePosixPath
 from typing import NamedTuple, TypeVar
 
@@ -84,7 +85,7 @@ class PretendDisk:
 
     def names(self, folder: str) -> list[str]:
         """See ``Disk``."""
-        return sorted(PurePosixPath(name).name for name in self._entries if _folder_of(name) == folder)
+        return sorted(name.rpartition("/")[2] for name in self._entries if _folder_of(name) == folder)
 
     def size(self, name: str) -> int | None:
         """See ``Disk``."""
@@ -230,8 +231,9 @@ def _folder_of(name: str) -> str:
     return name.rpartition("/")[0] or "."
 
 
-def _above(name: str) -> list[str]:
-    return [str(folder) for folder in PurePosixPath(name).parents][:-1]
+@lru_cache(maxsize=4096)
+def _above(name: str) -> tuple[str, ...]:
+    return tuple(str(folder) for folder in PurePosixPath(name).parents)[:-1]
 
 
 def _is_reached(name: str, entries: _Entries) -> bool:

@@ -13,7 +13,6 @@ TWICE_EVERY = 25
 """Of so many seeds one is carried out twice, which has to come to the same."""
 SHOWN = 200
 HAPPENINGS = ("kills", "sleeps", "partitions", "outages", "clock steps")
-_MEMORY = Path("/dev/shm")
 
 
 def try_seed(seed: int, folder: Path) -> Counter[str]:
@@ -28,7 +27,7 @@ def try_seed(seed: int, folder: Path) -> Counter[str]:
 
 
 def _carried(seed: int, folder: Path) -> TwoHosts:
-    with tempfile.TemporaryDirectory(dir=_MEMORY if _MEMORY.is_dir() else folder) as place, nothing_by_chance():
+    with tempfile.TemporaryDirectory(dir=folder) as place, nothing_by_chance():
         hosts = TwoHosts(seed, Path(place))
         try:
             hosts.live()

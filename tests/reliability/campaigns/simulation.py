@@ -13,7 +13,6 @@ from tests.reliability.simulation.lives import Lives
 TWICE_EVERY = 25
 """Of so many seeds one is carried out twice, which has to come to the same."""
 SHOWN = 400
-_MEMORY = Path("/dev/shm")
 
 
 def try_seed(seed: int, folder: Path) -> Counter[str]:
@@ -27,7 +26,7 @@ def try_seed(seed: int, folder: Path) -> Counter[str]:
 
 
 def _carried(seed: int, folder: Path) -> Lives:
-    with tempfile.TemporaryDirectory(dir=_MEMORY if _MEMORY.is_dir() else folder) as place:
+    with tempfile.TemporaryDirectory(dir=folder) as place:
         lives = Lives(drawn(seed), Path(place).resolve())
         try:
             with lives.machine.owned():

@@ -29,6 +29,7 @@ from heapq import heappop, heappush
 from typing import TYPE_CHECKING, Any, NoReturn
 from unittest.mock import patch
 
+import aiohttp.connector
 import anyio
 import anyio._backends._asyncio
 import anyio.to_thread
@@ -362,6 +363,7 @@ class Machine:
                 (glacier_simulator.clock, "_read", self.true_seconds),
                 (time, "time", self.wall_seconds),
                 (time, "monotonic", lambda: self.uptime),
+                (aiohttp.connector, "monotonic", lambda: self.uptime),
                 (botocore.auth, "get_current_datetime", self._naive_now),
                 (uuid, "uuid4", self._uuid),
                 (glacier_purge.lifecycle.terms, "token_hex", self._token),
