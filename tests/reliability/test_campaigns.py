@@ -16,8 +16,17 @@ if TYPE_CHECKING:
     from tests.reliability.campaign import Campaign
 
 ALL = every_campaign()
-LONG = {"at-length", "crash-images", "damaged-folders", "partition", "simulation", "starters", "tamper"}
-"""Whose first seed takes seconds of processor time: `make reliability` alone tries them."""
+LONG = {
+    "at-length",
+    "crash-images",
+    "damaged-folders",
+    "lost-machines",
+    "partition",
+    "simulation",
+    "starters",
+    "tamper",
+}
+"""Whose first seed takes seconds: `make reliability` alone tries them."""
 
 
 @pytest.mark.parametrize(
