@@ -351,11 +351,7 @@ class Machine:
         with ExitStack() as owned:
             surroundings = {name: os.environ[name] for name in ("PATH", "HOME") if name in os.environ}
             owned.enter_context(
-                patch.dict(
-                    os.environ,
-                    surroundings | {"AWS_EC2_METADATA_DISABLED": "true", "GLACIER_PURGE_REPORT__PAGE": "false"},
-                    clear=True,
-                )
+                patch.dict(os.environ, surroundings | {"AWS_EC2_METADATA_DISABLED": "true"}, clear=True)
             )
             owned.callback(logging.getLogger().removeHandler, log)
             for target, name, ours in (
