@@ -29,8 +29,8 @@ async def test_an_operation_that_never_answers_is_given_up_for_the_region(failin
         for number in range(39):
             glacier.service.generate_vault(f"vault-{number:02}", 1, OLD)
         settings = Settings.model_validate({"aws": {"endpoint_url": glacier.endpoint_url}})
-        asked = places([], [], lambda _profile, _region: settings)
-        seen = await surveyed((await listed(asked, (), clients)).vaults, asked, clients)
+        asked = places([], [], lambda _profile, _region, _account_id: settings)
+        seen = await surveyed(await listed(asked, (), clients), clients)
     assert len(seen) == 40
     why = [str(one.unread["GetVaultLock"]) for one in seen if one.unread]
     assert len(why) == (40 if failing else 0)

@@ -46,6 +46,7 @@ NEEDS_MORE = (
     "--older-than",
     "-- -Z",
     "--profiles",
+    "--accounts-from",
     "films",
 )
 """In examples that need a key, a fleet, stdin or another day, or that do a second time what another one did."""

@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.aws.company import EXTERNAL_ID, FILMS, OPERATOR, PHOTOS, pretended
+from tests.aws.company import EXTERNAL_ID, FILMS, HUB, OPERATOR, PHOTOS, pretended
 from tests.e2e.conftest import Bench
+from tests.e2e.shell import Shell, process_settings_kept
 from tests.e2e.simulator import simulating
 
 if TYPE_CHECKING:
@@ -24,11 +25,25 @@ ROLE = ("--role", "purge", "--external-id", EXTERNAL_ID, "--session-tag", "ticke
 
 @pytest.fixture
 def bench(tmp_path: Path) -> Iterator[Bench]:
-    """The company, with sessions of two seconds; a purge of photos takes longer."""
-    with simulating(accounts=pretended(archives=60, lasts_seconds=2.0), rate=20, burst=1) as simulator:
+    """The company, with sessions of five seconds; a purge of photos takes longer."""
+    with simulating(accounts=pretended(archives=80, lasts_seconds=5.0), rate=10, burst=1) as simulator:
         yield Bench(tmp_path, simulator, variables=AS_OPERATOR)
 
 
+@pytest.fixture
+def at(tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Iterator[Shell]:
+    """The command in this process, at the company, with nothing but the operator's keys."""
+    for name, value in AS_OPERATOR.items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.setenv("AWS_REGION", "us-east-1")
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
+    with simulating(accounts=pretended()) as simulator, process_settings_kept():
+        monkeypatch.setenv("AWS_ENDPOINT_URL_GLACIER", simulator.endpoint_url)
+        yield Shell(tmp_path, simulator, capsys)
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(240)
 def test_a_purge_goes_on_over_the_ends_of_its_sessions(bench: Bench) -> None:
     digest = bench.plan(*ROLE)["digest"]
     done = bench.run(*bench.apply_arguments(digest, *ROLE, "--debug"))
@@ -37,7 +52,7 @@ def test_a_purge_goes_on_over_the_ends_of_its_sessions(bench: Bench) -> None:
     assert ledger["operations"]["AssumeRole"] >= 2
     left = {one["account_id"]: one["vaults"] for one in json.loads(bench.simulator.get("accounts"))["accounts"]}
     assert left[PHOTOS] == {"photos": 0}
-    assert left[FILMS] == {"films": 60, "photos": 60}
+    assert left[FILMS] == {"films": 80, "photos": 80}
     assert OPERATOR.secret_access_key not in done.stderr
 
 
@@ -53,27 +68,24 @@ def test_a_purge_goes_on_over_the_ends_of_its_sessions(bench: Bench) -> None:
     ],
 )
 def test_a_role_that_cannot_be_had_is_refused_in_words(
-    bench: Bench, options: tuple[str, ...], exit_code: int, said: str
+    at: Shell, options: tuple[str, ...], exit_code: int, said: str
 ) -> None:
-    done = bench.run(
-        *("doctor", "photos", "--region", "us-east-1", "--endpoint-url", bench.simulator.endpoint_url, *options),
-        exit_code=exit_code,
-    )
-    assert said in done.stderr
-    assert not {"DescribeVault", "ListVaults"} & set(bench.simulator.ledger()["operations"])
+    done = at("doctor", "photos", *options)
+    assert (done.exit_code, said in done.err) == (exit_code, True), done.err
+    assert not {"DescribeVault", "ListVaults"} & set(at.simulator.ledger()["operations"])
 
 
-def test_doctor_says_as_whom_it_works(bench: Bench) -> None:
-    told = bench.run("doctor", "photos", "--region", "us-east-1", "--endpoint-url", bench.simulator.endpoint_url, *ROLE)
-    assert f"arn:aws:sts::{PHOTOS}:assumed-role/purge/glacier-purge-" in told.stdout
+def test_doctor_says_as_whom_it_works(at: Shell) -> None:
+    assert f"arn:aws:sts::{PHOTOS}:assumed-role/purge/glacier-purge-" in at("doctor", "photos", *ROLE).out
 
 
-def test_a_role_may_stand_in_the_settings(bench: Bench) -> None:
-    (bench.folder / "settings.toml").write_text(
+def test_a_role_may_stand_in_the_settings(at: Shell) -> None:
+    settings = at.folder / "settings.toml"
+    settings.write_text(
         f'[aws]\nrole = "arn:aws:iam::{FILMS}:role/purge"\nexternal_id = "{EXTERNAL_ID}"\n'
-        f'session_tags = ["ticket=OPS-7"]\nregion = "us-east-1"\nendpoint_url = "{bench.simulator.endpoint_url}"\n'
+        'session_tags = ["ticket=OPS-7"]\n'
     )
-    listed = bench.json("vaults", "--config", "settings.toml")
+    listed = json.loads(at("vaults", "--config", str(settings), "--output", "json").out)
     assert [(one["account_id"], one["vault"]) for one in listed["vaults"]] == [(FILMS, "films"), (FILMS, "photos")]
 
 
@@ -125,3 +137,44 @@ def test_a_role_that_one_account_does_not_give_begins_no_fleet(swift: Bench, acc
     refused = swift.run(*fleet, exit_code=253)
     assert f"the role arn:aws:iam::{account}:role/nobody is not given" in refused.stderr
     assert not list((swift.folder / "run").glob("fleet.json"))
+
+
+COMPANY_WIDE = FLEET.replace(f'account = ["{PHOTOS}", "{FILMS}"]', f'account = ["{PHOTOS}", "{FILMS}", "{HUB}"]')
+
+
+@pytest.mark.parametrize("verb", [("vaults",), ("estimate", "--all")])
+def test_vaults_of_all_accounts_are_listed_and_an_account_that_cannot_be_read_is_no_none(
+    at: Shell, verb: tuple[str, ...]
+) -> None:
+    (at.folder / "fleet.toml").write_text(COMPANY_WIDE)
+    command = (*verb, "--accounts-from", str(at.folder / "fleet.toml"))
+    said = at(*command, "--output", "json")
+    told = json.loads(said.out)
+    assert said.exit_code == 253
+    assert [(one["account_id"], one["vault"]) for one in told["vaults"]] == [
+        (PHOTOS, "photos"),
+        (FILMS, "films"),
+        (FILMS, "photos"),
+    ]
+    [unread] = told["not_read"]
+    assert (unread["account_id"], unread["region"], unread["exit_code"]) == (HUB, "us-east-1", 253)
+    assert f"the role arn:aws:iam::{HUB}:role/purge is not given" in unread["why"]
+    page = at(*command)
+    assert page.exit_code == 253
+    assert f"us-east-1 (account {HUB}): the role" in page.out
+    assert "No vaults" not in page.out
+    listed = at(*command, "--output", "csv")
+    assert (listed.exit_code, sum(HUB in line for line in listed.out.splitlines())) == (253, 1)
+
+
+def test_the_regions_of_a_fleet_file_can_be_others(at: Shell) -> None:
+    (at.folder / "fleet.toml").write_text(FLEET)
+    command = ("vaults", "--accounts-from", str(at.folder / "fleet.toml"))
+    told = json.loads(at(*command, "--regions", "us-east-1,eu-west-1", "--output", "json").out)
+    assert len(told["vaults"]) == 3
+    assert [(one["account_id"], one["region"]) for one in told["empty"]] == [
+        (PHOTOS, "eu-west-1"),
+        (FILMS, "eu-west-1"),
+    ]
+    both = at(*command, "--profiles", "archive")
+    assert (both.exit_code, "--accounts-from says as whom it is asked" in both.err) == (2, True)

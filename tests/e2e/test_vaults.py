@@ -112,7 +112,7 @@ def test_every_vault_is_there_with_what_is_around_it(at: Shell) -> None:
     assert (far["archives"], far["storage_per_month"]) == (1, None), "no price is known there, and none is guessed"
     assert photos["storage_per_month"] == pytest.approx(photos["bytes"] / (1 << 30) * 0.0040)
     assert photos["inventory_age_days"] == pytest.approx(4.5, abs=0.6)
-    assert answer(said)["empty"] == [{"profile": None, "region": "us-west-2"}]
+    assert answer(said)["empty"] == [{"profile": None, "account_id": None, "region": "us-west-2"}]
     assert not answer(said)["not_read"]
 
 
@@ -286,12 +286,43 @@ def test_by_the_services_counts_the_fee_is_a_range(at: Shell) -> None:
         "next inventory",
         "delete vault",
     ]
-    assert total["archives"] == 1_000 + 14
     assert {arn.rpartition("/")[2] for arn in total["not_known"]} == {"far", "never"}
-    assert total["over"][1] >= photos["forecast"]["steps"][-1]["ends"][1]
     page = at("estimate", "--all", *REGIONS).out
     assert "never is in no sum: it has had no inventory yet" in page
     assert "ap-southeast-3 is in no sum of money" in page
+
+
+def test_what_a_lock_or_a_tag_forbids_is_in_no_sum_and_said(at: Shell) -> None:
+    # glacier-purge estimate --all --regions us-east-1,eu-west-1,ap-southeast-3,us-west-2 --output json
+    said = at("estimate", "--all", *REGIONS, "--output", "json")
+    vaults, total = by_name(said), answer(said)
+    mail, photos = vaults["mail"], vaults["photos"]
+    assert mail["held_by"] == ["tags: tagged LegalHold=true"]
+    assert photos["held_by"] == ["vault lock: ours denies deleting archives younger than 36,500 days"]
+    assert {arn.rpartition("/")[2] for arn in total["held"]} == {"mail", "photos"}
+    assert (total["archives"], total["held_archives"]) == (13, 1_001)
+    saved = mail["saved_per_month"] + photos["saved_per_month"]
+    assert total["held_saved_per_month"] == pytest.approx(saved), "what it would be is told"
+    assert total["saved_per_month"] == pytest.approx(sum(vaults[name]["saved_per_month"] for name in MANY))
+    page = " ".join(at("estimate", "--all", *REGIONS).out.split())
+    assert "Held by what forbids deleting, and in no sum: 2 of 16 vaults, 1,001 archives, 0.01 USD a month" in page
+    assert "mail (123456789012, eu-west-1): tags: tagged LegalHold=true" in page
+    only = answer(at("estimate", "photos", "--output", "json"))
+    assert (only["archives"], only["over"], only["early_deletion_fee"]) == (0, None, [0, 0])
+    found = rows(at("estimate", "--all", *REGIONS, "--output", "csv"))
+    assert [row["vault"] for row in found if row["held_by"] not in {"", "'"}] == ["'mail", "'photos"]
+
+
+def test_what_may_forbid_it_and_cannot_be_read_is_no_permission(at: Shell) -> None:
+    # glacier-purge estimate --all --regions us-east-1
+    at.simulator.post("faults", rules=[{"kind": "access-denied", "operation": "GetVaultLock"}])
+    said = at("estimate", "photos", "--output", "json")
+    photos = by_name(said)["photos"]
+    assert (said.exit_code, photos["held_by"]) == (254, [])
+    assert [one["operation"] for one in photos["not_read"]] == ["GetVaultLock"]
+    page = at("estimate", "photos")
+    assert page.exit_code == 254
+    assert "Not read of these, which may be held, and are in the sums:" in page.out
 
 
 def test_by_an_inventory_or_a_plan_the_fee_is_one_figure(at: Shell) -> None:

@@ -12,7 +12,7 @@ from glacier_purge.errors import CredentialsFailed, RunStopped
 from glacier_purge.glacier.port import VaultDescription
 from glacier_purge.guard.protection import Protection
 from glacier_purge.plan.cost import read_price_table
-from glacier_purge.report.survey import Found, Survey, Surveyed, Unread
+from glacier_purge.report.survey import Found, NoVaults, Survey, Surveyed, Unread
 from glacier_purge.report.terminal import fitted
 
 NOW = datetime(2026, 11, 23, tzinfo=UTC)
@@ -43,7 +43,10 @@ def survey() -> Survey:
         surveyed("new", None, {}),
     ]
     unread = Unread(profile="other", region="sa-east-1", vault=None, error=CredentialsFailed("no credentials " * 9))
-    empty = [("archive", "us-east-1"), (None, "us-west-2")]
+    empty = [
+        NoVaults(profile="archive", account_id=None, region="us-east-1"),
+        NoVaults(profile=None, account_id=None, region="us-west-2"),
+    ]
     return Survey(now=NOW, prices=read_price_table(None), vaults=vaults, empty=empty, unread=[unread])
 
 

@@ -25,12 +25,11 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from glacier_purge.api.clients import Clients
-    from glacier_purge.api.surveying import Listed
     from glacier_purge.archive import IdRule
     from glacier_purge.plan.cost import Estimate, PriceTable
     from glacier_purge.plan.document import Plan
     from glacier_purge.plan.forecast import Forecast
-    from glacier_purge.report.survey import Found, Unread
+    from glacier_purge.report.survey import Found, Protected, Unread
     from glacier_purge.settings import Settings
 
 
@@ -84,9 +83,17 @@ def counted(file: str, id_rule: IdRule) -> Counted:
     )
 
 
-def estimated_by_counts(found: Listed, by: Assumptions) -> Estimates:
-    """By the service's counts, as of each vault's last inventory."""
-    return _together([_by_counts(one, by) for one in found.vaults], found.unread, by)
+def estimated_by_counts(seen: Sequence[Protected], unread: Sequence[Unread], by: Assumptions) -> Estimates:
+    """By the service's counts, as of each vault's last inventory, and what forbids to purge it."""
+    prospects = [
+        replace(
+            _by_counts(one.found, by),
+            held=one.protection.held(one.found.described, by.now),
+            unread=one.unread,
+        )
+        for one in seen
+    ]
+    return _together(prospects, unread, by)
 
 
 def estimated_by_inventory(there: tuple[Vault, str], listed: Counted, by: Assumptions) -> Estimates:
@@ -125,7 +132,7 @@ def _together(prospects: Sequence[Prospect], unread: Sequence[Unread], by: Assum
     """All of them. Those of one account and region are deleted at one limit, one after another."""
     sharing = defaultdict[tuple[str, str, str], list[Prospect]](list)
     for one in prospects:
-        if one.archives is not None:
+        if one.archives is not None and not one.held.whole:
             sharing[one.vault.account_id, one.vault.region, one.endpoint_url].append(one)
     ends = [
         by.forecast(

@@ -15,17 +15,18 @@ from typing import TYPE_CHECKING, TypeVar
 import anyio
 
 from glacier_purge.api.addresses import region_of
-from glacier_purge.api.values import access, endpoint
+from glacier_purge.api.values import access, account_id, assuming, endpoint
 from glacier_purge.archive import Vault, check_vault_name, partition_of
 from glacier_purge.aws.endpoints import REGIONS
 from glacier_purge.errors import CredentialsFailed, GlacierPurgeError, RunStopped, UsageError
 from glacier_purge.glacier.control import ControlRefused
 from glacier_purge.guard.protection import protection
 from glacier_purge.long_work import Unit, long_work, told_as_one
-from glacier_purge.report.survey import Found, Surveyed, Unread
+from glacier_purge.report.survey import Found, NoVaults, Protected, Surveyed, Unread
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Collection, Sequence
+    from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
+    from pathlib import Path
 
     from glacier_purge.api.clients import Clients
     from glacier_purge.aws.access import Access
@@ -33,8 +34,8 @@ if TYPE_CHECKING:
     from glacier_purge.glacier.port import VaultDescription
     from glacier_purge.settings import Settings
 
-    SettingsFor = Callable[[str | None, str | None], Settings]
-    """The settings for a profile and a region; None leaves either to the settings themselves."""
+    SettingsFor = Callable[[str | None, str | None, str | None], Settings]
+    """The settings for a profile, a region and an account; None leaves each to the settings themselves."""
 
 _T = TypeVar("_T")
 
@@ -61,22 +62,39 @@ def places(profiles: Sequence[str], regions: Sequence[str], settings_for: Settin
 
     Raises ``UsageError`` for a region without the service and where none is known, and ``ConfigurationFailed``.
     """
-    found = []
-    for profile in dict.fromkeys(profiles) or (None,):
-        for region in dict.fromkeys(_regions(regions, settings_for(profile, None))) or (None,):
-            settings = settings_for(profile, region)
-            at = region_of(settings)
-            there = endpoint(settings, at)
-            found.append(
-                Place(
-                    profile=settings.aws.profile,
-                    region=at,
-                    account_id=settings.aws.account_id,
-                    endpoint_url=there,
-                    access=access(settings, there),
-                )
-            )
-    return found
+    return [
+        _place(settings_for(profile, region, None))
+        for profile in dict.fromkeys(profiles) or (None,)
+        for region in dict.fromkeys(_regions(regions, settings_for(profile, None, None))) or (None,)
+    ]
+
+
+def fleet_places(file: Path, regions: Sequence[str], settings_for: SettingsFor) -> list[Place]:
+    """Every account that a fleet file names, as the role it names, in its regions, or in those that are given.
+
+    Raises as ``places`` does, and ``UsageError`` for a file that says nothing useful.
+    """
+    from glacier_purge.api.fleet import read_fleet_file  # noqa: PLC0415 - seldom asked for, and brings a fleet in
+    from glacier_purge.fleet.file import read_fleet  # noqa: PLC0415
+
+    found: dict[Place, None] = {}
+    for place in read_fleet(read_fleet_file(file).decode()).places:
+        own = settings_for(place.profile, place.region, place.account)
+        for region in _regions(regions, own) or (place.region,):
+            found[_place(assuming(settings_for(place.profile, region, place.account), place.assumed))] = None
+    return list(found)
+
+
+def _place(settings: Settings) -> Place:
+    region = region_of(settings)
+    there = endpoint(settings, region)
+    return Place(
+        profile=settings.aws.profile,
+        region=region,
+        account_id=account_id(settings),
+        endpoint_url=there,
+        access=access(settings, there),
+    )
 
 
 def _regions(regions: Sequence[str], settings: Settings) -> Sequence[str]:
@@ -92,10 +110,12 @@ def _regions(regions: Sequence[str], settings: Settings) -> Sequence[str]:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Listed:
-    """The vaults of places, each once; ``empty`` are places that have none, each by profile and region."""
+    """The vaults of places, each once, with the way to it; ``empty`` are places that have none."""
 
     vaults: Sequence[Found]
-    empty: Sequence[tuple[str | None, str]]
+    ways: Mapping[str, Place]
+    """By the vault's ARN."""
+    empty: Sequence[NoVaults]
     unread: Sequence[Unread]
 
 
@@ -114,31 +134,47 @@ async def listed(asked: Sequence[Place], names: Sequence[str], clients: Clients)
     )
     found: dict[str, Found] = {}
     missing: dict[str, Unread] = {}
+    ways: dict[str, Place] = {}
     empty, unread = [], []
     for place, (vaults, faults) in zip(asked, answers, strict=True):
         found = {one.vault.arn: one for one in vaults} | found
+        ways = dict.fromkeys((one.vault.arn for one in vaults), place) | ways
         for fault in faults:
             if fault.vault is not None and isinstance(fault.error, ControlRefused) and fault.error.is_vault_missing:
                 missing[fault.vault] = fault
             else:
                 unread.append(fault)
         if not names and not vaults and not faults:
-            empty.append((place.profile, place.region))
-    taken = {place.profile for place, (_, faults) in zip(asked, answers, strict=True) if not faults}
+            empty.append(NoVaults(profile=place.profile, account_id=place.account_id, region=place.region))
+    taken = {(place.profile, place.account_id) for place, (_, faults) in zip(asked, answers, strict=True) if not faults}
     unread = [
-        replace(one, work_elsewhere=isinstance(one.error, CredentialsFailed) and one.profile in taken) for one in unread
+        replace(
+            one,
+            work_elsewhere=isinstance(one.error, CredentialsFailed) and (one.profile, one.account_id) in taken,
+        )
+        for one in unread
     ]
     there = {one.vault.name for one in found.values()}
     unread += [fault for name, fault in missing.items() if name not in there]
     vaults = sorted(found.values(), key=lambda one: (one.vault.account_id, one.vault.region, one.vault.name))
-    return Listed(vaults=vaults, empty=empty, unread=unread)
+    return Listed(vaults=vaults, ways=ways, empty=empty, unread=unread)
 
 
-async def surveyed(vaults: Sequence[Found], asked: Sequence[Place], clients: Clients) -> list[Surveyed]:
+async def surveyed(found: Listed, clients: Clients) -> list[Surveyed]:
     """Look at what is around each vault: lock, access policy, tags, uploads under way."""
-    ways = {(place.profile, place.region): _Way(place) for place in asked}
-    questions = [partial(_surveyed, one, ways[one.profile, one.vault.region], clients) for one in vaults]
-    return await _side_by_side("looking at vaults", questions)
+    return await _side_by_side("looking at vaults", _at_each(found, clients, _surveyed))
+
+
+async def protected(found: Listed, clients: Clients) -> list[Protected]:
+    """Look at what may forbid to purge each vault: lock, access policy, tags."""
+    return await _side_by_side("looking at vaults", _at_each(found, clients, _protected))
+
+
+def _at_each(
+    found: Listed, clients: Clients, look: Callable[[Found, _Way, Clients], Awaitable[_T]]
+) -> list[Callable[[], Awaitable[_T]]]:
+    ways = {place: _Way(place) for place in found.ways.values()}
+    return [partial(look, one, ways[found.ways[one.vault.arn]], clients) for one in found.vaults]
 
 
 async def _vaults_of(place: Place, names: Sequence[str], clients: Clients) -> tuple[list[Found], list[Unread]]:
@@ -148,7 +184,9 @@ async def _vaults_of(place: Place, names: Sequence[str], clients: Clients) -> tu
         try:
             described = await _described(place, name, clients)
         except GlacierPurgeError as error:
-            faults.append(Unread(profile=place.profile, region=place.region, vault=name, error=error))
+            faults.append(
+                Unread(profile=place.profile, account_id=place.account_id, region=place.region, vault=name, error=error)
+            )
             continue
         found += [
             Found(
@@ -175,9 +213,15 @@ async def _described(place: Place, name: str | None, clients: Clients) -> list[V
 async def _surveyed(one: Found, way: _Way, clients: Clients) -> Surveyed:
     control = await clients.control_for_anybody(one.vault, way.place.access)
     asking = _Asking(way)
-    protected = await protection(control, asking)
+    found = await protection(control, asking)
     uploads = await asking("ListMultipartUploads", partial(_uploads, control))
-    return Surveyed(found=one, protection=protected, uploads=uploads, unread=asking.errors)
+    return Surveyed(found=one, protection=found, uploads=uploads, unread=asking.errors)
+
+
+async def _protected(one: Found, way: _Way, clients: Clients) -> Protected:
+    control = await clients.control_for_anybody(one.vault, way.place.access)
+    asking = _Asking(way)
+    return Protected(found=one, protection=await protection(control, asking), unread=asking.errors)
 
 
 async def _uploads(control: GlacierControl) -> int:

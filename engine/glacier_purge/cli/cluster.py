@@ -6,7 +6,6 @@ import asyncio
 import hashlib
 import math
 import signal
-from dataclasses import replace
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
@@ -162,13 +161,7 @@ async def _parted(file: Path, source: SettingsOptions, aws: AwsOptions) -> tuple
 
     @cache
     def settings_for(profile: str | None, region: str | None, account_id: str | None) -> Settings:
-        here = replace(
-            aws,
-            profile=profile or aws.profile,
-            region=region or aws.region,
-            account_id=account_id or aws.account_id,
-        )
-        return source.load(here)
+        return source.load(aws.at(profile, region, account_id))
 
     async with Clients() as clients:
         return await parted(file, settings_for, clients)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -44,8 +44,9 @@ def estimate(
 ) -> int:
     """Say what emptying vaults would save, cost and take, and when it would be over. Reads only.
 
-    By the service's counts it is a range what early deletion costs: they do not say how old archives are. An inventory
-    or a plan does, and then the service is not asked.
+    By the service's counts it is a range what early deletion costs: they do not say how old archives are, and a vault
+    that its lock, access policy or tags forbid to purge is shown and in no sum. An inventory or a plan says how old
+    archives are, and then the service is not asked.
 
     Parameters
     ----------
@@ -66,6 +67,7 @@ def estimate(
     --------
     glacier-purge estimate photos films --region eu-west-1
     glacier-purge estimate --all --regions all --output csv
+    glacier-purge estimate --all --accounts-from fleet.toml
     glacier-purge estimate --inventory inventory.json
     """
     from glacier_purge.api.clients import Clients
@@ -77,8 +79,7 @@ def estimate(
         estimated_by_plan,
         vault_counted,
     )
-    from glacier_purge.api.surveying import listed
-    from glacier_purge.api.surveying import places as places_of
+    from glacier_purge.api.surveying import listed, protected
     from glacier_purge.archive import id_rule_for
     from glacier_purge.cli.event_loop import in_event_loop
     from glacier_purge.cli.logs import configure_logs
@@ -95,21 +96,22 @@ def estimate(
         raise UsageError("name vaults, or give one of --all, --inventory FILE and --run-dir DIR.")
     check_rate_max(rate)
 
-    def settings_for(profile: str | None, region: str | None) -> Settings:
-        return source.load(replace(aws, profile=profile or aws.profile, region=region or aws.region))
+    @cache  # a company has hundreds of accounts and regions, and asks for each twice
+    def settings_for(profile: str | None, region: str | None, account_id: str | None) -> Settings:
+        return source.load(aws.at(profile, region, account_id))
 
-    settings = settings_for(None, None)
+    settings = settings_for(None, None, None)
     prices, highest = read_price_table(settings.estimate.prices_file), settings.pace.max_rate
 
     def assuming(now: datetime) -> Assumptions:
         return Assumptions(now=now, prices=prices, per_second=rate, per_second_max=highest)
 
     async def by_counts() -> Estimates:
-        asked = places_of(*places.listed(), settings_for)
-        async with Clients() as clients:
-            return estimated_by_counts(
-                await listed(asked, vault, clients), assuming(service_now(asked[0].access, clients))
-            )
+        asked = places.asked(settings_for)
+        async with Clients.for_many_vaults() as clients:
+            found = await listed(asked, vault, clients)
+            seen = await protected(found, clients)
+            return estimated_by_counts(seen, found.unread, assuming(service_now(asked[0].access, clients)))
 
     async def by_file(file: str) -> Estimates:
         found = counted(file, id_rule_for(any_length=any_id_length))

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from contextlib import AsyncExitStack
-from dataclasses import replace
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -111,14 +110,8 @@ def fleet(
 
     @cache  # hundreds of members have the same
     def settings_for(profile: str | None, region: str | None, account_id: str | None) -> Settings:
-        here = replace(
-            aws,
-            profile=profile or aws.profile,
-            region=region or aws.region,
-            account_id=account_id or aws.account_id,
-        )
         return source.load(
-            here,
+            aws.at(profile, region, account_id),
             hooks=hooks,
             approval=approvals.overrides(),
             pace=pace.overrides(),

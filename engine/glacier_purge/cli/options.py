@@ -12,7 +12,7 @@ would be taken for a vault.
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 
     from cyclopts import Token
 
+    from glacier_purge.api.surveying import Place, SettingsFor
     from glacier_purge.inventory.fetching.job_choice import WantedJob
     from glacier_purge.plan.choices import Caps
     from glacier_purge.settings import Settings
@@ -82,6 +83,15 @@ class AwsOptions:
     record_wire: str | None = None
     """File to make and to keep requests and replies of Amazon Glacier in, without secrets, accounts and users."""
 
+    def at(self, profile: str | None, region: str | None, account_id: str | None) -> AwsOptions:
+        """The same options for another profile, region and account; None keeps what was given."""
+        return replace(
+            self,
+            profile=profile or self.profile,
+            region=region or self.region,
+            account_id=account_id or self.account_id,
+        )
+
     def overrides(self) -> dict[str, object]:
         """The options given, as a section of the settings; those left out do not override anything."""
         return _given(
@@ -110,10 +120,21 @@ class PlaceOptions:
     profile's."""
     profiles: Hyphened | None = None
     """AWS profiles, with commas between them, each with its account and, without --regions, its region."""
+    accounts_from: Path | None = None
+    """Fleet file whose accounts to look at, as the roles it names, and, without --regions, in its regions."""
 
-    def listed(self) -> tuple[list[str], list[str]]:
-        """The profiles and the regions given. Raises ``UsageError`` for a list with nothing in it."""
-        return _parts("--profiles", self.profiles), _parts("--regions", self.regions)
+    def asked(self, settings_for: SettingsFor) -> list[Place]:
+        """Where to ask. Raises ``UsageError`` for a list with nothing in it, as ``surveying.places`` and for a fleet
+        file that says nothing useful.
+        """
+        from glacier_purge.api.surveying import fleet_places, places
+
+        profiles, regions = _parts("--profiles", self.profiles), _parts("--regions", self.regions)
+        if self.accounts_from is None:
+            return places(profiles, regions, settings_for)
+        if profiles:
+            raise UsageError("--accounts-from says as whom it is asked, and so does --profiles. Give one of them.")
+        return fleet_places(self.accounts_from, regions, settings_for)
 
 
 def _parts(option: str, text: str | None) -> list[str]:

@@ -11,8 +11,10 @@ anything else is no answer.
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
-from typing import Protocol, TypeVar
+from datetime import datetime
+from typing import NamedTuple, Protocol, TypeVar
 
 from glacier_purge.archive import Vault
 from glacier_purge.errors import PlanRefused
@@ -20,6 +22,7 @@ from glacier_purge.glacier.control import ControlRefused, VaultLock
 from glacier_purge.glacier.port import VaultDescription
 from glacier_purge.guard import vault as vault_findings
 from glacier_purge.guard.findings import Finding, Weight
+from glacier_purge.guard.policy import Denial, PolicyUnreadable, rules_against_deleting
 
 _T = TypeVar("_T")
 
@@ -88,6 +91,33 @@ class Protection:
         if self.tags is not None:
             found.append(vault_findings.judge_tags(self.tags))
         return found
+
+    def held(self, described: VaultDescription, now: datetime) -> Held:
+        """What forbids deleting all of it now, and what a part of it, as far as that can be judged from here."""
+        blocking = [one for one in self.findings(described) if one.weight is Weight.BLOCKING]
+        whole = [f"{one.subject}: {one.what}" for one in blocking]
+        part = list[str]()
+        for operation, kind, text in (
+            ("GetVaultLock", "lock", None if self.lock is None else self.lock.policy),
+            ("GetVaultAccessPolicy", "access policy", self.policy),
+        ):
+            if text is None or operation in self.unread:
+                continue
+            with suppress(PolicyUnreadable):  # which is blocking
+                for rule in rules_against_deleting(text, self.tags):
+                    if rule.denial is Denial.YOUNG and rule.days is not None:
+                        oldest = None if described.created is None else rule.deletable_from(described.created)
+                        is_all = described.created is not None and (oldest is None or oldest > now)
+                        said = f"vault {kind}: {rule.sid} denies deleting archives younger than {rule.days:,.0f} days"
+                        (whole if is_all else part).append(said)
+        return Held(whole=tuple(whole), part=tuple(part))
+
+
+class Held(NamedTuple):
+    """Why nothing of a vault can be deleted now, and why some of it cannot."""
+
+    whole: tuple[str, ...]
+    part: tuple[str, ...]
 
 
 async def protection(control: Guarded, asking: Asks) -> Protection:

@@ -43,6 +43,7 @@ _FOREIGN = frozenset(
         "may_write",
         "uploads_denied_by",
         "findings",
+        "held_by",
         "not_read",
     }
 )

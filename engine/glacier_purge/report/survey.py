@@ -48,14 +48,15 @@ SURVEYED = (
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Unread:
-    """A region, or a vault of it, of which nothing is known. ``profile`` is whose credentials were used; they
-    ``work_elsewhere`` when another region took them.
+    """A region of an account (None: that of the credentials), or a vault of it, of which nothing is known. ``profile``
+    is whose credentials were used; they ``work_elsewhere`` when another region took them.
     """
 
     profile: str | None
     region: str
     vault: str | None
     error: GlacierPurgeError
+    account_id: str | None = None
     work_elsewhere: bool = False
 
     @property
@@ -67,16 +68,36 @@ class Unread:
         """It for programs."""
         return PlaceNotRead(
             profile=self.profile,
+            account_id=self.account_id,
             region=self.region,
             vault=self.vault,
             why=self.why,
             exit_code=self.error.exit_code,
         )
 
+    def as_cells(self) -> dict[str, object]:
+        """It as a row of a list, by column."""
+        return {
+            "account_id": self.account_id,
+            "region": self.region,
+            "profile": self.profile,
+            "vault": self.vault,
+            "not_read": self.why,
+        }
+
     def as_line(self) -> str:
         """It for people."""
-        where = _whose(self.region, self.profile)
+        where = _whose(self.region, self.profile, self.account_id)
         return safe(f"  {where if self.vault is None else f'{self.vault} in {where}'}: {self.why}")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NoVaults:
+    """A region of an account that was listed whole, and has no vault."""
+
+    profile: str | None
+    account_id: str | None
+    region: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -90,15 +111,19 @@ class Found:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Surveyed:
-    """A vault and what is around it. ``uploads`` are multipart uploads in progress; None where ``unread``, which has
-    why, by operation.
-    """
+class Protected:
+    """A vault and what may forbid to purge it; ``unread`` has why something is not known, by operation."""
 
     found: Found
     protection: Protection
-    uploads: int | None
     unread: Mapping[str, GlacierPurgeError] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Surveyed(Protected):
+    """A vault and what is around it. ``uploads`` are multipart uploads in progress; None where that is ``unread``."""
+
+    uploads: int | None
 
     @property
     def may_write(self) -> list[str] | None:
@@ -140,12 +165,12 @@ class Surveyed:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Survey:
-    """Everything that was found ``now``. ``empty`` are regions that have no vault, each with its profile."""
+    """Everything that was found ``now``. ``empty`` are regions that have no vault."""
 
     now: datetime
     prices: PriceTable
     vaults: Sequence[Surveyed]
-    empty: Sequence[tuple[str | None, str]]
+    empty: Sequence[NoVaults]
     unread: Sequence[Unread]
 
     @property
@@ -168,7 +193,7 @@ class Survey:
             archives=sum(one.archives or 0 for one in seen),
             bytes=sum(one.bytes or 0 for one in seen),
             storage_per_month=sum(one.storage_per_month or 0.0 for one in seen),
-            empty=[Empty(profile=profile, region=region) for profile, region in self.empty],
+            empty=[Empty(profile=one.profile, account_id=one.account_id, region=one.region) for one in self.empty],
             vaults=seen,
             not_read=[one.as_result() for one in self.unread],
         )
@@ -188,8 +213,8 @@ class Survey:
             }
             yield [cells[name] for name in SURVEYED]
         for unread in self.unread:
-            told = {"region": unread.region, "profile": unread.profile, "vault": unread.vault}
-            yield [(told | {"not_read": unread.why}).get(name) for name in SURVEYED]
+            told = unread.as_cells()
+            yield [told.get(name) for name in SURVEYED]
 
     def as_text(self, columns: int | None) -> str:
         """All of it as a page of so many columns; None: as wide as it needs."""
@@ -205,9 +230,8 @@ class Survey:
         if self.vaults:
             sections += ["\n".join(self._sums()), _WRITERS_ARE_PARTLY_SEEN]
         if self.empty:
-            sections.append(
-                safe(f"No vaults in {', '.join(_whose(region, profile) for profile, region in self.empty)}.")
-            )
+            where = ", ".join(_whose(one.region, one.profile, one.account_id) for one in self.empty)
+            sections.append(safe(f"No vaults in {where}."))
         return "\n\n".join([*sections, *unread_section(self.unread)])
 
     def _sums(self) -> Iterator[str]:
@@ -296,8 +320,10 @@ def place_line(account_id: str, region: str, profile: str | None) -> str:
     return safe(f"Account {account_id}, {region}" + ("" if profile is None else f", profile {profile}"))
 
 
-def _whose(region: str, profile: str | None) -> str:
-    return region if profile is None else f"{region} (profile {profile})"
+def _whose(region: str, profile: str | None, account_id: str | None) -> str:
+    named = (("account", account_id), ("profile", profile))
+    whose = ", ".join(f"{what} {name}" for what, name in named if name is not None)
+    return f"{region} ({whose})" if whose else region
 
 
 def rounded(amount: float | None) -> float | None:

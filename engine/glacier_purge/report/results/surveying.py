@@ -21,6 +21,7 @@ class PlaceNotRead(msgspec.Struct, frozen=True, kw_only=True):
     """A region, or a vault asked for by name, of which nothing is known."""
 
     profile: Annotated[str | None, about("The AWS profile it was asked with; null: none was named.")]
+    account_id: Annotated[str | None, about("The account; null: none was named, and it is that of the credentials.")]
     region: Annotated[str, about("The region.")]
     vault: Annotated[str | None, about("The vault's name; null: the region's vaults could not be listed.")]
     why: Annotated[str, about("Why nothing is known.")]
@@ -31,6 +32,7 @@ class Empty(msgspec.Struct, frozen=True, kw_only=True):
     """A region without a vault."""
 
     profile: Annotated[str | None, about("The AWS profile it was asked with; null: none was named.")]
+    account_id: Annotated[str | None, about("The account; null: none was named, and it is that of the credentials.")]
     region: Annotated[str, about("The region.")]
 
 
@@ -93,6 +95,14 @@ class VaultEstimate(msgspec.Struct, frozen=True, kw_only=True):
     invalid_records: Annotated[int, about("Records of the inventory from which no archive can be told: in no figure.")]
     trail_cost_per_trail: Annotated[float | None, about("CloudTrail, for each trail beyond the account's first.")]
     forecast: Annotated[Forecast | None, about("How long it takes, if it began now, and nothing else ran.")]
+    held_by: Annotated[
+        list[str],
+        about(
+            "Why nothing of it can be deleted now, by lock, access policy and tags: it is in no sum. By counts only."
+        ),
+    ]
+    held_in_part_by: Annotated[list[str], about("Why some of it cannot, though all of it is in the sums.")]
+    not_read: Annotated[list[NotRead], about("What of its lock, policy and tags could not be read: it may be held.")]
 
 
 class Estimated(Result, frozen=True, kw_only=True, tag="estimate"):
@@ -100,9 +110,14 @@ class Estimated(Result, frozen=True, kw_only=True, tag="estimate"):
 
     prices_as_of: Annotated[str, about("The date of the price table.")]
     currency: Annotated[str, about("The currency of all money here.")]
-    archives: Annotated[int, about("Archives of all vaults where they are counted.")]
-    saved_per_month: Annotated[float, about("Sum over the vaults for which it is known.")]
-    early_deletion_fee: Annotated[tuple[float, float], about("Sum over the vaults for which it is known.")]
+    archives: Annotated[int, about("Archives of all vaults where they are counted, but those that are held.")]
+    saved_per_month: Annotated[float, about("Sum over the vaults for which it is known, but those that are held.")]
+    early_deletion_fee: Annotated[
+        tuple[float, float], about("Sum over the vaults for which it is known, but those that are held.")
+    ]
+    held: Annotated[list[str], about("Vaults that are in no sum because something forbids deleting, by ARN.")]
+    held_archives: Annotated[int, about("What these would add to archives.")]
+    held_saved_per_month: Annotated[float, about("What these would add to saved_per_month.")]
     over: Annotated[
         tuple[str, str, str] | None,
         about(
