@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import uuid
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -131,24 +132,54 @@ async def test_an_approval_goes_to_the_next_step_once_and_no_other_digest_does(s
         await shows(shard, [row("a" * 64)])
         for wrong in ("b" * 64, "a" * 63, "", "A" * 64):
             with pytest.raises(WorkflowUpdateFailedError):
-                await shard.execute_update(Shard.approve, args=[wrong, "ada"])
-        await shard.execute_update(Shard.approve, args=["a" * 64, "ada"])
+                await shard.execute_update(Shard.approve, args=[[wrong], [], "ada"])
+        await shard.execute_update(Shard.approve, args=[["a" * 64], [], "ada"])
         await shows(shard, [row("b" * 64)])
         with pytest.raises(WorkflowUpdateFailedError) as twice:
-            await shard.execute_update(Shard.approve, args=["a" * 64, "ada"])
+            await shard.execute_update(Shard.approve, args=[["a" * 64], [], "ada"])
         assert "waits for ada's approval" in str(twice.value.cause)
-        await shard.execute_update(Shard.approve, args=["b" * 64, "bob"])
+        await shard.execute_update(Shard.approve, args=[["b" * 64], [], "bob"])
         await shard.result()
     assert [one.approved for one in script.orders] == [[], ["a" * 64], ["a" * 64, "b" * 64]]
+
+
+async def test_what_people_signed_is_carried_to_the_step_where_it_is_about_a_plan_that_waits(server: DevServer) -> None:
+    script = Script(answer("approval", row("a" * 64)), answer())
+    signed = f"glacier-purge-approval 1\nplan {'a' * 64}\nwho ada\n"
+    async with carried(server, script) as shard:
+        await shows(shard, [row("a" * 64)])
+        for wrong in (signed.replace("a" * 64, "b" * 64), f"plan {'a' * 64}", "", signed + "x" * 20_000):
+            with pytest.raises(WorkflowUpdateFailedError) as refused:
+                await shard.execute_update(Shard.approve, args=[[], [wrong], "eve"])
+            assert "signed about no plan that waits here" in str(refused.value.cause)
+        await shard.execute_update(Shard.approve, args=[[], [signed], "eve"])
+        await shard.result()
+    assert [(one.approved, one.documents) for one in script.orders] == [([], []), ([], [signed])]
+
+
+async def test_a_pair_stays_with_its_disk_and_goes_to_another_worker_when_nobody_is_there(server: DevServer) -> None:
+    client = await Client.connect(server.address)
+    waits = replace(answer("time", row(), until="2020-01-01T00:00:00Z"), disk="first")
+    script, first = Script(waits, answer()), Script(waits, RuntimeError("its worker is gone"))
+    shard = replace(order(uuid.uuid4().hex), beat_seconds=0.2)
+    queue = home_queue(shard.home)
+    async with Worker(client, task_queue=queue, workflows=[Shard], activities=[script.take]):
+        async with Worker(client, task_queue=home_queue(shard.home, "first"), activities=[first.take]):
+            handle = await client.start_workflow(Shard.run, shard, id=workflow_id(shard.pair), task_queue=queue)
+            await first.was_asked(3)
+        assert len(script.orders) == 1, "whoever is on the disk goes on, and is tried once more when it was gone"
+        await handle.result()
+    assert [one.disk for one in script.orders] == ["", ""]
+    assert {one.disk for one in first.orders} == {"first"}
 
 
 async def test_an_approval_that_comes_while_another_vault_is_sent_does_not_wait_for_it(server: DevServer) -> None:
     script = Script(answer("approval", row("a" * 64), row("b" * 64)), SENDS, answer())
     async with carried(server, script) as shard:
         await shows(shard, [row("a" * 64), row("b" * 64)])
-        await shard.execute_update(Shard.approve, args=["a" * 64, "ada"])
+        await shard.execute_update(Shard.approve, args=[["a" * 64], [], "ada"])
         await script.was_asked(2)
-        await shard.execute_update(Shard.approve, args=["b" * 64, "ada"])
+        await shard.execute_update(Shard.approve, args=[["b" * 64], [], "ada"])
         await shard.result()
     assert script.orders[-1].approved == ["a" * 64, "b" * 64]
 
@@ -217,7 +248,7 @@ async def test_a_history_that_grew_long_is_gone_on_with_as_a_new_one_and_nothing
     async with carried(server, script) as shard:
         await shows(shard, [row("a" * 64)])
         await shard.execute_update(Shard.rate, args=[7.0, "ada"])
-        await shard.execute_update(Shard.approve, args=["a" * 64, "ada"])
+        await shard.execute_update(Shard.approve, args=[["a" * 64], [], "ada"])
         await shard.result()
         last = await shard.describe()
         assert (last.run_id != shard.first_execution_run_id, (await last.memo())["company"]) == (True, "company")
@@ -245,8 +276,8 @@ async def test_two_companies_never_carry_one_pair_and_what_ended_is_still_told(s
         second = client.get_workflow_handle_for(Company.run, workflow_id("second"))
         assert len(await second.result()) == 1, "the pair of the first company is no business of the second"
         with pytest.raises(UsageError, match="no plan with the digest"):
-            await ask(client, going_on, "approve", "c" * 64, "ada")
-        await ask(client, going_on, "approve", "a" * 64, "ada")
+            await ask(client, going_on, "approve", lambda _: (["c" * 64], [], "ada"))
+        await ask(client, going_on, "approve", lambda _: (["a" * 64], [], "ada"))
         await client.get_workflow_handle(workflow_id("first")).result()
         assert await ended(client) == [row(needs="nothing")] * 2
         await Replayer(workflows=[Company]).replay_workflow(await second.fetch_history())

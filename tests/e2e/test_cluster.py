@@ -115,7 +115,7 @@ def children(process: subprocess.Popen[str]) -> list[int]:
 
 async def approved_by_another_client(address: str, digest: str) -> None:
     client = await Client.connect(address)
-    await client.get_workflow_handle(f"glacier-purge/{PAIR}").execute_update("approve", args=[digest, "mallory"])
+    await client.get_workflow_handle(f"glacier-purge/{PAIR}").execute_update("approve", args=[[digest], [], "mallory"])
 
 
 @pytest.mark.parametrize("bench", [{"archives": 60, "latency-ms": 1}], indirect=True)

@@ -85,6 +85,17 @@ def _approved(wanted: Wanted) -> Approval:
     return wanted.approval(judged)
 
 
+def plan_approved_by(document: bytes) -> str:
+    """The digest of the plan that a document says to approve; whether it counts is for who has the plan to say.
+
+    Raises ``PlanRefused`` for what is no such document.
+    """
+    try:
+        return read_statement(document).plan
+    except NotToBeChecked as wrong:
+        raise PlanRefused(f"the approval handed in is none: {wrong}. Nothing was approved.") from wrong
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PlanToApprove:
     """A plan as it lies in ``folder``, and what its approval takes; None where nothing there says who may approve."""

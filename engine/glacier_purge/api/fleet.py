@@ -73,6 +73,8 @@ class FleetPeople:
     """People's approvals of any of their plans."""
     telling: Telling | None = None
     """What hooks are told by; None tells nobody."""
+    takes_up: bool = False
+    """Whether each vault is gone on with as a bucket has it where this host has nothing of it, or less."""
 
 
 _PRESSING = {
@@ -207,6 +209,7 @@ def _member(
         waiter_for=lambda tell: people.waiter_for(settings, tell),
         telling=people.telling,
         documents=people.documents,
+        takes_up=people.takes_up,
     )
 
 

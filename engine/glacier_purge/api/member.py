@@ -7,7 +7,8 @@ from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING
 
 from glacier_purge.api.lifecycle import opened_lifecycle
-from glacier_purge.errors import GlacierPurgeError, RunStopped
+from glacier_purge.api.taking_up import taken_up
+from glacier_purge.errors import GlacierPurgeError, RunStopped, Superseded, each_error
 from glacier_purge.lifecycle.steps import alarms, position
 from glacier_purge.lifecycle.steps_file import read_steps
 from glacier_purge.long_work import watched_by
@@ -45,6 +46,7 @@ class Member:
     """One vault, and the person its lifecycle deals with: it hands on what is asked, and shows the rest as a row.
 
     ``approve`` gets the yes to a plan, ``say`` is told what nobody should miss, ``lane`` is its part of the budget.
+    ``takes_up`` says to go on with what a bucket has of the vault where this host has nothing, or less.
     """
 
     def __init__(  # noqa: PLR0913 - what a fleet has for each
@@ -61,6 +63,7 @@ class Member:
         waiter_for: WaiterFor,
         telling: Telling | None = None,
         documents: Collection[bytes] = (),
+        takes_up: bool = False,
     ) -> None:
         self.vault = vault
         self.path = path
@@ -74,6 +77,7 @@ class Member:
         self._works = Works(time.monotonic)
         self._telling = telling
         self.documents = documents
+        self._takes_up = takes_up
         self._waiting: Waiting | None = None
         self.taken: list[Step] = []
         """The steps it took in this process."""
@@ -85,20 +89,38 @@ class Member:
         self._lifecycle: Lifecycle | None = None
 
     async def go_on(self) -> None:
-        """Go on from the phase that the folder says until the vault is done."""
+        """Go on from the phase that the folder says until the vault is done.
+
+        Where that is wanted, from where another host left it: once, since who is found to be ahead then is at work.
+        """
         with watched_by(self._works):
-            async with opened_lifecycle(
-                RunFolder.open_or_create(self.path),
-                self.vault,
-                self._order,
-                self._settings,
-                self._clients,
-                self,
-                waiter=self._waiter_for(self._note_wait),
-                lane=self._lane,
-                telling=self._telling,
-            ) as self._lifecycle:
-                await self._lifecycle.go_on()
+            if not self._takes_up:
+                return await self._carry()
+            await self._take_up(is_behind=False)
+            try:
+                return await self._carry()
+            except Exception as error:
+                if not any(isinstance(cause, Superseded) for cause in each_error(error)):
+                    raise
+            await self._take_up(is_behind=True)
+            return await self._carry()
+
+    async def _take_up(self, *, is_behind: bool) -> None:
+        await taken_up(self.path, self.vault, self._settings, self._clients, self.say, is_behind=is_behind)
+
+    async def _carry(self) -> None:
+        async with opened_lifecycle(
+            RunFolder.open_or_create(self.path),
+            self.vault,
+            self._order,
+            self._settings,
+            self._clients,
+            self,
+            waiter=self._waiter_for(self._note_wait),
+            lane=self._lane,
+            telling=self._telling,
+        ) as self._lifecycle:
+            await self._lifecycle.go_on()
 
     def drain(self, reason: str) -> bool:
         """End the deletes under way in good order; False when there are none."""

@@ -7,7 +7,10 @@ folder the first time, as any fleet's.
 
 from __future__ import annotations
 
+import hashlib
+from contextlib import suppress
 from itertools import groupby
+from secrets import token_hex
 from typing import TYPE_CHECKING, NamedTuple
 
 import msgspec
@@ -17,15 +20,25 @@ from glacier_purge.api.fleet import listed, read_fleet_file, settle
 from glacier_purge.api.values import approvers
 from glacier_purge.api.watching import Looking
 from glacier_purge.archive import Vault
-from glacier_purge.errors import GlacierPurgeError
+from glacier_purge.errors import GlacierPurgeError, UsageError
 from glacier_purge.fleet.roster import Enlisted, Roster, read_roster
 from glacier_purge.storage.folder import RunFolder
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from pathlib import Path
 
     from glacier_purge.api.clients import Clients
     from glacier_purge.api.fleet import SettingsFor
+    from glacier_purge.report.results.stepping import Stepped
+
+
+TOLD_MAX = 500
+_DISK_FILE = "disk"
+_ROW = frozenset(
+    ["vault_arn", "state", "phase", "needs", "until", "confirm_digests", "selected", "deleted", "failed", "certificate"]
+)
+"""Of a step's document, what stands in a table of hundreds."""
 
 
 class ShardFiles(NamedTuple):
@@ -68,6 +81,32 @@ def laid(files: ShardFiles, home: Path) -> tuple[Path, Path]:
         with folder.held():
             settle(folder, msgspec.json.decode(files.roster, type=Roster))
     return file, folder.path
+
+
+def given_to_step(folder: Path, approved: Sequence[str], documents: Sequence[str], max_rate: float | None) -> list[str]:
+    """What a step of the part in ``folder`` is told besides, as options; signed approvals lie in files beside it."""
+    options = [] if max_rate is None else ["--max-rate", str(max_rate)]
+    options += [word for digest in approved for word in ("--confirm-digest", digest)]
+    for document in documents:
+        content = document.encode()
+        name = f"{folder.name}-{hashlib.sha256(content).hexdigest()[:16]}.approval"
+        RunFolder.open(folder.parent).replace(name, content)
+        options += ["--hand-in", str(folder.parent / name)]
+    return options
+
+
+def disk_of(home: Path) -> str:
+    """A name for the disk that ``home`` lies on, made up once and lost with it."""
+    place = RunFolder.open_or_create(home)
+    with suppress(UsageError):  # it has one
+        place.write_once(_DISK_FILE, token_hex(8).encode())
+    return (home / _DISK_FILE).read_text("ascii")
+
+
+def row_of(one: Stepped) -> dict[str, object]:
+    """One vault as its last step left it, for a table: ``told`` is what it waits for, or what ended it."""
+    told = (one.waiting_for or one.message or "")[:TOLD_MAX]
+    return {name: value for name, value in msgspec.to_builtins(one).items() if name in _ROW} | {"told": told}
 
 
 class Standing:

@@ -79,7 +79,7 @@ def approve(
     waiting = to_approve(place, plan, settings)
     if key is None:
         assert hand_in is not None, "one of the two was given"
-        statement = waiting.checked(_document(hand_in))
+        statement = waiting.checked(approval_in(hand_in))
     else:
         check_plan_files(place.path, plan)
         _confirm(PlanView.of(place, plan, settings), confirm_digest)
@@ -125,7 +125,8 @@ def _moment(until: str) -> datetime:
         raise UsageError(f"--until {until} reaches beyond the calendar. Give a nearer end.") from None
 
 
-def _document(file: Path) -> bytes:
+def approval_in(file: Path) -> bytes:
+    """What somebody signed, as a file has it. Raises ``UsageError`` where it can't be read."""
     from glacier_purge.storage.given_file import GivenFileWrong, read_given
 
     try:

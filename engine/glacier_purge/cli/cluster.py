@@ -55,7 +55,8 @@ def worker(
     run_dir
         Folder of run folders, on a local disk.
     home
-        Name of that folder among others. All workers of a name work in the same folder.
+        Name of that folder among others. All workers of a name work in the same folder, or have a bucket between them
+        (`[replica]` in the settings), and then each has one of its own.
     at_once
         Most processes at once.
 
@@ -67,17 +68,20 @@ def worker(
 
     configure_logs(logs)
     _client()
+    from glacier_purge.api.sharding import disk_of
     from glacier_purge.cli.signals import heard
     from glacier_purge.cluster.worker import working
 
-    source.load(AwsOptions())
+    settings = source.load(AwsOptions())
+    disk = "" if settings.replica.url is None else disk_of(run_dir)
     named = {"--config": source.config and source.config.absolute(), "--settings-profile": source.settings_profile}
     arguments = [str(word) for option, value in named.items() if value is not None for word in (option, value)]
+    arguments += ["--take-up"] if disk else []
 
     async def work(server: Client) -> int:
         stopped, loop = asyncio.Event(), asyncio.get_running_loop()
         with heard((signal.SIGINT, signal.SIGTERM), lambda _: loop.call_soon_threadsafe(stopped.set)):
-            async with working(server, run_dir, home, at_once, arguments):
+            async with working(server, run_dir, home, at_once, arguments, disk=disk):
                 tell(f"takes steps of the home {home} in {run_dir}; stop with Ctrl-C")
                 await stopped.wait()
         return 0
@@ -232,38 +236,60 @@ def _count(number: int | None) -> str:
     return "-" if number is None else f"{number:,}"
 
 
-def approve(digest: list[str], /, *, logs: Logs = LogOptions(), output: Output = OutputFormat.TEXT) -> int:
+def approve(
+    digest: list[str] | None = None,
+    /,
+    *,
+    hand_in: list[Path] | None = None,
+    logs: Logs = LogOptions(),
+    output: Output = OutputFormat.TEXT,
+) -> int:
     """Carry your yes to plans that wait for it. Read them first: `show` prints them where their run folders are.
+
+    Where several people have to approve, a digest is no yes: hand in what each of them signed with `approve --to`.
 
     Parameters
     ----------
     digest
         Digests of the plans, all 64 characters.
+    hand_in
+        File with an approval that somebody signed. May be given several times.
 
     Examples
     --------
     glacier-purge cluster approve "$DIGEST"
+    glacier-purge cluster approve --hand-in anna.approval --hand-in bert.approval
     """
+    from glacier_purge.cli.approve import approval_in
     from glacier_purge.cli.logs import configure_logs
 
     configure_logs(logs)
     client = _client()
+    from glacier_purge.api.approving import plan_approved_by
     from glacier_purge.run.host import who
 
-    wanted = list(dict.fromkeys(one.strip().lower() for one in digest))
+    given = [(one.strip().lower(), None) for one in dict.fromkeys(digest or ())]
+    signed = [(plan_approved_by(content), content.decode()) for content in map(approval_in, hand_in or ())]
+    if not (given or signed):
+        raise UsageError(
+            "give the digest of a plan, or --hand-in FILE with what somebody signed. Nothing was approved."
+        )
 
     async def work(server: Client) -> int:
         going_on = await client.pairs(server)
         waiting = {one: pair for pair in going_on for row in pair.rows for one in row["confirm_digests"]}
-        unknown = [one for one in wanted if one not in waiting]
-        if unknown:
-            raise UsageError(
-                f"no plan with the digest {unknown[0]} waits for an approval. glacier-purge cluster status --output "
-                "json names those that do. Nothing was approved."
-            )
-        for one in wanted:
-            await client.ask(server, [waiting[one]], "approve", one, who())
-        _print_ordered("approve", [waiting[one] for one in wanted], output)
+        asked: dict[str, tuple[list[str], list[str]]] = {}
+        for one, document in (*given, *signed):
+            if one not in waiting:
+                raise UsageError(
+                    f"no plan with the digest {one} waits for an approval. glacier-purge cluster status --output json "
+                    "names those that do. Nothing was approved."
+                )
+            digests, documents = asked.setdefault(waiting[one].pair, ([], []))
+            digests.append(one) if document is None else documents.append(document)
+        pairs = [pair for pair in going_on if pair.pair in asked]
+        await client.ask(server, pairs, "approve", lambda pair: (*asked[pair], who()))
+        _print_ordered("approve", pairs, output)
         return 0
 
     return _carried_out(work)
@@ -348,7 +374,7 @@ def _order(which: str, order: str, given: tuple[object, ...], logs: LogOptions, 
         chosen = [one for one in await client.pairs(server) if which in {one.company, one.pair}]
         if not chosen:
             raise UsageError(f"{which} is no company and no pair that goes on. glacier-purge cluster status has both.")
-        await client.ask(server, chosen, order, *given, who())
+        await client.ask(server, chosen, order, lambda _: (*given, who()))
         _print_ordered(order, chosen, output)
         return 0
 

@@ -38,7 +38,7 @@ from glacier_purge.cli.waiting import NoWaitOption
 from glacier_purge.errors import UsageError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Collection, Iterable
 
     from glacier_purge.api.fleet import OpenedFleet, SettingsFor
     from glacier_purge.archive import Vault
@@ -58,6 +58,8 @@ def fleet(
     confirm_digest: list[str] | None = None,
     new_inventory: bool = False,
     job_id: list[Hyphened] | None = None,
+    hand_in: list[Path] | None = None,
+    take_up: bool = False,
     pace: Pace = PaceOptions(),
     approvals: Approvals = ApprovalOptions(),
     proof: Proof = ProofOptions(),
@@ -92,6 +94,11 @@ def fleet(
     job_id
         VAULT=JOB, a vault's name or ARN: take this inventory job for that vault and no other. May be given several
         times.
+    hand_in
+        File with an approval that somebody signed, of a plan of any of the vaults. May be given several times.
+    take_up
+        With a bucket (--replica): go on with each vault as the bucket has it, where this host has nothing of it, or
+        less than another host that went on with it.
 
     Examples
     --------
@@ -99,6 +106,7 @@ def fleet(
     # For cron: go as far as possible, end with 75 and the time to come again.
     glacier-purge fleet fleet.toml --run-dir vaults-run --no-wait --output json
     """
+    from glacier_purge.cli.approve import approval_in
     from glacier_purge.cli.event_loop import in_event_loop
     from glacier_purge.cli.logs import configure_logs
     from glacier_purge.cli.waiting import documented
@@ -120,7 +128,10 @@ def fleet(
             report=watch.overrides(),
         )
 
-    terminal = _Terminal(confirm_digest or (), settings_for, no_wait=no_wait)
+    if take_up and settings_for(None, None, None).replica.url is None:
+        raise UsageError("--take-up goes on with what a bucket has: name it with --replica. Nothing was sent.")
+    documents = tuple(approval_in(file) for file in hand_in or ())
+    terminal = _Terminal(confirm_digest or (), documents, settings_for, no_wait=no_wait, takes_up=take_up)
     orders = JobOrders(wanted=WantedJob(is_new=new_inventory), by_vault=_by_vault(job_id or ()))
 
     async def work() -> int:
@@ -147,7 +158,15 @@ def _by_vault(typed: Iterable[str]) -> dict[str, str]:
 class _Terminal:
     """The people at this process's terminal, who have the vaults of one fleet carried."""
 
-    def __init__(self, digests: Iterable[str], settings_for: SettingsFor, *, no_wait: bool) -> None:
+    def __init__(
+        self,
+        digests: Iterable[str],
+        documents: Collection[bytes],
+        settings_for: SettingsFor,
+        *,
+        no_wait: bool,
+        takes_up: bool,
+    ) -> None:
         from glacier_purge.cli.confirmation import TerminalApproval
         from glacier_purge.cli.waiting import simulated_time
         from glacier_purge.clock import utc_now
@@ -155,7 +174,8 @@ class _Terminal:
 
         self._time_of = cache(simulated_time)  # hundreds of members wait by one clock
         self._settings_for = settings_for
-        self._no_wait = no_wait
+        self._no_wait, self._takes_up = no_wait, takes_up
+        self._documents = documents
         every_seconds = settings_for(None, None, None).report.progress_seconds
         self._screen = fleet_display(lines("info"), plain_every_seconds=every_seconds, now=utc_now)
         self._approval = TerminalApproval(digests, self._screen.aside)
@@ -170,7 +190,14 @@ class _Terminal:
 
         async with AsyncExitStack() as held:
             told = await held.enter_async_context(telling(self._settings_for(None, None, None), tell, same_command))
-            people = FleetPeople(approve=self._approval, say=_say, waiter_for=self._waiter_for, telling=told)
+            people = FleetPeople(
+                approve=self._approval,
+                say=_say,
+                waiter_for=self._waiter_for,
+                documents=self._documents,
+                telling=told,
+                takes_up=self._takes_up,
+            )
             clients = await held.enter_async_context(Clients())
             opened = await held.enter_async_context(
                 opened_fleet(file, folder, self._settings_for, clients, people, orders)

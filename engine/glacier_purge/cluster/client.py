@@ -17,7 +17,7 @@ from glacier_purge.cluster.workflows import Company
 from glacier_purge.errors import HostFailed, UsageError
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable
+    from collections.abc import Awaitable, Callable, Sequence
 
     from temporalio.client import WorkflowExecution
 
@@ -91,10 +91,10 @@ async def ended(client: Client) -> list[Row]:
         raise HostFailed(f"no worker answers ({error.message}). Start one: glacier-purge cluster worker.") from error
 
 
-async def ask(client: Client, asked: list[Pair], update: str, *arguments: object) -> None:
-    """Give the same order to each; raises ``UsageError`` with what a shard refuses it for."""
-    handles = [client.get_workflow_handle(workflow_id(one.pair)) for one in asked]
+async def ask(client: Client, asked: list[Pair], update: str, order: Callable[[str], Sequence[object]]) -> None:
+    """Give each its order; raises ``UsageError`` with what the first shard refuses it for that does."""
+    handles = {one.pair: client.get_workflow_handle(workflow_id(one.pair)) for one in asked}
     try:
-        await asyncio.gather(*(one.execute_update(update, args=arguments) for one in handles))
+        await asyncio.gather(*(one.execute_update(update, args=order(pair)) for pair, one in handles.items()))
     except WorkflowUpdateFailedError as error:
         raise UsageError(str(error.cause)) from error

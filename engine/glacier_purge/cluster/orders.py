@@ -10,9 +10,9 @@ COMPANY, SHARD = "glacier-purge-company", "glacier-purge-shard"
 STEP = "glacier-purge-step"
 
 
-def home_queue(home: str) -> str:
-    """Where steps of the run folders of ``home`` are asked for."""
-    return f"{WORKFLOWS_QUEUE}/{home}"
+def home_queue(home: str, disk: str = "") -> str:
+    """Where steps of ``home`` are asked for: of whichever worker, or of those on the disk that has the folders."""
+    return f"{WORKFLOWS_QUEUE}/{home}/{disk}".rstrip("/")
 
 
 def workflow_id(name: str) -> str:
@@ -21,17 +21,15 @@ def workflow_id(name: str) -> str:
 
 
 Row = dict[str, Any]
-"""One vault as its last step left it: ``ROW`` of the step's document, and ``told``, what it waits for or ended it."""
-ROW = frozenset(
-    ["vault_arn", "state", "phase", "needs", "until", "confirm_digests", "selected", "deleted", "failed", "certificate"]
-)
+"""One vault as its last step left it, for the table."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class ShardOrder:
     """The vaults of one account in one region: one process at a time, so one pace and one budget.
 
-    The last four are what was reached, for a history that is continued as a new one.
+    The last ones are what was reached, for a history that is continued as a new one. ``disk`` has the run folders,
+    where others can have them, too.
     """
 
     company: str
@@ -43,6 +41,8 @@ class ShardOrder:
     look_every_seconds: float
     beat_seconds: float
     approved: list[str] = field(default_factory=list)
+    documents: list[str] = field(default_factory=list)
+    disk: str = ""
     max_rate: float | None = None
     is_paused: bool = False
     rows: list[Row] = field(default_factory=list)
@@ -70,3 +70,4 @@ class StepReport:
     told: str | None
     rows: list[Row]
     was_drained: bool
+    disk: str = ""

@@ -20,6 +20,11 @@ from glacier_purge.cluster.orders import COMPANY, SHARD, STEP, CompanyOrder, Row
 _STEP_MAX = timedelta(days=1)
 """Longer than any step: a worker that lives drains it before."""
 _WAIT_MIN_SECONDS = 1.0
+_BEATS_MISSED, _BEATS_PATIENT = 3, 30
+"""After so many heartbeats without a word a step counts as dead. A worker on its disk, which has the whole log, may be
+back that soon; otherwise it is for anybody. A step that nobody began waits longer: others may be under way there."""
+_DOCUMENT_MAX = 1 << 14
+_NOTHING = "Nothing was approved."
 
 
 @workflow.defn(name=SHARD)
@@ -31,6 +36,7 @@ class Shard:
         self._order = order
         self._has_news = False
         self._is_stopping = False
+        self._beats = _BEATS_PATIENT
 
     @workflow.run
     async def run(self, order: ShardOrder) -> list[Row]:
@@ -44,8 +50,7 @@ class Shard:
             self._has_news = False
             self._show("at work")
             report = await self._step()
-            if report.rows:
-                self._order = replace(self._order, rows=report.rows)
+            self._order = replace(self._order, disk=report.disk, rows=report.rows or self._order.rows)
             if report.needs == "nothing":
                 break
             if not (report.was_drained or self._has_news):
@@ -61,19 +66,24 @@ class Shard:
             STEP,
             replace(order, rows=[]),
             result_type=StepReport,
-            task_queue=orders.home_queue(order.home),
+            task_queue=orders.home_queue(order.home, order.disk),
+            schedule_to_start_timeout=timedelta(seconds=self._beats * order.beat_seconds) if order.disk else None,
             start_to_close_timeout=_STEP_MAX,
-            heartbeat_timeout=timedelta(seconds=3 * order.beat_seconds),
-            retry_policy=RetryPolicy(maximum_interval=timedelta(minutes=1)),
+            heartbeat_timeout=timedelta(seconds=_BEATS_MISSED * order.beat_seconds),
+            retry_policy=RetryPolicy(maximum_interval=timedelta(minutes=1), maximum_attempts=1 if order.disk else 0),
             cancellation_type=workflow.ActivityCancellationType.WAIT_CANCELLATION_COMPLETED,
         )
         await workflow.wait_condition(lambda: self._has_news or step.done())
         if not step.done():
             step.cancel()  # drained, and begun again with what is new
         try:
-            return await step
-        except ActivityError:  # cancelled before a worker took it
-            return StepReport(needs="time", until=None, told=None, rows=[], was_drained=True)
+            report = await step
+            self._beats = _BEATS_PATIENT
+        except ActivityError:  # cancelled before a worker took it, or whoever is on its disk is gone
+            disk = order.disk if self._beats == _BEATS_PATIENT else ""
+            report = StepReport(needs="time", until=None, told=None, rows=[], was_drained=True, disk=disk)
+            self._beats = _BEATS_MISSED
+        return report
 
     async def _wait(self, report: StepReport) -> None:
         seconds = self._order.look_every_seconds
@@ -92,15 +102,21 @@ class Shard:
         workflow.upsert_memo({"standing": standing, "until": until, "max_rate": rate, "rows": rows})
 
     @workflow.update
-    def approve(self, digest: str, by: str) -> None:
-        """Carry somebody's yes to one plan that waits for it."""
-        self._change(approved=[*self._order.approved, digest])
+    def approve(self, digests: list[str], documents: list[str], by: str) -> None:
+        """Carry somebody's yes to plans that wait for it, or what people signed about them, which the step judges."""
+        here = self._order
+        self._change(approved=[*here.approved, *digests], documents=[*here.documents, *documents])
 
     @approve.validator
-    def _check_approval(self, digest: str, by: str) -> None:
-        waiting = [one for row in self._order.rows for one in row["confirm_digests"]]
-        if digest in self._order.approved or digest not in waiting:
-            raise ValueError(f"no plan with the digest {digest} waits for {by}'s approval here. Nothing was approved.")
+    def _check_approval(self, digests: list[str], documents: list[str], by: str) -> None:
+        waiting = {one for row in self._order.rows for one in row["confirm_digests"]}
+        for digest in digests:
+            if digest in self._order.approved or digest not in waiting:
+                raise ValueError(f"no plan with the digest {digest} waits for {by}'s approval here. {_NOTHING}")
+        for document in documents:
+            is_of_none = not any(f"\nplan {digest}\n" in document for digest in waiting)
+            if is_of_none or len(document) > _DOCUMENT_MAX or document in self._order.documents:
+                raise ValueError(f"what {by} hands in is signed about no plan that waits here, or is here. {_NOTHING}")
 
     @workflow.update
     def rate(self, max_rate: float | None, by: str) -> None:

@@ -37,7 +37,12 @@ def run_key(vault_arn: str, run: str, plan_digest: str) -> str:
 
 def lifecycle_key(vault_arn: str, terms_sha256: str) -> str:
     """Where the replica of a lifecycle's folder lies: its terms are its own."""
-    return f"lifecycles/{_of_vault(vault_arn)}/{terms_sha256[:16]}/"
+    return f"{lifecycles_of(vault_arn)}{terms_sha256[:16]}/"
+
+
+def lifecycles_of(vault_arn: str) -> str:
+    """What the keys of all lifecycles of a vault begin with."""
+    return f"lifecycles/{_of_vault(vault_arn)}/"
 
 
 def above(key: str) -> str | None:
