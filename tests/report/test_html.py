@@ -200,13 +200,13 @@ async def test_a_fleet_shows_first_who_waits_for_a_person(tmp_path: Path, capsys
         with RunFolder.look(fleet.path / folder_name(films)).locked(
             films, glacier.endpoint_url
         ):  # one that waits for it at a terminal
-            waits = FleetReport.of(fleet, listing(films, VAULT, endpoint_url=glacier.endpoint_url))
+            waits = FleetReport.of(fleet, [(fleet, listing(films, VAULT, endpoint_url=glacier.endpoint_url))])
     assert [(row.vault.name, row.standing.state) for row in waits.rows] == [("films", "waiting"), ("photos", "done")]
     (fleet.path / folder_name(reels)).mkdir()
     (fleet.path / folder_name(reels) / "lifecycle.jsonl").write_bytes(b"<script>\n")
     roster = settled_roster(fleet)
     assert roster is not None
-    it = FleetReport.of(fleet, roster)
+    it = FleetReport.of(fleet, [(fleet, roster)])
     html = as_html(it, NOW)
     page = Page(html)
     assert [row.vault.name for row in it.rows] == ["reels", "films", "photos"]

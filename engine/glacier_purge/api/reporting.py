@@ -15,28 +15,44 @@ from glacier_purge.long_work import long_work
 from glacier_purge.plan.cost import read_price_table
 from glacier_purge.report.fleet_report import FleetReport
 from glacier_purge.report.vault_report import VaultReport
-from glacier_purge.storage.folder import AUDIT_FOLDER, LIFECYCLE_FILE
+from glacier_purge.storage.folder import AUDIT_FOLDER, LIFECYCLE_FILE, RunFolder
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
+    from collections.abc import AsyncIterator, Iterator
 
+    from glacier_purge.fleet.roster import Roster
     from glacier_purge.settings import Settings
-    from glacier_purge.storage.folder import RunFolder
 
 _log: Any = structlog.wrap_logger(logging.getLogger(__name__))
 
 REPORT_FILE = "report.html"
+_FOLDERS_DEEP = 2
+"""Where fleets lie: in the folder of a worker, or of several workers gathered into one."""
 
 
 def report_of(folder: RunFolder, settings: Settings) -> VaultReport | FleetReport:
     """Read what became of the run, the lifecycle or the fleet in ``folder``; its figures are those of its files.
 
+    Fleets that lie in folders below it, as workers of a company have them, are told as one.
+
     Raises ``UsageError`` for any other folder, and what its files raise where they can't be read or are damaged.
     """
     roster = settled_roster(folder)
     if roster is not None:
-        return FleetReport.of(folder, roster)
+        return FleetReport.of(folder, [(folder, roster)])
+    if fleets := [*_fleets_below(folder, _FOLDERS_DEEP)]:
+        return FleetReport.of(folder, fleets)
     return VaultReport.of(folder, read_price_table(settings.estimate.prices_file), utc_now())
+
+
+def _fleets_below(folder: RunFolder, deep: int) -> Iterator[tuple[RunFolder, Roster]]:
+    for place in sorted(one for one in folder.path.iterdir() if one.is_dir() and not one.is_symlink()):
+        below = RunFolder.look(place)
+        roster = settled_roster(below) if (place / ROSTER_FILE).exists() else None
+        if roster is not None:
+            yield below, roster
+        elif deep > 1:
+            yield from _fleets_below(below, deep - 1)
 
 
 @asynccontextmanager

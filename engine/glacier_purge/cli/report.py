@@ -30,7 +30,8 @@ def report(
     Parameters
     ----------
     run_dir
-        The folder of a run (`plan`), of a lifecycle (`run`) or of a fleet.
+        The folder of a run (`plan`), of a lifecycle (`run`) or of a fleet; or one with several fleets below it, as
+        workers of `cluster` have them.
     html
         File to write the page to; one that is there is replaced.
 
@@ -41,7 +42,7 @@ def report(
     """
     from glacier_purge.api.reporting import report_of
     from glacier_purge.report.fleet_report import FleetReport
-    from glacier_purge.report.report_text import as_answer, as_lines
+    from glacier_purge.report.report_text import as_answer, as_lines, fleet_lines
     from glacier_purge.storage.folder import RunFolder
 
     settings = source.load(AwsOptions())
@@ -52,7 +53,7 @@ def report(
     if output is OutputFormat.JSON:
         print_result(as_answer(found), output)
     elif isinstance(found, FleetReport):
-        print_page(found.table)
+        print_page("\n".join(fleet_lines(found)))
     else:
         print_page("\n".join(as_lines(found)))
     return 0

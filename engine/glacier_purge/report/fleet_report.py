@@ -9,16 +9,17 @@ from typing import TYPE_CHECKING
 from glacier_purge.archive import Vault
 from glacier_purge.audit.recovery import replay
 from glacier_purge.errors import GlacierPurgeError
+from glacier_purge.proof.company_certificate import CompanyCertificate, VaultProven
 from glacier_purge.report.fleet import rank
-from glacier_purge.report.lifecycle_view import fleet_view
-from glacier_purge.report.results.lifecycles import LifecycleStatus
+from glacier_purge.report.lifecycle_view import company_view
+from glacier_purge.report.results.lifecycles import LifecycleStatus, NotBegun
 from glacier_purge.report.shape import shape_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from glacier_purge.fleet.roster import Roster
-    from glacier_purge.report.results.lifecycles import FleetStatus, LifecycleUnreadable, NotBegun
+    from glacier_purge.report.results.lifecycles import FleetStatus, LifecycleUnreadable
     from glacier_purge.storage.folder import RunFolder
 
 
@@ -33,8 +34,22 @@ class FleetRow:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class PairTotal:
+    """All vaults of one account and region; counts are of their last planned rounds."""
+
+    account_id: str
+    region: str
+    vaults: int
+    done: int
+    proven: int
+    selected: int
+    deleted: int
+    failed: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class FleetReport:
-    """A fleet as its folders tell it. ``endpoint_url`` is the first vault's."""
+    """A fleet, or a company's fleets together, as their folders tell it. ``endpoint_url`` is the first vault's."""
 
     folder: str
     name: str
@@ -44,22 +59,32 @@ class FleetReport:
     rows: tuple[FleetRow, ...]
 
     @classmethod
-    def of(cls, folder: RunFolder, roster: Roster) -> FleetReport:
-        """Read the fleet in ``folder``; what can't be read of a vault is told in its row."""
-        status, table = fleet_view(folder, roster)
-        rows = [
-            _row(Vault.from_arn(one.vault_arn), standing)
-            for one, standing in zip(roster.vaults, status.vaults, strict=True)
-        ]
-        rows.sort(key=_rank)
+    def of(cls, folder: RunFolder, fleets: Sequence[tuple[RunFolder, Roster]]) -> FleetReport:
+        """Read the fleets, which are ``folder`` or lie below it; what can't be read of a vault is told in its row."""
+        status, table = company_view(folder, fleets)
+        endpoints = [one.endpoint_url for _, roster in fleets for one in roster.vaults]
+        rows = sorted(map(_row, status.vaults), key=_rank)
         return cls(
             folder=str(folder.path),
             name=folder.path.resolve().name,
-            endpoint_url=roster.vaults[0].endpoint_url if roster.vaults else "",
+            endpoint_url=endpoints[0] if endpoints else "",
             status=status,
             table=table,
             rows=tuple(rows),
         )
+
+    @property
+    def totals(self) -> list[PairTotal]:
+        """Each account and region, by name."""
+        by_pair: dict[tuple[str, str], list[FleetRow]] = {}
+        for row in self.rows:
+            by_pair.setdefault((row.vault.account_id, row.vault.region), []).append(row)
+        return [_total(*pair, rows) for pair, rows in sorted(by_pair.items())]
+
+    @property
+    def certificate(self) -> CompanyCertificate:
+        """What is proven of all of it."""
+        return CompanyCertificate.of(map(_proven, self.rows))
 
     @property
     def told(self) -> list[LifecycleStatus]:
@@ -87,7 +112,38 @@ def _rank(row: FleetRow) -> int:
     )
 
 
-def _row(vault: Vault, standing: LifecycleStatus | LifecycleUnreadable | NotBegun) -> FleetRow:
+def _total(account_id: str, region: str, rows: Sequence[FleetRow]) -> PairTotal:
+    told = [row.standing for row in rows if isinstance(row.standing, LifecycleStatus)]
+    return PairTotal(
+        account_id=account_id,
+        region=region,
+        vaults=len(rows),
+        done=sum(row.standing.state == "done" for row in rows),
+        proven=sum(one.certificate is not None for one in told),
+        selected=sum(one.selected for one in told if isinstance(one.selected, int)),
+        deleted=sum(one.deleted for one in told if isinstance(one.deleted, int)),
+        failed=sum(one.failed for one in told if isinstance(one.failed, int)),
+    )
+
+
+def _proven(row: FleetRow) -> VaultProven:
+    standing, arn = row.standing, row.vault.arn
+    if isinstance(standing, NotBegun):
+        return VaultProven(vault_arn=arn, certificate=None, not_proven="it was not begun", kept_gone=0)
+    why = f"{standing.state}: {standing.why}"
+    if not isinstance(standing, LifecycleStatus):
+        return VaultProven(vault_arn=arn, certificate=None, not_proven=why, kept_gone=0)
+    return VaultProven(
+        vault_arn=arn,
+        certificate=standing.certificate,
+        not_proven=None if standing.certificate is not None else why,
+        kept_gone=standing.kept_gone,
+    )
+
+
+def _row(standing: LifecycleStatus | LifecycleUnreadable | NotBegun) -> FleetRow:
+    assert isinstance(standing.vault_arn, str), "one of a fleet's"
+    vault = Vault.from_arn(standing.vault_arn)
     rates: Sequence[float] = ()
     page = None
     if isinstance(standing, LifecycleStatus):

@@ -29,6 +29,7 @@ from glacier_purge.storage.folder import TERMS_FILE, RunFolder
 from glacier_purge.text import share
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from datetime import datetime
     from pathlib import Path
 
@@ -224,28 +225,47 @@ def told_of(standing: LifecycleState, place: RunFolder) -> Told:
 
 def fleet_view(folder: RunFolder, roster: Roster) -> tuple[FleetStatus, str]:
     """The fleet in ``folder`` as a result for programs, and as a table for people."""
-    vaults: list[LifecycleStatus | LifecycleUnreadable | NotBegun] = []
-    rows = []
-    for one in roster.vaults:
-        vault = Vault.from_arn(one.vault_arn)
-        place = folder.path / folder_name(vault)
-        if not place.exists():
-            vaults.append(NotBegun(vault_arn=one.vault_arn, state="not begun", run_dir=str(place)))
-            where = f"{vault.account_id} {vault.region}"
-            rows.append(Row(vault=vault.name, where=where, phase="not begun", standing=_GO_ON))
-            continue
-        told, row = _member(one, vault, place)
-        vaults.append(told)
-        rows.append(row)
-    counts: Counter[str] = Counter(vault.state for vault in vaults)
+    return company_view(folder, [(folder, roster)])
+
+
+def company_view(folder: RunFolder, fleets: Sequence[tuple[RunFolder, Roster]]) -> tuple[FleetStatus, str]:
+    """Fleets below ``folder`` as one. Of a vault that several disks have, the one that is furthest is told."""
+    found: dict[str, tuple[LifecycleStatus | LifecycleUnreadable | NotBegun, Row]] = {}
+    for place, roster in fleets:
+        for one in roster.vaults:
+            there = _of_fleet(one, place)
+            known = found.get(one.vault_arn)
+            if known is None or _reached(known[0]) < _reached(there[0]):
+                found[one.vault_arn] = there
+    counts: Counter[str] = Counter(told.state for told, _ in found.values())
     status = FleetStatus(
-        state=_fleet_state(counts, at_work=folder.is_locked()),
+        state=_fleet_state(counts, at_work=any(place.is_locked() for place, _ in fleets)),
         **{state.replace(" ", "_"): counts[state] for state in _STATES},
-        findings=roster.findings,
-        vaults=tuple(vaults),
+        findings=tuple(dict.fromkeys(finding for _, roster in fleets for finding in roster.findings)),
+        vaults=tuple(told for told, _ in found.values()),
         run_dir=str(folder.path),
     )
-    return status, as_table(rows)
+    return status, as_table([row for _, row in found.values()])
+
+
+def _of_fleet(one: Enlisted, folder: RunFolder) -> tuple[LifecycleStatus | LifecycleUnreadable | NotBegun, Row]:
+    vault = Vault.from_arn(one.vault_arn)
+    place = folder.path / folder_name(vault)
+    if place.exists():
+        return _member(one, vault, place)
+    where = f"{vault.account_id} {vault.region}"
+    return (
+        NotBegun(vault_arn=one.vault_arn, state="not begun", run_dir=str(place)),
+        Row(vault=vault.name, where=where, phase="not begun", standing=_GO_ON),
+    )
+
+
+def _reached(told: LifecycleStatus | LifecycleUnreadable | NotBegun) -> tuple[int, int, int, str]:
+    """How far a folder of a vault is; one that can't be read is further than none: it is told."""
+    if not isinstance(told, LifecycleStatus):
+        return (0, isinstance(told, LifecycleUnreadable), 0, "")
+    deleted = told.deleted if isinstance(told.deleted, int) else 0
+    return (told.round, [*Phase].index(Phase(told.phase)), deleted, told.last_step or "")
 
 
 def _member(one: Enlisted, vault: Vault, place: Path) -> tuple[LifecycleStatus | LifecycleUnreadable, Row]:

@@ -4,9 +4,19 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import msgspec
+
 from glacier_purge.aws.endpoints import is_loopback
 from glacier_purge.report.fleet_report import FleetReport
-from glacier_purge.report.results.reporting import FleetReported, Hold, PhasesTaken, Round, VaultReported
+from glacier_purge.report.results.reporting import (
+    CompanyCertified,
+    FleetReported,
+    Hold,
+    PairReported,
+    PhasesTaken,
+    Round,
+    VaultReported,
+)
 from glacier_purge.report.terminal import safe
 from glacier_purge.report.vault_report import Verdict
 from glacier_purge.text import duration, money, share, size
@@ -79,10 +89,42 @@ def _calendar(calendar: Calendar) -> Iterator[str]:
         yield f"  {phase.end:%Y-%m-%d %H:%M}  {name:<24}{duration(phase.seconds):>14}  {phase.event}{waited}"
 
 
+def fleet_lines(report: FleetReport) -> list[str]:
+    """A fleet's report as lines, each made safe: the vaults, each account and region, and what is proven."""
+    return [safe(line) for line in _fleet_lines(report)]
+
+
+def _fleet_lines(report: FleetReport) -> Iterator[str]:
+    yield from report.table.splitlines()
+    if len(report.totals) > 1:
+        yield ""
+        for one in report.totals:
+            yield (
+                f"{one.account_id} {one.region}: {one.done:,} of {one.vaults:,} vaults done, {one.proven:,} proven, "
+                f"{one.deleted:,} of {one.selected:,} archives deleted, {one.failed:,} failed"
+            )
+    certificate = report.certificate
+    yield ""
+    yield f"Certificates of {len(certificate.vaults):,} vaults, together {certificate.digest}"
+    for vault in certificate.vaults:
+        yield f"  {vault.certificate or 'NOT PROVEN, ' + (vault.not_proven or '')}  {vault.vault_arn}"
+    yield "It does not prove:"
+    for line in certificate.does_not_prove:
+        yield f"  {line}"
+
+
 def as_answer(report: VaultReport | FleetReport) -> VaultReported | FleetReported:
     """A report for programs."""
     if isinstance(report, FleetReport):
-        return FleetReported(done=report.done, vaults=len(report.rows), status=report.status, run_dir=report.folder)
+        certificate = report.certificate
+        return FleetReported(
+            done=report.done,
+            vaults=len(report.rows),
+            pairs=tuple(msgspec.convert(one, PairReported, from_attributes=True) for one in report.totals),
+            certificate=msgspec.convert(certificate, CompanyCertified, from_attributes=True),
+            status=report.status,
+            run_dir=report.folder,
+        )
     return VaultReported(
         vault=report.vault,
         account_id=report.account_id,

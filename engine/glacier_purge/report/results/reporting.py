@@ -71,10 +71,43 @@ class VaultReported(Result, frozen=True, kw_only=True, tag="vault"):
     run_dir: Annotated[str, about("The folder.")]
 
 
+class PairReported(msgspec.Struct, frozen=True, kw_only=True):
+    """An account and region of a fleet; counts are of its vaults' last planned rounds."""
+
+    account_id: Annotated[str, about("The account.")]
+    region: Annotated[str, about("The region.")]
+    vaults: Annotated[int, about("Its vaults.")]
+    done: Annotated[int, about("Those at their end.")]
+    proven: Annotated[int, about("Those with a certificate.")]
+    selected: Annotated[int, about("Archives that go.")]
+    deleted: Annotated[int, about("Archives deleted.")]
+    failed: Annotated[int, about("Archives that could not be deleted.")]
+
+
+class VaultCertified(msgspec.Struct, frozen=True, kw_only=True):
+    """One vault in the certificate of all."""
+
+    vault_arn: Annotated[str, about("The vault.")]
+    certificate: Annotated[str | None, about("The digest of its own certificate; null where it has none.")]
+    not_proven: Annotated[str | None, about("Why it has none; null where it has one.")]
+    kept_gone: Annotated[int, about("Archives that the plan let be and that are gone.")]
+
+
+class CompanyCertified(msgspec.Struct, frozen=True, kw_only=True):
+    """What is proven of all vaults together."""
+
+    digest: Annotated[str, about("SHA-256 over all of it, as canonical JSON with its format.")]
+    proves: Annotated[tuple[str, ...], about("What it proves.")]
+    does_not_prove: Annotated[tuple[str, ...], about("What it does not prove.")]
+    vaults: Annotated[tuple[VaultCertified, ...], about("Each vault.")]
+
+
 class FleetReported(Result, frozen=True, kw_only=True, tag="fleet"):
     """How a fleet stands."""
 
     done: Annotated[int, about("Vaults at their end.")]
     vaults: Annotated[int, about("Vaults in all.")]
+    pairs: Annotated[tuple[PairReported, ...], about("Each account and region.")]
+    certificate: Annotated[CompanyCertified, about("What is proven of all of them, vault by vault.")]
     status: Annotated[FleetStatus, about("Each of them, as `status` tells it.")]
     run_dir: Annotated[str, about("The folder.")]
