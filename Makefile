@@ -29,7 +29,7 @@ SHELL := /bin/bash
 .SUFFIXES:
 MAKEFLAGS += --no-print-directory
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-uncovered test-pythons strace install uninstall check format reference docs recording pages wheel conformance rehearsal reliability nightly soak mutants planted coverage bench guard bench-simulator witness javascript schemas lock clean
+.PHONY: help demo test test-uncovered test-pythons strace install uninstall check format reference docs recording pages wheel conformance rehearsal rehearsal-company reliability nightly soak mutants planted coverage bench guard bench-simulator witness javascript schemas lock clean
 
 help: ## Say what there is.
 	@sed -nE 's/^([a-z-]+):.*## (.*)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 24
@@ -115,12 +115,16 @@ conformance: $(VENV)/.ready $(WITNESS)/.ready javascript ## Hold the simulator a
 rehearsal: $(VENV)/.ready ## Rehearse a whole lifecycle under the worst of weeks: days in about a minute.
 	@$(BIN)/python -m tests.rehearsal.lifecycle
 
+rehearsal-company: $(VENV)/.ready ## Rehearse a company of 400 vaults under Temporal while workers, disks and servers die. ARGUMENTS="--vaults 40" is smaller.
+	@$(BIN)/python -m tests.rehearsal.company $(ARGUMENTS)
+
 reliability: $(VENV)/.ready strace ## Try each campaign of the programme of reliability as often as every change is held to.
 	@$(BIN)/python -m tests.reliability $(ARGUMENTS)
 
 HOURS ?= 2
 nightly: $(VENV)/.ready strace ## Go on from there with new seeds, HOURS=2, and write what was reached into RELIABILITY.md.
 	@$(BIN)/python -m tests.reliability --hours $(HOURS) $(ARGUMENTS)
+	@$(BIN)/python -m tests.rehearsal.company --archives 240 --worker-kills 50 --server-kills 5 --lost-disks 5 --partitions 3 --minutes-max 120
 
 MINUTES ?= 60
 soak: $(VENV)/.ready ## Purge at 2,000 deletes a second in all weathers, MINUTES=60, and find what grows; recorded as a night is.

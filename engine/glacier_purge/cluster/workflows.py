@@ -20,7 +20,7 @@ from glacier_purge.cluster.orders import COMPANY, SHARD, STEP, CompanyOrder, Row
 _STEP_MAX = timedelta(days=1)
 """Longer than any step: a worker that lives drains it before."""
 _WAIT_MIN_SECONDS = 1.0
-_BEATS_MISSED, _BEATS_PATIENT = 3, 30
+_BEATS_MISSED, _BEATS_BACK, _BEATS_PATIENT = 3, 4, 30
 """After so many heartbeats without a word a step counts as dead. A worker on its disk, which has the whole log, may be
 back that soon; otherwise it is for anybody. A step that nobody began waits longer: others may be under way there."""
 _DOCUMENT_MAX = 1 << 14
@@ -82,7 +82,7 @@ class Shard:
         except ActivityError:  # cancelled before a worker took it, or whoever is on its disk is gone
             disk = order.disk if self._beats == _BEATS_PATIENT else ""
             report = StepReport(needs="time", until=None, told=None, rows=[], was_drained=True, disk=disk)
-            self._beats = _BEATS_MISSED
+            self._beats = _BEATS_BACK
         return report
 
     async def _wait(self, report: StepReport) -> None:
