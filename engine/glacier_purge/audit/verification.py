@@ -1077,7 +1077,8 @@ class _Account:
         in_order = sorted(ordinals)  # they nearly are: faster than looking for the least and the greatest
         if in_order[-1] >= self.records or not counts.keys() <= _OUTCOMES:
             return False
-        if not counts.keys().isdisjoint(_SENT) and not self._may_all_be_sent(ordinals, words, in_order[-1]):
+        sent = in_order if all_deleted else sorted(o for o, word in zip(ordinals, words, strict=True) if word in _SENT)
+        if sent and not self._may_all_be_sent(sent):
             return False
         if not self._mark(in_order):
             return False
@@ -1099,13 +1100,10 @@ class _Account:
         return True
 
     def _mark_near(self, ordinals: list[int]) -> bool:
-        """Do so for ordinals that are near to each other, all at once: as the digits of one binary number."""
-        first, end = ordinals[0] >> 3, (ordinals[-1] >> 3) + 1
-        digits, units = bytearray(b"0") * (end - first << 3), (end << 3) - 1
-        for ordinal in ordinals:
-            digits[units - ordinal] = _ONE
-        new, old = int(digits, 2), int.from_bytes(self._done[first:end], "little")
-        if digits.count(_ONE) != len(ordinals) or new & old:
+        """Do so for ordinals that are near to each other, all at once."""
+        first, end, new = _as_bits(ordinals)
+        old = int.from_bytes(self._done[first:end], "little")
+        if new.bit_count() != len(ordinals) or new & old:
             return False
         self._done[first:end] = (new | old).to_bytes(end - first, "little")
         return True
@@ -1113,11 +1111,16 @@ class _Account:
     def _is_done(self, ordinal: int) -> int:
         return self._done[ordinal >> 3] >> (ordinal & 7) & 1
 
-    def _may_all_be_sent(self, ordinals: list[int], words: list[bytes], greatest: int) -> bool:
-        if self._selected is None and (self._released_through is None or greatest <= self._released_through):
+    def _may_all_be_sent(self, ordinals: list[int]) -> bool:
+        """Tell whether all of these, least first, should have been sent."""
+        if self._released_through is not None and ordinals[-1] > self._released_through:
+            return False
+        if self._selected is None:
             return True
-        sent = (ordinal for ordinal, word in zip(ordinals, words, strict=True) if word in _SENT)
-        return not any(self._why_not_sent(ordinal) for ordinal in sent)
+        if ordinals[-1] - ordinals[0] >= 4 * len(ordinals):
+            return not any(map(self._why_not_sent, ordinals))
+        first, end, sent = _as_bits(ordinals)
+        return not sent & ~int.from_bytes(self._selected[first:end], "little")
 
     def _why_not_sent(self, ordinal: int) -> str:
         """Why this ordinal should not have been sent; empty if it should."""
@@ -2500,6 +2503,18 @@ def _expect_bytes(path: Path, expected: bytes) -> None:
         pairs = enumerate(zip(found, expected, strict=False))
         at = next((place for place, (one, other) in pairs if one != other), min(len(found), len(expected)))
         raise _Bad("changed", f"it should say {expected.decode().strip()!a}", at)
+
+
+def _as_bits(ordinals: list[int]) -> tuple[int, int, int]:
+    """The bytes of a bitmap that ordinals, least first, lie in (first, end), and their bits there as a number.
+
+    They are the digits of one binary number: so all are set at once.
+    """
+    first, end = ordinals[0] >> 3, (ordinals[-1] >> 3) + 1
+    digits, units = bytearray(b"0") * (end - first << 3), (end << 3) - 1
+    for ordinal in ordinals:
+        digits[units - ordinal] = _ONE
+    return first, end, int(digits, 2)
 
 
 def _bits(records: int) -> bytearray:
