@@ -39,7 +39,6 @@ Sections, each with where it begins:
 
 from __future__ import annotations
 
-import argparse
 import binascii
 import codecs
 import errno
@@ -52,7 +51,6 @@ import re
 import stat
 import subprocess
 import sys
-import tempfile
 import zlib
 from bisect import bisect_left
 from collections import Counter
@@ -80,6 +78,7 @@ _CHUNK_BYTES = 1 << 20
 _BLOCK_BYTES = 1 << 17  # fits the second-level cache of most processors: a block is gone over about ten times
 _SECTOR_BYTES = 512
 _ONE = ord("1")
+_REACH = 4  # outcomes of which each has so many ordinals to itself, or fewer, are near to each other
 _LINES_A_PARSED_ONE = 32  # one line read as JSON takes as long as finding the outcomes of so many again
 _STRIDES = (64, 8, 1)  # lines matched at a time; a line that is no deletion ends a stride
 _HEAD = re.compile(rb'\{"seq":([0-9]{1,19}),"ts":"([0-9-]{10}T[0-9:.]{12}Z)","event":"')
@@ -1078,32 +1077,36 @@ class _Account:
         if in_order[-1] >= self.records or not counts.keys() <= _OUTCOMES:
             return False
         sent = in_order if all_deleted else sorted(o for o, word in zip(ordinals, words, strict=True) if word in _SENT)
-        if sent and not self._may_all_be_sent(sent):
+        bits = _as_bits(in_order) if in_order[-1] - in_order[0] < _REACH * len(in_order) else None
+        if sent and not self._may_all_be_sent(sent, bits if all_deleted else None):
             return False
-        if not self._mark(in_order):
+        if not (self._mark(in_order) if bits is None else self._mark_bits(bits, len(in_order))):
             return False
         for word, count in counts.items():
             self._counts[word] += count
         return True
 
     def _mark(self, ordinals: list[int]) -> bool:
-        """Mark ordinals, least first, that have their outcome and say True; if one had it before, change nothing."""
-        middle, reach = ordinals[len(ordinals) // 2], 4 * len(ordinals)
-        if ordinals[-1] - ordinals[0] < reach:
-            return self._mark_near(ordinals)
+        """Mark ordinals, least first, that have their outcome and say True; if one had it before, change nothing.
+
+        Most of them are near to each other; those that are not were tried again and again, perhaps.
+        """
+        middle, reach = ordinals[len(ordinals) // 2], _REACH * len(ordinals)
         start, end = bisect_left(ordinals, middle - reach), bisect_left(ordinals, middle + reach)
-        far = ordinals[:start] + ordinals[end:]  # tried again and again, perhaps
-        if len(set(far)) != len(far) or any(map(self._is_done, far)) or not self._mark_near(ordinals[start:end]):
+        near, far = ordinals[start:end], ordinals[:start] + ordinals[end:]
+        if len(set(far)) != len(far) or any(map(self._is_done, far)):
+            return False
+        if not self._mark_bits(_as_bits(near), len(near)):
             return False
         for ordinal in far:
             self._done[ordinal >> 3] |= 1 << (ordinal & 7)
         return True
 
-    def _mark_near(self, ordinals: list[int]) -> bool:
-        """Do so for ordinals that are near to each other, all at once."""
-        first, end, new = _as_bits(ordinals)
+    def _mark_bits(self, bits: _Bits, count: int) -> bool:
+        """Mark so many ordinals all at once, if none of them is marked and none is there twice."""
+        first, end, new = bits
         old = int.from_bytes(self._done[first:end], "little")
-        if new.bit_count() != len(ordinals) or new & old:
+        if new.bit_count() != count or new & old:
             return False
         self._done[first:end] = (new | old).to_bytes(end - first, "little")
         return True
@@ -1111,15 +1114,15 @@ class _Account:
     def _is_done(self, ordinal: int) -> int:
         return self._done[ordinal >> 3] >> (ordinal & 7) & 1
 
-    def _may_all_be_sent(self, ordinals: list[int]) -> bool:
-        """Tell whether all of these, least first, should have been sent."""
+    def _may_all_be_sent(self, ordinals: list[int], bits: _Bits | None) -> bool:
+        """Tell whether all of these, least first, should have been sent; ``bits`` are theirs, if at hand."""
         if self._released_through is not None and ordinals[-1] > self._released_through:
             return False
         if self._selected is None:
             return True
-        if ordinals[-1] - ordinals[0] >= 4 * len(ordinals):
+        if bits is None:
             return not any(map(self._why_not_sent, ordinals))
-        first, end, sent = _as_bits(ordinals)
+        first, end, sent = bits
         return not sent & ~int.from_bytes(self._selected[first:end], "little")
 
     def _why_not_sent(self, ordinal: int) -> str:
@@ -1432,6 +1435,8 @@ def _ssh_keygen(asked: list[str], statement: Statement, allowed_signers: str | N
 
     Raises ``_NotChecked`` where nothing can be concluded.
     """
+    import tempfile  # noqa: PLC0415  # rarely wanted, and dear to load
+
     with tempfile.TemporaryDirectory() as folder:
         signature, allowed = Path(folder, "signature"), Path(folder, "allowed_signers")
         signature.write_bytes(statement.signature)
@@ -2505,16 +2510,21 @@ def _expect_bytes(path: Path, expected: bytes) -> None:
         raise _Bad("changed", f"it should say {expected.decode().strip()!a}", at)
 
 
-def _as_bits(ordinals: list[int]) -> tuple[int, int, int]:
-    """The bytes of a bitmap that ordinals, least first, lie in (first, end), and their bits there as a number.
+class _Bits(NamedTuple):
+    """Some bytes of a bitmap as one number: bit 0 is the first of byte ``first``."""
 
-    They are the digits of one binary number: so all are set at once.
-    """
+    first: int
+    end: int
+    number: int
+
+
+def _as_bits(ordinals: list[int]) -> _Bits:
+    """Ordinals, least first and near to each other, as the digits of one binary number: so all are set at once."""
     first, end = ordinals[0] >> 3, (ordinals[-1] >> 3) + 1
     digits, units = bytearray(b"0") * (end - first << 3), (end << 3) - 1
     for ordinal in ordinals:
         digits[units - ordinal] = _ONE
-    return first, end, int(digits, 2)
+    return _Bits(first, end, int(digits, 2))
 
 
 def _bits(records: int) -> bytearray:
@@ -2536,6 +2546,8 @@ def _keep_freed_memory() -> None:
 
 def main() -> int:
     """Check the folder named on the command line; print what was found; 0 as written, 4 damaged, 2 nothing to check."""
+    import argparse  # noqa: PLC0415  # the package has its own
+
     parser = argparse.ArgumentParser(description="Check the folder of a run, a script's log, a lifecycle or a fleet.")
     parser.add_argument("folder", type=Path)
     parser.add_argument("--anchor", help="SEQ:HASH, kept from a run or an earlier check; or a file of anchor notes")

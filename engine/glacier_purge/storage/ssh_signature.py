@@ -15,7 +15,6 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
-from tempfile import TemporaryDirectory
 
 from glacier_purge.errors import UsageError
 from glacier_purge.storage.ownership import check_writable_by_us_alone
@@ -152,6 +151,8 @@ def revoked_keys(path: Path) -> bytes:
 @contextmanager
 def _as_file(content: bytes) -> Iterator[str]:
     """A file of that content, which is how the program takes it."""
+    from tempfile import TemporaryDirectory  # noqa: PLC0415  # rarely wanted, and dear to load
+
     with TemporaryDirectory(prefix="glacier-purge-") as folder:
         file = Path(folder, "content")
         file.write_bytes(content)
