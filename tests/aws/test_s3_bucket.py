@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import gzip
 from contextlib import asynccontextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING
 
+import botocore
 import pytest
+from botocore.endpoint_provider import RuleSet
 
 from glacier_purge.api.clients import Clients
 from glacier_purge.aws.access import Access
 from glacier_purge.aws.bucket import BucketAccess, BucketAddress, BucketAway, ObjectTaken
+from glacier_purge.aws.session import KEYS_OF_RULES
 from glacier_purge.errors import ConfigurationFailed
 from tests.clients import KEYS, VAULT
 from tests.glacier.raw_server import HangUpError, answers, reply, serving
@@ -20,6 +25,7 @@ if TYPE_CHECKING:
     from glacier_purge.aws.bucket import Bucket
     from tests.glacier.raw_server import Answer, Exchange, RawServer
 
+_S3_DATA = Path(botocore.__file__).parent / "data" / "s3" / "2006-03-01"
 ADDRESS = BucketAddress("purges", "photos")
 WRITTEN = reply("200 OK", 'ETag: "new"')
 HELD = reply("200 OK", 'ETag: "held"', body=b"ours")
@@ -172,3 +178,23 @@ async def test_a_bucket_is_s3s_or_on_loopback_also_beside_a_real_vault(monkeypat
             held = await there.read("lease")
     assert held is not None
     assert held.content == b"ours"
+
+
+async def test_one_evaluation_of_s3s_rules_serves_all_objects_which_they_do_not_look_at() -> None:
+    rules = gzip.decompress((_S3_DATA / "endpoint-rule-set-1.json.gz").read_bytes()).decode()
+    for name in KEYS_OF_RULES:
+        assert f'"{name}"' in rules, "it is told to the rules no more, and needs not be forgotten"
+        assert f'"ref": "{name}"' not in rules.replace('"ref":"', '"ref": "'), "the rules go by it"
+        assert f"{{{name}}}" not in rules
+    evaluate, evaluated = RuleSet.evaluate, list[object]()
+
+    def counted(rule_set: RuleSet, given: dict[str, object]) -> object:
+        evaluated.append(given)
+        return evaluate(rule_set, given)
+
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(RuleSet, "evaluate", counted)
+        async with bucket(answers(WRITTEN)) as (there, _):
+            for number in range(5):
+                await there.create(f"log/{number:08}", b"1")
+    assert len(evaluated) == 1

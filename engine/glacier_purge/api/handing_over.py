@@ -114,7 +114,10 @@ async def _replica(folder: RunFolder, runs: list[RunFolder], settings: Settings,
             "there is no bucket to hand it over in: give --replica s3://bucket/prefix, or replica.url in the settings. "
             "Nothing was changed."
         )
-    return of_lifecycle(bucket, folder, vault) if plan is None else of_run(bucket, folder, plan)
+    epoch = max((replay(run.path).lease_epoch for run in runs), default=0)
+    if plan is None:
+        return of_lifecycle(bucket, folder, vault, lambda: epoch)
+    return of_run(bucket, folder, plan, lambda: epoch)
 
 
 async def _flushed(run: RunFolder, plan: Plan, files: FolderReplica, settings: Settings) -> int:

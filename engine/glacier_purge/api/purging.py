@@ -11,6 +11,7 @@ import structlog
 from glacier_purge.api.leasing import leasing
 from glacier_purge.api.replicating import log_of, of_run, opened_bucket
 from glacier_purge.api.values import access, anchor_file, purge_settings
+from glacier_purge.audit.ledger import Ledger
 from glacier_purge.audit.recovery import replay
 from glacier_purge.audit.segments import last_request_ids
 from glacier_purge.clock import utc_now
@@ -82,8 +83,8 @@ async def opened_run(
     ``pacer_for`` gives the pace where it is shared with other runs; ``around`` puts something between the run and the
     service, as what takes the time of each delete; ``replica`` is what keeps the folder that the run's lies in, where
     it is a round of a lifecycle's; ``on_hold`` is called as ``PurgeRun`` says.  Where a bucket says which host may send
-    and ``host`` has no lease, one is held meanwhile.  Raises as ``Clients.service`` and ``VaultLease.hold`` do, and
-    ``AuditDamaged``.
+    and ``host`` has no lease, one is held meanwhile, unless the run is finished.  Raises as ``Clients.service`` and
+    ``VaultLease.hold`` do, and ``AuditDamaged``.
     """
     reached = access(
         settings, plan.endpoint_url, vault=plan.vault, id_rule=plan.snapshot.id_rule, credentials=credentials
@@ -101,12 +102,13 @@ async def opened_run(
         clients.service(plan.vault, reached, settings.aws.transport) as service,
     ):
         guarded = await clients.control(plan.vault, reached)
-        if host.lease is None:
+        bucket = await opened_bucket(settings, clients, reached, plan.vault.region)
+        known = Ledger(0) if bucket is None else replay(folder.path)
+        if host.lease is None and known.finished is None:  # else nothing is changed any more
             await lease.hold(folder.path)
             host = lease.on(host)
-        bucket = await opened_bucket(settings, clients, reached, plan.vault.region)
         if bucket is not None and replica is None:
-            replica = of_run(bucket, folder, plan, lambda: lease.epoch)
+            replica = of_run(bucket, folder, plan, lambda: lease.epoch or known.lease_epoch)
         if replica is not None:
             _log.info("replica.kept", place=replica.place)
         run = PurgeRun(

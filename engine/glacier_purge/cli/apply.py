@@ -117,6 +117,7 @@ async def apply_plan(
     from glacier_purge.api.telling import telling
     from glacier_purge.api.values import access, rules
     from glacier_purge.api.watching import shown
+    from glacier_purge.audit.recovery import replay
     from glacier_purge.cli.confirmation import approval_for
     from glacier_purge.cli.terminal_session import TerminalSession
     from glacier_purge.cli.waiting import host
@@ -127,6 +128,8 @@ async def apply_plan(
         telling(settings, tell) as told,
         news_of_run(folder, plan, told) as news,
     ):
+        if replay(folder.path).finished is not None:
+            tell(f"the run in {folder.path} is finished: nothing more is sent, and no other host is kept out for it")
         check_plan(plan, rules(settings))  # before anybody is asked; carrying out checks again, and the archives too
         approval: Approval = await approval_for(folder, plan, settings, confirm_digest, news)
         here = host(access(settings, plan.endpoint_url))

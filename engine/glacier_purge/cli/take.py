@@ -6,6 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from glacier_purge.cli.choice_options import RecordOptions
 from glacier_purge.cli.options import (
     Aws,
     AwsOptions,
@@ -41,7 +42,7 @@ def take(
     origin: Origin,
     no_wait: NoWaitOption = False,
     confirm_digest: str | None = None,
-    freeze: bool = False,
+    freeze: bool | None = None,
     delete_vault: str | None = None,
     pace: Pace = PaceOptions(),
     safety: Safety = SafetyOptions(),
@@ -69,9 +70,10 @@ def take(
     confirm_digest
         Digest of the plan that may be carried out, where nobody approved it before.
     freeze
-        Of a lifecycle: deny uploads while it is purged. Give what the other host was given.
+        Of a lifecycle: deny uploads while it is purged. Without it, as the other host had it.
     delete_vault
-        Of a lifecycle: remove the vault itself in the end. Give what the other host was given.
+        Of a lifecycle: remove the vault itself in the end. Without it, as the other host had it; `run` without it goes
+        on and keeps the vault.
 
     Examples
     --------
@@ -83,6 +85,7 @@ def take(
     from glacier_purge.cli.event_loop import in_event_loop
     from glacier_purge.cli.logs import configure_logs
     from glacier_purge.cli.run import run
+    from glacier_purge.lifecycle.ordered import read_order
     from glacier_purge.plan.document import read_plan
 
     configure_logs(logs)
@@ -117,13 +120,19 @@ def take(
     if not lifecycles:
         return exit_code
     found = lifecycles[0]
+    ordered = read_order(run_dir)
+    removes = delete_vault or ordered.remove_vault
+    if removes is not None:
+        tell(f"as ordered: {found.vault.arn} itself is removed in the end, once it is shown to be empty")
     return run(
         found.vault.name,
         run_dir=run_dir,
         no_wait=no_wait,
         confirm_digest=confirm_digest,
-        freeze=freeze,
-        delete_vault=delete_vault,
+        freeze=ordered.freeze if freeze is None else freeze,
+        delete_vault=removes,
+        even_the_last_vault=ordered.even_the_last,
+        records=RecordOptions(set_aside_defects=ordered.set_aside_defects),
         pace=pace,
         safety=safety,
         proof=proof,

@@ -12,7 +12,7 @@ _NUMBER_DIGITS = 8
 _NUMBERED = re.compile(r"(?P<number>[0-9]{8,12})")
 _LOG = re.compile(r"(?P<round>(?:round-[0-9]{1,4}/)?)log/", re.ASCII)
 _KEPT = re.compile(
-    r"(?:terms\.json|lifecycle\.jsonl|freeze\.json|removal\.jsonl|fleet\.json|(?:round-[0-9]{1,4}/)?(?:"
+    r"(?:terms\.json|lifecycle\.jsonl|order\.json|freeze\.json|removal\.jsonl|fleet\.json|(?:round-[0-9]{1,4}/)?(?:"
     r"plan\.(?:json|signed)|run\.json|decisions|duplicates|unproven\.csv|noticed\.json|removal\.jsonl|certificate\.(?:json|txt)"
     r"|(?:verification/)?(?:inventory\.(?:json|csv)(?:\.sha256)?|retrieval\.json)|verification/[a-z-]+\.ids"
     r"|approvals/(?!\.)[^/\x00-\x1f\x7f\ud800-\udfff]{1,200}|audit/[0-9]{6,9}\.jsonl\.torn-[0-9]{1,9}))",
