@@ -1,4 +1,5 @@
-"""Hosts of one's own on one machine: a network namespace each, so that neither locks nor ports of one are another's.
+"""Hosts of one's own on one machine: a network namespace each, so that neither locks nor ports of one are another's,
+and a name.
 
 In such a namespace there is a loopback and nothing else.  What a host may reach comes to it through sockets in a
 folder, which know no namespaces: a door in the command's own process takes connections on the very port that the
@@ -19,8 +20,8 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from pathlib import Path
 
-_NEW_USERS, _NEW_NETWORK = 0x1000_0000, 0x4000_0000
-"""CLONE_NEWUSER and CLONE_NEWNET of unshare(2)."""
+_NEW_USERS, _NEW_NETWORK, _NEW_NAMES = 0x1000_0000, 0x4000_0000, 0x0400_0000
+"""CLONE_NEWUSER, CLONE_NEWNET and CLONE_NEWUTS of unshare(2)."""
 _SET_FLAGS, _UP = 0x8914, 0x1
 """SIOCSIFFLAGS and IFF_UP of netdevice(7)."""
 _PIECE_BYTES = 1 << 16
@@ -79,11 +80,12 @@ def live_apart(doors: dict[int, Path]) -> None:
     """Go into a network namespace of one's own, where each of these ports leads to a bridge; for a forked process."""
     user, group = os.geteuid(), os.getegid()
     libc = ctypes.CDLL(None, use_errno=True)
-    if libc.unshare(_NEW_USERS | _NEW_NETWORK) != 0:
+    if libc.unshare(_NEW_USERS | _NEW_NETWORK | _NEW_NAMES) != 0:
         raise OSError(ctypes.get_errno(), "unshare: no network of one's own can be had here")
     for file, text in (("setgroups", "deny"), ("uid_map", f"{user} {user} 1"), ("gid_map", f"{group} {group} 1")):
         with open(f"/proc/self/{file}", "w", encoding="ascii") as opened:  # noqa: PTH123 - not a file of a folder
             opened.write(text)
+    socket.sethostname(f"host-{os.getpid()}")
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as any_socket:
         fcntl.ioctl(any_socket, _SET_FLAGS, struct.pack("16sh14x", b"lo", _UP))
     for port, path in doors.items():

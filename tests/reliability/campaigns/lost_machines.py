@@ -2,6 +2,12 @@
 
 Each host has a network namespace of its own, so locks and ports of one are none of the other's, as on two machines;
 what it reaches are the service and the bucket, by bridges that can be taken up.  Leases are of seconds, not of minutes.
+
+How much is sent twice goes with how long it was sent unseen, and not with the vault: so the vault is one that takes
+eighty leases at the pace at which it is struck (a million archives at 50 a second take 330), and a hundredth of it is
+the most that one strike may cost.  When the last one is over the rest goes as fast as it can.
+
+A process that was killed is waited for like a lost host: each process is a host of its own here, as in containers.
 """
 
 from __future__ import annotations
@@ -28,15 +34,17 @@ if TYPE_CHECKING:
     from tests.reliability.commands import World
     from tests.reliability.forked import Forked
 
-ARCHIVES = 700
-RATE = 60
+ARCHIVES = 16_000
+RATE = 40
 LEASE_SECONDS = 5.0
+TWICE_SHARE_MAX = 0.01
 URL = "s3://purges/vaults"
 STRIKES = (("kill", "lost disk"), ("cut off", "kill"), ("kill", "kill"), ("lost disk", "kill"))
 """What happens in a seed, one after the other."""
-_BUSY_SECONDS = 15.0
-"""What starting a process and reading a folder may take besides where two dozen processes want two cores."""
-_SEND_AGAIN_SECONDS_MAX = 2 * LEASE_SECONDS + _BUSY_SECONDS
+_TERMS_MAX = 2.0
+"""How many terms of the lease may pass between a strike and the next delete, starting a process not counted."""
+_START_SECONDS_MAX = 30.0
+"""Starting a process and reading its first file, where two dozen of them want two cores."""
 
 
 @dataclass
@@ -47,6 +55,8 @@ class Hosts:
     bucket_url: str
     chance: random.Random
     number: int = 0
+    is_last: bool = False
+    """The next process is the last one."""
     started: int = 0
     bridges: list[Bridge] = field(default_factory=list)
 
@@ -100,15 +110,19 @@ def try_seed(seed: int, folder: Path) -> Counter[str]:
         wanted = set(inventory_ids(hosts.run_dir))
         apply = ("apply", str(hosts.run_dir), "--replica", URL, "--max-rate", str(RATE), "--confirm-digest", digest)
         process = hosts.start(*apply)
-        before = 0
+        before, terms = 0, list[float]()
         for strike in strikes:
-            _sent_more(here, process, before + chance.randrange(20, 120))
-            process = _STRIKES[strike](hosts, process)
+            _sent_more(here, process, before + chance.randrange(60, 160))
+            hosts.is_last = len(terms) == len(strikes) - 1
+            process, waited = _STRIKES[strike](hosts, process)
+            terms.append(waited)
             before = len(here.service.deletes())
-            hit[f"{strike}, {bucket_name}"] += 1
         ended = process.wait()
         assert ended == ExitCode.DONE, process.err()[-3000:]
-        _check(here, hosts, wanted, strikes)
+        _check(here, hosts, wanted)
+        for strike, waited, twice in zip(strikes, terms, _twice(here), strict=True):
+            print(f"seed {seed}: {strike}, {bucket_name}: {twice:.3%} sent twice, sent again in {waited:.2f} terms")
+            hit[f"{strike}, {bucket_name}: {_at_most(twice)} twice, {_at_most_terms(waited)}"] += 1
     return hit
 
 
@@ -121,28 +135,27 @@ def _bucket(seed: int, folder: Path) -> Iterator[tuple[str, str]]:
         yield chosen.__name__, bucket_url
 
 
-def _killed(hosts: Hosts, process: Forked) -> Forked:
+def _killed(hosts: Hosts, process: Forked) -> tuple[Forked, float]:
     """The process dies, and the same command is given again on the same host."""
     process.kill()
-    return _sends_in_time(hosts, time.monotonic(), hosts.start(*_apply(hosts)))
+    return _sends_in_time(hosts, hosts.start(*_apply(hosts)))
 
 
-def _lost_disk(hosts: Hosts, process: Forked) -> Forked:
+def _lost_disk(hosts: Hosts, process: Forked) -> tuple[Forked, float]:
     """The host is gone with its disk; another one takes the run."""
     process.kill()
     shutil.rmtree(hosts.run_dir)
-    at = time.monotonic()
     hosts.another()
-    return _sends_in_time(hosts, at, hosts.start(*_take(hosts)))
+    return _sends_in_time(hosts, hosts.start(*_take(hosts)))
 
 
-def _cut_off(hosts: Hosts, process: Forked) -> Forked:
+def _cut_off(hosts: Hosts, process: Forked) -> tuple[Forked, float]:
     """The host does not reach the bucket any more, and goes on living; another one takes the run; the first ends."""
     for bridge in hosts.bridges[1:]:
         bridge.cut()
-    at, bridges = time.monotonic(), hosts.bridges
+    bridges = hosts.bridges
     hosts.another()
-    later = _sends_in_time(hosts, at, hosts.start(*_take(hosts)))
+    later = _sends_in_time(hosts, hosts.start(*_take(hosts)))
     for bridge in bridges:
         bridge.mend()
     ended = process.wait(60.0)
@@ -154,54 +167,82 @@ _STRIKES = {"kill": _killed, "lost disk": _lost_disk, "cut off": _cut_off}
 
 
 def _apply(hosts: Hosts) -> tuple[str, ...]:
-    return ("apply", str(hosts.run_dir), "--replica", URL, "--max-rate", str(RATE))
+    return ("apply", str(hosts.run_dir), "--replica", URL, *_pace(hosts))
 
 
 def _take(hosts: Hosts) -> tuple[str, ...]:
-    return ("take", str(hosts.run_dir), "--from", URL, "--max-rate", str(RATE))
+    return ("take", str(hosts.run_dir), "--from", URL, *_pace(hosts))
+
+
+def _pace(hosts: Hosts) -> tuple[str, ...]:
+    return () if hosts.is_last else ("--max-rate", str(RATE))
 
 
 def _sent_more(here: World, process: Forked, deletes: int) -> None:
     assert here.until(lambda: len(here.service.deletes()) >= deletes, process), process.err()[-3000:]
 
 
-def _sends_in_time(hosts: Hosts, at: float, process: Forked) -> Forked:
-    """Wait for the next delete, which the process sends within two terms."""
+def _sends_in_time(hosts: Hosts, process: Forked) -> tuple[Forked, float]:
+    """Wait for the next delete; give in how many terms since the process asked for the lease it was sent.
+
+    A process that starts takes as long as this machine is slow, whatever the term.
+    """
+    struck, began = time.monotonic(), None
+    lease = f"{URL}/leases/"
     while not any(came.key_id == hosts.key_id for came in hosts.here.service.deletes()):
+        now = time.monotonic()
         assert process.poll() is None, process.err()[-3000:]
-        assert time.monotonic() - at < _SEND_AGAIN_SECONDS_MAX, (
-            f"not sent again within two terms: {process.err()[-3000:]}"
-        )
-        time.sleep(0.01)
-    return process
+        if began is None and lease in process.err():
+            began = now
+        assert now - struck < _START_SECONDS_MAX + _TERMS_MAX * LEASE_SECONDS, process.err()[-3000:]
+        time.sleep(0.02)
+    waited = (time.monotonic() - (began or struck)) / LEASE_SECONDS
+    assert waited <= _TERMS_MAX, f"sent again {waited:.2f} terms after it asked: {process.err()[-3000:]}"
+    return process, waited
 
 
-def _check(here: World, hosts: Hosts, wanted: set[str], strikes: tuple[str, ...]) -> None:
+def _check(here: World, hosts: Hosts, wanted: set[str]) -> None:
     """At the service: all of it once, nothing else, and little of it twice; the last folder is whole."""
     sent = Counter(came.archive_id for came in here.service.deletes())
     assert sent.keys() <= wanted, "I2: sent what is not planned"
     outcomes = outcomes_of(hosts.run_dir)
     assert {record["archive_id"] for record in outcomes if record["outcome"] == "deleted"} == wanted == sent.keys()
-    twice = sum(sent.values()) - len(sent)
-    assert twice <= _toll(strikes), f"{twice} deletes were sent twice"
     told = {record["archive_id"]: record.get("redelete", False) for record in outcomes}
     untold = [archive_id for archive_id, times in sent.items() if times > 1 and not told[archive_id]]
     assert not untold, f"sent again, and the log does not say so: {untold[:3]}"
     check_sound(hosts.run_dir, finished=True)
 
 
-def _toll(strikes: tuple[str, ...]) -> int:
-    """What may be sent twice: at a kill what waited for the disk, with a disk what waited for the bucket, and with the
-    way to the bucket what was sent until half a lease had passed."""
-    seconds = {"kill": 0.5, "lost disk": LEASE_SECONDS / 12 + 1.0, "cut off": LEASE_SECONDS / 2 + 1.0}
-    return sum(round(RATE * seconds[strike]) + 16 for strike in strikes)
+def _twice(here: World) -> list[float]:
+    """By the server's ledger: which share of the vault each process but the first sent that one before it had sent.
+
+    A process that is cut off goes on beside its successor: what it sent late was sent twice by it.
+    """
+    first, again = dict[str, str](), Counter[str]()
+    order = list(dict.fromkeys(came.key_id for came in here.service.deletes()))
+    for came in here.service.deletes():
+        by = first.setdefault(came.archive_id, came.key_id)
+        if by != came.key_id:
+            again[max(by, came.key_id, key=order.index)] += 1
+    shares = [again[key_id] / ARCHIVES for key_id in order[1:]]
+    worst = max(shares)
+    assert worst <= TWICE_SHARE_MAX, f"{worst:.2%} of the vault was sent twice for one strike"
+    return shares
+
+
+def _at_most(share: float) -> str:
+    return next(f"at most {limit:.2%}" for limit in (0.001, 0.0025, 0.005, TWICE_SHARE_MAX) if share <= limit)
+
+
+def _at_most_terms(terms: float) -> str:
+    return next(f"in {limit:g} terms" for limit in (1.25, 1.5, _TERMS_MAX) if terms <= limit)
 
 
 CAMPAIGN = Campaign(
     name="lost-machines",
     asks="processes are killed, hosts lost with their disks or cut off from the bucket that keeps the run, and another "
-    "goes on within two terms of the lease: every archive is deleted once, nothing outside of the plan is sent, and "
-    "what is sent again is bounded and said in the log.",
+    "goes on within two terms of the lease: every archive is deleted, nothing outside of the plan is sent, and what is "
+    "sent twice for a strike is at most a hundredth of the vault, by the server's ledger, and said in the log.",
     programme=("T3",),
     invariants=("I1", "I2", "I4", "I5"),
     unit="strikes",
