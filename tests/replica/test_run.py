@@ -7,17 +7,18 @@ from collections import Counter
 from typing import TYPE_CHECKING
 
 import anyio
+import msgspec
 import pytest
 
 from glacier_purge.audit.journal import Journal
 from glacier_purge.aws.bucket import BucketAway
 from glacier_purge.aws.pretend_bucket import PretendBucket
 from glacier_purge.deletion.pacer import PacerSettings
-from glacier_purge.errors import AuditDamaged, Superseded, one_error
+from glacier_purge.errors import AuditDamaged, GlacierPurgeError, PlanRefused, Superseded, one_error
 from glacier_purge.plan.making import Selection
 from glacier_purge.plan.reasons import DELETE, EXCLUDED
 from glacier_purge.plan.selection import Filter
-from glacier_purge.replica.chunk import ChunkHead, read_chunk
+from glacier_purge.replica.chunk import ChunkHead, read_chunk, seal_chunk
 from glacier_purge.replica.log_replica import LogKeeping
 from glacier_purge.storage.pretend_disk import PretendDisk
 from tests.audit.logs import log_bytes
@@ -27,6 +28,7 @@ from tests.run.bench import START, Bench
 from tests.virtual_time import IN_PROCESS
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
 
     from glacier_purge.archive import Archive, ArchiveId
@@ -304,3 +306,100 @@ async def test_an_older_copy_of_the_folder_is_not_gone_on_with(tmp_path: Path) -
     with pytest.raises(Superseded, match="another process went on with this run"):
         await bench.finish()
     assert bench.service.requests == sent
+
+
+def half(content: bytes) -> bytes:
+    return content[: len(content) // 2]
+
+
+def another_runs(content: bytes) -> bytes:
+    chunk = read_chunk(content, "")
+    return seal_chunk(msgspec.structs.replace(chunk.head, run="another"), chunk.log).content
+
+
+def another_versions(content: bytes) -> bytes:
+    chunk = read_chunk(content, "")
+    return seal_chunk(msgspec.structs.replace(chunk.head, format=2, tool_version="9.0"), chunk.log).content
+
+
+IN_THE_WAY = pytest.mark.parametrize(
+    ("spoilt", "error", "says"),
+    [
+        (half, AuditDamaged, "log/0000000.*it is not whole"),
+        (lambda _: b"", AuditDamaged, "log/0000000.*it is not whole"),
+        (another_runs, AuditDamaged, "log/0000000.*of another run .*Give another prefix"),
+        (another_versions, PlanRefused, "log/0000000.* was written by glacier-purge 9.0, in format 2"),
+    ],
+    ids=["half-written", "empty", "another run's", "another version's"],
+)
+
+
+@IN_THE_WAY
+async def test_a_last_chunk_that_can_not_be_gone_by_ends_it_before_anything_is_sent(
+    spoilt: Callable[[bytes], bytes], error: type[GlacierPurgeError], says: str, tmp_path: Path
+) -> None:
+    objects: dict[str, bytes] = {}
+    bench = Bench(tmp_path, InProcessGlacier(ARCHIVES))
+    kept(bench, PretendBucket(objects))
+    await killed(bench, objects, 3.5)
+    last, sent = chunk_keys(objects)[-1], bench.service.requests
+    whole, objects[last] = objects[last], spoilt(objects[last])
+    kept(bench, PretendBucket(objects))
+    with pytest.raises(error, match=says):
+        await bench.finish()
+    assert bench.service.requests == sent
+    objects[last] = whole
+    kept(bench, PretendBucket(objects))
+    await bench.finish()
+    await moved(bench, objects, tmp_path / "other")
+
+
+@IN_THE_WAY
+async def test_one_that_comes_in_the_way_while_it_sends_ends_it_in_good_order_and_loses_nothing(
+    spoilt: Callable[[bytes], bytes], error: type[GlacierPurgeError], says: str, tmp_path: Path
+) -> None:
+    objects: dict[str, bytes] = {}
+    bench = Bench(tmp_path, InProcessGlacier(ARCHIVES))
+    kept(bench, PretendBucket(objects))
+    with pytest.raises(error, match=says):
+        await _put_in_the_way(bench, objects, spoilt)
+    assert bench.log()[-1]["event"] == "stopped"
+    assert bench.log()[-1]["unknown"] == []
+    assert len(bench.outcomes()) == bench.service.requests < ARCHIVES
+    del objects[chunk_keys(objects)[-1]]
+    kept(bench, PretendBucket(objects))
+    await bench.finish()
+    assert bench.service.requests == ARCHIVES
+    await moved(bench, objects, tmp_path / "other")
+
+
+async def _put_in_the_way(bench: Bench, objects: dict[str, bytes], spoilt: Callable[[bytes], bytes]) -> None:
+    with one_error():
+        async with bench.process():
+            await anyio.sleep(3)
+            last = chunk_keys(objects)[-1]
+            objects[f"{last[:-8]}{int(last[-8:]) + 1:08}"] = spoilt(objects[last])
+
+
+async def test_a_bucket_that_is_too_slow_pauses_and_is_said_to_be_slow(tmp_path: Path) -> None:
+    takes_seconds = [0.01]
+
+    async def slow(call: str, key: str, *, is_done: bool) -> None:
+        await anyio.sleep(takes_seconds[0])
+
+    bucket = PretendBucket(weather=slow)
+    bench = Bench(tmp_path, InProcessGlacier(ARCHIVES))
+    kept(bench, bucket)
+    async with bench.process(pace=SLOW) as run:
+        await anyio.sleep(5)
+        takes_seconds[0] = 20.0
+        await anyio.sleep(10)
+        assert run.telemetry()["paused_by"] == ["replica"]
+        assert "it answers, but too slowly" in str(run.telemetry()["why"])
+        sent = bench.service.requests
+        await anyio.sleep(5)
+        assert bench.service.requests == sent
+        takes_seconds[0] = 0.01
+    assert bench.log()[-1]["event"] == "finished"
+    assert Counter(bench.service.sent).total() == ARCHIVES
+    await moved(bench, bucket.objects, tmp_path / "other")

@@ -25,7 +25,7 @@ from glacier_purge.audit.checkpoint import Position
 from glacier_purge.audit.journal import Commit, Journal
 from glacier_purge.audit.segments import find_segments, line_before, read_chunks
 from glacier_purge.aws.bucket import Bucket, BucketAway, ObjectTaken
-from glacier_purge.errors import AuditDamaged, Superseded
+from glacier_purge.errors import AuditDamaged, PlanRefused, Superseded
 from glacier_purge.replica.chunk import (
     LOG_BYTES_MAX,
     Chunk,
@@ -39,6 +39,9 @@ from glacier_purge.replica.folder_replica import FolderReplica
 from glacier_purge.replica.places import missing, number_of, numbered
 from glacier_purge.replica.sealed import Sealed
 from glacier_purge.storage.disk import Disk
+
+Ends = Superseded | AuditDamaged | PlanRefused
+"""What ends sending: somebody else went on, or what lies in the way is no chunk, or one of another version's."""
 
 _PER_MINUTE = 60
 _AHEAD_MIN = 1_000
@@ -126,7 +129,7 @@ class LogReplica:
         self._one_at_a_time = anyio.Lock()
         self._last_at = float("-inf")
         self._away: BucketAway | None = None
-        self._ended_by: Superseded | AuditDamaged | None = None
+        self._ended_by: Ends | None = None
         self.chunks_written, self.bytes_written = 0, 0
 
     @property
@@ -170,7 +173,7 @@ class LogReplica:
         rate_per_second: Callable[[], float],
         on_pause: Callable[[str], None],
         on_resume: Callable[[], None],
-        on_end: Callable[[Superseded | AuditDamaged], None],
+        on_end: Callable[[Ends], None],
     ) -> None:
         """Keep up with the log until cancelled, or superseded, of which ``on_end`` is told."""
         async with anyio.create_task_group() as tasks:
@@ -242,7 +245,7 @@ class LogReplica:
             self._away = None
         except BucketAway as away:
             self._away = away
-        except (Superseded, AuditDamaged) as end:
+        except (Superseded, AuditDamaged, PlanRefused) as end:
             self._ended_by = end
         self._last_at = self._clock()
 

@@ -26,7 +26,7 @@ from glacier_purge.deletion.pool import Pool
 from glacier_purge.deletion.retry import RetryPolicy
 from glacier_purge.deletion.tally import Tally
 from glacier_purge.deletion.turns import Turns
-from glacier_purge.errors import AuditDamaged, DiskFailed, FileUnreadable, InvariantBroken, NotAsApproved, Superseded
+from glacier_purge.errors import DiskFailed, FileUnreadable, InvariantBroken, NotAsApproved
 from glacier_purge.glacier.port import Glacier
 from glacier_purge.guard.clearance import Look, check_renewed, look
 from glacier_purge.guard.fuse import Canary
@@ -34,7 +34,7 @@ from glacier_purge.guard.protection import Guarded
 from glacier_purge.plan.document import Plan
 from glacier_purge.plan.files import PlanFiles, read_decided
 from glacier_purge.plan.forecast import KnownRate
-from glacier_purge.replica.log_replica import LogReplica
+from glacier_purge.replica.log_replica import Ends, LogReplica
 from glacier_purge.run import socket as control
 from glacier_purge.run.accounts import Accounts
 from glacier_purge.run.bounds import Allowance, DenyLists, check_outcomes
@@ -57,8 +57,8 @@ _FRESH_BATCHES = 2
 """Released ranges that wait between the feed and the pool; the only buffer."""
 
 
-Fault = NotAsApproved | FileUnreadable | Superseded | AuditDamaged
-"""What ends sending for this process: what is approved is not known, or another process went on."""
+Fault = NotAsApproved | FileUnreadable | Ends
+"""What ends sending for this process: what is approved is not known, or the replica is not this process's to go on."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
