@@ -185,3 +185,29 @@ async def test_approvals_are_kept_by_whatever_name_people_gave_them(folder: Path
         "approvals/bert (1).approval",
         "approvals/bert.approval",
     ]
+
+
+async def test_two_hosts_that_carry_one_fleet_keep_what_the_other_began(tmp_path: Path) -> None:
+    bucket = PretendBucket()
+    places = [tmp_path / name for name in ("one", "two")]
+    for place, vault in zip(places, ("photos", "films"), strict=True):
+        begun = place / f"123456789012-eu-west-1-{vault}"
+        begun.mkdir(mode=0o700, parents=True)
+        place.chmod(0o700)
+        put(place / "fleet.json", b"{}\n")
+        put(begun / "terms.json", vault.encode())
+        put(begun / "lifecycle.jsonl", b"its own replica has it\n")
+    one, two = (keeper(bucket, place, lease_epoch=0) for place in places)
+    for each in (one, two, one, two):
+        await each.keep()
+    kept = ["123456789012-eu-west-1-films/terms.json", "123456789012-eu-west-1-photos/terms.json", "fleet.json"]
+    assert await names_kept(bucket) == kept
+    later = places[0] / "123456789012-eu-west-1-plans"
+    later.mkdir(mode=0o700)
+    put(later / "terms.json", b"plans")
+    await one.keep()
+    assert await names_kept(bucket) == [*kept[:2], "123456789012-eu-west-1-plans/terms.json", kept[2]]
+    both = keeper(bucket, places[1], lease_epoch=0)
+    put(places[1] / "fleet.json", b"another fleet's\n")
+    with pytest.raises(AuditDamaged, match="replica of another run or lifecycle"):
+        await both.keep()

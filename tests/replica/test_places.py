@@ -8,7 +8,18 @@ from pathlib import Path
 import pytest
 
 import glacier_purge
-from glacier_purge.replica.places import above, is_kept, lifecycle_key, missing, number_of, numbered, round_of, run_key
+from glacier_purge.replica.places import (
+    above,
+    fleet_key,
+    is_fleets,
+    is_kept,
+    lifecycle_key,
+    missing,
+    number_of,
+    numbered,
+    round_of,
+    run_key,
+)
 
 LEFT_OUT = {
     "page.json": "it has the secret of the live page",
@@ -49,6 +60,9 @@ def test_every_file_that_a_folder_may_have_is_kept_or_left_out_for_a_reason() ->
         "lock",
         "plan.json\n",
         "round-x/run.json",
+        "123456789012-eu-west-1-photos/lifecycle.jsonl",
+        "123456789012-eu-west-1-/terms.json",
+        "../123456789012-eu-west-1-photos/terms.json",
     ],
 )
 def test_no_other_name_is_ever_written(name: str) -> None:
@@ -64,8 +78,11 @@ def test_keys_sort_as_numbers_and_gaps_are_seen() -> None:
     assert [round_of("log/1"), round_of("round-2/log/1"), round_of("files/1")] == ["", "round-2/", None]
 
 
-@pytest.mark.parametrize("key", [run_key(ARN, "photos-run", "ab" * 32), lifecycle_key(ARN, "ab" * 32)])
+@pytest.mark.parametrize(
+    "key", [run_key(ARN, "photos-run", "ab" * 32), lifecycle_key(ARN, "ab" * 32), fleet_key("ab" * 32)]
+)
 def test_what_all_replicas_lie_below_is_known_from_one_of_them(key: str) -> None:
     assert above("a/b/" + key.rstrip("/")) == "a/b"
     assert above(key.rstrip("/")) == ""
     assert above("somewhere/else") is None
+    assert is_fleets("a/b/" + key.rstrip("/")) == key.startswith("fleets/")

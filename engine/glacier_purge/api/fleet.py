@@ -16,6 +16,7 @@ from glacier_purge.api.lifecycle import LifecycleOrder
 from glacier_purge.api.member import Member
 from glacier_purge.api.news import news_of
 from glacier_purge.api.person import as_warning
+from glacier_purge.api.replicating import FleetKeeping, of_fleet, opened_alone
 from glacier_purge.api.values import approvers, assuming, endpoint, purge_settings
 from glacier_purge.api.watching import shown
 from glacier_purge.archive import Vault
@@ -26,6 +27,7 @@ from glacier_purge.fleet.file import expand, read_fleet
 from glacier_purge.fleet.fleet import Fleet, State, folder_name
 from glacier_purge.fleet.job_orders import ANY_JOBS, JobOrders
 from glacier_purge.fleet.roster import (
+    FLEET_FILE,
     Roster,
     enlisted,
     fingerprint,
@@ -51,6 +53,7 @@ if TYPE_CHECKING:
     from glacier_purge.approval.signers import Approvers
     from glacier_purge.fleet.roster import Enlisted
     from glacier_purge.glacier.waiting import Waiter, Waiting
+    from glacier_purge.replica.folder_replica import FolderReplica
     from glacier_purge.report.fleet import Row
     from glacier_purge.settings import Settings
     from glacier_purge.storage.folder import RunFolder
@@ -135,6 +138,10 @@ async def opened_fleet(
             asked = approvers(settings_for(None, None, None))
             roster = await _settled(folder, file, content, settings_for, clients, asked)
             signing = settled_approvers(folder, roster, asked)
+            if not (folder.path / FLEET_FILE).exists():
+                folder.replace(FLEET_FILE, content)
+            keeping = FleetKeeping(await _replica(folder, roster, settings_for(None, None, None), clients), as_warning)
+            await keeping.keep()
             orders.check([Vault.from_arn(one.vault_arn) for one in roster.vaults])
             budgets = Budgets()
             members = {}
@@ -142,7 +149,9 @@ async def opened_fleet(
                 vault = Vault.from_arn(one.vault_arn)
                 own = settings_for(one.profile, vault.region, vault.account_id)
                 settings = _without_page(assuming(own, None if one.assumed is msgspec.UNSET else one.assumed))
-                members[one.vault_arn] = _member(folder, one, settings, clients, people, budgets, orders, signing)
+                members[one.vault_arn] = _member(
+                    folder, one, settings, clients, people, budgets, orders, signing, keeping
+                )
             again = f"glacier-purge fleet {shlex.join([str(file), '--run-dir', str(folder.path.absolute())])}"
             name = folder.path.resolve().name
             async with news_of(folder, name, people.telling, now=utc_now, again=again) as news:
@@ -182,6 +191,7 @@ def _member(
     budgets: Budgets,
     orders: JobOrders,
     signing: Approvers | None,
+    keeping: FleetKeeping,
 ) -> Member:
     vault = Vault.from_arn(one.vault_arn)
     endpoint_url = endpoint(settings, vault.region)
@@ -207,10 +217,17 @@ def _member(
         approve=people.approve,
         say=lambda message: people.say(vault, message),
         waiter_for=lambda tell: people.waiter_for(settings, tell),
+        kept=keeping.keep,
         telling=people.telling,
         documents=people.documents,
         takes_up=people.takes_up,
     )
+
+
+async def _replica(folder: RunFolder, roster: Roster, settings: Settings, clients: Clients) -> FolderReplica | None:
+    """What keeps the fleet's own folder, reached as its caller's own settings say, whatever its vaults' profiles."""
+    bucket = await opened_alone(settings, clients)
+    return None if bucket is None else of_fleet(bucket, folder, roster)
 
 
 def _check_names(folder: Path, vaults: Sequence[Vault]) -> None:

@@ -8,13 +8,15 @@ from typing import TYPE_CHECKING
 
 import anyio
 
-from glacier_purge.api.replicating import log_of, of_lifecycle, of_run, opened_bucket
+from glacier_purge.api.replicating import log_of, of_fleet, of_lifecycle, of_run, opened_alone, opened_bucket
 from glacier_purge.api.values import access
 from glacier_purge.archive import Vault
 from glacier_purge.audit.journal import Journal
 from glacier_purge.audit.recovery import replay
 from glacier_purge.clock import wall_seconds
 from glacier_purge.errors import RunLocked, UsageError
+from glacier_purge.fleet.fleet import folder_name
+from glacier_purge.fleet.roster import settled_roster
 from glacier_purge.lifecycle.files import round_path
 from glacier_purge.lifecycle.state import is_lifecycle
 from glacier_purge.lifecycle.steps import position
@@ -37,6 +39,10 @@ if TYPE_CHECKING:
 _ENDS_SECONDS_MAX = 30.0
 """A process that was told to stop ends within ten (I17)."""
 _LOOK_SECONDS = 0.1
+_NO_BUCKET = (
+    "there is no bucket to hand it over in: give --replica s3://bucket/prefix, or replica.url in the settings. Nothing "
+    "was changed."
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -66,9 +72,33 @@ async def handed_over(folder: RunFolder, settings: Settings, clients: Clients) -
         lines = 0
         for run in runs:
             lines = await _flushed(run, read_plan(run.plan_file), files, settings)
-    terms = read_terms(folder.path) if is_lifecycle(folder.path) else None
-    vault = read_plan(folder.plan_file).vault if terms is None else Vault.from_arn(terms.vault_arn)
+    vault = _vault(folder)
     return HandedOver(origin=files.place, vault=vault.name, lines=lines, was_at_work=was_at_work)
+
+
+async def fleet_handed_over(folder: RunFolder, settings: Settings, clients: Clients) -> HandedOver:
+    """Have a fleet, on which nobody works, in the bucket with all of its vaults that were begun.
+
+    Raises ``RunLocked`` while a process works on it, and as ``handed_over`` does.
+    """
+    with folder.held():
+        roster = settled_roster(folder)
+        if roster is None:
+            raise UsageError(f"the fleet in {folder.path} has not begun: there is nothing to hand over.")
+        places = [folder.path / folder_name(Vault.from_arn(one.vault_arn)) for one in roster.vaults]
+        begun = [await handed_over(RunFolder.open(place), settings, clients) for place in places if is_lifecycle(place)]
+        bucket = await opened_alone(settings, clients)
+        if bucket is None:
+            raise UsageError(_NO_BUCKET)
+        files = of_fleet(bucket, folder, roster)
+        await files.keep()
+    lines = sum(one.lines for one in begun)
+    return HandedOver(origin=files.place, vault=f"{len(begun):,} vaults", lines=lines, was_at_work=False)
+
+
+def _vault(folder: RunFolder) -> Vault:
+    terms = read_terms(folder.path) if is_lifecycle(folder.path) else None
+    return read_plan(folder.plan_file).vault if terms is None else Vault.from_arn(terms.vault_arn)
 
 
 def _runs(folder: RunFolder) -> list[RunFolder]:
@@ -110,10 +140,7 @@ async def _replica(folder: RunFolder, runs: list[RunFolder], settings: Settings,
         plan, vault, endpoint_url = None, Vault.from_arn(terms.vault_arn), terms.endpoint_url
     bucket = await opened_bucket(settings, clients, access(settings, endpoint_url, vault=vault), vault.region)
     if bucket is None:
-        raise UsageError(
-            "there is no bucket to hand it over in: give --replica s3://bucket/prefix, or replica.url in the settings. "
-            "Nothing was changed."
-        )
+        raise UsageError(_NO_BUCKET)
     epoch = max((replay(run.path).lease_epoch for run in runs), default=0)
     if plan is None:
         return of_lifecycle(bucket, folder, vault, lambda: epoch)

@@ -6,6 +6,8 @@ import time
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING
 
+from anyio.lowlevel import checkpoint
+
 from glacier_purge.api.lifecycle import opened_lifecycle
 from glacier_purge.api.taking_up import taken_up
 from glacier_purge.errors import GlacierPurgeError, RunStopped, Superseded, each_error
@@ -19,7 +21,7 @@ from glacier_purge.storage.folder import LIFECYCLE_FILE, RunFolder
 from glacier_purge.text import share
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable, Collection
+    from collections.abc import AsyncIterator, Awaitable, Callable, Collection
     from pathlib import Path
 
     from glacier_purge.api.clients import Clients
@@ -45,8 +47,9 @@ _SEEN_AFTER_SECONDS = 1.0
 class Member:
     """One vault, and the person its lifecycle deals with: it hands on what is asked, and shows the rest as a row.
 
-    ``approve`` gets the yes to a plan, ``say`` is told what nobody should miss, ``lane`` is its part of the budget.
-    ``takes_up`` says to go on with what a bucket has of the vault where this host has nothing, or less.
+    ``approve`` gets the yes to a plan, ``say`` is told what nobody should miss, ``lane`` is its part of the budget;
+    ``kept`` is awaited once it is settled what it was begun with.  ``takes_up`` says to go on with what a bucket has of
+    the vault where this host has nothing, or less.
     """
 
     def __init__(  # noqa: PLR0913 - what a fleet has for each
@@ -61,6 +64,7 @@ class Member:
         approve: Approve,
         say: Callable[[str], None],
         waiter_for: WaiterFor,
+        kept: Callable[[], Awaitable[None]] = checkpoint,
         telling: Telling | None = None,
         documents: Collection[bytes] = (),
         takes_up: bool = False,
@@ -75,6 +79,7 @@ class Member:
         self._approve = approve
         self._waiter_for = waiter_for
         self._works = Works(time.monotonic)
+        self._kept = kept
         self._telling = telling
         self.documents = documents
         self._takes_up = takes_up
@@ -120,6 +125,7 @@ class Member:
             lane=self._lane,
             telling=self._telling,
         ) as self._lifecycle:
+            await self._kept()
             await self._lifecycle.go_on()
 
     def drain(self, reason: str) -> bool:

@@ -30,22 +30,24 @@ def handover(
     """Stop who works on a run or lifecycle in good order, have all of it in its replica, and let the vault's lease go.
 
     Nothing is in doubt afterwards, and another host goes on at once with `take`. Works also where nobody is at work:
-    what the last process could not write to the bucket is written now.
+    what the last process could not write to the bucket is written now. A fleet has to be stopped before; all of its
+    vaults are handed over with it.
 
     Parameters
     ----------
     run_dir
-        The folder of the run or of the lifecycle.
+        The folder of the run, of the lifecycle or of the fleet.
 
     Examples
     --------
     glacier-purge handover photos-run --replica s3://purges/vaults
     """
     from glacier_purge.api.clients import Clients
-    from glacier_purge.api.handing_over import handed_over
+    from glacier_purge.api.handing_over import fleet_handed_over, handed_over
     from glacier_purge.api.run_dirs import check_is_no_stream
     from glacier_purge.cli.event_loop import in_event_loop
     from glacier_purge.cli.logs import configure_logs
+    from glacier_purge.fleet.roster import ROSTER_FILE
     from glacier_purge.report.results.replicas import HandedOverAnswer
     from glacier_purge.storage.folder import RunFolder
 
@@ -56,7 +58,8 @@ def handover(
 
     async def work() -> int:
         async with Clients() as clients:
-            found = await handed_over(folder, settings, clients)
+            hand_over = fleet_handed_over if (run_dir / ROSTER_FILE).exists() else handed_over
+            found = await hand_over(folder, settings, clients)
         answer = HandedOverAnswer(
             origin=found.origin,
             vault=found.vault,

@@ -26,7 +26,7 @@ def restore(
     logs: Logs = LogOptions(),
     output: Output = OutputFormat.TEXT,
 ) -> int:
-    """Make the folder of a run or of a lifecycle again from its replica; sends nothing.
+    """Make the folder of a run, of a lifecycle or of a whole fleet again from its replica; sends nothing.
 
     What comes back is checked as `audit verify` does. Up to which archive the lost host may have sent is known and
     noted in the log: `apply` or `run` goes on and sends those again.
@@ -60,18 +60,24 @@ def restore(
 
 def answered(restored: RestoredFolder) -> RestoredAnswer:
     """What was restored, for people and programs, with what goes on with it."""
+    from glacier_purge.fleet.roster import FLEET_FILE
     from glacier_purge.report.results.replicas import RestoredAnswer
 
     logs, path = restored.found.logs, restored.folder.path
-    goes_on = f"run {restored.vault.name} --run-dir" if restored.is_lifecycle else "apply"
+    names = [vault.name for vault in restored.vaults]
+    goes_on = {
+        "run": f"apply {path}",
+        "lifecycle": f"run {names[0]} --run-dir {path}",
+        "fleet": f"fleet {path / FLEET_FILE} --run-dir {path}",
+    }[restored.kind]
     replica = restored.settings.replica.url
     return RestoredAnswer(
         origin=restored.origin,
-        vault=restored.vault.name,
+        vault=names[0] if restored.kind != "fleet" else f"{len(names):,} vaults",
         files=restored.found.files,
         records=sum(log.records for log in logs),
         last_record=logs[-1].last_ts if logs else None,
         in_doubt=sum(log.in_doubt for log in logs),
-        then=f"glacier-purge {goes_on} {path}" + ("" if replica is None else f" --replica {replica}"),
+        then=f"glacier-purge {goes_on}" + ("" if replica is None else f" --replica {replica}"),
         run_dir=str(path),
     )

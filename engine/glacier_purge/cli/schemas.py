@@ -77,7 +77,7 @@ _ANSWERS: dict[str, tuple[type[msgspec.Struct], ...]] = {
     "simulate": (Announcement,),
     "status": (RunStatus, LifecycleStatus, LifecycleUnreadable, FleetStatus),
     "stop": (Ordered,),
-    "take": (Purged, Stepped),
+    "take": (Purged, Stepped, FleetStepped),
     "thaw": (Thawed,),
     "vaults": (VaultsSeen,),
     "verify": (Verified, Waits),

@@ -55,7 +55,7 @@ def take(
     logs: Logs = LogOptions(),
     output: Output = OutputFormat.TEXT,
 ) -> int:
-    """Restore a run or a lifecycle from its replica, take its vault's lease, and go on as `apply` or `run` does.
+    """Restore a run, a lifecycle or a whole fleet from its replica, take the leases, and go on with it.
 
     After `handover` it goes on at once. After a host was lost it waits until that one's lease has run out. While the
     other host still works, it ends with 75 and nothing is sent; the folder stays behind then and is no longer the
@@ -83,8 +83,10 @@ def take(
     from glacier_purge.api.restoring import restored_folder
     from glacier_purge.cli.apply import apply_plan
     from glacier_purge.cli.event_loop import in_event_loop
+    from glacier_purge.cli.fleet import fleet
     from glacier_purge.cli.logs import configure_logs
     from glacier_purge.cli.run import run
+    from glacier_purge.fleet.roster import FLEET_FILE
     from glacier_purge.lifecycle.ordered import read_order
     from glacier_purge.plan.document import read_plan
 
@@ -99,7 +101,7 @@ def take(
         safety=safety.overrides(),
     )
 
-    lifecycles: list[RestoredFolder] = []
+    others: list[RestoredFolder] = []
 
     async def work() -> int:
         async with Clients() as clients:
@@ -110,22 +112,40 @@ def take(
             f"{there.last_record or '-'}; {there.in_doubt:,} archives may have been sent without a record of it "
             "and are sent again."
         )
-        if found.is_lifecycle:
-            lifecycles.append(found)
+        if found.kind != "run":
+            others.append(found)
             return 0
         plan = read_plan(found.folder.plan_file)
         return await apply_plan(found.folder, plan, found.settings, confirm_digest=confirm_digest, output=output)
 
     exit_code = in_event_loop(work)
-    if not lifecycles:
+    if not others:
         return exit_code
-    found = lifecycles[0]
+    found = others[0]
+    going_on = replace(replica, replica=found.settings.replica.url)
+    if found.kind == "fleet":
+        return fleet(
+            run_dir / FLEET_FILE,
+            run_dir=run_dir,
+            no_wait=no_wait,
+            confirm_digest=None if confirm_digest is None else [confirm_digest],
+            pace=pace,
+            proof=proof,
+            replica=going_on,
+            hooks=hooks,
+            watch=watch,
+            aws=aws,
+            source=source,
+            logs=logs,
+            output=output,
+        )
+    vault = found.vaults[0]
     ordered = read_order(run_dir)
     removes = delete_vault or ordered.remove_vault
     if removes is not None:
-        tell(f"as ordered: {found.vault.arn} itself is removed in the end, once it is shown to be empty")
+        tell(f"as ordered: {vault.arn} itself is removed in the end, once it is shown to be empty")
     return run(
-        found.vault.name,
+        vault.name,
         run_dir=run_dir,
         no_wait=no_wait,
         confirm_digest=confirm_digest,
@@ -136,7 +156,7 @@ def take(
         pace=pace,
         safety=safety,
         proof=proof,
-        replica=replace(replica, replica=found.settings.replica.url),
+        replica=going_on,
         hooks=hooks,
         watch=watch,
         aws=aws,

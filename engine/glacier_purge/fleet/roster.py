@@ -27,6 +27,8 @@ from glacier_purge.storage.documents import DocumentUnreadable, decoded, encoded
 from glacier_purge.storage.folder import RunFolder
 
 ROSTER_FILE = "fleet.json"
+FLEET_FILE = "fleet.toml"
+"""A copy of the file that the fleet began with, for whoever goes on with it where that one is not."""
 _MEMBER = re.compile(r"\d{12}-[a-z-]+-\d+-.+")
 
 

@@ -22,7 +22,7 @@ import structlog
 from glacier_purge.aws.bucket import Bucket, BucketAway, ObjectTaken
 from glacier_purge.errors import AuditDamaged, NotOurs, Superseded
 from glacier_purge.plan.files import Elsewhere
-from glacier_purge.replica.places import FOLDERS, is_given, is_kept, missing, number_of, numbered
+from glacier_purge.replica.places import FOLDERS, is_given, is_kept, is_of_vault, missing, number_of, numbered
 from glacier_purge.replica.sealed import FORMAT, damaged, packed, seal, unpacked, unsealed
 from glacier_purge.storage.documents import DocumentUnreadable, decoded
 from glacier_purge.storage.folder import IDENTITY_FILE, LIFECYCLE_FILE, PLAN_FILE, TERMS_FILE
@@ -34,7 +34,7 @@ FILES, CONTENT = "files/", "content/"
 PART_BYTES = 1 << 22
 """A part is in the bucket within the time that one answer may take, also over a slow line."""
 LIST_BYTES_MAX = 1 << 26
-_BOUND = (TERMS_FILE, PLAN_FILE, IDENTITY_FILE)
+_BOUND = (TERMS_FILE, PLAN_FILE, IDENTITY_FILE, "fleet.json", "fleet.toml")
 """Files that never change: a replica with others is another run's."""
 
 
@@ -100,7 +100,9 @@ class FolderReplica:
         if self._under_way is not None:
             await self._put(*self._under_way)
         entries = await self._elsewhere(lambda: sorted(self._entries(), key=lambda entry: entry.name))
-        while entries != self._kept or self._number == 0:  # until it is our list that is the last
+        while (
+            entries := self._with_others_vaults(entries)
+        ) != self._kept or self._number == 0:  # until ours is the last
             for entry in entries:
                 await self._upload(entry)
             head = FilesHead(
@@ -115,6 +117,12 @@ class FolderReplica:
             await self._put(*self._under_way)
 
     # -- inside -------------------------------------------------------------------------------------------------------
+
+    def _with_others_vaults(self, mine: list[FileEntry]) -> list[FileEntry]:
+        """Our files, and of a fleet what the bucket has of vaults that were begun on another host and not here."""
+        names = {entry.name for entry in mine}
+        theirs = [entry for entry in self._kept if is_of_vault(entry.name) and entry.name not in names]
+        return sorted(mine + theirs, key=lambda entry: entry.name)
 
     async def _put(self, number: int, content: bytes, entries: list[FileEntry], sha256: str) -> None:
         key = numbered(self.key + FILES, number)
@@ -142,6 +150,7 @@ class FolderReplica:
             )
         await self._elsewhere(lambda: self._check_ours(found))
         self._number, self._previous, self._kept = number, found.sha256, found.files
+        self._there |= {part for entry in found.files for part in entry.parts}  # before the list that names them
 
     async def _go_on_from_what_is_there(self) -> None:
         folder = self.key + FILES
@@ -162,7 +171,7 @@ class FolderReplica:
         """Raise unless what the bucket has is an earlier state of this very folder."""
         for entry in there.files:
             name = entry.name.rpartition("/")[2]
-            if name not in (*_BOUND, LIFECYCLE_FILE):
+            if name not in (*_BOUND, LIFECYCLE_FILE) or is_of_vault(entry.name):
                 continue
             mine = self._sha256_of_beginning(entry)
             if mine == entry.sha256:

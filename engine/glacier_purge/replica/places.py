@@ -1,7 +1,8 @@
 """Where things lie in a replica, and what belongs into it: names in a folder, keys in a bucket.
 
 Below the key of a folder lie ``files/`` (numbered lists of all its files), ``content/`` (their bytes, by their hash)
-and, for each run in it, ``log/`` or ``round-N/log/`` with the chunks of its audit log.
+and, for each run in it, ``log/`` or ``round-N/log/`` with the chunks of its audit log.  Of a fleet there are its own
+files, and the terms of each vault that was begun, by which the replica of that one's lifecycle is found.
 """
 
 from __future__ import annotations
@@ -11,8 +12,10 @@ import re
 _NUMBER_DIGITS = 8
 _NUMBERED = re.compile(r"(?P<number>[0-9]{8,12})")
 _LOG = re.compile(r"(?P<round>(?:round-[0-9]{1,4}/)?)log/", re.ASCII)
+_MEMBER = r"[0-9]{12}-[a-z-]{1,30}-[0-9]{1,2}-[A-Za-z0-9_.-]{1,200}"
 _KEPT = re.compile(
-    r"(?:terms\.json|lifecycle\.jsonl|order\.json|freeze\.json|removal\.jsonl|fleet\.json|(?:round-[0-9]{1,4}/)?(?:"
+    rf"(?:fleet\.(?:json|toml)|(?:{_MEMBER}/)?terms\.json|"
+    r"lifecycle\.jsonl|order\.json|freeze\.json|removal\.jsonl|(?:round-[0-9]{1,4}/)?(?:"
     r"plan\.(?:json|signed)|run\.json|decisions|duplicates|unproven\.csv|noticed\.json|removal\.jsonl|certificate\.(?:json|txt)"
     r"|(?:verification/)?(?:inventory\.(?:json|csv)(?:\.sha256)?|retrieval\.json)|verification/[a-z-]+\.ids"
     r"|approvals/(?!\.)[^/\x00-\x1f\x7f\ud800-\udfff]{1,200}|audit/[0-9]{6,9}\.jsonl\.torn-[0-9]{1,9}))",
@@ -20,14 +23,16 @@ _KEPT = re.compile(
 )
 """The files of a run and of a lifecycle, by name; what somebody else put into a folder is theirs. Left out are the log,
 which goes by chunks, what a start makes again (checkpoints, the page and its secret, locks) and notes."""
+_OF_VAULT = re.compile(rf"{_MEMBER}/.+", re.ASCII)
 _GIVEN = re.compile(r"(?:round-[0-9]{1,4}/)?approvals/[^/]+", re.ASCII)
-FOLDERS = re.compile(r"audit|verification|approvals|round-[0-9]{1,4}(?:/(?:audit|verification|approvals))?", re.ASCII)
+FOLDERS = re.compile(
+    _MEMBER + r"|audit|verification|approvals|round-[0-9]{1,4}(?:/(?:audit|verification|approvals))?", re.ASCII
+)
 """The folders in which they lie."""
 
 
-_KINDS = ("runs", "lifecycles")
-_KEY_PARTS = 5
-"""A key of a folder: its kind, account, region, vault, and which one of those."""
+_KEY_PARTS = {"runs": 5, "lifecycles": 5, "fleets": 2}
+"""A key of a folder: its kind, of a vault's account, region and vault, and which one of those."""
 
 
 def run_key(vault_arn: str, run: str, plan_digest: str) -> str:
@@ -45,10 +50,23 @@ def lifecycles_of(vault_arn: str) -> str:
     return f"lifecycles/{_of_vault(vault_arn)}/"
 
 
+def fleet_key(roster_digest: str) -> str:
+    """Where the replica of a fleet's own folder lies; its vaults' lie where those of lifecycles do."""
+    return f"fleets/{roster_digest[:16]}/"
+
+
 def above(key: str) -> str | None:
     """What all keys of replicas begin with, from the whole key of one; None where it lies otherwise."""
     parts = key.split("/")
-    return "/".join(parts[:-_KEY_PARTS]) if parts[-_KEY_PARTS:][0] in _KINDS and len(parts) >= _KEY_PARTS else None
+    for kind, many in _KEY_PARTS.items():
+        if len(parts) >= many and parts[-many] == kind:
+            return "/".join(parts[:-many])
+    return None
+
+
+def is_fleets(key: str) -> bool:
+    """Whether the whole key of a replica is a fleet's."""
+    return key.split("/")[-2:-1] == ["fleets"]
 
 
 def _of_vault(vault_arn: str) -> str:
@@ -59,6 +77,11 @@ def _of_vault(vault_arn: str) -> str:
 def is_kept(name: str) -> bool:
     """Whether a file of this name belongs into a replica; no other is ever written when one is restored."""
     return _KEPT.fullmatch(name) is not None
+
+
+def is_of_vault(name: str) -> bool:
+    """Whether a file in a fleet's folder tells of one of its vaults, which another host may carry."""
+    return _OF_VAULT.fullmatch(name) is not None
 
 
 def is_given(name: str) -> bool:

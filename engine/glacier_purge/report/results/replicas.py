@@ -11,7 +11,7 @@ class RestoredAnswer(Result, frozen=True, kw_only=True, tag="restored"):
     """A folder that was made again from its replica, whole and checked."""
 
     origin: Annotated[str, about("Where the replica lies.")]
-    vault: Annotated[str, about("The vault's name.")]
+    vault: Annotated[str, about("The vault's name; of a fleet, how many vaults it has.")]
     files: Annotated[int, about("Files that came back besides the audit logs.")]
     records: Annotated[int, about("Records of the audit logs that came back.")]
     last_record: Annotated[str | None, moment("When the last of them was written (UTC).")]
@@ -24,8 +24,8 @@ class HandedOverAnswer(Result, frozen=True, kw_only=True, tag="handed-over"):
     """A folder that is whole in its replica, and on which nobody works any more."""
 
     origin: Annotated[str, about("Where the replica lies.")]
-    vault: Annotated[str, about("The vault's name.")]
-    records: Annotated[int, about("Records of its last audit log, all of which are there.")]
+    vault: Annotated[str, about("The vault's name; of a fleet, how many vaults were begun.")]
+    records: Annotated[int, about("Records of its last audit log, all of which are there; of a fleet, of all of them.")]
     was_at_work: Annotated[bool, about("Whether a process was stopped for it.")]
     then: Annotated[str, about("The command that goes on with it on another host.")]
     run_dir: Annotated[str, about("The folder.")]
