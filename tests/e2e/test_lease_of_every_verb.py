@@ -9,11 +9,15 @@ from typing import TYPE_CHECKING
 import pytest
 
 import glacier_purge
+from glacier_purge.api.clients import Clients
+from glacier_purge.api.leasing import leasing
+from glacier_purge.aws.access import Access
 from glacier_purge.errors import RunLocked
 from glacier_purge.lifecycle.phases import Event
 from glacier_purge.lifecycle.steps_file import read_steps
 from glacier_purge.replica.holder import lease_key
-from tests.clients import VAULT
+from glacier_purge.settings import Settings
+from tests.clients import KEYS, VAULT
 from tests.e2e.desk import deletes
 from tests.e2e.test_frozen import THEIRS, own, policy, purged_and_frozen, run, told
 from tests.replica.s3 import held_by_another_host, pretend_s3
@@ -118,6 +122,22 @@ def test_a_vault_is_removed_by_itself_under_its_lease_and_that_is_kept(own: Shel
     assert epoch(s3) == (8, True)
     assert own("restore", str(own.folder / "other"), "--from", URL).exit_code == 0
     assert (own.folder / "other" / "removal.jsonl").read_bytes() == (own.run_dir / "removal.jsonl").read_bytes()
+
+
+@pytest.mark.anyio
+async def test_buckets_of_one_name_on_loopback_are_several_and_their_leases_too(own: Shell, s3: PretendS3) -> None:
+    at = {"url": URL, "lease_seconds": TERM_SECONDS}
+    here, there = (Settings.model_validate({"replica": at | {"endpoint_url": s3.endpoint(name)}}) for name in "ab")
+    access = Access(endpoint_url=own.simulator.endpoint_url, credentials=KEYS)
+    s3.objects.clear()
+    async with Clients() as clients, leasing(VAULT, here, clients, access, None) as lease:
+        await lease.hold()
+        async with leasing(VAULT, here, clients, access, None) as same:
+            with pytest.raises(RunLocked, match="another process on this host works on"):
+                await same.hold()
+        async with leasing(VAULT, there, clients, access, None) as other:  # which is the same one, and asked as another
+            with pytest.raises(RunLocked, match="another host works on"):
+                await other.hold()
 
 
 @pytest.mark.anyio

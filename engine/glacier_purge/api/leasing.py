@@ -47,14 +47,15 @@ class VaultLease:
         locks: ExitStack,
         bucket: Bucket | None,
         vault: Vault,
-        term_seconds: float,
+        settings: Settings,
         run: Path | None,
     ) -> None:
         self._tasks = tasks
         self._locks = locks
         self._bucket = bucket
         self._vault = vault
-        self._times = LeaseTimes(term_seconds)
+        self._times = LeaseTimes(settings.replica.lease_seconds)
+        self._pretended_at = settings.replica.endpoint_url
         self._run = run
         self._holder: LeaseHolder | None = None
 
@@ -77,9 +78,10 @@ class VaultLease:
             await self._holder.settled()
             return
         with ExitStack() as until_taken:
-            host_lock = until_taken.enter_context(
-                lease_locked(self._bucket.place(lease_key(self._vault)), self._vault, self._run)
-            )
+            place = self._bucket.place(lease_key(self._vault))
+            if self._pretended_at is not None:  # there may be several of that name
+                place += f" at {self._pretended_at}"
+            host_lock = until_taken.enter_context(lease_locked(place, self._vault, self._run))
             holder = LeaseHolder(
                 self._bucket,
                 self._vault,
@@ -129,7 +131,7 @@ async def leasing(
         try:
             with one_error():
                 async with anyio.create_task_group() as tasks:
-                    lease = VaultLease(tasks, locks, bucket, vault, settings.replica.lease_seconds, run)
+                    lease = VaultLease(tasks, locks, bucket, vault, settings, run)
                     yield lease
                     tasks.cancel_scope.cancel()
         finally:
