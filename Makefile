@@ -29,7 +29,7 @@ SHELL := /bin/bash
 .SUFFIXES:
 MAKEFLAGS += --no-print-directory
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-uncovered test-pythons strace install uninstall check format reference docs recording pages wheel conformance rehearsal rehearsal-company reliability nightly soak mutants planted coverage bench guard bench-simulator witness javascript schemas lock clean
+.PHONY: help demo test test-pythons strace install uninstall check format reference docs recording pages wheel conformance rehearsal rehearsal-company reliability nightly soak mutants planted coverage bench guard bench-simulator witness javascript schemas lock clean
 
 help: ## Say what there is.
 	@sed -nE 's/^([a-z-]+):.*## (.*)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 24
@@ -39,9 +39,6 @@ demo: $(VENV)/.ready ## Purge a simulated vault; needs no AWS account and touche
 
 test: $(VENV)/.ready $(WITNESS)/.ready javascript strace ## Run the tests. ARGUMENTS="tests/audit -x" runs some of them.
 	@$(BIN)/python -m pytest -n 2 --dist worksteal $(ARGUMENTS)
-
-test-uncovered: ## Run the tests but for those that coverage has run as well.
-	@$(MAKE) test ARGUMENTS="$(addprefix --ignore=,$(TESTS_OF_DECIDING_ROOMS)) $(ARGUMENTS)"
 
 test-pythons: $(VENV)/.ready ## Run the fast part of the tests on each newer Python there is. PYTHONS="python3.14" names some.
 	@UV="$(UV)" PYTHONS="$(PYTHONS)" .ci/pythons
