@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from tests.reliability.forked import Forked
 
 _NAMES = (
-    *("lock", "fleet.json", "terms.json", "freeze.json", "lifecycle.jsonl", "waiting.json", "ended.json"),
+    *("lock", "fleet.json", "fleet.toml", "terms.json", "freeze.json", "lifecycle.jsonl", "waiting.json", "ended.json"),
     *("inventory.json", "inventory.json.sha256", "retrieval.json", "inventory.part", "decisions", "duplicates"),
     *("noticed.json", "run.json", "plan.json", "checkpoint", "checkpoint.previous", "checkpoint.tmp"),
     *("certificate.json", "certificate.txt", "removal.jsonl", "report.html", ".file-system"),

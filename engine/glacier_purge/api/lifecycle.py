@@ -32,7 +32,6 @@ from glacier_purge.lifecycle.beginning import check_allowed, check_planner_known
 from glacier_purge.lifecycle.context import LifecycleCallbacks, LifecycleContext, RoundLocks
 from glacier_purge.lifecycle.lifecycle import Lifecycle
 from glacier_purge.lifecycle.options import LifecycleOptions
-from glacier_purge.lifecycle.ordered import note_order
 from glacier_purge.lifecycle.phases import Event, Phase
 from glacier_purge.lifecycle.state import Noting, noting_the_end, telling_while_denied
 from glacier_purge.lifecycle.steps_file import LifecycleFile
@@ -137,7 +136,6 @@ async def opened_lifecycle(
         asked = order.approvers or approvers(settings)
         terms = await settled_terms(folder, target, file, order.choices, order.caps, asked)
         check_planner_known(terms, sign_key(settings))
-        note_order(folder, order.options)
         for line in what_holds(file, terms, order.options, asked):
             person.say(line)
         reached = access(settings, target.endpoint_url, vault=vault, id_rule=target.id_rule, credentials=credentials)

@@ -6,7 +6,6 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from glacier_purge.cli.choice_options import RecordOptions
 from glacier_purge.cli.options import (
     Aws,
     AwsOptions,
@@ -42,8 +41,9 @@ def take(
     origin: Origin,
     no_wait: NoWaitOption = False,
     confirm_digest: str | None = None,
-    freeze: bool | None = None,
+    freeze: bool = False,
     delete_vault: str | None = None,
+    even_the_last_vault: bool = False,
     pace: Pace = PaceOptions(),
     safety: Safety = SafetyOptions(),
     proof: Proof = ProofOptions(),
@@ -70,10 +70,11 @@ def take(
     confirm_digest
         Digest of the plan that may be carried out, where nobody approved it before.
     freeze
-        Of a lifecycle: deny uploads while it is purged. Without it, as the other host had it.
+        Of a lifecycle: deny uploads while it is purged. Give what the other host was given.
     delete_vault
-        Of a lifecycle: remove the vault itself in the end. Without it, as the other host had it; `run` without it goes
-        on and keeps the vault.
+        Of a lifecycle: remove the vault itself in the end. Give what the other host was given.
+    even_the_last_vault
+        Remove it even if it is the account's last vault, after which the account may never make another.
 
     Examples
     --------
@@ -87,7 +88,6 @@ def take(
     from glacier_purge.cli.logs import configure_logs
     from glacier_purge.cli.run import run
     from glacier_purge.fleet.roster import FLEET_FILE
-    from glacier_purge.lifecycle.ordered import read_order
     from glacier_purge.plan.document import read_plan
 
     configure_logs(logs)
@@ -140,19 +140,14 @@ def take(
             output=output,
         )
     vault = found.vaults[0]
-    ordered = read_order(run_dir)
-    removes = delete_vault or ordered.remove_vault
-    if removes is not None:
-        tell(f"as ordered: {vault.arn} itself is removed in the end, once it is shown to be empty")
     return run(
         vault.name,
         run_dir=run_dir,
         no_wait=no_wait,
         confirm_digest=confirm_digest,
-        freeze=ordered.freeze if freeze is None else freeze,
-        delete_vault=removes,
-        even_the_last_vault=ordered.even_the_last,
-        records=RecordOptions(set_aside_defects=ordered.set_aside_defects),
+        freeze=freeze,
+        delete_vault=delete_vault,
+        even_the_last_vault=even_the_last_vault,
         pace=pace,
         safety=safety,
         proof=proof,

@@ -15,7 +15,7 @@ _LOG = re.compile(r"(?P<round>(?:round-[0-9]{1,4}/)?)log/", re.ASCII)
 _MEMBER = r"[0-9]{12}-[a-z-]{1,30}-[0-9]{1,2}-[A-Za-z0-9_.-]{1,200}"
 _KEPT = re.compile(
     rf"(?:fleet\.(?:json|toml)|(?:{_MEMBER}/)?terms\.json|"
-    r"lifecycle\.jsonl|order\.json|freeze\.json|removal\.jsonl|(?:round-[0-9]{1,4}/)?(?:"
+    r"lifecycle\.jsonl|freeze\.json|removal\.jsonl|(?:round-[0-9]{1,4}/)?(?:"
     r"plan\.(?:json|signed)|run\.json|decisions|duplicates|unproven\.csv|noticed\.json|removal\.jsonl|certificate\.(?:json|txt)"
     r"|(?:verification/)?(?:inventory\.(?:json|csv)(?:\.sha256)?|retrieval\.json)|verification/[a-z-]+\.ids"
     r"|approvals/(?!\.)[^/\x00-\x1f\x7f\ud800-\udfff]{1,200}|audit/[0-9]{6,9}\.jsonl\.torn-[0-9]{1,9}))",
