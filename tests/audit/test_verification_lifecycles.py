@@ -346,7 +346,7 @@ def settled(place: Path, made: Path) -> Path:
     for name in ("photos", "videos"):
         shutil.copytree(made / name, place / f"123456789012-us-east-1-{name}")
     roster = {
-        "fleet_file_sha256": "0" * 64,
+        "fleet_file_sha256": hashlib.sha256(b"").hexdigest(),
         "findings": [],
         "vaults": [{"vault_arn": vault(name).arn, "max_rate": 1e-05} for name in ("photos", "videos")],
     }
@@ -390,6 +390,13 @@ def test_swapped_members_and_a_changed_fleet_are_found(fleet: Path) -> None:
     assert [file for _, file, _, _ in faults(fleet)] == [f"{one.name}/terms.json", f"{two.name}/terms.json"]
     (fleet / "fleet.json").write_bytes((fleet / "fleet.json").read_bytes().replace(b"videos", b"letters"))
     assert "fleet.json" in [file for _, file, _, _ in faults(fleet)]
+
+
+def test_the_copy_of_a_fleets_file_is_the_one_it_began_with_or_missing(fleet: Path) -> None:
+    (fleet / "fleet.toml").write_bytes(b"")
+    assert faults(fleet) == []
+    (fleet / "fleet.toml").write_bytes(b"[[vaults]]")
+    assert [(kind, file) for kind, file, _, _ in faults(fleet)] == [("changed", "fleet.toml")]
 
 
 def test_a_fleet_whose_list_is_gone_is_known_by_its_members(fleet: Path) -> None:

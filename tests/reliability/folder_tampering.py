@@ -36,7 +36,10 @@ _OF_A_PLAN = ("decisions", "duplicates", "inventory.json", "inventory.json.sha25
 """What a round leaves that came to no plan, and by which nothing is done."""
 _SEALED = ("plan.json", "certificate.json", "fleet.json")
 """Their digest is of what they say, not of how it is spaced."""
-_MAY_BE_GONE = ("checkpoint", "checkpoint.previous", "freeze.json", "verification/inventory.json.sha256", *_OF_A_FORM)
+_MAY_BE_GONE = (
+    *("checkpoint", "checkpoint.previous", "freeze.json", "fleet.toml", "verification/inventory.json.sha256"),
+    *_OF_A_FORM,
+)
 """What a crash, or advice of ours, leaves away."""
 
 

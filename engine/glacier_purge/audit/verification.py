@@ -2168,6 +2168,7 @@ def _verify_fleet(folder: Path) -> Verification:
         else:
             findings.notice("fleet.json: of an older version, which did not write its digest")
         settled = {vault["vault_arn"] for vault in document["vaults"]}
+        _check_fleet_file(folder, document["fleet_file_sha256"], findings)
     found = set()
     for member in _folders(folder):
         if _is_any_there(folder / member, "terms.json"):
@@ -2181,6 +2182,14 @@ def _verify_fleet(folder: Path) -> Verification:
     for arn in sorted(settled - found):
         findings.notice(f"{arn!a} has not begun, or its folder is gone")
     return _verdict(findings, 0, finished=not settled - found)
+
+
+def _check_fleet_file(folder: Path, sha256: object, findings: _Findings) -> None:
+    """Check the copy of the file that the fleet began with, which older versions did not keep."""
+    if _is_any_there(folder, "fleet.toml"):
+        with findings.judging("fleet.toml"):
+            if _sha256(folder / "fleet.toml")[1] != sha256:
+                raise _Bad("changed", "it is not the file that the fleet began with")
 
 
 def _member_name(arn: str) -> str:
