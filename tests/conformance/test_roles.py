@@ -97,7 +97,11 @@ def test_the_aws_cli_works_by_a_profile_with_a_role(witness: Path, company: Path
         done = subprocess.run(
             [str(witness / "aws"), "glacier", "list-vaults", "--account-id", "-", "--profile", "spoke"],
             capture_output=True,
-            env=environment(AWS_CONFIG_FILE=str(tmp_path / "config"), AWS_ENDPOINT_URL=endpoint_url),
+            env=environment(
+                HOME=str(tmp_path),  # where it keeps sessions, which no other simulator knows
+                AWS_CONFIG_FILE=str(tmp_path / "config"),
+                AWS_ENDPOINT_URL=endpoint_url,
+            ),
             check=True,
         )
     assert [one["VaultName"] for one in json.loads(done.stdout)["VaultList"]] == ["photos"]
