@@ -128,7 +128,7 @@ async def apply_plan(
         telling(settings, tell) as told,
         news_of_run(folder, plan, told) as news,
     ):
-        if replay(folder.path).finished is not None:
+        if settings.replica.address is not None and replay(folder.path).finished is not None:
             tell(f"the run in {folder.path} is finished: nothing more is sent, and no other host is kept out for it")
         check_plan(plan, rules(settings))  # before anybody is asked; carrying out checks again, and the archives too
         approval: Approval = await approval_for(folder, plan, settings, confirm_digest, news)
